@@ -1,0 +1,148 @@
+//! People, their duties and roles, and the tokens of their programs (console.md §3).
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::units::Moment;
+
+/// An organisation-wide duty. The three exclude each other unless the installation relaxed that, which is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Duty {
+    /// Registers harbors, vaults and plans; runs backups. Cannot read image content nor approve.
+    Operator,
+    /// Gives roles; second vote on high risk.
+    Secadmin,
+    /// Reads everything in the audit history; changes nothing.
+    Auditor,
+}
+
+/// A role on projects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Sees timelines and tag histories.
+    Viewer,
+    /// Asks for restores.
+    Requester,
+    /// Votes on the requests of others.
+    Approver,
+    /// All of these, and the project's policy.
+    Owner,
+}
+
+/// One role on one scope.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+pub struct Grant {
+    /// The role.
+    pub role: Role,
+    /// Name of the harbor; none = every harbor.
+    pub harbor: Option<String>,
+    /// Name of the project; none = every project of the harbor.
+    pub project: Option<String>,
+}
+
+/// An account as its administrators see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct User {
+    /// Id.
+    pub id: i64,
+    /// Sign-in name.
+    pub login: String,
+    /// Name shown to others.
+    pub display_name: String,
+    /// Duties.
+    pub duties: Vec<Duty>,
+    /// Roles.
+    pub grants: Vec<Grant>,
+    /// Whether the account is switched off, and since when.
+    pub disabled: Option<Moment>,
+    /// Last use of a session or token.
+    pub last_seen: Option<Moment>,
+    /// When it was made.
+    pub created: Moment,
+}
+
+/// New account form. Grants are written one a line, `role harbor/project`, with `*` for every harbor or project.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// Sign-in name: `[a-z0-9._-]{2,64}`.
+    pub login: String,
+    /// Name shown to others.
+    pub display_name: String,
+    /// First password.
+    pub password: String,
+    /// Duties.
+    #[serde(default)]
+    pub duties: Vec<Duty>,
+    /// Grants, one a line: `requester prod/payments`.
+    #[serde(default)]
+    pub grants: String,
+}
+
+/// Change of duties and roles.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeRoles {
+    /// Account.
+    pub user_id: i64,
+    /// All duties it shall have.
+    #[serde(default)]
+    pub duties: Vec<Duty>,
+    /// All grants it shall have, one a line.
+    #[serde(default)]
+    pub grants: String,
+    /// Why, ten characters or more.
+    pub reason: String,
+}
+
+/// An API token as its owner sees it; the secret is shown once, at creation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Token {
+    /// Id.
+    pub id: i64,
+    /// What it is for.
+    pub name: String,
+    /// Login of the owner.
+    pub owner: String,
+    /// `read` or `write`; both within the owner's own rights at use. Never votes.
+    pub scope: TokenScope,
+    /// When it ends; at most a year from creation.
+    pub expires: Moment,
+    /// Last use.
+    pub last_used: Option<Moment>,
+    /// When it was revoked.
+    pub revoked: Option<Moment>,
+}
+
+/// What a token may do, within its owner's rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenScope {
+    /// Reads only.
+    Read,
+    /// Reads and writes, votes excepted.
+    Write,
+}
+
+/// New token form.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// What it is for, 1–64 characters.
+    pub name: String,
+    /// What it may do.
+    pub scope: TokenScope,
+    /// Days until it ends, 1–365.
+    pub days: i32,
+}
+
+/// A token just made: the only time its secret is seen.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct MadeToken {
+    /// The row.
+    pub token: Token,
+    /// `bw_…`.
+    pub secret: String,
+}

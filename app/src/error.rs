@@ -1,0 +1,127 @@
+//! What a browser may know about a failure: a stable code, a sentence, fields at fault, and the request id to quote.
+
+use leptos::prelude::{FromServerFnError, ServerFnErrorErr};
+use leptos::server_fn::codec::JsonEncoding;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The class of a failure; each has one HTTP status and one meaning to a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// The input is at fault; `fields` says where. 400.
+    Invalid,
+    /// Nobody is signed in, or the session ended. 401.
+    SignedOut,
+    /// Signed in, but the right is missing; the message says which role and who grants it. 403.
+    Forbidden,
+    /// Not there, or not visible to this person. 404.
+    NotFound,
+    /// Something moved on since the page was loaded. 409.
+    Conflict,
+    /// Can be used once, and was. 410.
+    Gone,
+    /// Too many tries; the message says how long to wait. 429.
+    TooMany,
+    /// A harbor or vault outside could not do its part. 502.
+    Upstream,
+    /// Breakwater cannot work at this moment (database, disk); try again. 503.
+    Unavailable,
+    /// A defect; quote the request id. 500.
+    Internal,
+}
+
+impl ErrorKind {
+    /// The HTTP status of the class.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Invalid => 400,
+            Self::SignedOut => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::Conflict => 409,
+            Self::Gone => 410,
+            Self::TooMany => 429,
+            Self::Internal => 500,
+            Self::Upstream => 502,
+            Self::Unavailable => 503,
+        }
+    }
+}
+
+/// One input field and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// Name of the form field.
+    pub field: String,
+    /// What is wrong, one sentence.
+    pub message: String,
+}
+
+/// The error every call answers with. Never holds a secret, a path or a database's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// The class.
+    pub kind: ErrorKind,
+    /// Stable, `snake_case`: what a program switches on and a translation is keyed by.
+    pub code: String,
+    /// One sentence for a person.
+    pub message: String,
+    /// What is wrong with which field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldError>,
+    /// The id to find the failure in the log by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+impl ApiError {
+    /// An error of a class with its code and sentence.
+    pub fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind, code: code.into(), message: message.into(), fields: Vec::new(), request_id: None }
+    }
+
+    /// Bad input in one field.
+    pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let mut error = Self::new(ErrorKind::Invalid, "invalid_input", message.clone());
+        error.fields.push(FieldError { field: field.into(), message });
+        error
+    }
+
+    /// The same error with one more field at fault.
+    #[must_use]
+    pub fn and_field(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
+        self.fields.push(FieldError { field: field.into(), message: message.into() });
+        self
+    }
+
+    /// What is wrong with `field`, if anything.
+    #[must_use]
+    pub fn of_field(&self, field: &str) -> Option<&str> {
+        self.fields.iter().find(|f| f.field == field).map(|f| f.message.as_str())
+    }
+
+    /// 404 without a hint whether the object exists.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(ErrorKind::NotFound, "not_found", format!("there is no such {what}, or it is not visible to you"))
+    }
+}
+
+impl FromServerFnError for ApiError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        match error {
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => {
+                Self::new(ErrorKind::Invalid, "bad_request", "the form could not be read; reload the page and try again")
+            }
+            ServerFnErrorErr::Request(_) => {
+                Self::new(ErrorKind::Unavailable, "unreachable", "Breakwater cannot be reached; check the connection and try again")
+            }
+            _ => Self::new(ErrorKind::Internal, "internal", "something went wrong on the server"),
+        }
+    }
+}

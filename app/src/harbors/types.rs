@@ -1,0 +1,156 @@
+//! Registered Harbor instances.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::units::Moment;
+
+/// Whether a harbor answered last time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HarborState {
+    /// Never asked yet.
+    Unknown,
+    /// Answered, and the login is good.
+    Healthy,
+    /// Answered, but the login is refused or lacks a right.
+    Refused,
+    /// Did not answer.
+    Unreachable,
+}
+
+/// One harbor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Harbor {
+    /// Id.
+    pub id: i64,
+    /// Name, `[a-z0-9-]{1,63}`, unique; used in addresses.
+    pub name: String,
+    /// Base address, without credentials.
+    pub url: String,
+    /// Version it says it has.
+    pub version: Option<String>,
+    /// State at the last contact.
+    pub state: HarborState,
+    /// What the last contact said, one sentence.
+    pub state_detail: String,
+    /// Last contact.
+    pub checked: Option<Moment>,
+    /// Login used for backup.
+    pub read_login: String,
+    /// Login used for restore; none = the backup login, or backup only.
+    pub write_login: Option<String>,
+    /// Whether a restore can be made with what is known.
+    pub can_restore: bool,
+    /// Plain http is in use, allowed by an operator.
+    pub plain_http: bool,
+    /// Projects seen at the last listing.
+    pub projects: i64,
+    /// Projects in a plan.
+    pub projects_protected: i64,
+    /// When the secret was set, and by whom.
+    pub secret_set: Option<(Moment, String)>,
+}
+
+/// Registration form. Secrets are write-only.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewHarbor {
+    /// Name.
+    pub name: String,
+    /// Base address.
+    pub url: String,
+    /// Login for backup; empty when robots are to be made from the administrator's login.
+    #[serde(default)]
+    pub read_login: String,
+    /// Its secret.
+    #[serde(default)]
+    pub read_secret: String,
+    /// Login for restore, optional.
+    #[serde(default)]
+    pub write_login: String,
+    /// Its secret.
+    #[serde(default)]
+    pub write_secret: String,
+    /// An administrator's login, used once to make the two least-privilege robots, never stored.
+    #[serde(default)]
+    pub admin_login: String,
+    /// Its password, used once, never stored.
+    #[serde(default)]
+    pub admin_password: String,
+    /// CA certificate, PEM, where the harbor's is not publicly trusted.
+    #[serde(default)]
+    pub ca_pem: String,
+    /// Plain http is accepted.
+    #[serde(default)]
+    pub plain_http: bool,
+}
+
+/// Change form. Empty secrets leave what is stored; a new address needs the secrets again.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeHarbor {
+    /// Name of the harbor to change.
+    pub harbor: String,
+    /// Base address.
+    pub url: String,
+    /// Login for backup.
+    pub read_login: String,
+    /// Its secret, empty = unchanged.
+    #[serde(default)]
+    pub read_secret: String,
+    /// Login for restore.
+    #[serde(default)]
+    pub write_login: String,
+    /// Its secret, empty = unchanged.
+    #[serde(default)]
+    pub write_secret: String,
+    /// CA certificate.
+    #[serde(default)]
+    pub ca_pem: String,
+    /// Plain http is accepted.
+    #[serde(default)]
+    pub plain_http: bool,
+}
+
+/// How one check of a connection came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckOutcome {
+    /// Good.
+    Pass,
+    /// Works, with something to know.
+    Warn,
+    /// Does not work; the remedy says what to do.
+    Fail,
+}
+
+/// One line of the check-list of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Check {
+    /// Stable name.
+    pub code: String,
+    /// What was checked.
+    pub title: String,
+    /// How it came out.
+    pub outcome: CheckOutcome,
+    /// What was found.
+    pub detail: String,
+    /// What to do.
+    pub remedy: Option<String>,
+    /// Permissions that are missing, as Harbor names them: `repository:pull`.
+    pub missing: Vec<String>,
+}
+
+/// The result of testing a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CheckList {
+    /// The lines, in the order of the test.
+    pub checks: Vec<Check>,
+    /// When.
+    pub at: Moment,
+    /// Good enough for backup.
+    pub backup_ok: bool,
+    /// Good enough for restore.
+    pub restore_ok: bool,
+}

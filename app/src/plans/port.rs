@@ -1,0 +1,31 @@
+//! What the pages ask the backend about plans.
+
+use async_trait::async_trait;
+
+use crate::plans::types::{Plan, PlanForm, PlanPreview, Run};
+use crate::error::ApiError;
+use crate::ports::Cx;
+use crate::units::Page;
+
+/// Plans. Reading: any duty, and whoever has a role on a project in it. Changing: operator.
+#[async_trait]
+pub trait Plans: Send + Sync {
+    /// All plans by name.
+    async fn list_plans(&self, cx: &Cx) -> Result<Vec<Plan>, ApiError>;
+    /// One plan.
+    async fn get_plan(&self, cx: &Cx, plan_id: i64) -> Result<Plan, ApiError>;
+    /// What the form would match and when it would run; nothing is stored.
+    async fn preview_plan(&self, cx: &Cx, form: PlanForm) -> Result<PlanPreview, ApiError>;
+    /// Stores a new or changed plan.
+    async fn save_plan(&self, cx: &Cx, form: PlanForm) -> Result<Plan, ApiError>;
+    /// Stops the schedule until `until` (at most 7 days) for a reason; a running job goes on.
+    async fn pause_plan(&self, cx: &Cx, plan_id: i64, days: i64, reason: String) -> Result<Plan, ApiError>;
+    /// Starts the schedule again.
+    async fn resume_plan(&self, cx: &Cx, plan_id: i64) -> Result<Plan, ApiError>;
+    /// Queues a run now; answers with the job. A run already queued or running is answered with.
+    async fn run_plan(&self, cx: &Cx, plan_id: i64) -> Result<i64, ApiError>;
+    /// Runs, newest first.
+    async fn list_runs(&self, cx: &Cx, plan_id: i64, after: Option<String>) -> Result<Page<Run>, ApiError>;
+    /// Deletes a plan; `confirm` must be its name. Snapshots stay.
+    async fn delete_plan(&self, cx: &Cx, plan_id: i64, confirm: String) -> Result<(), ApiError>;
+}

@@ -1,0 +1,182 @@
+//! Plans: scope, schedule, vault, targets.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::units::Moment;
+
+/// How one day of a plan went; the worst wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DayState {
+    /// The plan did not exist yet.
+    BeforeStart,
+    /// Nothing was due.
+    Idle,
+    /// All runs good.
+    Good,
+    /// A run is on.
+    Running,
+    /// A run ended with gaps.
+    Gaps,
+    /// A run was due and did not happen.
+    Missed,
+    /// A run failed.
+    Failed,
+}
+
+/// One plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Plan {
+    /// Id.
+    pub id: i64,
+    /// Name, unique.
+    pub name: String,
+    /// Name of the harbor.
+    pub harbor: String,
+    /// Id of the vault.
+    pub vault_id: i64,
+    /// Name of the vault.
+    pub vault: String,
+    /// Project globs to include, one each.
+    pub include: Vec<String>,
+    /// Project globs to leave out.
+    pub exclude: Vec<String>,
+    /// Five cron fields.
+    pub cron: String,
+    /// IANA time zone the schedule is in.
+    pub zone: String,
+    /// The schedule in words.
+    pub schedule_words: String,
+    /// Target: newest good snapshot not older than this, seconds.
+    pub rpo_s: i64,
+    /// Paused, since when, by whom and why.
+    pub paused: Option<Paused>,
+    /// Next run.
+    pub next: Option<Moment>,
+    /// Last run that ended good.
+    pub last_good: Option<Moment>,
+    /// Run going on now, and its job.
+    pub running_job: Option<i64>,
+    /// Projects in scope at the last listing.
+    pub projects: i64,
+    /// The last 30 days, oldest first.
+    pub days: Vec<DayState>,
+    /// Version, raised at each change; a form posts it back.
+    pub version: i64,
+}
+
+/// A pause of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Paused {
+    /// Since.
+    pub since: Moment,
+    /// Until, when it resumes by itself.
+    pub until: Option<Moment>,
+    /// By whom.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Form of a new or changed plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanForm {
+    /// Plan to change; none = a new one.
+    #[serde(default)]
+    pub plan_id: Option<i64>,
+    /// Version the form was made from.
+    #[serde(default)]
+    pub version: Option<i64>,
+    /// Name.
+    pub name: String,
+    /// Name of the harbor.
+    pub harbor: String,
+    /// Vault.
+    #[serde(default)]
+    pub vault_id: Option<i64>,
+    /// Globs to include, one a line.
+    pub include: String,
+    /// Globs to leave out, one a line.
+    #[serde(default)]
+    pub exclude: String,
+    /// Five cron fields.
+    pub cron: String,
+    /// IANA time zone.
+    pub zone: String,
+    /// Target age, hours.
+    pub rpo_hours: i64,
+}
+
+/// What a plan form would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlanPreview {
+    /// Projects that match now.
+    pub matched: Vec<ProjectMatch>,
+    /// Projects that do not match.
+    pub left_out: Vec<String>,
+    /// Repositories in the matched ones.
+    pub repositories: i64,
+    /// When the harbor was read.
+    pub read_at: Option<Moment>,
+    /// Why the harbor could not be read; then the lists are from the last listing.
+    pub stale: Option<String>,
+    /// Next five runs.
+    pub next_runs: Vec<NextRun>,
+    /// The schedule in words.
+    pub schedule_words: String,
+    /// Things to know: target shorter than the interval, scope empty …
+    pub warnings: Vec<String>,
+}
+
+/// A run to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NextRun {
+    /// When.
+    pub at: Moment,
+    /// The same in the plan's zone: `Tue 2026-11-24 03:00 +08:00`.
+    pub local: String,
+    /// The zone's clock changes between the run before and this one.
+    pub clock_change: bool,
+}
+
+/// A project a scope matches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProjectMatch {
+    /// Project.
+    pub project: String,
+    /// Repositories in it.
+    pub repositories: i64,
+    /// Plans that have it already.
+    pub in_plans: Vec<String>,
+}
+
+/// How one run of a plan went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Run {
+    /// Id.
+    pub id: i64,
+    /// Its job.
+    pub job_id: i64,
+    /// `schedule`, `user` or `api`.
+    pub trigger: String,
+    /// `queued`, `running`, `good`, `gaps`, `failed`, `cancelled`.
+    pub state: String,
+    /// Start.
+    pub started: Option<Moment>,
+    /// End.
+    pub finished: Option<Moment>,
+    /// Projects done and in all.
+    pub projects_done: i64,
+    /// Projects in all.
+    pub projects: i64,
+    /// Bytes read from the harbor.
+    pub bytes_new: i64,
+    /// Requests sent to the harbor.
+    pub requests: i64,
+    /// Gaps named.
+    pub gaps: i64,
+    /// Why it failed.
+    pub error: Option<String>,
+}

@@ -1,0 +1,363 @@
+//! Projects through time: what a harbor had at any moment that was captured.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::units::Moment;
+
+/// How a project stands against its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Protection {
+    /// The newest good snapshot is within the target.
+    Met,
+    /// More than three quarters of the target are used up.
+    AtRisk,
+    /// Older than the target.
+    Missed,
+    /// In a plan, not captured yet.
+    Pending,
+    /// In no plan.
+    Unprotected,
+    /// Gone from the harbor, still restorable.
+    Gone,
+}
+
+/// One project of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Project {
+    /// Harbor.
+    pub harbor: String,
+    /// Project.
+    pub project: String,
+    /// Names of the plans that have it.
+    pub plans: Vec<String>,
+    /// State.
+    pub protection: Protection,
+    /// Moment of the newest complete snapshot.
+    pub last_good: Option<Moment>,
+    /// Oldest moment that can be restored.
+    pub oldest: Option<Moment>,
+    /// Snapshots.
+    pub snapshots: i64,
+    /// Repositories in the newest snapshot.
+    pub repositories: i64,
+    /// Tags in the newest snapshot.
+    pub tags: i64,
+    /// Bytes of the images in the newest snapshot, each distinct blob once.
+    pub bytes: i64,
+    /// Strictest target of its plans, seconds.
+    pub rpo_s: Option<i64>,
+}
+
+/// Filter of the project list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProjectFilter {
+    /// Harbor name.
+    #[serde(default)]
+    pub harbor: Option<String>,
+    /// `met`, `at_risk`, `missed`, `pending`, `unprotected`, `gone`.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// Part of the name.
+    #[serde(default)]
+    pub q: Option<String>,
+    /// Cursor.
+    #[serde(default)]
+    pub after: Option<String>,
+}
+
+/// One snapshot on the timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Snapshot {
+    /// Id in the catalogue.
+    pub id: i64,
+    /// Digest of the snapshot index: the Merkle root over all it protects.
+    pub digest: String,
+    /// The moment it stands for.
+    pub moment: Moment,
+    /// Seconds it took.
+    pub took_s: i64,
+    /// Complete, or complete with named gaps.
+    pub gaps: i64,
+    /// Tags that were not in the one before.
+    pub added: i64,
+    /// Tags that are no longer there.
+    pub removed: i64,
+    /// Tags that point elsewhere.
+    pub moved: i64,
+    /// Tags in all.
+    pub tags: i64,
+    /// Bytes newly stored.
+    pub bytes_new: i64,
+    /// Id of the vault.
+    pub vault_id: i64,
+    /// Kept by a hold: its reason.
+    pub hold: Option<String>,
+    /// Damaged objects are in it; what needs them cannot be restored.
+    pub degraded: bool,
+}
+
+/// One named gap of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Gap {
+    /// `blocked_by_policy`, `missing`, `unreadable` …
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// Why.
+    pub cause: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// Something that happened, for the lanes of the ribbon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TimelineEvent {
+    /// When.
+    pub at: Moment,
+    /// `restore`, `run_failed`, `paused`, `tags_gone`.
+    pub kind: String,
+    /// One sentence.
+    pub text: String,
+    /// Page to look at.
+    pub link: Option<String>,
+}
+
+/// The timeline of a project at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Timeline {
+    /// The project.
+    pub project: Project,
+    /// The moment looked at: the snapshot at or before the one asked for.
+    pub at: Option<Snapshot>,
+    /// Snapshot before that one.
+    pub before: Option<Moment>,
+    /// Snapshot after it.
+    pub after: Option<Moment>,
+    /// Start of the window shown.
+    pub from: Moment,
+    /// End of the window shown.
+    pub to: Moment,
+    /// Snapshots of the window, oldest first; at most 400, evenly thinned beyond, which `thinned` says.
+    pub snapshots: Vec<Snapshot>,
+    /// Snapshots were left out of the window for its width.
+    pub thinned: bool,
+    /// Events of the window, oldest first.
+    pub events: Vec<TimelineEvent>,
+    /// Gaps of the moment's snapshot.
+    pub gaps: Vec<Gap>,
+    /// Next run of a plan that has the project.
+    pub next_run: Option<Moment>,
+}
+
+/// Differences between a captured moment and the harbor now, by repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LiveDiff {
+    /// When the harbor was read; none if it could not be.
+    pub read_at: Option<Moment>,
+    /// Why the harbor could not be read.
+    pub error: Option<String>,
+    /// Repositories with differences, most missing first.
+    pub repositories: Vec<RepositoryDiff>,
+    /// Repositories without a difference.
+    pub same: i64,
+    /// Tags missing now.
+    pub missing: i64,
+    /// Tags that point elsewhere now.
+    pub moved: i64,
+    /// Tags that are new since.
+    pub new: i64,
+}
+
+/// Differences in one repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RepositoryDiff {
+    /// Name with project.
+    pub repository: String,
+    /// Tags missing now.
+    pub missing: Vec<String>,
+    /// Tags that point elsewhere now.
+    pub moved: Vec<String>,
+    /// Count of tags that are new since.
+    pub new: i64,
+}
+
+/// One repository at a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RepositoryAt {
+    /// Name with project.
+    pub repository: String,
+    /// Tags.
+    pub tags: i64,
+    /// Artifacts, untagged and accessories too.
+    pub artifacts: i64,
+    /// Gone in the newest snapshot.
+    pub gone: bool,
+}
+
+/// One tag at a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TagAt {
+    /// Repository with project.
+    pub repository: String,
+    /// Tag.
+    pub tag: String,
+    /// Digest it pointed to.
+    pub digest: String,
+    /// `IMAGE`, `CHART` …
+    pub kind: String,
+    /// Bytes of the artifact.
+    pub size_bytes: i64,
+    /// Since when it pointed there, as captured.
+    pub since: Moment,
+    /// Signatures, SBOMs and other accessories.
+    pub accessories: i64,
+    /// In the newest snapshot: the same digest, another one, or none.
+    pub now: TagNow,
+}
+
+/// What became of a tag, as the newest snapshot has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TagNow {
+    /// The same digest.
+    Same,
+    /// Another digest.
+    Moved,
+    /// Not there.
+    Gone,
+}
+
+/// What a project held at a moment: repositories, and the tags of one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Browse {
+    /// The snapshot looked at.
+    pub at: Snapshot,
+    /// Repositories, by name, up to 200; `repositories_more` beyond.
+    pub repositories: Vec<RepositoryAt>,
+    /// More repositories than shown; narrow by `q`.
+    pub repositories_more: bool,
+    /// Repository open now.
+    pub repository: Option<String>,
+    /// Tags of it, by name.
+    pub tags: Vec<TagAt>,
+    /// Cursor of the next page of tags.
+    pub tags_next: Option<String>,
+    /// Tags of the repository in all.
+    pub tags_total: i64,
+}
+
+/// Question of a browse page.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BrowseQuery {
+    /// Harbor.
+    pub harbor: String,
+    /// Project.
+    pub project: String,
+    /// Moment; none = newest.
+    #[serde(default)]
+    pub at: Option<Moment>,
+    /// Repository to open.
+    #[serde(default)]
+    pub repo: Option<String>,
+    /// Part of a tag or repository name.
+    #[serde(default)]
+    pub q: Option<String>,
+    /// `gone` or `moved`: only those.
+    #[serde(default)]
+    pub only: Option<String>,
+    /// Cursor.
+    #[serde(default)]
+    pub after: Option<String>,
+}
+
+/// One stretch of a tag's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TagSpan {
+    /// Digest.
+    pub digest: String,
+    /// First snapshot that saw it.
+    pub from: Moment,
+    /// First snapshot that no longer did; none = still.
+    pub to: Option<Moment>,
+    /// Why it ended: `moved`, `gone`; `restored by #88` where known.
+    pub ended: Option<String>,
+    /// Kind.
+    pub kind: String,
+    /// Bytes.
+    pub size_bytes: i64,
+    /// Platforms, for an index.
+    pub platforms: Vec<String>,
+    /// Accessories.
+    pub accessories: i64,
+    /// Snapshots that hold it.
+    pub snapshots: i64,
+    /// Whether it can be restored; if not, why.
+    pub not_restorable: Option<String>,
+    /// A moment to restore it from.
+    pub restore_at: Moment,
+}
+
+/// The history of one tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TagHistory {
+    /// Harbor.
+    pub harbor: String,
+    /// Project.
+    pub project: String,
+    /// Repository with project.
+    pub repository: String,
+    /// Tag.
+    pub tag: String,
+    /// Stretches, newest first.
+    pub spans: Vec<TagSpan>,
+    /// Digest in the harbor now; none = not there, or `live_error`.
+    pub live: Option<String>,
+    /// Why the harbor could not be read.
+    pub live_error: Option<String>,
+    /// First and last snapshot of the project, the edges of what can be known.
+    pub known_from: Option<Moment>,
+    /// Newest snapshot.
+    pub known_to: Option<Moment>,
+}
+
+/// The parts of one artifact, read from the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ArtifactDetail {
+    /// Digest.
+    pub digest: String,
+    /// Media type of the manifest.
+    pub media_type: String,
+    /// Bytes of the manifest as text, exactly as stored.
+    pub manifest: String,
+    /// Configuration as text, if it is JSON of at most 256 KiB.
+    pub config: Option<String>,
+    /// Layers: digest, media type, size.
+    pub layers: Vec<(String, String, i64)>,
+    /// Members of an index: digest, platform.
+    pub children: Vec<(String, String)>,
+    /// Accessories: digest, kind.
+    pub accessories: Vec<(String, String)>,
+    /// Tags that ever named it in this repository.
+    pub tags: Vec<String>,
+}
+
+/// One hit of the search over all time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SearchHit {
+    /// Harbor.
+    pub harbor: String,
+    /// Project.
+    pub project: String,
+    /// Repository; empty for a project hit.
+    pub repository: String,
+    /// Tag; empty for a repository hit.
+    pub tag: String,
+    /// Newest digest.
+    pub digest: String,
+    /// Last moment it was seen.
+    pub last_seen: Moment,
+    /// Whether the newest snapshot still has it.
+    pub now: TagNow,
+}

@@ -1,0 +1,35 @@
+//! What the pages ask the backend about restores and approvals.
+
+use async_trait::async_trait;
+
+use crate::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
+use crate::error::ApiError;
+use crate::ports::Cx;
+use crate::units::Page;
+
+/// Restore requests. Making: requester on source and target. Voting: approver, never on one's own.
+#[async_trait]
+pub trait Restores: Send + Sync {
+    /// Stores the form as a draft and makes its effect plan against the live harbor.
+    async fn preview_restore(&self, cx: &Cx, form: RestoreForm) -> Result<Draft, ApiError>;
+    /// A draft of one's own as stored.
+    async fn get_draft(&self, cx: &Cx, draft_id: i64) -> Result<Draft, ApiError>;
+    /// Submits a draft. Makes the plan again; `Conflict` if its hash is not the one seen.
+    async fn submit_restore(&self, cx: &Cx, form: Submit) -> Result<Request, ApiError>;
+    /// One request.
+    async fn get_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError>;
+    /// Requests, newest first.
+    async fn list_requests(&self, cx: &Cx, filter: RequestFilter) -> Result<Page<RequestRow>, ApiError>;
+    /// Requests that wait for the caller's vote (`mine`), for others of the same projects (`team`), or decided (`done`).
+    async fn list_approvals(&self, cx: &Cx, tab: String) -> Result<Vec<RequestRow>, ApiError>;
+    /// Votes. `Conflict` when hash or version moved on.
+    async fn cast_vote(&self, cx: &Cx, form: CastVote) -> Result<Request, ApiError>;
+    /// Takes one's own request back before it runs.
+    async fn withdraw_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError>;
+    /// Stops a queued or running restore before its next write.
+    async fn cancel_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError>;
+    /// Makes a draft with the failed lines of a request.
+    async fn retry_request(&self, cx: &Cx, request_id: i64) -> Result<Draft, ApiError>;
+    /// Makes a draft that puts moved tags back to what they were.
+    async fn undo_request(&self, cx: &Cx, request_id: i64) -> Result<Draft, ApiError>;
+}

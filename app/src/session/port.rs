@@ -1,0 +1,22 @@
+//! What the pages ask the backend about the session.
+
+use async_trait::async_trait;
+
+use crate::session::types::{SetUp, Shell, SignIn};
+use crate::error::ApiError;
+use crate::ports::Cx;
+
+/// Signing in and out.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// The shell of this request; never fails for a stranger.
+    async fn shell(&self, cx: &Cx) -> Result<Shell, ApiError>;
+    /// Starts a session; answers with the page to go to, checked to be on this site.
+    async fn sign_in(&self, cx: &Cx, form: SignIn) -> Result<String, ApiError>;
+    /// Ends the session.
+    async fn sign_out(&self, cx: &Cx) -> Result<(), ApiError>;
+    /// Makes the first account. `Gone` once there is one.
+    async fn set_up(&self, cx: &Cx, form: SetUp) -> Result<(), ApiError>;
+    /// Keeps language and theme in cookies; answers nothing to check.
+    async fn set_display(&self, cx: &Cx, lang: Option<String>, theme: Option<String>) -> Result<(), ApiError>;
+}

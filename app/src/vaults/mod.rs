@@ -1,0 +1,3 @@
+//! See [`types`] for the words and `port` for what the backend answers.
+
+pub mod types;

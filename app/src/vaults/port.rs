@@ -1,0 +1,22 @@
+//! What the pages ask the backend about vaults.
+
+use async_trait::async_trait;
+
+use crate::vaults::types::{Finding, NewVault, Vault};
+use crate::error::ApiError;
+use crate::ports::Cx;
+
+/// Vaults. Reading: any duty. Changing: operator.
+#[async_trait]
+pub trait Vaults: Send + Sync {
+    /// All vaults by name.
+    async fn list_vaults(&self, cx: &Cx) -> Result<Vec<Vault>, ApiError>;
+    /// One vault.
+    async fn get_vault(&self, cx: &Cx, vault_id: i64) -> Result<Vault, ApiError>;
+    /// Makes a vault, or adopts the one that is in the folder.
+    async fn create_vault(&self, cx: &Cx, form: NewVault) -> Result<Vault, ApiError>;
+    /// Starts a job that reads and hashes every object; answers with the job.
+    async fn verify_vault(&self, cx: &Cx, vault_id: i64) -> Result<i64, ApiError>;
+    /// Findings, open ones first.
+    async fn list_findings(&self, cx: &Cx, vault_id: i64) -> Result<Vec<Finding>, ApiError>;
+}

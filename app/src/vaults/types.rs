@@ -1,0 +1,80 @@
+//! Where backed-up bytes live.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::units::Moment;
+
+/// Whether a vault can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VaultState {
+    /// Open.
+    Healthy,
+    /// Below its reserve of free space: reads work, new work waits.
+    Full,
+    /// The folder is missing, or holds another vault.
+    Missing,
+    /// The folder answers with an error.
+    Failing,
+}
+
+/// One vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Vault {
+    /// Id.
+    pub id: i64,
+    /// Name, unique.
+    pub name: String,
+    /// Folder on the server and its workers.
+    pub path: String,
+    /// The id written in the vault itself.
+    pub vault_uuid: String,
+    /// State now.
+    pub state: VaultState,
+    /// One sentence about the state.
+    pub state_detail: String,
+    /// Bytes stored, after deduplication.
+    pub stored_bytes: i64,
+    /// Bytes the snapshots' images would take each on its own, newest snapshot of each project.
+    pub logical_bytes: i64,
+    /// Free space, if known.
+    pub free_bytes: Option<i64>,
+    /// Snapshots kept.
+    pub snapshots: i64,
+    /// Open findings.
+    pub findings: i64,
+    /// Last verification that ended.
+    pub verified: Option<Moment>,
+    /// When it was made.
+    pub created: Moment,
+}
+
+/// New vault form.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewVault {
+    /// Name, `[a-z0-9-]{1,63}`.
+    pub name: String,
+    /// Absolute folder; made if missing. An existing vault is adopted.
+    pub path: String,
+}
+
+/// One thing verification found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Finding {
+    /// Id.
+    pub id: i64,
+    /// `corrupt`, `missing`, `unreadable` …
+    pub kind: String,
+    /// Digest of the object.
+    pub object: String,
+    /// What it means.
+    pub detail: String,
+    /// What to do.
+    pub remedy: String,
+    /// Since when.
+    pub found: Moment,
+    /// When it was healed.
+    pub healed: Option<Moment>,
+}
