@@ -1,0 +1,325 @@
+//! Who may do what: one table of operations, asked by every operation once (console.md §3.2).
+//!
+//! Deny by default: an operation that is not in the table does not compile, and a caller without a matching line is refused.
+//! Projects a caller has no role on are answered as not found, never as forbidden.
+
+use app::accounts::types::{Duty, Role};
+use app::error::{ApiError, ErrorKind};
+use app::ports::Cx;
+use http::request::Parts;
+
+/// How a caller proved who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// A browser session.
+    Session,
+    /// An API token; `write` as its scope allows.
+    Token {
+        /// Row of the token.
+        id: i64,
+        /// May change things.
+        write: bool,
+    },
+}
+
+/// A role on a scope, by ids and names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopedRole {
+    /// The role.
+    pub role: Role,
+    /// Harbor; none = every harbor.
+    pub harbor: Option<(i64, String)>,
+    /// Project; none = every project.
+    pub project: Option<String>,
+}
+
+/// Someone who is signed in, as of this request.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Account.
+    pub account_id: i64,
+    /// Sign-in name.
+    pub login: String,
+    /// Name shown to others.
+    pub display_name: String,
+    /// Duties.
+    pub duties: Vec<Duty>,
+    /// Roles.
+    pub roles: Vec<ScopedRole>,
+    /// How they proved it.
+    pub via: Via,
+}
+
+/// Where a request came from; in the extensions of every request.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// Address of the client.
+    pub ip: Option<std::net::IpAddr>,
+    /// Id of the request.
+    pub request_id: String,
+    /// `ui`, `api` or `cli`.
+    pub interface: &'static str,
+}
+
+/// Everything that can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// See projects, moments, tag histories.
+    ReadProject,
+    /// See manifests and configurations.
+    ReadContent,
+    /// Make, submit and withdraw requests.
+    RequestRestore,
+    /// Vote.
+    Vote,
+    /// Stop a restore of someone else.
+    CancelRestore,
+    /// Keep a snapshot.
+    Hold,
+    /// Back a project up now.
+    BackUpProject,
+    /// See harbors, vaults and plans.
+    ReadEstate,
+    /// Change harbors, vaults and plans.
+    ManageEstate,
+    /// See all jobs.
+    ReadJobs,
+    /// Stop or repeat jobs.
+    ManageJobs,
+    /// See accounts.
+    ReadAccounts,
+    /// Change accounts.
+    ManageAccounts,
+    /// See the whole audit history, addresses included.
+    ReadAudit,
+}
+
+impl Operation {
+    /// Every operation, for the matrix test.
+    pub const ALL: [Self; 14] = [
+        Self::ReadProject,
+        Self::ReadContent,
+        Self::RequestRestore,
+        Self::Vote,
+        Self::CancelRestore,
+        Self::Hold,
+        Self::BackUpProject,
+        Self::ReadEstate,
+        Self::ManageEstate,
+        Self::ReadJobs,
+        Self::ManageJobs,
+        Self::ReadAccounts,
+        Self::ManageAccounts,
+        Self::ReadAudit,
+    ];
+
+    /// Who may: duties, and roles on the project it is about.
+    #[must_use]
+    pub const fn rule(self) -> Rule {
+        use Duty::{Auditor, Operator, Secadmin};
+        use Role::{Approver, Owner, Requester, Viewer};
+        match self {
+            Self::ReadProject => Rule::new(&[Operator, Secadmin, Auditor], &[Viewer, Requester, Approver, Owner]),
+            Self::ReadContent => Rule::new(&[], &[Requester, Approver, Owner]),
+            Self::RequestRestore => Rule::new(&[], &[Requester, Approver, Owner]).writes(),
+            Self::Vote => Rule::new(&[], &[Approver, Owner]).votes(),
+            Self::CancelRestore => Rule::new(&[Operator, Secadmin], &[Approver, Owner]).writes(),
+            Self::Hold => Rule::new(&[Operator, Secadmin], &[Requester, Approver, Owner]).writes(),
+            Self::BackUpProject => Rule::new(&[Operator], &[Requester, Approver, Owner]).writes(),
+            Self::ReadEstate => Rule::new(&[Operator, Secadmin, Auditor], &[]),
+            Self::ManageEstate => Rule::new(&[Operator], &[]).writes(),
+            Self::ReadJobs => Rule::new(&[Operator, Secadmin, Auditor], &[]),
+            Self::ManageJobs => Rule::new(&[Operator], &[]).writes(),
+            Self::ReadAccounts => Rule::new(&[Secadmin, Auditor], &[]),
+            Self::ManageAccounts => Rule::new(&[Secadmin], &[]).writes(),
+            Self::ReadAudit => Rule::new(&[Auditor], &[]),
+        }
+    }
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// Duties that may.
+    pub duties: &'static [Duty],
+    /// Roles on the project that may.
+    pub roles: &'static [Role],
+    /// A token needs the write scope.
+    pub writes: bool,
+    /// A token may not at all, whatever its scope.
+    pub people_only: bool,
+}
+
+impl Rule {
+    const fn new(duties: &'static [Duty], roles: &'static [Role]) -> Self {
+        Self { duties, roles, writes: false, people_only: false }
+    }
+
+    const fn writes(mut self) -> Self {
+        self.writes = true;
+        self
+    }
+
+    const fn votes(mut self) -> Self {
+        self.writes = true;
+        self.people_only = true;
+        self
+    }
+}
+
+impl Caller {
+    /// The caller of a request, or "signed out".
+    pub fn of(cx: &Cx) -> Result<Self, ApiError> {
+        Self::of_parts(&cx.parts)
+    }
+
+    /// The same for a handler of REST.
+    pub fn of_parts(parts: &Parts) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on")
+        })
+    }
+
+    /// Whether the caller has `duty`.
+    #[must_use]
+    pub fn has(&self, duty: Duty) -> bool {
+        self.duties.contains(&duty)
+    }
+
+    /// Whether the caller may do `operation`, on `project` of the harbor where it is about one.
+    #[must_use]
+    pub fn may(&self, operation: Operation, project: Option<(i64, &str)>) -> bool {
+        let rule = operation.rule();
+        let token_allows = match self.via {
+            Via::Session => true,
+            Via::Token { write, .. } => !rule.people_only && (write || !rule.writes),
+        };
+        let by_duty = rule.duties.iter().any(|duty| self.has(*duty));
+        let by_role = project.is_some_and(|(harbor, name)| {
+            self.roles.iter().any(|scoped| rule.roles.contains(&scoped.role) && scoped.covers(harbor, name))
+        });
+        token_allows && (by_duty || by_role)
+    }
+
+    /// Refuses what the caller may not do. A project the caller cannot even see is "not found".
+    pub fn require(&self, operation: Operation, project: Option<(i64, &str)>) -> Result<(), ApiError> {
+        if self.may(operation, project) {
+            return Ok(());
+        }
+        if project.is_some() && !self.may(Operation::ReadProject, project) {
+            return Err(ApiError::not_found("project"));
+        }
+        Err(forbidden(operation))
+    }
+
+    /// Harbors and projects the caller sees: none = all of them.
+    #[must_use]
+    pub fn visible(&self) -> Option<Vec<(Option<i64>, Option<String>)>> {
+        if Operation::ReadProject.rule().duties.iter().any(|duty| self.has(*duty)) {
+            return None;
+        }
+        Some(self.roles.iter().map(|r| (r.harbor.as_ref().map(|(id, _)| *id), r.project.clone())).collect())
+    }
+}
+
+impl ScopedRole {
+    /// Whether the role reaches `project` of the harbor.
+    #[must_use]
+    pub fn covers(&self, harbor: i64, project: &str) -> bool {
+        self.harbor.as_ref().is_none_or(|(id, _)| *id == harbor) && self.project.as_deref().is_none_or(|name| name == project)
+    }
+}
+
+fn forbidden(operation: Operation) -> ApiError {
+    let rule = operation.rule();
+    let mut who: Vec<String> = rule.duties.iter().map(|d| format!("{d:?}").to_lowercase()).collect();
+    who.extend(rule.roles.iter().map(|r| format!("{r:?}").to_lowercase()));
+    let mut text = format!("this needs the role {}; a security administrator gives roles", who.join(" or "));
+    if rule.people_only {
+        text.push_str("; a token never votes");
+    } else if rule.writes {
+        text.push_str("; a token needs the write scope");
+    }
+    ApiError::new(ErrorKind::Forbidden, "forbidden", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(duties: &[Duty], roles: &[Role], via: Via) -> Caller {
+        Caller {
+            account_id: 1,
+            login: "a".to_owned(),
+            display_name: "A".to_owned(),
+            duties: duties.to_vec(),
+            roles: roles
+                .iter()
+                .map(|role| ScopedRole { role: *role, harbor: Some((1, "prod".to_owned())), project: Some("shop".to_owned()) })
+                .collect(),
+            via,
+        }
+    }
+
+    /// Columns: nobody, viewer, requester, approver, owner, operator, secadmin, auditor. Written by hand from console.md §3.2.
+    const MATRIX: [(Operation, [bool; 8]); 14] = [
+        (Operation::ReadProject, [false, true, true, true, true, true, true, true]),
+        (Operation::ReadContent, [false, false, true, true, true, false, false, false]),
+        (Operation::RequestRestore, [false, false, true, true, true, false, false, false]),
+        (Operation::Vote, [false, false, false, true, true, false, false, false]),
+        (Operation::CancelRestore, [false, false, false, true, true, true, true, false]),
+        (Operation::Hold, [false, false, true, true, true, true, true, false]),
+        (Operation::BackUpProject, [false, false, true, true, true, true, false, false]),
+        (Operation::ReadEstate, [false, false, false, false, false, true, true, true]),
+        (Operation::ManageEstate, [false, false, false, false, false, true, false, false]),
+        (Operation::ReadJobs, [false, false, false, false, false, true, true, true]),
+        (Operation::ManageJobs, [false, false, false, false, false, true, false, false]),
+        (Operation::ReadAccounts, [false, false, false, false, false, false, true, true]),
+        (Operation::ManageAccounts, [false, false, false, false, false, false, true, false]),
+        (Operation::ReadAudit, [false, false, false, false, false, false, false, true]),
+    ];
+
+    #[test]
+    fn the_table_is_the_matrix_of_the_specification() {
+        let people = [
+            caller(&[], &[], Via::Session),
+            caller(&[], &[Role::Viewer], Via::Session),
+            caller(&[], &[Role::Requester], Via::Session),
+            caller(&[], &[Role::Approver], Via::Session),
+            caller(&[], &[Role::Owner], Via::Session),
+            caller(&[Duty::Operator], &[], Via::Session),
+            caller(&[Duty::Secadmin], &[], Via::Session),
+            caller(&[Duty::Auditor], &[], Via::Session),
+        ];
+        for operation in Operation::ALL {
+            let (_, expected) = MATRIX.iter().find(|(op, _)| *op == operation).expect("every operation has a row");
+            for (person, expected) in people.iter().zip(expected) {
+                assert_eq!(person.may(operation, Some((1, "shop"))), *expected, "{operation:?} {:?} {:?}", person.duties, person.roles);
+            }
+        }
+    }
+
+    #[test]
+    fn a_role_reaches_its_own_project_only() {
+        let owner = caller(&[], &[Role::Owner], Via::Session);
+        for elsewhere in [Some((1, "other")), Some((2, "shop")), None] {
+            for operation in Operation::ALL {
+                assert!(!owner.may(operation, elsewhere), "{operation:?} {elsewhere:?}");
+            }
+        }
+        let refused = owner.require(Operation::RequestRestore, Some((1, "other"))).unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::NotFound, "an unseen project does not exist");
+    }
+
+    #[test]
+    fn a_token_never_votes_and_a_read_token_never_writes() {
+        for operation in Operation::ALL {
+            let rule = operation.rule();
+            let all = [Duty::Operator, Duty::Secadmin, Duty::Auditor];
+            let read = caller(&all, &[Role::Owner], Via::Token { id: 1, write: false });
+            let write = caller(&all, &[Role::Owner], Via::Token { id: 1, write: true });
+            assert_eq!(read.may(operation, Some((1, "shop"))), !rule.writes, "{operation:?}");
+            assert_eq!(write.may(operation, Some((1, "shop"))), !rule.people_only, "{operation:?}");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Making and changing accounts. Nobody changes their own rights; the last operator and the last secadmin stay (S7, S8).
+
+use app::accounts::types::{ChangeRoles, Duty, Grant, NewUser, User};
+use app::error::{ApiError, ErrorKind};
+use app::units::{Moment, Page};
+use secrecy::SecretString;
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::{load, password, queries};
+use crate::access::{Caller, Operation, Origin};
+use crate::audit::{self, Actor, Event};
+use crate::error::Error;
+use crate::events::{self, Topic};
+use crate::state::AppState;
+
+/// Grants one account may have.
+const GRANTS_MAX: usize = 200;
+
+async fn user(conn: &mut PgConnection, row: queries::AccountRow) -> Result<User, Error> {
+    let duties = queries::duties(conn, row.account_id).await?.iter().filter_map(|d| load::duty(d)).collect();
+    let grants = queries::roles(conn, row.account_id)
+        .await?
+        .into_iter()
+        .filter_map(|(role, _, harbor, project)| Some(Grant { role: load::role(&role)?, harbor, project }))
+        .collect();
+    Ok(User {
+        id: row.account_id,
+        login: row.login,
+        display_name: row.display_name,
+        duties,
+        grants,
+        disabled: row.disabled_at.map(Moment),
+        last_seen: row.last_seen_at.map(Moment),
+        created: Moment(row.created_at),
+    })
+}
+
+async fn load_user(conn: &mut PgConnection, user_id: i64) -> Result<User, Error> {
+    let row = queries::one(conn, user_id).await?.ok_or_else(|| ApiError::not_found("account"))?;
+    user(conn, row).await
+}
+
+/// Accounts by login.
+pub async fn list_users(state: &AppState, caller: &Caller, after: Option<String>) -> Result<Page<User>, Error> {
+    caller.require(Operation::ReadAccounts, None)?;
+    let mut conn = state.pool.acquire().await?;
+    let mut rows = queries::page(&mut conn, after.as_deref()).await?;
+    let page_rows = usize::try_from(queries::PAGE_ROWS).unwrap_or(usize::MAX);
+    let next = (rows.len() > page_rows).then(|| rows[page_rows - 1].login.clone());
+    rows.truncate(page_rows);
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        items.push(user(&mut conn, row).await?);
+    }
+    Ok(Page { items, next, total: None })
+}
+
+/// One account.
+pub async fn get_user(state: &AppState, caller: &Caller, user_id: i64) -> Result<User, Error> {
+    caller.require(Operation::ReadAccounts, None)?;
+    let mut conn = state.pool.acquire().await?;
+    load_user(&mut conn, user_id).await
+}
+
+/// Makes an account.
+pub async fn create_user(state: &AppState, caller: &Caller, origin: &Origin, form: NewUser) -> Result<User, Error> {
+    caller.require(Operation::ManageAccounts, None)?;
+    let actor = Actor::caller(caller, origin);
+    create(state, &actor, &caller.login, form, Exclusion::Kept).await
+}
+
+/// Makes an account at the server's command line or in the first-run set-up; there the duties may be joined.
+pub async fn admin_create(state: &AppState, actor: &Actor, form: NewUser) -> Result<User, Error> {
+    create(state, actor, "set-up", form, Exclusion::Relaxed).await
+}
+
+/// Whether the three duties exclude each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exclusion {
+    Kept,
+    Relaxed,
+}
+
+async fn create(state: &AppState, actor: &Actor, by: &str, form: NewUser, exclusion: Exclusion) -> Result<User, Error> {
+    let login = form.login.trim().to_lowercase();
+    let display_name = if form.display_name.trim().is_empty() { login.clone() } else { form.display_name.trim().to_owned() };
+    check_names(&login, &display_name)?;
+    check_duties(&form.duties, exclusion)?;
+    password::judge("password", &form.password, &login)?;
+    let hash = password::hash(state, SecretString::from(form.password)).await?;
+    let mut tx = state.pool.begin().await?;
+    let account_id = queries::insert(&mut tx, &login, &display_name, &hash).await.map_err(|error| {
+        Error::from(error).on_constraint("account_login_unique", ApiError::field("login", "somebody has this sign-in name already"))
+    })?;
+    set_rights(&mut tx, account_id, &form.duties, &form.grants, by).await?;
+    let made = load_user(&mut tx, account_id).await?;
+    events::notify(&mut tx, Topic::Accounts).await?;
+    let event = Event::new("user.create", "user", &login, format!("made the account {login}"))
+        .with("after", json!({ "duties": made.duties, "grants": made.grants }));
+    audit::record(&mut tx, actor, event).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+fn check_names(login: &str, display_name: &str) -> Result<(), ApiError> {
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let good = login.len() >= 2
+        && login.len() <= 64
+        && login.starts_with(word)
+        && login.chars().all(|c| word(c) || matches!(c, '.' | '_' | '-'));
+    if !good {
+        return Err(ApiError::field("login", "use 2 to 64 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit"));
+    }
+    if display_name.chars().count() > 100 || display_name.chars().any(char::is_control) {
+        return Err(ApiError::field("display_name", "use at most 100 characters"));
+    }
+    Ok(())
+}
+
+fn check_duties(duties: &[Duty], exclusion: Exclusion) -> Result<(), ApiError> {
+    if exclusion == Exclusion::Kept && duties.len() > 1 {
+        return Err(ApiError::field("duties", "operator, security administrator and auditor are three different people"));
+    }
+    Ok(())
+}
+
+async fn set_rights(conn: &mut PgConnection, account_id: i64, duties: &[Duty], grants: &str, by: &str) -> Result<(), Error> {
+    let names: Vec<&str> = duties.iter().map(|d| load::duty_name(*d)).collect();
+    queries::set_duties(conn, account_id, &names).await?;
+    queries::clear_roles(conn, account_id).await?;
+    let lines: Vec<&str> = grants.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if lines.len() > GRANTS_MAX {
+        return Err(ApiError::field("grants", format!("at most {GRANTS_MAX} lines")).into());
+    }
+    for line in lines {
+        let (role, harbor, project) = parse_grant(line)?;
+        let harbor_id = match harbor {
+            None => None,
+            Some(name) => Some(
+                queries::harbor_id(conn, name)
+                    .await?
+                    .ok_or_else(|| ApiError::field("grants", format!("“{line}”: there is no harbor named {name}")))?,
+            ),
+        };
+        queries::grant(conn, account_id, role, harbor_id, project, by).await?;
+    }
+    Ok(())
+}
+
+/// `requester prod/payments`, `approver prod/*`, `viewer *`.
+fn parse_grant(line: &str) -> Result<(&'static str, Option<&str>, Option<&str>), ApiError> {
+    let wrong = || ApiError::field("grants", format!("“{line}” is not like: requester prod/payments, approver prod/* or viewer *"));
+    let (role, scope) = line.split_once(char::is_whitespace).ok_or_else(wrong)?;
+    let role = load::role(role).map(load::role_name).ok_or_else(wrong)?;
+    let (harbor, project) = scope.trim().split_once('/').unwrap_or((scope.trim(), "*"));
+    let given = |text| Some(text).filter(|t: &&str| *t != "*" && !t.is_empty());
+    let (harbor, project) = (given(harbor), given(project));
+    if harbor.is_none() && project.is_some() {
+        return Err(wrong());
+    }
+    if let Some(project) = project {
+        project.parse::<vocab::ProjectName>().map_err(|_| wrong())?;
+    }
+    Ok((role, harbor, project))
+}
+
+/// Replaces duties and roles.
+pub async fn change_roles(state: &AppState, caller: &Caller, origin: &Origin, form: ChangeRoles) -> Result<User, Error> {
+    caller.require(Operation::ManageAccounts, None)?;
+    not_oneself(caller, form.user_id)?;
+    check_duties(&form.duties, Exclusion::Kept)?;
+    if form.reason.trim().chars().count() < 10 {
+        return Err(ApiError::field("reason", "say why, in ten characters or more").into());
+    }
+    let mut tx = state.pool.begin().await?;
+    keep_last_holders(&mut tx, form.user_id, &form.duties).await?;
+    let before = load_user(&mut tx, form.user_id).await?;
+    set_rights(&mut tx, form.user_id, &form.duties, &form.grants, &caller.login).await?;
+    queries::bump(&mut tx, form.user_id).await?;
+    let after = load_user(&mut tx, form.user_id).await?;
+    events::notify(&mut tx, Topic::Accounts).await?;
+    let event = Event::new("role.grant", "user", &after.login, format!("changed the roles of {}", after.login))
+        .with("reason", form.reason.trim())
+        .with("before", json!({ "duties": before.duties, "grants": before.grants }))
+        .with("after", json!({ "duties": after.duties, "grants": after.grants }));
+    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    tx.commit().await?;
+    Ok(after)
+}
+
+/// Switches an account off or on.
+pub async fn set_disabled(state: &AppState, caller: &Caller, origin: &Origin, user_id: i64, disabled: bool) -> Result<User, Error> {
+    caller.require(Operation::ManageAccounts, None)?;
+    not_oneself(caller, user_id)?;
+    let mut tx = state.pool.begin().await?;
+    if disabled {
+        keep_last_holders(&mut tx, user_id, &[]).await?;
+    }
+    if !queries::set_disabled(&mut tx, user_id, disabled).await? {
+        return Err(ApiError::not_found("account").into());
+    }
+    queries::bump(&mut tx, user_id).await?;
+    let after = load_user(&mut tx, user_id).await?;
+    events::notify(&mut tx, Topic::Accounts).await?;
+    let (action, verb) = if disabled { ("user.disable", "switched off") } else { ("user.enable", "switched on") };
+    let event = Event::new(action, "user", &after.login, format!("{verb} the account {}", after.login));
+    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    tx.commit().await?;
+    Ok(after)
+}
+
+/// Gives an account a new password.
+pub async fn reset_password(state: &AppState, caller: &Caller, origin: &Origin, user_id: i64, new: String) -> Result<(), Error> {
+    caller.require(Operation::ManageAccounts, None)?;
+    let login = get_user(state, caller, user_id).await?.login;
+    store_password(state, &Actor::caller(caller, origin), user_id, &login, new).await
+}
+
+/// Changes one's own password.
+pub async fn change_password(state: &AppState, caller: &Caller, origin: &Origin, current: String, new: String) -> Result<(), Error> {
+    if caller.via != crate::access::Via::Session {
+        return Err(ApiError::new(ErrorKind::Forbidden, "session_needed", "a token cannot change a password").into());
+    }
+    let stored = {
+        let mut conn = state.pool.acquire().await?;
+        queries::password_hash(&mut conn, caller.account_id).await?
+    };
+    if !password::verify(state, SecretString::from(current), stored).await? {
+        return Err(ApiError::field("current", "this is not your password").into());
+    }
+    store_password(state, &Actor::caller(caller, origin), caller.account_id, &caller.login, new).await
+}
+
+async fn store_password(state: &AppState, actor: &Actor, user_id: i64, login: &str, new: String) -> Result<(), Error> {
+    password::judge("password", &new, login)?;
+    let hash = password::hash(state, SecretString::from(new)).await?;
+    let mut tx = state.pool.begin().await?;
+    queries::set_password(&mut tx, user_id, &hash).await?;
+    queries::bump(&mut tx, user_id).await?;
+    let event = Event::new("password.change", "user", login, format!("changed the password of {login}; its sessions ended"));
+    audit::record(&mut tx, actor, event).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn not_oneself(caller: &Caller, user_id: i64) -> Result<(), ApiError> {
+    if caller.account_id == user_id {
+        return Err(ApiError::new(ErrorKind::Forbidden, "own_account", "nobody changes their own rights; ask another security administrator"));
+    }
+    Ok(())
+}
+
+async fn keep_last_holders(conn: &mut PgConnection, user_id: i64, keeps: &[Duty]) -> Result<(), Error> {
+    for duty in [Duty::Secadmin, Duty::Operator] {
+        let name = load::duty_name(duty);
+        let holders = queries::holders(conn, name).await?;
+        if holders == [user_id] && !keeps.contains(&duty) {
+            let text = format!("this is the last active {name}; give somebody else the duty first");
+            return Err(ApiError::new(ErrorKind::Conflict, "last_holder", text).into());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_are_read_as_people_write_them() {
+        assert_eq!(parse_grant("requester prod/payments").unwrap(), ("requester", Some("prod"), Some("payments")));
+        assert_eq!(parse_grant("approver   prod/*").unwrap(), ("approver", Some("prod"), None));
+        assert_eq!(parse_grant("viewer *").unwrap(), ("viewer", None, None));
+        for bad in ["", "requester", "boss prod/x", "viewer */x", "viewer prod/../x"] {
+            assert!(parse_grant(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The SQL of accounts, roles and tokens.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+/// Accounts of a page.
+pub const PAGE_ROWS: i64 = 100;
+
+/// An account as stored, without its hash.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct AccountRow {
+    pub account_id: i64,
+    pub login: String,
+    pub display_name: String,
+    pub disabled_at: Option<OffsetDateTime>,
+    pub last_seen_at: Option<OffsetDateTime>,
+    pub created_at: OffsetDateTime,
+}
+
+/// Whether there is any account.
+pub async fn any_account(conn: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select exists (select 1 from account)").fetch_one(conn).await
+}
+
+/// Login, name and version of an active account.
+pub async fn active(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Option<(String, String, i64)>> {
+    sqlx::query_as("select login, display_name, version from account where account_id = $1 and disabled_at is null")
+        .bind(account_id)
+        .fetch_optional(conn)
+        .await
+}
+
+/// Id, hash and version of an account by its name, active or not.
+pub async fn by_login(conn: &mut PgConnection, login: &str) -> sqlx::Result<Option<(i64, String, i64, bool)>> {
+    sqlx::query_as("select account_id, password_hash, version, disabled_at is null from account where login = $1")
+        .bind(login)
+        .fetch_optional(conn)
+        .await
+}
+
+/// Notes that an account was seen, at most once a minute.
+pub async fn touch(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<()> {
+    sqlx::query(
+        "update account set last_seen_at = now()
+          where account_id = $1 and (last_seen_at is null or last_seen_at < now() - interval '1 minute')",
+    )
+    .bind(account_id)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Duties of an account.
+pub async fn duties(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar("select duty from account_duty where account_id = $1 order by duty").bind(account_id).fetch_all(conn).await
+}
+
+/// Roles of an account: role, harbor, its name, project.
+pub async fn roles(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Vec<(String, Option<i64>, Option<String>, Option<String>)>> {
+    sqlx::query_as(
+        "select g.role, g.harbor_id, h.name, g.project
+           from role_grant g left join harbor h using (harbor_id)
+          where g.account_id = $1
+          order by h.name nulls first, g.project nulls first, g.role",
+    )
+    .bind(account_id)
+    .fetch_all(conn)
+    .await
+}
+
+/// Makes an account.
+pub async fn insert(conn: &mut PgConnection, login: &str, display_name: &str, hash: &str) -> sqlx::Result<i64> {
+    sqlx::query_scalar("insert into account (login, display_name, password_hash) values ($1, $2, $3) returning account_id")
+        .bind(login)
+        .bind(display_name)
+        .bind(hash)
+        .fetch_one(conn)
+        .await
+}
+
+/// Replaces the duties.
+pub async fn set_duties(conn: &mut PgConnection, account_id: i64, duties: &[&str]) -> sqlx::Result<()> {
+    sqlx::query("delete from account_duty where account_id = $1").bind(account_id).execute(&mut *conn).await?;
+    sqlx::query("insert into account_duty (account_id, duty) select $1, d from unnest($2::text[]) d")
+        .bind(account_id)
+        .bind(duties)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Id of a harbor by name.
+pub async fn harbor_id(conn: &mut PgConnection, name: &str) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar("select harbor_id from harbor where name = $1").bind(name).fetch_optional(conn).await
+}
+
+/// Removes all roles.
+pub async fn clear_roles(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<()> {
+    sqlx::query("delete from role_grant where account_id = $1").bind(account_id).execute(conn).await?;
+    Ok(())
+}
+
+/// Gives a role.
+pub async fn grant(conn: &mut PgConnection, account_id: i64, role: &str, harbor: Option<i64>, project: Option<&str>, by: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into role_grant (account_id, role, harbor_id, project, granted_by) values ($1, $2, $3, $4, $5) on conflict do nothing",
+    )
+    .bind(account_id)
+    .bind(role)
+    .bind(harbor)
+    .bind(project)
+    .bind(by)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Raises the version, which ends all sessions.
+pub async fn bump(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<bool> {
+    let done = sqlx::query("update account set version = version + 1 where account_id = $1").bind(account_id).execute(&mut *conn).await?;
+    sqlx::query("update session set revoked_at = now() where account_id = $1 and revoked_at is null").bind(account_id).execute(conn).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Active accounts with a duty, all rows locked against a change at the same time.
+pub async fn holders(conn: &mut PgConnection, duty: &str) -> sqlx::Result<Vec<i64>> {
+    sqlx::query_scalar(
+        "select a.account_id from account a join account_duty d using (account_id)
+          where d.duty = $1 and a.disabled_at is null order by 1 for update of a",
+    )
+    .bind(duty)
+    .fetch_all(conn)
+    .await
+}
+
+/// Switches an account.
+pub async fn set_disabled(conn: &mut PgConnection, account_id: i64, disabled: bool) -> sqlx::Result<bool> {
+    let done = sqlx::query("update account set disabled_at = case when $2 then coalesce(disabled_at, now()) end where account_id = $1")
+        .bind(account_id)
+        .bind(disabled)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Stores another password.
+pub async fn set_password(conn: &mut PgConnection, account_id: i64, hash: &str) -> sqlx::Result<bool> {
+    let done = sqlx::query("update account set password_hash = $2 where account_id = $1").bind(account_id).bind(hash).execute(conn).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The hash of an account.
+pub async fn password_hash(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar("select password_hash from account where account_id = $1").bind(account_id).fetch_optional(conn).await
+}
+
+/// Accounts by login, after `after`.
+pub async fn page(conn: &mut PgConnection, after: Option<&str>) -> sqlx::Result<Vec<AccountRow>> {
+    sqlx::query_as(
+        "select account_id, login, display_name, disabled_at, last_seen_at, created_at from account
+          where $1::text is null or login > $1 order by login limit $2",
+    )
+    .bind(after)
+    .bind(PAGE_ROWS + 1)
+    .fetch_all(conn)
+    .await
+}
+
+/// One account.
+pub async fn one(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Option<AccountRow>> {
+    sqlx::query_as("select account_id, login, display_name, disabled_at, last_seen_at, created_at from account where account_id = $1")
+        .bind(account_id)
+        .fetch_optional(conn)
+        .await
+}
+
+/// A token as stored, without its hash.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct TokenRow {
+    pub api_token_id: i64,
+    pub name: String,
+    pub login: String,
+    pub scope: String,
+    pub expires_at: OffsetDateTime,
+    pub last_used_at: Option<OffsetDateTime>,
+    pub revoked_at: Option<OffsetDateTime>,
+}
+
+/// Finds an active token and notes its use.
+pub async fn use_token(conn: &mut PgConnection, hash: &[u8]) -> sqlx::Result<Option<(i64, i64, String)>> {
+    let found: Option<(i64, i64, String)> = sqlx::query_as(
+        "select api_token_id, account_id, scope from api_token where secret_hash = $1 and revoked_at is null and expires_at > now()",
+    )
+    .bind(hash)
+    .fetch_optional(&mut *conn)
+    .await?;
+    if let Some((token_id, ..)) = &found {
+        sqlx::query(
+            "update api_token set last_used_at = now()
+              where api_token_id = $1 and (last_used_at is null or last_used_at < now() - interval '1 minute')",
+        )
+        .bind(token_id)
+        .execute(conn)
+        .await?;
+    }
+    Ok(found)
+}
+
+/// Stores a token.
+pub async fn insert_token(conn: &mut PgConnection, account_id: i64, name: &str, hash: &[u8], scope: &str, days: i32) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "insert into api_token (account_id, name, secret_hash, scope, expires_at)
+         values ($1, $2, $3, $4, now() + make_interval(days => $5)) returning api_token_id",
+    )
+    .bind(account_id)
+    .bind(name)
+    .bind(hash)
+    .bind(scope)
+    .bind(days)
+    .fetch_one(conn)
+    .await
+}
+
+/// Tokens of an account, newest first.
+pub async fn tokens(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Vec<TokenRow>> {
+    sqlx::query_as(
+        "select t.api_token_id, t.name, a.login, t.scope, t.expires_at, t.last_used_at, t.revoked_at
+           from api_token t join account a using (account_id)
+          where t.account_id = $1 order by t.api_token_id desc limit 200",
+    )
+    .bind(account_id)
+    .fetch_all(conn)
+    .await
+}
+
+/// Ends a token of an account; answers with its name.
+pub async fn revoke_token(conn: &mut PgConnection, account_id: i64, token_id: i64) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(
+        "update api_token set revoked_at = now() where api_token_id = $2 and account_id = $1 and revoked_at is null returning name",
+    )
+    .bind(account_id)
+    .bind(token_id)
+    .fetch_optional(conn)
+    .await
+}
+
+/// What signing in needs of an account.
+pub struct Credentials {
+    /// Account.
+    pub id: i64,
+    /// Hash of the password.
+    pub hash: String,
+    /// Version.
+    pub version: i64,
+    /// Not switched off.
+    pub active: bool,
+}
+
+/// The account of a sign-in name.
+pub async fn credentials(conn: &mut PgConnection, login: &str) -> sqlx::Result<Option<Credentials>> {
+    Ok(by_login(conn, login).await?.map(|(id, hash, version, active)| Credentials { id, hash, version, active }))
+}

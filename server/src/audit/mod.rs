@@ -1,0 +1,198 @@
+//! The audit history: one record per state change, in the same transaction, hash-chained (console.md §4).
+//!
+//! [`record`] is called last in a transaction, because it locks the chain's head until commit. A refusal or failure has no
+//! transaction of its own to join, so [`record_alone`] makes one. If the record cannot be written the change does not happen.
+//! Records are canonical JSON: sorted keys, no spaces, control characters escaped. Values that are secret never come here.
+
+pub mod chain;
+mod ops;
+mod queries;
+
+pub use ops::{get, list, seal, verify, verify_pool};
+
+use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
+
+use crate::access::{Caller, Origin, Via};
+use crate::error::Error;
+
+/// Longest sentence, reason or name in a record, in characters.
+const TEXT_CHARS_MAX: usize = 2_000;
+
+/// Who did it.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    kind: &'static str,
+    id: String,
+    name: String,
+    ip: Option<String>,
+    interface: &'static str,
+    request_id: Option<String>,
+}
+
+impl Actor {
+    /// A person or their token.
+    #[must_use]
+    pub fn caller(caller: &Caller, origin: &Origin) -> Self {
+        let kind = match caller.via {
+            Via::Session => "user",
+            Via::Token { .. } => "token",
+        };
+        Self { kind, id: caller.account_id.to_string(), name: caller.login.clone(), ..Self::from_origin(origin) }
+    }
+
+    /// Somebody who is not signed in.
+    #[must_use]
+    pub fn anonymous(login: &str, origin: &Origin) -> Self {
+        Self { kind: "anonymous", name: login.to_owned(), ..Self::from_origin(origin) }
+    }
+
+    /// A job.
+    #[must_use]
+    pub fn job(job_id: i64) -> Self {
+        Self { kind: "job", id: job_id.to_string(), name: format!("job {job_id}"), ip: None, interface: "worker", request_id: None }
+    }
+
+    /// The program itself.
+    #[must_use]
+    pub fn system(what: &str) -> Self {
+        Self { kind: "system", id: String::new(), name: what.to_owned(), ip: None, interface: "worker", request_id: None }
+    }
+
+    /// Somebody at the server's own command line.
+    #[must_use]
+    pub fn command_line() -> Self {
+        Self { kind: "bootstrap", id: String::new(), name: "command line".to_owned(), ip: None, interface: "cli", request_id: None }
+    }
+
+    fn from_origin(origin: &Origin) -> Self {
+        Self {
+            kind: "user",
+            id: String::new(),
+            name: String::new(),
+            ip: origin.ip.map(|ip| ip.to_string()),
+            interface: origin.interface,
+            request_id: Some(origin.request_id.clone()),
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// As asked.
+    Success,
+    /// Not done, for a fault.
+    Failure,
+    /// Not done, for a missing right.
+    Denied,
+    /// Done in part.
+    Partial,
+}
+
+impl Outcome {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Denied => "denied",
+            Self::Partial => "partial",
+        }
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub struct Event {
+    action: &'static str,
+    object_type: &'static str,
+    object: String,
+    sentence: String,
+    outcome: Outcome,
+    reason_code: Option<String>,
+    project: Option<String>,
+    fields: Map<String, Value>,
+}
+
+impl Event {
+    /// An event `object.verb` of console.md §4.2 about one object, in one sentence.
+    #[must_use]
+    pub fn new(action: &'static str, object_type: &'static str, object: impl Into<String>, sentence: impl Into<String>) -> Self {
+        Self {
+            action,
+            object_type,
+            object: object.into(),
+            sentence: sentence.into(),
+            outcome: Outcome::Success,
+            reason_code: None,
+            project: None,
+            fields: Map::new(),
+        }
+    }
+
+    /// It did not go well.
+    #[must_use]
+    pub fn outcome(mut self, outcome: Outcome, reason_code: impl Into<String>) -> Self {
+        self.outcome = outcome;
+        self.reason_code = Some(reason_code.into());
+        self
+    }
+
+    /// It is about a project, `harbor/project`.
+    #[must_use]
+    pub fn project(mut self, harbor: &str, project: &str) -> Self {
+        self.project = Some(format!("{harbor}/{project}"));
+        self
+    }
+
+    /// One more thing to keep: `before`, `after`, `plan_hash`, `digest`, `reason`, `comment` … Never a secret.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+/// Appends the event to the chain, in the caller's transaction; the last statement before its commit.
+///
+/// Answers with the number of the record.
+pub async fn record(conn: &mut PgConnection, actor: &Actor, event: Event) -> Result<i64, Error> {
+    let now = queries::now(conn).await?;
+    let bytes = canonical(actor, event, now);
+    Ok(queries::append(conn, &bytes).await?)
+}
+
+/// Appends an event that has no other change to go with.
+pub async fn record_alone(pool: &sqlx::PgPool, actor: &Actor, event: Event) -> Result<i64, Error> {
+    let mut tx = pool.begin().await?;
+    let seq = record(&mut tx, actor, event).await?;
+    tx.commit().await?;
+    Ok(seq)
+}
+
+fn canonical(actor: &Actor, event: Event, now: time::OffsetDateTime) -> Vec<u8> {
+    let micros = now.replace_nanosecond(now.microsecond() * 1_000).unwrap_or(now);
+    let time = micros.format(&time::format_description::well_known::Rfc3339).unwrap_or_default();
+    let mut document = json!({
+        "v": 1,
+        "id": uuid::Uuid::now_v7(),
+        "time": time,
+        "actor": { "type": actor.kind, "id": actor.id, "name": clip(&actor.name) },
+        "source": { "ip": actor.ip, "interface": actor.interface },
+        "action": event.action,
+        "outcome": { "result": event.outcome.name(), "reason_code": event.reason_code },
+        "object": { "type": event.object_type, "name": clip(&event.object), "project": event.project },
+        "sentence": clip(&event.sentence),
+        "request_id": actor.request_id,
+        "app_version": crate::VERSION,
+    });
+    if let Value::Object(map) = &mut document {
+        map.extend(event.fields);
+    }
+    // serde_json keeps object keys sorted (no `preserve_order`), so the same value is always the same bytes.
+    document.to_string().into_bytes()
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(TEXT_CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

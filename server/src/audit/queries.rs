@@ -1,0 +1,196 @@
+//! The SQL of the audit history.
+
+use app::audit::types::{AuditEvent, AuditFilter};
+use app::units::Moment;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+use time::OffsetDateTime;
+
+use super::chain::Link;
+
+/// Rows of a page.
+pub const PAGE_ROWS: i64 = 50;
+/// Records read at a time while the chain is checked.
+pub const CHECK_ROWS: i64 = 2_000;
+
+/// The database's clock.
+pub async fn now(conn: &mut PgConnection) -> sqlx::Result<OffsetDateTime> {
+    sqlx::query_scalar("select clock_timestamp()").fetch_one(conn).await
+}
+
+/// Appends; the head stays locked until commit.
+pub async fn append(conn: &mut PgConnection, record: &[u8]) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select audit_append($1)").bind(record).fetch_one(conn).await
+}
+
+/// Who may see what: all, or projects and own acts.
+pub struct Sight<'a> {
+    /// Everything.
+    pub all: bool,
+    /// Patterns `harbor/project`, `harbor/%`, `%`.
+    pub projects: &'a [String],
+    /// Own login.
+    pub login: &'a str,
+}
+
+const COLUMNS: &str = "seq, happened_at, actor_type, actor, action, outcome, object_type, object, project, ip, request_id, sentence";
+
+fn event(row: &PgRow) -> sqlx::Result<AuditEvent> {
+    Ok(AuditEvent {
+        seq: row.try_get("seq")?,
+        at: Moment(row.try_get("happened_at")?),
+        actor_type: row.try_get("actor_type")?,
+        actor: row.try_get("actor")?,
+        action: row.try_get("action")?,
+        outcome: row.try_get("outcome")?,
+        object_type: row.try_get("object_type")?,
+        object: row.try_get("object")?,
+        project: row.try_get("project")?,
+        ip: row.try_get("ip")?,
+        request_id: row.try_get("request_id")?,
+        sentence: row.try_get("sentence")?,
+    })
+}
+
+const MATCHES: &str = "
+       ($1 or actor = $3 or project like any($2))
+   and ($4::text is null or actor = $4)
+   and ($5::text is null or action like $5)
+   and ($6::text is null or outcome = $6)
+   and ($7::text is null or object ilike $7 or project ilike $7)
+   and ($8::timestamptz is null or happened_at >= $8)
+   and ($9::timestamptz is null or happened_at < $9)";
+
+/// The filter as values for [`MATCHES`].
+pub struct Bound {
+    actor: Option<String>,
+    action: Option<String>,
+    outcome: Option<String>,
+    object: Option<String>,
+    from: Option<OffsetDateTime>,
+    to: Option<OffsetDateTime>,
+}
+
+impl Bound {
+    /// Reads the filter; texts of times that are none are ignored by the caller before.
+    pub fn new(filter: &AuditFilter, from: Option<OffsetDateTime>, to: Option<OffsetDateTime>) -> Self {
+        let some = |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
+        Self {
+            actor: some(&filter.actor),
+            action: some(&filter.action).map(|text| escape_like(&text).replace('*', "%")),
+            outcome: some(&filter.outcome),
+            object: some(&filter.object).map(|text| format!("%{}%", escape_like(&text))),
+            from,
+            to,
+        }
+    }
+}
+
+/// `%` and `_` of a person's text are letters, not patterns.
+#[must_use]
+pub fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+macro_rules! bind {
+    ($query:expr, $sight:expr, $bound:expr) => {
+        $query
+            .bind($sight.all)
+            .bind($sight.projects)
+            .bind($sight.login)
+            .bind(&$bound.actor)
+            .bind(&$bound.action)
+            .bind(&$bound.outcome)
+            .bind(&$bound.object)
+            .bind($bound.from)
+            .bind($bound.to)
+    };
+}
+
+/// A page, newest first, below `before`.
+pub async fn page(conn: &mut PgConnection, sight: &Sight<'_>, bound: &Bound, before: Option<i64>) -> sqlx::Result<Vec<AuditEvent>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from audit_record where {MATCHES} and ($10::bigint is null or seq < $10) order by seq desc limit $11"
+    ));
+    let rows = bind!(sqlx::query(sql), sight, bound).bind(before).bind(PAGE_ROWS + 1).fetch_all(conn).await?;
+    rows.iter().map(event).collect()
+}
+
+/// How many match.
+pub async fn matching(conn: &mut PgConnection, sight: &Sight<'_>, bound: &Bound) -> sqlx::Result<i64> {
+    let sql = sqlx::AssertSqlSafe(format!("select count(*) from audit_record where {MATCHES}"));
+    bind!(sqlx::query_scalar(sql), sight, bound).fetch_one(conn).await
+}
+
+/// Number and hash of the newest.
+pub async fn head(conn: &mut PgConnection) -> sqlx::Result<(i64, Vec<u8>)> {
+    sqlx::query_as("select seq, hash from audit_head").fetch_one(conn).await
+}
+
+/// One record with its hashes.
+pub async fn one(conn: &mut PgConnection, sight: &Sight<'_>, seq: i64) -> sqlx::Result<Option<(AuditEvent, Link)>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS}, record, prev_hash, hash from audit_record where seq = $4 and ($1 or actor = $3 or project like any($2))"
+    ));
+    let row = sqlx::query(sql).bind(sight.all).bind(sight.projects).bind(sight.login).bind(seq).fetch_optional(conn).await?;
+    row.map(|row| {
+        let link = Link { seq, record: row.try_get("record")?, prev_hash: row.try_get("prev_hash")?, hash: row.try_get("hash")? };
+        Ok((event(&row)?, link))
+    })
+    .transpose()
+}
+
+/// Other records of the same request or object, newest first.
+pub async fn related(conn: &mut PgConnection, sight: &Sight<'_>, of: &AuditEvent) -> sqlx::Result<Vec<AuditEvent>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from audit_record
+          where ($1 or actor = $3 or project like any($2)) and seq <> $4
+            and (request_id = $5 or (object_type = $6 and object = $7))
+          order by seq desc limit 20"
+    ));
+    let rows = sqlx::query(sql)
+        .bind(sight.all)
+        .bind(sight.projects)
+        .bind(sight.login)
+        .bind(of.seq)
+        .bind(&of.request_id)
+        .bind(&of.object_type)
+        .bind(&of.object)
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(event).collect()
+}
+
+/// Records in order of number, from after `after`.
+pub async fn links(conn: &mut PgConnection, after: i64) -> sqlx::Result<Vec<Link>> {
+    let rows = sqlx::query("select seq, record, prev_hash, hash from audit_record where seq > $1 order by seq limit $2")
+        .bind(after)
+        .bind(CHECK_ROWS)
+        .fetch_all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Link { seq: row.try_get("seq")?, record: row.try_get("record")?, prev_hash: row.try_get("prev_hash")?, hash: row.try_get("hash")? })
+        })
+        .collect()
+}
+
+/// Keeps the result of a check.
+pub async fn keep_check(conn: &mut PgConnection, events: i64, head: &[u8], broken: Option<(i64, &str)>) -> sqlx::Result<OffsetDateTime> {
+    sqlx::query_scalar(
+        "insert into audit_check (events, head, broken_seq, broken_how) values ($1, $2, $3, $4) returning checked_at",
+    )
+    .bind(events)
+    .bind(head)
+    .bind(broken.map(|b| b.0))
+    .bind(broken.map(|b| b.1))
+    .fetch_one(conn)
+    .await
+}
+
+/// The newest check: when, and whether the chain held.
+pub async fn last_check(conn: &mut PgConnection) -> sqlx::Result<Option<(OffsetDateTime, bool)>> {
+    sqlx::query_as("select checked_at, broken_seq is null from audit_check order by audit_check_id desc limit 1")
+        .fetch_optional(conn)
+        .await
+}

@@ -1,0 +1,148 @@
+//! Settings of `serve` and `worker`, each as a flag, an environment variable or a file, all checked at start.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ipnet::IpNet;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::crypto::KeyRing;
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Needed and not given.
+    #[error("{0} is not set; give {1}")]
+    Missing(&'static str, &'static str),
+    /// A file that was named cannot be read.
+    #[error("cannot read {path}")]
+    File { path: PathBuf, source: std::io::Error },
+    /// A value that cannot be used.
+    #[error("{what} is not usable: {why}")]
+    Invalid { what: &'static str, why: String },
+}
+
+/// Where Postgres is.
+#[derive(Args, Clone)]
+pub struct DatabaseArgs {
+    /// Postgres, `postgres://user:password@host/database`; `DATABASE_URL` is safer than the flag
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// File with the database URL
+    #[arg(long, env = "DATABASE_URL_FILE")]
+    database_url_file: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    /// The URL, from wherever it was given.
+    pub fn url(&self) -> Result<SecretString, ConfigError> {
+        given(self.database_url.as_deref(), self.database_url_file.as_deref())?
+            .ok_or(ConfigError::Missing("the database URL", "--database-url, DATABASE_URL or --database-url-file"))
+    }
+}
+
+/// The key that encrypts stored secrets.
+#[derive(Args, Clone)]
+pub struct KeyArgs {
+    /// 32 bytes in base64 that encrypt stored secrets; `BREAKWATER_KEY` is safer than the flag
+    #[arg(long, env = "BREAKWATER_KEY", hide_env_values = true)]
+    key: Option<String>,
+    /// File with the key; one `id:base64` a line, the first is used for new secrets
+    #[arg(long, env = "BREAKWATER_KEY_FILE")]
+    key_file: Option<PathBuf>,
+}
+
+impl KeyArgs {
+    /// The key ring.
+    pub fn ring(&self) -> Result<KeyRing, ConfigError> {
+        let text = given(self.key.as_deref(), self.key_file.as_deref())?
+            .ok_or(ConfigError::Missing("the key", "--key-file, BREAKWATER_KEY or BREAKWATER_KEY_FILE"))?;
+        KeyRing::parse(text.expose_secret()).map_err(|why| ConfigError::Invalid { what: "the key", why: why.to_string() })
+    }
+}
+
+/// Rules for addresses outside.
+#[derive(Args, Clone)]
+pub struct OutsideArgs {
+    /// Networks harbors may be in although they are private or loopback, e.g. `10.0.0.0/8`; repeat or separate by commas
+    #[arg(long, env = "BREAKWATER_ALLOW_NETS", value_delimiter = ',')]
+    pub allow_net: Vec<IpNet>,
+}
+
+/// How the console is served.
+#[derive(Args, Clone)]
+pub struct ServeArgs {
+    /// Address to listen on
+    #[arg(long, env = "BREAKWATER_LISTEN", default_value = "127.0.0.1:8300")]
+    pub listen: SocketAddr,
+    /// Address people type, e.g. `https://backup.example.org`; default: http and the listen address
+    #[arg(long, env = "BREAKWATER_PUBLIC_URL")]
+    pub public_url: Option<Url>,
+    /// Proxies whose `X-Forwarded-For` is believed
+    #[arg(long, env = "BREAKWATER_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxy: Vec<IpAddr>,
+    /// Folder with the console's style, script and wasm; default: `site` beside the program
+    #[arg(long, env = "BREAKWATER_SITE")]
+    pub site: Option<PathBuf>,
+    /// Also work on jobs in this process
+    #[arg(long, env = "BREAKWATER_WITH_WORKER")]
+    pub with_worker: bool,
+}
+
+impl ServeArgs {
+    /// The address people type.
+    #[must_use]
+    pub fn public_url(&self) -> Url {
+        self.public_url.clone().unwrap_or_else(|| {
+            Url::parse(&format!("http://{}", self.listen)).expect("a socket address makes a valid URL")
+        })
+    }
+
+    /// The folder of the console's files.
+    #[must_use]
+    pub fn site(&self) -> PathBuf {
+        self.site.clone().unwrap_or_else(|| {
+            let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(|dir| dir.join("site")));
+            let above = std::env::current_exe().ok().and_then(|exe| exe.parent().and_then(Path::parent).map(|dir| dir.join("site")));
+            [beside.clone(), above].into_iter().flatten().find(|dir| dir.is_dir()).or(beside).unwrap_or_else(|| "site".into())
+        })
+    }
+}
+
+/// How jobs are worked on.
+#[derive(Args, Clone)]
+pub struct WorkerArgs {
+    /// Jobs at a time
+    #[arg(long, env = "BREAKWATER_JOBS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: u16,
+    /// Name of this worker in the console; default: host name and process id
+    #[arg(long, env = "BREAKWATER_WORKER_NAME")]
+    pub worker_name: Option<String>,
+    /// Seconds a job stays with a worker that says nothing
+    #[arg(long, env = "BREAKWATER_LEASE_S", default_value_t = 30, value_parser = clap::value_parser!(u16).range(3..=600))]
+    pub lease_s: u16,
+}
+
+impl WorkerArgs {
+    /// The worker's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.worker_name.clone().unwrap_or_else(|| {
+            let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            format!("{host}-{}", std::process::id())
+        })
+    }
+}
+
+fn given(text: Option<&str>, file: Option<&Path>) -> Result<Option<SecretString>, ConfigError> {
+    match (text, file) {
+        (Some(text), _) => Ok(Some(SecretString::from(text.to_owned()))),
+        (None, Some(path)) => std::fs::read_to_string(path)
+            .map(|text| Some(SecretString::from(text.trim().to_owned())))
+            .map_err(|source| ConfigError::File { path: path.to_owned(), source }),
+        (None, None) => Ok(None),
+    }
+}

@@ -1,0 +1,94 @@
+//! The one error of the backend, and how it reads outside: stable code, sentence, request id; the chain goes to the log only.
+
+use app::error::{ApiError, ErrorKind};
+
+/// What an operation can end with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A refusal or a fault of the caller, worded for them.
+    #[error("{0}")]
+    Api(#[from] ApiError),
+    /// Postgres refused or cannot be reached.
+    #[error("the database did not answer as expected")]
+    Database(#[source] sqlx::Error),
+    /// A harbor did not do its part.
+    #[error("the harbor did not answer as expected")]
+    Registry(#[from] registry::RegistryError),
+    /// A vault did not do its part.
+    #[error("the vault did not answer as expected")]
+    Vault(#[from] vault::VaultError),
+    /// Stored secrets do not open.
+    #[error("stored secrets cannot be opened")]
+    Crypto(#[from] crate::crypto::CryptoError),
+    /// A defect: something that cannot be, was.
+    #[error("{0}")]
+    Defect(String),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl Error {
+    /// A defect, worded for the log.
+    pub fn defect(what: impl Into<String>) -> Self {
+        Self::Defect(what.into())
+    }
+
+    /// The name of the database constraint that refused, if one did.
+    #[must_use]
+    pub fn constraint(&self) -> Option<&str> {
+        match self {
+            Self::Database(sqlx::Error::Database(db)) => db.constraint(),
+            _ => None,
+        }
+    }
+
+    /// The same, but a refusal by the constraint `name` becomes `replacement`.
+    #[must_use]
+    pub fn on_constraint(self, name: &str, replacement: ApiError) -> Self {
+        if self.constraint() == Some(name) { Self::Api(replacement) } else { self }
+    }
+
+    /// What the caller is told. Logs the chain of what is not the caller's fault, once.
+    #[must_use]
+    pub fn into_api(self, request_id: Option<&str>) -> ApiError {
+        let mut api = match &self {
+            Self::Api(api) => api.clone(),
+            Self::Database(_) => ApiError::new(
+                ErrorKind::Unavailable,
+                "database",
+                "the database is not available at this moment; nothing was changed, try again",
+            ),
+            Self::Registry(error) => ApiError::new(ErrorKind::Upstream, error.code(), sentence(error)),
+            Self::Vault(error) => ApiError::new(ErrorKind::Upstream, "vault", sentence(error)),
+            Self::Crypto(error) => ApiError::new(ErrorKind::Unavailable, "stored_secret", error.to_string()),
+            Self::Defect(_) => ApiError::new(ErrorKind::Internal, "internal", "something went wrong; quote the request id to your operator"),
+        };
+        api.request_id = request_id.map(str::to_owned);
+        if !matches!(self, Self::Api(_)) {
+            tracing::error!(request.id = request_id, error = %chain(&self), "request failed");
+        }
+        api
+    }
+}
+
+fn sentence(error: &dyn std::error::Error) -> String {
+    error.to_string()
+}
+
+/// The error with all its sources, for the log.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}

@@ -1,0 +1,70 @@
+//! From a row to a client of the harbor, with its own credential and the operator's address rule.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use app::error::{ApiError, ErrorKind};
+use registry::{Client, Credential, Endpoint, Limits, RegistryError};
+use secrecy::SecretString;
+
+use super::queries::Reach;
+use crate::crypto::Place;
+use crate::error::Error;
+use crate::state::AppState;
+
+/// What the client is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Backup and looking.
+    Read,
+    /// Restore.
+    Write,
+}
+
+/// Clients of this process, by harbor, purpose and version of its row: caps and tokens are shared by all jobs.
+static CLIENTS: LazyLock<Mutex<HashMap<(i64, Access), (i64, Client)>>> = LazyLock::new(Mutex::default);
+
+/// The client of a harbor.
+pub fn client(state: &AppState, reach: &Reach, access: Access) -> Result<Client, Error> {
+    if reach.removed {
+        let text = format!("the harbor {} was removed; register it again or choose another", reach.name);
+        return Err(ApiError::new(ErrorKind::Conflict, "harbor_removed", text).into());
+    }
+    let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((version, client)) = clients.get(&(reach.harbor_id, access))
+        && *version == reach.version
+    {
+        return Ok(client.clone());
+    }
+    let endpoint = endpoint(state, &reach.url, reach.plain_http, reach.ca_pem.as_deref())?;
+    let place = |column| Place { table: "harbor", column, row: reach.harbor_id };
+    let credential = match (access, &reach.write_login, &reach.write_secret) {
+        (Access::Write, Some(login), Some(sealed)) => {
+            Credential { username: login.clone(), secret: state.keys.open(place("write_secret"), sealed)? }
+        }
+        _ => Credential { username: reach.read_login.clone(), secret: state.keys.open(place("read_secret"), &reach.read_secret)? },
+    };
+    let client = Client::new(endpoint, credential, Limits::default())?;
+    clients.insert((reach.harbor_id, access), (reach.version, client.clone()));
+    Ok(client)
+}
+
+/// An address under the operator's rule; what is wrong with it becomes an error of the field `url`.
+pub fn endpoint(state: &AppState, url: &str, plain_http: bool, ca_pem: Option<&str>) -> Result<Endpoint, Error> {
+    Endpoint::new(url, plain_http, ca_pem.map(str::to_owned), state.addresses.clone())
+        .map_err(|error| ApiError::field("url", error.to_string()).into())
+}
+
+/// A client for values that are not stored.
+pub fn unstored(state: &AppState, url: &str, plain_http: bool, ca_pem: Option<&str>, login: &str, secret: SecretString) -> Result<Client, Error> {
+    let endpoint = endpoint(state, url, plain_http, ca_pem)?;
+    Ok(Client::new(endpoint, Credential { username: login.to_owned(), secret }, Limits::default())?)
+}
+
+/// State of a harbor after an error: refused, or not reached.
+pub fn state_after(error: &RegistryError) -> &'static str {
+    match error.code() {
+        "not_logged_in" | "forbidden" => "refused",
+        _ => "unreachable",
+    }
+}

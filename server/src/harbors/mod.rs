@@ -1,0 +1,9 @@
+//! Registered harbors: addresses, logins, what they can do, and the projects they list.
+
+mod clients;
+mod ops;
+pub mod queries;
+mod robots;
+
+pub use clients::{Access, client};
+pub use ops::{change, check, create, get, inventory_job, last_check, list, refresh_projects, remove, try_connection};

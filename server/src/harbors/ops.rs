@@ -1,0 +1,389 @@
+//! Registering harbors, testing their logins, listing their projects.
+
+use std::sync::Arc;
+
+use app::error::{ApiError, ErrorKind};
+use app::harbors::types::{ChangeHarbor, Check, CheckList, CheckOutcome, Harbor, NewHarbor};
+use app::units::Moment;
+use registry::{CheckKind, Client};
+use secrecy::SecretString;
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::clients::{self, Access, client, unstored};
+use super::queries::{self, Contact, Listed, Reach, Stored, View};
+use super::robots;
+use crate::access::{Caller, Operation, Origin};
+use crate::audit::{self, Actor, Event};
+use crate::crypto::Place;
+use crate::error::Error;
+use crate::events::{self, Topic};
+use crate::jobs::{JobContext, JobError};
+use crate::state::AppState;
+
+/// Longest secret of a login, bytes.
+const SECRET_BYTES_MAX: usize = 4_096;
+/// Longest CA bundle, bytes.
+const CA_BYTES_MAX: usize = 64 * 1024;
+
+/// Harbors the caller may see.
+pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Harbor>, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let views = queries::all(&mut conn).await?;
+    let mut harbors = Vec::new();
+    for view in views {
+        if sees(caller, view.harbor.id) {
+            harbors.push(with_protection(&mut conn, view).await?);
+        }
+    }
+    Ok(harbors)
+}
+
+/// One harbor.
+pub async fn get(state: &AppState, caller: &Caller, name: &str) -> Result<Harbor, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let view = queries::one(&mut conn, name).await?.filter(|v| sees(caller, v.harbor.id)).ok_or_else(|| ApiError::not_found("harbor"))?;
+    with_protection(&mut conn, view).await
+}
+
+fn sees(caller: &Caller, harbor_id: i64) -> bool {
+    caller.may(Operation::ReadEstate, None) || caller.roles.iter().any(|r| r.harbor.as_ref().is_none_or(|(id, _)| *id == harbor_id))
+}
+
+async fn with_protection(conn: &mut PgConnection, view: View) -> Result<Harbor, Error> {
+    let scopes = crate::plans::scopes_of(conn, view.harbor.id).await?;
+    let covered = view.projects.iter().filter(|p| scopes.iter().any(|s| s.matches(p))).count();
+    Ok(Harbor { projects_protected: i64::try_from(covered).unwrap_or(i64::MAX), ..view.harbor })
+}
+
+/// Runs the check-list for values that are not stored. Makes no robots.
+pub async fn try_connection(state: &AppState, caller: &Caller, form: NewHarbor) -> Result<CheckList, Error> {
+    caller.require(Operation::ManageEstate, None)?;
+    check_form(&form)?;
+    let ca = given(&form.ca_pem);
+    let (login, secret) = if form.read_login.trim().is_empty() { (&form.admin_login, &form.admin_password) } else { (&form.read_login, &form.read_secret) };
+    let read = unstored(state, &form.url, form.plain_http, ca, login.trim(), SecretString::from(secret.clone()))?;
+    let write = given(&form.write_login)
+        .map(|login| unstored(state, &form.url, form.plain_http, ca, login, SecretString::from(form.write_secret.clone())))
+        .transpose()?;
+    Ok(run_checks(&read, write.as_ref()).await)
+}
+
+/// Registers a harbor once its check-list passes for backup.
+pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: NewHarbor) -> Result<Harbor, Error> {
+    caller.require(Operation::ManageEstate, None)?;
+    check_form(&form)?;
+    let name = form.name.trim().to_owned();
+    let ca = given(&form.ca_pem);
+    {
+        let mut conn = state.pool.acquire().await?;
+        if queries::one(&mut conn, &name).await?.is_some() {
+            return Err(ApiError::field("name", "a harbor of this name is registered already").into());
+        }
+    }
+    let logins = logins(state, &form).await?;
+    let client_for = |login: &Login| unstored(state, &form.url, form.plain_http, ca, &login.name, login.secret.clone());
+    let read = client_for(&logins.read)?;
+    let write = logins.write.as_ref().map(client_for).transpose()?;
+    let checks = run_checks(&read, write.as_ref()).await;
+    if !checks.backup_ok {
+        return Err(refused(&checks));
+    }
+    let mut tx = state.pool.begin().await?;
+    let stored = Stored { url: form.url.trim(), ca_pem: ca, plain_http: form.plain_http, read_login: &logins.read.name, by: &caller.login };
+    let taken = || ApiError::field("name", "this name belonged to a harbor with another address; choose another name");
+    let harbor_id = queries::insert(&mut tx, &name, &stored).await?.ok_or_else(taken)?;
+    store_secrets(state, &mut tx, harbor_id, &logins).await?;
+    keep_checks(&mut tx, harbor_id, &checks).await?;
+    events::notify(&mut tx, Topic::Harbors).await?;
+    let event = Event::new("harbor.register", "harbor", &name, format!("registered the harbor {name}"))
+        .with("after", json!({ "url": form.url.trim(), "read_login": logins.read.name, "write_login": logins.write.as_ref().map(|w| &w.name), "plain_http": form.plain_http }));
+    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    tx.commit().await?;
+    // The harbor is registered whatever comes of its first listing; the list of projects is asked for again when needed.
+    if let Err(error) = refresh_projects(state, harbor_id).await {
+        tracing::warn!(harbor.name = name, error = %crate::error::chain(&error), "cannot list the projects of a new harbor yet");
+    }
+    get(state, caller, &name).await
+}
+
+/// A login and its secret.
+struct Login {
+    name: String,
+    secret: SecretString,
+}
+
+/// The logins of a harbor.
+struct Logins {
+    read: Login,
+    write: Option<Login>,
+}
+
+async fn logins(state: &AppState, form: &NewHarbor) -> Result<Logins, Error> {
+    if form.read_login.trim().is_empty() {
+        let admin = unstored(state, &form.url, form.plain_http, given(&form.ca_pem), form.admin_login.trim(), SecretString::from(form.admin_password.clone()))?;
+        let (read, write) = robots::make(&admin).await?;
+        return Ok(Logins {
+            read: Login { name: read.login, secret: read.secret },
+            write: Some(Login { name: write.login, secret: write.secret }),
+        });
+    }
+    Ok(Logins {
+        read: Login { name: form.read_login.trim().to_owned(), secret: SecretString::from(form.read_secret.clone()) },
+        write: given(&form.write_login).map(|name| Login { name: name.to_owned(), secret: SecretString::from(form.write_secret.clone()) }),
+    })
+}
+
+fn given(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|t| !t.is_empty())
+}
+
+fn check_form(form: &NewHarbor) -> Result<(), ApiError> {
+    let name = form.name.trim();
+    let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let good = (1..=63).contains(&name.len()) && name.chars().all(|c| part(c) || c == '-') && name.starts_with(part) && name.ends_with(part);
+    if !good {
+        return Err(ApiError::field("name", "use 1 to 63 lower-case letters, digits and dashes, beginning and ending with a letter or digit"));
+    }
+    if form.ca_pem.len() > CA_BYTES_MAX {
+        return Err(ApiError::field("ca_pem", "this is too long for a certificate"));
+    }
+    if form.read_login.trim().is_empty() && form.admin_login.trim().is_empty() {
+        return Err(ApiError::field("read_login", "give a login for backup, or an administrator's login to make one"));
+    }
+    for (field, secret) in [("read_secret", &form.read_secret), ("write_secret", &form.write_secret), ("admin_password", &form.admin_password)] {
+        if secret.len() > SECRET_BYTES_MAX {
+            return Err(ApiError::field(field, "this is too long for a secret"));
+        }
+    }
+    if !form.read_login.trim().is_empty() && form.read_secret.is_empty() {
+        return Err(ApiError::field("read_secret", "give the secret of the backup login"));
+    }
+    if !form.write_login.trim().is_empty() && form.write_secret.is_empty() {
+        return Err(ApiError::field("write_secret", "give the secret of the restore login"));
+    }
+    Ok(())
+}
+
+async fn store_secrets(state: &AppState, conn: &mut PgConnection, harbor_id: i64, logins: &Logins) -> Result<(), Error> {
+    let place = |column| Place { table: "harbor", column, row: harbor_id };
+    let read = state.keys.seal(place("read_secret"), &logins.read.secret);
+    let write = logins.write.as_ref().map(|w| (w.name.as_str(), state.keys.seal(place("write_secret"), &w.secret)));
+    queries::set_secrets(conn, harbor_id, &read, write.as_ref().map(|(name, sealed)| (*name, sealed.as_slice()))).await?;
+    Ok(())
+}
+
+fn refused(checks: &CheckList) -> Error {
+    let worst: Vec<&Check> = checks.checks.iter().filter(|c| c.outcome == CheckOutcome::Fail).collect();
+    let text = worst.first().map_or_else(|| "the connection does not do for backup".to_owned(), |c| format!("{}: {}", c.title, c.detail));
+    let mut error = ApiError::new(ErrorKind::Invalid, "checks_failed", text);
+    for check in worst {
+        error = error.and_field(format!("check:{}", check.code), check.remedy.clone().unwrap_or_else(|| check.detail.clone()));
+    }
+    error.into()
+}
+
+/// Runs both check-lists into one: restore rows only where they say more than backup rows.
+async fn run_checks(read: &Client, write: Option<&Client>) -> CheckList {
+    let backup = read.check_list(CheckKind::Backup).await;
+    let restore = match write {
+        Some(client) => client.check_list(CheckKind::Restore).await,
+        None => read.check_list(CheckKind::Restore).await,
+    };
+    let backup_ok = backup.iter().all(|c| c.outcome != registry::Outcome::Fail);
+    let restore_ok = restore.iter().all(|c| c.outcome != registry::Outcome::Fail);
+    let mut checks: Vec<Check> = backup.into_iter().map(check_row).collect();
+    for row in restore.into_iter().map(check_row) {
+        if !checks.iter().any(|c| c.code == row.code) {
+            // Without restore rights the harbor is "backup only": worth knowing, no failure.
+            let outcome = if row.outcome == CheckOutcome::Fail { CheckOutcome::Warn } else { row.outcome };
+            checks.push(Check { outcome, ..row });
+        }
+    }
+    CheckList { checks, at: Moment(time::OffsetDateTime::now_utc()), backup_ok, restore_ok: backup_ok && restore_ok }
+}
+
+fn check_row(check: registry::Check) -> Check {
+    Check {
+        code: check.code.to_owned(),
+        title: check.title,
+        outcome: match check.outcome {
+            registry::Outcome::Pass => CheckOutcome::Pass,
+            registry::Outcome::Warn => CheckOutcome::Warn,
+            registry::Outcome::Fail => CheckOutcome::Fail,
+        },
+        detail: check.detail,
+        remedy: check.remedy,
+        missing: check.missing.iter().map(ToString::to_string).collect(),
+    }
+}
+
+async fn keep_checks(conn: &mut PgConnection, harbor_id: i64, checks: &CheckList) -> Result<(), Error> {
+    let failed = checks.checks.iter().find(|c| c.outcome == CheckOutcome::Fail);
+    let state = match failed {
+        None => "healthy",
+        Some(c) if matches!(c.code.as_str(), "dns" | "tcp" | "tls" | "connection" | "api_version") => "unreachable",
+        Some(_) => "refused",
+    };
+    let detail = failed.map_or_else(
+        || if checks.restore_ok { "ready for backup and restore".to_owned() } else { "ready for backup only".to_owned() },
+        |c| format!("{}: {}", c.title, c.detail),
+    );
+    let version = checks.checks.iter().find(|c| c.code == "api_version").and_then(|c| c.detail.split_whitespace().find(|w| w.starts_with('v')));
+    let value = serde_json::to_value(checks).map_err(|e| Error::defect(e.to_string()))?;
+    let contact = Contact { state, detail: &detail, version, check_list: Some(value), can_restore: Some(checks.restore_ok) };
+    queries::contact(conn, harbor_id, &contact).await?;
+    Ok(())
+}
+
+async fn managed(state: &AppState, caller: &Caller, name: &str) -> Result<Reach, Error> {
+    caller.require(Operation::ManageEstate, None)?;
+    let mut conn = state.pool.acquire().await?;
+    Ok(queries::reach_by_name(&mut conn, name).await?.filter(|r| !r.removed).ok_or_else(|| ApiError::not_found("harbor"))?)
+}
+
+/// Changes address or logins; tests them first. Another address needs the secrets again (S-53).
+pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: ChangeHarbor) -> Result<Harbor, Error> {
+    let reach = managed(state, caller, &form.harbor).await?;
+    let moved = form.url.trim() != reach.url;
+    let place = |column| Place { table: "harbor", column, row: reach.harbor_id };
+    if moved && (form.read_secret.is_empty() || (!form.write_login.trim().is_empty() && form.write_secret.is_empty())) {
+        return Err(ApiError::field("read_secret", "a new address needs the secrets again, so that no old one is sent to it").into());
+    }
+    let kept = |field: &'static str, text: &str, login_same: bool, sealed: Option<&Vec<u8>>, column| {
+        if !text.is_empty() {
+            return Ok(SecretString::from(text.to_owned()));
+        }
+        match sealed {
+            Some(sealed) if login_same => state.keys.open(place(column), sealed).map_err(Error::from),
+            _ => Err(ApiError::field(field, "give the secret of this login").into()),
+        }
+    };
+    let read_name = form.read_login.trim().to_owned();
+    let read = Login { secret: kept("read_secret", &form.read_secret, read_name == reach.read_login, Some(&reach.read_secret), "read_secret")?, name: read_name };
+    let write = match given(&form.write_login) {
+        None => None,
+        Some(name) => {
+            let same = reach.write_login.as_deref() == Some(name);
+            Some(Login { name: name.to_owned(), secret: kept("write_secret", &form.write_secret, same, reach.write_secret.as_ref(), "write_secret")? })
+        }
+    };
+    let logins = Logins { read, write };
+    let ca = given(&form.ca_pem);
+    let client_for = |login: &Login| unstored(state, &form.url, form.plain_http, ca, &login.name, login.secret.clone());
+    let checks = run_checks(&client_for(&logins.read)?, logins.write.as_ref().map(client_for).transpose()?.as_ref()).await;
+    if !checks.backup_ok {
+        return Err(refused(&checks));
+    }
+    let mut tx = state.pool.begin().await?;
+    let stored = Stored { url: form.url.trim(), ca_pem: ca, plain_http: form.plain_http, read_login: &logins.read.name, by: &caller.login };
+    queries::update(&mut tx, reach.harbor_id, &stored).await?;
+    store_secrets(state, &mut tx, reach.harbor_id, &logins).await?;
+    keep_checks(&mut tx, reach.harbor_id, &checks).await?;
+    events::notify(&mut tx, Topic::Harbors).await?;
+    let event = Event::new("harbor.update", "harbor", &form.harbor, format!("changed the harbor {}", form.harbor))
+        .with("before", json!({ "url": reach.url, "read_login": reach.read_login, "write_login": reach.write_login }))
+        .with("after", json!({ "url": form.url.trim(), "read_login": logins.read.name, "write_login": logins.write.as_ref().map(|w| &w.name) }));
+    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    tx.commit().await?;
+    get(state, caller, &form.harbor).await
+}
+
+/// Runs and keeps the check-list of a registered harbor.
+pub async fn check(state: &AppState, caller: &Caller, origin: &Origin, name: &str) -> Result<CheckList, Error> {
+    let reach = managed(state, caller, name).await?;
+    let read = client(state, &reach, Access::Read)?;
+    let write = reach.write_login.is_some().then(|| client(state, &reach, Access::Write)).transpose()?;
+    let checks = run_checks(&read, write.as_ref()).await;
+    let mut tx = state.pool.begin().await?;
+    keep_checks(&mut tx, reach.harbor_id, &checks).await?;
+    events::notify(&mut tx, Topic::Harbors).await?;
+    let event = Event::new("harbor.test", "harbor", name, format!("tested the connection to {name}"))
+        .with("backup_ok", checks.backup_ok)
+        .with("restore_ok", checks.restore_ok);
+    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    tx.commit().await?;
+    Ok(checks)
+}
+
+/// The newest kept check-list.
+pub async fn last_check(state: &AppState, caller: &Caller, name: &str) -> Result<Option<CheckList>, Error> {
+    let harbor = get(state, caller, name).await?;
+    let mut conn = state.pool.acquire().await?;
+    Ok(queries::check_list(&mut conn, harbor.id).await?.and_then(|value| serde_json::from_value(value).ok()))
+}
+
+/// Forgets a harbor no plan uses.
+pub async fn remove(state: &AppState, caller: &Caller, origin: &Origin, name: &str, confirm: &str) -> Result<(), Error> {
+    let reach = managed(state, caller, name).await?;
+    if confirm.trim() != name {
+        return Err(ApiError::field("confirm", format!("type {name} to confirm")).into());
+    }
+    let mut tx = state.pool.begin().await?;
+    let plans = queries::plans_using(&mut tx, reach.harbor_id).await?;
+    if !plans.is_empty() {
+        let text = format!("the plans {} use this harbor; delete or change them first", plans.join(", "));
+        return Err(ApiError::new(ErrorKind::Conflict, "harbor_in_use", text).into());
+    }
+    queries::remove(&mut tx, reach.harbor_id).await?;
+    events::notify(&mut tx, Topic::Harbors).await?;
+    let event = Event::new("harbor.remove", "harbor", name, format!("removed the harbor {name}; its snapshots stay"));
+    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Lists the projects of a harbor and keeps the listing. The login is proved before and after, so that a wrong one never
+/// looks like "no projects" (harbor.md §0.1).
+pub async fn refresh_projects(state: &AppState, harbor_id: i64) -> Result<Vec<(String, i64, bool)>, Error> {
+    let reach = {
+        let mut conn = state.pool.acquire().await?;
+        queries::reach(&mut conn, harbor_id).await?.ok_or_else(|| ApiError::not_found("harbor"))?
+    };
+    let client = client(state, &reach, Access::Read)?;
+    let listed = async {
+        client.prove_login().await?;
+        let projects = client.projects().await?;
+        client.prove_login().await?;
+        Ok::<_, registry::RegistryError>(projects)
+    };
+    let result = listed.await;
+    let mut tx = state.pool.begin().await?;
+    let before = match &result {
+        Ok(projects) => {
+            let listed: Vec<Listed> = projects
+                .iter()
+                .map(|p| Listed { name: p.name.to_string(), foreign_id: p.id, repositories: p.repo_count, proxy_cache: p.is_proxy_cache() })
+                .collect();
+            queries::keep_projects(&mut tx, harbor_id, &listed).await?;
+            contact(&mut tx, harbor_id, "healthy", "answered, and the login is good").await?
+        }
+        Err(error) => contact(&mut tx, harbor_id, clients::state_after(error), &error.to_string()).await?,
+    };
+    events::notify(&mut tx, Topic::Harbors).await?;
+    let now = result.as_ref().map_or_else(clients::state_after, |_| "healthy");
+    if before.as_deref() != Some(now) {
+        let (action, sentence) = match now {
+            "healthy" => ("harbor.recovered", format!("the harbor {} answers", reach.name)),
+            _ => ("harbor.unreachable", format!("the harbor {} does not answer as it should", reach.name)),
+        };
+        audit::record(&mut tx, &Actor::system("inventory"), Event::new(action, "harbor", &reach.name, sentence)).await?;
+    }
+    tx.commit().await?;
+    result?;
+    let mut conn = state.pool.acquire().await?;
+    Ok(queries::projects(&mut conn, harbor_id).await?)
+}
+
+async fn contact(conn: &mut PgConnection, harbor_id: i64, state: &str, detail: &str) -> Result<Option<String>, Error> {
+    let contact = Contact { state, detail, version: None, check_list: None, can_restore: None };
+    Ok(queries::contact(conn, harbor_id, &contact).await?)
+}
+
+/// The job that lists a harbor's projects.
+pub async fn inventory_job(context: Arc<JobContext>, harbor_id: i64) -> Result<(), JobError> {
+    context.check().await?;
+    let projects = refresh_projects(&context.state, harbor_id).await?;
+    context.log("info", format!("{} projects listed", projects.len())).await;
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! The SQL of harbors.
+
+use app::harbors::types::{Harbor, HarborState};
+use app::units::Moment;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+use time::OffsetDateTime;
+
+/// What reaching a harbor needs. Secrets are still sealed.
+#[derive(Clone, sqlx::FromRow)]
+pub struct Reach {
+    pub harbor_id: i64,
+    pub name: String,
+    pub url: String,
+    pub ca_pem: Option<String>,
+    pub plain_http: bool,
+    pub read_login: String,
+    pub read_secret: Vec<u8>,
+    pub write_login: Option<String>,
+    pub write_secret: Option<Vec<u8>>,
+    pub version: i64,
+    pub removed: bool,
+}
+
+const REACH: &str = "select harbor_id, name, url, ca_pem, plain_http, read_login, read_secret, write_login, write_secret, version,
+       removed_at is not null as removed from harbor";
+
+/// By id.
+pub async fn reach(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Option<Reach>> {
+    let sql = sqlx::AssertSqlSafe(format!("{REACH} where harbor_id = $1"));
+    sqlx::query_as(sql).bind(harbor_id).fetch_optional(conn).await
+}
+
+/// By name.
+pub async fn reach_by_name(conn: &mut PgConnection, name: &str) -> sqlx::Result<Option<Reach>> {
+    let sql = sqlx::AssertSqlSafe(format!("{REACH} where name = $1"));
+    sqlx::query_as(sql).bind(name).fetch_optional(conn).await
+}
+
+const VIEW: &str = "select h.harbor_id, h.name, h.url, h.product_version, h.state, h.state_detail, h.checked_at, h.read_login,
+       h.write_login, h.can_restore, h.plain_http, h.secret_set_at, h.secret_set_by,
+       (select count(*) from harbor_project p where p.harbor_id = h.harbor_id and p.gone_at is null) as projects,
+       (select coalesce(array_agg(p.project), '{}') from harbor_project p where p.harbor_id = h.harbor_id and p.gone_at is null)
+           as project_names
+  from harbor h";
+
+/// A harbor with the names of its projects.
+pub struct View {
+    /// The harbor; `projects_protected` is still 0.
+    pub harbor: Harbor,
+    /// Names of its projects.
+    pub projects: Vec<String>,
+}
+
+fn view(row: &PgRow) -> sqlx::Result<View> {
+    let state: String = row.try_get("state")?;
+    let secret_at: OffsetDateTime = row.try_get("secret_set_at")?;
+    Ok(View {
+        projects: row.try_get("project_names")?,
+        harbor: Harbor {
+            id: row.try_get("harbor_id")?,
+            name: row.try_get("name")?,
+            url: row.try_get("url")?,
+            version: row.try_get("product_version")?,
+            state: match state.as_str() {
+                "healthy" => HarborState::Healthy,
+                "refused" => HarborState::Refused,
+                "unreachable" => HarborState::Unreachable,
+                _ => HarborState::Unknown,
+            },
+            state_detail: row.try_get("state_detail")?,
+            checked: row.try_get::<Option<OffsetDateTime>, _>("checked_at")?.map(Moment),
+            read_login: row.try_get("read_login")?,
+            write_login: row.try_get("write_login")?,
+            can_restore: row.try_get("can_restore")?,
+            plain_http: row.try_get("plain_http")?,
+            projects: row.try_get("projects")?,
+            projects_protected: 0,
+            secret_set: Some((Moment(secret_at), row.try_get("secret_set_by")?)),
+        },
+    })
+}
+
+/// All that are not removed, by name.
+pub async fn all(conn: &mut PgConnection) -> sqlx::Result<Vec<View>> {
+    let sql = sqlx::AssertSqlSafe(format!("{VIEW} where h.removed_at is null order by h.name"));
+    sqlx::query(sql).fetch_all(conn).await?.iter().map(view).collect()
+}
+
+/// One by name.
+pub async fn one(conn: &mut PgConnection, name: &str) -> sqlx::Result<Option<View>> {
+    let sql = sqlx::AssertSqlSafe(format!("{VIEW} where h.removed_at is null and h.name = $1"));
+    sqlx::query(sql).bind(name).fetch_optional(conn).await?.map(|row| view(&row)).transpose()
+}
+
+/// What is stored of a harbor when it is made or changed. Secrets are sealed after the row has its id.
+pub struct Stored<'a> {
+    /// Base address.
+    pub url: &'a str,
+    /// CA certificate.
+    pub ca_pem: Option<&'a str>,
+    /// Plain http.
+    pub plain_http: bool,
+    /// Login for backup.
+    pub read_login: &'a str,
+    /// Who set it.
+    pub by: &'a str,
+}
+
+/// Makes the row with an empty secret, or revives a removed one of the same name and address.
+pub async fn insert(conn: &mut PgConnection, name: &str, stored: &Stored<'_>) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar(
+        "insert into harbor as h (name, url, ca_pem, plain_http, read_login, read_secret, secret_set_by)
+         values ($1, $2, $3, $4, $5, '', $6)
+         on conflict (name) do update
+            set removed_at = null, url = excluded.url, ca_pem = excluded.ca_pem, plain_http = excluded.plain_http,
+                read_login = excluded.read_login, write_login = null, write_secret = null, secret_set_by = excluded.secret_set_by,
+                secret_set_at = now(), version = h.version + 1
+          where h.removed_at is not null and h.url = excluded.url
+         returning harbor_id",
+    )
+    .bind(name)
+    .bind(stored.url)
+    .bind(stored.ca_pem)
+    .bind(stored.plain_http)
+    .bind(stored.read_login)
+    .bind(stored.by)
+    .fetch_optional(conn)
+    .await
+}
+
+/// Changes address and backup login.
+pub async fn update(conn: &mut PgConnection, harbor_id: i64, stored: &Stored<'_>) -> sqlx::Result<()> {
+    sqlx::query(
+        "update harbor set url = $2, ca_pem = $3, plain_http = $4, read_login = $5, secret_set_by = $6, secret_set_at = now(),
+                version = version + 1 where harbor_id = $1",
+    )
+    .bind(harbor_id)
+    .bind(stored.url)
+    .bind(stored.ca_pem)
+    .bind(stored.plain_http)
+    .bind(stored.read_login)
+    .bind(stored.by)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Stores the sealed secrets.
+pub async fn set_secrets(conn: &mut PgConnection, harbor_id: i64, read: &[u8], write: Option<(&str, &[u8])>) -> sqlx::Result<()> {
+    sqlx::query("update harbor set read_secret = $2, write_login = $3, write_secret = $4 where harbor_id = $1")
+        .bind(harbor_id)
+        .bind(read)
+        .bind(write.map(|w| w.0))
+        .bind(write.map(|w| w.1))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// What the last contact said.
+pub struct Contact<'a> {
+    /// State.
+    pub state: &'a str,
+    /// One sentence.
+    pub detail: &'a str,
+    /// Version.
+    pub version: Option<&'a str>,
+    /// Check-list, if one was run.
+    pub check_list: Option<serde_json::Value>,
+    /// Whether a restore can be made, if that was checked.
+    pub can_restore: Option<bool>,
+}
+
+/// Keeps it; what was not asked stays. Answers with the state before.
+pub async fn contact(conn: &mut PgConnection, harbor_id: i64, contact: &Contact<'_>) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(
+        "with before as (select harbor_id, state from harbor where harbor_id = $1 for update)
+         update harbor h
+            set state = $2, state_detail = $3, product_version = coalesce($4, h.product_version), checked_at = now(),
+                check_list = coalesce($5, h.check_list), can_restore = coalesce($6, h.can_restore)
+           from before b
+          where h.harbor_id = b.harbor_id
+         returning b.state",
+    )
+    .bind(harbor_id)
+    .bind(contact.state)
+    .bind(contact.detail)
+    .bind(contact.version)
+    .bind(&contact.check_list)
+    .bind(contact.can_restore)
+    .fetch_optional(conn)
+    .await
+}
+
+/// The newest kept check-list.
+pub async fn check_list(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Option<serde_json::Value>> {
+    sqlx::query_scalar("select check_list from harbor where harbor_id = $1").bind(harbor_id).fetch_one(conn).await
+}
+
+/// A project as a harbor lists it.
+pub struct Listed {
+    /// Name.
+    pub name: String,
+    /// Id in the harbor.
+    pub foreign_id: i64,
+    /// Repositories.
+    pub repositories: i64,
+    /// A cache of another registry.
+    pub proxy_cache: bool,
+}
+
+/// Keeps a whole listing: new ones appear, missing ones are marked gone.
+pub async fn keep_projects(conn: &mut PgConnection, harbor_id: i64, listed: &[Listed]) -> sqlx::Result<()> {
+    let names: Vec<&str> = listed.iter().map(|p| p.name.as_str()).collect();
+    let ids: Vec<i64> = listed.iter().map(|p| p.foreign_id).collect();
+    let counts: Vec<i64> = listed.iter().map(|p| p.repositories).collect();
+    let proxies: Vec<bool> = listed.iter().map(|p| p.proxy_cache).collect();
+    sqlx::query(
+        "insert into harbor_project (harbor_id, project, foreign_id, repositories, proxy_cache, seen_at)
+         select $1, l.name, l.id, l.count, l.proxy, now()
+           from unnest($2::text[], $3::bigint[], $4::bigint[], $5::boolean[]) as l (name, id, count, proxy)
+         on conflict (harbor_id, project) do update
+            set foreign_id = excluded.foreign_id, repositories = excluded.repositories, proxy_cache = excluded.proxy_cache,
+                seen_at = excluded.seen_at, gone_at = null",
+    )
+    .bind(harbor_id)
+    .bind(&names)
+    .bind(&ids)
+    .bind(&counts)
+    .bind(&proxies)
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query("update harbor_project set gone_at = now() where harbor_id = $1 and gone_at is null and project <> all($2)")
+        .bind(harbor_id)
+        .bind(&names)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Projects of the last listing that are there: name, repositories, proxy cache.
+pub async fn projects(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Vec<(String, i64, bool)>> {
+    sqlx::query_as(
+        "select project, repositories, proxy_cache from harbor_project where harbor_id = $1 and gone_at is null order by project",
+    )
+    .bind(harbor_id)
+    .fetch_all(conn)
+    .await
+}
+
+/// When the projects were listed last.
+pub async fn listed_at(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Option<OffsetDateTime>> {
+    sqlx::query_scalar("select max(seen_at) from harbor_project where harbor_id = $1").bind(harbor_id).fetch_one(conn).await
+}
+
+/// Marks it removed.
+pub async fn remove(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<()> {
+    sqlx::query("update harbor set removed_at = now(), read_secret = '', write_login = null, write_secret = null where harbor_id = $1")
+        .bind(harbor_id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Plans that use it.
+pub async fn plans_using(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar("select name from plan where harbor_id = $1 and deleted_at is null order by name").bind(harbor_id).fetch_all(conn).await
+}

@@ -1,0 +1,35 @@
+//! Makes the two least-privilege robots from an administrator's login, which is used here once and never stored.
+
+use app::error::ApiError;
+use registry::{Client, RobotSpec};
+use secrecy::SecretString;
+
+use crate::error::Error;
+
+/// A login made in the harbor.
+pub struct Made {
+    /// Full name to log in with.
+    pub login: String,
+    /// Its secret.
+    pub secret: SecretString,
+}
+
+/// The robots for backup and restore. Their names carry a random part, so that a second try does not clash with the first.
+pub async fn make(admin: &Client) -> Result<(Made, Made), Error> {
+    admin.prove_login().await.map_err(|error| match error.code() {
+        "not_logged_in" => Error::Api(ApiError::field("admin_password", "the harbor refuses this administrator's login; nothing was made")),
+        _ => Error::Registry(error),
+    })?;
+    let suffix = uuid::Uuid::new_v4().simple().to_string()[..6].to_owned();
+    let read = create(admin, RobotSpec::least_privilege_backup(&format!("breakwater-backup-{suffix}"))).await?;
+    let write = create(admin, RobotSpec::least_privilege_restore(&format!("breakwater-restore-{suffix}"))).await?;
+    Ok((read, write))
+}
+
+async fn create(admin: &Client, spec: RobotSpec) -> Result<Made, Error> {
+    let made = admin.create_robot(&spec).await.map_err(|error| match error.code() {
+        "forbidden" => Error::Api(ApiError::field("admin_login", "this login may not make system robots; use an administrator's")),
+        _ => Error::Registry(error),
+    })?;
+    Ok(Made { login: made.name, secret: made.secret })
+}

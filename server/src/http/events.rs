@@ -1,0 +1,93 @@
+//! `GET /events`: one stream per browser that says which topics changed. Data are asked for again under the page's own rights.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::response::sse::{Event, Sse};
+use futures::Stream;
+use tokio::sync::broadcast::error::RecvError;
+use tower_sessions::Session;
+
+use super::Web;
+use crate::access::{Caller, Via};
+use crate::events::Topic;
+use crate::{accounts, session};
+
+/// A sign of life, and the moment at which the stream ends if its caller is no longer signed in.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// A stream ends after this long; the browser opens another.
+const LIFE: Duration = Duration::from_secs(60 * 60);
+/// Waits this long for more changes before it tells of one, so that a busy job is not a flood.
+const GATHER: Duration = Duration::from_millis(300);
+
+/// The stream.
+pub async fn stream(State(web): State<Web>, request: Request) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let caller = request.extensions().get::<Caller>().cloned();
+    let session = request.extensions().get::<Session>().cloned();
+    let mut heard = web.state.events.subscribe();
+    let body = async_stream(move |tx| async move {
+        let ends = tokio::time::Instant::now() + LIFE;
+        let mut beat = tokio::time::interval(HEARTBEAT);
+        beat.tick().await;
+        if tx.send(Event::default().event("resync").data("resync")).await.is_err() {
+            return;
+        }
+        while tokio::time::Instant::now() < ends {
+            let mut topics = Vec::new();
+            tokio::select! {
+                _ = beat.tick() => {
+                    if !still_signed_in(&web, caller.as_ref(), session.as_ref()).await {
+                        return;
+                    }
+                    if tx.send(Event::default().comment("alive")).await.is_err() {
+                        return;
+                    }
+                }
+                first = heard.recv() => {
+                    match first {
+                        Ok(topic) => topics.push(topic),
+                        Err(RecvError::Lagged(_)) => topics.push(Topic::Resync),
+                        Err(RecvError::Closed) => return,
+                    }
+                    tokio::time::sleep(GATHER).await;
+                    while let Ok(topic) = heard.try_recv() {
+                        if !topics.contains(&topic) {
+                            topics.push(topic);
+                        }
+                    }
+                }
+            }
+            for topic in topics {
+                if topic != Topic::Work && tx.send(Event::default().event("change").data(topic.name())).await.is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    Sse::new(body)
+}
+
+async fn still_signed_in(web: &Web, caller: Option<&Caller>, session: Option<&Session>) -> bool {
+    let (Some(caller), Some(session)) = (caller, session) else { return false };
+    if caller.via != Via::Session {
+        return true;
+    }
+    // The session object remembers what it loaded; a fresh one sees a sign-out of another tab.
+    let Some(id) = session.id() else { return false };
+    let fresh = Session::new(Some(id), std::sync::Arc::new(crate::session::store::PgStore::new(web.state.pool.clone())), None);
+    let Ok(Some((account, version))) = session::account_of(&fresh).await else { return false };
+    matches!(accounts::caller_of_account(&web.state.pool, account, version).await, Ok(Some(_)))
+}
+
+/// A stream fed by a task; at most 16 events wait.
+fn async_stream<F, Fut>(feed: F) -> impl Stream<Item = Result<Event, Infallible>>
+where
+    F: FnOnce(tokio::sync::mpsc::Sender<Event>) -> Fut,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    use futures::StreamExt as _;
+    let (tx, rx) = tokio::sync::mpsc::channel(16);
+    tokio::spawn(feed(tx));
+    tokio_stream::wrappers::ReceiverStream::new(rx).map(Ok)
+}

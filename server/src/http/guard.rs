@@ -1,0 +1,209 @@
+//! What stands before every handler: origin, cross-site guard, caller, gate.
+
+use std::net::{IpAddr, SocketAddr};
+
+use app::error::{ApiError, ErrorKind};
+use axum::Json;
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use tower_sessions::Session;
+use tracing::Instrument as _;
+
+use super::Web;
+use super::rules::{self, Rule};
+use crate::access::{Caller, Origin};
+use crate::error::Error;
+use crate::{accounts, session};
+
+const REQUEST_ID: &str = "x-request-id";
+
+/// Names the request, finds its client's address, and logs how it ended.
+pub async fn origin(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+    let request_id = uuid::Uuid::now_v7().simple().to_string();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let ip = peer.map(|peer| client_address(peer, request.headers(), &web.trusted_proxies));
+    let path = request.uri().path().to_owned();
+    let interface = match request.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok()) {
+        Some(agent) if agent.starts_with("breakwater-cli/") => "cli",
+        _ if path.starts_with("/api/") => "api",
+        _ => "ui",
+    };
+    request.extensions_mut().insert(Origin { ip, request_id: request_id.clone(), interface });
+    let method = request.method().clone();
+    let started = std::time::Instant::now();
+    let span = tracing::info_span!("request", request.id = request_id);
+    let mut response = next.run(request).instrument(span).await;
+    let status = response.status().as_u16();
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(request.id = request_id, http.method = %method, http.path = path, http.status = status, duration_ms, "answered");
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// The peer, or the last address a trusted proxy did not add itself (S-34).
+fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+    if !trusted.contains(&peer) {
+        return peer;
+    }
+    headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','))
+        .filter_map(|text| text.trim().parse::<IpAddr>().ok())
+        .rev()
+        .find(|address| !trusted.contains(address))
+        .unwrap_or(peer)
+}
+
+/// Refuses unsafe requests that another site's page made (S-10): by `Sec-Fetch-Site`, else by `Origin`.
+///
+/// A request with a token and without a cookie is not a browser's, so it passes.
+pub async fn same_site(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if safe || comes_from_here(request.headers(), &web.state.public_url) {
+        return next.run(request).await;
+    }
+    refuse(ApiError::new(ErrorKind::Forbidden, "cross_site", "this request came from another site and was refused; reload the page and try again"))
+}
+
+fn comes_from_here(headers: &HeaderMap, public_url: &url::Url) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return matches!(site, "same-origin" | "none");
+    }
+    if let Some(origin) = text("origin") {
+        let host = text("host").unwrap_or_default();
+        let same_host = url::Url::parse(origin).is_ok_and(|o| {
+            let authority = o.port().map_or_else(|| o.host_str().unwrap_or_default().to_owned(), |p| format!("{}:{p}", o.host_str().unwrap_or_default()));
+            o.origin() == public_url.origin() || (public_url.scheme() == "http" && authority == host)
+        });
+        return same_host;
+    }
+    headers.get(header::COOKIE).is_none()
+}
+
+/// Finds the caller: a token, or the session's account as it is now.
+pub async fn caller(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+    match find_caller(&web, &request).await {
+        Ok(Some(caller)) => {
+            request.extensions_mut().insert(caller);
+        }
+        Ok(None) => {}
+        Err(error) => {
+            let id = request.extensions().get::<Origin>().map(|o| o.request_id.clone());
+            return refuse(error.into_api(id.as_deref()));
+        }
+    }
+    next.run(request).await
+}
+
+async fn find_caller(web: &Web, request: &Request) -> Result<Option<Caller>, Error> {
+    let pool = &web.state.pool;
+    if let Some(value) = request.headers().get(header::AUTHORIZATION) {
+        let token = value.to_str().ok().and_then(|v| v.strip_prefix("Bearer ")).map(str::trim);
+        let found = match token {
+            Some(token) => accounts::caller_of_token(pool, token).await?,
+            None => None,
+        };
+        return match found {
+            Some(caller) => Ok(Some(caller)),
+            None => Err(ApiError::new(ErrorKind::SignedOut, "bad_token", "the token is unknown, revoked or over").into()),
+        };
+    }
+    // Files and the health answer need no caller, and must not wait for the database.
+    if request.uri().path().starts_with("/pkg/") || request.uri().path() == "/health" {
+        return Ok(None);
+    }
+    let Some(session) = request.extensions().get::<Session>() else { return Ok(None) };
+    let Some((account_id, version)) = session::account_of(session).await? else { return Ok(None) };
+    let caller = accounts::caller_of_account(pool, account_id, version).await?;
+    if let Some(caller) = &caller {
+        accounts::touch(&mut *pool.acquire().await?, caller.account_id).await?;
+    }
+    Ok(caller)
+}
+
+/// Lets a request through to its handler only if the table has a line for it and the caller satisfies it (S-2).
+pub async fn gate(request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let Some(route) = request.extensions().get::<MatchedPath>().map(|m| m.as_str().to_owned()) else {
+        // The fallback: the page that says "not found", for reading only.
+        return if matches!(*request.method(), Method::GET | Method::HEAD) {
+            next.run(request).await
+        } else {
+            refuse(ApiError::not_found("page"))
+        };
+    };
+    let signed_in = request.extensions().get::<Caller>().is_some();
+    match rules::rule(request.method(), &route, &path) {
+        Some(Rule::Anyone) => next.run(request).await,
+        Some(Rule::SignedIn) if signed_in => next.run(request).await,
+        Some(Rule::SignedIn) => signed_out(&request),
+        None => {
+            tracing::warn!(http.method = %request.method(), http.route = route, "refused a request that no rule allows");
+            refuse(ApiError::not_found("page"))
+        }
+    }
+}
+
+fn signed_out(request: &Request) -> Response {
+    let wants_page = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"));
+    let path = request.uri().path();
+    if wants_page && !path.starts_with("/api/") && !path.starts_with("/fn/") {
+        let next = request.uri().path_and_query().map_or("/", |p| p.as_str());
+        let encoded: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+        return Redirect::to(&format!("/signin?next={encoded}")).into_response();
+    }
+    if wants_page {
+        return Redirect::to("/signin").into_response();
+    }
+    refuse(ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on"))
+}
+
+/// An error as its answer.
+pub fn refuse(error: ApiError) -> Response {
+    let status = StatusCode::from_u16(error.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, Json(error)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(k, v)| (header::HeaderName::from_static(k), HeaderValue::from_static(v))).collect()
+    }
+
+    #[test]
+    fn requests_of_other_sites_are_told_apart() {
+        let here = url::Url::parse("https://backup.example.org").unwrap();
+        let from = |pairs: &[(&'static str, &'static str)]| comes_from_here(&headers(pairs), &here);
+        assert!(from(&[("sec-fetch-site", "same-origin"), ("cookie", "a=b")]));
+        assert!(from(&[("origin", "https://backup.example.org"), ("cookie", "a=b")]));
+        assert!(from(&[("authorization", "Bearer x")]), "a program without a cookie");
+        for bad in [
+            &[("sec-fetch-site", "cross-site"), ("origin", "https://backup.example.org")][..],
+            &[("sec-fetch-site", "same-site")],
+            &[("origin", "null"), ("cookie", "a=b")],
+            &[("origin", "https://evil.example"), ("cookie", "a=b")],
+            &[("origin", "http://backup.example.org"), ("cookie", "a=b")],
+            &[("cookie", "a=b")],
+        ] {
+            assert!(!from(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn forwarded_addresses_are_believed_of_trusted_proxies_only() {
+        let proxy: IpAddr = "10.0.0.1".parse().unwrap();
+        let stranger: IpAddr = "198.51.100.7".parse().unwrap();
+        let spoofed = headers(&[("x-forwarded-for", "203.0.113.9, 192.0.2.5")]);
+        assert_eq!(client_address(stranger, &spoofed, &[proxy]), stranger);
+        assert_eq!(client_address(proxy, &spoofed, &[proxy]).to_string(), "192.0.2.5");
+    }
+}

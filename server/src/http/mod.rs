@@ -1,0 +1,110 @@
+//! The router: pages, server functions, REST, events and files, behind the same layers, on one screen.
+//!
+//! Order, outermost first: request id and origin, log, panic guard, headers, size and time limits, cross-site guard, session, caller,
+//! gate. The gate refuses every route that [`rules`] does not name.
+
+pub mod assets;
+pub mod events;
+pub mod guard;
+pub mod headers;
+pub mod port;
+pub mod rest;
+pub mod rules;
+pub mod serve;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::ports::Backend;
+use axum::Router;
+use axum::extract::FromRef;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{any, get};
+use leptos::prelude::{LeptosOptions, provide_context, use_context};
+use leptos_axum::{LeptosRoutes as _, generate_route_list};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_sessions::cookie::SameSite;
+use tower_sessions::{Expiry, SessionManagerLayer};
+
+use crate::session::store::{ABSOLUTE_H, PgStore};
+use crate::state::AppState;
+
+/// Largest body of a request.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+/// Longest a request may take; the live comparison with a slow harbor is the longest.
+const REQUEST: Duration = Duration::from_secs(60);
+
+/// State of the router.
+#[derive(Clone)]
+pub struct Web {
+    /// Everything operations can reach.
+    pub state: AppState,
+    /// What pages and REST ask.
+    pub backend: Arc<dyn Backend>,
+    /// Leptos.
+    pub options: LeptosOptions,
+    /// Files of the console.
+    pub assets: assets::Assets,
+    /// Whom to believe about client addresses.
+    pub trusted_proxies: Arc<[std::net::IpAddr]>,
+}
+
+impl FromRef<Web> for LeptosOptions {
+    fn from_ref(web: &Web) -> Self {
+        web.options.clone()
+    }
+}
+
+/// The whole program as one router.
+pub fn router(web: Web) -> Router {
+    let secure = web.state.public_url.scheme() == "https";
+    let sessions = SessionManagerLayer::new(PgStore::new(web.state.pool.clone()))
+        .with_name(if secure { "__Host-breakwater" } else { "breakwater" })
+        .with_secure(secure)
+        .with_http_only(true)
+        .with_same_site(SameSite::Lax)
+        .with_path("/")
+        .with_expiry(Expiry::OnInactivity(time::Duration::hours(i64::from(ABSOLUTE_H))));
+    let backend = Arc::clone(&web.backend);
+    let context = move || {
+        provide_context(Arc::clone(&backend));
+        // The page's inline scripts carry the nonce that the answer's policy names.
+        let nonce = use_context::<axum::http::request::Parts>()
+            .and_then(|parts| parts.extensions.get::<headers::PageNonce>().map(|nonce| nonce.0.clone()));
+        if let Some(nonce) = nonce {
+            provide_context(nonce);
+        }
+    };
+    let shell_options = web.options.clone();
+    let routes = generate_route_list(app::App);
+    Router::<Web>::new()
+        .leptos_routes_with_context(&web, routes, context.clone(), move || app::shell(shell_options.clone()))
+        .route("/fn/{*name}", any(server_functions))
+        .route("/events", get(events::stream))
+        .route("/health", get(serve::health))
+        .route("/pkg/{*file}", get(assets::serve))
+        .route("/favicon.svg", get(assets::serve))
+        .route("/favicon.ico", get(assets::serve))
+        .merge(rest::router())
+        .fallback(leptos_axum::file_and_error_handler_with_context::<Web, _>(context, app::shell))
+        .layer(from_fn(guard::gate))
+        .layer(from_fn_with_state(web.clone(), guard::caller))
+        .layer(sessions)
+        .layer(from_fn_with_state(web.clone(), guard::same_site))
+        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, REQUEST))
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(web.clone(), headers::add))
+        .layer(CatchPanicLayer::custom(serve::panicked))
+        .layer(from_fn_with_state(web.clone(), guard::origin))
+        .with_state(web)
+}
+
+async fn server_functions(
+    axum::extract::State(web): axum::extract::State<Web>,
+    request: axum::extract::Request,
+) -> impl axum::response::IntoResponse {
+    let backend = web.backend;
+    leptos_axum::handle_server_fns_with_context(move || provide_context(Arc::clone(&backend)), request).await
+}

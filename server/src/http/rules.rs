@@ -1,0 +1,78 @@
+//! The table of routes: who gets past the gate. What a caller may do behind it is [`crate::access`]'s to say.
+
+use axum::http::Method;
+
+/// Who gets past the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Everybody.
+    Anyone,
+    /// A session or a token; a page sends strangers to the sign-in.
+    SignedIn,
+}
+
+/// A line: method (`*` = GET and POST), route as the router knows it, rule.
+pub type Line = (&'static str, &'static str, Rule);
+
+use Rule::{Anyone, SignedIn};
+
+/// Pages, server functions, events and files. REST routes are in [`crate::http::rest`], which adds its own lines.
+pub const ROUTES: &[Line] = &[
+    ("GET", "/signin", Anyone),
+    ("GET", "/setup", Anyone),
+    ("GET", "/health", Anyone),
+    ("GET", "/pkg/{*file}", Anyone),
+    ("GET", "/favicon.svg", Anyone),
+    ("GET", "/favicon.ico", Anyone),
+    ("GET", "/events", SignedIn),
+    ("GET", "/", SignedIn),
+    ("GET", "/dev/gallery", SignedIn),
+    ("GET", "/projects", SignedIn),
+    ("GET", "/projects/{harbor}/{project}", SignedIn),
+    ("GET", "/projects/{harbor}/{project}/browse", SignedIn),
+    ("GET", "/tags", SignedIn),
+    ("GET", "/artifacts", SignedIn),
+    ("GET", "/search", SignedIn),
+    ("GET", "/restore/new", SignedIn),
+    ("GET", "/restores", SignedIn),
+    ("GET", "/restores/{id}", SignedIn),
+    ("GET", "/approvals", SignedIn),
+    ("GET", "/jobs", SignedIn),
+    ("GET", "/jobs/{id}", SignedIn),
+    ("GET", "/audit", SignedIn),
+    ("GET", "/audit/{seq}", SignedIn),
+    ("GET", "/harbors", SignedIn),
+    ("GET", "/harbors/new", SignedIn),
+    ("GET", "/harbors/{name}", SignedIn),
+    ("GET", "/harbors/{name}/remove", SignedIn),
+    ("GET", "/vaults", SignedIn),
+    ("GET", "/vaults/new", SignedIn),
+    ("GET", "/vaults/{id}", SignedIn),
+    ("GET", "/plans", SignedIn),
+    ("GET", "/plans/new", SignedIn),
+    ("GET", "/plans/{id}", SignedIn),
+    ("GET", "/plans/{id}/edit", SignedIn),
+    ("GET", "/plans/{id}/delete", SignedIn),
+    ("GET", "/admin/users", SignedIn),
+    ("GET", "/admin/users/new", SignedIn),
+    ("GET", "/admin/users/{id}", SignedIn),
+    ("GET", "/me", SignedIn),
+];
+
+/// Server functions strangers may call; every other one needs a caller. All must be registered, or the gate refuses them.
+pub const OPEN_FUNCTIONS: &[&str] = &["/fn/session/shell", "/fn/session/in", "/fn/session/set_up", "/fn/session/display"];
+
+/// The rule of a route; none = refused.
+#[must_use]
+pub fn rule(method: &Method, route: &str, path: &str) -> Option<Rule> {
+    if route == "/fn/{*name}" {
+        let known = leptos::server_fn::axum::server_fn_paths().any(|(name, verb)| name == path && verb == *method);
+        return known.then(|| if OPEN_FUNCTIONS.contains(&path) { Anyone } else { SignedIn });
+    }
+    let verb = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    ROUTES
+        .iter()
+        .chain(super::rest::ROUTES)
+        .find(|(m, r, _)| *m == verb && *r == route)
+        .map(|(_, _, rule)| *rule)
+}

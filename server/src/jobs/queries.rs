@@ -1,0 +1,384 @@
+//! The SQL of jobs. Times are the database's.
+
+use app::jobs::types::{Job, JobFilter, JobState, LogLine};
+use app::units::Moment;
+use serde_json::Value;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+use time::OffsetDateTime;
+
+use super::{Enqueued, NewJob};
+
+/// Rows of a page.
+pub const PAGE_ROWS: i64 = 50;
+/// Lines of a log answered at a time.
+pub const LOG_ROWS: i64 = 500;
+/// Lines a job may log; beyond, only its end is logged.
+pub const LOG_LINES_MAX: i64 = 20_000;
+
+/// A claimed job.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// Row.
+    pub job_id: i64,
+    /// Fencing token.
+    pub epoch: i64,
+    /// This try, from 1.
+    pub attempt: i32,
+    /// Tries it has.
+    pub attempt_max: i32,
+    /// What to do.
+    pub payload: Value,
+}
+
+/// Inserts, or finds the open job with the same key.
+pub async fn insert(conn: &mut PgConnection, job: &NewJob, payload: &Value) -> sqlx::Result<Enqueued> {
+    let made: Option<i64> = sqlx::query_scalar(
+        "insert into job (kind, title, payload, dedupe_key, attempt_max, trigger, account_id, harbor_id, project, link)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         on conflict (dedupe_key) where state in ('queued', 'running') do nothing
+         returning job_id",
+    )
+    .bind(job.work.kind())
+    .bind(&job.title)
+    .bind(payload)
+    .bind(&job.dedupe_key)
+    .bind(job.work.attempt_max())
+    .bind(&job.trigger)
+    .bind(job.account_id)
+    .bind(job.harbor_id)
+    .bind(&job.project)
+    .bind(&job.link)
+    .fetch_optional(&mut *conn)
+    .await?;
+    if let Some(job_id) = made {
+        return Ok(Enqueued { job_id, new: true });
+    }
+    let job_id = sqlx::query_scalar("select job_id from job where dedupe_key = $1 and state in ('queued', 'running')")
+        .bind(&job.dedupe_key)
+        .fetch_one(conn)
+        .await?;
+    Ok(Enqueued { job_id, new: false })
+}
+
+/// Leases the next job: one that is due, or one whose worker went silent.
+pub async fn claim(conn: &mut PgConnection, worker: &str, lease_s: f64) -> sqlx::Result<Option<Claimed>> {
+    let row = sqlx::query(
+        "update job
+            set state = 'running', owner = $1, epoch = epoch + 1, attempt = attempt + 1,
+                lease_until = clock_timestamp() + make_interval(secs => $2),
+                started_at = clock_timestamp(), finished_at = null, error = null, remedy = null
+          where job_id = (
+                select job_id from job
+                 where (state = 'queued' and run_at <= clock_timestamp()
+                        or state = 'running' and lease_until < clock_timestamp())
+                   and attempt < attempt_max
+                 order by run_at, job_id
+                   for update skip locked
+                 limit 1)
+         returning job_id, epoch, attempt, attempt_max, payload",
+    )
+    .bind(worker)
+    .bind(lease_s)
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| {
+        Ok(Claimed {
+            job_id: row.try_get("job_id")?,
+            epoch: row.try_get("epoch")?,
+            attempt: row.try_get("attempt")?,
+            attempt_max: row.try_get("attempt_max")?,
+            payload: row.try_get("payload")?,
+        })
+    })
+    .transpose()
+}
+
+/// Jobs whose worker went silent in their last try: nobody will claim them, so they end here.
+pub async fn bury(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, Value)>> {
+    sqlx::query_as(
+        "update job
+            set state = 'dead', finished_at = clock_timestamp(), epoch = epoch + 1, lease_until = null,
+                error = coalesce(error, 'the worker stopped answering in the last try'),
+                remedy = 'look at the log of the job and of the worker, then retry the job'
+          where job_id in (
+                select job_id from job
+                 where state = 'running' and lease_until < clock_timestamp() and attempt >= attempt_max
+                   for update skip locked)
+         returning job_id, payload",
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Renews a lease; answers whether a person asked to stop, or nothing if the lease is lost.
+pub async fn heartbeat(conn: &mut PgConnection, job_id: i64, epoch: i64, lease_s: f64) -> sqlx::Result<Option<bool>> {
+    sqlx::query_scalar(
+        "update job set lease_until = clock_timestamp() + make_interval(secs => $3)
+          where job_id = $1 and epoch = $2 and state = 'running'
+         returning cancel_requested_at is not null",
+    )
+    .bind(job_id)
+    .bind(epoch)
+    .bind(lease_s)
+    .fetch_optional(conn)
+    .await
+}
+
+/// Whether the lease still holds, and whether a person asked to stop. Locks nothing.
+pub async fn standing(conn: &mut PgConnection, job_id: i64, epoch: i64) -> sqlx::Result<Option<bool>> {
+    sqlx::query_scalar(
+        "select cancel_requested_at is not null from job where job_id = $1 and epoch = $2 and state = 'running'",
+    )
+    .bind(job_id)
+    .bind(epoch)
+    .fetch_optional(conn)
+    .await
+}
+
+/// Progress of a job.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Phase in words.
+    pub phase: String,
+    /// Items done.
+    pub items_done: i64,
+    /// Items in all.
+    pub items_total: i64,
+    /// Bytes done.
+    pub bytes_done: i64,
+    /// Bytes in all.
+    pub bytes_total: i64,
+}
+
+/// Writes progress; false = the lease is lost.
+pub async fn progress(conn: &mut PgConnection, job_id: i64, epoch: i64, p: &Progress) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update job set phase = $3, items_done = $4, items_total = $5, bytes_done = $6, bytes_total = $7
+          where job_id = $1 and epoch = $2 and state = 'running'",
+    )
+    .bind(job_id)
+    .bind(epoch)
+    .bind(&p.phase)
+    .bind(p.items_done)
+    .bind(p.items_total)
+    .bind(p.bytes_done)
+    .bind(p.bytes_total)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// How a try ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// Good.
+    Done,
+    /// Failed; tried again after some seconds.
+    Again { error: String, remedy: Option<String>, wait_s: f64 },
+    /// Failed for good.
+    Dead { error: String, remedy: Option<String> },
+    /// Stopped by a person.
+    Cancelled,
+}
+
+/// Ends a try; false = the lease is lost and nothing was written.
+pub async fn finish(conn: &mut PgConnection, job_id: i64, epoch: i64, end: &End) -> sqlx::Result<bool> {
+    let (state, error, remedy, wait_s) = match end {
+        End::Done => ("done", None, None, 0.0),
+        End::Again { error, remedy, wait_s } => ("queued", Some(error), remedy.as_ref(), *wait_s),
+        End::Dead { error, remedy } => ("dead", Some(error), remedy.as_ref(), 0.0),
+        End::Cancelled => ("cancelled", None, None, 0.0),
+    };
+    let done = sqlx::query(
+        "update job
+            set state = $3, error = $4, remedy = $5, lease_until = null,
+                run_at = clock_timestamp() + make_interval(secs => $6),
+                finished_at = case when $3 = 'queued' then null else clock_timestamp() end
+          where job_id = $1 and epoch = $2 and state = 'running'",
+    )
+    .bind(job_id)
+    .bind(epoch)
+    .bind(state)
+    .bind(error)
+    .bind(remedy)
+    .bind(wait_s)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Adds a line to a job's log, with the fencing of the epoch.
+pub async fn log(conn: &mut PgConnection, job_id: i64, epoch: i64, level: &str, text: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into job_log (job_id, seq, level, text)
+         select j.job_id, coalesce((select max(l.seq) from job_log l where l.job_id = j.job_id), 0) + 1, $3, $4
+           from job j
+          where j.job_id = $1 and j.epoch = $2
+            and coalesce((select max(l.seq) from job_log l where l.job_id = j.job_id), 0) < $5
+         on conflict do nothing",
+    )
+    .bind(job_id)
+    .bind(epoch)
+    .bind(level)
+    .bind(text)
+    .bind(LOG_LINES_MAX)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+const COLUMNS: &str = "j.job_id, j.kind, j.title, j.state, j.attempt, j.attempt_max, j.owner, j.trigger, j.created_at, j.started_at,
+       j.finished_at, j.run_at, j.cancel_requested_at is not null as cancel_requested, j.phase, j.items_done, j.items_total,
+       j.bytes_done, j.bytes_total, j.error, j.remedy, j.link, j.account_id, j.harbor_id, j.project";
+
+/// A job with what decides who may see it.
+pub struct JobRow {
+    /// The job, without `may`.
+    pub job: Job,
+    /// Account that asked.
+    pub account_id: Option<i64>,
+    /// Harbor.
+    pub harbor_id: Option<i64>,
+    /// Project.
+    pub project: Option<String>,
+}
+
+fn job(row: &PgRow) -> sqlx::Result<JobRow> {
+    let moment = |column: &str| row.try_get::<Option<OffsetDateTime>, _>(column).map(|t| t.map(Moment));
+    let state: String = row.try_get("state")?;
+    Ok(JobRow {
+        account_id: row.try_get("account_id")?,
+        harbor_id: row.try_get("harbor_id")?,
+        project: row.try_get("project")?,
+        job: Job {
+            id: row.try_get("job_id")?,
+            kind: row.try_get("kind")?,
+            title: row.try_get("title")?,
+            state: match state.as_str() {
+                "queued" => JobState::Queued,
+                "running" => JobState::Running,
+                "done" => JobState::Done,
+                "cancelled" => JobState::Cancelled,
+                _ => JobState::Dead,
+            },
+            attempt: i64::from(row.try_get::<i32, _>("attempt")?),
+            attempt_max: i64::from(row.try_get::<i32, _>("attempt_max")?),
+            worker: row.try_get("owner")?,
+            trigger: row.try_get("trigger")?,
+            created: Moment(row.try_get("created_at")?),
+            started: moment("started_at")?,
+            finished: moment("finished_at")?,
+            run_at: Moment(row.try_get("run_at")?),
+            cancel_requested: row.try_get("cancel_requested")?,
+            phase: row.try_get("phase")?,
+            items_done: row.try_get("items_done")?,
+            items_total: row.try_get("items_total")?,
+            bytes_done: row.try_get("bytes_done")?,
+            bytes_total: row.try_get("bytes_total")?,
+            error: row.try_get("error")?,
+            remedy: row.try_get("remedy")?,
+            link: row.try_get("link")?,
+            may: Vec::new(),
+        },
+    })
+}
+
+/// One job.
+pub async fn one(conn: &mut PgConnection, job_id: i64) -> sqlx::Result<Option<JobRow>> {
+    let sql = sqlx::AssertSqlSafe(format!("select {COLUMNS} from job j where j.job_id = $1"));
+    sqlx::query(sql).bind(job_id).fetch_optional(conn).await?.map(|row| job(&row)).transpose()
+}
+
+/// A page, newest first; `account` limits it to what that account asked for and `harbors`/`projects` cover.
+pub async fn page(
+    conn: &mut PgConnection,
+    filter: &JobFilter,
+    sees_all: bool,
+    account_id: i64,
+    before: Option<i64>,
+) -> sqlx::Result<Vec<JobRow>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from job j
+          where ($1::text is null or j.kind = $1)
+            and ($2::text is null or j.state = $2)
+            and ($3::bigint is null or j.job_id < $3)
+            and ($4 or j.account_id = $5
+                 or exists (select 1 from role_grant g
+                             where g.account_id = $5
+                               and (g.harbor_id is null or g.harbor_id = j.harbor_id)
+                               and (g.project is null or g.project = j.project)
+                               and j.harbor_id is not null))
+          order by j.job_id desc limit $6"
+    ));
+    let some = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
+    let rows = sqlx::query(sql)
+        .bind(some(&filter.kind))
+        .bind(some(&filter.state))
+        .bind(before)
+        .bind(sees_all)
+        .bind(account_id)
+        .bind(PAGE_ROWS + 1)
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(job).collect()
+}
+
+/// Lines after `after`; without it the last ones.
+pub async fn lines(conn: &mut PgConnection, job_id: i64, after: Option<i64>) -> sqlx::Result<Vec<LogLine>> {
+    let rows: Vec<(i64, OffsetDateTime, String, String)> = match after {
+        Some(after) => {
+            sqlx::query_as("select seq, at, level, text from job_log where job_id = $1 and seq > $2 order by seq limit $3")
+                .bind(job_id)
+                .bind(after)
+                .bind(LOG_ROWS)
+                .fetch_all(conn)
+                .await?
+        }
+        None => {
+            let mut rows: Vec<(i64, OffsetDateTime, String, String)> =
+                sqlx::query_as("select seq, at, level, text from job_log where job_id = $1 order by seq desc limit $2")
+                    .bind(job_id)
+                    .bind(LOG_ROWS)
+                    .fetch_all(conn)
+                    .await?;
+            rows.reverse();
+            rows
+        }
+    };
+    Ok(rows.into_iter().map(|(seq, at, level, text)| LogLine { seq, at: Moment(at), level, text }).collect())
+}
+
+/// Asks a job to stop. A queued one is stopped at once; answers with its state then, or nothing if it is over.
+pub async fn request_cancel(conn: &mut PgConnection, job_id: i64, by: &str) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(
+        "update job
+            set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
+                cancel_requested_by = coalesce(cancel_requested_by, $2),
+                state = case when state = 'queued' then 'cancelled' else state end,
+                finished_at = case when state = 'queued' then clock_timestamp() end
+          where job_id = $1 and state in ('queued', 'running')
+         returning state",
+    )
+    .bind(job_id)
+    .bind(by)
+    .fetch_optional(conn)
+    .await
+}
+
+/// Queues a dead job again with fresh tries.
+pub async fn revive(conn: &mut PgConnection, job_id: i64) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update job set state = 'queued', attempt = 0, run_at = clock_timestamp(), error = null, remedy = null, finished_at = null
+          where job_id = $1 and state = 'dead'",
+    )
+    .bind(job_id)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Jobs that run now.
+pub async fn running(conn: &mut PgConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select count(*) from job where state = 'running'").fetch_one(conn).await
+}

@@ -1,0 +1,28 @@
+//! The clock of the house: what is due gets queued, by exactly one worker, however many there are.
+
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::state::AppState;
+
+/// Looks for due work at most this often per process.
+const EVERY: Duration = Duration::from_secs(2);
+
+static LAST: Mutex<Option<Instant>> = Mutex::const_new(None);
+
+/// Queues due plans, ends pauses and requests nobody decided. Row locks keep two workers apart.
+pub async fn tick(state: &AppState) -> Result<(), Error> {
+    {
+        let mut last = LAST.lock().await;
+        if last.is_some_and(|at| at.elapsed() < EVERY) {
+            return Ok(());
+        }
+        *last = Some(Instant::now());
+    }
+    crate::plans::queue_due(state).await?;
+    crate::restores::expire_due(state).await?;
+    Ok(())
+}

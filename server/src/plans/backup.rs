@@ -1,0 +1,249 @@
+//! The job of a run: lists the projects, backs each up, and enters each snapshot into the catalogue as soon as it is sealed.
+//!
+//! A project that fails does not stop the others; the run then ends as failed and says which. A try that broke off goes on with the
+//! projects that are not sealed yet. Blobs that arrived before stay in the vault, so nothing is fetched twice.
+
+use std::sync::Arc;
+
+use engine::backup::{BackupContext, BackupError, SnapshotOutcome};
+use registry::RegistryError;
+use vocab::ProjectName;
+
+use super::queries;
+use super::scope::Scope;
+use crate::error::{Error, chain};
+use crate::events::{self, Topic};
+use crate::harbors::{self, Access};
+use crate::jobs::{JobContext, JobError, Stop};
+use crate::projects::catalogue;
+
+/// Everything one run needs.
+struct Run {
+    run_id: i64,
+    plan: queries::Row,
+    client: registry::Client,
+    vault: vault::Vault,
+}
+
+/// Runs it.
+pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), JobError> {
+    let (plan, only) = {
+        let mut conn = context.state.pool.acquire().await?;
+        let run = queries::run(&mut conn, run_id).await?.ok_or_else(|| gone("the run"))?;
+        let plan = queries::one(&mut conn, run.plan_id).await?.ok_or_else(|| gone("the plan"))?;
+        (plan, run.only_project)
+    };
+    let run = prepare(&context, run_id, plan).await?;
+    let projects = projects(&context, &run, only).await?;
+    {
+        let mut tx = context.state.pool.begin().await?;
+        context.fence(&mut tx).await?;
+        let total = i64::try_from(projects.len()).unwrap_or(i64::MAX);
+        queries::start_run(&mut tx, run_id, total).await?;
+        events::notify(&mut tx, Topic::Plans).await?;
+        tx.commit().await?;
+    }
+    let mut failures = Vec::new();
+    for (index, project) in projects.iter().enumerate() {
+        context.check().await?;
+        let at = i64::try_from(index).unwrap_or(i64::MAX);
+        let of = i64::try_from(projects.len()).unwrap_or(i64::MAX);
+        context.progress(|p| {
+            p.phase = format!("{project} ({} of {of})", at + 1);
+        })
+        .await;
+        match one_project(&context, &run, project).await {
+            Ok(()) => {}
+            Err(JobError::Stopped(stop)) => return Err(stop.into()),
+            Err(error) => {
+                context.log("error", format!("{project}: {error}")).await;
+                failures.push((project.clone(), error));
+            }
+        }
+    }
+    finish(&context, failures).await
+}
+
+fn gone(what: &str) -> JobError {
+    JobError::Permanent { message: format!("{what} is gone"), remedy: None }
+}
+
+async fn prepare(context: &JobContext, run_id: i64, plan: queries::Row) -> Result<Run, JobError> {
+    let (reach, vault) = {
+        let mut conn = context.state.pool.acquire().await?;
+        let reach = harbors::queries::reach(&mut conn, plan.harbor_id).await?.ok_or_else(|| gone("the harbor"))?;
+        (reach, crate::vaults::open(&context.state, &mut conn, plan.vault_id).await?)
+    };
+    let client = harbors::client(&context.state, &reach, Access::Read)?;
+    Ok(Run { run_id, plan, client, vault })
+}
+
+/// Projects to do: in scope now, no caches, not sealed by an earlier try of this run.
+async fn projects(context: &JobContext, run: &Run, only: Option<String>) -> Result<Vec<ProjectName>, JobError> {
+    context.progress(|p| p.phase = "listing projects".to_owned()).await;
+    let listed = harbors::refresh_projects(&context.state, run.plan.harbor_id).await?;
+    let scope = Scope::new(&run.plan.include, &run.plan.exclude).map_err(Error::from)?;
+    let sealed = {
+        let mut conn = context.state.pool.acquire().await?;
+        queries::sealed_in_run(&mut conn, run.run_id).await?
+    };
+    let mut names = Vec::new();
+    for (name, _, proxy) in listed {
+        let wanted = only.as_ref().map_or_else(|| scope.matches(&name), |only| *only == name);
+        if !wanted || sealed.contains(&name) {
+            continue;
+        }
+        if proxy {
+            context.log("info", format!("{name} is a cache of another registry and is left out")).await;
+            continue;
+        }
+        match name.parse() {
+            Ok(parsed) => names.push(parsed),
+            Err(error) => context.log("warn", format!("left out: {error}")).await,
+        }
+    }
+    if let Some(only) = only
+        && names.is_empty()
+        && sealed.is_empty()
+    {
+        return Err(JobError::Permanent { message: format!("the harbor has no project {only} now"), remedy: None });
+    }
+    Ok(names)
+}
+
+async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName) -> Result<(), JobError> {
+    let (project_id, previous) = {
+        let mut conn = context.state.pool.acquire().await?;
+        let project_id = catalogue::project_id(&mut conn, run.plan.harbor_id, project.as_str()).await?;
+        (project_id, catalogue::newest_in_vault(&mut conn, project_id, run.plan.vault_id).await?)
+    };
+    let observer = Arc::new(Observer { context: Arc::clone(context) });
+    let cx = BackupContext {
+        client: run.client.clone(),
+        vault: run.vault.clone(),
+        harbor: run.plan.harbor.clone(),
+        progress: observer.clone(),
+        control: observer,
+    };
+    let outcome = engine::backup::project(&cx, project, previous).await.map_err(|error| backup_error(&error))?;
+    let figures = &outcome.stats;
+    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let sealed = catalogue::Sealed {
+        project_id,
+        vault_id: run.plan.vault_id,
+        run_id: Some(run.run_id),
+        pointer_id: outcome.pointer_id,
+        digest: outcome.digest,
+        index: outcome.index.clone(),
+        logical_bytes: figures.bytes_logical,
+        bytes_new: figures.bytes_new,
+    };
+    let prepared = catalogue::prepare(&context.state.pool, &run.vault, sealed).await?;
+    let gaps = i64::try_from(outcome.index.gaps.len()).unwrap_or(i64::MAX);
+    let mut tx = context.state.pool.begin().await?;
+    context.fence(&mut tx).await?;
+    let changes = catalogue::apply(&mut tx, &prepared).await?;
+    queries::add_to_run(&mut tx, run.run_id, whole(figures.bytes_new), whole(figures.requests), gaps).await?;
+    crate::vaults::queries::add_stored(&mut tx, run.plan.vault_id, whole(figures.bytes_new)).await?;
+    events::notify(&mut tx, Topic::Snapshots).await?;
+    let actor = crate::audit::Actor::job(context.job_id);
+    catalogue::record_snapshot(&mut tx, &actor, &run.plan.harbor, project.as_str(), &prepared, &changes).await?;
+    tx.commit().await?;
+    context.log("info", summary(project, &outcome)).await;
+    for gap in outcome.index.gaps.iter().take(50) {
+        context.log("warn", format!("gap: {} {}: {}", gap.kind, gap.subject, gap.cause)).await;
+    }
+    Ok(())
+}
+
+fn summary(project: &ProjectName, outcome: &SnapshotOutcome) -> String {
+    let s = &outcome.stats;
+    let bytes = app::units::bytes(i64::try_from(s.bytes_new).unwrap_or(i64::MAX));
+    format!("{project}: {} tags, {} artifacts, {} new objects, {bytes}, {} requests, snapshot {}", s.tags, s.artifacts, s.blobs_new, s.requests, outcome.digest.short())
+}
+
+fn backup_error(error: &BackupError) -> JobError {
+    match error {
+        BackupError::Stopped(stop) => JobError::Stopped(stop_of(*stop)),
+        BackupError::Registry(inner) => registry_error(inner),
+        other if other.is_transient() => JobError::Transient { message: chain(other), remedy: None },
+        other => JobError::Permanent { message: chain(other), remedy: None },
+    }
+}
+
+fn registry_error(error: &RegistryError) -> JobError {
+    let remedy = match error.code() {
+        "not_logged_in" => Some("the harbor refuses the backup login: renew its robot and give the new secret on the harbor's page".to_owned()),
+        "forbidden" => Some("the backup login lacks a right: test the connection on the harbor's page to see which".to_owned()),
+        _ => None,
+    };
+    if error.is_transient() { JobError::Transient { message: chain(error), remedy } } else { JobError::Permanent { message: chain(error), remedy } }
+}
+
+/// The engine's reason to stop in the words of jobs.
+pub fn stop_of(stop: engine::Stop) -> Stop {
+    match stop {
+        engine::Stop::Cancelled => Stop::Cancelled,
+        engine::Stop::LeaseLost => Stop::LeaseLost,
+        engine::Stop::Shutdown => Stop::Shutdown,
+    }
+}
+
+async fn finish(context: &JobContext, failures: Vec<(ProjectName, JobError)>) -> Result<(), JobError> {
+    let Some((first, _)) = failures.first() else {
+        context.progress(|p| p.phase = "done".to_owned()).await;
+        return Ok(());
+    };
+    let message = if failures.len() == 1 { format!("{first} could not be backed up") } else { format!("{first} and {} more projects could not be backed up", failures.len() - 1) };
+    let permanent = failures.iter().all(|(_, error)| matches!(error, JobError::Permanent { .. }));
+    let remedy = failures.iter().find_map(|(_, error)| match error {
+        JobError::Permanent { remedy, .. } | JobError::Transient { remedy, .. } => remedy.clone(),
+        JobError::Stopped(_) => None,
+    });
+    let detail = failures.into_iter().next().map(|(_, error)| error.to_string()).unwrap_or_default();
+    let message = format!("{message}: {detail}");
+    Err(if permanent { JobError::Permanent { message, remedy } } else { JobError::Transient { message, remedy } })
+}
+
+/// Carries the engine's progress into the job's row, and the job's lease into the engine.
+pub struct Observer {
+    /// The job.
+    pub context: Arc<JobContext>,
+}
+
+#[async_trait::async_trait]
+impl engine::Control for Observer {
+    async fn check(&self) -> Result<(), engine::Stop> {
+        self.context.check().await.map_err(|stop| match stop {
+            Stop::Cancelled => engine::Stop::Cancelled,
+            Stop::LeaseLost => engine::Stop::LeaseLost,
+            Stop::Shutdown => engine::Stop::Shutdown,
+        })
+    }
+}
+
+impl engine::Progress for Observer {
+    fn event(&self, event: engine::Event) {
+        let context = Arc::clone(&self.context);
+        tokio::spawn(async move {
+            let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+            match event {
+                engine::Event::Total { items, bytes } => {
+                    context
+                        .progress(|p| {
+                            p.items_total += whole(items);
+                            p.bytes_total += whole(bytes);
+                        })
+                        .await;
+                }
+                engine::Event::Item { .. } => context.progress(|p| p.items_done += 1).await,
+                engine::Event::Bytes(bytes) => context.progress(|p| p.bytes_done += whole(bytes)).await,
+                engine::Event::Phase(_) => {}
+                engine::Event::Note { level, text } => {
+                    let level = if level == engine::Level::Warn { "warn" } else { "info" };
+                    context.log(level, text).await;
+                }
+            }
+        });
+    }
+}

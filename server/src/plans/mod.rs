@@ -1,0 +1,17 @@
+//! Plans: what to back up, when and where to; their runs.
+
+mod backup;
+mod due;
+mod ops;
+pub mod queries;
+mod runs;
+pub mod schedule;
+mod scope;
+mod view;
+
+pub use backup::backup_job;
+pub use due::queue_due;
+pub use ops::{delete, get, list, pause, preview, resume, save};
+pub use runs::{list_runs, queue_project, reopen_run, run_now, settle_run};
+pub use scope::{Scope, scopes_of};
+pub use view::day_names;

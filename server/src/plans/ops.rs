@@ -1,0 +1,288 @@
+//! Making, changing, pausing and deleting plans.
+
+use app::error::{ApiError, ErrorKind};
+use app::plans::types::{Plan, PlanForm, PlanPreview, ProjectMatch};
+use app::units::{Moment, duration};
+use serde_json::json;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::queries::{self, Row, Stored};
+use super::schedule::{INTERVAL_MIN_S, Schedule, words};
+use super::scope::{self, Scope};
+use super::view;
+use crate::access::{Caller, Operation, Origin};
+use crate::audit::{self, Actor, Event};
+use crate::error::Error;
+use crate::events::{self, Topic};
+use crate::harbors;
+use crate::state::AppState;
+
+/// Runs shown ahead.
+const RUNS_AHEAD: usize = 5;
+/// Longest pause, days; longer ones lower protection too much to be one person's choice.
+const PAUSE_DAYS_MAX: i64 = 7;
+/// Longest target, hours: a year.
+const RPO_HOURS_MAX: i64 = 8_784;
+
+/// Plans the caller may see.
+pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Plan>, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let mut plans = Vec::new();
+    for row in queries::all(&mut conn).await? {
+        if sees(caller, &row)? {
+            plans.push(view::plan(&mut conn, row).await?);
+        }
+    }
+    Ok(plans)
+}
+
+/// One plan.
+pub async fn get(state: &AppState, caller: &Caller, plan_id: i64) -> Result<Plan, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let row = row(&mut conn, plan_id).await?;
+    if !sees(caller, &row)? {
+        return Err(ApiError::not_found("plan").into());
+    }
+    view::plan(&mut conn, row).await
+}
+
+fn sees(caller: &Caller, row: &Row) -> Result<bool, Error> {
+    if caller.may(Operation::ReadEstate, None) {
+        return Ok(true);
+    }
+    let scope = Scope::new(&row.include, &row.exclude)?;
+    Ok(caller.roles.iter().any(|r| {
+        r.harbor.as_ref().is_none_or(|(id, _)| *id == row.harbor_id) && r.project.as_deref().is_none_or(|project| scope.matches(project))
+    }))
+}
+
+pub(super) async fn row(conn: &mut PgConnection, plan_id: i64) -> Result<Row, Error> {
+    Ok(queries::one(conn, plan_id).await?.ok_or_else(|| ApiError::not_found("plan"))?)
+}
+
+/// A form, read and checked.
+struct Checked {
+    name: String,
+    harbor_id: i64,
+    include: Vec<String>,
+    exclude: Vec<String>,
+    cron: String,
+    zone: String,
+    rpo_s: i64,
+    scope: Scope,
+    schedule: Schedule,
+}
+
+async fn check(conn: &mut PgConnection, form: &PlanForm) -> Result<Checked, Error> {
+    let name = form.name.trim().to_owned();
+    let mut faults: Option<ApiError> = None;
+    let mut fault = |error: ApiError| match &mut faults {
+        Some(all) => all.fields.extend(error.fields),
+        None => faults = Some(error),
+    };
+    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+        fault(ApiError::field("name", "give the plan a name of 1 to 100 characters"));
+    }
+    if !(1..=RPO_HOURS_MAX).contains(&form.rpo_hours) {
+        fault(ApiError::field("rpo_hours", "the target is 1 hour to a year"));
+    }
+    let harbor = harbors::queries::reach_by_name(conn, form.harbor.trim()).await?.filter(|h| !h.removed);
+    if harbor.is_none() {
+        fault(ApiError::field("harbor", "choose a registered harbor"));
+    }
+    let (include, exclude) = (scope::lines(&form.include), scope::lines(&form.exclude));
+    let scope = Scope::new(&include, &exclude).map_err(&mut fault).ok();
+    let schedule = Schedule::parse(&form.cron, &form.zone).map_err(&mut fault).ok();
+    if let Some((shortest, _)) = schedule.as_ref().and_then(|s| s.interval_s(OffsetDateTime::now_utc()))
+        && shortest < INTERVAL_MIN_S
+    {
+        fault(ApiError::field("cron", format!("runs would be {} apart; at least {} is needed", duration(shortest), duration(INTERVAL_MIN_S))));
+    }
+    if schedule.as_ref().is_some_and(|s| s.next_after(OffsetDateTime::now_utc()).is_none()) {
+        fault(ApiError::field("cron", "this schedule never runs"));
+    }
+    match (faults, harbor, scope, schedule) {
+        (None, Some(harbor), Some(scope), Some(schedule)) => Ok(Checked {
+            name,
+            harbor_id: harbor.harbor_id,
+            include,
+            exclude,
+            cron: form.cron.split_whitespace().collect::<Vec<_>>().join(" "),
+            zone: form.zone.trim().to_owned(),
+            rpo_s: form.rpo_hours * 3_600,
+            scope,
+            schedule,
+        }),
+        (faults, ..) => Err(faults.unwrap_or_else(|| ApiError::field("name", "check the form")).into()),
+    }
+}
+
+/// What the form would match and when it would run.
+pub async fn preview(state: &AppState, caller: &Caller, form: PlanForm) -> Result<PlanPreview, Error> {
+    caller.require(Operation::ManageEstate, None)?;
+    let checked = {
+        let mut conn = state.pool.acquire().await?;
+        let named = PlanForm { name: if form.name.trim().is_empty() { "preview".to_owned() } else { form.name.clone() }, ..form.clone() };
+        check(&mut conn, &named).await?
+    };
+    let (listed, stale) = match harbors::refresh_projects(state, checked.harbor_id).await {
+        Ok(listed) => (listed, None),
+        Err(error) => {
+            let mut conn = state.pool.acquire().await?;
+            (harbors::queries::projects(&mut conn, checked.harbor_id).await?, Some(error.into_api(None).message))
+        }
+    };
+    let mut conn = state.pool.acquire().await?;
+    let read_at = harbors::queries::listed_at(&mut conn, checked.harbor_id).await?.map(Moment);
+    let others: Vec<Scope> = scopes_except(&mut conn, checked.harbor_id, form.plan_id).await?;
+    let (mut matched, mut left_out, mut proxies) = (Vec::new(), Vec::new(), Vec::new());
+    for (project, repositories, proxy) in listed {
+        if !checked.scope.matches(&project) {
+            left_out.push(project);
+        } else if proxy {
+            proxies.push(project);
+        } else {
+            let in_plans = others.iter().filter(|s| s.matches(&project)).map(|s| s.plan.clone()).collect();
+            matched.push(ProjectMatch { project, repositories, in_plans });
+        }
+    }
+    let now = OffsetDateTime::now_utc();
+    let warnings = warnings(&checked, matched.is_empty(), &proxies, now);
+    Ok(PlanPreview {
+        repositories: matched.iter().map(|m| m.repositories).sum(),
+        matched,
+        left_out,
+        read_at,
+        stale,
+        next_runs: checked.schedule.next_runs(now, RUNS_AHEAD),
+        schedule_words: words(&checked.cron, &checked.zone),
+        warnings,
+    })
+}
+
+async fn scopes_except(conn: &mut PgConnection, harbor_id: i64, plan_id: Option<i64>) -> Result<Vec<Scope>, Error> {
+    let own = match plan_id {
+        Some(id) => queries::one(conn, id).await?.map(|row| row.name),
+        None => None,
+    };
+    Ok(scope::scopes_of(conn, harbor_id).await?.into_iter().filter(|s| Some(&s.plan) != own.as_ref()).collect())
+}
+
+fn warnings(checked: &Checked, empty: bool, proxies: &[String], now: OffsetDateTime) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if empty {
+        warnings.push("no project matches at this moment; new ones that match are taken up by the next run".to_owned());
+    }
+    if !proxies.is_empty() {
+        warnings.push(format!("left out because they are caches of other registries: {}", proxies.join(", ")));
+    }
+    if let Some((_, longest)) = checked.schedule.interval_s(now)
+        && longest > checked.rpo_s
+    {
+        warnings.push(format!("runs are up to {} apart, more than the target of {}", duration(longest), duration(checked.rpo_s)));
+    }
+    warnings
+}
+
+/// Stores a new or changed plan.
+pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: PlanForm) -> Result<Plan, Error> {
+    caller.require(Operation::ManageEstate, None)?;
+    let mut tx = state.pool.begin().await?;
+    let checked = check(&mut tx, &form).await?;
+    let vault_id = form.vault_id.ok_or_else(|| ApiError::field("vault_id", "choose a vault"))?;
+    if crate::vaults::queries::place(&mut tx, vault_id).await?.is_none() {
+        return Err(ApiError::field("vault_id", "there is no such vault").into());
+    }
+    let next_at = checked.schedule.next_after(OffsetDateTime::now_utc());
+    let stored = Stored {
+        name: &checked.name,
+        harbor_id: checked.harbor_id,
+        vault_id,
+        include: &checked.include,
+        exclude: &checked.exclude,
+        cron: &checked.cron,
+        zone: &checked.zone,
+        rpo_s: checked.rpo_s,
+        next_at,
+    };
+    let taken = |error: sqlx::Error| Error::from(error).on_constraint("plan_name", ApiError::field("name", "there is a plan of this name"));
+    let after = json!({ "harbor": form.harbor.trim(), "vault": vault_id, "include": checked.include, "exclude": checked.exclude,
+        "cron": checked.cron, "zone": checked.zone, "rpo_s": checked.rpo_s });
+    let (plan_id, event) = match form.plan_id {
+        None => {
+            let id = queries::insert(&mut tx, &stored, &caller.login).await.map_err(taken)?;
+            (id, Event::new("plan.create", "plan", &checked.name, format!("made the plan {}", checked.name)))
+        }
+        Some(id) => {
+            let before = row(&mut tx, id).await?;
+            if before.harbor_id != checked.harbor_id {
+                return Err(ApiError::field("harbor", "a plan stays with its harbor; make another plan").into());
+            }
+            let version = form.version.unwrap_or(before.version);
+            if !queries::update(&mut tx, id, version, &stored).await.map_err(taken)? {
+                let text = "somebody changed this plan since you opened it; look at it again and repeat your change";
+                return Err(ApiError::new(ErrorKind::Conflict, "stale_version", text).into());
+            }
+            let was = json!({ "vault": before.vault_id, "include": before.include, "exclude": before.exclude, "cron": before.cron,
+                "zone": before.zone, "rpo_s": before.rpo_s, "name": before.name });
+            (id, Event::new("plan.update", "plan", &checked.name, format!("changed the plan {}", checked.name)).with("before", was))
+        }
+    };
+    events::notify(&mut tx, Topic::Plans).await?;
+    audit::record(&mut tx, &Actor::caller(caller, origin), event.with("after", after)).await?;
+    tx.commit().await?;
+    get(state, caller, plan_id).await
+}
+
+/// Stops the schedule for some days.
+pub async fn pause(state: &AppState, caller: &Caller, origin: &Origin, plan_id: i64, days: i64, reason: &str) -> Result<Plan, Error> {
+    caller.require(Operation::ManageEstate, None)?;
+    if !(1..=PAUSE_DAYS_MAX).contains(&days) {
+        return Err(ApiError::field("days", format!("a pause is 1 to {PAUSE_DAYS_MAX} days")).into());
+    }
+    if reason.trim().chars().count() < 10 {
+        return Err(ApiError::field("reason", "say why, in ten characters or more").into());
+    }
+    let mut tx = state.pool.begin().await?;
+    let plan = row(&mut tx, plan_id).await?;
+    queries::pause(&mut tx, plan_id, i32::try_from(days).unwrap_or(1), &caller.login, reason.trim()).await?;
+    events::notify(&mut tx, Topic::Plans).await?;
+    let event = Event::new("plan.pause", "plan", &plan.name, format!("paused the plan {} for {days} days", plan.name)).with("reason", reason.trim());
+    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    tx.commit().await?;
+    get(state, caller, plan_id).await
+}
+
+/// Starts the schedule again.
+pub async fn resume(state: &AppState, caller: &Caller, origin: &Origin, plan_id: i64) -> Result<Plan, Error> {
+    caller.require(Operation::ManageEstate, None)?;
+    let mut tx = state.pool.begin().await?;
+    let plan = row(&mut tx, plan_id).await?;
+    let next = Schedule::parse(&plan.cron, &plan.zone)?.next_after(OffsetDateTime::now_utc());
+    queries::resume(&mut tx, plan_id, next).await?;
+    events::notify(&mut tx, Topic::Plans).await?;
+    let event = Event::new("plan.resume", "plan", &plan.name, format!("resumed the plan {}", plan.name));
+    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    tx.commit().await?;
+    get(state, caller, plan_id).await
+}
+
+/// Deletes a plan; its snapshots stay.
+pub async fn delete(state: &AppState, caller: &Caller, origin: &Origin, plan_id: i64, confirm: &str) -> Result<(), Error> {
+    caller.require(Operation::ManageEstate, None)?;
+    let mut tx = state.pool.begin().await?;
+    let plan = row(&mut tx, plan_id).await?;
+    if confirm.trim() != plan.name {
+        return Err(ApiError::field("confirm", format!("type {} to confirm", plan.name)).into());
+    }
+    if queries::standing(&mut tx, plan_id).await?.1.is_some() {
+        return Err(ApiError::new(ErrorKind::Conflict, "plan_running", "a run of this plan is going on; stop it or wait for its end").into());
+    }
+    queries::delete(&mut tx, plan_id).await?;
+    events::notify(&mut tx, Topic::Plans).await?;
+    let event = Event::new("plan.delete", "plan", &plan.name, format!("deleted the plan {}; its snapshots stay", plan.name));
+    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,300 @@
+//! The SQL of plans and runs.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+/// Rows of a page of runs.
+pub const PAGE_ROWS: i64 = 30;
+
+/// A plan as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Row {
+    pub plan_id: i64,
+    pub name: String,
+    pub harbor_id: i64,
+    pub harbor: String,
+    pub vault_id: i64,
+    pub vault: String,
+    pub include: Vec<String>,
+    pub exclude: Vec<String>,
+    pub cron: String,
+    pub zone: String,
+    pub rpo_s: i64,
+    pub next_at: Option<OffsetDateTime>,
+    pub paused_at: Option<OffsetDateTime>,
+    pub paused_until: Option<OffsetDateTime>,
+    pub paused_by: Option<String>,
+    pub paused_reason: Option<String>,
+    pub version: i64,
+    pub created_at: OffsetDateTime,
+}
+
+const SELECT: &str = "select p.plan_id, p.name, p.harbor_id, h.name as harbor, p.vault_id, v.name as vault, p.include, p.exclude, p.cron, p.zone,
+       p.rpo_s, p.next_at, p.paused_at, p.paused_until, p.paused_by, p.paused_reason, p.version, p.created_at
+  from plan p join harbor h using (harbor_id) join vault v using (vault_id)
+ where p.deleted_at is null";
+
+/// All by name.
+pub async fn all(conn: &mut PgConnection) -> sqlx::Result<Vec<Row>> {
+    let sql = sqlx::AssertSqlSafe(format!("{SELECT} order by p.name"));
+    sqlx::query_as(sql).fetch_all(conn).await
+}
+
+/// One.
+pub async fn one(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Option<Row>> {
+    let sql = sqlx::AssertSqlSafe(format!("{SELECT} and p.plan_id = $1"));
+    sqlx::query_as(sql).bind(plan_id).fetch_optional(conn).await
+}
+
+/// Those of a harbor.
+pub async fn of_harbor(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Vec<Row>> {
+    let sql = sqlx::AssertSqlSafe(format!("{SELECT} and p.harbor_id = $1 order by p.rpo_s, p.name"));
+    sqlx::query_as(sql).bind(harbor_id).fetch_all(conn).await
+}
+
+/// What is stored of a form.
+pub struct Stored<'a> {
+    pub name: &'a str,
+    pub harbor_id: i64,
+    pub vault_id: i64,
+    pub include: &'a [String],
+    pub exclude: &'a [String],
+    pub cron: &'a str,
+    pub zone: &'a str,
+    pub rpo_s: i64,
+    pub next_at: Option<OffsetDateTime>,
+}
+
+/// Makes a plan.
+pub async fn insert(conn: &mut PgConnection, s: &Stored<'_>, by: &str) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "insert into plan (name, harbor_id, vault_id, include, exclude, cron, zone, rpo_s, next_at, created_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning plan_id",
+    )
+    .bind(s.name)
+    .bind(s.harbor_id)
+    .bind(s.vault_id)
+    .bind(s.include)
+    .bind(s.exclude)
+    .bind(s.cron)
+    .bind(s.zone)
+    .bind(s.rpo_s)
+    .bind(s.next_at)
+    .bind(by)
+    .fetch_one(conn)
+    .await
+}
+
+/// Changes a plan that still has `version`.
+pub async fn update(conn: &mut PgConnection, plan_id: i64, version: i64, s: &Stored<'_>) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update plan set name = $3, vault_id = $4, include = $5, exclude = $6, cron = $7, zone = $8, rpo_s = $9, next_at = $10,
+                version = version + 1
+          where plan_id = $1 and version = $2 and deleted_at is null",
+    )
+    .bind(plan_id)
+    .bind(version)
+    .bind(s.name)
+    .bind(s.vault_id)
+    .bind(s.include)
+    .bind(s.exclude)
+    .bind(s.cron)
+    .bind(s.zone)
+    .bind(s.rpo_s)
+    .bind(s.next_at)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Pauses.
+pub async fn pause(conn: &mut PgConnection, plan_id: i64, days: i32, by: &str, reason: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "update plan set paused_at = now(), paused_until = now() + make_interval(days => $2), paused_by = $3, paused_reason = $4,
+                version = version + 1 where plan_id = $1",
+    )
+    .bind(plan_id)
+    .bind(days)
+    .bind(by)
+    .bind(reason)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Ends a pause.
+pub async fn resume(conn: &mut PgConnection, plan_id: i64, next_at: Option<OffsetDateTime>) -> sqlx::Result<()> {
+    sqlx::query(
+        "update plan set paused_at = null, paused_until = null, paused_by = null, paused_reason = null, next_at = $2, version = version + 1
+          where plan_id = $1",
+    )
+    .bind(plan_id)
+    .bind(next_at)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Deletes.
+pub async fn delete(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<()> {
+    sqlx::query("update plan set deleted_at = now(), next_at = null, version = version + 1 where plan_id = $1").bind(plan_id).execute(conn).await?;
+    Ok(())
+}
+
+/// One plan that is due, its row locked against other workers.
+pub async fn due(conn: &mut PgConnection) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar(
+        "select plan_id from plan where next_at <= now() and paused_at is null and deleted_at is null
+          order by next_at limit 1 for update skip locked",
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Plans whose pause is over.
+pub async fn pauses_over(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, String, String, String)>> {
+    sqlx::query_as(
+        "select plan_id, name, cron, zone from plan where paused_until <= now() and deleted_at is null for update skip locked",
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Sets when a plan runs next.
+pub async fn set_next(conn: &mut PgConnection, plan_id: i64, next_at: Option<OffsetDateTime>) -> sqlx::Result<()> {
+    sqlx::query("update plan set next_at = $2 where plan_id = $1").bind(plan_id).bind(next_at).execute(conn).await?;
+    Ok(())
+}
+
+/// Notes runs that were due and did not happen.
+pub async fn missed(conn: &mut PgConnection, plan_id: i64, due_at: &[OffsetDateTime]) -> sqlx::Result<()> {
+    sqlx::query("insert into missed_run (plan_id, due_at) select $1, d from unnest($2::timestamptz[]) d on conflict do nothing")
+        .bind(plan_id)
+        .bind(due_at)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// A run as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct RunRow {
+    pub run_id: i64,
+    pub plan_id: i64,
+    pub job_id: i64,
+    pub trigger: String,
+    pub only_project: Option<String>,
+    pub state: String,
+    pub started_at: Option<OffsetDateTime>,
+    pub finished_at: Option<OffsetDateTime>,
+    pub projects_done: i64,
+    pub projects: i64,
+    pub bytes_new: i64,
+    pub requests: i64,
+    pub gaps: i64,
+    pub error: Option<String>,
+}
+
+const RUN: &str = "select run_id, plan_id, job_id, trigger, only_project, state, started_at, finished_at, projects_done, projects, bytes_new,
+       requests, gaps, error from run";
+
+/// Makes a run for a job.
+pub async fn insert_run(conn: &mut PgConnection, run_id: i64, plan_id: i64, job_id: i64, trigger: &str, only: Option<&str>) -> sqlx::Result<()> {
+    sqlx::query("insert into run (run_id, plan_id, job_id, trigger, only_project) overriding system value values ($1, $2, $3, $4, $5)")
+        .bind(run_id)
+        .bind(plan_id)
+        .bind(job_id)
+        .bind(trigger)
+        .bind(only)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The next number of a run: the job's payload names it before the row exists.
+pub async fn next_run_id(conn: &mut PgConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select nextval(pg_get_serial_sequence('run', 'run_id'))").fetch_one(conn).await
+}
+
+/// One run.
+pub async fn run(conn: &mut PgConnection, run_id: i64) -> sqlx::Result<Option<RunRow>> {
+    let sql = sqlx::AssertSqlSafe(format!("{RUN} where run_id = $1"));
+    sqlx::query_as(sql).bind(run_id).fetch_optional(conn).await
+}
+
+/// Runs of a plan, newest first.
+pub async fn runs(conn: &mut PgConnection, plan_id: i64, before: Option<i64>) -> sqlx::Result<Vec<RunRow>> {
+    let sql = sqlx::AssertSqlSafe(format!("{RUN} where plan_id = $1 and ($2::bigint is null or run_id < $2) order by run_id desc limit $3"));
+    sqlx::query_as(sql).bind(plan_id).bind(before).bind(PAGE_ROWS + 1).fetch_all(conn).await
+}
+
+/// A run begins, or goes on after a try that broke off.
+pub async fn start_run(conn: &mut PgConnection, run_id: i64, projects: i64) -> sqlx::Result<()> {
+    sqlx::query("update run set state = 'running', started_at = coalesce(started_at, now()), projects = $2, error = null where run_id = $1")
+        .bind(run_id)
+        .bind(projects)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Adds one project's figures.
+pub async fn add_to_run(conn: &mut PgConnection, run_id: i64, bytes_new: i64, requests: i64, gaps: i64) -> sqlx::Result<()> {
+    sqlx::query(
+        "update run set projects_done = projects_done + 1, bytes_new = bytes_new + $2, requests = requests + $3, gaps = gaps + $4
+          where run_id = $1",
+    )
+    .bind(run_id)
+    .bind(bytes_new)
+    .bind(requests)
+    .bind(gaps)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Ends a run.
+pub async fn end_run(conn: &mut PgConnection, run_id: i64, state: &str, error: Option<&str>) -> sqlx::Result<()> {
+    sqlx::query(
+        "update run set state = $2, finished_at = now(), error = $3 where run_id = $1 and state in ('queued', 'running')",
+    )
+    .bind(run_id)
+    .bind(state)
+    .bind(error)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Projects of this run that are sealed already: a try that broke off does not do them again.
+pub async fn sealed_in_run(conn: &mut PgConnection, run_id: i64) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar("select p.name from snapshot s join project p using (project_id) where s.run_id = $1").bind(run_id).fetch_all(conn).await
+}
+
+/// Newest run that ended good, the running job, by plan.
+pub async fn standing(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<(Option<OffsetDateTime>, Option<i64>)> {
+    sqlx::query_as(
+        "select (select max(finished_at) from run where plan_id = $1 and state = 'good' and only_project is null),
+                (select max(job_id) from run where plan_id = $1 and state in ('queued', 'running'))",
+    )
+    .bind(plan_id)
+    .fetch_one(conn)
+    .await
+}
+
+/// By day of the last 30, oldest first: day, worst state of its runs (as a rank), whether one was missed.
+pub async fn days(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<(i32, bool, bool)>> {
+    sqlx::query_as(
+        "select coalesce((select max(case r.state when 'failed' then 4 when 'gaps' then 3 when 'running' then 2 when 'queued' then 2
+                                                  when 'good' then 1 else 0 end)
+                            from run r where r.plan_id = p.plan_id and r.queued_at >= d.day and r.queued_at < d.day + interval '1 day'), 0),
+                exists (select 1 from missed_run m where m.plan_id = p.plan_id and m.due_at >= d.day and m.due_at < d.day + interval '1 day'),
+                d.day + interval '1 day' <= p.created_at
+           from plan p, generate_series(date_trunc('day', now()) - interval '29 days', date_trunc('day', now()), interval '1 day') as d (day)
+          where p.plan_id = $1
+          order by d.day",
+    )
+    .bind(plan_id)
+    .fetch_all(conn)
+    .await
+}

@@ -1,0 +1,146 @@
+//! Runs of plans: asked for by people, queued with their job in one transaction, ended with it.
+
+use app::error::{ApiError, ErrorKind};
+use app::plans::types::Run;
+use app::units::Page;
+use sqlx::PgConnection;
+
+use super::ops::row;
+use super::queries;
+use super::scope::Scope;
+use super::view;
+use crate::access::{Caller, Operation, Origin};
+use crate::audit::{self, Actor, Event, Outcome};
+use crate::error::Error;
+use crate::events::{self, Topic};
+use crate::jobs::queries::End;
+use crate::jobs::{self, Enqueued, NewJob, Work};
+use crate::state::AppState;
+
+/// Who or what wants a run.
+pub(super) struct Wish<'a> {
+    pub trigger: &'static str,
+    pub by: &'a str,
+    pub account_id: Option<i64>,
+    pub only: Option<&'a str>,
+}
+
+/// Queues a run and its job. Runs of one harbor go one after another: the key keeps a second run of the same plan out.
+pub(super) async fn queue(conn: &mut PgConnection, plan: &queries::Row, wish: &Wish<'_>) -> Result<Enqueued, Error> {
+    let run_id = queries::next_run_id(conn).await?;
+    let title = match wish.only {
+        Some(project) => format!("back up {project} of {}", plan.harbor),
+        None => format!("{} backs up {}", plan.name, plan.harbor),
+    };
+    let job = NewJob {
+        work: Work::Backup { run_id },
+        title,
+        dedupe_key: format!("backup:{}:{}", plan.plan_id, wish.only.unwrap_or("")),
+        trigger: wish.by.to_owned(),
+        account_id: wish.account_id,
+        harbor_id: Some(plan.harbor_id),
+        project: wish.only.map(str::to_owned),
+        link: Some(match wish.only {
+            Some(project) => format!("/projects/{}/{project}", plan.harbor),
+            None => format!("/plans/{}", plan.plan_id),
+        }),
+    };
+    let queued = jobs::enqueue(conn, &job).await?;
+    if queued.new {
+        queries::insert_run(conn, run_id, plan.plan_id, queued.job_id, wish.trigger, wish.only).await?;
+        events::notify(conn, Topic::Plans).await?;
+    }
+    Ok(queued)
+}
+
+fn trigger(origin: &Origin) -> &'static str {
+    if origin.interface == "ui" { "user" } else { "api" }
+}
+
+/// Queues a run of the whole plan now.
+pub async fn run_now(state: &AppState, caller: &Caller, origin: &Origin, plan_id: i64) -> Result<i64, Error> {
+    caller.require(Operation::ManageEstate, None)?;
+    let mut tx = state.pool.begin().await?;
+    let plan = row(&mut tx, plan_id).await?;
+    let wish = Wish { trigger: trigger(origin), by: &caller.login, account_id: Some(caller.account_id), only: None };
+    let queued = queue(&mut tx, &plan, &wish).await?;
+    if queued.new {
+        let event = Event::new("plan.run_now", "plan", &plan.name, format!("asked for a run of the plan {}", plan.name)).with("job", queued.job_id);
+        audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    }
+    tx.commit().await?;
+    Ok(queued.job_id)
+}
+
+/// Queues a backup of one project now, by the plan with the shortest target that has it.
+pub async fn queue_project(state: &AppState, caller: &Caller, origin: &Origin, harbor: (i64, &str), project: &str) -> Result<i64, Error> {
+    caller.require(Operation::BackUpProject, Some((harbor.0, project)))?;
+    let mut tx = state.pool.begin().await?;
+    let mut chosen = None;
+    for plan in queries::of_harbor(&mut tx, harbor.0).await? {
+        if Scope::new(&plan.include, &plan.exclude)?.matches(project) {
+            chosen = Some(plan);
+            break;
+        }
+    }
+    let plan = chosen.ok_or_else(|| ApiError::new(ErrorKind::Conflict, "no_plan", "no plan has this project; an operator adds it to one"))?;
+    let wish = Wish { trigger: trigger(origin), by: &caller.login, account_id: Some(caller.account_id), only: Some(project) };
+    let queued = queue(&mut tx, &plan, &wish).await?;
+    if queued.new {
+        let event = Event::new("plan.run_now", "project", project, format!("asked for a backup of {}/{project}", harbor.1))
+            .project(harbor.1, project)
+            .with("job", queued.job_id);
+        audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    }
+    tx.commit().await?;
+    Ok(queued.job_id)
+}
+
+/// Runs of a plan, newest first.
+pub async fn list_runs(state: &AppState, caller: &Caller, plan_id: i64, after: Option<String>) -> Result<Page<Run>, Error> {
+    super::get(state, caller, plan_id).await?;
+    let before = after.map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
+    let mut conn = state.pool.acquire().await?;
+    let mut rows = queries::runs(&mut conn, plan_id, before).await?;
+    let page_rows = usize::try_from(queries::PAGE_ROWS).unwrap_or(usize::MAX);
+    let next = (rows.len() > page_rows).then(|| rows[page_rows - 1].run_id.to_string());
+    rows.truncate(page_rows);
+    Ok(Page { items: rows.into_iter().map(view::run).collect(), next, total: None })
+}
+
+/// Ends the run of a job that is over, in the transaction that ends the job.
+pub async fn settle_run(conn: &mut PgConnection, job_id: i64, run_id: i64, end: &End) -> Result<(), Error> {
+    let Some(run) = queries::run(conn, run_id).await? else { return Ok(()) };
+    let plan: Option<(String, String)> =
+        sqlx::query_as("select p.name, h.name from plan p join harbor h using (harbor_id) where p.plan_id = $1").bind(run.plan_id).fetch_optional(&mut *conn).await?;
+    let (plan, harbor) = plan.unwrap_or_default();
+    let (state, error) = match end {
+        End::Done if run.gaps > 0 => ("gaps", None),
+        End::Done => ("good", None),
+        End::Cancelled => ("cancelled", None),
+        End::Dead { error, .. } | End::Again { error, .. } => ("failed", Some(error.as_str())),
+    };
+    queries::end_run(conn, run_id, state, error).await?;
+    events::notify(conn, Topic::Plans).await?;
+    let event = match state {
+        "failed" => Event::new("backup.job.fail", "plan", &plan, format!("a run of {plan} failed: {}", error.unwrap_or_default())).outcome(Outcome::Failure, "failed"),
+        "cancelled" => Event::new("backup.job.cancel", "plan", &plan, format!("a run of {plan} was stopped")).outcome(Outcome::Partial, "cancelled"),
+        _ => {
+            let sentence = format!("a run of {plan} backed up {} projects of {harbor}", run.projects_done);
+            let event = Event::new("backup.job.finish", "plan", &plan, sentence);
+            if state == "gaps" { event.outcome(Outcome::Partial, "gaps") } else { event }
+        }
+    };
+    let event = event.with("run", run_id).with("gaps", run.gaps).with("bytes_new", run.bytes_new).with("requests", run.requests);
+    audit::record(conn, &Actor::job(job_id), event).await?;
+    Ok(())
+}
+
+/// A failed run whose job is queued again is open again.
+pub async fn reopen_run(conn: &mut PgConnection, job_id: i64) -> Result<(), Error> {
+    sqlx::query("update run set state = 'queued', finished_at = null, error = null where job_id = $1 and state = 'failed'")
+        .bind(job_id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! Which projects a plan has: globs to include, globs to leave out.
+
+use app::error::ApiError;
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use sqlx::PgConnection;
+
+use super::queries;
+use crate::error::Error;
+
+/// Globs of one kind.
+const GLOBS_MAX: usize = 200;
+
+/// A compiled scope.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    include: GlobSet,
+    exclude: GlobSet,
+    /// Name of the plan, where there is one.
+    pub plan: String,
+    /// Its target, seconds.
+    pub rpo_s: i64,
+}
+
+impl Scope {
+    /// Compiles globs; what is wrong with one becomes an error of its field.
+    pub fn new(include: &[String], exclude: &[String]) -> Result<Self, ApiError> {
+        if include.is_empty() {
+            return Err(ApiError::field("include", "name at least one project, or * for all"));
+        }
+        Ok(Self { include: compile("include", include)?, exclude: compile("exclude", exclude)?, plan: String::new(), rpo_s: 0 })
+    }
+
+    /// Whether the project is in scope.
+    #[must_use]
+    pub fn matches(&self, project: &str) -> bool {
+        self.include.is_match(project) && !self.exclude.is_match(project)
+    }
+}
+
+fn compile(field: &str, globs: &[String]) -> Result<GlobSet, ApiError> {
+    if globs.len() > GLOBS_MAX {
+        return Err(ApiError::field(field, format!("at most {GLOBS_MAX} lines")));
+    }
+    let mut set = GlobSetBuilder::new();
+    for text in globs {
+        let glob = Glob::new(text).map_err(|_| ApiError::field(field, format!("“{text}” is not a pattern; use names with * and ?")))?;
+        set.add(glob);
+    }
+    set.build().map_err(|_| ApiError::field(field, "these patterns are too many or too long"))
+}
+
+/// One glob a line.
+#[must_use]
+pub fn lines(text: &str) -> Vec<String> {
+    text.lines().flat_map(|l| l.split(',')).map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect()
+}
+
+/// Scopes of all plans of a harbor.
+pub async fn scopes_of(conn: &mut PgConnection, harbor_id: i64) -> Result<Vec<Scope>, Error> {
+    let mut scopes = Vec::new();
+    for row in queries::of_harbor(conn, harbor_id).await? {
+        let mut scope = Scope::new(&row.include, &row.exclude)?;
+        scope.plan = row.name;
+        scope.rpo_s = row.rpo_s;
+        scopes.push(scope);
+    }
+    Ok(scopes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_wins() {
+        let scope = Scope::new(&lines("prod-*\nshop"), &lines("prod-old*")).unwrap();
+        for (project, expected) in [("prod-web", true), ("prod-old1", false), ("shop", true), ("shop2", false), ("x", false)] {
+            assert_eq!(scope.matches(project), expected, "{project}");
+        }
+        assert!(Scope::new(&lines("a[\n"), &[]).is_err());
+        assert!(Scope::new(&[], &[]).is_err());
+    }
+}

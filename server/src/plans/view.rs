@@ -1,0 +1,80 @@
+//! From rows to what pages show.
+
+use app::plans::types::{DayState, Paused, Plan, Run};
+use app::units::Moment;
+use sqlx::PgConnection;
+
+use super::queries::{self, Row, RunRow};
+use super::{schedule, scope};
+use crate::error::Error;
+
+/// A plan with its runs and days.
+pub async fn plan(conn: &mut PgConnection, row: Row) -> Result<Plan, Error> {
+    let (last_good, running_job) = queries::standing(conn, row.plan_id).await?;
+    let days = queries::days(conn, row.plan_id).await?.into_iter().map(day).collect();
+    let listed = crate::harbors::queries::projects(conn, row.harbor_id).await?;
+    let scope = scope::Scope::new(&row.include, &row.exclude)?;
+    let projects = listed.iter().filter(|(name, _, proxy)| !proxy && scope.matches(name)).count();
+    Ok(Plan {
+        id: row.plan_id,
+        schedule_words: schedule::words(&row.cron, &row.zone),
+        name: row.name,
+        harbor: row.harbor,
+        vault_id: row.vault_id,
+        vault: row.vault,
+        include: row.include,
+        exclude: row.exclude,
+        cron: row.cron,
+        zone: row.zone,
+        rpo_s: row.rpo_s,
+        paused: row.paused_at.map(|since| Paused {
+            since: Moment(since),
+            until: row.paused_until.map(Moment),
+            by: row.paused_by.unwrap_or_default(),
+            reason: row.paused_reason.unwrap_or_default(),
+        }),
+        next: row.next_at.filter(|_| row.paused_at.is_none()).map(Moment),
+        last_good: last_good.map(Moment),
+        running_job,
+        projects: i64::try_from(projects).unwrap_or(i64::MAX),
+        days,
+        version: row.version,
+    })
+}
+
+/// Worst wins; a day before the plan was made is none of its days.
+fn day((rank, missed, before): (i32, bool, bool)) -> DayState {
+    match (rank, missed) {
+        (4, _) => DayState::Failed,
+        (_, true) => DayState::Missed,
+        (3, _) => DayState::Gaps,
+        (2, _) => DayState::Running,
+        (1, _) => DayState::Good,
+        _ if before => DayState::BeforeStart,
+        _ => DayState::Idle,
+    }
+}
+
+/// Names of the states of a day, worst last.
+#[must_use]
+pub const fn day_names() -> [&'static str; 7] {
+    ["before_start", "idle", "good", "running", "gaps", "missed", "failed"]
+}
+
+/// A run.
+pub fn run(row: RunRow) -> Run {
+    Run {
+        id: row.run_id,
+        job_id: row.job_id,
+        trigger: row.trigger,
+        state: row.state,
+        started: row.started_at.map(Moment),
+        finished: row.finished_at.map(Moment),
+        projects_done: row.projects_done,
+        projects: row.projects,
+        bytes_new: row.bytes_new,
+        requests: row.requests,
+        gaps: row.gaps,
+        error: row.error,
+    }
+}

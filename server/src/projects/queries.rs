@@ -1,0 +1,352 @@
+//! The SQL of the catalogue's questions. "At T" is `from_at <= T and (to_at is null or T < to_at)`.
+
+use app::projects::types::{Snapshot, TagNow};
+use app::units::Moment;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+use time::OffsetDateTime;
+
+/// `sha256:` and the digits of a column.
+#[must_use]
+pub fn digest_text(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex::encode(bytes))
+}
+
+/// Harbor by name, removed ones too: their snapshots can still be looked at.
+pub async fn harbor_id(conn: &mut PgConnection, name: &str) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar("select harbor_id from harbor where name = $1").bind(name).fetch_optional(conn).await
+}
+
+/// Project by name.
+pub async fn project_id(conn: &mut PgConnection, harbor_id: i64, project: &str) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar("select project_id from project where harbor_id = $1 and name = $2").bind(harbor_id).bind(project).fetch_optional(conn).await
+}
+
+/// Whether the last listing of the harbor had it.
+pub async fn is_listed(conn: &mut PgConnection, harbor_id: i64, project: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select exists (select 1 from harbor_project where harbor_id = $1 and project = $2 and gone_at is null)")
+        .bind(harbor_id)
+        .bind(project)
+        .fetch_one(conn)
+        .await
+}
+
+const SNAPSHOT: &str = "s.snapshot_id, s.digest, s.moment, s.started_at, s.finished_at, s.gap_count, s.tags_added, s.tags_removed, s.tags_moved,
+       s.tags, s.bytes_new, s.vault_id, s.degraded_at is not null as degraded,
+       (select h.reason from hold h where h.snapshot_id = s.snapshot_id and h.released_at is null order by h.hold_id limit 1) as hold";
+
+fn snapshot(row: &PgRow) -> sqlx::Result<Snapshot> {
+    let started: OffsetDateTime = row.try_get("started_at")?;
+    let finished: OffsetDateTime = row.try_get("finished_at")?;
+    Ok(Snapshot {
+        id: row.try_get("snapshot_id")?,
+        digest: digest_text(row.try_get("digest")?),
+        moment: Moment(row.try_get("moment")?),
+        took_s: (finished - started).whole_seconds(),
+        gaps: row.try_get("gap_count")?,
+        added: row.try_get("tags_added")?,
+        removed: row.try_get("tags_removed")?,
+        moved: row.try_get("tags_moved")?,
+        tags: row.try_get("tags")?,
+        bytes_new: row.try_get("bytes_new")?,
+        vault_id: row.try_get("vault_id")?,
+        hold: row.try_get("hold")?,
+        degraded: row.try_get("degraded")?,
+    })
+}
+
+/// The snapshot at or before a moment; without one the newest.
+pub async fn snapshot_at(conn: &mut PgConnection, project_id: i64, at: Option<OffsetDateTime>) -> sqlx::Result<Option<Snapshot>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select {SNAPSHOT} from snapshot s where s.project_id = $1 and ($2::timestamptz is null or s.moment <= $2) order by s.moment desc limit 1"
+    ));
+    sqlx::query(sql).bind(project_id).bind(at).fetch_optional(conn).await?.map(|row| snapshot(&row)).transpose()
+}
+
+/// Moments of the snapshots before and after one.
+pub async fn neighbours(conn: &mut PgConnection, project_id: i64, at: OffsetDateTime) -> sqlx::Result<(Option<OffsetDateTime>, Option<OffsetDateTime>)> {
+    sqlx::query_as(
+        "select (select max(moment) from snapshot where project_id = $1 and moment < $2),
+                (select min(moment) from snapshot where project_id = $1 and moment > $2)",
+    )
+    .bind(project_id)
+    .bind(at)
+    .fetch_one(conn)
+    .await
+}
+
+/// Snapshots of a window, oldest first; thinned to `limit` by keeping those with most changes of each stretch.
+pub async fn window(conn: &mut PgConnection, project_id: i64, from: OffsetDateTime, to: OffsetDateTime, limit: i64) -> sqlx::Result<Vec<Snapshot>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "with numbered as (
+             select s.*, ntile(greatest($4::int, 1)) over (order by s.moment) as stretch
+               from snapshot s where s.project_id = $1 and s.moment >= $2 and s.moment <= $3),
+         kept as (
+             select distinct on (stretch) * from numbered
+              order by stretch, (tags_added + tags_removed + tags_moved) desc, moment desc)
+         select {SNAPSHOT} from kept s order by s.moment"
+    ));
+    let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+    sqlx::query(sql).bind(project_id).bind(from).bind(to).bind(limit).fetch_all(conn).await?.iter().map(snapshot).collect()
+}
+
+/// How many snapshots a window has.
+pub async fn count_window(conn: &mut PgConnection, project_id: i64, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select count(*) from snapshot where project_id = $1 and moment >= $2 and moment <= $3")
+        .bind(project_id)
+        .bind(from)
+        .bind(to)
+        .fetch_one(conn)
+        .await
+}
+
+/// Gaps of a snapshot as stored.
+pub async fn gaps(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<serde_json::Value> {
+    sqlx::query_scalar("select gaps from snapshot where snapshot_id = $1").bind(snapshot_id).fetch_one(conn).await
+}
+
+/// Finished restores into a project within a window: when, number, state.
+pub async fn restores(conn: &mut PgConnection, harbor_id: i64, project: &str, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<Vec<(OffsetDateTime, i64, String)>> {
+    sqlx::query_as(
+        "select finished_at, request_id, state from request
+          where harbor_id = $1 and target_project = $2 and finished_at between $3 and $4 and state in ('done', 'issues', 'failed')
+          order by finished_at limit 50",
+    )
+    .bind(harbor_id)
+    .bind(project)
+    .bind(from)
+    .bind(to)
+    .fetch_all(conn)
+    .await
+}
+
+/// Runs of the harbor's plans that failed within a window: when, job, plan.
+pub async fn failed_runs(conn: &mut PgConnection, harbor_id: i64, project: &str, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<Vec<(OffsetDateTime, i64, String)>> {
+    sqlx::query_as(
+        "select r.finished_at, r.job_id, p.name from run r join plan p using (plan_id)
+          where p.harbor_id = $1 and r.state = 'failed' and r.finished_at between $3 and $4
+            and (r.only_project is null or r.only_project = $2)
+          order by r.finished_at limit 50",
+    )
+    .bind(harbor_id)
+    .bind(project)
+    .bind(from)
+    .bind(to)
+    .fetch_all(conn)
+    .await
+}
+
+/// Repositories at a moment with their counts: name, tags, artifacts, whether it is gone in the newest snapshot.
+pub async fn repositories_at(conn: &mut PgConnection, project_id: i64, at: OffsetDateTime, like: Option<&str>, limit: i64) -> sqlx::Result<Vec<(String, i64, i64, bool)>> {
+    sqlx::query_as(
+        "select r.name,
+                (select count(*) from tag_span t where t.repository_id = r.repository_id and t.from_at <= $2 and (t.to_at is null or t.to_at > $2)),
+                (select count(*) from artifact_span a where a.repository_id = r.repository_id and a.from_at <= $2 and (a.to_at is null or a.to_at > $2)),
+                not exists (select 1 from repository_span n where n.repository_id = r.repository_id and n.to_at is null)
+           from repository r join repository_span s using (repository_id)
+          where r.project_id = $1 and s.from_at <= $2 and (s.to_at is null or s.to_at > $2)
+            and ($3::text is null or r.name ilike $3
+                 or exists (select 1 from tag_span t where t.repository_id = r.repository_id and t.tag ilike $3
+                                                       and t.from_at <= $2 and (t.to_at is null or t.to_at > $2)))
+          order by r.name limit $4",
+    )
+    .bind(project_id)
+    .bind(at)
+    .bind(like)
+    .bind(limit)
+    .fetch_all(conn)
+    .await
+}
+
+/// One tag at a moment.
+#[derive(sqlx::FromRow)]
+pub struct TagRow {
+    pub tag: String,
+    pub digest: Vec<u8>,
+    pub kind: String,
+    pub size_bytes: i64,
+    pub from_at: OffsetDateTime,
+    pub accessories: i64,
+    pub newest: Option<Vec<u8>>,
+}
+
+impl TagRow {
+    /// What became of it.
+    #[must_use]
+    pub fn now(&self) -> TagNow {
+        match &self.newest {
+            None => TagNow::Gone,
+            Some(digest) if *digest == self.digest => TagNow::Same,
+            Some(_) => TagNow::Moved,
+        }
+    }
+}
+
+/// Which tags of a repository.
+pub struct TagQuestion<'a> {
+    pub repository_id: i64,
+    pub at: OffsetDateTime,
+    pub like: Option<&'a str>,
+    /// `gone`, `moved` or everything.
+    pub only: Option<&'a str>,
+    pub after: Option<&'a str>,
+    pub limit: i64,
+}
+
+const TAGS: &str = "
+  from tag_span t join artifact a using (digest)
+       left join tag_span n on n.repository_id = t.repository_id and n.tag = t.tag and n.to_at is null
+ where t.repository_id = $1 and t.from_at <= $2 and (t.to_at is null or t.to_at > $2)
+   and ($3::text is null or t.tag ilike $3)
+   and (case $4::text when 'gone' then n.digest is null when 'moved' then n.digest <> t.digest else true end)";
+
+/// Tags by name.
+pub async fn tags_at(conn: &mut PgConnection, q: &TagQuestion<'_>) -> sqlx::Result<Vec<TagRow>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select t.tag, t.digest, a.kind, a.size_bytes, t.from_at, n.digest as newest,
+                (select count(*) from artifact_span x where x.repository_id = t.repository_id and x.subject = t.digest
+                                                        and x.from_at <= $2 and (x.to_at is null or x.to_at > $2)) as accessories
+           {TAGS} and ($5::text is null or t.tag > $5) order by t.tag limit $6"
+    ));
+    sqlx::query_as(sql).bind(q.repository_id).bind(q.at).bind(q.like).bind(q.only).bind(q.after).bind(q.limit).fetch_all(conn).await
+}
+
+/// How many tags match.
+pub async fn count_tags_at(conn: &mut PgConnection, q: &TagQuestion<'_>) -> sqlx::Result<i64> {
+    let sql = sqlx::AssertSqlSafe(format!("select count(*) {TAGS}"));
+    sqlx::query_scalar(sql).bind(q.repository_id).bind(q.at).bind(q.like).bind(q.only).fetch_one(conn).await
+}
+
+/// All tags of a project at a moment: repository, tag, digest.
+pub async fn all_tags_at(conn: &mut PgConnection, project_id: i64, at: OffsetDateTime) -> sqlx::Result<Vec<(String, String, Vec<u8>)>> {
+    sqlx::query_as(
+        "select r.name, t.tag, t.digest from tag_span t join repository r using (repository_id)
+          where r.project_id = $1 and t.from_at <= $2 and (t.to_at is null or t.to_at > $2)
+          order by r.name, t.tag",
+    )
+    .bind(project_id)
+    .bind(at)
+    .fetch_all(conn)
+    .await
+}
+
+/// Repository by name.
+pub async fn repository_id(conn: &mut PgConnection, project_id: i64, name: &str) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar("select repository_id from repository where project_id = $1 and name = $2").bind(project_id).bind(name).fetch_optional(conn).await
+}
+
+/// One stretch of a tag.
+#[derive(sqlx::FromRow)]
+pub struct SpanRow {
+    pub digest: Vec<u8>,
+    pub from_at: OffsetDateTime,
+    pub to_at: Option<OffsetDateTime>,
+    pub kind: String,
+    pub size_bytes: i64,
+    pub platforms: Vec<String>,
+    pub accessories: i64,
+    pub snapshots: i64,
+    /// Newest snapshot that holds it and is not damaged.
+    pub restore_at: Option<OffsetDateTime>,
+    /// Restore that ended at the moment the stretch began, if one did.
+    pub restored_by: Option<i64>,
+}
+
+/// Stretches of a tag, newest first.
+pub async fn tag_spans(conn: &mut PgConnection, project_id: i64, repository_id: i64, tag: &str, limit: i64) -> sqlx::Result<Vec<SpanRow>> {
+    sqlx::query_as(
+        "select t.digest, t.from_at, t.to_at, a.kind, a.size_bytes, a.platforms,
+                (select count(distinct x.digest) from artifact_span x where x.repository_id = t.repository_id and x.subject = t.digest) as accessories,
+                (select count(*) from snapshot s where s.project_id = $1 and s.moment >= t.from_at and (t.to_at is null or s.moment < t.to_at)) as snapshots,
+                (select max(s.moment) from snapshot s where s.project_id = $1 and s.moment >= t.from_at and (t.to_at is null or s.moment < t.to_at)
+                                                        and s.degraded_at is null) as restore_at,
+                (select max(q.request_id) from restore_item i join request q using (request_id) join repository r on r.repository_id = t.repository_id
+                  where i.repository = r.name and i.reference = t.tag and i.digest = t.digest and i.outcome = 'done'
+                    and q.finished_at <= t.from_at
+                    and q.finished_at > coalesce((select max(s.moment) from snapshot s where s.project_id = $1 and s.moment < t.from_at), '-infinity')) as restored_by
+           from tag_span t join artifact a using (digest)
+          where t.repository_id = $2 and t.tag = $3
+          order by t.from_at desc limit $4",
+    )
+    .bind(project_id)
+    .bind(repository_id)
+    .bind(tag)
+    .bind(limit)
+    .fetch_all(conn)
+    .await
+}
+
+/// First and last moment of a project.
+pub async fn known(conn: &mut PgConnection, project_id: i64) -> sqlx::Result<(Option<OffsetDateTime>, Option<OffsetDateTime>)> {
+    sqlx::query_as("select min(moment), max(moment) from snapshot where project_id = $1").bind(project_id).fetch_one(conn).await
+}
+
+/// A vault whose snapshots of a project hold an artifact.
+pub async fn vault_of(conn: &mut PgConnection, project_id: i64, repository_id: i64, digest: &[u8]) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar(
+        "select s.vault_id from artifact_span a
+           join snapshot s on s.project_id = $1 and s.moment >= a.from_at and (a.to_at is null or s.moment < a.to_at)
+          where a.repository_id = $2 and a.digest = $3
+          order by s.moment desc limit 1",
+    )
+    .bind(project_id)
+    .bind(repository_id)
+    .bind(digest)
+    .fetch_optional(conn)
+    .await
+}
+
+/// Accessories ever seen of an artifact: digest, kind.
+pub async fn accessories(conn: &mut PgConnection, repository_id: i64, subject: &[u8]) -> sqlx::Result<Vec<(Vec<u8>, String)>> {
+    sqlx::query_as(
+        "select distinct x.digest, a.kind from artifact_span x join artifact a using (digest) where x.repository_id = $1 and x.subject = $2 limit 200",
+    )
+    .bind(repository_id)
+    .bind(subject)
+    .fetch_all(conn)
+    .await
+}
+
+/// Tags that ever named an artifact in a repository.
+pub async fn tags_of(conn: &mut PgConnection, repository_id: i64, digest: &[u8]) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar("select distinct tag from tag_span where repository_id = $1 and digest = $2 order by tag limit 200")
+        .bind(repository_id)
+        .bind(digest)
+        .fetch_all(conn)
+        .await
+}
+
+/// A hit of the search.
+#[derive(sqlx::FromRow)]
+pub struct HitRow {
+    pub harbor_id: i64,
+    pub harbor: String,
+    pub project: String,
+    pub repository: String,
+    pub tag: String,
+    pub digest: Vec<u8>,
+    pub last_seen: OffsetDateTime,
+    pub newest: Option<Vec<u8>>,
+}
+
+/// Tags whose name, repository or digest matches, newest sight first.
+pub async fn search(conn: &mut PgConnection, like: &str, digest_from: Option<&[u8]>, digest_to: Option<&[u8]>, limit: i64) -> sqlx::Result<Vec<HitRow>> {
+    sqlx::query_as(
+        "select distinct on (h.name, p.name, r.name, t.tag)
+                h.harbor_id, h.name as harbor, p.name as project, r.name as repository, t.tag, t.digest,
+                coalesce((select max(s.moment) from snapshot s where s.project_id = p.project_id and s.moment >= t.from_at and (t.to_at is null or s.moment < t.to_at)), t.from_at) as last_seen,
+                n.digest as newest
+           from tag_span t join repository r using (repository_id) join project p using (project_id) join harbor h using (harbor_id)
+                left join tag_span n on n.repository_id = t.repository_id and n.tag = t.tag and n.to_at is null
+          where case when $2::bytea is not null then t.digest >= $2 and t.digest <= $3
+                     else r.name ilike $1 or t.tag ilike $1 or (r.name || ':' || t.tag) ilike $1 end
+          order by h.name, p.name, r.name, t.tag, t.from_at desc
+          limit $4",
+    )
+    .bind(like)
+    .bind(digest_from)
+    .bind(digest_to)
+    .bind(limit)
+    .fetch_all(conn)
+    .await
+}

@@ -1,0 +1,7 @@
+//! Browser sessions: who is signed in, for how long, and how that ends (reliability.md §4.3, §4.4).
+
+mod ops;
+pub mod store;
+mod throttle;
+
+pub use ops::{account_of, begin_bootstrap, bootstrap_open, set_flash, set_up, shell, sign_in, sign_out};

@@ -1,0 +1,269 @@
+//! Signing in and out, the first-run set-up, and the shell of every page.
+
+use app::accounts::types::{Duty, Grant, NewUser};
+use app::error::{ApiError, ErrorKind};
+use app::ports::Cx;
+use app::session::types::{Me, SetUp, Shell, SignIn, Theme};
+use app::text::Lang;
+use app::units::Moment;
+use http::header;
+use secrecy::SecretString;
+use sqlx::PgPool;
+use tower_sessions::Session;
+
+use super::{store, throttle};
+use crate::access::{Caller, Origin, Via};
+use crate::accounts;
+use crate::audit::{self, Actor, Event, Outcome};
+use crate::crypto;
+use crate::error::Error;
+use crate::state::AppState;
+
+const FLASH: &str = "flash";
+/// Longest password that is looked at at all, bytes.
+const PASSWORD_BYTES_MAX: usize = 1_024;
+
+fn session_of(cx: &Cx) -> Result<Session, Error> {
+    cx.parts.extensions.get::<Session>().cloned().ok_or_else(|| Error::defect("the request has no session layer"))
+}
+
+fn origin_of(cx: &Cx) -> Origin {
+    cx.parts.extensions.get::<Origin>().cloned().unwrap_or_default()
+}
+
+fn store_error(error: &tower_sessions::session::Error) -> Error {
+    Error::Api(ApiError::new(ErrorKind::Unavailable, "session_store", format!("sessions are not available at this moment: {error}")))
+}
+
+/// Account and version a session is for.
+pub async fn account_of(session: &Session) -> Result<Option<(i64, i64)>, Error> {
+    let id: Option<i64> = session.get(store::ACCOUNT).await.map_err(|e| store_error(&e))?;
+    let version: Option<i64> = session.get(store::VERSION).await.map_err(|e| store_error(&e))?;
+    Ok(id.zip(version))
+}
+
+/// Leaves a message for the next page.
+pub async fn set_flash(cx: &Cx, text: &str) {
+    if let Ok(session) = session_of(cx)
+        && let Err(error) = session.insert(FLASH, text).await
+    {
+        tracing::warn!(error = %error, "cannot keep a message for the next page");
+    }
+}
+
+/// Signs in; answers with the page to go to.
+pub async fn sign_in(state: &AppState, cx: &Cx, form: SignIn) -> Result<String, Error> {
+    let origin = origin_of(cx);
+    let login = form.login.trim().to_lowercase();
+    let address = origin.ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
+    if form.password.len() > PASSWORD_BYTES_MAX || login.len() > 256 {
+        return Err(ApiError::field("password", "this is too long to be a password").into());
+    }
+    let (wait_s, known) = {
+        let mut conn = state.pool.acquire().await?;
+        (throttle::wait_s(&mut conn, &login, &address).await?, accounts::credentials(&mut conn, &login).await?)
+    };
+    if wait_s > 0 {
+        let text = format!("too many wrong tries; try again in {wait_s} s");
+        return Err(ApiError::new(ErrorKind::TooMany, "throttled", text).into());
+    }
+    let hash = known.as_ref().filter(|k| k.active).map(|k| k.hash.clone());
+    let good = accounts::password::verify(state, SecretString::from(form.password), hash).await?;
+    let Some(account) = known.filter(|_| good) else {
+        let mut tx = state.pool.begin().await?;
+        throttle::fail(&mut tx, &login, &address).await?;
+        let event = Event::new("auth.login.fail", "session", &login, format!("failed to sign in as {login}"))
+            .outcome(Outcome::Failure, "bad_credentials");
+        audit::record(&mut tx, &Actor::anonymous(&login, &origin), event).await?;
+        tx.commit().await?;
+        return Err(ApiError::new(ErrorKind::Invalid, "bad_credentials", "sign-in name and password do not belong together").into());
+    };
+    let session = session_of(cx)?;
+    let mut tx = state.pool.begin().await?;
+    throttle::forget(&mut tx, &login).await?;
+    let event = Event::new("auth.login", "session", &login, format!("{login} signed in"));
+    audit::record(&mut tx, &Actor::anonymous(&login, &origin), event).await?;
+    tx.commit().await?;
+    session.cycle_id().await.map_err(|e| store_error(&e))?;
+    session.insert(store::ACCOUNT, account.id).await.map_err(|e| store_error(&e))?;
+    session.insert(store::VERSION, account.version).await.map_err(|e| store_error(&e))?;
+    Ok(safe_next(form.next.as_deref()))
+}
+
+/// Ends the session.
+pub async fn sign_out(state: &AppState, cx: &Cx) -> Result<(), Error> {
+    let caller = Caller::of(cx)?;
+    if caller.via != Via::Session {
+        return Err(ApiError::new(ErrorKind::Invalid, "no_session", "a token has no session to end").into());
+    }
+    let event = Event::new("auth.logout", "session", &caller.login, format!("{} signed out", caller.login));
+    audit::record_alone(&state.pool, &Actor::caller(&caller, &origin_of(cx)), event).await?;
+    session_of(cx)?.flush().await.map_err(|e| store_error(&e))
+}
+
+/// Makes the one-time token of the set-up if there is no account yet; answers with it the first time only.
+pub async fn begin_bootstrap(pool: &PgPool) -> Result<Option<String>, Error> {
+    let mut tx = pool.begin().await?;
+    if accounts::any_account(&mut tx).await? {
+        return Ok(None);
+    }
+    let token = crypto::random_token();
+    // A restart before the set-up prints a new token: the one printed last is the one that counts.
+    let done = sqlx::query(
+        "insert into bootstrap (token_hash) values ($1)
+         on conflict (only_row) do update set token_hash = excluded.token_hash, made_at = now() where bootstrap.used_at is null",
+    )
+    .bind(crypto::token_hash(&token))
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok((done.rows_affected() == 1).then_some(token))
+}
+
+/// Whether the set-up is still to be done.
+pub async fn bootstrap_open(pool: &PgPool) -> Result<bool, Error> {
+    let mut conn = pool.acquire().await?;
+    Ok(!accounts::any_account(&mut conn).await?)
+}
+
+/// Makes the first account, which has the duties of operator and security administrator until others take them.
+pub async fn set_up(state: &AppState, cx: &Cx, form: SetUp) -> Result<(), Error> {
+    if !bootstrap_open(&state.pool).await? {
+        return Err(ApiError::new(ErrorKind::Gone, "set_up_done", "the set-up is done; sign in").into());
+    }
+    accounts::password::judge("password", &form.password, &form.login)?;
+    let origin = origin_of(cx);
+    let used: Option<bool> = sqlx::query_scalar("update bootstrap set used_at = now() where token_hash = $1 and used_at is null returning true")
+        .bind(crypto::token_hash(form.token.trim()))
+        .fetch_optional(&state.pool)
+        .await?;
+    if used.is_none() {
+        return Err(ApiError::field("token", "this is not the token the server printed last").into());
+    }
+    let actor = Actor::anonymous(&form.login, &origin);
+    let new = NewUser {
+        login: form.login.clone(),
+        display_name: form.display_name,
+        password: form.password.clone(),
+        duties: vec![Duty::Operator, Duty::Secadmin],
+        grants: String::new(),
+    };
+    if let Err(error) = accounts::admin_create(state, &actor, new).await {
+        // The account was not made: the same token works again.
+        sqlx::query("update bootstrap set used_at = null where token_hash = $1")
+            .bind(crypto::token_hash(form.token.trim()))
+            .execute(&state.pool)
+            .await?;
+        return Err(error);
+    }
+    sign_in(state, cx, SignIn { login: form.login, password: form.password, next: None }).await?;
+    Ok(())
+}
+
+/// The shell around every page.
+pub async fn shell(state: &AppState, cx: &Cx) -> Result<Shell, Error> {
+    let caller = Caller::of(cx).ok();
+    let mut flash = None;
+    if caller.is_some()
+        && let Ok(session) = session_of(cx)
+    {
+        flash = session.remove::<String>(FLASH).await.map_err(|e| store_error(&e))?;
+    }
+    let (audit_events, audit_verified) = match &caller {
+        Some(_) => audit::seal(&state.pool).await?,
+        None => (0, None),
+    };
+    let approvals_waiting = match &caller {
+        Some(caller) => crate::restores::waiting_for(state, caller).await?,
+        None => 0,
+    };
+    let jobs_running = match &caller {
+        Some(_) => crate::jobs::queries::running(&mut *state.pool.acquire().await?).await?,
+        None => 0,
+    };
+    Ok(Shell {
+        me: caller.as_ref().map(me),
+        setup_needed: caller.is_none() && bootstrap_open(&state.pool).await?,
+        lang: language(cx),
+        theme: theme(cx),
+        approvals_waiting,
+        jobs_running,
+        audit_events,
+        audit_verified,
+        flash,
+        version: crate::VERSION.to_owned(),
+        now: Moment(time::OffsetDateTime::now_utc()),
+    })
+}
+
+fn me(caller: &Caller) -> Me {
+    Me {
+        id: caller.account_id,
+        login: caller.login.clone(),
+        display_name: caller.display_name.clone(),
+        duties: caller.duties.clone(),
+        grants: caller
+            .roles
+            .iter()
+            .map(|r| Grant { role: r.role, harbor: r.harbor.as_ref().map(|(_, name)| name.clone()), project: r.project.clone() })
+            .collect(),
+    }
+}
+
+fn cookie<'a>(cx: &'a Cx, name: &str) -> Option<&'a str> {
+    cx.parts
+        .headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+fn language(cx: &Cx) -> Lang {
+    cookie(cx, "lang")
+        .or_else(|| cx.parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()))
+        .map_or(Lang::En, Lang::from_header)
+}
+
+fn theme(cx: &Cx) -> Theme {
+    match cookie(cx, "theme") {
+        Some("light") => Theme::Light,
+        Some("dark") => Theme::Dark,
+        _ => Theme::System,
+    }
+}
+
+/// A page of this site, or the home page (S-75).
+#[must_use]
+pub fn safe_next(next: Option<&str>) -> String {
+    let fine = |path: &&str| {
+        path.starts_with('/')
+            && !path.starts_with("//")
+            && path.len() <= 2_000
+            && !path.chars().any(|c| c == '\\' || c.is_control() || c.is_whitespace())
+            && !["/signin", "/setup", "/fn/", "/api/", "/events"].iter().any(|p| path.starts_with(p))
+            && url::Url::parse("http://here.invalid").and_then(|base| base.join(path)).is_ok_and(|u| u.host_str() == Some("here.invalid"))
+    };
+    next.filter(fine).unwrap_or("/").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_of_this_site_are_gone_to() {
+        for good in ["/", "/projects/prod/shop?at=2026-11-23T09:30:00Z", "/restores/88"] {
+            assert_eq!(safe_next(Some(good)), good);
+        }
+        for bad in [
+            "//e", "/\\e", "\\/e", "/\t/e", "https:e", "https://e", "javascript:alert(1)", "", "e", "/ /e", "/\n/e", "///e", "/signin?next=/",
+            "/fn/session/out", "/\u{0000}", "http:/\\e",
+        ] {
+            assert_eq!(safe_next(Some(bad)), "/", "{bad:?}");
+        }
+    }
+}

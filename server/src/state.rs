@@ -1,0 +1,94 @@
+//! What every operation can reach.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::sync::{Mutex, Semaphore};
+use vault::{Vault, VaultError};
+
+use crate::crypto::KeyRing;
+use crate::events::Events;
+
+/// Connections to Postgres per process.
+const CONNECTIONS_MAX: u32 = 24;
+/// Longest wait for a free connection; after it the request is answered 503.
+const ACQUIRE_S: u64 = 5;
+/// Longest a statement may take.
+const STATEMENT_S: &str = "30s";
+
+/// What every operation can reach; cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Inner>);
+
+/// The parts.
+pub struct Inner {
+    /// Postgres.
+    pub pool: PgPool,
+    /// Keys of stored secrets.
+    pub keys: KeyRing,
+    /// Networks harbors may be in.
+    pub addresses: registry::AddressRule,
+    /// Changes.
+    pub events: Events,
+    /// Address people type.
+    pub public_url: url::Url,
+    /// Password hashing at a time: one per core.
+    pub hashing: Semaphore,
+    vaults: Mutex<HashMap<PathBuf, Vault>>,
+}
+
+impl std::ops::Deref for AppState {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl AppState {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(pool: PgPool, keys: KeyRing, allow_nets: Vec<ipnet::IpNet>, public_url: url::Url) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self(Arc::new(Inner {
+            pool,
+            keys,
+            addresses: registry::AddressRule { allow: allow_nets },
+            events: Events::default(),
+            public_url,
+            hashing: Semaphore::new(cores),
+            vaults: Mutex::new(HashMap::new()),
+        }))
+    }
+
+    /// The vault in a folder, opened once per process and checked to be the one expected.
+    pub async fn vault(&self, path: &str, id: uuid::Uuid) -> Result<Vault, VaultError> {
+        let path = PathBuf::from(path);
+        let mut open = self.vaults.lock().await;
+        if let Some(vault) = open.get(&path) {
+            // The folder may have been unmounted or swapped since: the marker is read again each time.
+            if vault.check_marker().await.is_ok() {
+                return Ok(vault.clone());
+            }
+            open.remove(&path);
+        }
+        let vault = Vault::open(&path, Some(vault::VaultId(id))).await?;
+        open.insert(path, vault.clone());
+        Ok(vault)
+    }
+}
+
+/// A pool of connections to `url`.
+pub async fn connect(url: &SecretString) -> sqlx::Result<PgPool> {
+    let options: PgConnectOptions = url.expose_secret().parse()?;
+    PgPoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(Duration::from_secs(ACQUIRE_S))
+        .connect_with(options.options([("statement_timeout", STATEMENT_S), ("timezone", "UTC")]).application_name("breakwater"))
+        .await
+}

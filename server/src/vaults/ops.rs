@@ -1,0 +1,147 @@
+//! Making, adopting and looking at vaults.
+
+use std::path::Path;
+
+use app::error::{ApiError, ErrorKind};
+use app::units::Moment;
+use app::vaults::types::{Finding, NewVault, Vault, VaultState};
+use sqlx::PgConnection;
+use vault::VaultError;
+
+use super::queries::{self, Row};
+use crate::access::{Caller, Operation, Origin};
+use crate::audit::{self, Actor, Event};
+use crate::error::Error;
+use crate::events::{self, Topic};
+use crate::jobs::{self, NewJob, Work};
+use crate::state::AppState;
+
+/// All vaults.
+pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Vault>, Error> {
+    caller.require(Operation::ReadEstate, None)?;
+    let rows = {
+        let mut conn = state.pool.acquire().await?;
+        queries::all(&mut conn).await?
+    };
+    let mut vaults = Vec::with_capacity(rows.len());
+    for row in rows {
+        vaults.push(view(state, row).await);
+    }
+    Ok(vaults)
+}
+
+/// One vault.
+pub async fn get(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Vault, Error> {
+    caller.require(Operation::ReadEstate, None)?;
+    let row = {
+        let mut conn = state.pool.acquire().await?;
+        queries::one(&mut conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?
+    };
+    Ok(view(state, row).await)
+}
+
+/// Opens a vault's bytes.
+pub async fn open(state: &AppState, conn: &mut PgConnection, vault_id: i64) -> Result<vault::Vault, Error> {
+    let (path, uuid) = queries::place(conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    Ok(state.vault(&path, uuid).await?)
+}
+
+async fn view(state: &AppState, row: Row) -> Vault {
+    let (vault_state, detail, free) = match state.vault(&row.path, row.vault_uuid).await {
+        Ok(open) => match open.free_space().await {
+            Ok(free) if free < open.reserve_bytes() => {
+                (VaultState::Full, "below its reserve of free space: reads work, new backups wait".to_owned(), Some(free))
+            }
+            Ok(free) => (VaultState::Healthy, "open".to_owned(), Some(free)),
+            Err(error) => (VaultState::Failing, error.to_string(), None),
+        },
+        Err(error @ (VaultError::NotAVault { .. } | VaultError::OtherVault { .. })) => (VaultState::Missing, error.to_string(), None),
+        Err(error) => (VaultState::Failing, error.to_string(), None),
+    };
+    Vault {
+        id: row.vault_id,
+        name: row.name,
+        path: row.path,
+        vault_uuid: row.vault_uuid.to_string(),
+        state: vault_state,
+        state_detail: detail,
+        stored_bytes: row.stored_bytes,
+        logical_bytes: row.logical_bytes,
+        free_bytes: free.map(|f| i64::try_from(f).unwrap_or(i64::MAX)),
+        snapshots: row.snapshots,
+        findings: row.findings,
+        verified: row.verified_at.map(Moment),
+        created: Moment(row.created_at),
+    }
+}
+
+/// Makes a vault, or adopts the one in the folder.
+pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: NewVault) -> Result<Vault, Error> {
+    caller.require(Operation::ManageEstate, None)?;
+    let name = form.name.trim().to_owned();
+    let path = form.path.trim().trim_end_matches('/').to_owned();
+    let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if !((1..=63).contains(&name.len()) && name.starts_with(part) && name.ends_with(part) && name.chars().all(|c| part(c) || c == '-')) {
+        return Err(ApiError::field("name", "use 1 to 63 lower-case letters, digits and dashes").into());
+    }
+    let folder = Path::new(&path);
+    if !folder.is_absolute() || folder.components().any(|c| matches!(c, std::path::Component::ParentDir)) || path.len() > 1_024 {
+        return Err(ApiError::field("path", "give an absolute folder, such as /srv/breakwater/vault").into());
+    }
+    let (vault, adopted) = match vault::Vault::open(folder, None).await {
+        Ok(vault) => (vault, true),
+        Err(VaultError::NotAVault { .. }) => (vault::Vault::init(folder).await.map_err(|e| in_folder(&e))?, false),
+        Err(error) => return Err(in_folder(&error)),
+    };
+    let mut tx = state.pool.begin().await?;
+    let vault_id = queries::insert(&mut tx, &name, &path, vault.id().0).await.map_err(|error| {
+        Error::from(error)
+            .on_constraint("vault_name_unique", ApiError::field("name", "there is a vault of this name"))
+            .on_constraint("vault_path_unique", ApiError::field("path", "this folder is a vault of this installation already"))
+            .on_constraint("vault_uuid_unique", ApiError::field("path", "this vault is registered already, under another folder"))
+    })?;
+    events::notify(&mut tx, Topic::Vaults).await?;
+    let (action, verb) = if adopted { ("vault.adopt", "adopted") } else { ("vault.create", "made") };
+    let event = Event::new(action, "vault", &name, format!("{verb} the vault {name}")).with("path", path.as_str()).with("vault_uuid", vault.id().0.to_string());
+    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    tx.commit().await?;
+    get(state, caller, vault_id).await
+}
+
+fn in_folder(error: &VaultError) -> Error {
+    ApiError::field("path", error.to_string()).into()
+}
+
+/// Queues a verification.
+pub async fn start_verify(state: &AppState, caller: &Caller, origin: &Origin, vault_id: i64) -> Result<i64, Error> {
+    caller.require(Operation::ManageEstate, None)?;
+    let mut tx = state.pool.begin().await?;
+    let row = queries::one(&mut tx, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    let job = NewJob {
+        work: Work::Verify { vault_id },
+        title: format!("verify the vault {}", row.name),
+        dedupe_key: format!("verify:{vault_id}"),
+        trigger: caller.login.clone(),
+        account_id: Some(caller.account_id),
+        harbor_id: None,
+        project: None,
+        link: Some(format!("/vaults/{vault_id}")),
+    };
+    let queued = jobs::enqueue(&mut tx, &job).await?;
+    if queued.new {
+        let event = Event::new("vault.verify.start", "vault", &row.name, format!("asked to verify the vault {}", row.name)).with("job", queued.job_id);
+        audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    }
+    tx.commit().await?;
+    Ok(queued.job_id)
+}
+
+/// What verification found.
+pub async fn findings(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Vec<Finding>, Error> {
+    caller.require(Operation::ReadEstate, None)?;
+    let mut conn = state.pool.acquire().await?;
+    if queries::place(&mut conn, vault_id).await?.is_none() {
+        return Err(ApiError::new(ErrorKind::NotFound, "not_found", "there is no such vault").into());
+    }
+    Ok(queries::findings(&mut conn, vault_id).await?)
+}

@@ -1,0 +1,152 @@
+//! The SQL of vaults and findings.
+
+use app::units::Moment;
+use app::vaults::types::Finding;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+use vocab::Digest;
+
+/// Findings answered at most.
+const FINDINGS_MAX: i64 = 500;
+
+/// A vault as stored, with counts.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Row {
+    pub vault_id: i64,
+    pub name: String,
+    pub path: String,
+    pub vault_uuid: Uuid,
+    pub stored_bytes: i64,
+    pub verified_at: Option<OffsetDateTime>,
+    pub created_at: OffsetDateTime,
+    pub snapshots: i64,
+    pub logical_bytes: i64,
+    pub findings: i64,
+}
+
+const SELECT: &str = "select v.vault_id, v.name, v.path, v.vault_uuid, v.stored_bytes, v.verified_at, v.created_at,
+       (select count(*) from snapshot s where s.vault_id = v.vault_id) as snapshots,
+       (select coalesce(sum(newest.logical_bytes), 0)::bigint
+          from (select distinct on (s.project_id) s.logical_bytes from snapshot s
+                 where s.vault_id = v.vault_id order by s.project_id, s.moment desc) newest) as logical_bytes,
+       (select count(*) from finding f where f.vault_id = v.vault_id and f.healed_at is null) as findings
+  from vault v";
+
+/// All by name.
+pub async fn all(conn: &mut PgConnection) -> sqlx::Result<Vec<Row>> {
+    let sql = sqlx::AssertSqlSafe(format!("{SELECT} order by v.name"));
+    sqlx::query_as(sql).fetch_all(conn).await
+}
+
+/// One.
+pub async fn one(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Option<Row>> {
+    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where v.vault_id = $1"));
+    sqlx::query_as(sql).bind(vault_id).fetch_optional(conn).await
+}
+
+/// Folder and id of a vault.
+pub async fn place(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Option<(String, Uuid)>> {
+    sqlx::query_as("select path, vault_uuid from vault where vault_id = $1").bind(vault_id).fetch_optional(conn).await
+}
+
+/// Makes the row.
+pub async fn insert(conn: &mut PgConnection, name: &str, path: &str, uuid: Uuid) -> sqlx::Result<i64> {
+    sqlx::query_scalar("insert into vault (name, path, vault_uuid) values ($1, $2, $3) returning vault_id")
+        .bind(name)
+        .bind(path)
+        .bind(uuid)
+        .fetch_one(conn)
+        .await
+}
+
+/// Adds bytes that a run stored.
+pub async fn add_stored(conn: &mut PgConnection, vault_id: i64, bytes: i64) -> sqlx::Result<()> {
+    sqlx::query("update vault set stored_bytes = stored_bytes + $2 where vault_id = $1").bind(vault_id).bind(bytes).execute(conn).await?;
+    Ok(())
+}
+
+/// Keeps what a whole verification counted.
+pub async fn verified(conn: &mut PgConnection, vault_id: i64, stored_bytes: i64) -> sqlx::Result<()> {
+    sqlx::query("update vault set stored_bytes = $2, verified_at = now() where vault_id = $1")
+        .bind(vault_id)
+        .bind(stored_bytes)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Opens a finding, once; true = it is new.
+pub async fn find(conn: &mut PgConnection, vault_id: i64, kind: &str, object: &Digest, detail: &str, remedy: &str) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "insert into finding (vault_id, kind, object, detail, remedy) values ($1, $2, $3, $4, $5)
+         on conflict (vault_id, kind, object) where healed_at is null do nothing",
+    )
+    .bind(vault_id)
+    .bind(kind)
+    .bind(object.as_bytes().as_slice())
+    .bind(detail)
+    .bind(remedy)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Open findings: their objects.
+pub async fn open_objects(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<Vec<u8>>> {
+    sqlx::query_scalar("select distinct object from finding where vault_id = $1 and healed_at is null").bind(vault_id).fetch_all(conn).await
+}
+
+/// Closes the findings about an object.
+pub async fn heal(conn: &mut PgConnection, vault_id: i64, object: &[u8]) -> sqlx::Result<()> {
+    sqlx::query("update finding set healed_at = now() where vault_id = $1 and object = $2 and healed_at is null")
+        .bind(vault_id)
+        .bind(object)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Snapshots that hold an object directly (an artifact) become degraded, or whole again.
+pub async fn set_degraded(conn: &mut PgConnection, snapshot_id: i64, degraded: bool) -> sqlx::Result<()> {
+    sqlx::query("update snapshot set degraded_at = case when $2 then coalesce(degraded_at, now()) end where snapshot_id = $1")
+        .bind(snapshot_id)
+        .bind(degraded)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Snapshots of a vault by id: id and digest, after `after`.
+pub async fn snapshots(conn: &mut PgConnection, vault_id: i64, after: i64, limit: i64) -> sqlx::Result<Vec<(i64, Vec<u8>)>> {
+    sqlx::query_as("select snapshot_id, digest from snapshot where vault_id = $1 and snapshot_id > $2 order by snapshot_id limit $3")
+        .bind(vault_id)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(conn)
+        .await
+}
+
+/// Findings, open ones first.
+pub async fn findings(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<Finding>> {
+    let rows: Vec<(i64, String, Vec<u8>, String, String, OffsetDateTime, Option<OffsetDateTime>)> = sqlx::query_as(
+        "select finding_id, kind, object, detail, remedy, found_at, healed_at from finding
+          where vault_id = $1 order by healed_at is not null, finding_id desc limit $2",
+    )
+    .bind(vault_id)
+    .bind(FINDINGS_MAX)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, kind, object, detail, remedy, found, healed)| Finding {
+            id,
+            kind,
+            object: format!("sha256:{}", hex::encode(object)),
+            detail,
+            remedy,
+            found: Moment(found),
+            healed: healed.map(Moment),
+        })
+        .collect())
+}

@@ -1,0 +1,258 @@
+//! Pointers to the kept snapshots, the index made from them, and the trees they point at.
+//!
+//! A pointer is the last thing a backup writes: when it is there, everything below it is durable. Pointers alone are
+//! enough to find every snapshot again; `index.json` is a convenience for foreign tools and may be stale or missing.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt, TryStreamExt, pin_mut};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
+use vocab::{Descriptor, Digest, ProjectName, media};
+
+use crate::Vault;
+use crate::error::{StoreError, VaultError};
+use crate::layout::{FORMAT, HarborName, Key, PointerName, Prefix, VaultId};
+use crate::tree::{self, ProjectSettings, RepositoryIndex, SnapshotIndex, TREE_BYTES_MAX};
+
+/// How often a rebuild of the index starts over because pointers came while it ran.
+pub const INDEX_REBUILD_MAX: u32 = 3;
+/// Longest signature kept in a pointer, in bytes.
+pub const SIGNATURE_BYTES_MAX: usize = 16 * 1024;
+
+/// How many pointers are read at once.
+const POINTERS_AT_ONCE: usize = 8;
+
+/// Says that a snapshot is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pointer {
+    /// Which Harbor.
+    pub harbor: HarborName,
+    /// Which project.
+    pub project: ProjectName,
+    /// Which moment it restores; the name of the pointer has it to the second.
+    pub moment: OffsetDateTime,
+    /// The snapshot's id.
+    pub id: Uuid,
+    /// The snapshot index.
+    pub snapshot: Descriptor,
+    /// A signature over the snapshot's digest, if there is one. Opaque here.
+    pub signature: Option<String>,
+}
+
+/// A pointer as it is written: with the vault's id, so that a file copied into another vault is noticed.
+#[derive(Serialize, Deserialize)]
+struct PointerRecord {
+    format: u32,
+    vault: VaultId,
+    harbor: HarborName,
+    project: ProjectName,
+    #[serde(with = "time::serde::rfc3339")]
+    moment: OffsetDateTime,
+    id: Uuid,
+    snapshot: Descriptor,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
+}
+
+impl Pointer {
+    /// The name it is stored under.
+    pub fn name(&self) -> Result<PointerName, VaultError> {
+        PointerName::new(self.harbor.clone(), self.project.clone(), self.moment, self.id)
+    }
+}
+
+impl Vault {
+    /// Seals a snapshot: from now on it is kept. Call it after every object below the snapshot was put.
+    ///
+    /// Makes all visible object names durable, checks that the snapshot index is here with the right size, then writes
+    /// the pointer. The same pointer again is `Ok`; another one of the same name is [`VaultError::PointerConflict`].
+    pub async fn put_pointer(&self, pointer: &Pointer) -> Result<PointerName, VaultError> {
+        let name = pointer.name()?;
+        if pointer.signature.as_ref().is_some_and(|signature| signature.len() > SIGNATURE_BYTES_MAX) {
+            let why = format!("it is longer than {SIGNATURE_BYTES_MAX} bytes");
+            return Err(VaultError::Invalid { what: "signature of a pointer", why });
+        }
+        let digest = pointer.snapshot.digest;
+        let size_bytes = self.size_of(&digest).await?.ok_or(VaultError::Missing { digest })?;
+        if size_bytes != pointer.snapshot.size {
+            return Err(VaultError::WrongBytes { expected: digest, actual: digest, size_bytes });
+        }
+        self.sync().await?;
+        let bytes = self.encode_pointer(pointer)?;
+        match self.store().create(&Key::Pointer(name.clone()), bytes).await {
+            Ok(()) => Ok(name),
+            Err(StoreError::Exists { .. }) => {
+                let existing = self.pointer(&name).await?;
+                // The existing file may be one whose folder was never synced; writing the same again makes it durable.
+                if existing.as_ref().is_some_and(|existing| existing == pointer) {
+                    let again = self.encode_pointer(pointer)?;
+                    let replaced = self.store().replace(&Key::Pointer(name.clone()), again).await;
+                    replaced.map_err(|source| self.store_error("write a pointer", source))?;
+                    return Ok(name);
+                }
+                Err(VaultError::PointerConflict { name: name.to_string() })
+            }
+            Err(source) => Err(self.store_error("write a pointer", source)),
+        }
+    }
+
+    /// Reads one pointer. `None` when it is not here.
+    pub async fn pointer(&self, name: &PointerName) -> Result<Option<Pointer>, VaultError> {
+        let key = Key::Pointer(name.clone());
+        let Some(bytes) = self.read_record(&key).await? else { return Ok(None) };
+        let damaged = |why: String| VaultError::DamagedRecord { key: key.to_string(), why };
+        let record: PointerRecord = serde_json::from_slice(&bytes).map_err(|e| damaged(e.to_string()))?;
+        if record.format != FORMAT {
+            return Err(damaged(format!("it has format {}", record.format)));
+        }
+        if record.vault != self.id() {
+            return Err(damaged(format!("it belongs to vault {}", record.vault)));
+        }
+        let PointerRecord { harbor, project, moment, id, snapshot, signature, .. } = record;
+        let pointer = Pointer { harbor, project, moment, id, snapshot, signature };
+        if pointer.name()? == *name { Ok(Some(pointer)) } else { Err(damaged("it names another snapshot".to_owned())) }
+    }
+
+    /// Every pointer, by harbor, project and time. One that cannot be read comes as an error in its place, and the others
+    /// still follow; an error of the listing itself ends it.
+    pub fn pointers(&self) -> impl Stream<Item = Result<Pointer, VaultError>> + Send + 'static + use<> {
+        self.pointers_under(&Prefix::Pointers)
+    }
+
+    /// The pointers of one project, by time.
+    pub fn pointers_of(
+        &self,
+        harbor: &HarborName,
+        project: &ProjectName,
+    ) -> impl Stream<Item = Result<Pointer, VaultError>> + Send + 'static + use<> {
+        self.pointers_under(&Prefix::PointersOf(harbor.clone(), project.clone()))
+    }
+
+    fn pointers_under(&self, prefix: &Prefix) -> impl Stream<Item = Result<Pointer, VaultError>> + Send + 'static + use<> {
+        let vault = self.clone();
+        self.store()
+            .list(prefix)
+            .map(move |entry| {
+                let vault = vault.clone();
+                async move {
+                    let entry = entry.map_err(|source| vault.store_error("list pointers", source))?;
+                    match entry.key {
+                        Key::Pointer(name) => vault.pointer(&name).await,
+                        _ => Ok(None),
+                    }
+                }
+            })
+            .buffered(POINTERS_AT_ONCE)
+            .filter_map(|found| std::future::ready(found.transpose()))
+    }
+
+    /// Writes `index.json` anew from the pointers, and answers how many snapshots it names.
+    ///
+    /// Pointers that cannot be read are left out with a warning: the index is for foreign tools and never the truth.
+    pub async fn rebuild_index(&self) -> Result<u64, VaultError> {
+        let _alone = self.inner.index.lock().await;
+        let mut count = 0;
+        let mut before = None;
+        for _ in 0..INDEX_REBUILD_MAX {
+            let descriptors = self.index_descriptors().await?;
+            if before.as_ref() == Some(&descriptors) {
+                break;
+            }
+            count = descriptors.len() as u64;
+            let bytes = tree::encode_index(None, &descriptors, &BTreeMap::new());
+            let replaced = self.store().replace(&Key::Index, Bytes::from(bytes)).await;
+            replaced.map_err(|source| self.store_error("write the index", source))?;
+            // Another process may have sealed a snapshot, and written its index, between our listing and our write.
+            before = Some(descriptors);
+        }
+        Ok(count)
+    }
+
+    async fn index_descriptors(&self) -> Result<Vec<Descriptor>, VaultError> {
+        let pointers = self.pointers();
+        pin_mut!(pointers);
+        let mut descriptors: Vec<Descriptor> = Vec::new();
+        let mut earlier: Option<String> = None;
+        loop {
+            let pointer = match pointers.try_next().await {
+                Ok(Some(pointer)) => pointer,
+                Ok(None) => return Ok(descriptors),
+                Err(error @ VaultError::DamagedRecord { .. }) => {
+                    tracing::warn!(%error, "pointer left out of the index");
+                    continue;
+                }
+                Err(other) => return Err(other),
+            };
+            let name = pointer.name()?;
+            let short = format!("{}/{}/{}", name.harbor(), name.project(), name.utc());
+            // Two snapshots of one second: the second and later ones carry their id as well.
+            let reference = if earlier.as_ref() == Some(&short) { name.to_string() } else { short.clone() };
+            earlier = Some(short);
+            let mut descriptor = pointer.snapshot;
+            descriptor.annotations.insert(tree::REF_NAME.to_owned(), reference);
+            descriptor.annotations.insert(tree::SNAPSHOT_ID.to_owned(), name.id().hyphenated().to_string());
+            descriptors.push(descriptor);
+        }
+    }
+
+    fn encode_pointer(&self, pointer: &Pointer) -> Result<Bytes, VaultError> {
+        let Pointer { harbor, project, moment, id, snapshot, signature } = pointer.clone();
+        let record = PointerRecord { format: FORMAT, vault: self.id(), harbor, project, moment, id, snapshot, signature };
+        serde_json::to_vec(&record)
+            .map(Bytes::from)
+            .map_err(|e| VaultError::Invalid { what: "pointer", why: e.to_string() })
+    }
+
+    /// Stores a snapshot index and answers its descriptor, the one a pointer needs.
+    pub async fn put_snapshot(&self, snapshot: &SnapshotIndex) -> Result<Descriptor, VaultError> {
+        self.put_index(snapshot.encode().map_err(|e| invalid("snapshot index", &e))?, tree::SNAPSHOT_TYPE).await
+    }
+
+    /// Stores a repository index and answers its descriptor, the one a snapshot index needs.
+    pub async fn put_repository(&self, repository: &RepositoryIndex) -> Result<Descriptor, VaultError> {
+        self.put_index(repository.encode().map_err(|e| invalid("repository index", &e))?, tree::REPOSITORY_TYPE).await
+    }
+
+    /// Stores a project's settings as an OCI artifact and answers its descriptor, the one a snapshot index needs.
+    pub async fn put_project(&self, settings: &Value) -> Result<Descriptor, VaultError> {
+        let encoded = ProjectSettings::encode(settings).map_err(|e| invalid("project settings", &e))?;
+        self.put_bytes(tree::OCI_EMPTY_BYTES).await?;
+        self.put_bytes(&encoded.settings).await?;
+        let digest = self.put_bytes(&encoded.manifest).await?;
+        Ok(tree::descriptor(media::OCI_MANIFEST, digest, encoded.manifest.len(), tree::PROJECT_TYPE))
+    }
+
+    async fn put_index(&self, bytes: Vec<u8>, artifact_type: &str) -> Result<Descriptor, VaultError> {
+        let digest = self.put_bytes(&bytes).await?;
+        Ok(tree::descriptor(media::OCI_INDEX, digest, bytes.len(), artifact_type))
+    }
+
+    /// Reads a snapshot index.
+    pub async fn snapshot(&self, digest: &Digest) -> Result<SnapshotIndex, VaultError> {
+        let bytes = self.get_bytes(digest, TREE_BYTES_MAX).await?;
+        SnapshotIndex::decode(&bytes).map_err(|source| VaultError::Tree { digest: *digest, source })
+    }
+
+    /// Reads a repository index.
+    pub async fn repository(&self, digest: &Digest) -> Result<RepositoryIndex, VaultError> {
+        let bytes = self.get_bytes(digest, TREE_BYTES_MAX).await?;
+        RepositoryIndex::decode(&bytes).map_err(|source| VaultError::Tree { digest: *digest, source })
+    }
+
+    /// Reads a project's settings, given the digest of their manifest.
+    pub async fn project_settings(&self, digest: &Digest) -> Result<Value, VaultError> {
+        let unreadable = |source| VaultError::Tree { digest: *digest, source };
+        let manifest = self.get_bytes(digest, TREE_BYTES_MAX).await?;
+        let blob = ProjectSettings::blob_of(&manifest).map_err(unreadable)?;
+        let bytes = self.get_bytes(&blob.digest, TREE_BYTES_MAX).await?;
+        serde_json::from_slice(&bytes).map_err(|e| unreadable(tree::TreeError::Json(e.to_string())))
+    }
+}
+
+fn invalid(what: &'static str, why: &tree::TreeError) -> VaultError {
+    VaultError::Invalid { what, why: why.to_string() }
+}

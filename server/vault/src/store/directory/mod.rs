@@ -1,0 +1,231 @@
+//! A vault in a directory of a local or network file system.
+//!
+//! Durable put: a temporary file in `breakwater/tmp` (same file system) → hash while writing → compare → fsync the file →
+//! rename without replacing → fsync the directory. The file's fsync is its own; the directory's is shared by all puts that
+//! renamed before it began ([`names::Names`]). Measured on ext4 (NVMe, 2 cores) with 2 kB objects: one put at a time 0.59 ms with
+//! both fsyncs and 0.36 ms without the directory's; twelve at a time 0.26 ms and 0.20 ms. Rejected: one `syncfs` before the
+//! seal. It saves little here, waits for every other writer of the file system, and makes an `Ok` from put mean nothing.
+//!
+//! Every operation goes through descriptors opened once, so a file system mounted over the path, or unmounted lazily,
+//! can never make this process write into another directory of the same name (F-8).
+
+mod folders;
+mod listing;
+mod names;
+mod reading;
+mod writer;
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use rustix::fs::{AtFlags, Mode, OFlags};
+use tokio::task::JoinHandle;
+
+use self::names::Names;
+use self::writer::Writer;
+use super::{BATCH_BYTES, Body, blocking, joined, ByteRange, Chunks, Cleaned, Entry, Expected, Head, Space, Store, Written};
+use crate::error::StoreError;
+use crate::layout::{Key, Prefix};
+
+const OBJECTS: &str = "blobs/sha256";
+const TEMP: &str = "breakwater/tmp";
+
+/// A vault's bytes in a directory.
+#[derive(Debug, Clone)]
+pub struct DirectoryStore {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    place: String,
+    root: OwnedFd,
+    objects: OwnedFd,
+    /// Absent when the vault was opened from a read-only file system that has no such folder.
+    temp: Option<OwnedFd>,
+    names: Names,
+}
+
+impl Shared {
+    fn error(&self, action: &'static str, key: impl ToString, source: impl Into<std::io::Error>) -> StoreError {
+        StoreError::from_io(action, key, &self.place, source.into())
+    }
+
+    fn temp(&self) -> Result<&OwnedFd, StoreError> {
+        self.temp.as_ref().ok_or_else(|| StoreError::ReadOnly { place: self.place.clone() })
+    }
+}
+
+impl DirectoryStore {
+    /// Makes the folders of a new vault in an empty (or absent) directory. `Exists` when something else lies there.
+    ///
+    /// A start that was broken off before the marker was written can be repeated.
+    pub async fn init(path: &Path) -> Result<Self, StoreError> {
+        let owned = path.to_owned();
+        blocking(move || folders::make(&owned)).await?;
+        Self::open(path).await
+    }
+
+    /// Opens the folders of a vault. `Missing` when they are not there; makes none but its own working folders.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let path = path.to_owned();
+        blocking(move || {
+            let place = path.display().to_string();
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let error = |key: &str, e: rustix::io::Errno| StoreError::from_io("open", key, &place, e.into());
+            let root = rustix::fs::open(&path, flags, Mode::empty()).map_err(|e| error(&place, e))?;
+            let objects = rustix::fs::openat(&root, OBJECTS, flags, Mode::empty()).map_err(|e| error(OBJECTS, e))?;
+            let temp = folders::working_folder(&root, TEMP);
+            let shared = Shared { path, place: place.clone(), root, objects, temp, names: Names::default() };
+            Ok(Self { shared: Arc::new(shared) })
+        })
+        .await
+    }
+
+    async fn write_body(&self, expected: &Expected, mut body: Body<'_>) -> Result<Written, StoreError> {
+        let mut writer = Writer::new(self.shared.clone());
+        let mut running: Option<JoinHandle<Result<Writer, StoreError>>> = None;
+        loop {
+            // While one batch is hashed and written on a blocking thread, the next one is gathered here.
+            let batch = next_batch(&mut body).await;
+            if let Some(handle) = running.take() {
+                writer = joined(handle).await?;
+            }
+            let batch = batch?;
+            let expected = *expected;
+            if batch.ended {
+                return blocking(move || {
+                    writer.append(&batch.pieces, &expected)?;
+                    writer.commit(&expected)
+                })
+                .await;
+            }
+            let mut moved = writer;
+            running = Some(tokio::task::spawn_blocking(move || {
+                moved.append(&batch.pieces, &expected)?;
+                Ok(moved)
+            }));
+            writer = Writer::new(self.shared.clone());
+        }
+    }
+}
+
+struct Batch {
+    pieces: Vec<Bytes>,
+    ended: bool,
+}
+
+async fn next_batch(body: &mut Body<'_>) -> Result<Batch, StoreError> {
+    let mut pieces = Vec::new();
+    let mut size_bytes = 0;
+    while size_bytes < BATCH_BYTES {
+        match body.next().await {
+            None => return Ok(Batch { pieces, ended: true }),
+            Some(Err(_broken)) => return Err(StoreError::Body),
+            Some(Ok(piece)) => {
+                size_bytes += piece.len();
+                pieces.push(piece);
+            }
+        }
+    }
+    Ok(Batch { pieces, ended: false })
+}
+
+#[async_trait]
+impl Store for DirectoryStore {
+    fn place(&self) -> String {
+        self.shared.place.clone()
+    }
+
+    fn local_path(&self, key: &Key) -> Option<PathBuf> {
+        Some(self.shared.path.join(key.to_string()))
+    }
+
+    async fn put(&self, expected: &Expected, body: Body<'_>) -> Result<Written, StoreError> {
+        let written = self.write_body(expected, body).await?;
+        // Also when somebody else's object was there first: its name may not be durable yet.
+        self.shared.names.make_durable(&self.shared).await?;
+        if self.shared.names.is_unsure(&expected.digest) {
+            let source = std::io::Error::other("an fsync of its folder failed; put it again");
+            return Err(self.shared.error("fsync the name of", expected.digest, source));
+        }
+        Ok(written)
+    }
+
+    async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        let (shared, key) = (self.shared.clone(), key.clone());
+        blocking(move || writer::write_record(&shared, &key, &bytes, writer::OnTaken::Refuse)).await
+    }
+
+    async fn replace(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        let (shared, key) = (self.shared.clone(), key.clone());
+        blocking(move || writer::write_record(&shared, &key, &bytes, writer::OnTaken::Replace)).await
+    }
+
+    async fn head(&self, key: &Key) -> Result<Option<Head>, StoreError> {
+        if let Key::Object(digest) = key
+            && self.shared.names.is_unsure(digest)
+        {
+            // Readable, but a power cut may take its name away: whoever asks shall put it again.
+            return Ok(None);
+        }
+        let (shared, key) = (self.shared.clone(), key.clone());
+        blocking(move || reading::head(&shared, &key)).await
+    }
+
+    async fn get(&self, key: &Key, range: ByteRange) -> Result<Chunks, StoreError> {
+        let (shared, key) = (self.shared.clone(), key.clone());
+        reading::read(shared, key, range).await
+    }
+
+    fn list(&self, prefix: &Prefix) -> BoxStream<'static, Result<Entry, StoreError>> {
+        listing::list(self.shared.clone(), prefix)
+    }
+
+    async fn rename(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
+        let (shared, from, to) = (self.shared.clone(), from.clone(), to.clone());
+        blocking(move || folders::rename(&shared, &from, &to)).await
+    }
+
+    async fn remove(&self, key: &Key) -> Result<(), StoreError> {
+        if !key.is_removable() {
+            return Err(StoreError::NotRemovable { key: key.to_string() });
+        }
+        let (shared, key) = (self.shared.clone(), key.clone());
+        blocking(move || {
+            let error = |e| shared.error("remove", &key, e);
+            rustix::fs::unlinkat(&shared.root, key.to_string(), AtFlags::empty()).map_err(error)?;
+            let folder = folders::open_parent(&shared, &key)?;
+            rustix::fs::fsync(&folder).map_err(error)
+        })
+        .await
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        self.shared.names.make_durable(&self.shared).await
+    }
+
+    async fn clean_temp(&self, older_than: Duration) -> Result<Cleaned, StoreError> {
+        let shared = self.shared.clone();
+        blocking(move || listing::clean_temp(&shared, older_than)).await
+    }
+
+    async fn space(&self) -> Result<Option<Space>, StoreError> {
+        let shared = self.shared.clone();
+        blocking(move || {
+            let found = rustix::fs::fstatvfs(&shared.root).map_err(|e| shared.error("measure", "free space", e))?;
+            Ok(Some(Space {
+                free_bytes: found.f_bavail.saturating_mul(found.f_frsize),
+                total_bytes: found.f_blocks.saturating_mul(found.f_frsize),
+            }))
+        })
+        .await
+    }
+}

@@ -1,0 +1,169 @@
+//! What the vault asks of the place its bytes lie in: a directory, memory, later a bucket.
+//!
+//! The trait is small on purpose: everything that makes bytes trustworthy (hashing on the way out, pointers, holds,
+//! quarantine) is written once above it, and [`crate::conformance`] holds every implementation to the same promises.
+//!
+//! Rejected: `object_store::local::LocalFileSystem`. With its fsync option it is durable, yet it cannot tell a put that
+//! hashes while it writes, has no rename without replacing, and pays two fsyncs per small object where this one shares
+//! the directory's between concurrent puts. A bucket will be an implementation of [`Store`] over that crate.
+
+pub mod directory;
+pub mod memory;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use tokio::task::JoinHandle;
+use vocab::Digest;
+
+use crate::error::StoreError;
+use crate::layout::{Key, Prefix};
+
+/// How much is gathered before it is hashed and written in one go, in bytes. Large enough that the hand-over to a
+/// blocking thread (about 10 µs) does not show, small enough that a stream holds three of them at most.
+pub const BATCH_BYTES: usize = 1024 * 1024;
+/// How much is read in one go, in bytes.
+pub const READ_BYTES: usize = 512 * 1024;
+
+/// The source of an object's bytes broke off; the error itself stays with the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyBroken;
+
+/// An object's bytes on their way in.
+pub type Body<'a> = BoxStream<'a, Result<Bytes, BodyBroken>>;
+/// Bytes on their way out. Not verified: [`crate::Vault::get`] does that.
+pub type Chunks = BoxStream<'static, Result<Bytes, StoreError>>;
+
+/// What is about to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// Its digest, and so its name.
+    pub digest: Digest,
+    /// Its size in bytes, if announced.
+    pub size_bytes: Option<u64>,
+}
+
+/// What became of a put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// Stored now.
+    New {
+        /// Size in bytes.
+        size_bytes: u64,
+    },
+    /// Somebody else stored the same bytes meanwhile; theirs were checked and stay.
+    Existing {
+        /// Size in bytes.
+        size_bytes: u64,
+    },
+}
+
+/// What is known of a key without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Size in bytes.
+    pub size_bytes: u64,
+}
+
+/// One line of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name.
+    pub key: Key,
+    /// Size in bytes.
+    pub size_bytes: u64,
+}
+
+/// A part of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ByteRange {
+    /// The first byte.
+    pub offset: u64,
+    /// How many bytes; `None` for all that follow.
+    pub length: Option<u64>,
+}
+
+/// Room in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that can still be written.
+    pub free_bytes: u64,
+    /// Bytes there are in all.
+    pub total_bytes: u64,
+}
+
+/// What a cleaning took away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cleaned {
+    /// How many leftovers.
+    pub count: u64,
+    /// How many bytes they had.
+    pub size_bytes: u64,
+}
+
+/// A place for bytes. Every write that returns `Ok` is durable; every write that returns an error has an unknown outcome.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// What to call the place in messages.
+    fn place(&self) -> String;
+
+    /// The file behind `key`, where there is one. For hard links in views only.
+    fn local_path(&self, key: &Key) -> Option<PathBuf>;
+
+    /// Stores an object if it is absent, hashing while writing. Bytes that do not match `expected` are dropped and never
+    /// appear under a final name.
+    async fn put(&self, expected: &Expected, body: Body<'_>) -> Result<Written, StoreError>;
+
+    /// Stores a small record unless the name is taken ([`StoreError::Exists`]).
+    async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// Stores a small record, taking the place of what was there in one step.
+    async fn replace(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// Whether `key` is there, and how large. `None` only when the store says for certain that it is not.
+    async fn head(&self, key: &Key) -> Result<Option<Head>, StoreError>;
+
+    /// Reads `range` of `key`.
+    async fn get(&self, key: &Key, range: ByteRange) -> Result<Chunks, StoreError>;
+
+    /// Lists a family of keys. Pointers come sorted by name; an error ends the listing and is never an empty answer.
+    fn list(&self, prefix: &Prefix) -> BoxStream<'static, Result<Entry, StoreError>>;
+
+    /// Renames, never onto something ([`StoreError::Exists`]).
+    async fn rename(&self, from: &Key, to: &Key) -> Result<(), StoreError>;
+
+    /// Takes a key away. Refuses every key that is not [`Key::is_removable`].
+    async fn remove(&self, key: &Key) -> Result<(), StoreError>;
+
+    /// Makes every object name that is visible now durable, whoever wrote it.
+    async fn sync(&self) -> Result<(), StoreError>;
+
+    /// Takes away what broken-off writes left behind more than `older_than` ago. Never a final name.
+    async fn clean_temp(&self, older_than: Duration) -> Result<Cleaned, StoreError>;
+
+    /// Room left; `None` where there is no such figure.
+    async fn space(&self) -> Result<Option<Space>, StoreError>;
+}
+
+/// Runs `work`, which blocks on the disk, away from the tasks.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    joined(tokio::task::spawn_blocking(work)).await
+}
+
+pub(crate) async fn joined<T>(handle: JoinHandle<Result<T, StoreError>>) -> Result<T, StoreError> {
+    match handle.await {
+        Ok(result) => result,
+        Err(broken) if broken.is_panic() => std::panic::resume_unwind(broken.into_panic()),
+        Err(_) => Err(StoreError::Io {
+            action: "finish work on",
+            key: "the vault".to_owned(),
+            source: std::io::Error::other("the program is shutting down"),
+        }),
+    }
+}
