@@ -15,6 +15,7 @@
 
 mod api;
 mod app;
+mod arrange;
 mod clock;
 mod control;
 mod identity;

@@ -32,13 +32,18 @@ pub fn new(call: &Call, project: Option<&str>) -> Answer {
     if !call.app.config.version.has_extended_audit() {
         return Err(super::no_such_path(call));
     }
-    listing(call, project, |_| true, |row| {
-        json!({
-            "id": row.id, "op_time": clock::text(row.op_time), "operation": row.operation,
-            "operation_description": row.description, "operation_result": true, "resource": row.resource,
-            "resource_type": row.resource_type, "username": row.username,
-        })
-    })
+    listing(
+        call,
+        project,
+        |_| true,
+        |row| {
+            json!({
+                "id": row.id, "op_time": clock::text(row.op_time), "operation": row.operation,
+                "operation_description": row.description, "operation_result": true, "resource": row.resource,
+                "resource_type": row.resource_type, "username": row.username,
+            })
+        },
+    )
 }
 
 fn listing(
@@ -61,7 +66,9 @@ fn listing(
         None if permission::on_system(&world, &call.who, "audit-log", "list") => {}
         None if matches!(call.who, Who::User { .. }) => rows.retain(|row| {
             let project = world.projects.get(&row.project_id);
-            project.is_some_and(|project| permission::in_project(&world, &call.who, project, "log", "list"))
+            project.is_some_and(|project| {
+                permission::in_project(&world, &call.who, project, "log", "list")
+            })
         }),
         None => rows.clear(),
     }
@@ -74,5 +81,12 @@ fn listing(
         "resource_type" => Some(Field::Text(row.resource_type.clone())),
         _ => None,
     };
-    query::listing(&call.params, &call.path, "-op_time,-id", rows, field, |row| show(row))
+    query::listing(
+        &call.params,
+        &call.path,
+        "-op_time,-id",
+        rows,
+        field,
+        |row| show(row),
+    )
 }

@@ -18,9 +18,19 @@ pub async fn get(call: &Call, name: &str, digest: &str) -> Answer {
         if call.is_head() && !world.blobs.contains_key(digest) {
             return Err(Refusal::not_found(format!("blob {digest} not found")));
         }
-        world.links.get(name).is_some_and(|links| links.blobs.contains(digest))
+        world
+            .links
+            .get(name)
+            .is_some_and(|links| links.blobs.contains(digest))
     };
-    let unknown = || Refusal::registry(404, "BLOB_UNKNOWN", "blob unknown to registry", Some(Value::from(digest)));
+    let unknown = || {
+        Refusal::registry(
+            404,
+            "BLOB_UNKNOWN",
+            "blob unknown to registry",
+            Some(Value::from(digest)),
+        )
+    };
     if !linked {
         return Err(unknown());
     }
@@ -37,24 +47,27 @@ pub async fn get(call: &Call, name: &str, digest: &str) -> Answer {
         ("docker-content-digest", digest.to_owned()),
         ("etag", etag),
     ];
-    let range = call.header("range").map(|text| range_of(text, size));
-    let (status, start, length) = match range {
-        Some(Some((start, end))) => {
+    let (status, start, length) = match call.header("range") {
+        None => (StatusCode::OK, 0, size),
+        Some(text) => {
+            let (start, end) = range_of(text, size).ok_or_else(|| out_of_range(size))?;
             headers.push(("content-range", format!("bytes {start}-{end}/{size}")));
             (StatusCode::PARTIAL_CONTENT, start, end - start + 1)
         }
-        Some(None) => {
-            let mut refusal = Refusal::registry(416, "RANGE_INVALID", "invalid content range", None);
-            refusal.headers.push(("content-range", format!("bytes */{size}")));
-            return Err(refusal);
-        }
-        None => (StatusCode::OK, 0, size),
     };
     headers.push(("content-length", length.to_string()));
-    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let headers: Vec<(&str, &str)> = headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     let mut answer = reply::registry(status, &headers);
     if !call.is_head() {
-        let stream = call.app.store.stream(digest, start, length).await.map_err(|error| storage_failed(&error))?;
+        let stream = call
+            .app
+            .store
+            .stream(digest, start, length)
+            .await
+            .map_err(|error| storage_failed(&error))?;
         let control = call.app.control.clone();
         *answer.body_mut() = Body::from_stream(stream.inspect(move |piece| {
             if let Ok(piece) = piece {
@@ -65,13 +78,28 @@ pub async fn get(call: &Call, name: &str, digest: &str) -> Answer {
     Ok(answer)
 }
 
+fn out_of_range(size: u64) -> Refusal {
+    let mut refusal = Refusal::registry(416, "RANGE_INVALID", "invalid content range", None);
+    refusal
+        .headers
+        .push(("content-range", format!("bytes */{size}")));
+    refusal
+}
+
 /// First and last byte of a single range; `None` when it cannot be satisfied.
 fn range_of(text: &str, size: u64) -> Option<(u64, u64)> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
     let (start, end) = if first.is_empty() {
-        (size.saturating_sub(last.parse().ok()?), size.checked_sub(1)?)
+        (
+            size.saturating_sub(last.parse().ok()?),
+            size.checked_sub(1)?,
+        )
     } else {
-        let end = if last.is_empty() { size.checked_sub(1)? } else { last.parse::<u64>().ok()?.min(size.checked_sub(1)?) };
+        let end = if last.is_empty() {
+            size.checked_sub(1)?
+        } else {
+            last.parse::<u64>().ok()?.min(size.checked_sub(1)?)
+        };
         (first.parse().ok()?, end)
     };
     (start <= end && start < size).then_some((start, end))

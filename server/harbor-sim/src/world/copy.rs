@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::push::{associate, check_quota, ensure_repo, tag_artifact};
 use super::audit;
+use super::check_quota;
+use super::push::{associate, ensure_repo, tag_artifact};
 use crate::app::Version;
 use crate::clock;
 use crate::identity::Who;
-use crate::model::{Artifact, World};
+use crate::model::{Accessory, Artifact, World};
 use crate::reply::Refusal;
 
 /// How deep signatures of signatures are followed.
@@ -25,16 +26,26 @@ pub fn copy_artifact(
     let mut wanted: Vec<String> = Vec::new();
     gather(world, source, digest, &mut wanted, 0);
     let artifacts: Vec<Artifact> = {
-        let (_, repo) =
-            world.repo(source).ok_or_else(|| Refusal::not_found(format!("repository {source} not found")))?;
-        wanted.iter().filter_map(|digest| repo.artifacts.get(digest).cloned()).collect()
+        let (_, repo) = world
+            .repo(source)
+            .ok_or_else(|| Refusal::not_found(format!("repository {source} not found")))?;
+        wanted
+            .iter()
+            .filter_map(|digest| repo.artifacts.get(digest).cloned())
+            .collect()
     };
     let project_name = target.split('/').next().unwrap_or_default();
     let project = world
         .project(project_name)
         .ok_or_else(|| Refusal::not_found(format!("project {project_name} not found")))?;
-    let blobs: BTreeSet<&String> = artifacts.iter().flat_map(|artifact| &artifact.blobs).collect();
-    let adding = blobs.iter().filter(|digest| !project.blobs.contains(**digest)).filter_map(|digest| world.blobs.get(*digest));
+    let blobs: BTreeSet<&String> = artifacts
+        .iter()
+        .flat_map(|artifact| &artifact.blobs)
+        .collect();
+    let adding = blobs
+        .iter()
+        .filter(|digest| !project.blobs.contains(**digest))
+        .filter_map(|digest| world.blobs.get(*digest));
     check_quota(world, project, adding.map(|row| row.size).sum())?;
     let project_id = project.id;
     ensure_repo(world, target);
@@ -42,19 +53,47 @@ pub fn copy_artifact(
         place(world, target, artifact);
     }
     let (tags, accessories) = {
-        let Some((_, repo)) = world.repo(source) else { return Ok(()) };
+        let Some((_, repo)) = world.repo(source) else {
+            return Ok(());
+        };
         let tags: Vec<(String, String)> = repo
             .tags
             .values()
             .filter(|tag| wanted.contains(&tag.digest))
             .map(|tag| (tag.name.clone(), tag.digest.clone()))
             .collect();
-        let rows: Vec<_> = repo.accessories.values().filter(|row| wanted.contains(&row.digest)).cloned().collect();
+        let rows: Vec<_> = repo
+            .accessories
+            .values()
+            .filter(|row| wanted.contains(&row.digest))
+            .cloned()
+            .collect();
         (tags, rows)
     };
+    attach(world, target, accessories);
+    for (tag, digest) in tags {
+        tag_artifact(world, version, target, &tag, &digest);
+    }
+    let resource = format!("{target}@{digest}");
+    audit(
+        world,
+        who,
+        project_id,
+        "create",
+        "artifact",
+        &resource,
+        &format!("push artifact: {resource}"),
+    );
+    Ok(())
+}
+
+/// Links copied accessories, each once.
+fn attach(world: &mut World, target: &str, accessories: Vec<Accessory>) {
     for mut accessory in accessories {
         let known = world.repo(target).is_some_and(|(_, repo)| {
-            repo.accessories.values().any(|row| row.digest == accessory.digest && row.subject == accessory.subject)
+            repo.accessories
+                .values()
+                .any(|row| row.digest == accessory.digest && row.subject == accessory.subject)
         });
         if !known {
             accessory.id = world.ids.next("accessory");
@@ -64,26 +103,28 @@ pub fn copy_artifact(
             }
         }
     }
-    for (tag, digest) in tags {
-        tag_artifact(world, version, target, &tag, &digest);
-    }
-    let resource = format!("{target}@{digest}");
-    audit(world, who, project_id, "create", "artifact", &resource, &format!("push artifact: {resource}"));
-    Ok(())
 }
 
 /// Children first, then the artifact, then what is attached to it.
 fn gather(world: &World, name: &str, digest: &str, wanted: &mut Vec<String>, depth: usize) {
-    let Some((_, repo)) = world.repo(name) else { return };
+    let Some((_, repo)) = world.repo(name) else {
+        return;
+    };
     if depth > DEPTH_MAX || wanted.iter().any(|have| have == digest) {
         return;
     }
-    let Some(artifact) = repo.artifacts.get(digest) else { return };
+    let Some(artifact) = repo.artifacts.get(digest) else {
+        return;
+    };
     for child in &artifact.children {
         gather(world, name, &child.digest, wanted, depth + 1);
     }
     wanted.push(digest.to_owned());
-    for accessory in repo.accessories.values().filter(|accessory| accessory.subject == digest) {
+    for accessory in repo
+        .accessories
+        .values()
+        .filter(|accessory| accessory.subject == digest)
+    {
         gather(world, name, &accessory.digest, wanted, depth + 1);
     }
 }
@@ -92,7 +133,9 @@ fn place(world: &mut World, target: &str, mut artifact: Artifact) {
     let links = world.links.entry(target.to_owned()).or_default();
     for digest in &artifact.blobs {
         if *digest == artifact.digest {
-            links.manifests.insert(digest.clone(), artifact.manifest_media_type.clone());
+            links
+                .manifests
+                .insert(digest.clone(), artifact.manifest_media_type.clone());
         } else {
             links.blobs.insert(digest.clone());
         }
@@ -100,7 +143,10 @@ fn place(world: &mut World, target: &str, mut artifact: Artifact) {
     for digest in &artifact.blobs {
         associate(world, target, digest);
     }
-    if world.repo(target).is_some_and(|(_, repo)| repo.artifacts.contains_key(&artifact.digest)) {
+    if world
+        .repo(target)
+        .is_some_and(|(_, repo)| repo.artifacts.contains_key(&artifact.digest))
+    {
         return;
     }
     artifact.id = world.ids.next("artifact");

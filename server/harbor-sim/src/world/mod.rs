@@ -5,6 +5,7 @@ mod copy;
 mod manifest;
 mod project;
 mod push;
+mod quota;
 mod remove;
 mod rule;
 
@@ -20,8 +21,9 @@ use crate::model::{AuditRow, Project, User, World};
 pub use collect::collect;
 pub use copy::copy_artifact;
 pub use manifest::{MANIFEST_BYTES_MAX, parse};
-pub use project::{NewProject, create_project, delete_project, deletable};
-pub use push::{Pushed, associate, blob_row, check_quota, commit, is_tag, precheck, tag_artifact};
+pub use project::{NewProject, create_project, deletable, delete_project};
+pub use push::{Pushed, associate, blob_row, commit, is_tag, precheck, tag_artifact};
+pub use quota::check_quota;
 pub use remove::{delete_artifact, delete_repository, delete_tag};
 pub use rule::is_immutable;
 
@@ -43,9 +45,17 @@ pub fn prepare(mut world: World, config: &Config) -> World {
         config_user(&mut world, &account.username, &account.password);
     }
     if world.projects.is_empty() {
-        let who = Who::User { id: admin, name: "admin".to_owned(), admin: true };
+        let who = Who::User {
+            id: admin,
+            name: "admin".to_owned(),
+            admin: true,
+        };
         let metadata = [("public".to_owned(), "true".to_owned())].into();
-        let library = NewProject { name: "library".to_owned(), metadata, storage_limit: None };
+        let library = NewProject {
+            name: "library".to_owned(),
+            metadata,
+            storage_limit: None,
+        };
         let made = create_project(&mut world, &who, library);
         debug_assert!(made.is_ok(), "the first project has no rival");
         world.audit.clear();
@@ -80,7 +90,15 @@ pub fn add_user(world: &mut World, name: &str, password: &str, email: &str, real
 }
 
 /// One audit row.
-pub fn audit(world: &mut World, who: &Who, project_id: i64, operation: &str, kind: &str, resource: &str, what: &str) {
+pub fn audit(
+    world: &mut World,
+    who: &Who,
+    project_id: i64,
+    operation: &str,
+    kind: &str,
+    resource: &str,
+    what: &str,
+) {
     if world.audit.len() >= AUDIT_MAX {
         world.audit.drain(..AUDIT_MAX / 10);
     }
@@ -99,9 +117,17 @@ pub fn audit(world: &mut World, who: &Who, project_id: i64, operation: &str, kin
 
 /// Of these blobs, those no artifact of the project uses any more stop counting towards it.
 pub fn release_blobs(project: &mut Project, candidates: &BTreeSet<String>) {
-    let used: BTreeSet<&String> =
-        project.repos.values().flat_map(|repo| repo.artifacts.values()).flat_map(|artifact| &artifact.blobs).collect();
-    let gone: Vec<String> = candidates.iter().filter(|digest| !used.contains(digest)).cloned().collect();
+    let used: BTreeSet<&String> = project
+        .repos
+        .values()
+        .flat_map(|repo| repo.artifacts.values())
+        .flat_map(|artifact| &artifact.blobs)
+        .collect();
+    let gone: Vec<String> = candidates
+        .iter()
+        .filter(|digest| !used.contains(digest))
+        .cloned()
+        .collect();
     for digest in gone {
         project.blobs.remove(&digest);
     }
