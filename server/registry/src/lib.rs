@@ -1,1 +1,33 @@
+//! A client for a stranger's network: Harbor's API v2.0 and the OCI distribution API.
+//!
+//! What the other side sends is never trusted: every answer has a cap, every wait an end, every listing a bound, every digest is computed here, and credentials go
+//! to the registered scheme, host and port and nowhere else (reliability.md §4.6, §4.7). Backups made with it do not count as pulls (harbor.md §0.2).
+//! Of `oci-client` the error codes and their envelope are used; its transport is not, since it sends credentials wherever a server points and reads bodies without a cap.
+//!
+//! Invariants: no function here retries what may not be sent twice; no error, log line or `Debug` holds a secret; no stream holds more than two pieces of a body.
 
+mod address;
+mod auth;
+mod check;
+mod client;
+mod endpoint;
+mod error;
+mod harbor;
+mod limits;
+mod oci;
+mod retry;
+mod transport;
+mod version;
+
+pub use address::{AddressRule, Refused};
+pub use check::{Check, CheckKind, Outcome};
+pub use client::Client;
+pub use endpoint::{Endpoint, EndpointError};
+pub use error::{BoxError, RegistryError};
+pub use harbor::{
+    Accessory, Artifact, AuditEvent, Component, CreatedRobot, GcRun, Health, ImmutableRule, Label, Member, Permission, PermissionKind, Project, ProjectLabel, Quota,
+    Repository, RetentionRule, RetentionSummary, RobotScope, RobotSpec, Selector, SystemInfo, TagInfo,
+};
+pub use limits::{Counters, Credential, Limits};
+pub use oci::{ManifestHead, Mount, RawManifest, Reference};
+pub use version::HarborVersion;

@@ -141,7 +141,7 @@ pub enum VaultError {
         size_bytes_max: u64,
     },
     /// Storing this would leave less than the reserve. Reads still work.
-    #[error("no space left in {place}: {needed_bytes} bytes needed, {free_bytes} free, {reserve_bytes} kept in reserve; free some, nothing was deleted")]
+    #[error("{}", no_space(place, *needed_bytes, *free_bytes, *reserve_bytes))]
     NoSpace {
         /// Which vault.
         place: String,
@@ -252,9 +252,10 @@ impl VaultError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unstable { .. } => true,
-            Self::Store { source, .. } => {
-                matches!(source, StoreError::Io { .. } | StoreError::DamagedExisting { .. })
+            Self::Store { source: StoreError::Io { source, .. }, .. } => {
+                !matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory)
             }
+            Self::Store { source: StoreError::DamagedExisting { .. }, .. } => true,
             _ => false,
         }
     }
@@ -285,6 +286,15 @@ impl VaultError {
             Self::Store { .. } => "vault_unreachable",
         }
     }
+}
+
+/// The store refuses by itself without figures; then there are none to show.
+fn no_space(place: &str, needed_bytes: u64, free_bytes: u64, reserve_bytes: u64) -> String {
+    let figures = match (needed_bytes, free_bytes, reserve_bytes) {
+        (0, 0, 0) => String::new(),
+        _ => format!(": {needed_bytes} bytes needed, {free_bytes} free, {reserve_bytes} kept in reserve"),
+    };
+    format!("no space left in {place}{figures}; free some, nothing was deleted")
 }
 
 /// Why an object was not stored: the vault's fault, or its source's.

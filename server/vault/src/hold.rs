@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -15,6 +14,7 @@ use uuid::Uuid;
 use crate::Vault;
 use crate::error::{StoreError, VaultError};
 use crate::layout::{Key, Prefix};
+use crate::record;
 
 /// Longest time a hold may live without being renewed.
 pub const HOLD_TTL_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -47,7 +47,7 @@ impl Vault {
         }
         let since = self.now();
         let hold = Hold { id: Uuid::new_v4(), owner: owner.to_owned(), since, expires: expiry(since, ttl)? };
-        let created = self.store().create(&Key::Hold(hold.id), encode(&hold)?).await;
+        let created = self.store().create(&Key::Hold(hold.id), record::encode("hold", &hold)?).await;
         created.map_err(|source| self.store_error("take a hold", source))?;
         Ok(hold)
     }
@@ -58,7 +58,7 @@ impl Vault {
         match self.read_hold(hold.id).await? {
             Some(stored) if stored.expires > now => {
                 let renewed = Hold { expires: expiry(now, ttl)?, ..stored };
-                let replaced = self.store().replace(&Key::Hold(hold.id), encode(&renewed)?).await;
+                let replaced = self.store().replace(&Key::Hold(hold.id), record::encode("hold", &renewed)?).await;
                 replaced.map_err(|source| self.store_error("renew a hold", source))?;
                 Ok(renewed)
             }
@@ -95,7 +95,10 @@ impl Vault {
         let mut holds = Vec::new();
         while let Some(entry) = listing.try_next().await.map_err(|source| self.store_error("list holds", source))? {
             if holds.len() >= HOLDS_MAX {
-                return Err(VaultError::Invalid { what: "number of holds", why: format!("there are more than {HOLDS_MAX}") });
+                return Err(VaultError::Invalid {
+                    what: "number of holds",
+                    why: format!("there are more than {HOLDS_MAX}"),
+                });
             }
             let Key::Hold(id) = entry.key else { continue };
             // Gone between the listing and here: released.
@@ -108,10 +111,12 @@ impl Vault {
 
     async fn read_hold(&self, id: Uuid) -> Result<Option<Hold>, VaultError> {
         let key = Key::Hold(id);
-        let Some(bytes) = self.read_record(&key).await? else { return Ok(None) };
-        let damaged = |why: String| VaultError::DamagedRecord { key: key.to_string(), why };
-        let hold: Hold = serde_json::from_slice(&bytes).map_err(|e| damaged(e.to_string()))?;
-        if hold.id == id { Ok(Some(hold)) } else { Err(damaged("it names another hold".to_owned())) }
+        match self.record::<Hold>(&key).await? {
+            Some(hold) if hold.id != id => {
+                Err(VaultError::DamagedRecord { key: key.to_string(), why: "it names another hold".to_owned() })
+            }
+            found => Ok(found),
+        }
     }
 }
 
@@ -122,8 +127,4 @@ fn expiry(from: OffsetDateTime, ttl: Duration) -> Result<OffsetDateTime, VaultEr
     }
     let ttl = time::Duration::try_from(ttl).map_err(|e| invalid(e.to_string()))?;
     from.checked_add(ttl).ok_or_else(|| invalid("it ends after the year 9999".to_owned()))
-}
-
-fn encode(hold: &Hold) -> Result<Bytes, VaultError> {
-    serde_json::to_vec(hold).map(Bytes::from).map_err(|e| VaultError::Invalid { what: "hold", why: e.to_string() })
 }

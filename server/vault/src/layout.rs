@@ -235,7 +235,9 @@ impl Key {
             ["index.json"] => Self::Index,
             ["breakwater", "vault.json"] => Self::Marker,
             ["blobs", "sha256", hex] => Self::Object(Digest::from_hex(hex).ok()?),
-            ["breakwater", "snapshots", harbor, project, file] => Self::Pointer(PointerName::parse(harbor, project, file)?),
+            ["breakwater", "snapshots", harbor, project, file] => {
+                Self::Pointer(PointerName::parse(harbor, project, file)?)
+            }
             ["breakwater", "holds", file] => Self::Hold(file.strip_suffix(".json")?.parse().ok()?),
             ["breakwater", "quarantine", file] => {
                 let (hex, rest) = file.split_once('-')?;

@@ -43,6 +43,7 @@ pub mod hold;
 pub mod layout;
 mod object;
 mod quarantine;
+pub mod record;
 mod snapshot;
 pub mod store;
 pub mod tree;
@@ -182,7 +183,9 @@ impl Vault {
             return Err(VaultError::Format { place, found: marker.format });
         }
         match expected {
-            Some(expected) if expected != marker.id => Err(VaultError::OtherVault { place, expected, found: marker.id }),
+            Some(expected) if expected != marker.id => {
+                Err(VaultError::OtherVault { place, expected, found: marker.id })
+            }
             _ => Ok(()),
         }
     }

@@ -9,7 +9,7 @@ use vocab::{Digest, Hasher};
 
 use crate::error::{PutError, StoreError, VaultError};
 use crate::layout::{Key, Prefix};
-use crate::store::{blocking, BodyBroken, ByteRange, Expected, Written};
+use crate::store::{BodyBroken, ByteRange, Expected, Written, blocking};
 use crate::{RESERVE_BYTES, Vault};
 
 /// After how many bytes of one object the free space is looked at again.
@@ -78,8 +78,16 @@ impl Vault {
                 self.quarantine(&digest, "differs from its name right after it was written").await?;
                 Err(self.store_error("store an object", StoreError::DamagedExisting { digest }).into())
             }
+            Err(StoreError::NoSpace { .. }) => Err(self.no_space(size_bytes.unwrap_or(0)).await.into()),
             Err(source) => Err(self.store_error("store an object", source).into()),
         }
+    }
+
+    /// The disk was full before the reserve was noticed: says how full.
+    async fn no_space(&self, needed_bytes: u64) -> VaultError {
+        let free_bytes = self.free_space().await.unwrap_or(0);
+        let reserve_bytes = self.inner.reserve_bytes.unwrap_or(RESERVE_BYTES);
+        VaultError::NoSpace { place: self.place(), needed_bytes, free_bytes, reserve_bytes }
     }
 
     /// A found object has another size than announced: either it is damaged, or the announcement is wrong.

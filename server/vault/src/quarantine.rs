@@ -12,6 +12,7 @@ use vocab::{Digest, Hasher};
 use crate::Vault;
 use crate::error::{StoreError, VaultError};
 use crate::layout::{Key, Prefix};
+use crate::record;
 use crate::store::ByteRange;
 
 /// Longest reason kept, in characters.
@@ -45,11 +46,10 @@ impl Vault {
             moment: self.now(),
             reason: reason.chars().take(REASON_CHARS_MAX).collect(),
         };
-        let bytes = serde_json::to_vec(&note)
-            .map_err(|e| VaultError::Invalid { what: "quarantine note", why: e.to_string() })?;
+        let bytes = record::encode("quarantine note", &note)?;
         // The note first: damaged bytes without one would be a riddle; a note without bytes is only a broken-off attempt.
         let error = |source| self.store_error("quarantine an object", source);
-        self.store().create(&Key::QuarantineNote(*digest, note.id), bytes.into()).await.map_err(error)?;
+        self.store().create(&Key::QuarantineNote(*digest, note.id), bytes).await.map_err(error)?;
         let (here, aside) = (Key::Object(*digest), Key::Quarantined(*digest, note.id));
         self.store().rename(&here, &aside).await.map_err(|source| match source {
             StoreError::Missing { .. } => VaultError::Missing { digest: *digest },
@@ -70,22 +70,25 @@ impl Vault {
     pub fn quarantined(&self) -> impl Stream<Item = Result<Quarantined, VaultError>> + Send + 'static + use<> {
         let vault = self.clone();
         let listing = self.store().list(&Prefix::Quarantine);
-        listing.then(move |entry| {
-            let vault = vault.clone();
-            async move {
-                let entry = entry.map_err(|source| vault.store_error("list the quarantine", source))?;
-                match entry.key {
-                    Key::Quarantined(digest, id) => vault.quarantine_note(digest, id).await.map(Some),
-                    _ => Ok(None),
+        listing
+            .then(move |entry| {
+                let vault = vault.clone();
+                async move {
+                    let entry = entry.map_err(|source| vault.store_error("list the quarantine", source))?;
+                    match entry.key {
+                        Key::Quarantined(digest, id) => vault.quarantine_note(digest, id).await.map(Some),
+                        _ => Ok(None),
+                    }
                 }
-            }
-        })
-        .filter_map(|found| std::future::ready(found.transpose()))
+            })
+            .filter_map(|found| std::future::ready(found.transpose()))
     }
 
     async fn quarantine_note(&self, digest: Digest, id: Uuid) -> Result<Quarantined, VaultError> {
-        let bytes = self.read_record(&Key::QuarantineNote(digest, id)).await?;
-        let note = bytes.and_then(|bytes| serde_json::from_slice::<Quarantined>(&bytes).ok());
+        let note = match self.record::<Quarantined>(&Key::QuarantineNote(digest, id)).await {
+            Err(VaultError::DamagedRecord { .. }) => None,
+            other => other?,
+        };
         Ok(note.filter(|note| note.digest == digest && note.id == id).unwrap_or_else(|| Quarantined {
             digest,
             id,

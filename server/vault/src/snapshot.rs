@@ -16,6 +16,7 @@ use vocab::{Descriptor, Digest, ProjectName, media};
 use crate::Vault;
 use crate::error::{StoreError, VaultError};
 use crate::layout::{FORMAT, HarborName, Key, PointerName, Prefix, VaultId};
+use crate::record;
 use crate::tree::{self, ProjectSettings, RepositoryIndex, SnapshotIndex, TREE_BYTES_MAX};
 
 /// How often a rebuild of the index starts over because pointers came while it ran.
@@ -103,9 +104,8 @@ impl Vault {
     /// Reads one pointer. `None` when it is not here.
     pub async fn pointer(&self, name: &PointerName) -> Result<Option<Pointer>, VaultError> {
         let key = Key::Pointer(name.clone());
-        let Some(bytes) = self.read_record(&key).await? else { return Ok(None) };
         let damaged = |why: String| VaultError::DamagedRecord { key: key.to_string(), why };
-        let record: PointerRecord = serde_json::from_slice(&bytes).map_err(|e| damaged(e.to_string()))?;
+        let Some(record) = self.record::<PointerRecord>(&key).await? else { return Ok(None) };
         if record.format != FORMAT {
             return Err(damaged(format!("it has format {}", record.format)));
         }
@@ -132,7 +132,10 @@ impl Vault {
         self.pointers_under(&Prefix::PointersOf(harbor.clone(), project.clone()))
     }
 
-    fn pointers_under(&self, prefix: &Prefix) -> impl Stream<Item = Result<Pointer, VaultError>> + Send + 'static + use<> {
+    fn pointers_under(
+        &self,
+        prefix: &Prefix,
+    ) -> impl Stream<Item = Result<Pointer, VaultError>> + Send + 'static + use<> {
         let vault = self.clone();
         self.store()
             .list(prefix)
@@ -201,10 +204,9 @@ impl Vault {
 
     fn encode_pointer(&self, pointer: &Pointer) -> Result<Bytes, VaultError> {
         let Pointer { harbor, project, moment, id, snapshot, signature } = pointer.clone();
-        let record = PointerRecord { format: FORMAT, vault: self.id(), harbor, project, moment, id, snapshot, signature };
-        serde_json::to_vec(&record)
-            .map(Bytes::from)
-            .map_err(|e| VaultError::Invalid { what: "pointer", why: e.to_string() })
+        let fields =
+            PointerRecord { format: FORMAT, vault: self.id(), harbor, project, moment, id, snapshot, signature };
+        record::encode("pointer", &fields)
     }
 
     /// Stores a snapshot index and answers its descriptor, the one a pointer needs.

@@ -135,7 +135,10 @@ impl Vault {
         }
         let folder = blobs.to_owned();
         let outcomes = blocking_io("link objects into", blobs, move || {
-            linked.into_iter().map(|(digest, path)| link(&path, &folder.join(digest.hex())).map(|how| (digest, how))).collect::<io::Result<Vec<_>>>()
+            linked
+                .into_iter()
+                .map(|(digest, path)| link(&path, &folder.join(digest.hex())).map(|how| (digest, how)))
+                .collect::<io::Result<Vec<_>>>()
         })
         .await?;
         for (digest, how) in outcomes {
@@ -199,7 +202,9 @@ fn reference(name: &str, digest: Digest) -> Option<ViewReference> {
 fn is_reference_name(name: &str) -> bool {
     name.split('/').all(|component| {
         let plain = component.replace("--", "-");
-        plain.split(['-', '.', '_', ':', '@', '+']).all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric()))
+        plain
+            .split(['-', '.', '_', ':', '@', '+'])
+            .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric()))
     })
 }
 

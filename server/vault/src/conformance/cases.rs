@@ -80,7 +80,9 @@ async fn bytes_that_differ_from_their_name_leave_nothing(store: Arc<dyn Store>) 
         let digest = Digest::of(&bytes);
         let other = Digest::of(b"something else");
         let size = size_bytes as u64;
-        for (digest, announced) in [(other, Some(size)), (other, None), (digest, Some(size - 1)), (digest, Some(size + 1))] {
+        for (digest, announced) in
+            [(other, Some(size)), (other, None), (digest, Some(size - 1)), (digest, Some(size + 1))]
+        {
             let expected = Expected { digest, size_bytes: announced };
             let outcome = put_as(store.as_ref(), &expected, &bytes, 100_000).await;
             assert!(matches!(outcome, Err(StoreError::WrongBytes { .. })), "{outcome:?}");
@@ -168,7 +170,9 @@ async fn a_range_is_exactly_that_part(store: Arc<dyn Store>) {
     let bytes = pattern(7, 2 * BATCH_BYTES + 100);
     put(store.as_ref(), &bytes, MIB).await.expect("put");
     let size = bytes.len();
-    for (offset, length) in [(0, 0), (0, 1), (5, MIB), (size - 1, 1), (size - 1, 99), (size, 5), (size + 5, 1), (BATCH_BYTES, size)] {
+    for (offset, length) in
+        [(0, 0), (0, 1), (5, MIB), (size - 1, 1), (size - 1, 99), (size, 5), (size + 5, 1), (BATCH_BYTES, size)]
+    {
         let range = ByteRange { offset: offset as u64, length: Some(length as u64) };
         let part = read(store.as_ref(), &object(&bytes), range).await.expect("get");
         let (start, end) = (offset.min(size), (offset + length).min(size).max(offset.min(size)));
@@ -194,7 +198,9 @@ async fn a_taken_name_is_refused_and_unchanged(store: Arc<dyn Store>) {
     assert_eq!(read(store.as_ref(), &key, ByteRange::default()).await.expect("get"), b"first");
     let racers = (0..16).map(|n: u128| {
         let store = store.clone();
-        tokio::spawn(async move { store.create(&Key::Hold(Uuid::from_u128(99)), Bytes::from(n.to_string())).await.is_ok() })
+        tokio::spawn(
+            async move { store.create(&Key::Hold(Uuid::from_u128(99)), Bytes::from(n.to_string())).await.is_ok() },
+        )
     });
     let won = join_all(racers).await.into_iter().filter(|won| matches!(won, Ok(true))).count();
     assert_eq!(won, 1, "of many creates of one name");
@@ -225,12 +231,17 @@ async fn a_replaced_record_is_the_old_or_the_new_one(store: Arc<dyn Store>) {
 
 async fn a_listing_has_every_name_once(store: Arc<dyn Store>) {
     let count = 2_500;
-    let mut expected = Vec::new();
-    for seed in 0..count {
-        let bytes = pattern(seed, 24);
-        put(store.as_ref(), &bytes, 24).await.expect("put");
-        expected.push(Entry { key: object(&bytes), size_bytes: 24 });
-    }
+    let mut expected: Vec<Entry> = stream::iter(0..count)
+        .map(|seed| {
+            let (store, bytes) = (store.clone(), pattern(seed, 24));
+            async move {
+                put(store.as_ref(), &bytes, 24).await.expect("put");
+                Entry { key: object(&bytes), size_bytes: 24 }
+            }
+        })
+        .buffer_unordered(16)
+        .collect()
+        .await;
     let mut found = listed(store.as_ref(), &Prefix::Objects).await;
     expected.sort_by(|a, b| a.key.cmp(&b.key));
     found.sort_by(|a, b| a.key.cmp(&b.key));
@@ -251,7 +262,8 @@ fn pointer(harbor: &str, project: &str, second: i64) -> Key {
 }
 
 async fn pointers_are_listed_in_order(store: Arc<dyn Store>) {
-    let sorted = [("a", "p", 1), ("a", "p", 2_000_000_000), ("a", "q", 5), ("b", "p", 3)].map(|(h, p, s)| pointer(h, p, s));
+    let sorted =
+        [("a", "p", 1), ("a", "p", 2_000_000_000), ("a", "q", 5), ("b", "p", 3)].map(|(h, p, s)| pointer(h, p, s));
     for key in sorted.iter().rev() {
         store.create(key, Bytes::from_static(b"{}")).await.expect("create");
     }
@@ -271,7 +283,10 @@ async fn a_rename_moves_and_never_replaces(store: Arc<dyn Store>) {
     store.rename(&object(&bytes), &aside).await.expect("rename");
     assert_eq!(store.head(&object(&bytes)).await.expect("head"), None);
     assert_eq!(read(store.as_ref(), &aside, ByteRange::default()).await.expect("get"), bytes);
-    assert!(matches!(store.rename(&object(&bytes), &aside).await, Err(StoreError::Missing { .. } | StoreError::Exists { .. })));
+    assert!(matches!(
+        store.rename(&object(&bytes), &aside).await,
+        Err(StoreError::Missing { .. } | StoreError::Exists { .. })
+    ));
     assert_eq!(put(store.as_ref(), &bytes, 100).await.expect("put"), Written::New { size_bytes: 100 });
     assert!(matches!(store.rename(&object(&bytes), &aside).await, Err(StoreError::Exists { .. })));
     assert!(store.head(&object(&bytes)).await.expect("head").is_some());

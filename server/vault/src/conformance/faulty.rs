@@ -93,6 +93,11 @@ impl FaultyStore {
         *self.script() = Script { fault: Some(fault), only: Some(only), from: nth, to: nth, ..Script::default() };
     }
 
+    /// From now on, the first `count` calls of `only` fail.
+    pub fn fail_first_of(&self, only: Operation, count: u64, fault: Fault) {
+        *self.script() = Script { fault: Some(fault), only: Some(only), from: 1, to: count, ..Script::default() };
+    }
+
     /// From now on, every call of `only` fails.
     pub fn fail_all_of(&self, only: Operation, fault: Fault) {
         *self.script() = Script { fault: Some(fault), only: Some(only), from: 1, to: u64::MAX, ..Script::default() };

@@ -127,10 +127,8 @@ impl Store for MemoryStore {
         let end = range.length.map_or(size, |length| start.saturating_add(length).min(size));
         let position = |at: u64| usize::try_from(at).unwrap_or(bytes.len());
         let part = bytes.slice(position(start)..position(end));
-        let pieces: Vec<_> = (0..part.len())
-            .step_by(READ_BYTES)
-            .map(|at| Ok(part.slice(at..part.len().min(at + READ_BYTES))))
-            .collect();
+        let pieces: Vec<_> =
+            (0..part.len()).step_by(READ_BYTES).map(|at| Ok(part.slice(at..part.len().min(at + READ_BYTES)))).collect();
         Ok(stream::iter(pieces).boxed())
     }
 

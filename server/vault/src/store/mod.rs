@@ -1,7 +1,7 @@
 //! What the vault asks of the place its bytes lie in: a directory, memory, later a bucket.
 //!
 //! The trait is small on purpose: everything that makes bytes trustworthy (hashing on the way out, pointers, holds,
-//! quarantine) is written once above it, and [`crate::conformance`] holds every implementation to the same promises.
+//! quarantine) is written once above it, and the conformance suite holds every implementation to the same promises.
 //!
 //! Rejected: `object_store::local::LocalFileSystem`. With its fsync option it is durable, yet it cannot tell a put that
 //! hashes while it writes, has no rename without replacing, and pays two fsyncs per small object where this one shares

@@ -94,9 +94,9 @@ impl SnapshotIndex {
     pub fn decode(bytes: &[u8]) -> Result<Self, TreeError> {
         let document = decode_index(SNAPSHOT_TYPE, bytes)?;
         let text = |name: &'static str| document.annotations.get(name).ok_or(TreeError::Annotation(name));
-        let time = |name: &'static str| {
-            OffsetDateTime::parse(text(name)?, &Rfc3339).map_err(|_| TreeError::Annotation(name))
-        };
+        let time =
+            |name: &'static str| OffsetDateTime::parse(text(name)?, &Rfc3339).map_err(|_| TreeError::Annotation(name));
+        let project: ProjectName = text(PROJECT)?.parse().map_err(|_| TreeError::Annotation(PROJECT))?;
         let mut config = None;
         let mut repositories = Vec::new();
         for descriptor in &document.manifests {
@@ -104,7 +104,11 @@ impl SnapshotIndex {
                 Some(PROJECT_TYPE) => config = Some(foreign_only(descriptor)),
                 Some(REPOSITORY_TYPE) => {
                     let name = descriptor.annotations.get(REPOSITORY).and_then(|name| name.parse().ok());
-                    repositories.push((name.ok_or(TreeError::Annotation(REPOSITORY))?, foreign_only(descriptor)));
+                    let name: RepositoryName = name.ok_or(TreeError::Annotation(REPOSITORY))?;
+                    if name.project() != project {
+                        return Err(TreeError::ForeignRepository(name.to_string()));
+                    }
+                    repositories.push((name, foreign_only(descriptor)));
                 }
                 _ => {}
             }
@@ -115,7 +119,7 @@ impl SnapshotIndex {
         };
         Ok(Self {
             harbor: text(HARBOR)?.parse().map_err(|_| TreeError::Annotation(HARBOR))?,
-            project: text(PROJECT)?.parse().map_err(|_| TreeError::Annotation(PROJECT))?,
+            project,
             started: time(STARTED)?,
             finished: time(FINISHED)?,
             gaps,

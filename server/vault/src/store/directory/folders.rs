@@ -110,12 +110,15 @@ pub(super) fn make_parent(shared: &Arc<Shared>, key: &Key) -> Result<OwnedFd, St
 pub(super) fn rename_new(from: &OwnedFd, name: &str, to: &OwnedFd, new_name: &str) -> Result<(), Errno> {
     match rustix::fs::renameat_with(from, name, to, new_name, RenameFlags::NOREPLACE) {
         // Network file systems lack the flag; a hard link refuses to replace as well.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-            rustix::fs::linkat(from, name, to, new_name, AtFlags::empty())?;
-            rustix::fs::unlinkat(from, name, AtFlags::empty())
-        }
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => link_new(from, name, to, new_name),
         other => other,
     }
+}
+
+/// [`rename_new`] in two steps; between them the file has both names.
+pub(super) fn link_new(from: &OwnedFd, name: &str, to: &OwnedFd, new_name: &str) -> Result<(), Errno> {
+    rustix::fs::linkat(from, name, to, new_name, AtFlags::empty())?;
+    rustix::fs::unlinkat(from, name, AtFlags::empty())
 }
 
 /// Renames `from` to `to` durably: the new name first, so a power cut leaves one of the two.

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use super::Shared;
 use crate::error::StoreError;
 use crate::layout::Key;
-use crate::store::{blocking, joined, ByteRange, Chunks, Head, READ_BYTES};
+use crate::store::{ByteRange, Chunks, Head, READ_BYTES, blocking, joined};
 
 pub(super) fn head(shared: &Shared, key: &Key) -> Result<Option<Head>, StoreError> {
     let found = match key {
@@ -51,10 +51,8 @@ impl Reader {
     fn next(mut self) -> Result<(Self, Bytes), StoreError> {
         let most = self.left.min(READ_BYTES as u64);
         let mut buffer = Vec::new();
-        let count = (&self.file)
-            .take(most)
-            .read_to_end(&mut buffer)
-            .map_err(|e| self.shared.error("read", &self.key, e))?;
+        let count =
+            (&self.file).take(most).read_to_end(&mut buffer).map_err(|e| self.shared.error("read", &self.key, e))?;
         self.left -= count as u64;
         Ok((self, Bytes::from(buffer)))
     }

@@ -33,7 +33,8 @@ impl Temp {
     fn create(shared: &Arc<Shared>, mode: Mode) -> Result<Self, StoreError> {
         let name = Uuid::new_v4().hyphenated().to_string();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(shared.temp()?, &name, flags, mode).map_err(|e| shared.error("create", &name, e))?;
+        let fd =
+            rustix::fs::openat(shared.temp()?, &name, flags, mode).map_err(|e| shared.error("create", &name, e))?;
         Ok(Self { file: File::from(fd), name, shared: shared.clone(), renamed: false })
     }
 }

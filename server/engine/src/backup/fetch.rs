@@ -1,0 +1,81 @@
+//! What both kinds of fetching share: the registry, the vault, who watches, and what was stored.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+
+use registry::Client;
+use vault::{Vault, VaultId};
+use vocab::Digest;
+
+use super::pace::{Breaker, Pace};
+use crate::control::{Event, ItemOutcome, Progress};
+
+/// Everything a fetch needs; shared by its tasks.
+pub(crate) struct Fetcher {
+    pub client: Client,
+    pub vault: Vault,
+    pub progress: Arc<dyn Progress>,
+    pub pace: Pace,
+    pub breaker: Breaker,
+    pub stored: Stored,
+}
+
+/// What this run stored.
+#[derive(Default)]
+pub(crate) struct Stored {
+    objects: AtomicU64,
+    bytes: AtomicU64,
+    fetched: AtomicU64,
+}
+
+impl Stored {
+    pub(crate) fn add(&self, bytes: u64) {
+        self.objects.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Something was read from the registry, stored or not.
+    pub(crate) fn read(&self) {
+        self.fetched.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn objects(&self) -> u64 {
+        self.objects.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn any_read(&self) -> bool {
+        self.fetched.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Fetcher {
+    pub(crate) fn item(&self, name: String, outcome: ItemOutcome) {
+        self.progress.event(Event::Item { name, outcome });
+    }
+}
+
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+/// Digests on their way into a vault of this process. Projects backed up side by side share one fetch of a common layer: the second waits
+/// here and then finds it stored.
+static UNDER_WAY: LazyLock<Mutex<HashMap<(VaultId, Digest), Weak<tokio::sync::Mutex<()>>>>> = LazyLock::new(Mutex::default);
+
+/// The turn to fetch `digest`; hold its lock while fetching.
+pub(crate) fn turn(vault: &Vault, digest: &Digest) -> Turn {
+    let mut under_way = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(turn) = under_way.get(&(vault.id(), *digest)).and_then(Weak::upgrade) {
+        return turn;
+    }
+    // What nobody waits for any more is dropped now and then, so the map stays as small as what is under way.
+    if under_way.len() >= under_way.capacity() {
+        under_way.retain(|_, turn| turn.strong_count() > 0);
+    }
+    let turn = Turn::default();
+    under_way.insert((vault.id(), *digest), Arc::downgrade(&turn));
+    turn
+}

@@ -1,0 +1,58 @@
+//! Keeps the vault's objects alive while a backup runs.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use vault::{Hold, Vault, VaultError};
+
+/// How long the hold lives without being renewed: long enough for a machine that sleeps over lunch.
+const HOLD_TTL: Duration = Duration::from_secs(6 * 60 * 60);
+/// How often it is renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// A hold that renews itself. Dropping it ends the renewal; the hold then lapses by itself.
+pub(crate) struct Held {
+    vault: Vault,
+    hold: Hold,
+    renewal: JoinHandle<()>,
+}
+
+impl Held {
+    pub(crate) async fn take(vault: &Vault, owner: &str) -> Result<Self, VaultError> {
+        let owner: String = owner.chars().take(vault::hold::OWNER_BYTES_MAX / 4).collect();
+        let hold = vault.hold(&owner, HOLD_TTL).await?;
+        let renewal = tokio::spawn(renew(vault.clone(), hold.clone()));
+        Ok(Self { vault: vault.clone(), hold, renewal })
+    }
+
+    /// Renews it now. An error means that what the backup relied on may be gone.
+    pub(crate) async fn confirm(&self) -> Result<(), VaultError> {
+        self.vault.renew_hold(&self.hold, HOLD_TTL).await.map(|_| ())
+    }
+
+    /// Ends it. One that cannot be ended lapses by itself.
+    pub(crate) async fn release(self) {
+        self.renewal.abort();
+        if let Err(error) = self.vault.release_hold(&self.hold).await {
+            tracing::warn!(code = error.code(), "a hold could not be released and will lapse");
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.renewal.abort();
+    }
+}
+
+async fn renew(vault: Vault, hold: Hold) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        match vault.renew_hold(&hold, HOLD_TTL).await {
+            Ok(_) => {}
+            // `confirm` tells the backup before it seals.
+            Err(VaultError::HoldLapsed { .. }) => return,
+            Err(error) => tracing::warn!(code = error.code(), "a hold could not be renewed; trying again"),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The effect plan: what a restore would do to a registry, item by item, as a value with a SHA-256.
+//!
+//! It is made against the live target ([`plan`]) and read by people; votes bind to [`EffectPlan::hash`]. The hash covers the effect
+//! only: estimates, warnings and times stay outside, so it changes exactly when something else would happen.
+
+mod blocks;
+mod live;
+mod make;
+mod measure;
+mod model;
+mod risk;
+mod warn;
+mod wish;
+
+pub use self::make::{PlanContext, PlanError, plan};
+pub use self::model::{
+    AccessoryEffect, BlockReason, Counts, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, OnConflict, Policy, SkipReason,
+    Source, Warning,
+};
+pub use self::risk::TAGS_OF_ONE_REQUEST_MAX;

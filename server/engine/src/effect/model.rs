@@ -1,0 +1,392 @@
+//! The types of an effect plan, its hash, and what can be told from it alone.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use vault::HarborName;
+use vocab::{Digest, ProjectName, RepositoryName, Tag};
+
+/// Version of the effect's canonical form; a change of it voids every vote.
+pub const EFFECT_VERSION: u32 = 1;
+
+/// What to do where a tag points to another image now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflict {
+    /// Leave the registry as it is.
+    #[default]
+    Leave,
+    /// Move the tag back; today's image keeps a tag of its own.
+    Move,
+    /// Restore under a new name.
+    Rename,
+}
+
+/// How to restore.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Where a tag points elsewhere.
+    pub on_conflict: OnConflict,
+    /// Signatures, SBOMs and other accessories come along.
+    pub accessories: bool,
+    /// With [`OnConflict::Move`]: today's image gets `<tag>-<suffix>`; empty lets it go untagged.
+    pub keep_suffix: String,
+    /// With [`OnConflict::Rename`]: the restored image gets `<tag>-<suffix>`.
+    pub rename_suffix: String,
+}
+
+/// Where the bytes come from. Not part of the hash: the digests are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Harbor the snapshot is of.
+    pub harbor: HarborName,
+    /// Snapshot index.
+    pub snapshot: Digest,
+    /// Project the snapshot is of.
+    pub project: ProjectName,
+    /// Its moment.
+    #[serde(with = "time::serde::rfc3339")]
+    pub moment: OffsetDateTime,
+}
+
+/// What a restore would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectPlan {
+    /// [`EFFECT_VERSION`].
+    pub version: u32,
+    /// Target harbor.
+    pub harbor: HarborName,
+    /// Target project.
+    pub target_project: ProjectName,
+    /// Whether the project is made first.
+    pub creates_project: bool,
+    /// Whether a project made here is public.
+    pub project_public: bool,
+    /// Whether everything of a snapshot was asked for.
+    pub whole_project: bool,
+    /// The policy it was made with.
+    pub policy: Policy,
+    /// Lines, sorted by repository and reference.
+    pub items: Vec<EffectItem>,
+    /// Where the bytes come from.
+    pub source: Source,
+    /// How much there is to send; not part of the hash.
+    pub estimate: Estimate,
+    /// Things to know before deciding; not part of the hash.
+    pub warnings: Vec<Warning>,
+}
+
+/// One line: a tag, or an artifact without one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectItem {
+    /// Repository in the snapshot.
+    pub source_repository: RepositoryName,
+    /// Tag in the snapshot.
+    pub source_tag: Option<Tag>,
+    /// Repository in the target.
+    pub repository: RepositoryName,
+    /// Tag in the target; none = by digest.
+    pub tag: Option<Tag>,
+    /// What the tag points to now; for an untagged artifact its digest if the registry has it.
+    pub now: Option<Digest>,
+    /// What it will point to.
+    pub then: Digest,
+    /// Media type of that manifest.
+    pub media_type: String,
+    /// What happens.
+    pub effect: Effect,
+    /// Whether a rule makes the tag immutable once it is there.
+    pub immutable: bool,
+    /// Accessories that come along, subjects before what is about them.
+    pub accessories: Vec<AccessoryEffect>,
+}
+
+/// A signature, SBOM or the like that comes with an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessoryEffect {
+    /// Its manifest.
+    pub digest: Digest,
+    /// Media type of the manifest.
+    pub media_type: String,
+    /// What it is about.
+    pub subject: Digest,
+    /// Harbor's word for it.
+    pub kind: String,
+    /// The tag it had.
+    pub tag: Option<Tag>,
+    /// Whether the registry lacks it, so that it will be written.
+    pub missing: bool,
+}
+
+/// What happens to one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Effect {
+    /// It is missing and will be made.
+    Create,
+    /// It points elsewhere and will be moved.
+    Move {
+        /// Tag that keeps today's image.
+        keep_as: Option<Tag>,
+    },
+    /// Nothing to do for the tag itself; missing accessories are still added where it is the same.
+    Skip {
+        /// Why.
+        reason: SkipReason,
+    },
+    /// Cannot be done.
+    Blocked {
+        /// Why.
+        reason: BlockReason,
+        /// What helps: one sentence.
+        remedy: String,
+    },
+}
+
+/// Why a line is left as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// The tag points to this very image.
+    Same,
+    /// It points elsewhere, and the policy leaves it.
+    Left,
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Same => "it is the same already",
+            Self::Left => "it points to another image now, and that is left as it is",
+        })
+    }
+}
+
+/// Why a line cannot be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum BlockReason {
+    /// The tag exists, points elsewhere and may not move.
+    Immutable,
+    /// The name it should get instead is taken by another image.
+    NameTaken {
+        /// That name.
+        tag: String,
+    },
+    /// The target is a cache of another registry.
+    ProxyCache,
+    /// Harbor takes no writes.
+    ReadOnly,
+    /// The project's quota does not suffice.
+    Quota {
+        /// Bytes left.
+        free_bytes: u64,
+        /// Bytes needed.
+        needed_bytes: u64,
+    },
+    /// The login may not push.
+    NoPushRight,
+    /// The project does not exist and the login may not make it.
+    NoProjectRight,
+    /// The snapshot does not have it.
+    NotInSnapshot,
+    /// The snapshot could not read it.
+    Gap {
+        /// Kind of the gap.
+        gap: String,
+    },
+    /// The vault lacks or cannot read a part of it.
+    Damaged {
+        /// The object.
+        object: Digest,
+    },
+}
+
+impl BlockReason {
+    /// A stable word.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Immutable => "immutable",
+            Self::NameTaken { .. } => "name_taken",
+            Self::ProxyCache => "proxy_cache",
+            Self::ReadOnly => "read_only",
+            Self::Quota { .. } => "quota",
+            Self::NoPushRight => "no_push_right",
+            Self::NoProjectRight => "no_project_right",
+            Self::NotInSnapshot => "not_in_snapshot",
+            Self::Gap { .. } => "gap",
+            Self::Damaged { .. } => "damaged",
+        }
+    }
+}
+
+impl fmt::Display for BlockReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Immutable => f.write_str("the tag is immutable and points to another image"),
+            Self::NameTaken { tag } => write!(f, "the tag {tag} is taken by another image"),
+            Self::ProxyCache => f.write_str("the project is a cache of another registry"),
+            Self::ReadOnly => f.write_str("Harbor is in read-only mode"),
+            Self::Quota { free_bytes, needed_bytes } => {
+                write!(f, "the project's quota has {free_bytes} bytes left and {needed_bytes} are needed")
+            }
+            Self::NoPushRight => f.write_str("the restore login may not push to the project"),
+            Self::NoProjectRight => f.write_str("the project does not exist and the restore login may not make projects"),
+            Self::NotInSnapshot => f.write_str("the snapshot does not have it"),
+            Self::Gap { gap } => write!(f, "it could not be read when the snapshot was taken ({gap})"),
+            Self::Damaged { object } => write!(f, "the vault cannot give {} back", object.short()),
+        }
+    }
+}
+
+/// How much there is to send, as far as it was looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Bytes of blobs the target project lacks.
+    pub bytes_to_send: u64,
+    /// Bytes of blobs Harbor still has, in the repository or to mount from another.
+    pub bytes_present: u64,
+    /// Blobs not looked up, because there were too many.
+    pub blobs_unknown: u64,
+    /// Their bytes.
+    pub bytes_unknown: u64,
+    /// Manifests to write.
+    pub manifests_to_put: u64,
+}
+
+/// Something to know before deciding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// Stable word.
+    pub code: String,
+    /// One sentence.
+    pub text: String,
+}
+
+/// Lines by effect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Made.
+    pub creates: u64,
+    /// Moved.
+    pub moves: u64,
+    /// Left.
+    pub skips: u64,
+    /// Impossible.
+    pub blocked: u64,
+    /// Accessories added.
+    pub accessories: u64,
+}
+
+impl EffectItem {
+    /// The tag, or the digest of an untagged artifact.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        self.tag.as_ref().map_or_else(|| self.then.to_string(), ToString::to_string)
+    }
+
+    /// `repository:tag` or `repository@digest`, as one pulls it.
+    #[must_use]
+    pub fn display(&self) -> String {
+        match &self.tag {
+            Some(tag) => format!("{}:{tag}", self.repository),
+            None => format!("{}@{}", self.repository, self.then),
+        }
+    }
+
+    /// Whether anything is written for it.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        match self.effect {
+            Effect::Create | Effect::Move { .. } => true,
+            Effect::Skip { reason: SkipReason::Same } => self.accessories.iter().any(|a| a.missing),
+            Effect::Skip { .. } | Effect::Blocked { .. } => false,
+        }
+    }
+}
+
+/// What the hash is over: everything that says what will be written, in canonical JSON.
+#[derive(Serialize)]
+struct Effects<'a> {
+    version: u32,
+    harbor: &'a HarborName,
+    target_project: &'a ProjectName,
+    creates_project: bool,
+    project_public: bool,
+    whole_project: bool,
+    policy: &'a Policy,
+    items: &'a [EffectItem],
+}
+
+impl EffectPlan {
+    /// SHA-256 over the canonical JSON of the effect. Votes bind to it.
+    #[must_use]
+    pub fn hash(&self) -> Digest {
+        let effects = Effects {
+            version: self.version,
+            harbor: &self.harbor,
+            target_project: &self.target_project,
+            creates_project: self.creates_project,
+            project_public: self.creates_project && self.project_public,
+            whole_project: self.whole_project,
+            policy: &self.policy,
+            items: &self.items,
+        };
+        let value = serde_json::to_value(&effects).expect("strings, integers and lists always have a JSON form");
+        let bytes = vault::tree::canonical_json(&value).expect("a JSON value always has a text");
+        Digest::of(&bytes)
+    }
+
+    /// Lines by effect.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for item in &self.items {
+            match item.effect {
+                Effect::Create => counts.creates += 1,
+                Effect::Move { .. } => counts.moves += 1,
+                Effect::Skip { .. } => counts.skips += 1,
+                Effect::Blocked { .. } => counts.blocked += 1,
+            }
+            if item.writes() {
+                counts.accessories += item.accessories.iter().filter(|a| a.missing).map(|_| 1).sum::<u64>();
+            }
+        }
+        counts
+    }
+
+    /// Whether anything would be written.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        self.items.iter().any(EffectItem::writes)
+    }
+
+    /// Whether `fresh`, made just now, is this plan with a part of it done already: what a restore that broke off and is taken up
+    /// again may find. Votes for this plan then still cover what is left.
+    #[must_use]
+    pub fn covers(&self, fresh: &Self) -> bool {
+        let same_frame = self.version == fresh.version
+            && self.harbor == fresh.harbor
+            && self.target_project == fresh.target_project
+            && (self.creates_project || !fresh.creates_project)
+            && self.policy == fresh.policy
+            && self.items.len() == fresh.items.len();
+        same_frame && self.items.iter().zip(&fresh.items).all(|(approved, now)| approved.covers(now))
+    }
+}
+
+impl EffectItem {
+    fn covers(&self, fresh: &Self) -> bool {
+        let same_thing = self.repository == fresh.repository && self.tag == fresh.tag && self.then == fresh.then;
+        let done = self.writes() && fresh.effect == (Effect::Skip { reason: SkipReason::Same });
+        let kept = matches!((&self.effect, &fresh.effect), (Effect::Move { .. }, Effect::Move { .. })) && self.now == fresh.now;
+        let accessories = self.accessories.len() == fresh.accessories.len()
+            && self.accessories.iter().zip(&fresh.accessories).all(|(approved, now)| {
+                approved.digest == now.digest && approved.subject == now.subject && approved.tag == now.tag && (approved.missing || !now.missing)
+            });
+        same_thing && accessories && (done || kept || (self.effect == fresh.effect && self.now == fresh.now))
+    }
+}

@@ -1,0 +1,89 @@
+//! Which rights are missing, group by group, each by its name.
+
+use crate::client::Client;
+use crate::error::RegistryError;
+use crate::harbor::{Permission, Project};
+use crate::harbor::rights::{READ_CONTENT, READ_SETTINGS, WRITE_CONTENT, WRITE_DETAILS};
+
+use super::{Check, CheckKind, Outcome, failed};
+
+/// A group of rights that serve one purpose.
+struct Group {
+    code: &'static str,
+    title: &'static str,
+    rights: Vec<(&'static str, &'static str)>,
+    /// What the lack of them is.
+    lack: Outcome,
+    without: &'static str,
+}
+
+fn groups(kind: CheckKind) -> Vec<Group> {
+    let group = |code, title, rights: &[(&'static str, &'static str)], lack, without| Group { code, title, rights: rights.to_vec(), lack, without };
+    let (log, settings): (Vec<_>, Vec<_>) = READ_SETTINGS.into_iter().partition(|(resource, _)| *resource == "log");
+    let read = group("read_content", "Read images, tags and signatures", &READ_CONTENT, Outcome::Fail, "backups would be incomplete");
+    match kind {
+        CheckKind::Backup => vec![
+            read,
+            group("read_settings", "Read settings of projects", &settings, Outcome::Warn, "settings without the right stay out of the backup"),
+            group("read_audit", "Read Harbor's audit log", &log, Outcome::Warn, "changes are found by listing only"),
+        ],
+        CheckKind::Restore => {
+            let look: Vec<_> = settings.into_iter().filter(|(r, _)| matches!(*r, "quota" | "immutable-tag" | "tag-retention")).collect();
+            vec![
+                read,
+                group("push", "Push images and tags", &WRITE_CONTENT, Outcome::Fail, "nothing can be restored"),
+                group("write_details", "Restore labels and descriptions, take tags back", &WRITE_DETAILS, Outcome::Warn, "these parts of a restore are left out"),
+                group("preview", "See quota, immutability and retention", &look, Outcome::Warn, "the preview cannot warn of them"),
+            ]
+        }
+    }
+}
+
+fn row(group: &Group, has: &[Permission], project: &Project) -> Check {
+    let missing: Vec<Permission> = group.rights.iter().map(|(r, a)| Permission::new(r, a)).filter(|p| !has.contains(p)).collect();
+    if missing.is_empty() {
+        return Check::new(group.code, group.title, Outcome::Pass, format!("allowed, tried in {}", project.name));
+    }
+    let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    let mut check = Check::new(group.code, group.title, group.lack, format!("missing in {}: {}; {}", project.name, names.join(", "), group.without))
+        .remedy("add these rights to the robot, or let Breakwater make new robots");
+    check.missing = missing;
+    check
+}
+
+impl Client {
+    /// Rows for the listing and for each group of rights, judged in one project: a private one if there is any, since everybody may read a public one.
+    pub(super) async fn check_rights(&self, kind: CheckKind, projects: &[Project], rows: &mut Vec<Check>) {
+        let Some(project) = projects.iter().filter(|p| !p.is_proxy_cache()).min_by_key(|p| p.public()) else {
+            let text = "this login sees no project, so its rights cannot be tried";
+            rows.push(Check::new("projects", "List projects", Outcome::Warn, text).remedy("check that the robot covers the projects to protect"));
+            return;
+        };
+        let private = projects.iter().filter(|p| !p.public()).count();
+        rows.push(Check::new("projects", "List projects", Outcome::Pass, format!("{} projects, {private} of them private", projects.len())));
+        match self.permissions(&format!("/project/{}", project.id)).await {
+            Ok(has) => rows.extend(groups(kind).iter().map(|group| row(group, &has, project))),
+            Err(error) => rows.push(failed("rights", "Rights", &error)),
+        }
+        rows.extend(self.system_row(kind).await);
+    }
+
+    /// Rights in the system: seeing all projects for a backup, creating a lost one for a restore.
+    async fn system_row(&self, kind: CheckKind) -> Option<Check> {
+        let (code, title, right, without) = match kind {
+            CheckKind::Backup => ("see_all", "See every project", Permission::new("project", "list"), "only listed and public projects are seen, and new ones are not"),
+            CheckKind::Restore => ("create_project", "Create a lost project", Permission::new("project", "create"), "somebody else must create a deleted project before it is restored"),
+        };
+        let has = match self.permissions("/system").await {
+            Ok(has) => has,
+            Err(RegistryError::Forbidden { .. }) => Vec::new(),
+            Err(error) => return Some(failed(code, title, &error)),
+        };
+        if has.contains(&right) {
+            return Some(Check::new(code, title, Outcome::Pass, "allowed"));
+        }
+        let mut check = Check::new(code, title, Outcome::Warn, format!("missing in the system: {right}; {without}")).remedy("add this right to the robot, or let Breakwater make new robots");
+        check.missing = vec![right];
+        Some(check)
+    }
+}

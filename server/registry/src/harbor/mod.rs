@@ -1,0 +1,24 @@
+//! Harbor's API v2.0 (harbor.md §1–§4, §8, §9). Base path `/api/v2.0` for every version.
+
+mod artifacts;
+mod audit;
+mod paging;
+mod projects;
+mod repositories;
+mod robots;
+mod settings;
+mod system;
+pub(crate) mod values;
+
+pub use artifacts::{Accessory, Artifact, Label, TagInfo};
+pub use audit::AuditEvent;
+pub use projects::{Project, Quota};
+pub use repositories::Repository;
+pub use robots::{CreatedRobot, Permission, PermissionKind, RobotScope, RobotSpec};
+pub use settings::{ImmutableRule, Member, ProjectLabel, RetentionRule, RetentionSummary, Selector};
+pub use system::{Component, GcRun, Health, SystemInfo};
+
+/// The lists of rights behind robots and the check-list.
+pub(crate) mod rights {
+    pub(crate) use super::robots::{READ_CONTENT, READ_SETTINGS, WRITE_CONTENT, WRITE_DETAILS};
+}

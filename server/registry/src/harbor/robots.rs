@@ -1,0 +1,232 @@
+//! Robots: the logins Breakwater should use, and the least rights they need (harbor.md §1, "Permission needed").
+
+use std::fmt;
+
+use reqwest::Method;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::values::or_default;
+use crate::client::Client;
+use crate::error::RegistryError;
+
+/// A right: an action on a kind of resource.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Permission {
+    pub resource: String,
+    pub action: String,
+}
+
+impl Permission {
+    /// From `repository:pull`.
+    #[must_use]
+    pub fn new(resource: &str, action: &str) -> Self {
+        Self { resource: resource.to_owned(), action: action.to_owned() }
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.resource, self.action)
+    }
+}
+
+/// Where a robot's rights hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PermissionKind {
+    System,
+    Project,
+}
+
+/// Rights in one place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RobotScope {
+    pub kind: PermissionKind,
+    /// `/` for the system, a project's name, or `*` for all.
+    pub namespace: String,
+    pub access: Vec<Permission>,
+}
+
+/// A system robot to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RobotSpec {
+    /// Without Harbor's prefix.
+    pub name: String,
+    pub description: String,
+    /// Days; -1 for ever.
+    #[serde(rename = "duration")]
+    pub duration_days: i64,
+    pub level: PermissionKind,
+    pub permissions: Vec<RobotScope>,
+}
+
+/// What was made. The secret is shown this once.
+#[derive(Debug, Clone)]
+pub struct CreatedRobot {
+    pub id: i64,
+    /// Full name, to log in with.
+    pub name: String,
+    pub secret: SecretString,
+    /// Rights this version of Harbor does not know, left out.
+    pub left_out: Vec<Permission>,
+}
+
+/// Rights for reading everything a backup holds; the first group is indispensable.
+pub(crate) const READ_CONTENT: [(&str, &str); 8] = [
+    ("project", "read"),
+    ("repository", "list"),
+    ("repository", "read"),
+    ("repository", "pull"),
+    ("artifact", "list"),
+    ("artifact", "read"),
+    ("tag", "list"),
+    ("accessory", "list"),
+];
+/// For the settings of a project.
+pub(crate) const READ_SETTINGS: [(&str, &str); 13] = [
+    ("metadata", "list"),
+    ("member", "list"),
+    ("label", "list"),
+    ("quota", "read"),
+    ("tag-retention", "list"),
+    ("tag-retention", "read"),
+    ("immutable-tag", "list"),
+    ("notification-policy", "list"),
+    ("notification-policy", "read"),
+    ("preheat-policy", "list"),
+    ("scanner", "read"),
+    ("robot", "list"),
+    ("log", "list"),
+];
+/// For writing images and tags back.
+pub(crate) const WRITE_CONTENT: [(&str, &str); 3] = [("repository", "push"), ("tag", "create"), ("artifact", "create")];
+/// For labels, descriptions, and taking back a tag that a restore made.
+pub(crate) const WRITE_DETAILS: [(&str, &str); 4] = [("repository", "update"), ("label", "create"), ("artifact-label", "create"), ("tag", "delete")];
+/// In the system, for reading.
+pub(crate) const READ_SYSTEM: [(&str, &str); 2] = [("project", "list"), ("audit-log", "list")];
+
+fn permissions(groups: &[&[(&str, &str)]]) -> Vec<Permission> {
+    groups.iter().flat_map(|group| group.iter()).map(|(resource, action)| Permission::new(resource, action)).collect()
+}
+
+impl RobotSpec {
+    fn system(name: &str, description: &str, system: Vec<Permission>, project: Vec<Permission>) -> Self {
+        let scope = |kind, namespace: &str, access| RobotScope { kind, namespace: namespace.to_owned(), access };
+        Self {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            duration_days: -1,
+            level: PermissionKind::System,
+            permissions: vec![scope(PermissionKind::System, "/", system), scope(PermissionKind::Project, "*", project)],
+        }
+    }
+
+    /// What a backup needs in all projects, and nothing that writes.
+    #[must_use]
+    pub fn least_privilege_backup(name: &str) -> Self {
+        Self::system(name, "Breakwater: backup, reads only", permissions(&[&READ_SYSTEM]), permissions(&[&READ_CONTENT, &READ_SETTINGS]))
+    }
+
+    /// What a restore needs: pushing, tagging, creating a lost project. It deletes nothing but tags.
+    #[must_use]
+    pub fn least_privilege_restore(name: &str) -> Self {
+        let system = permissions(&[&READ_SYSTEM, &[("project", "create")]]);
+        let project = permissions(&[&READ_CONTENT, &READ_SETTINGS, &WRITE_CONTENT, &WRITE_DETAILS]);
+        Self::system(name, "Breakwater: restore", system, project)
+    }
+
+    /// Leaves out what this Harbor does not know; says what that was.
+    fn restrict(&mut self, known: &KnownPermissions) -> Vec<Permission> {
+        let mut left_out = Vec::new();
+        for scope in &mut self.permissions {
+            let allowed = match scope.kind {
+                PermissionKind::System => &known.system,
+                PermissionKind::Project => &known.project,
+            };
+            let (kept, dropped): (Vec<_>, Vec<_>) = std::mem::take(&mut scope.access).into_iter().partition(|p| allowed.contains(p));
+            scope.access = kept;
+            left_out.extend(dropped);
+        }
+        self.permissions.retain(|scope| !scope.access.is_empty());
+        left_out
+    }
+}
+
+#[derive(Deserialize)]
+struct KnownPermissions {
+    #[serde(default, deserialize_with = "or_default")]
+    system: Vec<Permission>,
+    #[serde(default, deserialize_with = "or_default")]
+    project: Vec<Permission>,
+}
+
+#[derive(Deserialize)]
+struct Made {
+    id: i64,
+    name: String,
+    secret: SecretString,
+}
+
+impl Client {
+    /// The rights of this login in `scope`, `/system` or `/project/<id>`; a project's own right is named `project`.
+    pub async fn permissions(&self, scope: &str) -> Result<Vec<Permission>, RegistryError> {
+        let call = self.api(Method::GET, "/users/current/permissions", "read this login's rights").query("scope", scope).query("relative", "true");
+        let found: Option<Vec<Permission>> = self.json(&call).await?;
+        let plain = |p: Permission| {
+            let within = p.resource.strip_prefix(scope).unwrap_or(&p.resource).trim_start_matches('/');
+            let resource = if within.is_empty() || within == "." { "project".to_owned() } else { within.to_owned() };
+            Permission { resource, action: p.action }
+        };
+        Ok(found.unwrap_or_default().into_iter().map(plain).collect())
+    }
+
+    /// Makes a robot. Rights the version does not know are left out where Harbor tells what it knows (2.10 and later, administrators).
+    pub async fn create_robot(&self, spec: &RobotSpec) -> Result<CreatedRobot, RegistryError> {
+        let mut spec = spec.clone();
+        let known: Option<KnownPermissions> = match self.json_found(&self.api(Method::GET, "/permissions", "read which rights robots may have")).await {
+            Ok(known) => known,
+            Err(RegistryError::Forbidden { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let left_out = known.map(|known| spec.restrict(&known)).unwrap_or_default();
+        let call = self.api(Method::POST, "/robots", format!("create the robot {}", spec.name)).once().json(&spec)?;
+        let made: Made = self.json(&call).await?;
+        Ok(CreatedRobot { id: made.id, name: made.name, secret: made.secret, left_out })
+    }
+
+    /// Deletes a robot.
+    pub async fn delete_robot(&self, id: i64) -> Result<(), RegistryError> {
+        self.expect(&self.api(Method::DELETE, &format!("/robots/{id}"), "delete a robot")).await.map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_backup_robot_can_write_nothing() {
+        let spec = RobotSpec::least_privilege_backup("b");
+        let actions: Vec<_> = spec.permissions.iter().flat_map(|s| &s.access).map(|p| p.action.as_str()).collect();
+        assert!(actions.iter().all(|a| matches!(*a, "list" | "read" | "pull")), "{actions:?}");
+    }
+
+    #[test]
+    fn the_restore_robot_deletes_nothing_but_tags() {
+        let spec = RobotSpec::least_privilege_restore("r");
+        let deletes: Vec<_> = spec.permissions.iter().flat_map(|s| &s.access).filter(|p| p.action == "delete").map(ToString::to_string).collect();
+        assert_eq!(deletes, ["tag:delete"]);
+    }
+
+    #[test]
+    fn rights_an_older_harbor_does_not_know_are_left_out_and_named() {
+        let mut spec = RobotSpec::least_privilege_backup("b");
+        let known = KnownPermissions {
+            system: permissions(&[&READ_SYSTEM]),
+            project: permissions(&[&READ_CONTENT, &READ_SETTINGS]).into_iter().filter(|p| p.resource != "member").collect(),
+        };
+        assert_eq!(spec.restrict(&known), [Permission::new("member", "list")]);
+        assert!(spec.permissions.iter().all(|s| s.access.iter().all(|p| p.resource != "member")));
+    }
+}
