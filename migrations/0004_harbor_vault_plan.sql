@@ -120,6 +120,7 @@ create table run (
     bytes_new     bigint not null default 0,
     requests      bigint not null default 0,
     gaps          bigint not null default 0,
+    full_reconcile boolean not null default false,
     error         text
 );
 create index run_of_plan on run (plan_id, run_id desc);

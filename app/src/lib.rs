@@ -1,6 +1,10 @@
 //! What browser and server share: types, views, the calls and the ports the calls go through.
 //!
+//! Reading order: [`shell`] is the document, [`App`] the contexts, [`Pages`] the table of routes; then a folder per noun with
+//! `types` (words), `port` (what the backend answers), `calls` (server functions) and its pages; [`ui`] is what pages are made of.
 //! Invariants: no SQL, no tokio, no axum in the browser's tree; `cfg(feature` stands once, below.
+
+#![recursion_limit = "512"]
 
 pub mod accounts;
 pub mod audit;
@@ -15,5 +19,91 @@ pub mod projects;
 pub mod restores;
 pub mod session;
 pub mod text;
+pub mod ui;
 pub mod units;
 pub mod vaults;
+
+use leptos::prelude::*;
+use leptos_meta::{MetaTags, provide_meta_context};
+use leptos_router::components::{ParentRoute, Route, Router, Routes};
+use leptos_router::hooks::use_location;
+use leptos_router::{SsrMode, path};
+
+use crate::session::calls::get_shell;
+use crate::session::display::Display;
+use crate::ui::live::{Topic, open_stream, provide_live};
+
+/// The document around the app.
+#[must_use]
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let display = Display::here();
+    view! {
+        <!DOCTYPE html>
+        <html lang=display.lang.code() data-theme=display.theme_attribute()>
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <link rel="stylesheet" href="/pkg/breakwater.css"/>
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
+                <HydrationScripts options/>
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+/// Language, theme, clock, live stream; then the pages.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    let display = Display::here();
+    text::provide_lang(display.lang);
+    provide_context(display);
+    ui::clock::provide_clock();
+    provide_live();
+    view! { <Router><Pages/></Router> }
+}
+
+/// The table of routes. Every page waits for its data on the server, so that it is whole without the browser part.
+#[component]
+fn Pages() -> impl IntoView {
+    provide_shell();
+    ui::keys::listen_for_keys();
+    use ui::nav::{Chrome, Frame};
+    view! {
+        <Routes fallback=|| view! { <Chrome><ui::not_found::NotFound/></Chrome> }>
+            <Route path=path!("/signin") view=session::sign_in_page::SignInPage ssr=SsrMode::Async/>
+            <Route path=path!("/setup") view=session::set_up_page::SetUpPage ssr=SsrMode::Async/>
+            <ParentRoute path=path!("") view=Frame ssr=SsrMode::Async>
+                <Route path=path!("/dev/gallery") view=ui::gallery::GalleryPage ssr=SsrMode::Async/>
+            </ParentRoute>
+        </Routes>
+    }
+}
+
+/// Provides the shell: asked for once on the server, then at each navigation and whenever its counts may have changed.
+fn provide_shell() {
+    let location = use_location();
+    let live = ui::use_live();
+    let source = move || {
+        let counts = live.version(Topic::Requests) + live.version(Topic::Jobs) + live.version(Topic::Accounts);
+        (location.pathname.get(), location.search.get(), counts)
+    };
+    let shell: ui::page_state::ShellResource = Resource::new(source, |_| get_shell());
+    provide_context(shell);
+    let clock = expect_context::<ui::clock::Clock>();
+    let open = StoredValue::new(false);
+    Effect::new(move |_| {
+        if let Some(Ok(shell)) = shell.get() {
+            clock.0.set(Some(shell.now));
+            if shell.me.is_some() && !open.get_value() {
+                open.set_value(true);
+                open_stream(live);
+            }
+        }
+    });
+}

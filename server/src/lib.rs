@@ -6,6 +6,8 @@
 //! Invariants: every state change writes its audit record in its own transaction; every route has a rule in [`access`];
 //! no transaction is open while anything outside Postgres is waited for.
 
+#![recursion_limit = "512"]
+
 pub mod access;
 pub mod accounts;
 pub mod audit;

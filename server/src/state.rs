@@ -72,12 +72,12 @@ impl AppState {
         let mut open = self.vaults.lock().await;
         if let Some(vault) = open.get(&path) {
             // The folder may have been unmounted or swapped since: the marker is read again each time.
-            if vault.check_marker().await.is_ok() {
+            if vault.check().await.is_ok() {
                 return Ok(vault.clone());
             }
             open.remove(&path);
         }
-        let vault = Vault::open(&path, Some(vault::VaultId(id))).await?;
+        let vault = Vault::open(&path, Some(id.into())).await?;
         open.insert(path, vault.clone());
         Ok(vault)
     }

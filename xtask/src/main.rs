@@ -1,1 +1,134 @@
-fn main(){}
+//! Builds the console's files without any tool but cargo: `cargo xtask site [--release]`, and `cargo xtask build [--release]` for
+//! those and the server.
+//!
+//! The site is `<target>/site`: `pkg/breakwater.js`, `pkg/breakwater_bg.wasm`, `pkg/breakwater.css` and the files of
+//! `style/public`. wasm-bindgen runs as a library, so its version is the lock file's and cannot differ from the wasm's.
+//! Release builds add `.br` and `.gz` beside each file; development builds remove old ones, since servers prefer them.
+
+use std::error::Error;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// Name of the console's files.
+const NAME: &str = "breakwater";
+/// Brotli's hardest setting and its window.
+const BROTLI: (u32, u32) = (11, 22);
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let release = args.iter().any(|a| a == "--release");
+    let done = match args.first().map(String::as_str) {
+        Some("site") => site(release),
+        Some("css") => css(&site_dir().join("pkg")),
+        Some("build") => site(release).and_then(|()| server(release)),
+        _ => Err("usage: cargo xtask site|css|build [--release]".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+fn site_dir() -> PathBuf {
+    target_dir().join("site")
+}
+
+fn site(release: bool) -> Outcome {
+    let pkg = site_dir().join("pkg");
+    fs::create_dir_all(&pkg)?;
+    wasm(release, &pkg)?;
+    css(&pkg)?;
+    for entry in fs::read_dir(root().join("style/public"))? {
+        let path = entry?.path();
+        if let Some(name) = path.file_name() {
+            fs::copy(&path, site_dir().join(name))?;
+        }
+    }
+    for folder in [site_dir(), pkg] {
+        compress(&folder, release)?;
+    }
+    println!("site: {}", site_dir().display());
+    Ok(())
+}
+
+fn cargo(args: &[&str]) -> Outcome {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo).args(args).current_dir(root()).status()?;
+    if status.success() { Ok(()) } else { Err(format!("cargo {} failed", args.join(" ")).into()) }
+}
+
+fn wasm(release: bool, pkg: &Path) -> Outcome {
+    let profile = if release { "wasm-release" } else { "dev" };
+    cargo(&["build", "--package", "frontend", "--lib", "--target", "wasm32-unknown-unknown", "--profile", profile])?;
+    let folder = if release { "wasm-release" } else { "debug" };
+    let built = target_dir().join("wasm32-unknown-unknown").join(folder).join("frontend.wasm");
+    wasm_bindgen_cli_support::Bindgen::new()
+        .input_path(&built)
+        .web(true)?
+        .out_name(NAME)
+        .typescript(false)
+        .keep_debug(!release)
+        .remove_name_section(release)
+        .remove_producers_section(true)
+        .generate(pkg)?;
+    Ok(())
+}
+
+fn css(pkg: &Path) -> Outcome {
+    fs::create_dir_all(pkg)?;
+    let style = root().join("style");
+    let options = grass::Options::default().style(grass::OutputStyle::Compressed).load_path(&style);
+    let sheet = grass::from_path(style.join("main.scss"), &options)?;
+    fs::write(pkg.join(format!("{NAME}.css")), sheet)?;
+    Ok(())
+}
+
+/// Writes or removes the compressed forms of every file of a folder.
+fn compress(folder: &Path, release: bool) -> Outcome {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let packed = matches!(path.extension().and_then(OsStr::to_str), Some("br" | "gz"));
+        if packed {
+            if !release {
+                fs::remove_file(&path)?;
+            }
+            continue;
+        }
+        if !release || !path.is_file() {
+            continue;
+        }
+        let bytes = fs::read(&path)?;
+        let beside = |suffix: &str| PathBuf::from(format!("{}.{suffix}", path.display()));
+        let mut brotli = brotli::CompressorWriter::new(Vec::new(), 1 << 16, BROTLI.0, BROTLI.1);
+        brotli.write_all(&bytes)?;
+        fs::write(beside("br"), brotli.into_inner())?;
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(&bytes)?;
+        fs::write(beside("gz"), gzip.finish()?)?;
+    }
+    Ok(())
+}
+
+fn server(release: bool) -> Outcome {
+    let mut args = vec!["build", "--package", "server"];
+    if release {
+        args.push("--release");
+    }
+    cargo(&args)
+}

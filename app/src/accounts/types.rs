@@ -64,7 +64,7 @@ pub struct User {
 }
 
 /// New account form. Grants are written one a line, `role harbor/project`, with `*` for every harbor or project.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// Sign-in name: `[a-z0-9._-]{2,64}`.
@@ -139,10 +139,33 @@ pub struct NewToken {
 }
 
 /// A token just made: the only time its secret is seen.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct MadeToken {
     /// The row.
     pub token: Token,
     /// `bw_…`.
     pub secret: String,
+}
+
+/// A password on its way to the server: reads as a string, never shows itself in a log.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl std::fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewUser").field("login", &self.login).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for MadeToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MadeToken").field("token", &self.token).finish_non_exhaustive()
+    }
 }

@@ -1,7 +1,7 @@
 //! The audit history: who did what, chained.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::units::Moment;
 
@@ -52,7 +52,7 @@ pub struct AuditDetail {
 }
 
 /// Filter of the audit list.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
 pub struct AuditFilter {
     /// Login.
     #[serde(default)]

@@ -1,3 +1,7 @@
 //! See [`types`] for the words and `port` for what the backend answers.
 
+pub mod calls;
 pub mod types;
+
+/// What a refused form about a harbor shows again: everything but secrets.
+pub const KEPT: &[&str] = &["name", "url", "read_login", "write_login", "admin_login", "ca_pem", "plain_http"];

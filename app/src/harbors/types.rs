@@ -113,6 +113,18 @@ pub struct ChangeHarbor {
     pub plain_http: bool,
 }
 
+impl std::fmt::Debug for NewHarbor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewHarbor").field("name", &self.name).field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ChangeHarbor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChangeHarbor").field("harbor", &self.harbor).field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
 /// How one check of a connection came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -1,7 +1,7 @@
 //! Work in rows: what runs, what waits, what failed and why.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::units::Moment;
 
@@ -84,7 +84,7 @@ pub struct LogLine {
 }
 
 /// Filter of the job list.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
 pub struct JobFilter {
     /// Kind.
     #[serde(default)]

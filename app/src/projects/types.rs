@@ -1,7 +1,7 @@
 //! Projects through time: what a harbor had at any moment that was captured.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::units::Moment;
 
@@ -51,7 +51,7 @@ pub struct Project {
 }
 
 /// Filter of the project list.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
 pub struct ProjectFilter {
     /// Harbor name.
     #[serde(default)]
@@ -249,7 +249,7 @@ pub struct Browse {
 }
 
 /// Question of a browse page.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
 pub struct BrowseQuery {
     /// Harbor.
     pub harbor: String,

@@ -1,7 +1,7 @@
 //! Restore requests: selection, effect plan, votes, execution.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::units::Moment;
 
@@ -308,7 +308,7 @@ pub struct RequestRow {
 }
 
 /// Filter of the list of requests.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
 pub struct RequestFilter {
     /// `open`, `done`, `all`, or the name of one state.
     #[serde(default)]

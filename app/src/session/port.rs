@@ -19,4 +19,6 @@ pub trait Sessions: Send + Sync {
     async fn set_up(&self, cx: &Cx, form: SetUp) -> Result<(), ApiError>;
     /// Keeps language and theme in cookies; answers nothing to check.
     async fn set_display(&self, cx: &Cx, lang: Option<String>, theme: Option<String>) -> Result<(), ApiError>;
+    /// Leaves a message that the next page shows once.
+    async fn leave_flash(&self, cx: &Cx, text: &str);
 }

@@ -71,7 +71,7 @@ pub struct Shell {
 }
 
 /// Sign-in form.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
     /// Sign-in name.
@@ -84,7 +84,7 @@ pub struct SignIn {
 }
 
 /// First-run set-up form.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetUp {
     /// The one-time token printed in the server's log.
@@ -95,4 +95,16 @@ pub struct SetUp {
     pub display_name: String,
     /// Password, 15 characters or more recommended, 8 at least.
     pub password: String,
+}
+
+impl std::fmt::Debug for SignIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignIn").field("login", &self.login).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for SetUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SetUp").field("login", &self.login).finish_non_exhaustive()
+    }
 }

@@ -12,12 +12,13 @@
 //! a restore can be run twice or again after a crash with the same end state (I-19).
 
 pub mod backup;
+mod content;
 pub mod control;
 pub mod effect;
 pub mod report;
 pub mod restore;
 pub mod select;
-pub mod snapshot;
+mod source;
 pub mod undo;
 pub mod verify;
 

@@ -57,7 +57,9 @@ pub(crate) async fn artifacts(
     repositories: &[Repository],
     max: usize,
 ) -> Result<Option<Vec<Seen>>, RegistryError> {
-    let stream = client.artifacts(project, repositories);
+    // Children of indexes come on top of this count; the client checks what it gets against Harbor's own total.
+    let count = repositories.iter().map(|r| r.artifact_count).sum();
+    let stream = client.artifacts(project, Some(count));
     pin_mut!(stream);
     let mut all = Vec::new();
     while let Some(artifact) = stream.next().await {

@@ -189,6 +189,12 @@ impl Refusal {
         self.codes().any(|c| matches!(c, OciErrorCode::Other(text) if text == name))
     }
 
+    /// Whether any message or detail holds this.
+    fn mentions(&self, text: &str) -> bool {
+        let mut parts = self.envelope.iter().flat_map(|e| &e.errors);
+        parts.any(|e| e.message.contains(text) || e.detail.as_str().is_some_and(|d| d.contains(text)))
+    }
+
     pub fn message(&self) -> String {
         let first = self.envelope.iter().flat_map(|e| &e.errors).find(|e| !e.message.is_empty());
         first.map_or_else(|| "no reason given".to_owned(), |e| clean(&e.message))
@@ -229,11 +235,77 @@ pub(crate) fn from_answer(status: StatusCode, body: &[u8], request_id: Option<St
         412 if refusal.has_other("PROJECTPOLICYVIOLATION") || refusal.envelope.is_none() => RegistryError::BlockedByPolicy { message },
         412 => RegistryError::Precondition { what, message },
         413 => RegistryError::TooLarge { what, limit_bytes: vocab::manifest::MANIFEST_BYTES_MAX as u64 },
-        400 if lower.contains("request body too large") => RegistryError::TooLarge { what, limit_bytes: vocab::manifest::MANIFEST_BYTES_MAX as u64 },
+        400 if refusal.mentions("request body too large") => RegistryError::TooLarge { what, limit_bytes: vocab::manifest::MANIFEST_BYTES_MAX as u64 },
         400 | 416 | 422 => RegistryError::Invalid { what, message },
         429 => RegistryError::Busy { retry_after: None },
         status @ 500..=599 => RegistryError::Server { status, request_id },
         301 | 302 | 303 | 307 | 308 => RegistryError::RedirectRefused { host: "another address".to_owned(), reason: "only blobs may be redirected; check the address of the registry" },
         status => RegistryError::Protocol { what: format!("status {status} for the request to {what}") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    struct Recorded {
+        version: String,
+        method: String,
+        note: String,
+        status: u16,
+        body: serde_json::Value,
+    }
+
+    /// What each recorded refusal of a live Harbor must become.
+    fn expected(row: &Recorded) -> &'static str {
+        match row.note.as_str() {
+            note if note.contains("immutable") => "immutable",
+            note if note.contains("over quota") => "quota_exceeded",
+            note if note.contains("read only") => "read_only",
+            note if note.contains("content trust") => "blocked_by_policy",
+            "PUT index with a missing child" | "PUT manifest, blobs unknown" | "PUT manifest after GC" => "missing_blobs",
+            note if note.contains("blobs only elsewhere") => "missing_blobs",
+            "create again" | "create existing tag by API" => "conflict",
+            "delete a child of an index" | "delete a project with a repository" => "precondition",
+            "manifest over 4 MiB" => "too_large",
+            "PUT bad tag" if row.status == 404 => "not_found",
+            _ => match row.status {
+                401 | 404 => "not_found",
+                400 | 422 => "invalid",
+                other => panic!("no expectation for {} with status {other}", row.note),
+            },
+        }
+    }
+
+    #[test]
+    fn every_refusal_recorded_from_a_live_harbor_becomes_what_a_caller_can_act_on() {
+        let rows: Vec<Recorded> = serde_json::from_str(include_str!("../tests/fixtures/errors.json")).unwrap();
+        assert!(rows.len() > 90, "the recording shrank to {}", rows.len());
+        for row in &rows {
+            let body = if row.body.is_null() { Vec::new() } else { serde_json::to_vec(&row.body).unwrap() };
+            let error = from_answer(StatusCode::from_u16(row.status).unwrap(), &body, None, "do it", "admin");
+            assert_eq!(error.code(), expected(row), "{} {} {}: {error}", row.version, row.method, row.note);
+        }
+    }
+
+    #[test]
+    fn missing_blobs_are_named() {
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        let body = format!(r#"{{"errors":[{{"code":"MANIFEST_BLOB_UNKNOWN","message":"x","detail":"{digest}"}},{{"code":"MANIFEST_BLOB_UNKNOWN","detail":{{"digest":"{digest}"}}}}]}}"#);
+        let RegistryError::MissingBlobs { digests } = from_answer(StatusCode::BAD_REQUEST, body.as_bytes(), None, "w", "u") else { panic!() };
+        assert_eq!(digests, [digest.parse().unwrap(), digest.parse().unwrap()]);
+    }
+
+    #[test]
+    fn a_strangers_text_cannot_break_a_line_or_paint_a_terminal() {
+        let body = br#"{"errors":[{"code":"CONFLICT","message":"a\u001b[31m\nb\u202ec"}]}"#;
+        let text = from_answer(StatusCode::CONFLICT, body, None, "w", "u").to_string();
+        assert!(text.ends_with("a[31mbc"), "{text:?}");
+        assert_eq!(clean(&"x".repeat(10_000)).len(), FOREIGN_TEXT_CHARS_MAX);
+        for junk in [&b""[..], b"<html>", b"{}", b"{\"errors\":null}", b"[1]", b"\xff\xfe"] {
+            assert_eq!(from_answer(StatusCode::BAD_GATEWAY, junk, Some("r-1".to_owned()), "w", "u").code(), "server");
+        }
     }
 }

@@ -353,7 +353,7 @@ pub async fn refresh_projects(state: &AppState, harbor_id: i64) -> Result<Vec<(S
         Ok(projects) => {
             let listed: Vec<Listed> = projects
                 .iter()
-                .map(|p| Listed { name: p.name.to_string(), foreign_id: p.id, repositories: p.repo_count, proxy_cache: p.is_proxy_cache() })
+                .map(|p| Listed { name: p.name.to_string(), foreign_id: p.id, repositories: i64::try_from(p.repo_count).unwrap_or(i64::MAX), proxy_cache: p.is_proxy_cache() })
                 .collect();
             queries::keep_projects(&mut tx, harbor_id, &listed).await?;
             contact(&mut tx, harbor_id, "healthy", "answered, and the login is good").await?

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use app::error::{ApiError, ErrorKind};
 use axum::Json;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -89,7 +90,10 @@ fn comes_from_here(headers: &HeaderMap, public_url: &url::Url) -> bool {
 
 /// Finds the caller: a token, or the session's account as it is now.
 pub async fn caller(State(web): State<Web>, mut request: Request, next: Next) -> Response {
-    match find_caller(&web, &request).await {
+    let (parts, body) = request.into_parts();
+    let found = find_caller(&web, &parts).await;
+    request = Request::from_parts(parts, body);
+    match found {
         Ok(Some(caller)) => {
             request.extensions_mut().insert(caller);
         }
@@ -102,9 +106,9 @@ pub async fn caller(State(web): State<Web>, mut request: Request, next: Next) ->
     next.run(request).await
 }
 
-async fn find_caller(web: &Web, request: &Request) -> Result<Option<Caller>, Error> {
+async fn find_caller(web: &Web, request: &Parts) -> Result<Option<Caller>, Error> {
     let pool = &web.state.pool;
-    if let Some(value) = request.headers().get(header::AUTHORIZATION) {
+    if let Some(value) = request.headers.get(header::AUTHORIZATION) {
         let token = value.to_str().ok().and_then(|v| v.strip_prefix("Bearer ")).map(str::trim);
         let found = match token {
             Some(token) => accounts::caller_of_token(pool, token).await?,
@@ -116,10 +120,10 @@ async fn find_caller(web: &Web, request: &Request) -> Result<Option<Caller>, Err
         };
     }
     // Files and the health answer need no caller, and must not wait for the database.
-    if request.uri().path().starts_with("/pkg/") || request.uri().path() == "/health" {
+    if request.uri.path().starts_with("/pkg/") || request.uri.path() == "/health" {
         return Ok(None);
     }
-    let Some(session) = request.extensions().get::<Session>() else { return Ok(None) };
+    let Some(session) = request.extensions.get::<Session>() else { return Ok(None) };
     let Some((account_id, version)) = session::account_of(session).await? else { return Ok(None) };
     let caller = accounts::caller_of_account(pool, account_id, version).await?;
     if let Some(caller) = &caller {

@@ -170,7 +170,7 @@ pub async fn progress(conn: &mut PgConnection, job_id: i64, epoch: i64, p: &Prog
 }
 
 /// How a try ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum End {
     /// Good.
     Done,

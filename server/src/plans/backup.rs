@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use engine::backup::{BackupContext, BackupError, SnapshotOutcome};
+use engine::backup::{BackupContext, BackupError, Reconcile, SnapshotOutcome};
 use registry::RegistryError;
 use vocab::ProjectName;
 
@@ -23,6 +23,7 @@ struct Run {
     plan: queries::Row,
     client: registry::Client,
     vault: vault::Vault,
+    reconcile: Reconcile,
 }
 
 /// Runs it.
@@ -40,6 +41,7 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
         context.fence(&mut tx).await?;
         let total = i64::try_from(projects.len()).unwrap_or(i64::MAX);
         queries::start_run(&mut tx, run_id, total).await?;
+        queries::set_full(&mut tx, run_id, run.reconcile == Reconcile::Full).await?;
         events::notify(&mut tx, Topic::Plans).await?;
         tx.commit().await?;
     }
@@ -75,7 +77,12 @@ async fn prepare(context: &JobContext, run_id: i64, plan: queries::Row) -> Resul
         (reach, crate::vaults::open(&context.state, &mut conn, plan.vault_id).await?)
     };
     let client = harbors::client(&context.state, &reach, Access::Read)?;
-    Ok(Run { run_id, plan, client, vault })
+    let reconcile = {
+        let mut conn = context.state.pool.acquire().await?;
+        // What the cheap way may miss is caught by the first whole run of each day, which asks everything again.
+        if queries::reconciled_today(&mut conn, plan.plan_id, run_id).await? { Reconcile::Hinted } else { Reconcile::Full }
+    };
+    Ok(Run { run_id, plan, client, vault, reconcile })
 }
 
 /// Projects to do: in scope now, no caches, not sealed by an earlier try of this run.
@@ -121,11 +128,12 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
     let cx = BackupContext {
         client: run.client.clone(),
         vault: run.vault.clone(),
-        harbor: run.plan.harbor.clone(),
+        harbor: run.plan.harbor.parse().map_err(|_| JobError::from(Error::defect("a registered harbor has a name the vault refuses")))?,
         progress: observer.clone(),
         control: observer,
+        reconcile: run.reconcile,
     };
-    let outcome = engine::backup::project(&cx, project, previous).await.map_err(|error| backup_error(&error))?;
+    let outcome = engine::backup::project(&cx, project, previous.as_ref()).await.map_err(|error| backup_error(&error))?;
     let figures = &outcome.stats;
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let sealed = catalogue::Sealed {
@@ -164,7 +172,7 @@ fn summary(project: &ProjectName, outcome: &SnapshotOutcome) -> String {
 
 fn backup_error(error: &BackupError) -> JobError {
     match error {
-        BackupError::Stopped(stop) => JobError::Stopped(stop_of(*stop)),
+        BackupError::Stopped(stop) => JobError::Stopped(stop_of(*stop).unwrap_or(Stop::Cancelled)),
         BackupError::Registry(inner) => registry_error(inner),
         other if other.is_transient() => JobError::Transient { message: chain(other), remedy: None },
         other => JobError::Permanent { message: chain(other), remedy: None },
@@ -181,11 +189,15 @@ fn registry_error(error: &RegistryError) -> JobError {
 }
 
 /// The engine's reason to stop in the words of jobs.
-pub fn stop_of(stop: engine::Stop) -> Stop {
+///
+/// None: an approval was lost, which no backup has.
+#[must_use]
+pub const fn stop_of(stop: engine::Stop) -> Option<Stop> {
     match stop {
-        engine::Stop::Cancelled => Stop::Cancelled,
-        engine::Stop::LeaseLost => Stop::LeaseLost,
-        engine::Stop::Shutdown => Stop::Shutdown,
+        engine::Stop::Cancelled => Some(Stop::Cancelled),
+        engine::Stop::LeaseLost => Some(Stop::LeaseLost),
+        engine::Stop::Shutdown => Some(Stop::Shutdown),
+        engine::Stop::ApprovalLost => None,
     }
 }
 

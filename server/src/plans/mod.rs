@@ -9,7 +9,7 @@ pub mod schedule;
 mod scope;
 mod view;
 
-pub use backup::backup_job;
+pub use backup::{Observer, backup_job, stop_of};
 pub use due::queue_due;
 pub use ops::{delete, get, list, pause, preview, resume, save};
 pub use runs::{list_runs, queue_project, reopen_run, run_now, settle_run};

@@ -271,6 +271,24 @@ pub async fn sealed_in_run(conn: &mut PgConnection, run_id: i64) -> sqlx::Result
     sqlx::query_scalar("select p.name from snapshot s join project p using (project_id) where s.run_id = $1").bind(run_id).fetch_all(conn).await
 }
 
+/// Whether another whole run of the plan ended well in the last 24 hours.
+pub async fn reconciled_today(conn: &mut PgConnection, plan_id: i64, run_id: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "select exists (select 1 from run where plan_id = $1 and run_id <> $2 and only_project is null and state = 'good' and full_reconcile
+                           and finished_at > now() - interval '24 hours')",
+    )
+    .bind(plan_id)
+    .bind(run_id)
+    .fetch_one(conn)
+    .await
+}
+
+/// Notes that a run asks everything again.
+pub async fn set_full(conn: &mut PgConnection, run_id: i64, full: bool) -> sqlx::Result<()> {
+    sqlx::query("update run set full_reconcile = $2 where run_id = $1").bind(run_id).bind(full).execute(conn).await?;
+    Ok(())
+}
+
 /// Newest run that ended good, the running job, by plan.
 pub async fn standing(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<(Option<OffsetDateTime>, Option<i64>)> {
     sqlx::query_as(

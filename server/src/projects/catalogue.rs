@@ -112,8 +112,7 @@ pub async fn prepare(pool: &sqlx::PgPool, vault: &Vault, sealed: Sealed) -> Resu
         if open.get(name.as_str()).is_some_and(|d| d.as_slice() == descriptor.digest.as_bytes()) {
             continue;
         }
-        let bytes = vault.get_bytes(&descriptor.digest, vault::tree::INDEX_BYTES_MAX).await?;
-        changed.push(RepositoryIndex::decode(&bytes).map_err(|e| Error::defect(format!("repository index of {name}: {e}")))?);
+        changed.push(vault.repository(&descriptor.digest).await?);
     }
     let artifacts = new_artifacts(pool, vault, &changed).await?;
     Ok(Prepared { sealed, changed, artifacts })

@@ -160,6 +160,20 @@ pub async fn set_up(state: &AppState, cx: &Cx, form: SetUp) -> Result<(), Error>
     Ok(())
 }
 
+/// Keeps language and theme in cookies of this site, for a year.
+pub fn set_display(cx: &Cx, lang: Option<&str>, theme: Option<&str>) -> Result<(), Error> {
+    let Some(response) = leptos::prelude::use_context::<leptos_axum::ResponseOptions>() else { return Ok(()) };
+    let lang = lang.filter(|l| matches!(*l, "en" | "zh-CN")).map(|l| ("lang", l));
+    let theme = theme.filter(|t| matches!(*t, "system" | "light" | "dark")).map(|t| ("theme", t));
+    let secure = cx.parts.uri.scheme_str() == Some("https");
+    for (name, value) in [lang, theme].into_iter().flatten() {
+        let cookie = format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax{}", if secure { "; Secure" } else { "" });
+        let value = http::HeaderValue::from_str(&cookie).map_err(|e| Error::defect(e.to_string()))?;
+        response.append_header(header::SET_COOKIE, value);
+    }
+    Ok(())
+}
+
 /// The shell around every page.
 pub async fn shell(state: &AppState, cx: &Cx) -> Result<Shell, Error> {
     let caller = Caller::of(cx).ok();

@@ -49,7 +49,7 @@ pub async fn open(state: &AppState, conn: &mut PgConnection, vault_id: i64) -> R
 async fn view(state: &AppState, row: Row) -> Vault {
     let (vault_state, detail, free) = match state.vault(&row.path, row.vault_uuid).await {
         Ok(open) => match open.free_space().await {
-            Ok(free) if free < open.reserve_bytes() => {
+            Ok(free) if free < vault::RESERVE_BYTES => {
                 (VaultState::Full, "below its reserve of free space: reads work, new backups wait".to_owned(), Some(free))
             }
             Ok(free) => (VaultState::Healthy, "open".to_owned(), Some(free)),
@@ -94,7 +94,7 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
         Err(error) => return Err(in_folder(&error)),
     };
     let mut tx = state.pool.begin().await?;
-    let vault_id = queries::insert(&mut tx, &name, &path, vault.id().0).await.map_err(|error| {
+    let vault_id = queries::insert(&mut tx, &name, &path, vault.id().as_uuid()).await.map_err(|error| {
         Error::from(error)
             .on_constraint("vault_name_unique", ApiError::field("name", "there is a vault of this name"))
             .on_constraint("vault_path_unique", ApiError::field("path", "this folder is a vault of this installation already"))
@@ -102,7 +102,7 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
     })?;
     events::notify(&mut tx, Topic::Vaults).await?;
     let (action, verb) = if adopted { ("vault.adopt", "adopted") } else { ("vault.create", "made") };
-    let event = Event::new(action, "vault", &name, format!("{verb} the vault {name}")).with("path", path.as_str()).with("vault_uuid", vault.id().0.to_string());
+    let event = Event::new(action, "vault", &name, format!("{verb} the vault {name}")).with("path", path.as_str()).with("vault_uuid", vault.id().to_string());
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     get(state, caller, vault_id).await

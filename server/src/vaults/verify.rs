@@ -66,7 +66,7 @@ async fn read_objects(context: &JobContext, vault_id: i64, vault: &vault::Vault,
         let (digest, size) = object.map_err(Error::from)?;
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         match vault.verify_object(&digest).await {
-            Ok(()) => {
+            Ok(_) => {
                 if known_bad.contains(digest.as_bytes().as_slice()) {
                     let mut conn = context.state.pool.acquire().await?;
                     queries::heal(&mut conn, vault_id, digest.as_bytes()).await?;

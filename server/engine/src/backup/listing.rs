@@ -1,6 +1,6 @@
 //! What there is: the project, its repositories, its artifacts, between two proofs of login.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use registry::{Client, Project, Repository};
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
@@ -23,9 +23,21 @@ pub(crate) struct Listed {
     pub unlisted: Vec<RepositoryName>,
 }
 
+impl Listed {
+    /// Bytes of all images as Harbor counts them. Children are counted in their index.
+    pub(crate) fn logical_bytes(&self) -> u64 {
+        let children: HashSet<(&RepositoryName, &Digest)> =
+            self.artifacts.iter().flat_map(|a| a.children.iter().map(move |child| (&a.repository, child))).collect();
+        let counted = self.artifacts.iter().filter(|a| !children.contains(&(&a.repository, &a.digest)));
+        counted.fold(0, |sum, a| sum.saturating_add(a.size_bytes))
+    }
+}
+
 /// Lists the project. Wrong credentials never look like an empty project: the login is proved before and after (harbor.md §0.1).
 pub(crate) async fn list(client: &Client, name: &ProjectName) -> Result<Listed, BackupError> {
     client.prove_login().await?;
+    // Remembered by the client: whether one listing covers the whole project is then not probed for on each run.
+    client.version().await?;
     let project = client.project(name).await?;
     let Some(project) = project else {
         client.prove_login().await?;

@@ -65,7 +65,7 @@ pub(crate) async fn read_all(fetcher: &Arc<Fetcher>, previous: &Previous, nodes:
         if !wave.is_empty() {
             read_wave(fetcher, wave, &mut states).await?;
         }
-        if !add_children(nodes, &states, previous)? {
+        if !add_children(nodes, &states)? {
             return Ok(states);
         }
         for (_, digest, _) in nodes.iter() {
@@ -172,7 +172,7 @@ fn parts(digest: &Digest, media_type: &str, bytes: &[u8]) -> Result<State, vocab
 }
 
 /// Adds children nobody listed. Answers whether there is anything new to read.
-fn add_children(nodes: &mut Nodes, states: &States, previous: &Previous) -> Result<bool, BackupError> {
+fn add_children(nodes: &mut Nodes, states: &States) -> Result<bool, BackupError> {
     let mut found: Vec<(RepositoryName, Digest, String)> = Vec::new();
     for (repository, digest, _) in nodes.iter() {
         if let Some(State::Read(parts)) = states.get(digest) {
@@ -185,8 +185,7 @@ fn add_children(nodes: &mut Nodes, states: &States, previous: &Previous) -> Resu
         if nodes.len() >= ARTIFACTS_MAX {
             return Err(BackupError::TooMuch { project: repository.project(), what: "artifacts", limit: ARTIFACTS_MAX });
         }
-        nodes.add_child(&repository, child, &media_type);
-        more |= !states.contains_key(&child) || previous.complete(&child).is_some();
+        more |= nodes.add_child(&repository, child, &media_type);
     }
     Ok(more)
 }

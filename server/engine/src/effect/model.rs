@@ -180,23 +180,11 @@ pub enum BlockReason {
     /// Harbor takes no writes.
     ReadOnly,
     /// The project's quota does not suffice.
-    Quota {
-        /// Bytes left.
-        free_bytes: u64,
-        /// Bytes needed.
-        needed_bytes: u64,
-    },
+    Quota,
     /// The login may not push.
     NoPushRight,
     /// The project does not exist and the login may not make it.
     NoProjectRight,
-    /// The snapshot does not have it.
-    NotInSnapshot,
-    /// The snapshot could not read it.
-    Gap {
-        /// Kind of the gap.
-        gap: String,
-    },
     /// The vault lacks or cannot read a part of it.
     Damaged {
         /// The object.
@@ -213,11 +201,9 @@ impl BlockReason {
             Self::NameTaken { .. } => "name_taken",
             Self::ProxyCache => "proxy_cache",
             Self::ReadOnly => "read_only",
-            Self::Quota { .. } => "quota",
+            Self::Quota => "quota",
             Self::NoPushRight => "no_push_right",
             Self::NoProjectRight => "no_project_right",
-            Self::NotInSnapshot => "not_in_snapshot",
-            Self::Gap { .. } => "gap",
             Self::Damaged { .. } => "damaged",
         }
     }
@@ -230,13 +216,9 @@ impl fmt::Display for BlockReason {
             Self::NameTaken { tag } => write!(f, "the tag {tag} is taken by another image"),
             Self::ProxyCache => f.write_str("the project is a cache of another registry"),
             Self::ReadOnly => f.write_str("Harbor is in read-only mode"),
-            Self::Quota { free_bytes, needed_bytes } => {
-                write!(f, "the project's quota has {free_bytes} bytes left and {needed_bytes} are needed")
-            }
+            Self::Quota => f.write_str("the project's quota does not suffice"),
             Self::NoPushRight => f.write_str("the restore login may not push to the project"),
             Self::NoProjectRight => f.write_str("the project does not exist and the restore login may not make projects"),
-            Self::NotInSnapshot => f.write_str("the snapshot does not have it"),
-            Self::Gap { gap } => write!(f, "it could not be read when the snapshot was taken ({gap})"),
             Self::Damaged { object } => write!(f, "the vault cannot give {} back", object.short()),
         }
     }

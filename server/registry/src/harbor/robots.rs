@@ -165,7 +165,12 @@ struct KnownPermissions {
 struct Made {
     id: i64,
     name: String,
+    #[serde(deserialize_with = "secret")]
     secret: SecretString,
+}
+
+fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(SecretString::from)
 }
 
 impl Client {

@@ -1,0 +1,106 @@
+//! Calls about accounts, roles and tokens.
+
+use leptos::prelude::*;
+
+use crate::accounts::types::{ChangeRoles, MadeToken, NewToken, NewUser, Secret, Token, User};
+use crate::error::ApiError;
+use crate::units::Page;
+
+/// All accounts.
+#[server(prefix = "/fn", endpoint = "accounts/list", input = leptos::server_fn::codec::GetUrl)]
+pub async fn list_users(after: Option<String>) -> Result<Page<User>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().list_users(&cx(), after).await)
+}
+
+/// One account.
+#[server(prefix = "/fn", endpoint = "accounts/get", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_user(user_id: i64) -> Result<User, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().get_user(&cx(), user_id).await)
+}
+
+/// Makes an account and goes to its page.
+#[server(prefix = "/fn", endpoint = "accounts/create")]
+pub async fn create_user(form: NewUser) -> Result<User, ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let kept = keep(&form, &["login", "display_name", "duties", "grants"]);
+    let user = answer_form::<CreateUser, _>(backend().create_user(&cx(), form).await, kept)?;
+    done(&format!("/admin/users/{}", user.id), "The account is made.", "账号已创建。").await;
+    Ok(user)
+}
+
+/// Replaces duties and roles.
+#[server(name = ChangeRolesCall, prefix = "/fn", endpoint = "accounts/roles")]
+pub async fn change_roles(form: ChangeRoles) -> Result<User, ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let kept = keep(&form, &["duties", "grants", "reason"]);
+    let user = answer_form::<ChangeRolesCall, _>(backend().change_roles(&cx(), form).await, kept)?;
+    done(&format!("/admin/users/{}", user.id), "Duties and roles are changed.", "职责与角色已更改。").await;
+    Ok(user)
+}
+
+/// Switches an account off or on.
+#[server(prefix = "/fn", endpoint = "accounts/disable")]
+pub async fn set_disabled(user_id: i64, disabled: bool) -> Result<User, ApiError> {
+    use crate::ports::{answer, backend, cx, done};
+    let user = answer(backend().set_disabled(&cx(), user_id, disabled).await)?;
+    let (en, zh) = if disabled { ("The account is switched off.", "账号已停用。") } else { ("The account is switched on.", "账号已启用。") };
+    done(&format!("/admin/users/{user_id}"), en, zh).await;
+    Ok(user)
+}
+
+/// Gives an account a new password.
+#[server(prefix = "/fn", endpoint = "accounts/reset_password")]
+pub async fn reset_password(user_id: i64, password: Secret) -> Result<(), ApiError> {
+    use crate::ports::{answer, backend, cx, done};
+    answer(backend().reset_password(&cx(), user_id, password.0).await)?;
+    done(&format!("/admin/users/{user_id}"), "The password is set; all sessions ended.", "密码已重设，所有会话已结束。").await;
+    Ok(())
+}
+
+/// Changes one's own password.
+#[server(prefix = "/fn", endpoint = "accounts/change_password")]
+pub async fn change_password(current: Secret, password: Secret) -> Result<(), ApiError> {
+    use crate::ports::{answer, backend, cx, done};
+    answer(backend().change_password(&cx(), current.0, password.0).await)?;
+    done("/me", "Your password is changed; your other sessions ended.", "密码已更改，其他会话已结束。").await;
+    Ok(())
+}
+
+/// One's own tokens.
+#[server(prefix = "/fn", endpoint = "tokens/list", input = leptos::server_fn::codec::GetUrl)]
+pub async fn list_tokens() -> Result<Vec<Token>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().list_tokens(&cx()).await)
+}
+
+/// Makes a token. Its secret is in this answer and nowhere else; a plain post, which cannot see the answer, gets it by a cookie
+/// that only the next page is sent.
+#[server(prefix = "/fn", endpoint = "tokens/create")]
+pub async fn create_token(form: NewToken) -> Result<MadeToken, ApiError> {
+    use crate::ports::{answer_form, backend, cx, go, hand_over, is_plain, keep};
+    let kept = keep(&form, &["name", "scope", "days"]);
+    let made = answer_form::<CreateToken, _>(backend().create_token(&cx(), form).await, kept)?;
+    if is_plain() {
+        hand_over("made_token", &made.secret, "/me");
+        go("/me?made=1");
+    }
+    Ok(made)
+}
+
+/// The secret of the token a plain post just made; seen once.
+#[server(prefix = "/fn", endpoint = "tokens/made", input = leptos::server_fn::codec::GetUrl)]
+pub async fn take_made_token() -> Result<Option<String>, ApiError> {
+    use crate::ports::{answer, take_over};
+    answer(Ok(take_over("made_token", "/me")))
+}
+
+/// Ends a token.
+#[server(prefix = "/fn", endpoint = "tokens/revoke")]
+pub async fn revoke_token(token_id: i64) -> Result<(), ApiError> {
+    use crate::ports::{answer, backend, cx, done};
+    answer(backend().revoke_token(&cx(), token_id).await)?;
+    done("/me", "The token is revoked.", "令牌已撤销。").await;
+    Ok(())
+}

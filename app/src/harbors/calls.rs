@@ -1,0 +1,82 @@
+//! Calls about harbors.
+
+use leptos::prelude::*;
+
+use crate::error::ApiError;
+use crate::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor};
+
+/// All harbors the caller sees.
+#[server(prefix = "/fn", endpoint = "harbors/list", input = leptos::server_fn::codec::GetUrl)]
+pub async fn list_harbors() -> Result<Vec<Harbor>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().list_harbors(&cx()).await)
+}
+
+/// One harbor.
+#[server(prefix = "/fn", endpoint = "harbors/get", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_harbor(harbor: String) -> Result<Harbor, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().get_harbor(&cx(), harbor).await)
+}
+
+/// The newest kept check-list of a harbor.
+#[server(prefix = "/fn", endpoint = "harbors/last_check", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_last_check(harbor: String) -> Result<Option<CheckList>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().last_check(&cx(), harbor).await)
+}
+
+/// Registers a harbor and goes to its page.
+#[server(prefix = "/fn", endpoint = "harbors/create")]
+pub async fn create_harbor(form: NewHarbor) -> Result<Harbor, ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let kept = keep(&form, crate::harbors::KEPT);
+    let harbor = answer_form::<CreateHarbor, _>(backend().create_harbor(&cx(), form).await, kept)?;
+    done(&format!("/harbors/{}?tab=check", harbor.name), "The harbor is registered.", "Harbor 已登记。").await;
+    Ok(harbor)
+}
+
+/// Tests a connection that is not stored. A plain post comes back to the form with the outcome in its address.
+#[server(prefix = "/fn", endpoint = "harbors/try")]
+pub async fn try_harbor(form: NewHarbor) -> Result<CheckList, ApiError> {
+    use crate::harbors::types::CheckOutcome;
+    use crate::ports::{answer_form, back_with, backend, cx, keep};
+    let kept = keep(&form, crate::harbors::KEPT);
+    let list = answer_form::<TryHarbor, _>(backend().try_harbor(&cx(), form).await, kept.clone())?;
+    let wrong = list.checks.iter().filter(|c| c.outcome != CheckOutcome::Pass).map(|c| c.code.clone()).collect::<Vec<_>>().join(",");
+    let outcome = match (list.backup_ok, list.restore_ok) {
+        (true, true) => "restore",
+        (true, false) => "backup",
+        (false, _) => "none",
+    };
+    back_with::<TryHarbor>(kept, &[("tested", outcome), ("wrong", &wrong)]);
+    Ok(list)
+}
+
+/// Changes address or logins.
+#[server(name = ChangeHarborCall, prefix = "/fn", endpoint = "harbors/change")]
+pub async fn change_harbor(form: ChangeHarbor) -> Result<Harbor, ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let kept = keep(&form, crate::harbors::KEPT);
+    let harbor = answer_form::<ChangeHarborCall, _>(backend().change_harbor(&cx(), form).await, kept)?;
+    done(&format!("/harbors/{}?tab=settings", harbor.name), "The new settings were tested and saved.", "新设置已测试并保存。").await;
+    Ok(harbor)
+}
+
+/// Tests a registered harbor again and shows the list.
+#[server(prefix = "/fn", endpoint = "harbors/check")]
+pub async fn check_harbor(harbor: String) -> Result<CheckList, ApiError> {
+    use crate::ports::{answer, backend, cx, go};
+    let list = answer(backend().check_harbor(&cx(), harbor.clone()).await)?;
+    go(&format!("/harbors/{harbor}?tab=check"));
+    Ok(list)
+}
+
+/// Forgets a harbor.
+#[server(prefix = "/fn", endpoint = "harbors/remove")]
+pub async fn remove_harbor(harbor: String, confirm: String) -> Result<(), ApiError> {
+    use crate::ports::{answer, backend, cx, done};
+    answer(backend().remove_harbor(&cx(), harbor, confirm).await)?;
+    done("/harbors", "The harbor was removed; its backups stay.", "Harbor 已移除，其备份保留。").await;
+    Ok(())
+}

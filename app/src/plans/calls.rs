@@ -1,0 +1,82 @@
+//! Calls about plans.
+
+use leptos::prelude::*;
+
+use crate::error::ApiError;
+use crate::plans::types::{Plan, PlanForm, PlanPreview, Run};
+use crate::units::Page;
+
+/// All plans the caller sees.
+#[server(prefix = "/fn", endpoint = "plans/list", input = leptos::server_fn::codec::GetUrl)]
+pub async fn list_plans() -> Result<Vec<Plan>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().list_plans(&cx()).await)
+}
+
+/// One plan.
+#[server(prefix = "/fn", endpoint = "plans/get", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_plan(plan_id: i64) -> Result<Plan, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().get_plan(&cx(), plan_id).await)
+}
+
+/// What a form would match and when it would run; stores nothing.
+#[server(prefix = "/fn", endpoint = "plans/preview", input = leptos::server_fn::codec::GetUrl)]
+pub async fn preview_plan(form: PlanForm) -> Result<PlanPreview, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().preview_plan(&cx(), form).await)
+}
+
+/// Stores a plan and goes to its page.
+#[server(prefix = "/fn", endpoint = "plans/save")]
+pub async fn save_plan(form: PlanForm) -> Result<Plan, ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let kept = keep(&form, &["name", "harbor", "vault_id", "include", "exclude", "cron", "zone", "rpo_hours"]);
+    let plan = answer_form::<SavePlan, _>(backend().save_plan(&cx(), form).await, kept)?;
+    done(&format!("/plans/{}", plan.id), "The plan is saved.", "备份计划已保存。").await;
+    Ok(plan)
+}
+
+/// Stops the schedule for some days.
+#[server(prefix = "/fn", endpoint = "plans/pause")]
+pub async fn pause_plan(plan_id: i64, days: i64, reason: String) -> Result<Plan, ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let kept = keep(&serde_json::json!({ "days": days, "reason": reason }), &["days", "reason"]);
+    let plan = answer_form::<PausePlan, _>(backend().pause_plan(&cx(), plan_id, days, reason).await, kept)?;
+    done(&format!("/plans/{plan_id}"), "The plan is paused; it resumes by itself.", "备份计划已暂停，到期自动恢复。").await;
+    Ok(plan)
+}
+
+/// Starts the schedule again.
+#[server(prefix = "/fn", endpoint = "plans/resume")]
+pub async fn resume_plan(plan_id: i64) -> Result<Plan, ApiError> {
+    use crate::ports::{answer, backend, cx, done};
+    let plan = answer(backend().resume_plan(&cx(), plan_id).await)?;
+    done(&format!("/plans/{plan_id}"), "The plan runs by its schedule again.", "备份计划已恢复按时运行。").await;
+    Ok(plan)
+}
+
+/// Queues a run and goes to its job.
+#[server(prefix = "/fn", endpoint = "plans/run")]
+pub async fn run_plan(plan_id: i64) -> Result<i64, ApiError> {
+    use crate::ports::{answer, backend, cx, go};
+    let job = answer(backend().run_plan(&cx(), plan_id).await)?;
+    go(&format!("/jobs/{job}"));
+    Ok(job)
+}
+
+/// Runs of a plan, newest first.
+#[server(prefix = "/fn", endpoint = "plans/runs", input = leptos::server_fn::codec::GetUrl)]
+pub async fn list_runs(plan_id: i64, after: Option<String>) -> Result<Page<Run>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().list_runs(&cx(), plan_id, after).await)
+}
+
+/// Deletes a plan; its snapshots stay.
+#[server(prefix = "/fn", endpoint = "plans/delete")]
+pub async fn delete_plan(plan_id: i64, confirm: String) -> Result<(), ApiError> {
+    use crate::ports::{answer, backend, cx, done};
+    answer(backend().delete_plan(&cx(), plan_id, confirm).await)?;
+    done("/plans", "The plan is deleted; its snapshots stay.", "备份计划已删除，快照保留。").await;
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! Calls of the session: the shell, signing in and out, set-up, language and theme.
+
+use leptos::prelude::*;
+
+use crate::error::ApiError;
+use crate::session::types::{SetUp, Shell, SignIn};
+
+/// What the shell around this page shows.
+#[server(prefix = "/fn", endpoint = "session/shell", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_shell() -> Result<Shell, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().shell(&cx()).await)
+}
+
+/// Starts a session and goes to the page asked for.
+#[server(name = SignInCall, prefix = "/fn", endpoint = "session/in")]
+pub async fn sign_in(form: SignIn) -> Result<(), ApiError> {
+    use crate::ports::{answer_form, backend, cx, go, keep};
+    let kept = keep(&form, &["login", "next"]);
+    let next = answer_form::<SignInCall, _>(backend().sign_in(&cx(), form).await, kept)?;
+    go(&next);
+    Ok(())
+}
+
+/// Ends the session.
+#[server(prefix = "/fn", endpoint = "session/out")]
+pub async fn sign_out() -> Result<(), ApiError> {
+    use crate::ports::{answer, backend, cx, go};
+    answer(backend().sign_out(&cx()).await)?;
+    go("/signin");
+    Ok(())
+}
+
+/// Makes the first account.
+#[server(name = SetUpCall, prefix = "/fn", endpoint = "session/set_up")]
+pub async fn set_up(form: SetUp) -> Result<(), ApiError> {
+    use crate::ports::{answer_form, backend, cx, go, keep};
+    let kept = keep(&form, &["login", "display_name"]);
+    answer_form::<SetUpCall, _>(backend().set_up(&cx(), form).await, kept)?;
+    go("/");
+    Ok(())
+}
+
+/// Keeps language or theme, then comes back to the page the form was on.
+#[server(prefix = "/fn", endpoint = "session/display")]
+pub async fn set_display(#[server(default)] lang: Option<String>, #[server(default)] theme: Option<String>) -> Result<(), ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().set_display(&cx(), lang, theme).await)
+}

@@ -1,0 +1,35 @@
+//! Signing in.
+
+use leptos::prelude::*;
+use leptos_router::components::Redirect;
+use leptos_router::hooks::use_query_map;
+
+use super::calls::SignInCall;
+use super::lone::Lone;
+use crate::text::t;
+use crate::ui::*;
+
+/// Name, password, and back to where one was.
+#[component]
+pub fn SignInPage() -> impl IntoView {
+    let action = ServerAction::<SignInCall>::new();
+    let next = use_query_map().with_untracked(|q| q.get("next")).unwrap_or_default();
+    let shell = use_shell();
+    view! {
+        <Lone title=t("Sign in to Breakwater.", "登录 Breakwater。") here=t("Sign in", "登录")>
+            <Transition fallback=|| ()>
+                {move || Suspend::new(async move {
+                    shell.await.is_ok_and(|s| s.setup_needed).then(|| view! { <Redirect path="/setup"/> })
+                })}
+            </Transition>
+            <PostForm action=action prefix="form">
+                <Field name="login" label=t("Name", "用户名") autocomplete="username" autofocus=true/>
+                <Field name="password" label=t("Password", "密码") kind="password" autocomplete="current-password"/>
+                {(!next.is_empty()).then(|| view! { <Hidden name="next" value=next.clone()/> })}
+                <SubmitButton text=t("Sign in", "登录") kind=ButtonKind::Primary/>
+            </PostForm>
+            <p class="note">{t("No account? Ask a security administrator of this installation.", "没有账号？请联系本系统的安全管理员。")}</p>
+        </Lone>
+    }
+    .into_any()
+}

@@ -1,0 +1,53 @@
+//! The sheet of keys, opened by `?`.
+
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast as _;
+
+use super::keys::GO;
+use crate::text::t;
+
+const ID: &str = "keys-help";
+
+/// Opens the sheet.
+pub fn open() {
+    if let Some(dialog) = document().get_element_by_id(ID).and_then(|e| e.dyn_into::<web_sys::HtmlDialogElement>().ok())
+        && !dialog.open()
+    {
+        let _ = dialog.show_modal();
+    }
+}
+
+fn word(path: &str) -> &'static str {
+    match path {
+        "/" => t("Home", "首页"),
+        "/projects" => t("Projects", "项目"),
+        "/restores" => t("Restores", "恢复"),
+        "/approvals" => t("Approvals", "审批"),
+        "/jobs" => t("Jobs", "任务"),
+        "/audit" => t("Audit", "审计"),
+        "/harbors" => t("Harbors", "Harbor 实例"),
+        "/vaults" => t("Vaults", "保管库"),
+        _ => t("Plans", "备份计划"),
+    }
+}
+
+/// The sheet itself; closed until asked for.
+#[component]
+pub fn HelpDialog() -> impl IntoView {
+    let rows = GO
+        .into_iter()
+        .map(|(letter, path)| view! { <dt><kbd>"g"</kbd>" "<kbd>{letter}</kbd></dt><dd>{word(path)}</dd> })
+        .collect_view();
+    view! {
+        <dialog id=ID class="sheet" aria-labelledby="keys-title">
+            <h2 id="keys-title">{t("Keys", "快捷键")}</h2>
+            <dl class="kv">
+                <dt><kbd>"/"</kbd></dt><dd>{t("Search over all time", "在全部历史中搜索")}</dd>
+                {rows}
+                <dt><kbd>"?"</kbd></dt><dd>{t("This sheet", "本说明")}</dd>
+            </dl>
+            <form method="dialog"><button class="btn" type="submit">{t("Close", "关闭")}</button></form>
+        </dialog>
+    }
+    .into_any()
+}

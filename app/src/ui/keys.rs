@@ -1,0 +1,70 @@
+//! Keys: `/` searches, `g` and a letter goes somewhere, `?` explains. Never while something is being typed.
+
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast as _;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::use_navigate;
+
+/// Where `g` and a letter lead.
+pub const GO: [(&str, &str); 9] = [
+    ("h", "/"),
+    ("p", "/projects"),
+    ("r", "/restores"),
+    ("a", "/approvals"),
+    ("j", "/jobs"),
+    ("l", "/audit"),
+    ("b", "/harbors"),
+    ("v", "/vaults"),
+    ("s", "/plans"),
+];
+
+/// Longest pause between `g` and its letter.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(1_500);
+
+fn typing(event: &web_sys::KeyboardEvent) -> bool {
+    let Some(element) = event.target().and_then(|t| t.dyn_into::<web_sys::Element>().ok()) else { return false };
+    matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT") || element.closest("[contenteditable]").ok().flatten().is_some()
+}
+
+/// Listens for the keys; does nothing on the server.
+pub fn listen_for_keys() {
+    let navigate = use_navigate();
+    let after_g = StoredValue::new(false);
+    Effect::new(move |_| {
+        let navigate = navigate.clone();
+        let handle = window_event_listener(leptos::ev::keydown, move |event| {
+            if event.ctrl_key() || event.meta_key() || event.alt_key() || typing(&event) {
+                return;
+            }
+            let key = event.key();
+            if after_g.get_value() {
+                after_g.set_value(false);
+                if let Some((_, path)) = GO.iter().find(|(letter, _)| *letter == key) {
+                    event.prevent_default();
+                    navigate(path, NavigateOptions::default());
+                }
+                return;
+            }
+            match key.as_str() {
+                "/" => {
+                    event.prevent_default();
+                    focus("q");
+                }
+                "?" => super::help::open(),
+                "g" => {
+                    after_g.set_value(true);
+                    set_timeout(move || after_g.set_value(false), PAUSE);
+                }
+                _ => {}
+            }
+        });
+        on_cleanup(move || handle.remove());
+    });
+}
+
+/// Moves the focus to the element with this id.
+pub fn focus(id: &str) {
+    if let Some(element) = document().get_element_by_id(id).and_then(|e| e.dyn_into::<web_sys::HtmlElement>().ok()) {
+        let _ = element.focus();
+    }
+}

@@ -1,0 +1,42 @@
+//! The design system: every part a page is made of, and nothing that knows what a page is about.
+//!
+//! A page reads: `Load` fetches and shows waiting, failure and content; `PageHead` says the answer in one sentence; `Panel`,
+//! `DataTable`, `KeyValue` show the facts; `PostForm` with its fields changes something. State is always shape, word and colour
+//! (`Status`). Invariants: no `style=` attribute and no inline handler (the content policy forbids both); the same markup on
+//! server and browser, so nothing here reads a clock but [`clock`]; every form works as a plain post.
+//!
+//! `use crate::ui::*;` brings in all a page needs.
+
+pub mod button;
+pub mod cli_twin;
+pub mod clock;
+pub mod day_strip;
+pub mod digest;
+pub mod fields;
+pub mod form;
+pub mod gallery;
+pub mod help;
+pub mod icons;
+pub mod keys;
+pub mod live;
+pub mod nav;
+pub mod not_found;
+pub mod page;
+pub mod page_state;
+pub mod status;
+pub mod table;
+pub mod top_bar;
+
+pub use button::{Button, ButtonKind, LinkButton, SubmitButton};
+pub use cli_twin::CliTwin;
+pub use clock::{When, use_now};
+pub use day_strip::DayStrip;
+pub use digest::{CopyButton, Digest};
+pub use fields::{Checkbox, ConfirmType, Field, Hidden, Select, TextArea};
+pub use form::{ErrorSummary, FormState, GetForm, PostForm, url_part, use_form};
+pub use icons::Icon;
+pub use live::{Topic, fetch, use_live};
+pub use page::{Bar, Callout, Columns, KeyValue, Kv, PageHead, Panel, Progress, Row, Stack, Steps, SubItem};
+pub use page_state::{Empty, EmptyKind, ErrorBlock, Load, error_text, use_id, use_param, use_query, use_shell};
+pub use status::{Status, Tone};
+pub use table::{Cell, Col, DataTable, FilterChip, Pager};

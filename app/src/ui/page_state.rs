@@ -1,0 +1,177 @@
+//! Waiting, failing and being empty, the same on every page.
+
+use leptos::either::Either;
+use leptos::prelude::*;
+use leptos_router::components::Redirect;
+use leptos_router::hooks::{use_location, use_params_map, use_query_map};
+
+use super::clock::Clock;
+use super::status::{StatusShape, Tone};
+use crate::error::{ApiError, ErrorKind};
+use crate::session::types::Shell;
+use crate::text::{Lang, lang, t};
+
+/// The shell of this page, fetched again at each navigation and change.
+pub type ShellResource = Resource<Result<Shell, ApiError>>;
+
+/// The shell, provided by the app.
+///
+/// # Panics
+/// Outside the app.
+#[must_use]
+pub fn use_shell() -> ShellResource {
+    expect_context::<ShellResource>()
+}
+
+/// Shows `data` with `view` once it is there; says so while it is not, and what failed if it did.
+///
+/// Waits for the shell too, so that everything inside knows the time. A session that ended leads to the sign-in and back.
+#[component]
+pub fn Load<T, V, F>(data: Resource<Result<T, ApiError>>, view: F) -> impl IntoView
+where
+    T: Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static,
+    V: IntoView + 'static,
+    F: Fn(T) -> V + Clone + Send + Sync + 'static,
+{
+    let shell = use_shell();
+    let clock = expect_context::<Clock>();
+    let fallback = || view! { <p class="waiting" role="status">{t("Reading…", "读取中…")}</p> };
+    view! {
+        <Transition fallback=fallback>
+            {move || {
+                let view = view.clone();
+                Suspend::new(async move {
+                    if let Ok(shell) = shell.await {
+                        clock.0.set(Some(shell.now));
+                    }
+                    match data.await {
+                        Ok(value) => Either::Left(view(value).into_any()),
+                        Err(error) => Either::Right(view! { <ErrorBlock error=error/> }),
+                    }
+                })
+            }}
+        </Transition>
+    }
+    .into_any()
+}
+
+/// A failure in the reader's language: codes that pages meet often are translated, others keep their English sentence.
+#[must_use]
+pub fn error_text(error: &ApiError) -> String {
+    if lang() == Lang::En {
+        return error.message.clone();
+    }
+    match error.code.as_str() {
+        "bad_credentials" => "用户名或密码不正确".to_owned(),
+        "signed_out" => "请先登录".to_owned(),
+        "unreachable" => "无法连接 Breakwater，请检查网络后重试".to_owned(),
+        "internal" => "服务器内部错误，请将请求编号告知管理员".to_owned(),
+        "bad_request" => "表单无法读取，请重新加载页面后再试".to_owned(),
+        "cross_site" => "该请求来自其他站点，已被拒绝；请重新加载页面后再试".to_owned(),
+        "not_found" => "不存在，或您无权查看".to_owned(),
+        _ => error.message.clone(),
+    }
+}
+
+fn heading(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Invalid => t("This address does not fit", "地址参数无效"),
+        ErrorKind::SignedOut => t("You are signed out", "您已退出登录"),
+        ErrorKind::Forbidden => t("You may not see this", "您无权查看"),
+        ErrorKind::NotFound => t("Not found", "未找到"),
+        ErrorKind::Conflict => t("This has changed meanwhile", "内容已发生变化"),
+        ErrorKind::Gone => t("This was used already", "已被使用"),
+        ErrorKind::TooMany => t("Too many tries", "尝试次数过多"),
+        ErrorKind::Upstream => t("A system outside did not answer as it should", "外部系统未正常响应"),
+        ErrorKind::Unavailable => t("Breakwater cannot work right now", "Breakwater 暂时不可用"),
+        ErrorKind::Internal => t("Something went wrong", "出现错误"),
+    }
+}
+
+fn still_works(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::Upstream => Some(t("Backups in the vault stay readable; only what needs the other system waits.", "保管库中的备份仍可读取，仅依赖外部系统的内容暂不可用。")),
+        ErrorKind::Unavailable | ErrorKind::Internal => Some(t("Nothing was changed. Other pages may still work.", "未做任何更改，其他页面可能仍可使用。")),
+        _ => None,
+    }
+}
+
+/// What failed, what still works, what to do, and the number to quote.
+#[component]
+pub fn ErrorBlock(error: ApiError) -> impl IntoView {
+    if error.kind == ErrorKind::SignedOut {
+        let location = use_location();
+        let here = format!("{}{}", location.pathname.get_untracked(), query_of(&location.search.get_untracked()));
+        return view! { <Redirect path=format!("/signin?next={}", super::form::url_part(&here))/> }.into_any();
+    }
+    let tone = if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Forbidden) { Tone::Warn } else { Tone::Fail };
+    let text = error_text(&error);
+    view! {
+        <section class="error-block" role="alert">
+            <h2><StatusShape tone=tone/>{heading(error.kind)}</h2>
+            <p>{text}</p>
+            {still_works(error.kind).map(|s| view! { <p class="note">{s}</p> })}
+            <p class="note">
+                <code class="mono">{error.code}</code>
+                {error.request_id.map(|id| view! { " · "{t("request", "请求编号")}" "<code class="mono">{id}</code> })}
+            </p>
+            <p><a href="">{t("Try again", "重试")}</a></p>
+        </section>
+    }
+    .into_any()
+}
+
+fn query_of(search: &str) -> String {
+    let search = search.trim_start_matches('?');
+    if search.is_empty() { String::new() } else { format!("?{search}") }
+}
+
+/// Why there is nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmptyKind {
+    /// Nothing was made yet: say what it is and the first step.
+    NothingYet,
+    /// The filters hide all.
+    NoMatch,
+    /// The reader's roles show nothing.
+    NotVisible,
+}
+
+/// Nothing to show, why, and what to do (children: buttons or chips).
+#[component]
+pub fn Empty(kind: EmptyKind, #[prop(into)] title: String, #[prop(optional, into)] text: Option<String>, #[prop(optional)] children: Option<Children>) -> impl IntoView {
+    let class = match kind {
+        EmptyKind::NothingYet => "empty yet",
+        EmptyKind::NoMatch => "empty no-match",
+        EmptyKind::NotVisible => "empty not-visible",
+    };
+    view! {
+        <div class=class>
+            <p class="empty-title">{title}</p>
+            {text.map(|text| view! { <p class="note">{text}</p> })}
+            {children.map(|c| view! { <div class="bar">{c()}</div> })}
+        </div>
+    }
+    .into_any()
+}
+
+/// A part of the path, by its name in the route table.
+#[must_use]
+pub fn use_param(name: &'static str) -> Memo<String> {
+    let params = use_params_map();
+    Memo::new(move |_| params.with(|p| p.get(name)).unwrap_or_default())
+}
+
+/// A number in the path; 0, which no object has, where it is not a number.
+#[must_use]
+pub fn use_id(name: &'static str) -> Memo<i64> {
+    let text = use_param(name);
+    Memo::new(move |_| text.with(|t| t.parse().unwrap_or(0)))
+}
+
+/// A parameter of the query; none where it is absent or empty.
+#[must_use]
+pub fn use_query(name: &'static str) -> Memo<Option<String>> {
+    let query = use_query_map();
+    Memo::new(move |_| query.with(|q| q.get(name)).filter(|v| !v.is_empty()))
+}

@@ -1,0 +1,134 @@
+//! The bar above every page: search over all time, how live the page is, the seal of the audit history, votes waiting, the person.
+
+use leptos::prelude::*;
+
+use super::form::GetForm;
+use super::icons::{Drawing, Icon};
+use super::live::{LiveState, use_live};
+use super::page_state::use_shell;
+use super::status::{StatusShape, Tone};
+use crate::session::display::Display;
+use crate::session::types::{Shell, Theme};
+use crate::text::{Lang, t};
+use crate::units::{Moment, count};
+
+/// The bar.
+#[component]
+pub fn TopBar() -> impl IntoView {
+    let shell = use_shell();
+    view! {
+        <header class="top">
+            <GetForm action="/search" class="search" search=true>
+                <label class="unseen" for="q">{t("Find a tag, digest or project over all time", "在全部历史中查找 Tag、摘要或项目")}</label>
+                <Drawing icon=Icon::Search/>
+                <input id="q" name="q" type="search" autocomplete="off" placeholder=t("Find a tag, digest, project … over all time", "在全部历史中查找 Tag、摘要、项目…")/>
+                <kbd aria-hidden="true">"/"</kbd>
+            </GetForm>
+            <div class="right">
+                <LiveChip/>
+                <Transition fallback=|| ()>
+                    {move || Suspend::new(async move { shell.await.ok().map(|shell| view! { <Seal shell=shell.clone()/><Bell waiting=shell.approvals_waiting/><PersonMenu shell=shell/> }) })}
+                </Transition>
+            </div>
+        </header>
+    }
+    .into_any()
+}
+
+/// Live, reconnecting, or nothing where the browser part does not run.
+#[component]
+fn LiveChip() -> impl IntoView {
+    let live = use_live();
+    let text = [t("Live", "实时"), t("Reconnecting", "重新连接中")];
+    view! {
+        <span class="chip live" role="status">
+            {move || match live.state.get() {
+                LiveState::Off => None,
+                LiveState::Live => Some(view! { <span class="s ok"><StatusShape tone=Tone::Ok/><span>{text[0]}</span></span> }),
+                LiveState::Reconnecting => Some(view! { <span class="s warn"><StatusShape tone=Tone::Warn/><span>{text[1]}</span></span> }),
+            }}
+        </span>
+    }
+    .into_any()
+}
+
+fn clock_of(moment: Moment) -> String {
+    moment.minute().split_once(' ').map(|(_, clock)| clock.to_owned()).unwrap_or_default()
+}
+
+/// The state of the audit chain, and the way to it.
+#[component]
+fn Seal(shell: Shell) -> impl IntoView {
+    let events = format!("{} {}", count(shell.audit_events), t("events", "条记录"));
+    let (tone, text) = match shell.audit_verified {
+        Some((at, true)) => (Tone::Held, format!("{} · {}", t("Chain intact", "审计链完整"), clock_of(at))),
+        Some((at, false)) => (Tone::Fail, format!("{} · {}", t("Chain broken", "审计链已断"), clock_of(at))),
+        None => (Tone::Idle, format!("{} · {events}", t("Chain not checked yet", "审计链尚未校验"))),
+    };
+    let title = shell.audit_verified.map_or_else(|| events.clone(), |(at, _)| format!("{} · {events}", at.long()));
+    view! {
+        <a class="chip seal" href="/audit" title=title>
+            <span class=format!("s {}", tone.class())><StatusShape tone=tone/><span>{text}</span></span>
+        </a>
+    }
+    .into_any()
+}
+
+/// Votes that wait for this person.
+#[component]
+fn Bell(waiting: i64) -> impl IntoView {
+    let label = format!("{waiting} {}", t("requests wait for your vote", "个申请待您审批"));
+    view! {
+        <a class="chip bell" href="/approvals" aria-label=label title=t("Approvals", "审批")>
+            <Drawing icon=Icon::Bell/>
+            {(waiting > 0).then(|| view! { <b aria-hidden="true">{waiting}</b> })}
+        </a>
+    }
+    .into_any()
+}
+
+/// Who is signed in, and what is theirs: language, theme, profile, leaving. All plain forms.
+#[component]
+fn PersonMenu(shell: Shell) -> impl IntoView {
+    let Some(me) = shell.me else {
+        return view! { <a class="chip" href="/signin">{t("Sign in", "登录")}</a> }.into_any();
+    };
+    view! {
+        <details class="menu">
+            <summary aria-label=format!("{} {}", t("Menu of", "用户菜单："), me.display_name)>{me.login.clone()}</summary>
+            <div class="menu-body">
+                <p class="menu-name"><b>{me.display_name}</b><span class="note">{me.login}</span></p>
+                <a href="/me">{t("Profile, password and tokens", "个人资料、密码与令牌")}</a>
+                <DisplayForms/>
+                <form method="post" action="/fn/session/out"><button type="submit" class="plain">{t("Sign out", "退出登录")}</button></form>
+                <p class="note">"Breakwater " {shell.version}</p>
+            </div>
+        </details>
+    }
+    .into_any()
+}
+
+/// Language and theme: posts that keep a cookie and come back to this page.
+#[component]
+pub fn DisplayForms() -> impl IntoView {
+    let display = expect_context::<Display>();
+    let languages = [(Lang::En, "English"), (Lang::ZhCn, "简体中文")]
+        .into_iter()
+        .map(|(lang, name)| {
+            let on = (lang == display.lang).to_string();
+            view! { <button type="submit" name="lang" value=lang.code() lang=lang.code() aria-pressed=on>{name}</button> }
+        })
+        .collect_view();
+    let themes = [(Theme::System, "system", t("System", "跟随系统")), (Theme::Light, "light", t("Light", "浅色")), (Theme::Dark, "dark", t("Dark", "深色"))]
+        .into_iter()
+        .map(|(theme, value, name)| {
+            let on = (theme == display.theme).to_string();
+            view! { <button type="submit" name="theme" value=value aria-pressed=on>{name}</button> }
+        })
+        .collect_view();
+    view! {
+        <form method="post" action="/fn/session/display" class="switch" role="group" aria-label=t("Language", "语言")>{languages}</form>
+        <form method="post" action="/fn/session/display" class="switch" role="group" aria-label=t("Theme", "主题")>{themes}</form>
+    }
+    .into_any()
+}

@@ -1,0 +1,46 @@
+//! Calls about vaults.
+
+use leptos::prelude::*;
+
+use crate::error::ApiError;
+use crate::vaults::types::{Finding, NewVault, Vault};
+
+/// All vaults.
+#[server(prefix = "/fn", endpoint = "vaults/list", input = leptos::server_fn::codec::GetUrl)]
+pub async fn list_vaults() -> Result<Vec<Vault>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().list_vaults(&cx()).await)
+}
+
+/// One vault.
+#[server(prefix = "/fn", endpoint = "vaults/get", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_vault(vault_id: i64) -> Result<Vault, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().get_vault(&cx(), vault_id).await)
+}
+
+/// What verification found in a vault.
+#[server(prefix = "/fn", endpoint = "vaults/findings", input = leptos::server_fn::codec::GetUrl)]
+pub async fn list_findings(vault_id: i64) -> Result<Vec<Finding>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().list_findings(&cx(), vault_id).await)
+}
+
+/// Makes or adopts a vault and goes to its page.
+#[server(prefix = "/fn", endpoint = "vaults/create")]
+pub async fn create_vault(form: NewVault) -> Result<Vault, ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let kept = keep(&form, &["name", "path"]);
+    let vault = answer_form::<CreateVault, _>(backend().create_vault(&cx(), form).await, kept)?;
+    done(&format!("/vaults/{}", vault.id), "The vault is ready.", "保管库已就绪。").await;
+    Ok(vault)
+}
+
+/// Starts a verification and goes to its job.
+#[server(prefix = "/fn", endpoint = "vaults/verify")]
+pub async fn verify_vault(vault_id: i64) -> Result<i64, ApiError> {
+    use crate::ports::{answer, backend, cx, go};
+    let job = answer(backend().verify_vault(&cx(), vault_id).await)?;
+    go(&format!("/jobs/{job}"));
+    Ok(job)
+}

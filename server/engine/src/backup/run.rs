@@ -1,0 +1,172 @@
+//! One run, from the first proof of login to the pointer.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+use vault::tree::{Gap, SnapshotIndex};
+use vault::{Pointer, VaultError};
+use vocab::{Descriptor, Digest, ProjectName, RepositoryName};
+
+use super::accessories::Search;
+use super::assemble::{Assembled, assemble};
+use super::collect::Nodes;
+use super::fetch::{Fetcher, Stored};
+use super::hold::Held;
+use super::listing::{Listed, list, unlisted_gap};
+use super::pace::{Breaker, Pace};
+use super::previous::Previous;
+use super::{BackupContext, BackupError, Note, Reconcile, SnapshotOutcome, Stats, blobs, crosscheck, manifests, settings};
+use crate::control::{Event, Level};
+
+/// Backs a project up. `previous` is the newest snapshot of it in this vault that is not degraded; without one everything is read anew,
+/// as far as the vault does not have it.
+pub async fn project(cx: &BackupContext, project: &ProjectName, previous: Option<Digest>) -> Result<SnapshotOutcome, BackupError> {
+    cx.control.check().await?;
+    cx.vault.check().await?;
+    // Before the first look at what the vault has: what is found there stays until the seal.
+    let held = Held::take(&cx.vault, &format!("backup {}/{project}", cx.harbor)).await?;
+    let outcome = run(cx, project, previous, &held).await;
+    held.release().await;
+    outcome
+}
+
+async fn run(cx: &BackupContext, name: &ProjectName, previous: Option<Digest>, held: &Held) -> Result<SnapshotOutcome, BackupError> {
+    let started = OffsetDateTime::now_utc();
+    let requests_before = cx.client.counters().requests;
+    let previous = Previous::load(&cx.vault, &cx.harbor, name, previous).await?;
+    cx.progress.event(Event::Phase("listing"));
+    let listed = list(&cx.client, name).await?;
+    let fetcher = Arc::new(Fetcher {
+        client: cx.client.clone(),
+        vault: cx.vault.clone(),
+        progress: Arc::clone(&cx.progress),
+        pace: Pace::new(Arc::clone(&cx.control)),
+        breaker: Breaker::default(),
+        stored: Stored::default(),
+    });
+    let mut nodes = Nodes::of(&listed);
+    let mut notes = listed.notes.clone();
+    let search =
+        Search { client: &cx.client, previous: &previous, reconcile: cx.reconcile, pace: &fetcher.pace, breaker: &fetcher.breaker };
+    let mut gaps = search.run(&listed, &mut nodes).await?;
+    if cx.reconcile == Reconcile::Full {
+        notes.extend(crosscheck::tag_names(&cx.client, &listed, &mut nodes).await?);
+    }
+    cx.progress.event(Event::Phase("reading manifests"));
+    let states = manifests::read_all(&fetcher, &previous, &mut nodes).await?;
+    cx.progress.event(Event::Phase("reading layers"));
+    let failures = blobs::fetch_all(&fetcher, &nodes, &states).await?;
+    if fetcher.stored.any_read() {
+        cx.progress.event(Event::Phase("looking again"));
+        notes.extend(crosscheck::moves(&cx.client, &listed).await?);
+        cx.client.prove_login().await?;
+    }
+    let assembled = assemble(&listed, &nodes, &states, &failures);
+    gaps.extend(assembled.gaps.iter().cloned());
+    gaps.extend(listed.unlisted.iter().map(unlisted_gap));
+    notes.extend(standing_notes(&listed, &assembled));
+    cx.progress.event(Event::Phase("sealing"));
+    let seal = Seal { cx, listed: &listed, previous: &previous, held, fetcher: &fetcher, started };
+    let mut outcome = seal.write(assembled, gaps, notes).await?;
+    outcome.stats.requests = cx.client.counters().requests.saturating_sub(requests_before);
+    for note in &outcome.notes {
+        let level = if note.code.starts_with("tag_") { Level::Warn } else { Level::Info };
+        cx.progress.event(Event::Note { level, text: format!("{}: {}", note.subject, note.text) });
+    }
+    Ok(outcome)
+}
+
+fn standing_notes(listed: &Listed, assembled: &Assembled) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if listed.project.is_proxy_cache() {
+        notes.push(Note {
+            code: "proxy_cache",
+            subject: listed.project.name.to_string(),
+            text: "the project is a cache of another registry: what it holds today was backed up, and cannot be pushed back to it".to_owned(),
+        });
+    }
+    notes.extend(assembled.foreign.iter().map(|(repository, digest)| Note {
+        code: "foreign_layers",
+        subject: super::gap::artifact_subject(repository, digest),
+        text: "it has layers that no registry stores; they were not fetched, and a restore does not need them".to_owned(),
+    }));
+    notes
+}
+
+/// The last steps: indexes, settings, snapshot, pointer, in this order.
+struct Seal<'a> {
+    cx: &'a BackupContext,
+    listed: &'a Listed,
+    previous: &'a Previous,
+    held: &'a Held,
+    fetcher: &'a Fetcher,
+    started: OffsetDateTime,
+}
+
+impl Seal<'_> {
+    async fn write(&self, assembled: Assembled, gaps: Vec<Gap>, notes: Vec<Note>) -> Result<SnapshotOutcome, BackupError> {
+        let cx = self.cx;
+        let mut repositories: Vec<(RepositoryName, Descriptor)> = Vec::with_capacity(assembled.repositories.len());
+        let mut changed = 0;
+        for index in &assembled.repositories {
+            self.fetcher.pace.check().await?;
+            let bytes = index.encode().map_err(|e| VaultError::Invalid { what: "repository index", why: e.to_string() })?;
+            let digest = Digest::of(&bytes);
+            let descriptor = match self.previous.repository(&index.name) {
+                Some(before) if before.digest == digest => before.clone(),
+                _ => {
+                    changed += 1;
+                    cx.vault.put_repository(index).await?
+                }
+            };
+            repositories.push((index.name.clone(), descriptor));
+        }
+        let index = SnapshotIndex {
+            harbor: cx.harbor.clone(),
+            project: self.listed.project.name.clone(),
+            started: self.started,
+            finished: OffsetDateTime::now_utc().max(self.started),
+            gaps,
+            config: Some(self.config().await?),
+            repositories,
+        };
+        let descriptor = cx.vault.put_snapshot(&index).await?;
+        // The last moment to stop: whoever lost the lease or was cancelled seals nothing (I-20), and a hold that lapsed protects nothing.
+        self.fetcher.pace.check_now().await?;
+        self.held.confirm().await?;
+        let pointer = Pointer {
+            harbor: index.harbor.clone(),
+            project: index.project.clone(),
+            moment: self.started,
+            id: Uuid::now_v7(),
+            snapshot: descriptor.clone(),
+            signature: None,
+        };
+        let name = cx.vault.put_pointer(&pointer).await?;
+        let stats = Stats {
+            repositories: index.repositories.len() as u64,
+            repositories_changed: changed,
+            artifacts: assembled.artifacts,
+            tags: assembled.tags,
+            blobs_new: self.fetcher.stored.objects(),
+            bytes_new: self.fetcher.stored.bytes(),
+            bytes_logical: self.listed.logical_bytes(),
+            requests: 0,
+        };
+        Ok(SnapshotOutcome { digest: descriptor.digest, pointer: name, pointer_id: pointer.id, moment: self.started, index, stats, notes })
+    }
+
+    /// The settings: read again on a full run, when there are none, and when the project's own row changed; else those of before.
+    async fn config(&self) -> Result<Descriptor, BackupError> {
+        let vault = &self.cx.vault;
+        if let (Reconcile::Hinted, Some(before)) = (self.cx.reconcile, &self.previous.config)
+            && let Ok(stored) = vault.project_settings(&before.digest).await
+            && settings::has_own(&stored, &self.listed.project)
+        {
+            return Ok(before.clone());
+        }
+        let value = settings::read(&self.cx.client, &self.listed.project).await?;
+        Ok(vault.put_project(&value).await?)
+    }
+}

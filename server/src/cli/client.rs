@@ -1,0 +1,585 @@
+//! The verbs over REST: the whole journey can be scripted with them.
+
+use app::audit::types::{AuditPage, ChainCheck};
+use app::harbors::types::{CheckList, CheckOutcome, Harbor, NewHarbor};
+use app::jobs::types::{Job, LogLine};
+use app::plans::types::{Plan, PlanForm};
+use app::projects::types::{Browse, SearchHit, TagHistory, Timeline};
+use app::restores::types::{Draft, EffectKind, Request, RequestRow, RestoreForm, Submit};
+use app::units::{Page, bytes, short_digest};
+use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::api::{Api, Remote};
+use super::{CliError, progress, secret_from_stdin};
+
+#[derive(Deserialize)]
+struct Queued {
+    job_id: i64,
+}
+
+fn print_json(value: &impl Serialize) -> Result<(), CliError> {
+    println!("{}", serde_json::to_string_pretty(value).map_err(|e| CliError::Failed(e.to_string()))?);
+    Ok(())
+}
+
+fn encode(part: &str) -> String {
+    url::form_urlencoded::byte_serialize(part.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+fn project_path(text: &str) -> Result<String, CliError> {
+    let (harbor, project) = text.split_once('/').ok_or_else(|| CliError::Usage(format!("“{text}” is not like harbor/project")))?;
+    Ok(format!("/projects/{}/{}", encode(harbor), encode(project)))
+}
+
+/// Only where the server is.
+#[derive(Args)]
+pub struct Plain {
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// A number.
+#[derive(Args)]
+pub struct Numbered {
+    #[command(flatten)]
+    remote: Remote,
+    /// Its number
+    id: i64,
+}
+
+/// A project.
+#[derive(Args)]
+pub struct OfProject {
+    #[command(flatten)]
+    remote: Remote,
+    /// `harbor/project`
+    project: String,
+    /// Moment, `2026-11-23T09:30:00Z`; default: the newest
+    #[arg(long)]
+    at: Option<String>,
+}
+
+/// Harbor verbs.
+#[derive(Subcommand)]
+pub enum HarborVerb {
+    /// List harbors
+    List(Plain),
+    /// Register a harbor; the secret of its login comes on standard input
+    Add(AddHarbor),
+    /// Test the connection of a harbor
+    Check(NamedHarbor),
+}
+
+/// A harbor by name.
+#[derive(Args)]
+pub struct NamedHarbor {
+    #[command(flatten)]
+    remote: Remote,
+    /// Its name
+    name: String,
+}
+
+/// A new harbor.
+#[derive(Args)]
+pub struct AddHarbor {
+    #[command(flatten)]
+    remote: Remote,
+    /// Name
+    name: String,
+    /// Base address
+    url: String,
+    /// Login for backup, its secret on standard input
+    #[arg(long, conflicts_with = "admin_login")]
+    login: Option<String>,
+    /// Administrator's login that makes the least-privilege robots; its password on standard input, used once
+    #[arg(long)]
+    admin_login: Option<String>,
+    /// Accept plain http
+    #[arg(long)]
+    plain_http: bool,
+}
+
+/// `breakwater harbor …`.
+pub async fn harbor(verb: HarborVerb) -> Result<(), CliError> {
+    match verb {
+        HarborVerb::List(args) => {
+            let harbors: Vec<Harbor> = args.remote.api()?.get("/harbors", &[]).await?;
+            if args.remote.json {
+                return print_json(&harbors);
+            }
+            for h in harbors {
+                println!("{}\t{}\t{}\t{} projects, {} protected", h.name, h.url, h.state_detail, h.projects, h.projects_protected);
+            }
+        }
+        HarborVerb::Add(args) => {
+            let secret = secret_from_stdin("the secret of the login")?;
+            let mut form = NewHarbor { name: args.name, url: args.url, plain_http: args.plain_http, ..NewHarbor::default() };
+            match (args.login, args.admin_login) {
+                (Some(login), _) => (form.read_login, form.read_secret) = (login, secret),
+                (None, Some(login)) => (form.admin_login, form.admin_password) = (login, secret),
+                (None, None) => return Err(CliError::Usage("give --login or --admin-login".to_owned())),
+            }
+            let made: Harbor = args.remote.api()?.post("/harbors", &form).await?;
+            if args.remote.json {
+                return print_json(&made);
+            }
+            println!("registered {}: {}", made.name, made.state_detail);
+        }
+        HarborVerb::Check(args) => {
+            let checks: CheckList = args.remote.api()?.post(&format!("/harbors/{}/check", encode(&args.name)), &json!({})).await?;
+            if args.remote.json {
+                print_json(&checks)?;
+            } else {
+                for c in &checks.checks {
+                    let mark = match c.outcome {
+                        CheckOutcome::Pass => "ok",
+                        CheckOutcome::Warn => "warning",
+                        CheckOutcome::Fail => "FAILED",
+                    };
+                    println!("{mark}\t{}\t{}{}", c.title, c.detail, c.remedy.as_ref().map_or_else(String::new, |r| format!(" → {r}")));
+                }
+            }
+            if !checks.backup_ok {
+                return Err(CliError::Failed("the connection does not do for backup".to_owned()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Plan verbs.
+#[derive(Subcommand)]
+pub enum PlanVerb {
+    /// List plans
+    List(Plain),
+    /// Make a plan
+    Create(CreatePlan),
+}
+
+/// A new plan.
+#[derive(Args)]
+pub struct CreatePlan {
+    #[command(flatten)]
+    remote: Remote,
+    /// Name
+    name: String,
+    /// Harbor
+    #[arg(long)]
+    harbor: String,
+    /// Number of the vault
+    #[arg(long)]
+    vault: i64,
+    /// Project pattern to include; repeat for several
+    #[arg(long, default_value = "*")]
+    include: Vec<String>,
+    /// Project pattern to leave out; repeat for several
+    #[arg(long)]
+    exclude: Vec<String>,
+    /// Five cron fields
+    #[arg(long, default_value = "0 * * * *")]
+    cron: String,
+    /// Time zone
+    #[arg(long, default_value = "UTC")]
+    zone: String,
+    /// Target age, hours
+    #[arg(long, default_value_t = 24)]
+    rpo_hours: i64,
+}
+
+/// `breakwater plan …`.
+pub async fn plan(verb: PlanVerb) -> Result<(), CliError> {
+    match verb {
+        PlanVerb::List(args) => {
+            let plans: Vec<Plan> = args.remote.api()?.get("/plans", &[]).await?;
+            if args.remote.json {
+                return print_json(&plans);
+            }
+            for p in plans {
+                let next = p.next.map_or_else(|| "paused".to_owned(), app::units::Moment::long);
+                println!("{}\t{}\t{}\t{}\tnext {next}", p.id, p.name, p.harbor, p.schedule_words);
+            }
+        }
+        PlanVerb::Create(args) => {
+            let form = PlanForm {
+                name: args.name,
+                harbor: args.harbor,
+                vault_id: Some(args.vault),
+                include: args.include.join("\n"),
+                exclude: args.exclude.join("\n"),
+                cron: args.cron,
+                zone: args.zone,
+                rpo_hours: args.rpo_hours,
+                ..PlanForm::default()
+            };
+            let made: Plan = args.remote.api()?.post("/plans", &form).await?;
+            if args.remote.json {
+                return print_json(&made);
+            }
+            println!("{}\t{}", made.id, made.name);
+        }
+    }
+    Ok(())
+}
+
+/// Run verbs.
+#[derive(Subcommand)]
+pub enum RunVerb {
+    /// Run a plan now
+    Start(StartRun),
+    /// Newest jobs
+    List(Plain),
+    /// The log of a job
+    Log(Numbered),
+    /// Stop a job
+    Cancel(Numbered),
+}
+
+/// A run to start.
+#[derive(Args)]
+pub struct StartRun {
+    #[command(flatten)]
+    remote: Remote,
+    /// Number of the plan
+    plan: i64,
+    /// Wait for its end
+    #[arg(long)]
+    wait: bool,
+}
+
+/// `breakwater run …`.
+pub async fn run(verb: RunVerb) -> Result<(), CliError> {
+    match verb {
+        RunVerb::Start(args) => {
+            let api = args.remote.api()?;
+            let queued: Queued = api.post(&format!("/plans/{}/run", args.plan), &json!({})).await?;
+            if !args.wait {
+                println!("{}", queued.job_id);
+                return Ok(());
+            }
+            let job = progress::job(&api, queued.job_id).await?;
+            if args.remote.json {
+                return print_json(&job);
+            }
+            println!("job {} is done, {} read", job.id, bytes(job.bytes_done));
+        }
+        RunVerb::List(args) => {
+            let jobs: Page<Job> = args.remote.api()?.get("/jobs", &[]).await?;
+            if args.remote.json {
+                return print_json(&jobs);
+            }
+            for j in jobs.items {
+                println!("{}\t{:?}\t{}\t{}", j.id, j.state, j.title, j.error.unwrap_or_default());
+            }
+        }
+        RunVerb::Log(args) => {
+            let lines: Vec<LogLine> = args.remote.api()?.get(&format!("/jobs/{}/log", args.id), &[]).await?;
+            if args.remote.json {
+                return print_json(&lines);
+            }
+            for line in lines {
+                println!("{}\t{}\t{}", line.at.long(), line.level, line.text);
+            }
+        }
+        RunVerb::Cancel(args) => {
+            let job: Job = args.remote.api()?.post(&format!("/jobs/{}/cancel", args.id), &json!({})).await?;
+            println!("job {} was asked to stop", job.id);
+        }
+    }
+    Ok(())
+}
+
+/// Snapshot verbs.
+#[derive(Subcommand)]
+pub enum SnapshotVerb {
+    /// Snapshots of a project
+    List(OfProject),
+    /// What a project held at a moment
+    Show(OfProject),
+}
+
+/// `breakwater snapshot …`.
+pub async fn snapshot(verb: SnapshotVerb) -> Result<(), CliError> {
+    match verb {
+        SnapshotVerb::List(args) => {
+            let timeline: Timeline = args.remote.api()?.get(&project_path(&args.project)?, &[("zoom", "year")]).await?;
+            if args.remote.json {
+                return print_json(&timeline.snapshots);
+            }
+            for s in timeline.snapshots {
+                let gaps = if s.gaps == 0 { "complete".to_owned() } else { format!("{} gaps", s.gaps) };
+                println!("{}\t{}\t{gaps}\t{} tags\t+{} -{} ~{}", s.moment.url(), short_digest(&s.digest), s.tags, s.added, s.removed, s.moved);
+            }
+        }
+        SnapshotVerb::Show(args) => {
+            let query: Vec<(&str, &str)> = args.at.iter().map(|at| ("at", at.as_str())).collect();
+            let contents: Browse = args.remote.api()?.get(&format!("{}/contents", project_path(&args.project)?), &query).await?;
+            if args.remote.json {
+                return print_json(&contents);
+            }
+            for r in contents.repositories {
+                println!("{}\t{} tags\t{} artifacts", r.repository, r.tags, r.artifacts);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tag verbs.
+#[derive(Subcommand)]
+pub enum TagVerb {
+    /// Everything a tag pointed to
+    History(OneTag),
+    /// Search names, tags and digests over all time
+    Find(FindTag),
+}
+
+/// A tag.
+#[derive(Args)]
+pub struct OneTag {
+    #[command(flatten)]
+    remote: Remote,
+    /// Harbor
+    harbor: String,
+    /// `project/repository:tag`
+    tag: String,
+}
+
+/// A search.
+#[derive(Args)]
+pub struct FindTag {
+    #[command(flatten)]
+    remote: Remote,
+    /// Part of a name, or `sha256:` and first digits
+    text: String,
+}
+
+/// `breakwater tag …`.
+pub async fn tag(verb: TagVerb) -> Result<(), CliError> {
+    match verb {
+        TagVerb::History(args) => {
+            let (repo, tag) = args.tag.rsplit_once(':').ok_or_else(|| CliError::Usage("name the tag as project/repository:tag".to_owned()))?;
+            let project = repo.split('/').next().unwrap_or_default();
+            let path = format!("/projects/{}/{}/tag", encode(&args.harbor), encode(project));
+            let history: TagHistory = args.remote.api()?.get(&path, &[("repo", repo), ("tag", tag)]).await?;
+            if args.remote.json {
+                return print_json(&history);
+            }
+            for span in history.spans {
+                let to = span.to.map_or_else(|| "now".to_owned(), app::units::Moment::url);
+                println!("{}\t{} – {to}\t{}\t{}", short_digest(&span.digest), span.from.url(), bytes(span.size_bytes), span.ended.unwrap_or_default());
+            }
+            println!("in Harbor now: {}", history.live.as_deref().map_or_else(|| history.live_error.unwrap_or_else(|| "not there".to_owned()), short_digest));
+        }
+        TagVerb::Find(args) => {
+            let hits: Vec<SearchHit> = args.remote.api()?.get("/search", &[("q", &args.text)]).await?;
+            if args.remote.json {
+                return print_json(&hits);
+            }
+            for hit in hits {
+                println!("{}\t{}:{}\t{}\tlast seen {}\t{:?}", hit.harbor, hit.repository, hit.tag, short_digest(&hit.digest), hit.last_seen.url(), hit.now);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Restore verbs.
+#[derive(Subcommand)]
+pub enum RestoreVerb {
+    /// Show what a restore would do to Harbor; writes nothing
+    Preview(Wish),
+    /// Ask for a restore
+    Request(AskRestore),
+    /// Requests, newest first
+    List(Plain),
+    /// One request
+    Show(Numbered),
+    /// Take a request back
+    Withdraw(Numbered),
+    /// Stop a restore before its next write
+    Cancel(Numbered),
+}
+
+/// What to restore.
+#[derive(Args)]
+pub struct Wish {
+    #[command(flatten)]
+    remote: Remote,
+    /// `harbor/project`
+    project: String,
+    /// Moment to restore from
+    #[arg(long)]
+    at: String,
+    /// `repository:tag`, `repository@sha256:…` or `repository`; none = the whole project
+    #[arg(long)]
+    item: Vec<String>,
+    /// Project to restore into; default: the same
+    #[arg(long, default_value = "")]
+    into: String,
+    /// If a tag points elsewhere now: leave, move or rename
+    #[arg(long, default_value = "leave")]
+    on_conflict: String,
+}
+
+/// A request to make.
+#[derive(Args)]
+pub struct AskRestore {
+    #[command(flatten)]
+    wish: Wish,
+    /// Why
+    #[arg(long)]
+    reason: String,
+    /// What happened: accident, `bad_push`, retention, incident, test, other
+    #[arg(long, default_value = "accident")]
+    category: String,
+    /// Ticket
+    #[arg(long, default_value = "")]
+    ticket: String,
+    /// Wait for votes and the restore itself
+    #[arg(long)]
+    wait: bool,
+}
+
+async fn preview(api: &Api, wish: &Wish) -> Result<Draft, CliError> {
+    let (harbor, project) = wish.project.split_once('/').ok_or_else(|| CliError::Usage("name the project as harbor/project".to_owned()))?;
+    let form = RestoreForm {
+        harbor: harbor.to_owned(),
+        project: project.to_owned(),
+        at: wish.at.clone(),
+        items: wish.item.join("\n"),
+        target_project: wish.into.clone(),
+        on_conflict: wish.on_conflict.clone(),
+        ..RestoreForm::default()
+    };
+    api.post("/restores/preview", &form).await
+}
+
+fn show_plan(draft: &Draft) {
+    println!("{}", draft.plan.sentence);
+    for item in &draft.plan.items {
+        let effect = match item.effect {
+            EffectKind::Create => "create",
+            EffectKind::Move => "move",
+            EffectKind::Skip => "skip",
+            EffectKind::Blocked => "BLOCKED",
+        };
+        let now = item.now.as_deref().map_or_else(|| "–".to_owned(), short_digest);
+        println!("  {effect}\t{}:{}\t{now} → {}\t{}", item.repository, item.reference, short_digest(&item.then), item.detail);
+    }
+    for warning in &draft.plan.warnings {
+        println!("  note: {}", warning.text);
+    }
+    println!("  {} to send, {} already there; {}", bytes(draft.plan.bytes_to_send), bytes(draft.plan.bytes_present), draft.rule);
+    println!("  plan {}", draft.plan.hash);
+}
+
+/// `breakwater restore …`.
+pub async fn restore(verb: RestoreVerb) -> Result<(), CliError> {
+    match verb {
+        RestoreVerb::Preview(wish) => {
+            let draft = preview(&wish.remote.api()?, &wish).await?;
+            if wish.remote.json {
+                return print_json(&draft);
+            }
+            show_plan(&draft);
+        }
+        RestoreVerb::Request(args) => return ask(args).await,
+        RestoreVerb::List(args) => {
+            let rows: Page<RequestRow> = args.remote.api()?.get("/restores", &[]).await?;
+            if args.remote.json {
+                return print_json(&rows);
+            }
+            for r in rows.items {
+                println!("#{}\t{:?}\t{}\t{}\t{}", r.id, r.state, r.sentence, r.requester, r.result);
+            }
+        }
+        RestoreVerb::Show(args) => {
+            let request: Request = args.remote.api()?.get(&format!("/restores/{}", args.id), &[]).await?;
+            if args.remote.json {
+                return print_json(&request);
+            }
+            println!("#{} {:?}: {}\n{}", request.id, request.state, request.plan.sentence, request.next);
+            for r in request.results {
+                println!("  {}\t{}:{}\t{}", r.outcome, r.repository, r.reference, r.detail);
+            }
+        }
+        RestoreVerb::Withdraw(args) => {
+            let request: Request = args.remote.api()?.post(&format!("/restores/{}/withdraw", args.id), &json!({})).await?;
+            println!("#{}: {}", request.id, request.next);
+        }
+        RestoreVerb::Cancel(args) => {
+            let request: Request = args.remote.api()?.post(&format!("/restores/{}/cancel", args.id), &json!({})).await?;
+            println!("#{}: {}", request.id, request.next);
+        }
+    }
+    Ok(())
+}
+
+async fn ask(args: AskRestore) -> Result<(), CliError> {
+    let api = args.wish.remote.api()?;
+    let draft = preview(&api, &args.wish).await?;
+    if !args.wish.remote.json {
+        show_plan(&draft);
+    }
+    let submit = Submit { draft_id: draft.id, plan_hash: draft.plan.hash, category: args.category, reason: args.reason, ticket: args.ticket };
+    let mut request: Request = api.post("/restores", &submit).await?;
+    if args.wait {
+        request = progress::request(&api, request.id).await?;
+    }
+    if args.wish.remote.json {
+        return print_json(&request);
+    }
+    println!("#{}: {}", request.id, request.next);
+    Ok(())
+}
+
+/// Audit verbs.
+#[derive(Subcommand)]
+pub enum AuditVerb {
+    /// Newest events
+    List(AuditList),
+    /// Compute the chain again
+    Verify(Plain),
+}
+
+/// A filter.
+#[derive(Args)]
+pub struct AuditList {
+    #[command(flatten)]
+    remote: Remote,
+    /// Login
+    #[arg(long, default_value = "")]
+    actor: String,
+    /// Action, or its beginning with *
+    #[arg(long, default_value = "")]
+    action: String,
+}
+
+/// `breakwater audit …`.
+pub async fn audit(verb: AuditVerb) -> Result<(), CliError> {
+    match verb {
+        AuditVerb::List(args) => {
+            let page: AuditPage = args.remote.api()?.get("/audit", &[("actor", &args.actor), ("action", &args.action)]).await?;
+            if args.remote.json {
+                return print_json(&page);
+            }
+            for e in page.events {
+                println!("{}\t{}\t{}\t{}\t{}\t{}", e.seq, e.at.long(), e.actor, e.action, e.outcome, e.sentence);
+            }
+        }
+        AuditVerb::Verify(args) => {
+            let check: ChainCheck = args.remote.api()?.post("/audit/verify", &json!({})).await?;
+            if args.remote.json {
+                print_json(&check)?;
+            } else {
+                println!("{} events, head {}", check.events, check.head);
+            }
+            if let Some((seq, how)) = check.broken {
+                return Err(CliError::Failed(format!("the chain is broken at event {seq}: {how}")));
+            }
+        }
+    }
+    Ok(())
+}

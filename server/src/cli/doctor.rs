@@ -1,0 +1,166 @@
+//! `doctor`: the oracle of the invariants, from SQL and the vaults' bytes alone (reliability.md §2, §3.3).
+//!
+//! With `--strict` every snapshot's closure is walked, and any broken invariant ends with exit code 1.
+
+use clap::Args;
+use futures::StreamExt as _;
+use sqlx::PgPool;
+
+use super::{CliError, local_state};
+use crate::audit::{self, Actor};
+use crate::config::{DatabaseArgs, KeyArgs};
+use crate::state::AppState;
+
+/// Checks the invariants.
+#[derive(Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    key: KeyArgs,
+    /// Walk every snapshot, and fail on any broken invariant
+    #[arg(long)]
+    strict: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// One broken invariant.
+#[derive(Debug, serde::Serialize)]
+struct Broken {
+    invariant: &'static str,
+    what: String,
+}
+
+/// Questions whose answer must be no row: invariant, what it means, SQL with one text column.
+const QUESTIONS: [(&str, &str, &str); 9] = [
+    ("I-20", "a running job without a lease", "select job_id::text from job where state = 'running' and (lease_until is null or owner is null)"),
+    ("I-21", "a job beyond its tries that did not end", "select job_id::text from job where state = 'queued' and attempt >= attempt_max"),
+    (
+        "I-21",
+        "a run that is open although its job is over",
+        "select r.run_id::text from run r join job j using (job_id) where r.state in ('queued', 'running') and j.state in ('done', 'dead', 'cancelled')",
+    ),
+    (
+        "I-17",
+        "a restore that wrote without enough approvals of others",
+        "select q.request_id::text from request q where q.started_at is not null
+            and (select count(distinct v.account_id) from vote v where v.request_id = q.request_id and v.approve and v.account_id <> q.account_id
+                    and v.plan_hash = q.plan_hash and v.voted_at <= q.started_at) < q.votes_needed",
+    ),
+    (
+        "I-21",
+        "a request that is open although its job is over",
+        "select q.request_id::text from request q join job j using (job_id) where q.state in ('queued', 'running') and j.state in ('done', 'dead', 'cancelled')",
+    ),
+    (
+        "I-22",
+        "a snapshot without its audit record",
+        "select s.snapshot_id::text from snapshot s where not exists
+            (select 1 from audit_record a where a.action in ('snapshot.create', 'snapshot.adopt') and a.object = s.snapshot_id::text)",
+    ),
+    (
+        "I-22",
+        "a vote without its audit record",
+        "select v.vote_id::text from vote v where not exists
+            (select 1 from audit_record a where a.action like 'restore.vote.%' and a.object = v.request_id::text)",
+    ),
+    (
+        "I-8",
+        "two spans of one tag at the same time",
+        "select a.repository_id || ':' || a.tag from tag_span a join tag_span b
+            on a.repository_id = b.repository_id and a.tag = b.tag and a.from_at < b.from_at and (a.to_at is null or a.to_at > b.from_at)",
+    ),
+    (
+        "I-9",
+        "a snapshot whose count of gaps is not that of its list",
+        "select snapshot_id::text from snapshot where gap_count <> jsonb_array_length(gaps)",
+    ),
+];
+
+/// `breakwater doctor`.
+pub async fn doctor(args: Doctor) -> Result<(), CliError> {
+    let state = local_state(&args.database, &args.key).await?;
+    let mut broken = questions(&state.pool).await?;
+    let check = audit::verify_pool(&state.pool, &Actor::command_line()).await?;
+    if let Some((seq, how)) = &check.broken {
+        broken.push(Broken { invariant: "I-24", what: format!("audit event {seq}: {how}") });
+    }
+    secrets(&state, &mut broken).await?;
+    let walked = vaults(&state, args.strict, &mut broken).await?;
+    if args.json {
+        let value = serde_json::json!({ "audit_events": check.events, "snapshots_walked": walked, "broken": broken });
+        println!("{value:#}");
+    } else {
+        for b in &broken {
+            println!("{}\t{}", b.invariant, b.what);
+        }
+        println!("{} audit events and {walked} snapshots checked, {} invariants broken", check.events, broken.len());
+    }
+    if args.strict && !broken.is_empty() {
+        return Err(CliError::Failed(format!("{} invariants are broken", broken.len())));
+    }
+    Ok(())
+}
+
+async fn questions(pool: &PgPool) -> Result<Vec<Broken>, CliError> {
+    let mut broken = Vec::new();
+    for (invariant, what, sql) in QUESTIONS {
+        let rows: Vec<String> = sqlx::query_scalar(sql).fetch_all(pool).await?;
+        broken.extend(rows.into_iter().map(|row| Broken { invariant, what: format!("{what}: {row}") }));
+    }
+    Ok(broken)
+}
+
+/// Every stored secret opens with the keys at hand (I-28).
+async fn secrets(state: &AppState, broken: &mut Vec<Broken>) -> Result<(), CliError> {
+    let rows: Vec<(i64, String, Vec<u8>, Option<Vec<u8>>)> =
+        sqlx::query_as("select harbor_id, name, read_secret, write_secret from harbor where removed_at is null").fetch_all(&state.pool).await?;
+    for (row, name, read, write) in rows {
+        for (column, sealed) in [("read_secret", Some(read)), ("write_secret", write)] {
+            let Some(sealed) = sealed else { continue };
+            if let Err(error) = state.keys.open(crate::crypto::Place { table: "harbor", column, row }, &sealed) {
+                broken.push(Broken { invariant: "I-28", what: format!("{column} of {name}: {error}") });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Vaults open, every snapshot of the catalogue has its pointer, and its closure is whole (I-1).
+async fn vaults(state: &AppState, strict: bool, broken: &mut Vec<Broken>) -> Result<usize, CliError> {
+    let rows: Vec<(i64, String, String, uuid::Uuid)> = sqlx::query_as("select vault_id, name, path, vault_uuid from vault").fetch_all(&state.pool).await?;
+    let mut walked = 0;
+    for (vault_id, name, path, uuid) in rows {
+        let vault = match state.vault(&path, uuid).await {
+            Ok(vault) => vault,
+            Err(error) => {
+                broken.push(Broken { invariant: "F-8", what: format!("vault {name}: {}", crate::error::chain(&error)) });
+                continue;
+            }
+        };
+        let mut pointed = std::collections::HashSet::new();
+        let pointers = vault.pointers();
+        futures::pin_mut!(pointers);
+        while let Some(pointer) = pointers.next().await {
+            pointed.insert(pointer?.snapshot.digest);
+        }
+        let snapshots: Vec<(i64, Vec<u8>, bool)> =
+            sqlx::query_as("select snapshot_id, digest, degraded_at is not null from snapshot where vault_id = $1").bind(vault_id).fetch_all(&state.pool).await?;
+        for (id, digest, degraded) in snapshots {
+            let Ok(digest) = vocab::Digest::from_bytes(&digest) else { continue };
+            if !pointed.contains(&digest) {
+                broken.push(Broken { invariant: "I-33", what: format!("snapshot {id} has no pointer in the vault {name}") });
+            }
+            if strict {
+                walked += 1;
+                let findings = engine::verify::snapshot(&vault, &digest).await;
+                if !findings.is_empty() && !degraded {
+                    broken.push(Broken { invariant: "I-1", what: format!("snapshot {id}: {} objects are missing or damaged", findings.len()) });
+                }
+            }
+        }
+    }
+    Ok(walked)
+}

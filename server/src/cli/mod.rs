@@ -1,0 +1,195 @@
+//! The verbs of the program.
+//!
+//! Exit codes: 0 done, 1 failed or an invariant is broken, 2 wrong use, 3 refused (not signed in, not allowed, conflict), 4 unreachable.
+
+mod admin;
+mod api;
+mod client;
+mod demo;
+mod doctor;
+mod postgres;
+mod progress;
+pub mod serve;
+mod vault_verbs;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{ConfigError, DatabaseArgs, KeyArgs};
+
+/// Backup, point-in-time recovery and approved self-service restore for Harbor
+#[derive(Parser)]
+#[command(name = "breakwater", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Serve the console and the API
+    Serve(serve::Serve),
+    /// Work on jobs
+    Worker(serve::Worker),
+    /// Start everything with a small Harbor, sample images and people, to look at
+    Demo(demo::Demo),
+    /// Bring the database to this version's schema
+    Migrate(DatabaseArgs),
+    /// Check the invariants of database and vaults
+    Doctor(doctor::Doctor),
+    /// Look after a vault without a server
+    #[command(subcommand)]
+    Vault(vault_verbs::VaultVerb),
+    /// Make accounts at the server's own command line
+    #[command(subcommand)]
+    Admin(admin::AdminVerb),
+    /// Make API tokens at the server's own command line
+    #[command(subcommand)]
+    Token(admin::TokenVerb),
+    /// Harbors, over the API
+    #[command(subcommand)]
+    Harbor(client::HarborVerb),
+    /// Plans, over the API
+    #[command(subcommand)]
+    Plan(client::PlanVerb),
+    /// Runs and jobs, over the API
+    #[command(subcommand)]
+    Run(client::RunVerb),
+    /// Snapshots of a project, over the API
+    #[command(subcommand)]
+    Snapshot(client::SnapshotVerb),
+    /// Tags through time, over the API
+    #[command(subcommand)]
+    Tag(client::TagVerb),
+    /// Restore requests, over the API
+    #[command(subcommand)]
+    Restore(client::RestoreVerb),
+    /// The audit history, over the API
+    #[command(subcommand)]
+    Audit(client::AuditVerb),
+}
+
+/// Why a verb ended badly; the variant is the exit code.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// It could not be done.
+    #[error("{0}")]
+    Failed(String),
+    /// The command line or the settings are wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// The server understood and refused.
+    #[error("{0}")]
+    Refused(String),
+    /// Nobody answered.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl CliError {
+    const fn code(&self) -> u8 {
+        match self {
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Refused(_) => 3,
+            Self::Unreachable(_) => 4,
+        }
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::Usage(crate::error::chain(&error))
+    }
+}
+
+impl From<crate::error::Error> for CliError {
+    fn from(error: crate::error::Error) -> Self {
+        Self::Failed(crate::error::chain(&error))
+    }
+}
+
+impl From<sqlx::Error> for CliError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unreachable(format!("cannot use the database: {}", crate::error::chain(&error)))
+    }
+}
+
+impl From<vault::VaultError> for CliError {
+    fn from(error: vault::VaultError) -> Self {
+        Self::Failed(crate::error::chain(&error))
+    }
+}
+
+/// Parses, runs, maps to an exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("breakwater: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli.verb)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("breakwater: {error}");
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+async fn run(verb: Verb) -> Result<(), CliError> {
+    match verb {
+        Verb::Serve(args) => serve::serve(args).await,
+        Verb::Worker(args) => serve::worker(args).await,
+        Verb::Demo(args) => demo::demo(args).await,
+        Verb::Migrate(args) => migrate(&args).await,
+        Verb::Doctor(args) => doctor::doctor(args).await,
+        Verb::Vault(verb) => vault_verbs::run(verb).await,
+        Verb::Admin(verb) => admin::admin(verb).await,
+        Verb::Token(verb) => admin::token(verb).await,
+        Verb::Harbor(verb) => client::harbor(verb).await,
+        Verb::Plan(verb) => client::plan(verb).await,
+        Verb::Run(verb) => client::run(verb).await,
+        Verb::Snapshot(verb) => client::snapshot(verb).await,
+        Verb::Tag(verb) => client::tag(verb).await,
+        Verb::Restore(verb) => client::restore(verb).await,
+        Verb::Audit(verb) => client::audit(verb).await,
+    }
+}
+
+async fn migrate(args: &DatabaseArgs) -> Result<(), CliError> {
+    let pool = crate::state::connect(&args.url()?).await?;
+    migrate_pool(&pool).await?;
+    println!("the database has this version's schema");
+    Ok(())
+}
+
+/// Applies the migrations; two at once wait for each other on Postgres's advisory lock.
+pub async fn migrate_pool(pool: &sqlx::PgPool) -> Result<(), CliError> {
+    crate::MIGRATOR.run(pool).await.map_err(|error| CliError::Failed(format!("cannot bring the database to this version: {}", crate::error::chain(&error))))
+}
+
+/// The state of a verb that works on the database itself.
+pub async fn local_state(database: &DatabaseArgs, key: &KeyArgs) -> Result<crate::state::AppState, CliError> {
+    let ring = key.ring()?;
+    let pool = crate::state::connect(&database.url()?).await?;
+    let here = url::Url::parse("http://localhost").map_err(|e| CliError::Failed(e.to_string()))?;
+    Ok(crate::state::AppState::new(pool, ring, Vec::new(), here))
+}
+
+/// One line of standard input, for secrets: never from the command line, where others can read it.
+pub fn secret_from_stdin(what: &str) -> Result<String, CliError> {
+    use std::io::IsTerminal as _;
+    if std::io::stdin().is_terminal() {
+        eprint!("{what}: ");
+    }
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).map_err(|e| CliError::Usage(format!("cannot read {what} from standard input: {e}")))?;
+    let secret = line.trim_end_matches(['\r', '\n']).to_owned();
+    if secret.is_empty() { Err(CliError::Usage(format!("give {what} on standard input"))) } else { Ok(secret) }
+}

@@ -1,0 +1,140 @@
+//! The posture: can everything be restored? Read from the catalogue alone, so that it is shown whatever a harbor does.
+
+use app::accounts::types::Duty;
+use app::home::types::{Concern, Home, SetUpStep};
+use app::jobs::types::JobFilter;
+use app::projects::types::{Project, Protection};
+use app::restores::types::RequestFilter;
+
+use crate::access::{Caller, Operation};
+use crate::error::Error;
+use crate::state::AppState;
+use crate::{harbors, jobs, plans, projects, restores, vaults};
+
+/// Concerns shown.
+const CONCERNS_MAX: usize = 12;
+/// Projects named in one concern.
+const NAMED_MAX: usize = 3;
+/// Restores shown.
+const RESTORES_MAX: usize = 6;
+
+/// The home page of the caller.
+pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
+    let projects = seen_projects(state, caller).await?;
+    let plans = plans::list(state, caller).await?;
+    let vaults = if caller.may(Operation::ReadEstate, None) { vaults::list(state, caller).await? } else { Vec::new() };
+    let mut restores = restores::list(state, caller, RequestFilter::default()).await?.items;
+    restores.truncate(RESTORES_MAX);
+    let running = jobs::list(state, caller, JobFilter { state: Some("running".to_owned()), ..JobFilter::default() }).await?.items;
+    let harbors = harbors::list(state, caller).await?;
+    let count = |wanted: &[Protection]| i64::try_from(projects.iter().filter(|p| wanted.contains(&p.protection)).count()).unwrap_or(i64::MAX);
+    let covered = |p: &&Project| !matches!(p.protection, Protection::Unprotected | Protection::Gone);
+    Ok(Home {
+        protected: i64::try_from(projects.iter().filter(covered).count()).unwrap_or(i64::MAX),
+        met: count(&[Protection::Met]),
+        at_risk: count(&[Protection::AtRisk]),
+        missed: count(&[Protection::Missed]),
+        pending: count(&[Protection::Pending]),
+        unprotected: count(&[Protection::Unprotected]),
+        rpo_s: projects.iter().filter_map(|p| p.rpo_s).max(),
+        last_good: projects.iter().filter_map(|p| p.last_good).max(),
+        next_run: plans.iter().filter_map(|p| p.next).min(),
+        oldest: projects.iter().filter_map(|p| p.oldest).min(),
+        concerns: concerns(&projects, &harbors, &vaults, &failed(state, caller).await?),
+        setup: set_up(state, caller, &harbors, &vaults, &plans, &projects).await?,
+        waiting: restores::approvals(state, caller, "mine").await?,
+        plans,
+        restores,
+        vaults,
+        running,
+    })
+}
+
+async fn seen_projects(state: &AppState, caller: &Caller) -> Result<Vec<Project>, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let all = projects::listing::all(&mut conn, None, None, None).await?;
+    Ok(all.into_iter().filter(|(harbor, p)| caller.may(Operation::ReadProject, Some((*harbor, &p.project)))).map(|(_, p)| p).collect())
+}
+
+/// Jobs that died in the last day: id, title, error.
+async fn failed(state: &AppState, caller: &Caller) -> Result<Vec<(i64, String, String)>, Error> {
+    if !caller.may(Operation::ReadJobs, None) {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query_as(
+        "select job_id, title, coalesce(error, '') from job d
+          where state = 'dead' and finished_at > now() - interval '1 day'
+            and not exists (select 1 from job n where n.dedupe_key = d.dedupe_key and n.job_id > d.job_id and n.state = 'done')
+          order by job_id desc limit 5",
+    )
+    .fetch_all(&state.pool)
+    .await?;
+    Ok(rows)
+}
+
+fn named(projects: &[&Project]) -> String {
+    let mut names: Vec<String> = projects.iter().take(NAMED_MAX).map(|p| format!("{}/{}", p.harbor, p.project)).collect();
+    if projects.len() > NAMED_MAX {
+        names.push(format!("{} more", projects.len() - NAMED_MAX));
+    }
+    names.join(", ")
+}
+
+fn concern(severity: &str, title: &str, text: String, link: String, action: &str) -> Concern {
+    Concern { severity: severity.to_owned(), title: title.to_owned(), text, link, action: action.to_owned() }
+}
+
+fn concerns(projects: &[Project], harbors: &[app::harbors::types::Harbor], vaults: &[app::vaults::types::Vault], failed: &[(i64, String, String)]) -> Vec<Concern> {
+    use app::harbors::types::HarborState;
+    use app::vaults::types::VaultState;
+    let of = |wanted: Protection| projects.iter().filter(|p| p.protection == wanted).collect::<Vec<_>>();
+    let mut all = Vec::new();
+    for harbor in harbors.iter().filter(|h| matches!(h.state, HarborState::Refused | HarborState::Unreachable)) {
+        let title = if harbor.state == HarborState::Refused { "Login refused" } else { "Not reached" };
+        all.push(concern("failed", title, format!("{}: {}", harbor.name, harbor.state_detail), format!("/harbors/{}", harbor.name), "look"));
+    }
+    for vault in vaults.iter().filter(|v| v.state != VaultState::Healthy) {
+        all.push(concern("failed", "Vault", format!("{}: {}", vault.name, vault.state_detail), format!("/vaults/{}", vault.id), "look"));
+    }
+    for vault in vaults.iter().filter(|v| v.findings > 0) {
+        all.push(concern("failed", "Damage found", format!("{} has {} open findings", vault.name, vault.findings), format!("/vaults/{}", vault.id), "look"));
+    }
+    for (job, title, error) in failed {
+        all.push(concern("failed", "Job failed", format!("{title}: {error}"), format!("/jobs/{job}"), "look"));
+    }
+    for (state, severity, title, link, action) in [
+        (Protection::Missed, "failed", "Target missed", "/projects?state=missed", "look"),
+        (Protection::Unprotected, "warning", "Not protected", "/projects?state=unprotected", "add"),
+        (Protection::AtRisk, "warning", "Target at risk", "/projects?state=at_risk", "look"),
+    ] {
+        let found = of(state);
+        if !found.is_empty() {
+            all.push(concern(severity, title, named(&found), link.to_owned(), action));
+        }
+    }
+    all.truncate(CONCERNS_MAX);
+    all
+}
+
+async fn set_up(
+    state: &AppState,
+    caller: &Caller,
+    harbors: &[app::harbors::types::Harbor],
+    vaults: &[app::vaults::types::Vault],
+    plans: &[app::plans::types::Plan],
+    projects: &[Project],
+) -> Result<Vec<SetUpStep>, Error> {
+    if !caller.has(Duty::Operator) && !caller.has(Duty::Secadmin) {
+        return Ok(Vec::new());
+    }
+    let people: i64 = sqlx::query_scalar("select count(*) from account where disabled_at is null").fetch_one(&state.pool).await?;
+    let step = |code: &str, done: bool, link: &str| SetUpStep { code: code.to_owned(), done, link: link.to_owned() };
+    let steps = vec![
+        step("vault", !vaults.is_empty(), "/vaults/new"),
+        step("harbor", !harbors.is_empty(), "/harbors/new"),
+        step("plan", !plans.is_empty(), "/plans/new"),
+        step("first_backup", projects.iter().any(|p| p.snapshots > 0), "/plans"),
+        step("people", people > 1, "/admin/users/new"),
+    ];
+    Ok(if steps.iter().all(|s| s.done) { Vec::new() } else { steps })
+}

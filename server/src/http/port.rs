@@ -1,0 +1,278 @@
+//! The backend as pages and REST ask it: one thin line per call, to the one operation that authorises, transacts and audits.
+
+use app::accounts::types::{ChangeRoles, MadeToken, NewToken, NewUser, Token, User};
+use app::audit::types::{AuditDetail, AuditFilter, AuditPage, ChainCheck};
+use app::error::ApiError;
+use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor};
+use app::home::types::Home;
+use app::jobs::types::{Job, JobFilter, LogLine};
+use app::plans::types::{Plan, PlanForm, PlanPreview, Run};
+use app::ports::{Cx, accounts::Accounts, audit::Audits, harbors::Harbors, home::Homes, jobs::Jobs, plans::Plans};
+use app::ports::{projects::Projects, restores::Restores, session::Sessions, vaults::Vaults};
+use app::projects::types::{ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, TagHistory, Timeline};
+use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
+use app::session::types::{SetUp, Shell, SignIn};
+use app::units::{Moment, Page};
+use app::vaults::types::{Finding, NewVault, Vault};
+use async_trait::async_trait;
+
+use crate::access::{Caller, Origin};
+use crate::error::Error;
+use crate::state::AppState;
+use crate::{accounts, audit, harbors, home, jobs, plans, projects, restores, session, vaults};
+
+/// The real backend.
+#[derive(Clone)]
+pub struct Live {
+    /// Everything operations can reach.
+    pub state: AppState,
+}
+
+fn origin(cx: &Cx) -> Origin {
+    cx.parts.extensions.get::<Origin>().cloned().unwrap_or_default()
+}
+
+fn api<T>(cx: &Cx, result: Result<T, Error>) -> Result<T, ApiError> {
+    result.map_err(|error| error.into_api(Some(&origin(cx).request_id)))
+}
+
+#[async_trait]
+impl Sessions for Live {
+    async fn shell(&self, cx: &Cx) -> Result<Shell, ApiError> {
+        api(cx, session::shell(&self.state, cx).await)
+    }
+    async fn sign_in(&self, cx: &Cx, form: SignIn) -> Result<String, ApiError> {
+        api(cx, session::sign_in(&self.state, cx, form).await)
+    }
+    async fn sign_out(&self, cx: &Cx) -> Result<(), ApiError> {
+        api(cx, session::sign_out(&self.state, cx).await)
+    }
+    async fn leave_flash(&self, cx: &Cx, text: &str) {
+        session::set_flash(cx, text).await;
+    }
+    async fn set_up(&self, cx: &Cx, form: SetUp) -> Result<(), ApiError> {
+        api(cx, session::set_up(&self.state, cx, form).await)
+    }
+    async fn set_display(&self, cx: &Cx, lang: Option<String>, theme: Option<String>) -> Result<(), ApiError> {
+        api(cx, session::set_display(cx, lang.as_deref(), theme.as_deref()))
+    }
+}
+
+#[async_trait]
+impl Homes for Live {
+    async fn get_home(&self, cx: &Cx) -> Result<Home, ApiError> {
+        api(cx, home::home(&self.state, &Caller::of(cx)?).await)
+    }
+}
+
+#[async_trait]
+impl Harbors for Live {
+    async fn list_harbors(&self, cx: &Cx) -> Result<Vec<Harbor>, ApiError> {
+        api(cx, harbors::list(&self.state, &Caller::of(cx)?).await)
+    }
+    async fn get_harbor(&self, cx: &Cx, harbor: String) -> Result<Harbor, ApiError> {
+        api(cx, harbors::get(&self.state, &Caller::of(cx)?, &harbor).await)
+    }
+    async fn create_harbor(&self, cx: &Cx, form: NewHarbor) -> Result<Harbor, ApiError> {
+        api(cx, harbors::create(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn try_harbor(&self, cx: &Cx, form: NewHarbor) -> Result<CheckList, ApiError> {
+        api(cx, harbors::try_connection(&self.state, &Caller::of(cx)?, form).await)
+    }
+    async fn change_harbor(&self, cx: &Cx, form: ChangeHarbor) -> Result<Harbor, ApiError> {
+        api(cx, harbors::change(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn check_harbor(&self, cx: &Cx, harbor: String) -> Result<CheckList, ApiError> {
+        api(cx, harbors::check(&self.state, &Caller::of(cx)?, &origin(cx), &harbor).await)
+    }
+    async fn last_check(&self, cx: &Cx, harbor: String) -> Result<Option<CheckList>, ApiError> {
+        api(cx, harbors::last_check(&self.state, &Caller::of(cx)?, &harbor).await)
+    }
+    async fn remove_harbor(&self, cx: &Cx, harbor: String, confirm: String) -> Result<(), ApiError> {
+        api(cx, harbors::remove(&self.state, &Caller::of(cx)?, &origin(cx), &harbor, &confirm).await)
+    }
+}
+
+#[async_trait]
+impl Vaults for Live {
+    async fn list_vaults(&self, cx: &Cx) -> Result<Vec<Vault>, ApiError> {
+        api(cx, vaults::list(&self.state, &Caller::of(cx)?).await)
+    }
+    async fn get_vault(&self, cx: &Cx, vault_id: i64) -> Result<Vault, ApiError> {
+        api(cx, vaults::get(&self.state, &Caller::of(cx)?, vault_id).await)
+    }
+    async fn create_vault(&self, cx: &Cx, form: NewVault) -> Result<Vault, ApiError> {
+        api(cx, vaults::create(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn verify_vault(&self, cx: &Cx, vault_id: i64) -> Result<i64, ApiError> {
+        api(cx, vaults::start_verify(&self.state, &Caller::of(cx)?, &origin(cx), vault_id).await)
+    }
+    async fn list_findings(&self, cx: &Cx, vault_id: i64) -> Result<Vec<Finding>, ApiError> {
+        api(cx, vaults::findings(&self.state, &Caller::of(cx)?, vault_id).await)
+    }
+}
+
+#[async_trait]
+impl Plans for Live {
+    async fn list_plans(&self, cx: &Cx) -> Result<Vec<Plan>, ApiError> {
+        api(cx, plans::list(&self.state, &Caller::of(cx)?).await)
+    }
+    async fn get_plan(&self, cx: &Cx, plan_id: i64) -> Result<Plan, ApiError> {
+        api(cx, plans::get(&self.state, &Caller::of(cx)?, plan_id).await)
+    }
+    async fn preview_plan(&self, cx: &Cx, form: PlanForm) -> Result<PlanPreview, ApiError> {
+        api(cx, plans::preview(&self.state, &Caller::of(cx)?, form).await)
+    }
+    async fn save_plan(&self, cx: &Cx, form: PlanForm) -> Result<Plan, ApiError> {
+        api(cx, plans::save(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn pause_plan(&self, cx: &Cx, plan_id: i64, days: i64, reason: String) -> Result<Plan, ApiError> {
+        api(cx, plans::pause(&self.state, &Caller::of(cx)?, &origin(cx), plan_id, days, &reason).await)
+    }
+    async fn resume_plan(&self, cx: &Cx, plan_id: i64) -> Result<Plan, ApiError> {
+        api(cx, plans::resume(&self.state, &Caller::of(cx)?, &origin(cx), plan_id).await)
+    }
+    async fn run_plan(&self, cx: &Cx, plan_id: i64) -> Result<i64, ApiError> {
+        api(cx, plans::run_now(&self.state, &Caller::of(cx)?, &origin(cx), plan_id).await)
+    }
+    async fn list_runs(&self, cx: &Cx, plan_id: i64, after: Option<String>) -> Result<Page<Run>, ApiError> {
+        api(cx, plans::list_runs(&self.state, &Caller::of(cx)?, plan_id, after).await)
+    }
+    async fn delete_plan(&self, cx: &Cx, plan_id: i64, confirm: String) -> Result<(), ApiError> {
+        api(cx, plans::delete(&self.state, &Caller::of(cx)?, &origin(cx), plan_id, &confirm).await)
+    }
+}
+
+#[async_trait]
+impl Projects for Live {
+    async fn list_projects(&self, cx: &Cx, filter: ProjectFilter) -> Result<Page<Project>, ApiError> {
+        api(cx, projects::list(&self.state, &Caller::of(cx)?, filter).await)
+    }
+    async fn get_timeline(&self, cx: &Cx, harbor: String, project: String, at: Option<Moment>, zoom: Option<String>) -> Result<Timeline, ApiError> {
+        api(cx, projects::timeline(&self.state, &Caller::of(cx)?, &harbor, &project, at, zoom.as_deref()).await)
+    }
+    async fn compare_live(&self, cx: &Cx, harbor: String, project: String, at: Option<Moment>) -> Result<LiveDiff, ApiError> {
+        api(cx, projects::compare_live(&self.state, &Caller::of(cx)?, &harbor, &project, at).await)
+    }
+    async fn browse(&self, cx: &Cx, query: BrowseQuery) -> Result<Browse, ApiError> {
+        api(cx, projects::browse(&self.state, &Caller::of(cx)?, query).await)
+    }
+    async fn tag_history(&self, cx: &Cx, harbor: String, project: String, repository: String, tag: String) -> Result<TagHistory, ApiError> {
+        api(cx, projects::tag_history(&self.state, &Caller::of(cx)?, &harbor, &project, &repository, &tag).await)
+    }
+    async fn get_artifact(&self, cx: &Cx, harbor: String, project: String, repository: String, digest: String) -> Result<ArtifactDetail, ApiError> {
+        api(cx, projects::artifact(&self.state, &Caller::of(cx)?, &harbor, &project, &repository, &digest).await)
+    }
+    async fn search(&self, cx: &Cx, q: String) -> Result<Vec<SearchHit>, ApiError> {
+        api(cx, projects::search(&self.state, &Caller::of(cx)?, &q).await)
+    }
+    async fn hold_snapshot(&self, cx: &Cx, snapshot_id: i64, reason: String) -> Result<(), ApiError> {
+        api(cx, projects::hold(&self.state, &Caller::of(cx)?, &origin(cx), snapshot_id, &reason).await)
+    }
+    async fn back_up_project(&self, cx: &Cx, harbor: String, project: String) -> Result<i64, ApiError> {
+        api(cx, projects::back_up(&self.state, &Caller::of(cx)?, &origin(cx), &harbor, &project).await)
+    }
+}
+
+#[async_trait]
+impl Restores for Live {
+    async fn preview_restore(&self, cx: &Cx, form: RestoreForm) -> Result<Draft, ApiError> {
+        api(cx, restores::preview(&self.state, &Caller::of(cx)?, form).await)
+    }
+    async fn get_draft(&self, cx: &Cx, draft_id: i64) -> Result<Draft, ApiError> {
+        api(cx, restores::get_draft(&self.state, &Caller::of(cx)?, draft_id).await)
+    }
+    async fn submit_restore(&self, cx: &Cx, form: Submit) -> Result<Request, ApiError> {
+        api(cx, restores::submit(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn get_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError> {
+        api(cx, restores::get(&self.state, &Caller::of(cx)?, request_id).await)
+    }
+    async fn list_requests(&self, cx: &Cx, filter: RequestFilter) -> Result<Page<RequestRow>, ApiError> {
+        api(cx, restores::list(&self.state, &Caller::of(cx)?, filter).await)
+    }
+    async fn list_approvals(&self, cx: &Cx, tab: String) -> Result<Vec<RequestRow>, ApiError> {
+        api(cx, restores::approvals(&self.state, &Caller::of(cx)?, &tab).await)
+    }
+    async fn cast_vote(&self, cx: &Cx, form: CastVote) -> Result<Request, ApiError> {
+        api(cx, restores::cast(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn withdraw_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError> {
+        api(cx, restores::withdraw(&self.state, &Caller::of(cx)?, &origin(cx), request_id).await)
+    }
+    async fn cancel_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError> {
+        api(cx, restores::cancel(&self.state, &Caller::of(cx)?, &origin(cx), request_id).await)
+    }
+    async fn retry_request(&self, cx: &Cx, request_id: i64) -> Result<Draft, ApiError> {
+        api(cx, restores::retry(&self.state, &Caller::of(cx)?, request_id).await)
+    }
+    async fn undo_request(&self, cx: &Cx, request_id: i64) -> Result<Draft, ApiError> {
+        api(cx, restores::undo(&self.state, &Caller::of(cx)?, request_id).await)
+    }
+}
+
+#[async_trait]
+impl Jobs for Live {
+    async fn list_jobs(&self, cx: &Cx, filter: JobFilter) -> Result<Page<Job>, ApiError> {
+        api(cx, jobs::list(&self.state, &Caller::of(cx)?, filter).await)
+    }
+    async fn get_job(&self, cx: &Cx, job_id: i64) -> Result<Job, ApiError> {
+        api(cx, jobs::get(&self.state, &Caller::of(cx)?, job_id).await)
+    }
+    async fn get_job_log(&self, cx: &Cx, job_id: i64, after: Option<i64>) -> Result<Vec<LogLine>, ApiError> {
+        api(cx, jobs::log(&self.state, &Caller::of(cx)?, job_id, after).await)
+    }
+    async fn cancel_job(&self, cx: &Cx, job_id: i64) -> Result<Job, ApiError> {
+        api(cx, jobs::cancel(&self.state, &Caller::of(cx)?, &origin(cx), job_id).await)
+    }
+    async fn retry_job(&self, cx: &Cx, job_id: i64) -> Result<Job, ApiError> {
+        api(cx, jobs::retry(&self.state, &Caller::of(cx)?, &origin(cx), job_id).await)
+    }
+}
+
+#[async_trait]
+impl Audits for Live {
+    async fn list_audit(&self, cx: &Cx, filter: AuditFilter) -> Result<AuditPage, ApiError> {
+        api(cx, audit::list(&self.state, &Caller::of(cx)?, &origin(cx), filter).await)
+    }
+    async fn get_audit(&self, cx: &Cx, seq: i64) -> Result<AuditDetail, ApiError> {
+        api(cx, audit::get(&self.state, &Caller::of(cx)?, seq).await)
+    }
+    async fn verify_audit(&self, cx: &Cx) -> Result<ChainCheck, ApiError> {
+        api(cx, audit::verify(&self.state, &Caller::of(cx)?, &origin(cx)).await)
+    }
+}
+
+#[async_trait]
+impl Accounts for Live {
+    async fn list_users(&self, cx: &Cx, after: Option<String>) -> Result<Page<User>, ApiError> {
+        api(cx, accounts::list_users(&self.state, &Caller::of(cx)?, after).await)
+    }
+    async fn get_user(&self, cx: &Cx, user_id: i64) -> Result<User, ApiError> {
+        api(cx, accounts::get_user(&self.state, &Caller::of(cx)?, user_id).await)
+    }
+    async fn create_user(&self, cx: &Cx, form: NewUser) -> Result<User, ApiError> {
+        api(cx, accounts::create_user(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn change_roles(&self, cx: &Cx, form: ChangeRoles) -> Result<User, ApiError> {
+        api(cx, accounts::change_roles(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn set_disabled(&self, cx: &Cx, user_id: i64, disabled: bool) -> Result<User, ApiError> {
+        api(cx, accounts::set_disabled(&self.state, &Caller::of(cx)?, &origin(cx), user_id, disabled).await)
+    }
+    async fn reset_password(&self, cx: &Cx, user_id: i64, password: String) -> Result<(), ApiError> {
+        api(cx, accounts::reset_password(&self.state, &Caller::of(cx)?, &origin(cx), user_id, password).await)
+    }
+    async fn change_password(&self, cx: &Cx, current: String, password: String) -> Result<(), ApiError> {
+        api(cx, accounts::change_password(&self.state, &Caller::of(cx)?, &origin(cx), current, password).await)
+    }
+    async fn list_tokens(&self, cx: &Cx) -> Result<Vec<Token>, ApiError> {
+        api(cx, accounts::list_tokens(&self.state, &Caller::of(cx)?).await)
+    }
+    async fn create_token(&self, cx: &Cx, form: NewToken) -> Result<MadeToken, ApiError> {
+        api(cx, accounts::create_token(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn revoke_token(&self, cx: &Cx, token_id: i64) -> Result<(), ApiError> {
+        api(cx, accounts::revoke_token(&self.state, &Caller::of(cx)?, &origin(cx), token_id).await)
+    }
+}

@@ -1,0 +1,522 @@
+//! REST, `/api/v1`: the same calls as the pages make, described by `/api/v1/openapi.json`.
+//!
+//! Every handler is one line over the port, so a rule that holds for a page holds here. Errors are [`ApiError`] as JSON.
+
+use app::accounts::types::{ChangeRoles, Duty, MadeToken, NewToken, NewUser, Token, User};
+use app::audit::types::{AuditDetail, AuditFilter, AuditPage, ChainCheck};
+use app::error::ApiError;
+use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor};
+use app::home::types::Home;
+use app::jobs::types::{Job, JobFilter, LogLine};
+use app::plans::types::{Plan, PlanForm, PlanPreview, Run};
+use app::ports::Cx;
+use app::projects::types::{ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, TagHistory, Timeline};
+use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
+use app::session::types::Me;
+use app::units::{Moment, Page};
+use app::vaults::types::{Finding, NewVault, Vault};
+use axum::Json;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Web;
+use super::guard::refuse;
+use super::rules::{Line, Rule};
+
+/// An error as its answer.
+pub struct Refusal(ApiError);
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        refuse(self.0)
+    }
+}
+
+type Answer<T> = Result<Json<T>, Refusal>;
+
+/// A body; what is wrong with it is answered in our own form.
+#[derive(FromRequest)]
+#[from_request(via(Json), rejection(Refusal))]
+pub struct Body<T>(T);
+
+impl From<axum::extract::rejection::JsonRejection> for Refusal {
+    fn from(rejection: axum::extract::rejection::JsonRejection) -> Self {
+        Self(ApiError::field("body", rejection.body_text()))
+    }
+}
+
+/// A query; what is wrong with it is answered in our own form.
+#[derive(FromRequestParts)]
+#[from_request(via(Query), rejection(Refusal))]
+pub struct Asked<T>(T);
+
+impl From<axum::extract::rejection::QueryRejection> for Refusal {
+    fn from(rejection: axum::extract::rejection::QueryRejection) -> Self {
+        Self(ApiError::field("query", rejection.body_text()))
+    }
+}
+
+/// A confirmation: the name of what is to go.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Confirm {
+    /// Name.
+    confirm: String,
+}
+
+/// A reason.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Why {
+    /// Why.
+    reason: String,
+}
+
+/// A pause.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Pause {
+    /// Days, 1 to 7.
+    days: i64,
+    /// Why.
+    reason: String,
+}
+
+/// A queued job.
+#[derive(Serialize, ToSchema)]
+struct Queued {
+    /// The job.
+    job_id: i64,
+}
+
+/// A switch.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Switch {
+    /// Switched off.
+    disabled: bool,
+}
+
+/// A new password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Password {
+    /// The new one.
+    password: String,
+}
+
+/// A change of one's own password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct OwnPassword {
+    /// The one until now.
+    current: String,
+    /// The new one.
+    password: String,
+}
+
+/// Duties and roles of an account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Roles {
+    /// Duties.
+    #[serde(default)]
+    duties: Vec<Duty>,
+    /// Grants, one a line.
+    #[serde(default)]
+    grants: String,
+    /// Why.
+    reason: String,
+}
+
+/// A cursor.
+#[derive(Deserialize, IntoParams)]
+struct Cursor {
+    /// The `next` of the page before.
+    after: Option<String>,
+}
+
+/// A line of a log.
+#[derive(Deserialize, IntoParams)]
+struct AfterLine {
+    /// Number of the last line known.
+    after: Option<i64>,
+}
+
+/// A moment.
+#[derive(Deserialize, IntoParams)]
+struct At {
+    /// `2026-11-23T09:30:00Z`; none = the newest.
+    at: Option<Moment>,
+    /// `hour`, `day`, `month`, `quarter`, `year`.
+    zoom: Option<String>,
+}
+
+/// Contents of a project.
+#[derive(Deserialize, IntoParams)]
+struct Inside {
+    /// `2026-11-23T09:30:00Z`; none = the newest.
+    at: Option<Moment>,
+    /// Repository.
+    repo: Option<String>,
+    /// Part of a name.
+    q: Option<String>,
+    /// `gone` or `moved`.
+    only: Option<String>,
+    /// Cursor.
+    after: Option<String>,
+}
+
+/// One tag.
+#[derive(Deserialize, IntoParams)]
+struct OneTag {
+    /// Repository with project.
+    repo: String,
+    /// Tag.
+    tag: String,
+}
+
+/// One artifact.
+#[derive(Deserialize, IntoParams)]
+struct OneArtifact {
+    /// Repository with project.
+    repo: String,
+    /// Digest.
+    digest: String,
+}
+
+/// A search.
+#[derive(Deserialize, IntoParams)]
+struct Find {
+    /// Part of a name, or `sha256:` and the first digits.
+    q: String,
+}
+
+/// A part of the inbox.
+#[derive(Deserialize, IntoParams)]
+struct Tab {
+    /// `mine`, `team`, `done`.
+    tab: Option<String>,
+}
+
+macro_rules! endpoint {
+    ($(#[doc = $doc:literal])+ $verb:ident $path:literal $tag:literal $name:ident ( $cx:ident, $web:ident $($args:tt)* ) $answer:ty => $call:expr) => {
+        $(#[doc = $doc])+
+        #[utoipa::path($verb, path = $path, tag = $tag, responses((status = 200, body = $answer), (status = "default", body = ApiError)))]
+        async fn $name(State($web): State<Web>, parts: Parts $($args)*) -> Answer<$answer> {
+            let $cx = &Cx { parts };
+            let $web = &$web.backend;
+            Ok(Json($call))
+        }
+    };
+}
+
+endpoint!(/// Who I am.
+    get "/api/v1/me" "session" get_me(cx, b) Me => b.shell(cx).await?.me.ok_or_else(|| ApiError::not_found("account"))?);
+endpoint!(/// The posture.
+    get "/api/v1/home" "home" get_home(cx, b) Home => b.get_home(cx).await?);
+
+endpoint!(/// Registered harbors.
+    get "/api/v1/harbors" "harbors" list_harbors(cx, b) Vec<Harbor> => b.list_harbors(cx).await?);
+endpoint!(/// Registers a harbor after its check-list passed.
+    post "/api/v1/harbors" "harbors" create_harbor(cx, b, Body(form): Body<NewHarbor>) Harbor => b.create_harbor(cx, form).await?);
+endpoint!(/// Runs the check-list for values that are not stored.
+    post "/api/v1/harbors/try" "harbors" try_harbor(cx, b, Body(form): Body<NewHarbor>) CheckList => b.try_harbor(cx, form).await?);
+endpoint!(/// One harbor.
+    get "/api/v1/harbors/{name}" "harbors" get_harbor(cx, b, Path(name): Path<String>) Harbor => b.get_harbor(cx, name).await?);
+endpoint!(/// Changes address or logins.
+    put "/api/v1/harbors/{name}" "harbors" change_harbor(cx, b, Path(name): Path<String>, Body(form): Body<ChangeHarbor>) Harbor => b.change_harbor(cx, ChangeHarbor { harbor: name, ..form }).await?);
+endpoint!(/// Forgets a harbor no plan uses.
+    delete "/api/v1/harbors/{name}" "harbors" remove_harbor(cx, b, Path(name): Path<String>, Body(form): Body<Confirm>) () => b.remove_harbor(cx, name, form.confirm).await?);
+endpoint!(/// Runs and keeps the check-list.
+    post "/api/v1/harbors/{name}/check" "harbors" check_harbor(cx, b, Path(name): Path<String>) CheckList => b.check_harbor(cx, name).await?);
+
+endpoint!(/// Vaults.
+    get "/api/v1/vaults" "vaults" list_vaults(cx, b) Vec<Vault> => b.list_vaults(cx).await?);
+endpoint!(/// Makes or adopts a vault.
+    post "/api/v1/vaults" "vaults" create_vault(cx, b, Body(form): Body<NewVault>) Vault => b.create_vault(cx, form).await?);
+endpoint!(/// One vault.
+    get "/api/v1/vaults/{id}" "vaults" get_vault(cx, b, Path(id): Path<i64>) Vault => b.get_vault(cx, id).await?);
+endpoint!(/// Queues a verification.
+    post "/api/v1/vaults/{id}/verify" "vaults" verify_vault(cx, b, Path(id): Path<i64>) Queued => Queued { job_id: b.verify_vault(cx, id).await? });
+endpoint!(/// What verification found.
+    get "/api/v1/vaults/{id}/findings" "vaults" list_findings(cx, b, Path(id): Path<i64>) Vec<Finding> => b.list_findings(cx, id).await?);
+
+endpoint!(/// Plans.
+    get "/api/v1/plans" "plans" list_plans(cx, b) Vec<Plan> => b.list_plans(cx).await?);
+endpoint!(/// Makes a plan.
+    post "/api/v1/plans" "plans" create_plan(cx, b, Body(form): Body<PlanForm>) Plan => b.save_plan(cx, PlanForm { plan_id: None, ..form }).await?);
+endpoint!(/// What a plan would match and when it would run.
+    post "/api/v1/plans/preview" "plans" preview_plan(cx, b, Body(form): Body<PlanForm>) PlanPreview => b.preview_plan(cx, form).await?);
+endpoint!(/// One plan.
+    get "/api/v1/plans/{id}" "plans" get_plan(cx, b, Path(id): Path<i64>) Plan => b.get_plan(cx, id).await?);
+endpoint!(/// Changes a plan.
+    put "/api/v1/plans/{id}" "plans" change_plan(cx, b, Path(id): Path<i64>, Body(form): Body<PlanForm>) Plan => b.save_plan(cx, PlanForm { plan_id: Some(id), ..form }).await?);
+endpoint!(/// Deletes a plan; its snapshots stay.
+    delete "/api/v1/plans/{id}" "plans" delete_plan(cx, b, Path(id): Path<i64>, Body(form): Body<Confirm>) () => b.delete_plan(cx, id, form.confirm).await?);
+endpoint!(/// Queues a run.
+    post "/api/v1/plans/{id}/run" "plans" run_plan(cx, b, Path(id): Path<i64>) Queued => Queued { job_id: b.run_plan(cx, id).await? });
+endpoint!(/// Pauses.
+    post "/api/v1/plans/{id}/pause" "plans" pause_plan(cx, b, Path(id): Path<i64>, Body(form): Body<Pause>) Plan => b.pause_plan(cx, id, form.days, form.reason).await?);
+endpoint!(/// Resumes.
+    post "/api/v1/plans/{id}/resume" "plans" resume_plan(cx, b, Path(id): Path<i64>) Plan => b.resume_plan(cx, id).await?);
+endpoint!(/// Runs, newest first.
+    get "/api/v1/plans/{id}/runs" "plans" list_runs(cx, b, Path(id): Path<i64>, Asked(page): Asked<Cursor>) Page<Run> => b.list_runs(cx, id, page.after).await?);
+
+endpoint!(/// Projects.
+    get "/api/v1/projects" "projects" list_projects(cx, b, Asked(filter): Asked<ProjectFilter>) Page<Project> => b.list_projects(cx, filter).await?);
+endpoint!(/// The timeline of a project: its snapshots.
+    get "/api/v1/projects/{harbor}/{project}" "projects" get_timeline(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(at): Asked<At>) Timeline => b.get_timeline(cx, harbor, project, at.at, at.zoom).await?);
+endpoint!(/// A moment compared with the harbor now.
+    get "/api/v1/projects/{harbor}/{project}/diff" "projects" compare_live(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(at): Asked<At>) LiveDiff => b.compare_live(cx, harbor, project, at.at).await?);
+endpoint!(/// Repositories and tags at a moment.
+    get "/api/v1/projects/{harbor}/{project}/contents" "projects" browse(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<Inside>) Browse => b.browse(cx, BrowseQuery { harbor, project, at: q.at, repo: q.repo, q: q.q, only: q.only, after: q.after }).await?);
+endpoint!(/// Everything a tag pointed to.
+    get "/api/v1/projects/{harbor}/{project}/tag" "projects" tag_history(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<OneTag>) TagHistory => b.tag_history(cx, harbor, project, q.repo, q.tag).await?);
+endpoint!(/// The parts of an artifact.
+    get "/api/v1/projects/{harbor}/{project}/artifact" "projects" get_artifact(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<OneArtifact>) ArtifactDetail => b.get_artifact(cx, harbor, project, q.repo, q.digest).await?);
+endpoint!(/// Queues a backup of one project.
+    post "/api/v1/projects/{harbor}/{project}/backup" "projects" back_up_project(cx, b, Path((harbor, project)): Path<(String, String)>) Queued => Queued { job_id: b.back_up_project(cx, harbor, project).await? });
+endpoint!(/// Searches names, tags and digests over all time.
+    get "/api/v1/search" "projects" search(cx, b, Asked(q): Asked<Find>) Vec<SearchHit> => b.search(cx, q.q).await?);
+endpoint!(/// Keeps a snapshot.
+    post "/api/v1/snapshots/{id}/hold" "projects" hold_snapshot(cx, b, Path(id): Path<i64>, Body(why): Body<Why>) () => b.hold_snapshot(cx, id, why.reason).await?);
+
+endpoint!(/// Stores a draft and makes its effect plan against the live harbor.
+    post "/api/v1/restores/preview" "restores" preview_restore(cx, b, Body(form): Body<RestoreForm>) Draft => b.preview_restore(cx, form).await?);
+endpoint!(/// A draft.
+    get "/api/v1/restores/drafts/{id}" "restores" get_draft(cx, b, Path(id): Path<i64>) Draft => b.get_draft(cx, id).await?);
+endpoint!(/// Sends a draft off.
+    post "/api/v1/restores" "restores" submit_restore(cx, b, Body(form): Body<Submit>) Request => b.submit_restore(cx, form).await?);
+endpoint!(/// Requests, newest first.
+    get "/api/v1/restores" "restores" list_requests(cx, b, Asked(filter): Asked<RequestFilter>) Page<RequestRow> => b.list_requests(cx, filter).await?);
+endpoint!(/// One request.
+    get "/api/v1/restores/{id}" "restores" get_request(cx, b, Path(id): Path<i64>) Request => b.get_request(cx, id).await?);
+endpoint!(/// Votes. People only: a token never votes.
+    post "/api/v1/restores/{id}/votes" "restores" cast_vote(cx, b, Path(id): Path<i64>, Body(form): Body<CastVote>) Request => b.cast_vote(cx, CastVote { request_id: id, ..form }).await?);
+endpoint!(/// Takes one's own request back.
+    post "/api/v1/restores/{id}/withdraw" "restores" withdraw_request(cx, b, Path(id): Path<i64>) Request => b.withdraw_request(cx, id).await?);
+endpoint!(/// Stops a restore before its next write.
+    post "/api/v1/restores/{id}/cancel" "restores" cancel_request(cx, b, Path(id): Path<i64>) Request => b.cancel_request(cx, id).await?);
+endpoint!(/// A draft with what failed.
+    post "/api/v1/restores/{id}/retry" "restores" retry_request(cx, b, Path(id): Path<i64>) Draft => b.retry_request(cx, id).await?);
+endpoint!(/// A draft that moves tags back.
+    post "/api/v1/restores/{id}/undo" "restores" undo_request(cx, b, Path(id): Path<i64>) Draft => b.undo_request(cx, id).await?);
+endpoint!(/// The inbox.
+    get "/api/v1/approvals" "restores" list_approvals(cx, b, Asked(tab): Asked<Tab>) Vec<RequestRow> => b.list_approvals(cx, tab.tab.unwrap_or_default()).await?);
+
+endpoint!(/// Jobs, newest first.
+    get "/api/v1/jobs" "jobs" list_jobs(cx, b, Asked(filter): Asked<JobFilter>) Page<Job> => b.list_jobs(cx, filter).await?);
+endpoint!(/// One job.
+    get "/api/v1/jobs/{id}" "jobs" get_job(cx, b, Path(id): Path<i64>) Job => b.get_job(cx, id).await?);
+endpoint!(/// Its log.
+    get "/api/v1/jobs/{id}/log" "jobs" get_job_log(cx, b, Path(id): Path<i64>, Asked(after): Asked<AfterLine>) Vec<LogLine> => b.get_job_log(cx, id, after.after).await?);
+endpoint!(/// Asks a job to stop.
+    post "/api/v1/jobs/{id}/cancel" "jobs" cancel_job(cx, b, Path(id): Path<i64>) Job => b.cancel_job(cx, id).await?);
+endpoint!(/// Queues a dead job again.
+    post "/api/v1/jobs/{id}/retry" "jobs" retry_job(cx, b, Path(id): Path<i64>) Job => b.retry_job(cx, id).await?);
+
+endpoint!(/// The audit history, newest first.
+    get "/api/v1/audit" "audit" list_audit(cx, b, Asked(filter): Asked<AuditFilter>) AuditPage => b.list_audit(cx, filter).await?);
+endpoint!(/// One event.
+    get "/api/v1/audit/{seq}" "audit" get_audit(cx, b, Path(seq): Path<i64>) AuditDetail => b.get_audit(cx, seq).await?);
+endpoint!(/// Computes the chain again.
+    post "/api/v1/audit/verify" "audit" verify_audit(cx, b) ChainCheck => b.verify_audit(cx).await?);
+
+endpoint!(/// Accounts.
+    get "/api/v1/users" "accounts" list_users(cx, b, Asked(page): Asked<Cursor>) Page<User> => b.list_users(cx, page.after).await?);
+endpoint!(/// Makes an account.
+    post "/api/v1/users" "accounts" create_user(cx, b, Body(form): Body<NewUser>) User => b.create_user(cx, form).await?);
+endpoint!(/// One account.
+    get "/api/v1/users/{id}" "accounts" get_user(cx, b, Path(id): Path<i64>) User => b.get_user(cx, id).await?);
+endpoint!(/// Replaces duties and roles.
+    put "/api/v1/users/{id}/roles" "accounts" change_roles(cx, b, Path(id): Path<i64>, Body(form): Body<Roles>) User => b.change_roles(cx, ChangeRoles { user_id: id, duties: form.duties, grants: form.grants, reason: form.reason }).await?);
+endpoint!(/// Switches an account off or on.
+    put "/api/v1/users/{id}/disabled" "accounts" set_disabled(cx, b, Path(id): Path<i64>, Body(form): Body<Switch>) User => b.set_disabled(cx, id, form.disabled).await?);
+endpoint!(/// Gives an account a new password.
+    put "/api/v1/users/{id}/password" "accounts" reset_password(cx, b, Path(id): Path<i64>, Body(form): Body<Password>) () => b.reset_password(cx, id, form.password).await?);
+endpoint!(/// Changes one's own password.
+    put "/api/v1/me/password" "accounts" change_password(cx, b, Body(form): Body<OwnPassword>) () => b.change_password(cx, form.current, form.password).await?);
+endpoint!(/// One's own tokens.
+    get "/api/v1/tokens" "accounts" list_tokens(cx, b) Vec<Token> => b.list_tokens(cx).await?);
+endpoint!(/// Makes a token for oneself.
+    post "/api/v1/tokens" "accounts" create_token(cx, b, Body(form): Body<NewToken>) MadeToken => b.create_token(cx, form).await?);
+endpoint!(/// Ends a token.
+    delete "/api/v1/tokens/{id}" "accounts" revoke_token(cx, b, Path(id): Path<i64>) () => b.revoke_token(cx, id).await?);
+
+/// Lines of the gate for REST: everything needs a caller, the description too.
+pub const ROUTES: &[Line] = &[
+    ("GET", "/api/v1/openapi.json", Rule::SignedIn),
+    ("GET", "/api/v1/me", Rule::SignedIn),
+    ("PUT", "/api/v1/me/password", Rule::SignedIn),
+    ("GET", "/api/v1/home", Rule::SignedIn),
+    ("GET", "/api/v1/harbors", Rule::SignedIn),
+    ("POST", "/api/v1/harbors", Rule::SignedIn),
+    ("POST", "/api/v1/harbors/try", Rule::SignedIn),
+    ("GET", "/api/v1/harbors/{name}", Rule::SignedIn),
+    ("PUT", "/api/v1/harbors/{name}", Rule::SignedIn),
+    ("DELETE", "/api/v1/harbors/{name}", Rule::SignedIn),
+    ("POST", "/api/v1/harbors/{name}/check", Rule::SignedIn),
+    ("GET", "/api/v1/vaults", Rule::SignedIn),
+    ("POST", "/api/v1/vaults", Rule::SignedIn),
+    ("GET", "/api/v1/vaults/{id}", Rule::SignedIn),
+    ("POST", "/api/v1/vaults/{id}/verify", Rule::SignedIn),
+    ("GET", "/api/v1/vaults/{id}/findings", Rule::SignedIn),
+    ("GET", "/api/v1/plans", Rule::SignedIn),
+    ("POST", "/api/v1/plans", Rule::SignedIn),
+    ("POST", "/api/v1/plans/preview", Rule::SignedIn),
+    ("GET", "/api/v1/plans/{id}", Rule::SignedIn),
+    ("PUT", "/api/v1/plans/{id}", Rule::SignedIn),
+    ("DELETE", "/api/v1/plans/{id}", Rule::SignedIn),
+    ("POST", "/api/v1/plans/{id}/run", Rule::SignedIn),
+    ("POST", "/api/v1/plans/{id}/pause", Rule::SignedIn),
+    ("POST", "/api/v1/plans/{id}/resume", Rule::SignedIn),
+    ("GET", "/api/v1/plans/{id}/runs", Rule::SignedIn),
+    ("GET", "/api/v1/projects", Rule::SignedIn),
+    ("GET", "/api/v1/projects/{harbor}/{project}", Rule::SignedIn),
+    ("GET", "/api/v1/projects/{harbor}/{project}/diff", Rule::SignedIn),
+    ("GET", "/api/v1/projects/{harbor}/{project}/contents", Rule::SignedIn),
+    ("GET", "/api/v1/projects/{harbor}/{project}/tag", Rule::SignedIn),
+    ("GET", "/api/v1/projects/{harbor}/{project}/artifact", Rule::SignedIn),
+    ("POST", "/api/v1/projects/{harbor}/{project}/backup", Rule::SignedIn),
+    ("GET", "/api/v1/search", Rule::SignedIn),
+    ("POST", "/api/v1/snapshots/{id}/hold", Rule::SignedIn),
+    ("POST", "/api/v1/restores/preview", Rule::SignedIn),
+    ("GET", "/api/v1/restores/drafts/{id}", Rule::SignedIn),
+    ("POST", "/api/v1/restores", Rule::SignedIn),
+    ("GET", "/api/v1/restores", Rule::SignedIn),
+    ("GET", "/api/v1/restores/{id}", Rule::SignedIn),
+    ("POST", "/api/v1/restores/{id}/votes", Rule::SignedIn),
+    ("POST", "/api/v1/restores/{id}/withdraw", Rule::SignedIn),
+    ("POST", "/api/v1/restores/{id}/cancel", Rule::SignedIn),
+    ("POST", "/api/v1/restores/{id}/retry", Rule::SignedIn),
+    ("POST", "/api/v1/restores/{id}/undo", Rule::SignedIn),
+    ("GET", "/api/v1/approvals", Rule::SignedIn),
+    ("GET", "/api/v1/jobs", Rule::SignedIn),
+    ("GET", "/api/v1/jobs/{id}", Rule::SignedIn),
+    ("GET", "/api/v1/jobs/{id}/log", Rule::SignedIn),
+    ("POST", "/api/v1/jobs/{id}/cancel", Rule::SignedIn),
+    ("POST", "/api/v1/jobs/{id}/retry", Rule::SignedIn),
+    ("GET", "/api/v1/audit", Rule::SignedIn),
+    ("GET", "/api/v1/audit/{seq}", Rule::SignedIn),
+    ("POST", "/api/v1/audit/verify", Rule::SignedIn),
+    ("GET", "/api/v1/users", Rule::SignedIn),
+    ("POST", "/api/v1/users", Rule::SignedIn),
+    ("GET", "/api/v1/users/{id}", Rule::SignedIn),
+    ("PUT", "/api/v1/users/{id}/roles", Rule::SignedIn),
+    ("PUT", "/api/v1/users/{id}/disabled", Rule::SignedIn),
+    ("PUT", "/api/v1/users/{id}/password", Rule::SignedIn),
+    ("GET", "/api/v1/tokens", Rule::SignedIn),
+    ("POST", "/api/v1/tokens", Rule::SignedIn),
+    ("DELETE", "/api/v1/tokens/{id}", Rule::SignedIn),
+];
+
+/// The description's head.
+#[derive(OpenApi)]
+#[openapi(info(title = "Breakwater", description = "Backup, point-in-time recovery and approved self-service restore for Harbor. Send an API token as `Authorization: Bearer bw_…`."))]
+struct Description;
+
+fn described() -> OpenApiRouter<Web> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(get_me))
+        .routes(routes!(change_password))
+        .routes(routes!(get_home))
+        .routes(routes!(list_harbors, create_harbor))
+        .routes(routes!(try_harbor))
+        .routes(routes!(get_harbor, change_harbor, remove_harbor))
+        .routes(routes!(check_harbor))
+        .routes(routes!(list_vaults, create_vault))
+        .routes(routes!(get_vault))
+        .routes(routes!(verify_vault))
+        .routes(routes!(list_findings))
+        .routes(routes!(list_plans, create_plan))
+        .routes(routes!(preview_plan))
+        .routes(routes!(get_plan, change_plan, delete_plan))
+        .routes(routes!(run_plan))
+        .routes(routes!(pause_plan))
+        .routes(routes!(resume_plan))
+        .routes(routes!(list_runs))
+        .routes(routes!(list_projects))
+        .routes(routes!(get_timeline))
+        .routes(routes!(compare_live))
+        .routes(routes!(browse))
+        .routes(routes!(tag_history))
+        .routes(routes!(get_artifact))
+        .routes(routes!(back_up_project))
+        .routes(routes!(search))
+        .routes(routes!(hold_snapshot))
+        .routes(routes!(preview_restore))
+        .routes(routes!(get_draft))
+        .routes(routes!(submit_restore, list_requests))
+        .routes(routes!(get_request))
+        .routes(routes!(cast_vote))
+        .routes(routes!(withdraw_request))
+        .routes(routes!(cancel_request))
+        .routes(routes!(retry_request))
+        .routes(routes!(undo_request))
+        .routes(routes!(list_approvals))
+        .routes(routes!(list_jobs))
+        .routes(routes!(get_job))
+        .routes(routes!(get_job_log))
+        .routes(routes!(cancel_job))
+        .routes(routes!(retry_job))
+        .routes(routes!(list_audit))
+        .routes(routes!(get_audit))
+        .routes(routes!(verify_audit))
+        .routes(routes!(list_users, create_user))
+        .routes(routes!(get_user))
+        .routes(routes!(change_roles))
+        .routes(routes!(set_disabled))
+        .routes(routes!(reset_password))
+        .routes(routes!(list_tokens, create_token))
+        .routes(routes!(revoke_token))
+}
+
+/// The routes, with the description of themselves.
+pub fn router() -> axum::Router<Web> {
+    let (router, description) = described().split_for_parts();
+    let text = description.to_pretty_json().unwrap_or_default();
+    router.route(
+        "/api/v1/openapi.json",
+        get(move || {
+            let text = text.clone();
+            async move { (StatusCode::OK, [(axum::http::header::CONTENT_TYPE, "application/json")], text) }
+        }),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_described_call_has_a_line_in_the_gate_and_the_reverse() {
+        let (_, description) = described().split_for_parts();
+        let json = serde_json::to_value(&description).unwrap();
+        let mut described: Vec<(String, String)> = Vec::new();
+        for (path, item) in json["paths"].as_object().unwrap() {
+            for verb in item.as_object().unwrap().keys() {
+                described.push((verb.to_uppercase(), path.clone()));
+            }
+        }
+        described.push(("GET".to_owned(), "/api/v1/openapi.json".to_owned()));
+        described.sort();
+        let mut lines: Vec<(String, String)> = ROUTES.iter().map(|(m, p, _)| ((*m).to_owned(), (*p).to_owned())).collect();
+        lines.sort();
+        assert_eq!(described, lines);
+        assert!(ROUTES.iter().all(|(.., rule)| *rule == Rule::SignedIn), "nothing of REST is for strangers");
+    }
+}

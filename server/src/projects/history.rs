@@ -1,0 +1,81 @@
+//! Everything one tag pointed to, and what the harbor has now.
+
+use app::error::ApiError;
+use app::projects::types::{TagHistory, TagSpan};
+use app::units::Moment;
+use vocab::{RepositoryName, Tag};
+
+use super::queries::{self, SpanRow, digest_text};
+use super::{live, place};
+use crate::access::{Caller, Operation};
+use crate::error::Error;
+use crate::state::AppState;
+
+/// Stretches shown.
+const SPANS_MAX: i64 = 200;
+
+/// The history of a tag.
+pub async fn tag_history(state: &AppState, caller: &Caller, harbor: &str, project: &str, repository: &str, tag: &str) -> Result<TagHistory, Error> {
+    let name: RepositoryName = repository.parse().map_err(|_| ApiError::field("repo", "this is not a repository name"))?;
+    let tag_name: Tag = tag.parse().map_err(|_| ApiError::field("tag", "this is not a tag"))?;
+    let (place, spans, known) = {
+        let mut conn = state.pool.acquire().await?;
+        let place = place(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
+        let mut spans = Vec::new();
+        let mut known = (None, None);
+        if let Some(project_id) = place.project_id {
+            known = queries::known(&mut conn, project_id).await?;
+            if let Some(repository_id) = queries::repository_id(&mut conn, project_id, repository).await? {
+                spans = queries::tag_spans(&mut conn, project_id, repository_id, tag, SPANS_MAX).await?;
+            }
+        }
+        (place, spans, known)
+    };
+    let (live, live_error) = match live::tag(state, place.harbor_id, &name, &tag_name).await {
+        Ok(digest) => (digest.map(|d| d.to_string()), None),
+        Err(error) => (None, Some(error.into_api(None).message)),
+    };
+    let later: Vec<Option<(Vec<u8>, Option<i64>)>> = std::iter::once(None).chain(spans.iter().map(|s| Some((s.digest.clone(), s.restored_by)))).collect();
+    let starts: Vec<time::OffsetDateTime> = spans.iter().map(|s| s.from_at).collect();
+    let spans = spans
+        .into_iter()
+        .enumerate()
+        .map(|(i, row)| {
+            let follows = i > 0 && row.to_at == Some(starts[i - 1]);
+            span(row, if follows { later[i].clone() } else { None })
+        })
+        .collect();
+    Ok(TagHistory {
+        harbor: harbor.to_owned(),
+        project: project.to_owned(),
+        repository: repository.to_owned(),
+        tag: tag.to_owned(),
+        spans,
+        live,
+        live_error,
+        known_from: known.0.map(Moment),
+        known_to: known.1.map(Moment),
+    })
+}
+
+fn span(row: SpanRow, next: Option<(Vec<u8>, Option<i64>)>) -> TagSpan {
+    let ended = row.to_at.map(|_| match next {
+        Some((_, Some(request))) => format!("moved by restore #{request}"),
+        Some(_) => "moved to another image".to_owned(),
+        None => "gone from Harbor".to_owned(),
+    });
+    let not_restorable = row.restore_at.is_none().then(|| "every snapshot that holds it is damaged; run its plan again while Harbor has it".to_owned());
+    TagSpan {
+        digest: digest_text(&row.digest),
+        from: Moment(row.from_at),
+        to: row.to_at.map(Moment),
+        ended,
+        kind: row.kind,
+        size_bytes: row.size_bytes,
+        platforms: row.platforms,
+        accessories: row.accessories,
+        snapshots: row.snapshots,
+        not_restorable,
+        restore_at: Moment(row.restore_at.unwrap_or(row.from_at)),
+    }
+}

@@ -1,0 +1,158 @@
+//! The harbor as it is at this moment, compared with a captured one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use app::projects::types::{LiveDiff, RepositoryDiff};
+use app::units::Moment;
+use futures::StreamExt as _;
+use registry::RegistryError;
+use time::OffsetDateTime;
+use vocab::{Digest, ProjectName, RepositoryName, Tag};
+
+use super::{place, queries};
+use crate::access::{Caller, Operation};
+use crate::error::Error;
+use crate::harbors::{self, Access};
+use crate::state::AppState;
+
+/// Longest a page waits for the harbor.
+const WAIT: Duration = Duration::from_secs(20);
+/// Tags named per repository; the counts are of all.
+const NAMED_MAX: usize = 200;
+/// Repositories with differences that are listed.
+const REPOSITORIES_MAX: usize = 200;
+
+async fn reading(state: &AppState, harbor_id: i64) -> Result<registry::Client, Error> {
+    let reach = {
+        let mut conn = state.pool.acquire().await?;
+        harbors::queries::reach(&mut conn, harbor_id).await?.ok_or_else(|| app::error::ApiError::not_found("harbor"))?
+    };
+    harbors::client(state, &reach, Access::Read)
+}
+
+/// What a tag points to now.
+pub async fn tag(state: &AppState, harbor_id: i64, repository: &RepositoryName, tag: &Tag) -> Result<Option<Digest>, Error> {
+    let client = reading(state, harbor_id).await?;
+    let asked = async {
+        client.prove_login().await?;
+        Ok::<_, RegistryError>(client.artifact(repository, &registry::Reference::Tag(tag.clone())).await?.map(|artifact| artifact.digest))
+    };
+    match tokio::time::timeout(WAIT, asked).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(too_slow()),
+    }
+}
+
+fn too_slow() -> Error {
+    let text = "the harbor did not answer in time; what was captured is shown";
+    app::error::ApiError::new(app::error::ErrorKind::Upstream, "harbor_slow", text).into()
+}
+
+/// Tags of a project as the harbor lists them now: repository, tag, digest.
+async fn tags_now(client: &registry::Client, project: &ProjectName) -> Result<HashMap<(String, String), Digest>, RegistryError> {
+    client.prove_login().await?;
+    let mut tags = HashMap::new();
+    if client.project(project).await?.is_some() {
+        let artifacts = client.artifacts(project, None);
+        futures::pin_mut!(artifacts);
+        while let Some(artifact) = artifacts.next().await {
+            let artifact = artifact?;
+            for tag in &artifact.tags {
+                tags.insert((artifact.repository.to_string(), tag.name.to_string()), artifact.digest);
+            }
+        }
+    }
+    client.prove_login().await?;
+    Ok(tags)
+}
+
+/// Compares a moment with the harbor now.
+pub async fn compare_live(state: &AppState, caller: &Caller, harbor: &str, project: &str, at: Option<Moment>) -> Result<LiveDiff, Error> {
+    let (place, captured) = {
+        let mut conn = state.pool.acquire().await?;
+        let place = place(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
+        let mut captured = Vec::new();
+        if let Some(project_id) = place.project_id
+            && let Some(snapshot) = queries::snapshot_at(&mut conn, project_id, at.map(|m| m.0)).await?
+        {
+            captured = queries::all_tags_at(&mut conn, project_id, snapshot.moment.0).await?;
+        }
+        (place, captured)
+    };
+    let name: ProjectName = project.parse().map_err(|_| app::error::ApiError::not_found("project"))?;
+    let read = async {
+        let client = reading(state, place.harbor_id).await?;
+        match tokio::time::timeout(WAIT, tags_now(&client, &name)).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(too_slow()),
+        }
+    };
+    match read.await {
+        Ok(now) => Ok(diff(captured, now)),
+        Err(error) => Ok(LiveDiff { read_at: None, error: Some(error.into_api(None).message), repositories: Vec::new(), same: 0, missing: 0, moved: 0, new: 0 }),
+    }
+}
+
+fn diff(captured: Vec<(String, String, Vec<u8>)>, mut now: HashMap<(String, String), Digest>) -> LiveDiff {
+    let mut repositories: BTreeMap<String, RepositoryDiff> = BTreeMap::new();
+    let mut totals = (0, 0, 0);
+    for (repository, tag, digest) in captured {
+        let entry = repositories.entry(repository.clone()).or_insert_with(|| empty(&repository));
+        match now.remove(&(repository, tag.clone())) {
+            None => {
+                totals.0 += 1;
+                entry.missing.push(tag);
+            }
+            Some(live) if live.as_bytes().as_slice() != digest => {
+                totals.1 += 1;
+                entry.moved.push(tag);
+            }
+            Some(_) => {}
+        }
+    }
+    for (repository, _) in now.into_keys() {
+        totals.2 += 1;
+        repositories.entry(repository.clone()).or_insert_with(|| empty(&repository)).new += 1;
+    }
+    let (changed, same): (Vec<_>, Vec<_>) = repositories.into_values().partition(|r| !r.missing.is_empty() || !r.moved.is_empty() || r.new > 0);
+    let mut repositories = changed;
+    repositories.sort_by_key(|r| std::cmp::Reverse((r.missing.len(), r.moved.len())));
+    repositories.truncate(REPOSITORIES_MAX);
+    for repository in &mut repositories {
+        repository.missing.truncate(NAMED_MAX);
+        repository.moved.truncate(NAMED_MAX);
+    }
+    LiveDiff {
+        read_at: Some(Moment(OffsetDateTime::now_utc())),
+        error: None,
+        repositories,
+        same: i64::try_from(same.len()).unwrap_or(i64::MAX),
+        missing: totals.0,
+        moved: totals.1,
+        new: totals.2,
+    }
+}
+
+fn empty(repository: &str) -> RepositoryDiff {
+    RepositoryDiff { repository: repository.to_owned(), missing: Vec::new(), moved: Vec::new(), new: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_moved_and_new_are_told_apart() {
+        let one = Digest::of(b"1");
+        let two = Digest::of(b"2");
+        let row = |tag: &str, d: &Digest| ("p/a".to_owned(), tag.to_owned(), d.as_bytes().to_vec());
+        let captured = vec![row("gone", &one), row("moved", &one), row("same", &one)];
+        let key = |tag: &str| ("p/a".to_owned(), tag.to_owned());
+        let now = HashMap::from([(key("moved"), two), (key("same"), one), (key("new"), two)]);
+        let diff = diff(captured, now);
+        assert_eq!((diff.missing, diff.moved, diff.new, diff.same), (1, 1, 1, 0));
+        assert_eq!(diff.repositories[0].missing, ["gone"]);
+        assert_eq!(diff.repositories[0].moved, ["moved"]);
+    }
+}

@@ -1,0 +1,205 @@
+//! Drafts: the form, its effect plan against the live harbor, and sending it off.
+
+use app::error::{ApiError, ErrorKind};
+use app::restores::types::{Draft, Request, RestoreForm, Submit};
+use app::units::Moment;
+use engine::effect::{self, EffectPlan, PlanContext};
+use serde_json::json;
+use sqlx::PgConnection;
+use vocab::Digest;
+
+use super::form::{Asked, read};
+use super::queries::{self, Row};
+use super::{policy, view};
+use crate::access::{Caller, Operation, Origin};
+use crate::audit::{self, Actor, Event};
+use crate::error::Error;
+use crate::events::{self, Topic};
+use crate::harbors::{self, Access};
+use crate::jobs::{self, NewJob, Work};
+use crate::projects;
+use crate::state::AppState;
+
+/// Reasons a form offers.
+const CATEGORIES: [&str; 6] = ["accident", "bad_push", "retention", "incident", "test", "other"];
+
+/// A snapshot to restore from, found.
+struct Source {
+    harbor_id: i64,
+    snapshot_id: i64,
+    digest: Digest,
+    vault: vault::Vault,
+    client: registry::Client,
+}
+
+/// Stores the form as a draft with a fresh effect plan.
+pub async fn preview(state: &AppState, caller: &Caller, form: RestoreForm) -> Result<Draft, Error> {
+    let number = match form.draft_id {
+        Some(id) => id,
+        None => queries::next_id(&mut *state.pool.acquire().await?).await?,
+    };
+    let asked = read(&form, number)?;
+    let source = find(state, caller, &form, &asked).await?;
+    let plan = make(&source.client, &source.vault, &form.harbor, source.digest, &asked).await?;
+    store(state, caller, number, &form, &asked, &source, &plan).await?;
+    let mut conn = state.pool.acquire().await?;
+    let row = queries::one(&mut conn, number).await?.ok_or_else(|| Error::defect("a draft just stored is gone"))?;
+    view_draft(&mut conn, row, form).await
+}
+
+async fn find(state: &AppState, caller: &Caller, form: &RestoreForm, asked: &Asked) -> Result<Source, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let place = projects::place(&mut conn, caller, Operation::RequestRestore, &form.harbor, asked.source.as_str()).await?;
+    caller.require(Operation::RequestRestore, Some((place.harbor_id, asked.target.as_str())))?;
+    let nothing = || ApiError::field("at", "nothing was captured at or before this moment");
+    let project_id = place.project_id.ok_or_else(nothing)?;
+    let snapshot = projects::queries::snapshot_at(&mut conn, project_id, Some(asked.at.0)).await?.ok_or_else(nothing)?;
+    let vault = crate::vaults::open(state, &mut conn, snapshot.vault_id).await?;
+    let reach = harbors::queries::reach(&mut conn, place.harbor_id).await?.ok_or_else(|| ApiError::not_found("harbor"))?;
+    Ok(Source {
+        harbor_id: place.harbor_id,
+        snapshot_id: snapshot.id,
+        digest: snapshot.digest.parse().map_err(|_| Error::defect("a stored digest cannot be read"))?,
+        vault,
+        client: harbors::client(state, &reach, Access::Write)?,
+    })
+}
+
+/// Makes an effect plan against the live harbor.
+pub(super) async fn make(client: &registry::Client, vault: &vault::Vault, harbor: &str, snapshot: Digest, asked: &Asked) -> Result<EffectPlan, Error> {
+    let context = PlanContext {
+        client: client.clone(),
+        vault: vault.clone(),
+        harbor: harbor.parse().map_err(|_| Error::defect("a registered harbor has a name the vault refuses"))?,
+    };
+    effect::plan(&context, &snapshot, &asked.selection, &asked.target, &asked.policy).await.map_err(plan_error)
+}
+
+fn plan_error(error: effect::PlanError) -> Error {
+    match error {
+        effect::PlanError::Registry(inner) => Error::Registry(inner),
+        effect::PlanError::Vault(inner) => Error::Vault(inner),
+        other => ApiError::field("items", other.to_string()).into(),
+    }
+}
+
+async fn store(state: &AppState, caller: &Caller, number: i64, form: &RestoreForm, asked: &Asked, source: &Source, plan: &EffectPlan) -> Result<(), Error> {
+    let risk = i32::from(plan.risk());
+    let rule = policy::rule(risk, asked.target.as_str());
+    let stored_form = serde_json::to_value(RestoreForm { draft_id: Some(number), ..form.clone() }).map_err(|e| Error::defect(e.to_string()))?;
+    let stored_plan = serde_json::to_value(plan).map_err(|e| Error::defect(e.to_string()))?;
+    let hash = plan.hash();
+    let draft = queries::Draft {
+        request_id: number,
+        account_id: caller.account_id,
+        harbor_id: source.harbor_id,
+        project: asked.source.as_str(),
+        snapshot_id: source.snapshot_id,
+        target_project: asked.target.as_str(),
+        form: &stored_form,
+        plan: &stored_plan,
+        plan_hash: hash.as_bytes(),
+        risk,
+        votes_needed: policy::votes_needed(risk),
+        rule: &rule,
+    };
+    let mut tx = state.pool.begin().await?;
+    if !queries::put_draft(&mut tx, &draft).await? {
+        return Err(ApiError::new(ErrorKind::Conflict, "not_a_draft", "this was sent off already; its page shows where it stands").into());
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn view_draft(conn: &mut PgConnection, row: Row, form: RestoreForm) -> Result<Draft, Error> {
+    let plan = view::stored_plan(&row)?;
+    Ok(Draft {
+        id: row.request_id,
+        form: RestoreForm { draft_id: Some(row.request_id), ..form },
+        plan: view::plan(&plan, Moment(row.planned_at)),
+        risk: i64::from(row.risk),
+        votes_needed: i64::from(row.votes_needed),
+        approvers: queries::approvers(conn, row.account_id, row.harbor_id, &row.target_project, row.risk).await?,
+        rule: row.rule,
+    })
+}
+
+async fn own_draft(conn: &mut PgConnection, caller: &Caller, draft_id: i64) -> Result<Row, Error> {
+    let row = queries::lock(conn, draft_id).await?.filter(|r| r.account_id == caller.account_id).ok_or_else(|| ApiError::not_found("draft"))?;
+    if row.state != "draft" {
+        return Err(ApiError::new(ErrorKind::Conflict, "not_a_draft", "this was sent off already; its page shows where it stands").into());
+    }
+    Ok(row)
+}
+
+/// A draft as stored.
+pub async fn get_draft(state: &AppState, caller: &Caller, draft_id: i64) -> Result<Draft, Error> {
+    let mut tx = state.pool.begin().await?;
+    let row = own_draft(&mut tx, caller, draft_id).await?;
+    let form: RestoreForm = serde_json::from_value(row.form.clone()).map_err(|e| Error::defect(e.to_string()))?;
+    view_draft(&mut tx, row, form).await
+}
+
+/// Sends a draft off. The plan is made again; if it is not the one that was seen, the draft keeps the new one and nothing is sent.
+pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Submit) -> Result<Request, Error> {
+    let reason = form.reason.trim();
+    if !(10..=2_000).contains(&reason.chars().count()) {
+        return Err(ApiError::field("reason", "say why, in 10 to 2,000 characters").into());
+    }
+    if !CATEGORIES.contains(&form.category.as_str()) {
+        return Err(ApiError::field("category", "choose what happened").into());
+    }
+    if form.ticket.chars().count() > 100 {
+        return Err(ApiError::field("ticket", "use at most 100 characters").into());
+    }
+    let draft = get_draft(state, caller, form.draft_id).await?;
+    let fresh = preview(state, caller, draft.form).await?;
+    if fresh.plan.hash != form.plan_hash {
+        let text = "Harbor changed since you looked, so the effect is another one; look at the new preview";
+        return Err(ApiError::new(ErrorKind::Conflict, "plan_changed", text).into());
+    }
+    if fresh.plan.creates + fresh.plan.moves == 0 {
+        return Err(ApiError::new(ErrorKind::Conflict, "nothing_to_do", "this restore would change nothing in Harbor").into());
+    }
+    if i64::try_from(fresh.approvers.len()).unwrap_or(i64::MAX) < fresh.votes_needed {
+        let text = format!("{} approvals are needed and {} people may give one; a security administrator can make somebody an approver", fresh.votes_needed, fresh.approvers.len());
+        return Err(ApiError::new(ErrorKind::Conflict, "no_approver", text).into());
+    }
+    let mut tx = state.pool.begin().await?;
+    let row = own_draft(&mut tx, caller, form.draft_id).await?;
+    if hex::encode(&row.plan_hash) != form.plan_hash {
+        return Err(ApiError::new(ErrorKind::Conflict, "plan_changed", "the draft was changed in another tab; look at it again").into());
+    }
+    let next = if row.votes_needed == 0 { "queued" } else { "waiting" };
+    queries::submit(&mut tx, row.request_id, next, &form.category, reason, form.ticket.trim(), policy::DECIDE_H).await?;
+    if next == "queued" {
+        enqueue(&mut tx, &row, &caller.login).await?;
+    }
+    events::notify(&mut tx, Topic::Requests).await?;
+    let event = Event::new("restore.submit", "request", row.request_id.to_string(), format!("asked for restore #{}: {}", row.request_id, fresh.plan.sentence))
+        .project(&row.harbor, &row.target_project)
+        .with("plan_hash", form.plan_hash.as_str())
+        .with("reason", reason)
+        .with("category", form.category.as_str())
+        .with("after", json!({ "creates": fresh.plan.creates, "moves": fresh.plan.moves, "risk": row.risk, "votes_needed": row.votes_needed }));
+    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    tx.commit().await?;
+    super::get(state, caller, form.draft_id).await
+}
+
+/// Queues the job of an approved request.
+pub(super) async fn enqueue(conn: &mut PgConnection, row: &Row, by: &str) -> Result<(), Error> {
+    let job = NewJob {
+        work: Work::Restore { request_id: row.request_id },
+        title: format!("restore #{} into {}/{}", row.request_id, row.harbor, row.target_project),
+        dedupe_key: format!("restore:{}", row.request_id),
+        trigger: by.to_owned(),
+        account_id: Some(row.account_id),
+        harbor_id: Some(row.harbor_id),
+        project: Some(row.target_project.clone()),
+        link: Some(format!("/restores/{}", row.request_id)),
+    };
+    let queued = jobs::enqueue(conn, &job).await?;
+    queries::set_job(conn, row.request_id, queued.job_id).await?;
+    Ok(())
+}

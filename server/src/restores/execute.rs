@@ -1,0 +1,266 @@
+//! The job of an approved request.
+//!
+//! Before the first write the plan is made again: another effect voids the votes and asks for new ones. Once writing has begun the stored
+//! plan stands, and a try after a crash goes on with it: each item looks at the target before it writes, so what was done is seen as done.
+
+use std::sync::Arc;
+
+use app::restores::types::RestoreForm;
+use async_trait::async_trait;
+use engine::effect::{Effect, EffectPlan};
+use engine::report::{ItemResult, Outcome as ItemOutcome, Report};
+use engine::restore::{RestoreContext, RestoreError};
+use sqlx::PgConnection;
+
+use super::queries::{self, Row};
+use super::{draft, form, policy, view};
+use crate::audit::{self, Actor, Event, Outcome};
+use crate::error::{Error, chain};
+use crate::events::{self, Topic};
+use crate::harbors::{self, Access};
+use crate::jobs::queries::End;
+use crate::jobs::{JobContext, JobError, Stop};
+
+fn permanent(message: &str) -> JobError {
+    JobError::Permanent { message: message.to_owned(), remedy: None }
+}
+
+/// Runs it.
+pub async fn restore_job(context: Arc<JobContext>, request_id: i64) -> Result<(), JobError> {
+    let (row, vault, client, snapshot) = {
+        let mut conn = context.state.pool.acquire().await?;
+        let row = queries::one(&mut conn, request_id).await?.ok_or_else(|| permanent("the request is gone"))?;
+        let vault_id: i64 = sqlx::query_scalar("select vault_id from snapshot where snapshot_id = $1").bind(row.snapshot_id).fetch_one(&mut *conn).await?;
+        let vault = crate::vaults::open(&context.state, &mut conn, vault_id).await?;
+        let reach = harbors::queries::reach(&mut conn, row.harbor_id).await?.ok_or_else(|| permanent("the harbor is gone"))?;
+        let snapshot = crate::projects::catalogue::snapshot_digest(&mut conn, row.snapshot_id).await?;
+        (row, vault, harbors::client(&context.state, &reach, Access::Write)?, snapshot)
+    };
+    match row.state.as_str() {
+        "queued" => {
+            let wish: RestoreForm = serde_json::from_value(row.form.clone()).map_err(|e| JobError::from(Error::defect(e.to_string())))?;
+            let asked = form::read(&wish, request_id).map_err(Error::from)?;
+            context.progress(|p| p.phase = "looking at Harbor again".to_owned()).await;
+            let fresh = draft::make(&client, &vault, &row.harbor, snapshot, &asked).await?;
+            if fresh.hash().as_bytes().as_slice() != row.plan_hash {
+                return ask_again(&context, &row, &fresh).await;
+            }
+            begin(&context, &row).await?;
+        }
+        "running" => context.log("info", "going on where the last try broke off").await,
+        other => {
+            context.log("info", format!("nothing to do: the request is {other}")).await;
+            return Ok(());
+        }
+    }
+    let plan = Arc::new(view::stored_plan(&row)?);
+    let gate = Gate { context: Arc::clone(&context), request_id };
+    let cx = RestoreContext { client, vault, progress: Arc::new(crate::plans::Observer { context: Arc::clone(&context) }) };
+    context.progress(|p| {
+        p.phase = "writing to Harbor".to_owned();
+    })
+    .await;
+    let report = engine::restore::execute(&cx, &plan, &gate).await.map_err(|error| begin_error(&error))?;
+    if let Some(stop) = report.stopped {
+        return Err(stopped(stop));
+    }
+    finish(&context, &row, &plan, &report).await
+}
+
+/// Nothing was written yet.
+fn begin_error(error: &RestoreError) -> JobError {
+    let message = chain(error);
+    if error.is_transient() { JobError::Transient { message, remedy: None } } else { JobError::Permanent { message, remedy: None } }
+}
+
+fn stopped(stop: engine::Stop) -> JobError {
+    match crate::plans::stop_of(stop) {
+        Some(stop) => JobError::Stopped(stop),
+        None => JobError::Permanent { message: "an approval no longer holds, so nothing more was written".to_owned(), remedy: Some("ask for the restore again".to_owned()) },
+    }
+}
+
+/// The effect is another one: votes lapse, the request waits again (I-17).
+async fn ask_again(context: &JobContext, row: &Row, fresh: &EffectPlan) -> Result<(), JobError> {
+    let plan = serde_json::to_value(fresh).map_err(|e| JobError::from(Error::defect(e.to_string())))?;
+    let risk = i32::from(fresh.risk());
+    let mut tx = context.state.pool.begin().await?;
+    context.fence(&mut tx).await?;
+    let hash = fresh.hash();
+    queries::replan(&mut tx, row.request_id, &plan, hash.as_bytes(), risk, policy::votes_needed(risk), &policy::rule(risk, &row.target_project), policy::DECIDE_H).await?;
+    events::notify(&mut tx, Topic::Requests).await?;
+    let event = Event::new("restore.replan", "request", row.request_id.to_string(), format!("Harbor changed, so the votes on restore #{} lapsed", row.request_id))
+        .project(&row.harbor, &row.target_project)
+        .with("plan_hash", hash.hex())
+        .with("plan_hash_before", hex::encode(&row.plan_hash));
+    audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
+    tx.commit().await?;
+    context.log("warn", "Harbor changed since approval, so the effect is another one; the request waits for new votes").await;
+    Ok(())
+}
+
+async fn begin(context: &JobContext, row: &Row) -> Result<(), JobError> {
+    let plan = view::stored_plan(row)?;
+    let mut tx = context.state.pool.begin().await?;
+    context.fence(&mut tx).await?;
+    let locked = queries::lock(&mut tx, row.request_id).await?.ok_or_else(|| permanent("the request is gone"))?;
+    if let Some(why) = invalid(&mut tx, &locked).await? {
+        return Err(JobError::Permanent { message: why, remedy: Some("ask for the restore again".to_owned()) });
+    }
+    for (seq, item) in plan.items.iter().enumerate() {
+        if matches!(item.effect, Effect::Create | Effect::Move { .. }) {
+            let seq = i32::try_from(seq).unwrap_or(i32::MAX);
+            queries::insert_item(&mut tx, row.request_id, seq, item.repository.as_str(), &item.reference(), item.then.as_bytes()).await?;
+        }
+    }
+    queries::start(&mut tx, row.request_id).await?;
+    events::notify(&mut tx, Topic::Requests).await?;
+    let event = Event::new("restore.start", "request", row.request_id.to_string(), format!("restore #{} starts to write", row.request_id))
+        .project(&row.harbor, &row.target_project)
+        .with("plan_hash", hex::encode(&row.plan_hash));
+    audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Why the approvals do not hold at this moment; none = they do.
+async fn invalid(conn: &mut PgConnection, row: &Row) -> Result<Option<String>, Error> {
+    if !matches!(row.state.as_str(), "queued" | "running") {
+        return Ok(Some(format!("the request is {}", row.state)));
+    }
+    if queries::counting(conn, row.request_id).await? < i64::from(row.votes_needed) {
+        return Ok(Some("the approvals no longer hold: an approver lost the right or the account".to_owned()));
+    }
+    if !queries::author_may(conn, row.request_id).await? {
+        return Ok(Some("its author no longer has the right to restore into this project".to_owned()));
+    }
+    Ok(None)
+}
+
+async fn finish(context: &JobContext, row: &Row, plan: &EffectPlan, report: &Report) -> Result<(), JobError> {
+    let mut tx = context.state.pool.begin().await?;
+    context.fence(&mut tx).await?;
+    let (done, failed, sent) = queries::item_counts(&mut tx, row.request_id).await?;
+    let state = match (done, failed) {
+        (_, 0) => "done",
+        (0, _) => "failed",
+        _ => "issues",
+    };
+    let text = view::ended(done, failed, plan.counts().skips, sent);
+    queries::set_state(&mut tx, row.request_id, state, Some(&text), true).await?;
+    events::notify(&mut tx, Topic::Requests).await?;
+    let outcome = match state {
+        "done" => Outcome::Success,
+        "issues" => Outcome::Partial,
+        _ => Outcome::Failure,
+    };
+    let event = Event::new("restore.finish", "request", row.request_id.to_string(), format!("restore #{} ended: {text}", row.request_id))
+        .project(&row.harbor, &row.target_project)
+        .with("plan_hash", hex::encode(&row.plan_hash))
+        .with("bytes_sent", sent)
+        .with("items", report.items.len())
+        .outcome(outcome, state.to_owned());
+    audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Ends a request whose job is over without having ended it: cancelled, or dead.
+pub async fn settle_request(conn: &mut PgConnection, job_id: i64, request_id: i64, end: &End) -> Result<(), Error> {
+    let Some(row) = queries::lock(conn, request_id).await? else { return Ok(()) };
+    if row.job_id != Some(job_id) || !matches!(row.state.as_str(), "queued" | "running") {
+        return Ok(());
+    }
+    let (done, ..) = queries::item_counts(conn, request_id).await?;
+    let (state, detail) = match end {
+        End::Cancelled => ("cancelled", format!("stopped by a person; {done} items were done before and stay")),
+        End::Dead { error, .. } => ("failed", format!("{error}; {done} items were done before and stay")),
+        End::Done | End::Again { .. } => return Ok(()),
+    };
+    queries::set_state(conn, request_id, state, Some(&detail), true).await?;
+    events::notify(conn, Topic::Requests).await?;
+    let event = Event::new("restore.finish", "request", request_id.to_string(), format!("restore #{request_id} ended: {detail}"))
+        .project(&row.harbor, &row.target_project)
+        .outcome(if state == "cancelled" { Outcome::Partial } else { Outcome::Failure }, state);
+    audit::record(conn, &Actor::job(job_id), event).await?;
+    Ok(())
+}
+
+/// Between the engine and the database: may it write, what was there before, what came of it.
+struct Gate {
+    context: Arc<JobContext>,
+    request_id: i64,
+}
+
+#[async_trait]
+impl engine::Gate for Gate {
+    async fn before_write(&self, _what: &str) -> Result<(), engine::Stop> {
+        let to_engine = |stop| match stop {
+            Stop::Cancelled => engine::Stop::Cancelled,
+            Stop::LeaseLost => engine::Stop::LeaseLost,
+            Stop::Shutdown => engine::Stop::Shutdown,
+        };
+        self.context.check().await.map_err(to_engine)?;
+        let standing = async {
+            let mut conn = self.context.state.pool.acquire().await?;
+            let row = queries::one(&mut conn, self.request_id).await?.ok_or_else(|| Error::defect("the request is gone"))?;
+            invalid(&mut conn, &row).await
+        };
+        match standing.await {
+            Ok(None) => Ok(()),
+            Ok(Some(why)) => {
+                self.context.log("error", format!("stopped before the next write: {why}")).await;
+                Err(engine::Stop::ApprovalLost)
+            }
+            Err(error) => {
+                tracing::warn!(request.id = self.request_id, error = %chain(&error), "cannot check approvals; writing stops");
+                Err(engine::Stop::LeaseLost)
+            }
+        }
+    }
+
+    async fn tag_intent(&self, intent: &engine::TagIntent) -> Result<(), engine::Stop> {
+        let written = async {
+            let mut tx = self.context.state.pool.begin().await?;
+            self.context.fence(&mut tx).await.map_err(|_| Error::defect("the lease was lost"))?;
+            let seq = i32::try_from(intent.item).unwrap_or(i32::MAX);
+            queries::item_intent(&mut tx, self.request_id, seq, intent.previous.as_ref().map(|d| d.as_bytes().as_slice())).await?;
+            tx.commit().await?;
+            Ok::<_, Error>(())
+        };
+        written.await.map_err(|error| {
+            tracing::warn!(request.id = self.request_id, error = %chain(&error), "cannot record what a tag pointed to; it is not written");
+            engine::Stop::LeaseLost
+        })
+    }
+
+    async fn item_done(&self, result: &ItemResult) -> Result<(), engine::Stop> {
+        let (outcome, code, detail) = match &result.outcome {
+            ItemOutcome::Done => ("done", None, String::new()),
+            ItemOutcome::Skipped { reason } => ("skipped", None, reason.clone()),
+            ItemOutcome::Failed { code, detail, status } => {
+                let detail = status.map_or_else(|| detail.clone(), |status| format!("{detail} (HTTP {status})"));
+                ("failed", Some(code.clone()), detail)
+            }
+            // Goes on from where it was, or stays open and is listed as such.
+            ItemOutcome::Stopped => return Ok(()),
+        };
+        let written = async {
+            let mut tx = self.context.state.pool.begin().await?;
+            self.context.fence(&mut tx).await.map_err(|_| Error::defect("the lease was lost"))?;
+            let seq = i32::try_from(result.item).unwrap_or(i32::MAX);
+            let sent = i64::try_from(result.bytes_sent).unwrap_or(i64::MAX);
+            queries::item_outcome(&mut tx, self.request_id, seq, outcome, code.as_deref(), &detail, sent).await?;
+            events::notify(&mut tx, Topic::Requests).await?;
+            tx.commit().await?;
+            Ok::<_, Error>(())
+        };
+        let ended = written.await.map_err(|error| {
+            tracing::warn!(request.id = self.request_id, error = %chain(&error), "cannot record the outcome of an item");
+            engine::Stop::LeaseLost
+        });
+        let level = if outcome == "failed" { "error" } else { "info" };
+        self.context.log(level, format!("{}{}: {outcome} {detail}", result.repository, result.tag.as_ref().map_or_else(String::new, |tag| format!(":{tag}")))).await;
+        ended
+    }
+}

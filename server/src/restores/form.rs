@@ -1,0 +1,98 @@
+//! From the words of a form to what the engine is asked.
+
+use app::error::ApiError;
+use app::restores::types::RestoreForm;
+use app::units::Moment;
+use engine::effect::{OnConflict, Policy};
+use engine::select::{Selection, Wanted, What};
+use vocab::{Digest, ProjectName, RepositoryName, Tag};
+
+/// Lines one request may name.
+const LINES_MAX: usize = 10_000;
+
+/// A form, read and checked.
+pub struct Asked {
+    /// Moment to restore from.
+    pub at: Moment,
+    /// What.
+    pub selection: Selection,
+    /// Project of the snapshot.
+    pub source: ProjectName,
+    /// Project to restore into.
+    pub target: ProjectName,
+    /// What to do where something is there already.
+    pub policy: Policy,
+}
+
+/// Reads a form; `number` names the tags that keep what a move replaces.
+pub fn read(form: &RestoreForm, number: i64) -> Result<Asked, ApiError> {
+    let source: ProjectName = form.project.trim().parse().map_err(|_| ApiError::field("project", "this is not a project name"))?;
+    let target = match form.target_project.trim() {
+        "" => source.clone(),
+        name => name.parse().map_err(|_| ApiError::field("target_project", "a project name has lower-case letters, digits, dots, dashes and underscores"))?,
+    };
+    let at = Moment::parse(form.at.trim()).ok_or_else(|| ApiError::field("at", "write the moment as 2026-11-23T09:30:00Z"))?;
+    let lines: Vec<&str> = form.items.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    if lines.len() > LINES_MAX {
+        return Err(ApiError::field("items", format!("one request names at most {LINES_MAX} items; split it")));
+    }
+    let selection = if lines.is_empty() {
+        Selection::Project
+    } else {
+        Selection::Items(lines.into_iter().map(|line| wanted(line, &source)).collect::<Result<_, _>>()?)
+    };
+    let on_conflict = match form.on_conflict.as_str() {
+        "" | "leave" => OnConflict::Leave,
+        "move" => OnConflict::Move,
+        "rename" => OnConflict::Rename,
+        _ => return Err(ApiError::field("on_conflict", "one of leave, move, rename")),
+    };
+    Ok(Asked {
+        at,
+        selection,
+        source,
+        target,
+        policy: Policy {
+            on_conflict,
+            accessories: !form.without_accessories,
+            keep_suffix: format!("before-restore-{number}"),
+            rename_suffix: format!("restored-{number}"),
+        },
+    })
+}
+
+fn wanted(line: &str, source: &ProjectName) -> Result<Wanted, ApiError> {
+    let wrong = || ApiError::field("items", format!("“{}” is not like repository:tag, repository@sha256:… or repository", line.chars().take(100).collect::<String>()));
+    let (name, what) = if let Some((name, digest)) = line.split_once('@') {
+        (name, What::Artifact(digest.parse::<Digest>().map_err(|_| wrong())?))
+    } else if let Some((name, tag)) = line.split_once(':') {
+        (name, What::Tag(tag.parse::<Tag>().map_err(|_| wrong())?))
+    } else {
+        (line, What::AllTags)
+    };
+    let repository: RepositoryName = name.parse().map_err(|_| wrong())?;
+    if repository.project() != *source {
+        return Err(ApiError::field("items", format!("{repository} is not in the project {source}")));
+    }
+    Ok(Wanted { repository, what })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_tags_digests_or_repositories_of_the_project() {
+        let form = |items: &str| RestoreForm { project: "shop".to_owned(), at: "2026-11-23T09:30:00Z".to_owned(), items: items.to_owned(), ..RestoreForm::default() };
+        let digest = Digest::of(b"x");
+        let asked = read(&form(&format!("shop/web:1.4\nshop/web@{digest}\nshop/team/api\n")), 7).unwrap();
+        let Selection::Items(items) = asked.selection else { panic!("items were named") };
+        assert_eq!(items.len(), 3);
+        assert_eq!(items[2].what, What::AllTags);
+        assert_eq!(asked.policy.keep_suffix, "before-restore-7");
+        for bad in ["other/web:1", "shop/web:", "shop/web@sha256:x", "shop", "shop/../x:1"] {
+            assert!(read(&form(bad), 7).is_err(), "{bad}");
+        }
+        assert!(matches!(read(&form(""), 7).unwrap().selection, Selection::Project));
+    }
+}

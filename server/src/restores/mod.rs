@@ -1,0 +1,20 @@
+//! Restore requests: a draft with its effect plan, votes bound to the plan's hash, and the job that executes exactly it.
+//!
+//! Invariants: nobody votes on their own request; a vote counts for one hash only; before the first write the plan is made again and a
+//! different effect voids the votes; before every write the votes are checked again (I-17).
+
+mod draft;
+mod execute;
+mod form;
+mod list;
+pub mod policy;
+pub mod queries;
+mod repeat;
+mod view;
+mod vote;
+
+pub use draft::{get_draft, preview, submit};
+pub use execute::{restore_job, settle_request};
+pub use list::{approvals, get, list, waiting_for};
+pub use repeat::{retry, undo};
+pub use vote::{cancel, cast, expire_due, withdraw};

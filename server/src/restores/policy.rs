@@ -1,0 +1,91 @@
+//! How many votes a risk needs, and who may give them (console.md §3.4). Pure.
+
+use app::accounts::types::{Duty, Role};
+
+use crate::access::{Caller, Operation};
+
+/// Hours until a request nobody decided is over.
+pub const DECIDE_H: i32 = 72;
+/// From this risk on, a security administrator may give a vote too.
+pub const SECADMIN_FROM_RISK: i32 = 4;
+/// From this risk on, an approval needs a comment.
+pub const COMMENT_FROM_RISK: i32 = 4;
+
+/// Votes for a risk class.
+#[must_use]
+pub const fn votes_needed(risk: i32) -> i32 {
+    match risk {
+        0 => 0,
+        1..=3 => 1,
+        _ => 2,
+    }
+}
+
+/// Why: one sentence.
+#[must_use]
+pub fn rule(risk: i32, project: &str) -> String {
+    let what = match risk {
+        0 => return "No approval needed: nothing is written.".to_owned(),
+        1 => "it only adds what is missing",
+        2 => "it writes to another project",
+        3 => "it moves an existing tag",
+        _ => "it is a whole project, many tags or something immutable",
+    };
+    let votes = votes_needed(risk);
+    let plural = if votes == 1 { "approval" } else { "approvals" };
+    format!("Risk {risk}: {what}. Needs {votes} {plural} from approvers of {project}; nobody approves their own request.")
+}
+
+/// Why the caller may not vote on a request; none = they may.
+#[must_use]
+pub fn why_not(caller: &Caller, requester_id: i64, risk: i32, harbor_id: i64, project: &str) -> Option<String> {
+    if caller.account_id == requester_id {
+        return Some("nobody decides on a request of their own".to_owned());
+    }
+    if matches!(caller.via, crate::access::Via::Token { .. }) {
+        return Some("a token never votes; sign in to the console".to_owned());
+    }
+    let as_approver = caller.may(Operation::Vote, Some((harbor_id, project)));
+    let as_secadmin = risk >= SECADMIN_FROM_RISK && caller.has(Duty::Secadmin);
+    if as_approver || as_secadmin { None } else { Some(format!("this needs the role approver or owner on {project}")) }
+}
+
+/// Roles that make an account an approver.
+pub const APPROVER_ROLES: [Role; 2] = [Role::Approver, Role::Owner];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{ScopedRole, Via};
+
+    fn person(id: i64, duties: &[Duty], role: Option<Role>, via: Via) -> Caller {
+        Caller {
+            account_id: id,
+            login: format!("p{id}"),
+            display_name: String::new(),
+            duties: duties.to_vec(),
+            roles: role.into_iter().map(|role| ScopedRole { role, harbor: Some((1, "prod".to_owned())), project: Some("shop".to_owned()) }).collect(),
+            via,
+        }
+    }
+
+    #[test]
+    fn who_may_vote_is_who_the_table_says() {
+        let ask = |p: &Caller, risk| why_not(p, 1, risk, 1, "shop").is_none();
+        assert!(!ask(&person(1, &[], Some(Role::Owner), Via::Session), 1), "one's own request");
+        assert!(ask(&person(2, &[], Some(Role::Approver), Via::Session), 1));
+        assert!(!ask(&person(2, &[], Some(Role::Requester), Via::Session), 1));
+        assert!(!ask(&person(2, &[], Some(Role::Owner), Via::Token { id: 1, write: true }), 1), "a token");
+        assert!(!ask(&person(2, &[Duty::Operator], None, Via::Session), 4));
+        assert!(!ask(&person(2, &[Duty::Secadmin], None, Via::Session), 3));
+        assert!(ask(&person(2, &[Duty::Secadmin], None, Via::Session), 4));
+        assert!(why_not(&person(2, &[], Some(Role::Approver), Via::Session), 1, 1, 1, "other").is_some(), "another project");
+    }
+
+    #[test]
+    fn more_risk_never_needs_fewer_votes() {
+        let votes: Vec<i32> = (0..=5).map(votes_needed).collect();
+        assert!(votes.windows(2).all(|w| w[0] <= w[1]), "{votes:?}");
+        assert_eq!(votes, [0, 1, 1, 1, 2, 2]);
+    }
+}

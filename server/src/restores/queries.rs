@@ -1,0 +1,411 @@
+//! The SQL of requests, votes and items.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+/// Rows of a page.
+pub const PAGE_ROWS: i64 = 50;
+
+/// A request as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Row {
+    pub request_id: i64,
+    pub state: String,
+    pub version: i64,
+    pub account_id: i64,
+    pub login: String,
+    pub display_name: String,
+    pub harbor_id: i64,
+    pub harbor: String,
+    pub project: String,
+    pub snapshot_id: i64,
+    pub target_project: String,
+    pub form: serde_json::Value,
+    pub plan: serde_json::Value,
+    pub plan_hash: Vec<u8>,
+    pub planned_at: OffsetDateTime,
+    pub risk: i32,
+    pub votes_needed: i32,
+    pub rule: String,
+    pub category: String,
+    pub reason: String,
+    pub ticket: String,
+    pub submitted_at: Option<OffsetDateTime>,
+    pub decide_before: Option<OffsetDateTime>,
+    pub started_at: Option<OffsetDateTime>,
+    pub finished_at: Option<OffsetDateTime>,
+    pub job_id: Option<i64>,
+    pub outcome_detail: Option<String>,
+    pub votes: i64,
+}
+
+const SELECT: &str = "select q.request_id, q.state, q.version, q.account_id, a.login, a.display_name, q.harbor_id, h.name as harbor, q.project,
+       q.snapshot_id, q.target_project, q.form, q.plan, q.plan_hash, q.planned_at, q.risk, q.votes_needed, q.rule, q.category, q.reason,
+       q.ticket, q.submitted_at, q.decide_before, q.started_at, q.finished_at, q.job_id, q.outcome_detail,
+       (select count(*) from vote v where v.request_id = q.request_id and v.approve and v.void_at is null) as votes
+  from request q join account a using (account_id) join harbor h on h.harbor_id = q.harbor_id";
+
+/// One.
+pub async fn one(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Option<Row>> {
+    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where q.request_id = $1"));
+    sqlx::query_as(sql).bind(request_id).fetch_optional(conn).await
+}
+
+/// One, its row locked until commit.
+pub async fn lock(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Option<Row>> {
+    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where q.request_id = $1 for update of q"));
+    sqlx::query_as(sql).bind(request_id).fetch_optional(conn).await
+}
+
+/// The next number.
+pub async fn next_id(conn: &mut PgConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select nextval(pg_get_serial_sequence('request', 'request_id'))").fetch_one(conn).await
+}
+
+/// A draft to store.
+pub struct Draft<'a> {
+    pub request_id: i64,
+    pub account_id: i64,
+    pub harbor_id: i64,
+    pub project: &'a str,
+    pub snapshot_id: i64,
+    pub target_project: &'a str,
+    pub form: &'a serde_json::Value,
+    pub plan: &'a serde_json::Value,
+    pub plan_hash: &'a [u8],
+    pub risk: i32,
+    pub votes_needed: i32,
+    pub rule: &'a str,
+}
+
+/// Stores a draft, or replaces one's own; false = it is no draft any more.
+pub async fn put_draft(conn: &mut PgConnection, d: &Draft<'_>) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "insert into request as q (request_id, state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at,
+                                   risk, votes_needed, rule)
+         overriding system value
+         values ($1, 'draft', $2, $3, $4, $5, $6, $7, $8, $9, now(), $10, $11, $12)
+         on conflict (request_id) do update
+            set harbor_id = excluded.harbor_id, project = excluded.project, snapshot_id = excluded.snapshot_id,
+                target_project = excluded.target_project, form = excluded.form, plan = excluded.plan, plan_hash = excluded.plan_hash,
+                planned_at = now(), risk = excluded.risk, votes_needed = excluded.votes_needed, rule = excluded.rule, version = q.version + 1
+          where q.state = 'draft' and q.account_id = excluded.account_id",
+    )
+    .bind(d.request_id)
+    .bind(d.account_id)
+    .bind(d.harbor_id)
+    .bind(d.project)
+    .bind(d.snapshot_id)
+    .bind(d.target_project)
+    .bind(d.form)
+    .bind(d.plan)
+    .bind(d.plan_hash)
+    .bind(d.risk)
+    .bind(d.votes_needed)
+    .bind(d.rule)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Turns a draft into a request.
+pub async fn submit(conn: &mut PgConnection, request_id: i64, state: &str, category: &str, reason: &str, ticket: &str, decide_h: i32) -> sqlx::Result<()> {
+    sqlx::query(
+        "update request set state = $2, category = $3, reason = $4, ticket = $5, submitted_at = now(),
+                decide_before = now() + make_interval(hours => $6), version = version + 1
+          where request_id = $1",
+    )
+    .bind(request_id)
+    .bind(state)
+    .bind(category)
+    .bind(reason)
+    .bind(ticket)
+    .bind(decide_h)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Moves a request on. `over` sets its end.
+pub async fn set_state(conn: &mut PgConnection, request_id: i64, state: &str, detail: Option<&str>, over: bool) -> sqlx::Result<()> {
+    sqlx::query(
+        "update request set state = $2, outcome_detail = $3, finished_at = case when $4 then now() else finished_at end, version = version + 1
+          where request_id = $1",
+    )
+    .bind(request_id)
+    .bind(state)
+    .bind(detail)
+    .bind(over)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Names the job of a request.
+pub async fn set_job(conn: &mut PgConnection, request_id: i64, job_id: i64) -> sqlx::Result<()> {
+    sqlx::query("update request set job_id = $2 where request_id = $1").bind(request_id).bind(job_id).execute(conn).await?;
+    Ok(())
+}
+
+/// Notes the first write.
+pub async fn start(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<()> {
+    sqlx::query("update request set state = 'running', started_at = coalesce(started_at, now()), version = version + 1 where request_id = $1")
+        .bind(request_id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Another plan: votes so far lapse.
+pub async fn replan(conn: &mut PgConnection, request_id: i64, plan: &serde_json::Value, hash: &[u8], risk: i32, votes: i32, rule: &str, decide_h: i32) -> sqlx::Result<()> {
+    sqlx::query(
+        "update request set state = 'reapproval', plan = $2, plan_hash = $3, planned_at = now(), risk = $4, votes_needed = $5, rule = $6,
+                decide_before = now() + make_interval(hours => $7), job_id = null, version = version + 1
+          where request_id = $1",
+    )
+    .bind(request_id)
+    .bind(plan)
+    .bind(hash)
+    .bind(risk)
+    .bind(votes)
+    .bind(rule)
+    .bind(decide_h)
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query("update vote set void_at = now(), void_reason = 'Harbor changed since, so the effect is another one' where request_id = $1 and void_at is null")
+        .bind(request_id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// A vote as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct VoteRow {
+    pub account_id: i64,
+    pub display_name: String,
+    pub approve: bool,
+    pub comment: String,
+    pub plan_hash: Vec<u8>,
+    pub voted_at: OffsetDateTime,
+    pub void_reason: Option<String>,
+}
+
+/// Votes, oldest first.
+pub async fn votes(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Vec<VoteRow>> {
+    sqlx::query_as(
+        "select v.account_id, a.display_name, v.approve, v.comment, v.plan_hash, v.voted_at, v.void_reason
+           from vote v join account a using (account_id) where v.request_id = $1 order by v.vote_id",
+    )
+    .bind(request_id)
+    .fetch_all(conn)
+    .await
+}
+
+/// Casts a vote.
+pub async fn insert_vote(conn: &mut PgConnection, request_id: i64, account_id: i64, approve: bool, comment: &str, hash: &[u8]) -> sqlx::Result<()> {
+    sqlx::query("insert into vote (request_id, account_id, approve, comment, plan_hash) values ($1, $2, $3, $4, $5)")
+        .bind(request_id)
+        .bind(account_id)
+        .bind(approve)
+        .bind(comment)
+        .bind(hash)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Votes that count at this moment: for the plan's hash, of active accounts that still have the right, not the author's.
+pub async fn counting(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "select count(distinct v.account_id)
+           from vote v join request q using (request_id) join account a on a.account_id = v.account_id
+          where v.request_id = $1 and v.approve and v.void_at is null and v.plan_hash = q.plan_hash
+            and a.disabled_at is null and v.account_id <> q.account_id
+            and (exists (select 1 from role_grant g where g.account_id = v.account_id and g.role in ('approver', 'owner')
+                            and (g.harbor_id is null or g.harbor_id = q.harbor_id) and (g.project is null or g.project = q.target_project))
+                 or q.risk >= 4 and exists (select 1 from account_duty d where d.account_id = v.account_id and d.duty = 'secadmin'))",
+    )
+    .bind(request_id)
+    .fetch_one(conn)
+    .await
+}
+
+/// Names of those who may vote.
+pub async fn approvers(conn: &mut PgConnection, author: i64, harbor_id: i64, project: &str, risk: i32) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "select a.display_name from account a
+          where a.disabled_at is null and a.account_id <> $1
+            and (exists (select 1 from role_grant g where g.account_id = a.account_id and g.role in ('approver', 'owner')
+                            and (g.harbor_id is null or g.harbor_id = $2) and (g.project is null or g.project = $3))
+                 or $4 >= 4 and exists (select 1 from account_duty d where d.account_id = a.account_id and d.duty = 'secadmin'))
+          order by a.display_name limit 50",
+    )
+    .bind(author)
+    .bind(harbor_id)
+    .bind(project)
+    .bind(risk)
+    .fetch_all(conn)
+    .await
+}
+
+/// Whether the author still has the right to restore into the target.
+pub async fn author_may(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "select exists (select 1 from request q join account a using (account_id) join role_grant g using (account_id)
+                         where q.request_id = $1 and a.disabled_at is null and g.role in ('requester', 'approver', 'owner')
+                           and (g.harbor_id is null or g.harbor_id = q.harbor_id) and (g.project is null or g.project = q.target_project))",
+    )
+    .bind(request_id)
+    .fetch_one(conn)
+    .await
+}
+
+/// Requests nobody decided in time.
+pub async fn overdue(conn: &mut PgConnection) -> sqlx::Result<Vec<i64>> {
+    sqlx::query_scalar(
+        "select request_id from request where state in ('waiting', 'reapproval') and decide_before <= now() for update skip locked",
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// What a list shows.
+pub struct Filter<'a> {
+    /// States; empty = all but drafts.
+    pub states: &'a [&'a str],
+    /// Author.
+    pub author: Option<i64>,
+    /// Harbor and project.
+    pub project: Option<(&'a str, &'a str)>,
+    /// Below this number.
+    pub before: Option<i64>,
+    /// Rows.
+    pub limit: i64,
+}
+
+/// Requests, newest first; drafts never.
+pub async fn list(conn: &mut PgConnection, f: &Filter<'_>) -> sqlx::Result<Vec<Row>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{SELECT} where q.state <> 'draft' and (cardinality($1::text[]) = 0 or q.state = any($1)) and ($2::bigint is null or q.account_id = $2)
+            and ($3::text is null or (h.name = $3 and (q.project = $4 or q.target_project = $4)))
+            and ($5::bigint is null or q.request_id < $5)
+          order by q.request_id desc limit $6"
+    ));
+    sqlx::query_as(sql)
+        .bind(f.states)
+        .bind(f.author)
+        .bind(f.project.map(|p| p.0))
+        .bind(f.project.map(|p| p.1))
+        .bind(f.before)
+        .bind(f.limit)
+        .fetch_all(conn)
+        .await
+}
+
+/// Requests an account has voted on, of those given.
+pub async fn voted_on(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Vec<i64>> {
+    sqlx::query_scalar("select request_id from vote where account_id = $1 and void_at is null order by vote_id desc limit 1000").bind(account_id).fetch_all(conn).await
+}
+
+/// Restores of an account in 90 days: all, and those that were fine.
+pub async fn history(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<(i64, i64)> {
+    sqlx::query_as(
+        "select count(*), count(*) filter (where state = 'done') from request
+          where account_id = $1 and state in ('done', 'issues', 'failed') and finished_at > now() - interval '90 days'",
+    )
+    .bind(account_id)
+    .fetch_one(conn)
+    .await
+}
+
+/// An item as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ItemRow {
+    pub seq: i32,
+    pub repository: String,
+    pub reference: String,
+    pub digest: Vec<u8>,
+    pub outcome: String,
+    pub code: Option<String>,
+    pub detail: String,
+    pub previous: Option<Vec<u8>>,
+    pub bytes_sent: i64,
+    pub changed_at: OffsetDateTime,
+}
+
+/// Items in order.
+pub async fn items(conn: &mut PgConnection, request_id: i64, limit: i64) -> sqlx::Result<Vec<ItemRow>> {
+    sqlx::query_as(
+        "select seq, repository, reference, digest, outcome, code, detail, previous, bytes_sent, changed_at from restore_item
+          where request_id = $1 order by outcome <> 'failed', seq limit $2",
+    )
+    .bind(request_id)
+    .bind(limit)
+    .fetch_all(conn)
+    .await
+}
+
+/// Counts of items: done, failed, bytes sent.
+pub async fn item_counts(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<(i64, i64, i64)> {
+    sqlx::query_as(
+        "select count(*) filter (where outcome in ('done', 'skipped')), count(*) filter (where outcome = 'failed'),
+                coalesce(sum(bytes_sent), 0)::bigint
+           from restore_item where request_id = $1",
+    )
+    .bind(request_id)
+    .fetch_one(conn)
+    .await
+}
+
+/// Makes the rows of items that do something; again after a crash changes nothing.
+pub async fn insert_item(conn: &mut PgConnection, request_id: i64, seq: i32, repository: &str, reference: &str, digest: &[u8]) -> sqlx::Result<()> {
+    sqlx::query("insert into restore_item (request_id, seq, repository, reference, digest) values ($1, $2, $3, $4, $5) on conflict do nothing")
+        .bind(request_id)
+        .bind(seq)
+        .bind(repository)
+        .bind(reference)
+        .bind(digest)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Intent: what the tag points to before it is written.
+pub async fn item_intent(conn: &mut PgConnection, request_id: i64, seq: i32, previous: Option<&[u8]>) -> sqlx::Result<()> {
+    sqlx::query(
+        "update restore_item set outcome = 'started', previous = coalesce(previous, $3), changed_at = clock_timestamp()
+          where request_id = $1 and seq = $2 and outcome in ('pending', 'started', 'failed')",
+    )
+    .bind(request_id)
+    .bind(seq)
+    .bind(previous)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Outcome of an item.
+pub async fn item_outcome(conn: &mut PgConnection, request_id: i64, seq: i32, outcome: &str, code: Option<&str>, detail: &str, bytes_sent: i64) -> sqlx::Result<()> {
+    sqlx::query(
+        "update restore_item set outcome = $3, code = $4, detail = $5, bytes_sent = bytes_sent + $6, changed_at = clock_timestamp()
+          where request_id = $1 and seq = $2",
+    )
+    .bind(request_id)
+    .bind(seq)
+    .bind(outcome)
+    .bind(code)
+    .bind(detail)
+    .bind(bytes_sent)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Numbers of the audit records about a request.
+pub async fn audit_seqs(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Vec<i64>> {
+    sqlx::query_scalar("select seq from audit_record where object_type = 'request' and object = $1::bigint::text order by seq limit 500")
+        .bind(request_id)
+        .fetch_all(conn)
+        .await
+}
