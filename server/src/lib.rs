@@ -28,6 +28,9 @@ pub mod state;
 pub mod telemetry;
 pub mod vaults;
 
+#[cfg(test)]
+mod tests;
+
 /// The schema, applied by `breakwater migrate` and at the start of `serve`, under Postgres's advisory lock.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 

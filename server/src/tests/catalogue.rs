@@ -1,0 +1,140 @@
+//! Spans: a point in time is what it was, the catalogue grows with changes only, and it can be rebuilt from the vault (I-8, I-33).
+
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use time::macros::datetime;
+use uuid::Uuid;
+use vault::Vault;
+use vault::tree::{Gap, RepositoryIndex, RepositoryMember, SnapshotIndex};
+use vocab::{Descriptor, Digest, media};
+
+use super::world::harbor;
+use crate::projects::catalogue::{self, Changes, Sealed};
+use crate::projects::queries;
+
+struct World {
+    pool: PgPool,
+    vault: Vault,
+    vault_id: i64,
+    project_id: i64,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn new(pool: PgPool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::init(&folder.path().join("v")).await.unwrap();
+        let harbor_id = harbor(&pool, "prod").await;
+        let vault_id = sqlx::query_scalar("insert into vault (name, path, vault_uuid) values ('v', '/v', $1) returning vault_id").bind(vault.id().as_uuid()).fetch_one(&pool).await.unwrap();
+        let project_id = catalogue::project_id(&mut *pool.acquire().await.unwrap(), harbor_id, "shop").await.unwrap();
+        Self { pool, vault, vault_id, project_id, _folder: folder }
+    }
+
+    /// Puts a tiny image for `seed` into the vault.
+    async fn image(&self, seed: &str) -> Descriptor {
+        let config = self.vault.put_bytes(format!("{{\"seed\":\"{seed}\"}}").as_bytes()).await.unwrap();
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{config}","size":10}},"layers":[]}}"#,
+            media::OCI_MANIFEST
+        );
+        let digest = self.vault.put_bytes(manifest.as_bytes()).await.unwrap();
+        Descriptor { media_type: media::OCI_MANIFEST.to_owned(), digest, size: manifest.len() as u64, artifact_type: None, annotations: Default::default(), platform: None, urls: vec![] }
+    }
+
+    async fn snapshot(&self, at: OffsetDateTime, repositories: &[(&str, &[(&str, &str)])], gaps: &[&str]) -> Sealed {
+        let mut indexes = Vec::new();
+        for (name, tags) in repositories {
+            let mut members = Vec::new();
+            for (tag, seed) in *tags {
+                members.push(RepositoryMember::root(self.image(seed).await, Some(tag.parse().unwrap())));
+            }
+            let index = RepositoryIndex { name: name.parse().unwrap(), description: None, members };
+            indexes.push((name.parse().unwrap(), self.vault.put_repository(&index).await.unwrap()));
+        }
+        let gaps = gaps.iter().map(|s| Gap { kind: "missing".to_owned(), subject: (*s).to_owned(), cause: "c".to_owned(), remedy: "r".to_owned() }).collect();
+        let index = SnapshotIndex { harbor: "prod".parse().unwrap(), project: "shop".parse().unwrap(), started: at, finished: at, gaps, config: None, repositories: indexes };
+        let descriptor = self.vault.put_snapshot(&index).await.unwrap();
+        Sealed { project_id: self.project_id, vault_id: self.vault_id, run_id: None, pointer_id: Uuid::new_v4(), digest: descriptor.digest, index, logical_bytes: 0, bytes_new: 0 }
+    }
+
+    async fn enter(&self, sealed: Sealed) -> Changes {
+        let prepared = catalogue::prepare(&self.pool, &self.vault, sealed).await.unwrap();
+        let mut tx = self.pool.begin().await.unwrap();
+        let changes = catalogue::apply(&mut tx, &prepared).await.unwrap();
+        tx.commit().await.unwrap();
+        changes
+    }
+
+    async fn at(&self, moment: OffsetDateTime) -> Vec<(String, String, Vec<u8>)> {
+        queries::all_tags_at(&mut *self.pool.acquire().await.unwrap(), self.project_id, moment).await.unwrap()
+    }
+
+    async fn rows(&self) -> i64 {
+        sqlx::query_scalar("select (select count(*) from tag_span) + (select count(*) from artifact_span) + (select count(*) from repository_span)").fetch_one(&self.pool).await.unwrap()
+    }
+}
+
+const T1: OffsetDateTime = datetime!(2026-11-23 09:00 UTC);
+const T2: OffsetDateTime = datetime!(2026-11-23 10:00 UTC);
+const T3: OffsetDateTime = datetime!(2026-11-23 11:00 UTC);
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn every_moment_stays_what_it_was(pool: PgPool) {
+    let world = World::new(pool).await;
+    let first = world.enter(world.snapshot(T1, &[("shop/web", &[("1", "a"), ("2", "b")]), ("shop/api", &[("1", "c")])], &[]).await).await;
+    let second = world.enter(world.snapshot(T2, &[("shop/web", &[("1", "a"), ("2", "x"), ("3", "y")])], &[]).await).await;
+    assert_eq!((first.added, first.removed, first.moved, first.tags), (3, 0, 0, 3));
+    assert_eq!((second.added, second.removed, second.moved, second.tags), (1, 1, 1, 3));
+    let names = |tags: Vec<(String, String, Vec<u8>)>| tags.into_iter().map(|(r, t, _)| format!("{r}:{t}")).collect::<Vec<_>>();
+    let before = world.at(T1).await;
+    assert_eq!(names(before.clone()), ["shop/api:1", "shop/web:1", "shop/web:2"]);
+    let after = world.at(T2).await;
+    assert_eq!(names(after.clone()), ["shop/web:1", "shop/web:2", "shop/web:3"]);
+    assert_eq!(before[1].2, after[0].2, "1 did not move");
+    assert_ne!(before[2].2, after[1].2, "2 moved");
+    assert!(world.at(T1 - time::Duration::seconds(1)).await.is_empty(), "nothing is known before the first");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn an_unchanged_project_adds_no_spans(pool: PgPool) {
+    let world = World::new(pool).await;
+    let same: &[(&str, &[(&str, &str)])] = &[("shop/web", &[("1", "a"), ("2", "b")])];
+    world.enter(world.snapshot(T1, same, &[]).await).await;
+    let rows = world.rows().await;
+    world.enter(world.snapshot(T2, same, &[]).await).await;
+    world.enter(world.snapshot(T3, same, &[]).await).await;
+    assert_eq!(world.rows().await, rows);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_a_gap_hides_is_not_called_gone(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.enter(world.snapshot(T1, &[("shop/web", &[("1", "a"), ("2", "b")]), ("shop/api", &[("1", "c")])], &[]).await).await;
+    let changes = world.enter(world.snapshot(T2, &[("shop/web", &[("1", "a")])], &["shop/api", "shop/web:2"]).await).await;
+    assert_eq!(changes.removed, 0);
+    assert_eq!(world.at(T2).await.len(), 3);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn entering_a_snapshot_twice_changes_nothing_and_moments_never_go_back(pool: PgPool) {
+    let world = World::new(pool).await;
+    let sealed = world.snapshot(T2, &[("shop/web", &[("1", "a")])], &[]).await;
+    let pointer_id = sealed.pointer_id;
+    let prepared = catalogue::prepare(&world.pool, &world.vault, sealed).await.unwrap();
+    for _ in 0..2 {
+        let mut tx = world.pool.begin().await.unwrap();
+        catalogue::apply(&mut tx, &prepared).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let count: i64 = sqlx::query_scalar("select count(*) from snapshot where pointer_id = $1").bind(pointer_id).fetch_one(&world.pool).await.unwrap();
+    assert_eq!(count, 1);
+    // One that began earlier and ended later is entered after, as late as it must be.
+    world.enter(world.snapshot(T1, &[("shop/web", &[("1", "z")])], &[]).await).await;
+    let moments: Vec<OffsetDateTime> = sqlx::query_scalar("select moment from snapshot order by snapshot_id").fetch_all(&world.pool).await.unwrap();
+    assert!(moments[0] < moments[1], "{moments:?}");
+    assert_eq!(world.at(T2).await[0].2, {
+        let seed = world.image("a").await.digest;
+        seed.as_bytes().to_vec()
+    });
+    assert!(Digest::from_bytes(&world.at(T3).await[0].2).is_ok());
+}

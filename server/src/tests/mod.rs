@@ -1,0 +1,10 @@
+//! Behaviour on a real Postgres: leases, the audit chain, sessions, spans, votes, the gate. Each test has a database of its own.
+
+mod audit;
+mod catalogue;
+mod house;
+mod jobs;
+mod sessions;
+mod votes;
+mod web;
+mod world;

@@ -1,0 +1,136 @@
+//! The router as a stranger, a browser and a program meet it (S-1, S-2, S-10, S-70).
+
+use std::sync::Arc;
+
+use app::accounts::types::{Duty, NewToken, TokenScope};
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use axum::response::Response;
+use http_body_util::BodyExt as _;
+use leptos::prelude::LeptosOptions;
+use sqlx::PgPool;
+use tower::ServiceExt as _;
+
+use super::world::{PASSWORD, harbor, origin, person, state};
+use crate::http::assets::Assets;
+use crate::http::port::Live;
+use crate::http::{Web, rest, router, rules};
+use crate::state::AppState;
+
+fn web(state: &AppState) -> axum::Router {
+    let options = LeptosOptions::builder().output_name("breakwater").build();
+    router(Web { state: state.clone(), backend: Arc::new(Live { state: state.clone() }), options, assets: Assets::none(), trusted_proxies: Arc::from([]) })
+}
+
+async fn ask(router: &axum::Router, request: Request<Body>) -> Response {
+    router.clone().oneshot(request).await.unwrap()
+}
+
+fn get(path: &str) -> Request<Body> {
+    Request::get(path).body(Body::empty()).unwrap()
+}
+
+fn filled(route: &str) -> String {
+    route.replace("{id}", "1").replace("{seq}", "1").replace("{name}", "prod").replace("{harbor}", "prod").replace("{project}", "shop").replace("{*file}", "x.js")
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_stranger_gets_past_the_gate_only_where_the_table_says_so(pool: PgPool) {
+    let state = state(pool);
+    let router = web(&state);
+    for (method, route, rule) in rules::ROUTES.iter().chain(rest::ROUTES) {
+        let request = Request::builder().method(*method).uri(filled(route)).body(Body::empty()).unwrap();
+        let status = ask(&router, request).await.status();
+        match rule {
+            rules::Rule::SignedIn => assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {route}"),
+            rules::Rule::Anyone => assert_ne!(status, StatusCode::UNAUTHORIZED, "{method} {route}"),
+        }
+    }
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn every_server_function_needs_a_caller_but_the_four_of_the_sign_in(pool: PgPool) {
+    let state = state(pool);
+    let router = web(&state);
+    let mut seen = 0;
+    for (path, method) in leptos::server_fn::axum::server_fn_paths() {
+        seen += 1;
+        let request = Request::builder().method(method.clone()).uri(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::empty()).unwrap();
+        let status = ask(&router, request).await.status();
+        let open = rules::OPEN_FUNCTIONS.contains(&path);
+        assert_eq!(status == StatusCode::UNAUTHORIZED, !open, "{method} {path}: {status}");
+    }
+    assert!(seen > 40, "only {seen} server functions are registered");
+    for open in rules::OPEN_FUNCTIONS {
+        assert!(leptos::server_fn::axum::server_fn_paths().any(|(path, _)| path == *open), "{open} is open and does not exist");
+    }
+}
+
+#[test]
+fn every_page_has_a_line_in_the_table() {
+    let pages: Vec<String> = leptos_axum::generate_route_list(app::App).iter().map(|r| r.path().to_owned()).collect();
+    assert!(pages.len() > 25, "{pages:?}");
+    for page in &pages {
+        let line = rules::rule(&Method::GET, page, page);
+        assert!(line.is_some(), "{page} has no line, so nobody can open it");
+    }
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_browser_is_sent_to_the_sign_in_and_comes_back_to_its_page(pool: PgPool) {
+    let router = web(&state(pool));
+    let request = Request::get("/projects/prod/shop?at=x").header(header::ACCEPT, "text/html").body(Body::empty()).unwrap();
+    let response = ask(&router, request).await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(response.headers()[header::LOCATION], "/signin?next=%2Fprojects%2Fprod%2Fshop%3Fat%3Dx");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn every_answer_carries_the_security_headers(pool: PgPool) {
+    let router = web(&state(pool));
+    for path in ["/health", "/signin", "/nowhere", "/api/v1/home"] {
+        let response = ask(&router, get(path)).await;
+        for name in ["content-security-policy", "x-content-type-options", "referrer-policy", "x-frame-options", "x-request-id", "cross-origin-opener-policy"] {
+            assert!(response.headers().contains_key(name), "{path} lacks {name}");
+        }
+        assert!(!response.headers().contains_key("server"));
+        let policy = response.headers()["content-security-policy"].to_str().unwrap();
+        assert!(!policy.contains("unsafe-inline") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    }
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn another_sites_form_is_refused_before_anything_happens(pool: PgPool) {
+    let router = web(&state(pool));
+    for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example"), ("origin", "null")] {
+        let request = Request::post("/fn/session/in").header(name, value).header("cookie", "a=b").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::from("form[login]=a")).unwrap();
+        let response = ask(&router, request).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{name}: {value}");
+        assert!(!response.headers().contains_key(header::LOCATION));
+    }
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_token_works_within_its_owners_rights_and_never_votes(pool: PgPool) {
+    let state = state(pool.clone());
+    harbor(&pool, "prod").await;
+    let operator = person(&state, "ops", &[Duty::Operator], "").await;
+    let router = web(&state);
+    let token = |scope| {
+        let (state, operator) = (state.clone(), operator.clone());
+        async move { crate::accounts::create_token(&state, &operator, &origin(), NewToken { name: "t".to_owned(), scope, days: 1 }).await.unwrap().secret }
+    };
+    let read = token(TokenScope::Read).await;
+    let call = |method: &str, path: &str, token: &str, body: &str| {
+        Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}")).header("content-type", "application/json").body(Body::from(body.to_owned())).unwrap()
+    };
+    assert_eq!(ask(&router, call("GET", "/api/v1/plans", &read, "")).await.status(), StatusCode::OK);
+    assert_eq!(ask(&router, call("GET", "/api/v1/audit/1", &read, "")).await.status(), StatusCode::NOT_FOUND);
+    let vault = r#"{"name":"v","path":"/nonexistent/here"}"#;
+    assert_eq!(ask(&router, call("POST", "/api/v1/vaults", &read, vault)).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(ask(&router, call("GET", "/api/v1/plans", "bw_wrong", "")).await.status(), StatusCode::UNAUTHORIZED);
+    let response = ask(&router, call("POST", "/api/v1/vaults", &token(TokenScope::Write).await, r#"{"name":"v","path":"/x","surprise":1}"#)).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST, "unknown fields are refused");
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(!String::from_utf8_lossy(&body).contains(PASSWORD));
+}
