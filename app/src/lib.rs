@@ -27,7 +27,7 @@ use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::hooks::use_location;
-use leptos_router::{SsrMode, path};
+use leptos_router::{MatchNestedRoutes, SsrMode, path};
 
 use crate::session::calls::get_shell;
 use crate::session::display::Display;
@@ -79,10 +79,43 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/signin") view=session::sign_in_page::SignInPage ssr=SsrMode::Async/>
             <Route path=path!("/setup") view=session::set_up_page::SetUpPage ssr=SsrMode::Async/>
             <ParentRoute path=path!("") view=Frame ssr=SsrMode::Async>
+                <Route path=path!("/") view=home::home_page::HomePage ssr=SsrMode::Async/>
                 <Route path=path!("/dev/gallery") view=ui::gallery::GalleryPage ssr=SsrMode::Async/>
+                <OperatorRoutes/>
+                <PeopleRoutes/>
             </ParentRoute>
         </Routes>
     }
+}
+
+#[component(transparent)]
+fn OperatorRoutes() -> impl MatchNestedRoutes + Clone {
+    view! {
+        <Route path=path!("/harbors") view=harbors::list_page::HarborsPage ssr=SsrMode::Async/>
+        <Route path=path!("/harbors/new") view=harbors::form_page::NewHarborPage ssr=SsrMode::Async/>
+        <Route path=path!("/harbors/:name") view=harbors::harbor_page::HarborPage ssr=SsrMode::Async/>
+        <Route path=path!("/harbors/:name/remove") view=harbors::remove_page::RemoveHarborPage ssr=SsrMode::Async/>
+        <Route path=path!("/vaults") view=vaults::list_page::VaultsPage ssr=SsrMode::Async/>
+        <Route path=path!("/vaults/new") view=vaults::form_page::NewVaultPage ssr=SsrMode::Async/>
+        <Route path=path!("/vaults/:id") view=vaults::vault_page::VaultPage ssr=SsrMode::Async/>
+        <Route path=path!("/plans") view=plans::list_page::PlansPage ssr=SsrMode::Async/>
+        <Route path=path!("/plans/new") view=plans::form_page::NewPlanPage ssr=SsrMode::Async/>
+        <Route path=path!("/plans/:id") view=plans::plan_page::PlanPage ssr=SsrMode::Async/>
+        <Route path=path!("/plans/:id/edit") view=plans::form_page::EditPlanPage ssr=SsrMode::Async/>
+        <Route path=path!("/plans/:id/delete") view=plans::delete_page::DeletePlanPage ssr=SsrMode::Async/>
+    }
+    .into_inner()
+}
+
+#[component(transparent)]
+fn PeopleRoutes() -> impl MatchNestedRoutes + Clone {
+    view! {
+        <Route path=path!("/admin/users") view=accounts::users_page::UsersPage ssr=SsrMode::Async/>
+        <Route path=path!("/admin/users/new") view=accounts::new_user_page::NewUserPage ssr=SsrMode::Async/>
+        <Route path=path!("/admin/users/:id") view=accounts::user_page::UserPage ssr=SsrMode::Async/>
+        <Route path=path!("/me") view=accounts::me_page::MePage ssr=SsrMode::Async/>
+    }
+    .into_inner()
 }
 
 /// Provides the shell: asked for once on the server, then at each navigation and whenever its counts may have changed.
@@ -96,10 +129,13 @@ fn provide_shell() {
     let shell: ui::page_state::ShellResource = Resource::new(source, |_| get_shell());
     provide_context(shell);
     let clock = expect_context::<ui::clock::Clock>();
+    let viewer = ui::Viewer(RwSignal::new(None));
+    provide_context(viewer);
     let open = StoredValue::new(false);
     Effect::new(move |_| {
         if let Some(Ok(shell)) = shell.get() {
             clock.0.set(Some(shell.now));
+            viewer.0.set(shell.me.clone());
             if shell.me.is_some() && !open.get_value() {
                 open.set_value(true);
                 open_stream(live);

@@ -260,3 +260,7 @@ mod tests {
         assert!(!once.contains("s3cret"), "{once}");
     }
 }
+
+#[cfg(test)]
+#[path = "render_tests.rs"]
+mod render_tests;

@@ -1,6 +1,12 @@
 //! See [`types`] for the words and `port` for what the backend answers.
 
 pub mod calls;
+pub mod check_list;
+pub mod form_page;
+pub mod harbor_page;
+pub mod list_page;
+pub mod remove_page;
+pub mod settings;
 pub mod types;
 
 /// What a refused form about a harbor shows again: everything but secrets.

@@ -1,4 +1,6 @@
 //! See [`types`] for the words and `port` for what the backend answers.
 
 pub mod calls;
+pub mod home_page;
+pub mod sentence;
 pub mod types;

@@ -1,4 +1,11 @@
 //! See [`types`] for the words and `port` for what the backend answers.
 
 pub mod calls;
+pub mod delete_page;
+pub mod form_page;
+pub mod list_page;
+pub mod plan_page;
+pub mod preview;
+pub mod runs;
 pub mod types;
+pub mod words;

@@ -7,8 +7,9 @@ use leptos_router::hooks::{use_location, use_params_map, use_query_map};
 
 use super::clock::Clock;
 use super::status::{StatusShape, Tone};
+use crate::accounts::types::Duty;
 use crate::error::{ApiError, ErrorKind};
-use crate::session::types::Shell;
+use crate::session::types::{Me, Shell};
 use crate::text::{Lang, lang, t};
 
 /// The shell of this page, fetched again at each navigation and change.
@@ -35,14 +36,18 @@ where
 {
     let shell = use_shell();
     let clock = expect_context::<Clock>();
+    let viewer = expect_context::<Viewer>();
     let fallback = || view! { <p class="waiting" role="status">{t("Reading…", "读取中…")}</p> };
     view! {
         <Transition fallback=fallback>
             {move || {
                 let view = view.clone();
                 Suspend::new(async move {
-                    if let Ok(shell) = shell.await {
+                    if viewer.0.with_untracked(Option::is_none)
+                        && let Ok(shell) = shell.await
+                    {
                         clock.0.set(Some(shell.now));
+                        viewer.0.set(shell.me);
                     }
                     match data.await {
                         Ok(value) => Either::Left(view(value).into_any()),
@@ -175,3 +180,25 @@ pub fn use_query(name: &'static str) -> Memo<Option<String>> {
     let query = use_query_map();
     Memo::new(move |_| query.with(|q| q.get(name)).filter(|v| !v.is_empty()))
 }
+
+/// Shows its children to those with a duty only; inside `Load`. What it hides is refused by the server all the same.
+#[component]
+pub fn IfDuty(duty: Duty, children: Children) -> impl IntoView {
+    has_duty(duty).then(children)
+}
+
+/// Whether the reader has a duty; inside `Load`, which waits until that is known.
+#[must_use]
+pub fn has_duty(duty: Duty) -> bool {
+    viewer().is_some_and(|me| me.has(duty))
+}
+
+/// The reader; inside `Load`, which waits until that is known.
+#[must_use]
+pub fn viewer() -> Option<Me> {
+    expect_context::<Viewer>().0.get_untracked()
+}
+
+/// Who reads this page; nothing until the shell has come.
+#[derive(Clone, Copy)]
+pub struct Viewer(pub RwSignal<Option<Me>>);

@@ -1,4 +1,7 @@
 //! See [`types`] for the words and `port` for what the backend answers.
 
 pub mod calls;
+pub mod form_page;
+pub mod list_page;
 pub mod types;
+pub mod vault_page;

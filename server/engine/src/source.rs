@@ -1,7 +1,7 @@
 //! The registry client's answers in the engine's own words, so that one file knows their shape.
 
 use futures::{StreamExt, pin_mut};
-use registry::{Artifact, Client, Reference, RegistryError, Repository};
+use registry::{Artifact, Client, Project, Reference, RegistryError, Repository};
 use vault::tree::Label;
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
@@ -47,6 +47,18 @@ impl From<Artifact> for Seen {
             accessories: artifact.accessories.into_iter().map(|a| (a.digest, a.kind)).collect(),
             size_bytes: artifact.size_bytes,
         }
+    }
+}
+
+/// The project, if there is one. Harbor answers 403 for an unknown project to whoever is no administrator: the list of projects this login
+/// sees then tells the two apart.
+pub(crate) async fn project(client: &Client, name: &ProjectName) -> Result<Option<Project>, RegistryError> {
+    match client.project(name).await {
+        Err(error @ RegistryError::Forbidden { .. }) => {
+            let listed = client.projects().await?.into_iter().any(|project| project.name == *name);
+            if listed { Err(error) } else { Ok(None) }
+        }
+        other => other,
     }
 }
 

@@ -200,6 +200,12 @@ impl Refusal {
         first.map_or_else(|| "no reason given".to_owned(), |e| clean(&e.message))
     }
 
+    /// The digest a message names, as in `artifact p/r@sha256:… not found`.
+    pub fn named_digest(&self) -> Option<Digest> {
+        let messages = self.envelope.iter().flat_map(|e| &e.errors).map(|e| e.message.as_str());
+        messages.filter_map(|m| m.split_once("sha256:")?.1.get(..64)).find_map(|hex| Digest::from_hex(hex).ok())
+    }
+
     /// Digests of `MANIFEST_BLOB_UNKNOWN`, one error each; distribution sends the digest as text or inside an object.
     fn missing(&self) -> Vec<Digest> {
         let parts = self.envelope.iter().flat_map(|e| &e.errors);

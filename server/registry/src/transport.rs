@@ -299,7 +299,8 @@ pub(crate) fn from_reqwest(error: reqwest::Error, url: &Url) -> RegistryError {
 fn tls_reason(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     let io = error.downcast_ref::<std::io::Error>()?;
     if io.kind() != std::io::ErrorKind::InvalidData {
-        return None;
+        // An I/O error that wraps another is skipped by `source`.
+        return io.get_ref().and_then(|inner| tls_reason(inner));
     }
     let text = io.to_string();
     let lower = text.to_ascii_lowercase();

@@ -38,7 +38,7 @@ pub(crate) async fn list(client: &Client, name: &ProjectName) -> Result<Listed, 
     client.prove_login().await?;
     // Remembered by the client: whether one listing covers the whole project is then not probed for on each run.
     client.version().await?;
-    let project = client.project(name).await?;
+    let project = source::project(client, name).await?;
     let Some(project) = project else {
         client.prove_login().await?;
         return Err(BackupError::NoProject { project: name.clone() });

@@ -61,11 +61,11 @@ impl Breaker {
             RegistryError::NotLoggedIn { .. }
             | RegistryError::AddressRefused { .. }
             | RegistryError::Tls { .. }
+            | RegistryError::Endpoint(_) => Err(error.into()),
+            RegistryError::Server { .. }
             | RegistryError::Unresolved { .. }
             | RegistryError::Unreachable { .. }
             | RegistryError::Busy { .. }
-            | RegistryError::Endpoint(_) => Err(error.into()),
-            RegistryError::Server { .. }
             | RegistryError::Truncated { .. }
             | RegistryError::Stalled { .. }
             | RegistryError::Protocol { .. }

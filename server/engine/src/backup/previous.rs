@@ -31,8 +31,6 @@ pub(crate) struct Previous {
     complete: HashMap<Digest, Descriptor>,
     /// The project's settings.
     pub config: Option<Descriptor>,
-    /// Whether there is a snapshot before.
-    pub exists: bool,
 }
 
 impl Previous {
@@ -44,7 +42,7 @@ impl Previous {
             Err(error) => return unusable(vault, error).await.map(|()| Self::default()),
         };
         let trusted = is_whole(vault).await?;
-        let mut previous = Self { config: index.config.clone(), exists: true, ..Self::default() };
+        let mut previous = Self { config: index.config.clone(), ..Self::default() };
         for (name, descriptor, repository) in read(vault, index).await? {
             previous.add(name, descriptor, repository, trusted);
         }

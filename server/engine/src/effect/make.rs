@@ -15,6 +15,7 @@ use super::model::{
 use super::warn::warnings;
 use super::wish::{Wish, WishedAccessory, wishes};
 use crate::select::Selection;
+use crate::source;
 
 /// Lines compared with the target at a time; the client bounds calls further.
 const LINES_AT_ONCE: usize = 4;
@@ -113,7 +114,7 @@ pub async fn plan(
     let index = cx.vault.snapshot(snapshot).await?;
     let wishes = wishes(&cx.vault, &index, selection, policy.accessories).await?;
     cx.client.prove_login().await?;
-    let project = cx.client.project(target).await?;
+    let project = source::project(&cx.client, target).await?;
     let live = Live::read(&cx.client, project.as_ref().map(|p| &p.name), &wishes).await?;
     let compare = Compare { live: &live, target, policy };
     let compared: Vec<EffectItem> =

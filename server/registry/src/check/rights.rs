@@ -65,25 +65,52 @@ impl Client {
             Ok(has) => rows.extend(groups(kind).iter().map(|group| row(group, &has, project))),
             Err(error) => rows.push(failed("rights", "Rights", &error)),
         }
-        rows.extend(self.system_row(kind).await);
+        rows.push(match kind {
+            CheckKind::Backup => self.see_all_row(private).await,
+            CheckKind::Restore => self.create_project_row().await,
+        });
     }
 
-    /// Rights in the system: seeing all projects for a backup, creating a lost one for a restore.
-    async fn system_row(&self, kind: CheckKind) -> Option<Check> {
-        let (code, title, right, without) = match kind {
-            CheckKind::Backup => ("see_all", "See every project", Permission::new("project", "list"), "only listed and public projects are seen, and new ones are not"),
-            CheckKind::Restore => ("create_project", "Create a lost project", Permission::new("project", "create"), "somebody else must create a deleted project before it is restored"),
-        };
+    /// Whether every project is seen. Of robots Harbor does not tell it, so what is seen must do.
+    async fn see_all_row(&self, private: usize) -> Check {
+        const CODE: &str = "see_all";
+        const TITLE: &str = "See every project";
+        let right = Permission::new("project", "list");
         let has = match self.permissions("/system").await {
             Ok(has) => has,
             Err(RegistryError::Forbidden { .. }) => Vec::new(),
-            Err(error) => return Some(failed(code, title, &error)),
+            Err(error) => return failed(CODE, TITLE, &error),
         };
         if has.contains(&right) {
-            return Some(Check::new(code, title, Outcome::Pass, "allowed"));
+            return Check::new(CODE, TITLE, Outcome::Pass, "allowed");
         }
-        let mut check = Check::new(code, title, Outcome::Warn, format!("missing in the system: {right}; {without}")).remedy("add this right to the robot, or let Breakwater make new robots");
+        if self.auth().is_robot() {
+            let (outcome, detail) = if private > 0 {
+                (Outcome::Pass, format!("{private} private projects are seen; Harbor does not tell whether these are all"))
+            } else {
+                (Outcome::Warn, "no private project is seen; if there are any, this robot does not cover them".to_owned())
+            };
+            return Check::new(CODE, TITLE, outcome, detail);
+        }
+        let mut check = Check::new(CODE, TITLE, Outcome::Warn, "missing in the system: project:list; only this user's and public projects are seen")
+            .remedy("use a robot that covers all projects, or let Breakwater make one");
         check.missing = vec![right];
-        Some(check)
+        check
+    }
+
+    async fn create_project_row(&self) -> Check {
+        const CODE: &str = "create_project";
+        const TITLE: &str = "Create a lost project";
+        match self.may_create_projects().await {
+            Ok(Some(true)) => Check::new(CODE, TITLE, Outcome::Pass, "allowed"),
+            Ok(None) => Check::new(CODE, TITLE, Outcome::Warn, "cannot be tried while Harbor is in read-only mode"),
+            Ok(Some(false)) => {
+                let without = "missing in the system: project:create; somebody else must create a deleted project before it is restored";
+                let mut check = Check::new(CODE, TITLE, Outcome::Warn, without).remedy("add this right to the robot, or let Breakwater make new robots");
+                check.missing = vec![Permission::new("project", "create")];
+                check
+            }
+            Err(error) => failed(CODE, TITLE, &error),
+        }
     }
 }

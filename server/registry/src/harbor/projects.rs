@@ -110,6 +110,19 @@ impl Client {
         Ok(())
     }
 
+    /// Whether this login may create projects. Harbor tells nobody's robots; but it judges the right before the name, so a name that no version accepts gives the answer
+    /// and can never create anything. `None`: cannot be told, because of read-only mode.
+    pub(crate) async fn may_create_projects(&self) -> Result<Option<bool>, RegistryError> {
+        let call = self.api(Method::POST, "/projects", "create projects").json(&json!({ "project_name": "_" }))?;
+        match self.expect(&call).await {
+            Err(RegistryError::Invalid { .. }) => Ok(Some(true)),
+            Err(RegistryError::Forbidden { .. }) => Ok(Some(false)),
+            Err(RegistryError::ReadOnly) => Ok(None),
+            Err(error) => Err(error),
+            Ok(_) => Err(RegistryError::Protocol { what: "a project with an impossible name was accepted".to_owned() }),
+        }
+    }
+
     /// Deletes an empty project; one with repositories is [`RegistryError::Precondition`].
     pub async fn delete_project(&self, name: &ProjectName) -> Result<(), RegistryError> {
         let call = self.api(Method::DELETE, &format!("/projects/{name}"), format!("delete the project {name}"));

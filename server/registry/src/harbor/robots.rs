@@ -83,9 +83,8 @@ pub(crate) const READ_CONTENT: [(&str, &str); 8] = [
     ("tag", "list"),
     ("accessory", "list"),
 ];
-/// For the settings of a project.
-pub(crate) const READ_SETTINGS: [(&str, &str); 13] = [
-    ("metadata", "list"),
+/// For the settings of a project; its metadata come with the project itself.
+pub(crate) const READ_SETTINGS: [(&str, &str); 12] = [
     ("member", "list"),
     ("label", "list"),
     ("quota", "read"),
@@ -174,9 +173,14 @@ fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretStr
 }
 
 impl Client {
-    /// The rights of this login in `scope`, `/system` or `/project/<id>`; a project's own right is named `project`.
+    /// The rights of this login in `scope`, `/system` or `/project/<id>`; a project's own right is named `project`. For `/system` Harbor answers users only: a robot
+    /// gets an empty list whatever its rights (seen on 2.15.2).
     pub async fn permissions(&self, scope: &str) -> Result<Vec<Permission>, RegistryError> {
-        let call = self.api(Method::GET, "/users/current/permissions", "read this login's rights").query("scope", scope).query("relative", "true");
+        let mut call = self.api(Method::GET, "/users/current/permissions", "read this login's rights").query("scope", scope);
+        if scope != "/system" {
+            // With it `/system` answers an empty list to everybody.
+            call = call.query("relative", "true");
+        }
         let found: Option<Vec<Permission>> = self.json(&call).await?;
         let plain = |p: Permission| {
             let within = p.resource.strip_prefix(scope).unwrap_or(&p.resource).trim_start_matches('/');

@@ -33,6 +33,7 @@ impl Client {
     /// All tag names of a repository, those on accessories too, which no listing of Harbor's API shows. Unknown repository: empty.
     pub async fn tag_names(&self, repository: &RepositoryName) -> Result<Vec<Tag>, RegistryError> {
         let mut names: Vec<Tag> = Vec::new();
+        let mut linked = false;
         for _ in 0..TAG_PAGES_MAX {
             let mut call = self.v2(Method::GET, &format!("{repository}/tags/list"), Scope::Pull(repository.clone()), format!("list tags of {repository}"));
             call = call.query("n", &TAGS_PER_PAGE.to_string());
@@ -43,13 +44,16 @@ impl Client {
             let Some(answer) = self.expect_found(&call).await? else { return Ok(names) };
             let page: TagPage = parse(&answer.body, &call.request.what)?;
             let tags = page.tags.unwrap_or_default();
-            let (count, before) = (tags.len(), names.len());
-            names.extend(tags);
-            // Pages are ordered by name: one that goes back means that the cursor was not understood.
-            if before > 0 && count > 0 && names[before] <= names[before - 1] {
-                return Err(RegistryError::Protocol { what: format!("the tag listing of {repository} does not move on") });
+            let count = tags.len();
+            // A tag that was there already means that the cursor was not understood. Distribution 2.8 knows no pages and sends everything
+            // each time, in no order, without the link of one that does.
+            if tags.first().is_some_and(|first| names.contains(first)) {
+                return if linked { Err(RegistryError::Protocol { what: format!("the tag listing of {repository} does not move on") }) } else { Ok(names) };
             }
-            if count < TAGS_PER_PAGE {
+            linked = answer.header("link").is_some();
+            names.extend(tags);
+            // More than was asked for is everything.
+            if count != TAGS_PER_PAGE {
                 return Ok(names);
             }
         }

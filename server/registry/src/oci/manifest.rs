@@ -3,14 +3,14 @@
 use std::fmt;
 
 use bytes::Bytes;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Digest, RepositoryName, Tag, media};
 
 use crate::auth::Scope;
 use crate::client::{Call, Client, Lane};
-use crate::error::{RegistryError, clean};
+use crate::error::{Refusal, RegistryError, clean};
 use crate::transport::{Answer, Payload, SILENT_AGENT};
 
 /// Longest media type taken.
@@ -139,7 +139,13 @@ impl Client {
         call.request.headers.insert(CONTENT_TYPE, kind);
         call.request.payload = Payload::Bytes(bytes);
         call.lane = Lane::ManifestPut;
-        let answer = self.expect(&call).await?;
+        let answer = self.fetch(&call).await?;
+        if !answer.status.is_success() {
+            // A child that was deleted, but is still in storage, passes the registry's check and fails Harbor's: 404 naming it (seen on 2.15.2).
+            let child = (answer.status == StatusCode::NOT_FOUND).then(|| Refusal::read(&answer.body).named_digest()).flatten();
+            let missing = child.filter(|digest| *digest != expected).map(|digest| RegistryError::MissingBlobs { digests: vec![digest] });
+            return Err(missing.unwrap_or_else(|| self.refusal(&answer, &call.request.what, None)));
+        }
         match told_digest(&answer) {
             Some(told) if told != expected => Err(RegistryError::WrongDigest { expected, actual: told }),
             _ => Ok(()),

@@ -66,7 +66,7 @@ async fn a_manifest_whose_blobs_are_missing_names_them() {
 }
 
 #[tokio::test]
-async fn many_tags_are_listed_page_by_page() {
+async fn more_tags_than_a_page_holds_are_all_listed() {
     let Some(server) = Distribution::start().await else { return };
     let (client, name) = (robot(&server.url()), repository("prod/app"));
     let image = images::image(4, 1, 10);
@@ -76,9 +76,8 @@ async fn many_tags_are_listed_page_by_page() {
         async move { client.manifest_put(&name, &tag(&format!("t{n:04}")), &image.media_type, image.manifest.clone()).await }
     });
     futures::future::try_join_all(puts).await.unwrap();
-    let names = client.tag_names(&name).await.unwrap();
-    assert_eq!(names.len(), 1205);
-    assert_eq!(names.last().unwrap().as_str(), "t1204");
+    let names: std::collections::BTreeSet<_> = client.tag_names(&name).await.unwrap().into_iter().collect();
+    assert_eq!((names.len(), names.last().unwrap().as_str()), (1205, "t1204"));
 }
 
 #[tokio::test]

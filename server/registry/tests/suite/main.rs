@@ -6,6 +6,7 @@ mod distribution;
 mod faults;
 mod recordings;
 mod simulator;
+
 mod stub;
 mod support;
 mod uploads;

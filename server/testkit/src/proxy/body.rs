@@ -1,7 +1,7 @@
 //! Answers on their way back, broken as ordered.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
@@ -10,6 +10,9 @@ use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper::body::Frame;
 
 use super::{Act, Cut, is_hop_by_hop};
+
+/// Time for the bytes before a cut to leave.
+const FLUSH: Duration = Duration::from_millis(20);
 
 /// The body of an answer.
 pub(super) type Outgoing = http_body_util::combinators::UnsyncBoxBody<Bytes, Cut>;
@@ -24,7 +27,7 @@ pub(super) fn empty() -> Outgoing {
 }
 
 /// Turns the registry's answer into ours.
-pub(super) fn answer(answer: reqwest::Response, method: &Method, act: Option<Act>, count: impl Fn(usize) + Send + Sync + 'static, reset: &AtomicBool) -> Response<Outgoing> {
+pub(super) fn answer(answer: reqwest::Response, method: &Method, act: Option<Act>, count: impl Fn(usize) + Send + Sync + 'static) -> Response<Outgoing> {
     let mut response = Response::new(super::nothing());
     *response.status_mut() = answer.status();
     for (name, value) in answer.headers() {
@@ -34,10 +37,8 @@ pub(super) fn answer(answer: reqwest::Response, method: &Method, act: Option<Act
     }
     let body: Pieces = Box::pin(answer.bytes_stream().map(|piece| piece.map_err(|_| Cut)));
     let body = match act {
-        Some(Act::Truncate(after)) => {
-            reset.store(true, Ordering::Release);
-            cut(body, after)
-        }
+        // Not by a reset: that would also throw away what was sent before.
+        Some(Act::Truncate(after)) => cut(body, after),
         Some(Act::ShortenQuietly(after)) => {
             set(&mut response, header::CONTENT_LENGTH, HeaderValue::from(after));
             until(body, after)
@@ -100,5 +101,10 @@ fn until(body: Pieces, after: u64) -> Pieces {
 
 /// The first `after` bytes, then the end of the connection.
 fn cut(body: Pieces, after: u64) -> Pieces {
-    Box::pin(until(body, after).chain(futures::stream::iter([Err(Cut)])))
+    let end = futures::stream::once(async {
+        // An error at once would make hyper throw away what it has not written yet, and the fault would be another one than ordered.
+        tokio::time::sleep(FLUSH).await;
+        Err(Cut)
+    });
+    Box::pin(until(body, after).chain(end))
 }

@@ -230,7 +230,7 @@ impl Inner {
         if let Some(Act::LoseAnswer) = act {
             return Err(Cut);
         }
-        let response = body::answer(answer, &method, act, cell_down(cell), reset);
+        let response = body::answer(answer, &method, act, cell_down(cell));
         self.answered(at, response.status());
         Ok(response)
     }

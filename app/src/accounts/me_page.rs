@@ -1,0 +1,69 @@
+//! One's own page: rights, language and theme, password, tokens.
+
+use leptos::prelude::*;
+
+use super::calls::{ChangePassword, CreateToken, RevokeToken, list_tokens, take_made_token};
+use super::tokens::tokens_panel;
+use super::types::Token;
+use super::words::rights;
+use crate::error::{ApiError, ErrorKind};
+use crate::session::calls::get_shell;
+use crate::session::types::Me;
+use crate::text::{Lang, lang, t};
+use crate::ui::top_bar::DisplayForms;
+use crate::ui::*;
+
+/// What the forms do.
+#[derive(Clone, Copy)]
+struct Actions {
+    password: ServerAction<ChangePassword>,
+    create: ServerAction<CreateToken>,
+    revoke: ServerAction<RevokeToken>,
+}
+
+type Data = (Me, Vec<Token>, Option<String>);
+
+async fn read(made: bool) -> Result<Data, ApiError> {
+    let me = get_shell().await?.me.ok_or_else(|| ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on"))?;
+    let tokens = list_tokens().await?;
+    let secret = if made { take_made_token().await? } else { None };
+    Ok((me, tokens, secret))
+}
+
+/// The page.
+#[component]
+pub fn MePage() -> impl IntoView {
+    let made = use_query("made");
+    let actions = Actions { password: ServerAction::new(), create: ServerAction::new(), revoke: ServerAction::new() };
+    let data = fetch(Topic::Accounts, move || made.with(Option::is_some), read);
+    view! { <Load data=data view=move |data| content(data, actions)/> }
+}
+
+fn content((me, tokens, made): Data, actions: Actions) -> AnyView {
+    let title = match lang() {
+        Lang::En => format!("{}, signed in as {}.", me.display_name, me.login),
+        Lang::ZhCn => format!("{}，以 {} 登录。", me.display_name, me.login),
+    };
+    let none = (me.duties.is_empty() && me.grants.is_empty()).then(|| {
+        view! { <Callout tone=Tone::Warn>{t("You have no role yet. Ask a security administrator for one.", "您尚无角色，请联系安全管理员。")}</Callout> }
+    });
+    view! {
+        <PageHead title=title here=t("Profile", "个人资料")/>
+        {none}
+        <Columns>
+            <Stack>{tokens_panel(tokens, made, actions.create, actions.revoke)}</Stack>
+            <Stack>
+                <Panel title=t("Your duties and roles", "您的职责与角色") padded=true>{rights(&me.duties, &me.grants)}</Panel>
+                <Panel title=t("Language and theme", "语言与主题") padded=true><DisplayForms/></Panel>
+                <Panel title=t("Password", "密码") padded=true>
+                    <PostForm action=actions.password id="password">
+                        <Field name="current" label=t("Present password", "当前密码") kind="password" autocomplete="current-password"/>
+                        <Field name="password" label=t("New password", "新密码") kind="password" autocomplete="new-password" hint=t("8 characters at least, 15 or more recommended", "至少 8 个字符，建议 15 个以上")/>
+                        <SubmitButton text=t("Change the password", "更改密码")/>
+                    </PostForm>
+                </Panel>
+            </Stack>
+        </Columns>
+    }
+    .into_any()
+}

@@ -1,0 +1,106 @@
+//! One account: rights, and switching it off.
+
+use leptos::prelude::*;
+
+use super::calls::{ChangeRolesCall, ResetPassword, SetDisabled, get_user};
+use super::types::{Duty, User};
+use super::words::{RightsFields, grant_lines, rights};
+use crate::text::{Lang, lang, t};
+use crate::ui::*;
+
+/// What the forms do.
+#[derive(Clone, Copy)]
+struct Actions {
+    roles: ServerAction<ChangeRolesCall>,
+    disable: ServerAction<SetDisabled>,
+    password: ServerAction<ResetPassword>,
+}
+
+/// The page.
+#[component]
+pub fn UserPage() -> impl IntoView {
+    let id = use_id("id");
+    let actions = Actions { roles: ServerAction::new(), disable: ServerAction::new(), password: ServerAction::new() };
+    let user = fetch(Topic::Accounts, move || id.get(), get_user);
+    view! { <Load data=user view=move |user| content(user, actions)/> }
+}
+
+fn sentence(user: &User) -> String {
+    let name = &user.display_name;
+    match (lang(), user.disabled.is_some(), user.duties.is_empty() && user.grants.is_empty()) {
+        (Lang::En, true, _) => format!("{name} cannot sign in: the account is switched off."),
+        (Lang::ZhCn, true, _) => format!("{name} 无法登录：账号已停用。"),
+        (Lang::En, false, true) => format!("{name} can sign in but has no role yet."),
+        (Lang::ZhCn, false, true) => format!("{name} 可登录，但尚无角色。"),
+        (Lang::En, false, false) => format!("{name} holds {} and {}.", counted(user.duties.len(), "duty", "duties"), counted(user.grants.len(), "role", "roles")),
+        (Lang::ZhCn, false, false) => format!("{name} 拥有 {} 项职责与 {} 个角色。", user.duties.len(), user.grants.len()),
+    }
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    match number {
+        0 => format!("no {one}"),
+        1 => format!("one {one}"),
+        n => format!("{n} {many}"),
+    }
+}
+
+fn content(user: User, actions: Actions) -> AnyView {
+    let crumbs = vec![(t("People", "人员").to_owned(), "/admin/users".to_owned())];
+    let forms = StoredValue::new(user.clone());
+    view! {
+        <PageHead title=sentence(&user) crumbs=crumbs here=user.login.clone()>
+            <SubItem label=t("Sign-in name", "用户名")>{user.login.clone()}</SubItem>
+            <SubItem label=t("Made", "创建于")><When at=user.created brief=true/></SubItem>
+            {user.last_seen.map(|at| view! { <SubItem label=t("Last seen", "最近活动")><When at=at brief=true/></SubItem> })}
+        </PageHead>
+        <Columns>
+            <Stack>
+                <Panel title=t("Rights", "权限") padded=true>{rights(&user.duties, &user.grants)}</Panel>
+                <IfDuty duty=Duty::Secadmin>{forms.with_value(|user| roles_form(user, actions.roles))}</IfDuty>
+            </Stack>
+            <Stack><IfDuty duty=Duty::Secadmin>{forms.with_value(|user| account_forms(user, actions))}</IfDuty></Stack>
+        </Columns>
+    }
+    .into_any()
+}
+
+fn roles_form(user: &User, action: ServerAction<ChangeRolesCall>) -> AnyView {
+    let (id, duties, grants) = (user.id.to_string(), user.duties.clone(), grant_lines(&user.grants));
+    view! {
+        <Panel title=t("Change duties and roles", "更改职责与角色") padded=true>
+            <PostForm action=action prefix="form" id="roles">
+                <Hidden name="user_id" value=id/>
+                <RightsFields duties=duties grants=grants/>
+                <Field name="reason" label=t("Reason", "原因") hint=t("Ten characters or more; it goes into the audit history", "至少 10 个字符，记入审计")/>
+                <SubmitButton text=t("Change the rights", "更改权限") kind=ButtonKind::Primary/>
+            </PostForm>
+            <p class="note">{t("Nobody changes their own rights.", "任何人不得更改自己的权限。")}</p>
+        </Panel>
+    }
+    .into_any()
+}
+
+fn account_forms(user: &User, actions: Actions) -> AnyView {
+    let off = user.disabled.is_some();
+    let (id, other_id) = (user.id.to_string(), user.id.to_string());
+    let (text, kind) = if off { (t("Switch the account on", "启用账号"), ButtonKind::Plain) } else { (t("Switch the account off", "停用账号"), ButtonKind::Danger) };
+    view! {
+        <Panel title=t("Access", "访问") padded=true>
+            <p class="note">{t("Switching off ends all sessions and tokens at once; nothing is deleted.", "停用将立即结束全部会话与令牌，不删除任何内容。")}</p>
+            <PostForm action=actions.disable id="disable">
+                <Hidden name="user_id" value=id/>
+                <Hidden name="disabled" value=(!off).to_string()/>
+                <SubmitButton text=text kind=kind/>
+            </PostForm>
+        </Panel>
+        <Panel title=t("New password", "重设密码") padded=true>
+            <PostForm action=actions.password id="password">
+                <Hidden name="user_id" value=other_id/>
+                <Field name="password" label=t("Password", "密码") kind="password" autocomplete="new-password" hint=t("All sessions of the account end", "该账号的全部会话将结束")/>
+                <SubmitButton text=t("Set the password", "设置密码")/>
+            </PostForm>
+        </Panel>
+    }
+    .into_any()
+}

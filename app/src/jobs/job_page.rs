@@ -1,0 +1,95 @@
+//! One job: where it stands, what it says, and what can be done about it.
+
+use leptos::prelude::*;
+
+use super::calls::{CancelJob, RetryJob, get_job, get_job_log};
+use super::list_page::progress_words;
+use super::state_word;
+use super::types::{Job, JobState, LogLine};
+use crate::text::t;
+use crate::ui::*;
+use crate::units::duration;
+
+/// The page.
+#[component]
+pub fn JobPage() -> impl IntoView {
+    let id = use_id("id");
+    let job = fetch(Topic::Jobs, move || id.get(), get_job);
+    let log = fetch(Topic::Jobs, move || id.get(), get_job_log);
+    view! {
+        <Load data=job view=job_view/>
+        <Load data=log view=log_view/>
+    }
+}
+
+fn job_view(job: Job) -> AnyView {
+    let (tone, word) = state_word(job.state);
+    let moving = matches!(job.state, JobState::Queued | JobState::Running);
+    let title = match job.state {
+        JobState::Running if !job.phase.is_empty() => format!("{}: {}", job.title, job.phase),
+        _ => job.title.clone(),
+    };
+    let cancel = ServerAction::<CancelJob>::new();
+    let retry = ServerAction::<RetryJob>::new();
+    let id = StoredValue::new(job.id.to_string());
+    let hidden = move || view! { <Hidden name="job_id" value=id.get_value()/> };
+    let (stopping, again) = (job.may.iter().any(|m| m == "cancel"), job.may.iter().any(|m| m == "retry"));
+    let tries = format!("{} / {}", job.attempt.max(1), job.attempt_max);
+    let progress = progress_words(&job);
+    let took = job.started.zip(job.finished).map(|(a, b)| duration(a.seconds_until(b)));
+    let tone_of_error = if job.state == JobState::Dead { Tone::Fail } else { Tone::Warn };
+    let Job { id: number, trigger, worker, started, items_done, items_total, error, remedy, cancel_requested, link, .. } = job;
+    view! {
+        {moving.then(|| view! { <noscript><meta http-equiv="refresh" content="10"/></noscript> })}
+        <PageHead title=title crumbs=vec![(t("Jobs", "任务").to_owned(), "/jobs".to_owned())] here=format!("#{number}")>
+            <Status tone=tone text=word/>
+            <SubItem label=t("try", "尝试")>{tries}</SubItem>
+            <SubItem label=t("asked by", "发起")>{trigger}</SubItem>
+            {worker.map(|w| view! { <SubItem label=t("worker", "执行节点")>{w}</SubItem> })}
+            {started.map(|at| view! { <SubItem label=t("started", "开始")><When at=at/></SubItem> })}
+            {took.map(|took| view! { <SubItem label=t("took", "耗时")>{took}</SubItem> })}
+        </PageHead>
+        {moving.then(|| view! { <Progress label=t("Progress", "进度") done=items_done total=items_total/> })}
+        {(!moving).then(|| view! { <p class="note">{progress}</p> })}
+        {error.map(|error| view! {
+            <Callout tone=tone_of_error>
+                <p>{error}</p>
+                {remedy.map(|r| view! { <p class="note">{r}</p> })}
+            </Callout>
+        })}
+        {cancel_requested.then(|| view! { <Callout tone=Tone::Warn><p>{t("Asked to stop; it stops before its next item. What is done stays.", "已请求停止，将在处理下一项之前停止，已完成的部分保留。")}</p></Callout> })}
+        <Bar>
+            {link.map(|href| view! { <LinkButton href=href text=t("What it is about", "查看对象")/> })}
+            {stopping.then(|| view! { <PostForm action=cancel id="cancel" class="inline">{hidden()}<SubmitButton text=t("Stop this job", "停止任务") kind=ButtonKind::Danger/></PostForm> })}
+            {again.then(|| view! { <PostForm action=retry id="retry" class="inline">{hidden()}<SubmitButton text=t("Queue it again", "重新排队") kind=ButtonKind::Primary/></PostForm> })}
+        </Bar>
+        <CliTwin command=format!("breakwater run log {number}")/>
+    }
+    .into_any()
+}
+
+fn log_view(lines: Vec<LogLine>) -> AnyView {
+    if lines.is_empty() {
+        return view! { <Panel title=t("Log", "日志")><Empty kind=EmptyKind::NothingYet title=t("No line yet.", "暂无日志。")/></Panel> }.into_any();
+    }
+    let rows = lines
+        .into_iter()
+        .map(|line| {
+            let anchor = format!("L{}", line.seq);
+            view! {
+                <li id=anchor.clone() class=format!("log-line {}", line.level)>
+                    <a class="log-seq" href=format!("#{anchor}")>{line.seq}</a>
+                    <time class="log-time" datetime=line.at.url()>{line.at.long()}</time>
+                    <span class="log-level">{line.level.clone()}</span>
+                    <span class="log-text">{line.text}</span>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <Panel title=t("Log", "日志") note=t("the last 500 lines", "最近 500 行")>
+            <ol class="log mono" tabindex="0" aria-label=t("Log", "日志")>{rows}</ol>
+        </Panel>
+    }
+    .into_any()
+}

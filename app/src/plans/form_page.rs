@@ -1,0 +1,185 @@
+//! Making and changing a plan, with what it would do beside the form.
+//!
+//! The preview is a button of the form that asks for the same page with the form's values in its address, so it works without the
+//! browser part; with it, the preview follows the typing after a pause.
+
+use leptos::form::FromFormData as _;
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast as _;
+use leptos_router::hooks::use_query_map;
+
+use super::calls::{PreviewPlan, SavePlan, get_plan, preview_plan};
+use super::preview::PreviewView;
+use super::types::{Plan, PlanForm};
+use crate::error::ApiError;
+use crate::harbors::calls::list_harbors;
+use crate::harbors::types::Harbor;
+use crate::text::t;
+use crate::ui::*;
+use crate::vaults::calls::list_vaults;
+use crate::vaults::types::Vault;
+
+/// How long the typing pauses before the preview follows.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(400);
+
+/// Everything the form needs.
+type Needs = (Option<Plan>, Vec<Harbor>, Vec<Vault>);
+
+async fn needs(plan_id: Option<i64>) -> Result<Needs, ApiError> {
+    let plan = match plan_id {
+        Some(id) => Some(get_plan(id).await?),
+        None => None,
+    };
+    Ok((plan, list_harbors().await?, list_vaults().await?))
+}
+
+/// A new plan.
+#[component]
+pub fn NewPlanPage() -> impl IntoView {
+    let action = ServerAction::<SavePlan>::new();
+    let data = Resource::new(|| (), |()| needs(None));
+    view! { <Load data=data view=move |needs| content(needs, action)/> }
+}
+
+/// Changing a plan.
+#[component]
+pub fn EditPlanPage() -> impl IntoView {
+    let action = ServerAction::<SavePlan>::new();
+    let id = use_id("id");
+    let data = Resource::new(move || id.get(), |id| needs(Some(id)));
+    view! { <Load data=data view=move |needs| content(needs, action)/> }
+}
+
+/// The form's first values: those in the address, else the plan's, else good defaults.
+fn first_values(plan: Option<&Plan>, harbors: &[Harbor], vaults: &[Vault]) -> PlanForm {
+    let query = use_query_map();
+    let given = |name: &str| query.with_untracked(|q| q.get(&format!("form[{name}]")));
+    let or = |name: &str, stored: Option<String>, default: &str| given(name).or(stored).unwrap_or_else(|| default.to_owned());
+    let harbor = query.with_untracked(|q| q.get("harbor")).or_else(|| harbors.first().map(|h| h.name.clone())).unwrap_or_default();
+    let rpo = or("rpo_hours", plan.map(|p| (p.rpo_s / 3_600).max(1).to_string()), "26");
+    let vault = given("vault_id").and_then(|v| v.parse().ok()).or(plan.map(|p| p.vault_id)).or(vaults.first().map(|v| v.id));
+    PlanForm {
+        plan_id: plan.map(|p| p.id),
+        version: given("version").and_then(|v| v.parse().ok()).or(plan.map(|p| p.version)),
+        name: or("name", plan.map(|p| p.name.clone()), ""),
+        harbor: or("harbor", plan.map(|p| p.harbor.clone()), &harbor),
+        vault_id: vault,
+        include: or("include", plan.map(|p| p.include.join("\n")), "*"),
+        exclude: or("exclude", plan.map(|p| p.exclude.join("\n")), ""),
+        cron: or("cron", plan.map(|p| p.cron.clone()), "0 2 * * *"),
+        zone: or("zone", plan.map(|p| p.zone.clone()), "UTC"),
+        rpo_hours: rpo.parse().unwrap_or(26),
+    }
+}
+
+fn content((plan, harbors, vaults): Needs, action: ServerAction<SavePlan>) -> AnyView {
+    let mut crumbs = vec![(t("Plans", "备份计划").to_owned(), "/plans".to_owned())];
+    let (title, here, page) = match &plan {
+        Some(plan) => {
+            let page = format!("/plans/{}", plan.id);
+            crumbs.push((plan.name.clone(), page.clone()));
+            (format!("{} {}.", t("Change", "更改"), plan.name), t("Change", "更改"), page)
+        }
+        None => (t("Say what is backed up, and when.", "设定备份内容与时间。").to_owned(), t("New", "新建"), "/plans".to_owned()),
+    };
+    if harbors.is_empty() || vaults.is_empty() {
+        return missing_first(title, crumbs, here, harbors.is_empty());
+    }
+    let values = first_values(plan.as_ref(), &harbors, &vaults);
+    let self_address = plan.as_ref().map_or_else(|| "/plans/new".to_owned(), |p| format!("/plans/{}/edit", p.id));
+    let wanted = RwSignal::new(values.clone());
+    let preview = Resource::new(move || wanted.get(), preview_plan);
+    view! {
+        <PageHead title=title crumbs=crumbs here=here/>
+        <Columns>
+            <Stack>
+                <Form values=values plan=plan harbors=harbors vaults=vaults action=action wanted=wanted self_address=self_address page=page/>
+            </Stack>
+            <Stack><div class="stack" aria-live="polite"><Load data=preview view=|p| view! { <PreviewView preview=p/> }/></div></Stack>
+        </Columns>
+    }
+    .into_any()
+}
+
+fn missing_first(title: String, crumbs: Vec<(String, String)>, here: &'static str, no_harbor: bool) -> AnyView {
+    let (text, href, action) = if no_harbor {
+        (t("A plan needs a Harbor to read from.", "备份计划需要一个 Harbor。"), "/harbors/new", t("Register a Harbor", "登记 Harbor"))
+    } else {
+        (t("A plan needs a vault to keep its copies in.", "备份计划需要一个保管库。"), "/vaults/new", t("Make a vault", "创建保管库"))
+    };
+    view! {
+        <PageHead title=title crumbs=crumbs here=here/>
+        <Empty kind=EmptyKind::NothingYet title=text><LinkButton href=href text=action kind=ButtonKind::Primary/></Empty>
+    }
+    .into_any()
+}
+
+/// The form's values as they stand now, from any element in it.
+fn values_of(target: Option<web_sys::EventTarget>) -> Option<PlanForm> {
+    let element = target?.dyn_into::<web_sys::Element>().ok()?;
+    let form = element.closest("form").ok()??.dyn_into::<web_sys::HtmlFormElement>().ok()?;
+    let data = web_sys::FormData::new_with_form(&form).ok()?;
+    PreviewPlan::from_form_data(&data).ok().map(|call| call.form)
+}
+
+#[component]
+fn Form(
+    values: PlanForm,
+    plan: Option<Plan>,
+    harbors: Vec<Harbor>,
+    vaults: Vec<Vault>,
+    action: ServerAction<SavePlan>,
+    wanted: RwSignal<PlanForm>,
+    self_address: String,
+    page: String,
+) -> impl IntoView {
+    let harbors: Vec<(String, String)> = match &plan {
+        Some(plan) => vec![(plan.harbor.clone(), plan.harbor.clone())],
+        None => harbors.into_iter().map(|h| (h.name.clone(), format!("{} ({})", h.name, h.url))).collect(),
+    };
+    let vaults: Vec<(String, String)> = vaults.into_iter().map(|v| (v.id.to_string(), v.name)).collect();
+    let timer = StoredValue::new(None::<TimeoutHandle>);
+    let follow = move |event: leptos::ev::Event| {
+        let Some(values) = values_of(event.target()) else { return };
+        if let Some(old) = timer.get_value() {
+            old.clear();
+        }
+        timer.set_value(set_timeout_with_handle(move || wanted.set(values), PAUSE).ok());
+    };
+    let at_once = move |event: leptos::ev::MouseEvent| {
+        if let Some(values) = values_of(event.target()) {
+            event.prevent_default();
+            wanted.set(values);
+        }
+    };
+    let id = values.plan_id.map(|id| id.to_string());
+    let version = values.version.map(|v| v.to_string());
+    view! {
+        <div on:input=follow>
+            <PostForm action=action prefix="form">
+                {id.map(|id| view! { <Hidden name="plan_id" value=id/> })}
+                {version.map(|v| view! { <Hidden name="version" value=v/> })}
+                <Field name="name" label=t("Name", "名称") value=values.name.clone()/>
+                <div class="two">
+                    <Select name="harbor" label="Harbor" options=harbors value=values.harbor.clone()/>
+                    <Select name="vault_id" label=t("Vault", "保管库") options=vaults value=values.vault_id.map(|v| v.to_string()).unwrap_or_default()/>
+                </div>
+                <div class="two">
+                    <TextArea name="include" label=t("Projects", "项目") mono=true value=values.include.clone() hint=t("One pattern a line; * stands for anything", "每行一个模式；* 表示任意")/>
+                    <TextArea name="exclude" label=t("Leave out", "排除") mono=true optional=true value=values.exclude.clone() hint=t("One pattern a line", "每行一个模式")/>
+                </div>
+                <div class="two">
+                    <Field name="cron" label=t("Schedule", "时间表") mono=true value=values.cron.clone() hint=t("minute hour day month weekday", "分 时 日 月 星期")/>
+                    <Field name="zone" label=t("Time zone", "时区") mono=true value=values.zone.clone() hint="Asia/Shanghai, Europe/Berlin, UTC …"/>
+                </div>
+                <Field name="rpo_hours" label=t("Target: the newest copy is never older than this many hours", "目标：最新备份不超过多少小时") kind="number" min="1" max="8760" value=values.rpo_hours.to_string()/>
+                <Bar>
+                    <SubmitButton text=t("Save the plan", "保存计划") kind=ButtonKind::Primary/>
+                    <button type="submit" class="btn" formmethod="get" formaction=self_address on:click=at_once>{t("Preview", "预览")}</button>
+                    <LinkButton href=page text=t("Leave it", "取消")/>
+                </Bar>
+            </PostForm>
+        </div>
+    }
+    .into_any()
+}

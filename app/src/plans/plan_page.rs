@@ -1,0 +1,157 @@
+//! One plan: how it stands, what it covers, its runs, and what can be done with it.
+
+use leptos::prelude::*;
+
+use super::calls::{PausePlan, ResumePlan, RunPlan, get_plan, list_runs};
+use super::runs::runs_panel;
+use super::types::{Plan, Run};
+use super::words::{PauseNote, plan_now};
+use crate::accounts::types::Duty;
+use crate::home::sentence::target_words;
+use crate::text::{Lang, lang, t};
+use crate::ui::*;
+use crate::units::{Page, count};
+
+/// What the buttons do.
+#[derive(Clone, Copy)]
+struct Actions {
+    run: ServerAction<RunPlan>,
+    pause: ServerAction<PausePlan>,
+    resume: ServerAction<ResumePlan>,
+}
+
+/// The page.
+#[component]
+pub fn PlanPage() -> impl IntoView {
+    let id = use_id("id");
+    let after = use_query("after");
+    let actions = Actions { run: ServerAction::new(), pause: ServerAction::new(), resume: ServerAction::new() };
+    let data = fetch(Topic::Plans, move || (id.get(), after.get()), |(id, after)| async move {
+        let plan = get_plan(id).await?;
+        let paged = after.is_some();
+        let runs = list_runs(id, after).await?;
+        Ok((plan, runs, paged))
+    });
+    view! { <Load data=data view=move |(plan, runs, paged)| content(plan, runs, paged, actions)/> }
+}
+
+fn sentence(plan: &Plan) -> String {
+    let target = target_words(plan.rpo_s, lang());
+    let one = plan.projects == 1;
+    match (lang(), plan.paused.is_some()) {
+        (Lang::En, true) => format!("{} is paused.", plan.name),
+        (Lang::ZhCn, true) => format!("{} 已暂停。", plan.name),
+        (Lang::En, false) => format!("{} keeps {} project{} of {} no older than {target}.", plan.name, count(plan.projects), if one { "" } else { "s" }, plan.harbor),
+        (Lang::ZhCn, false) => format!("{} 使 {} 的 {} 个项目备份不早于 {target}。", plan.name, plan.harbor, count(plan.projects)),
+    }
+}
+
+fn content(plan: Plan, runs: Page<Run>, paged: bool, actions: Actions) -> AnyView {
+    let crumbs = vec![(t("Plans", "备份计划").to_owned(), "/plans".to_owned())];
+    let paused = plan.paused.clone().map(|paused| view! { <Callout tone=Tone::Held><PauseNote paused=paused/></Callout> });
+    let title = sentence(&plan);
+    let here = plan.name.clone();
+    let days = plan.days.clone();
+    let now = plan_now(&plan);
+    let (next, last_good) = (plan.next, plan.last_good);
+    let buttons = has_duty(Duty::Operator).then(|| act(&plan, actions));
+    let facts = facts(&plan);
+    let runs = runs_panel(plan.id, runs, paged);
+    view! {
+        <PageHead title=title crumbs=crumbs here=here>
+            <SubItem>{now}</SubItem>
+            {next.map(|at| view! { <SubItem label=t("Next run", "下次运行")><When at=at brief=true/></SubItem> })}
+            {last_good.map(|at| view! { <SubItem label=t("Last good", "最近成功")>{at.minute()}" UTC"</SubItem> })}
+        </PageHead>
+        {paused}
+        <Columns>
+            <Stack>
+                <Panel title=t("Last 30 days", "最近 30 天") padded=true><DayStrip days=days/></Panel>
+                {runs}
+            </Stack>
+            <Stack>
+                {buttons}
+                {facts}
+            </Stack>
+        </Columns>
+    }
+    .into_any()
+}
+
+fn facts(plan: &Plan) -> AnyView {
+    let patterns = |list: &[String]| list.iter().map(|p| view! { <li><code class="mono">{p.clone()}</code></li> }).collect_view();
+    let exclude = patterns(&plan.exclude);
+    let exclude = (!plan.exclude.is_empty()).then(|| view! { <Kv key=t("Left out", "排除")><ul class="names">{exclude}</ul></Kv> });
+    let (include, harbor) = (patterns(&plan.include), plan.harbor.clone());
+    let (cron, zone, words, vault, version) = (plan.cron.clone(), plan.zone.clone(), plan.schedule_words.clone(), plan.vault.clone(), plan.version);
+    let rpo = target_words(plan.rpo_s, lang());
+    view! {
+        <Panel title=t("What it does", "内容")>
+            <KeyValue>
+                <Kv key="Harbor"><a href=format!("/harbors/{harbor}")>{harbor.clone()}</a></Kv>
+                <Kv key=t("Projects", "项目")><ul class="names">{include}</ul></Kv>
+                {exclude}
+                <Kv key=t("Schedule", "时间表")>{words}" "<span class="note"><code class="mono">{cron}</code>" "{zone}</span></Kv>
+                <Kv key=t("Target", "目标")>{rpo}</Kv>
+                <Kv key=t("Vault", "保管库")>{vault}</Kv>
+                <Kv key=t("Version", "版本")>{version}</Kv>
+            </KeyValue>
+        </Panel>
+    }
+    .into_any()
+}
+
+fn act(plan: &Plan, actions: Actions) -> AnyView {
+    let id = plan.id.to_string();
+    let running = plan.running_job;
+    let run = match running {
+        Some(job) => view! { <LinkButton href=format!("/jobs/{job}") text=t("Watch the run", "查看运行")/> }.into_any(),
+        None => {
+            let id = id.clone();
+            view! {
+                <PostForm action=actions.run class="form inline" id="run">
+                    <Hidden name="plan_id" value=id.clone()/>
+                    <SubmitButton text=t("Run now", "立即运行") kind=ButtonKind::Primary/>
+                </PostForm>
+            }
+            .into_any()
+        }
+    };
+    let pause = if plan.paused.is_some() {
+        let id = id.clone();
+        view! {
+            <PostForm action=actions.resume class="form inline" id="resume">
+                <Hidden name="plan_id" value=id.clone()/>
+                <SubmitButton text=t("Resume the schedule", "恢复时间表")/>
+            </PostForm>
+        }
+        .into_any()
+    } else {
+        let id = id.clone();
+        view! {
+            <details>
+                <summary>{t("Pause…", "暂停…")}</summary>
+                <PostForm action=actions.pause id="pause">
+                    <Hidden name="plan_id" value=id.clone()/>
+                    <Field name="days" label=t("Days, at most 7", "天数，最多 7 天") kind="number" min="1" max="7" value="1"/>
+                    <Field name="reason" label=t("Reason", "原因") hint=t("Ten characters or more; it goes into the audit history", "至少 10 个字符，记入审计")/>
+                    <SubmitButton text=t("Pause the plan", "暂停计划")/>
+                </PostForm>
+            </details>
+        }
+        .into_any()
+    };
+    let command = format!("breakwater run start {} --wait", plan.id);
+    view! {
+        <Panel title=t("Act", "操作") padded=true>
+            {run}
+            {pause}
+            <Bar>
+                <LinkButton href=format!("/plans/{id}/edit") text=t("Change…", "更改…")/>
+                <LinkButton href=format!("/plans/{id}/delete") text=t("Delete…", "删除…") kind=ButtonKind::Danger/>
+            </Bar>
+            <CliTwin command=command/>
+        </Panel>
+    }
+    .into_any()
+}

@@ -1,0 +1,82 @@
+//! States of plans and runs in words and shapes.
+
+use leptos::prelude::*;
+
+use super::types::{DayState, Paused, Plan};
+use crate::text::{Lang, lang, t};
+use crate::ui::{Status, Tone, When, use_now};
+use crate::units::duration;
+
+/// How a plan stands now, against its target.
+#[must_use]
+pub fn plan_now(plan: &Plan) -> AnyView {
+    if let Some(paused) = &plan.paused {
+        let text = format!("{} {}", t("paused by", "已暂停，操作人"), paused.by);
+        return view! { <Status tone=Tone::Held text=text/> }.into_any();
+    }
+    if let Some(job) = plan.running_job {
+        return view! { <a href=format!("/jobs/{job}")><Status tone=Tone::Run text=t("running now", "正在运行")/></a> }.into_any();
+    }
+    let Some(good) = plan.last_good else {
+        let failed = plan.days.last() == Some(&DayState::Failed);
+        let (tone, text) = if failed { (Tone::Fail, t("no good run yet", "尚无成功运行")) } else { (Tone::Idle, t("first run to come", "等待首次运行")) };
+        return view! { <Status tone=tone text=text/> }.into_any();
+    };
+    let rpo_s = plan.rpo_s;
+    let now = use_now();
+    let words = [t("old", ""), t("old, target at risk", "，目标有风险"), t("old, past the target", "，已超出目标")];
+    let lang = lang();
+    let status = move || {
+        let age = now.get().map_or(0, |now| good.seconds_until(now));
+        let (tone, word) = match age {
+            a if a > rpo_s => (Tone::Fail, words[2]),
+            a if a * 4 > rpo_s * 3 => (Tone::Warn, words[1]),
+            _ => (Tone::Ok, words[0]),
+        };
+        let text = match lang {
+            Lang::En => format!("{} {word}", duration(age.max(0))),
+            Lang::ZhCn => format!("{}前{word}", duration(age.max(0))),
+        };
+        view! { <Status tone=tone text=text/> }
+    };
+    view! { <span title=good.long()>{status}</span> }.into_any()
+}
+
+/// State of a run.
+#[must_use]
+pub fn run_status(state: &str) -> (Tone, String) {
+    let (tone, word) = match state {
+        "queued" => (Tone::Idle, t("queued", "排队中")),
+        "running" => (Tone::Run, t("running", "进行中")),
+        "good" => (Tone::Ok, t("good", "成功")),
+        "gaps" => (Tone::Warn, t("with gaps", "有缺口")),
+        "failed" => (Tone::Fail, t("failed", "失败")),
+        "cancelled" => (Tone::Idle, t("cancelled", "已取消")),
+        other => return (Tone::Idle, other.to_owned()),
+    };
+    (tone, word.to_owned())
+}
+
+/// What started a run.
+#[must_use]
+pub fn trigger_words(trigger: &str) -> String {
+    match trigger {
+        "schedule" => t("schedule", "定时").to_owned(),
+        "user" => t("a person", "人工").to_owned(),
+        "api" => t("a program", "程序").to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// The latest word on a pause: who, until when, why.
+#[component]
+pub fn PauseNote(paused: Paused) -> impl IntoView {
+    view! {
+        <p>
+            <b>{paused.by}</b>" "{t("paused it", "已将其暂停")}" "<When at=paused.since brief=true/>
+            {paused.until.map(|until| view! { ", "{t("until", "至")}" "{until.minute()}" UTC" })}
+            ": "{paused.reason}
+        </p>
+    }
+    .into_any()
+}

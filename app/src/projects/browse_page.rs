@@ -1,0 +1,152 @@
+//! What a project held at a moment: repositories at the left, tags at the right, a selection that becomes a restore.
+
+use leptos::prelude::*;
+
+use super::calls::browse_moment;
+use super::types::{Browse, BrowseQuery, TagAt};
+use super::{artifact_href, now_word, project_href, tag_href};
+use crate::text::{lang, t};
+use crate::ui::*;
+use crate::units::{Moment, bytes, count, short_digest};
+
+/// The page.
+#[component]
+pub fn BrowsePage() -> impl IntoView {
+    let harbor = use_param("harbor");
+    let project = use_param("project");
+    let names = ["at", "repo", "q", "only", "after"];
+    let values = names.map(use_query);
+    let question = move |[at, repo, q, only, after]: [Option<String>; 5], harbor: String, project: String| BrowseQuery {
+        harbor,
+        project,
+        at: at.as_deref().and_then(Moment::parse),
+        repo,
+        q,
+        only,
+        after,
+    };
+    let contents = fetch(Topic::Snapshots, move || question(values.map(|v| v.get()), harbor.get(), project.get()), browse_moment);
+    view! {
+        <Load data=contents view={move |browse: Browse| {
+            page(browse, question(values.map(|v| v.get_untracked()), harbor.get_untracked(), project.get_untracked()))
+        }}/>
+    }
+}
+
+fn page(browse: Browse, query: BrowseQuery) -> AnyView {
+    let base = format!("{}/browse", project_href(&query.harbor, &query.project));
+    let at = browse.at.moment.url();
+    let repo = browse.repository.clone();
+    let title = match &repo {
+        Some(repo) => lang().pick(
+            format!("{repo} held {} tags at {}", count(browse.tags_total), browse.at.moment.long()),
+            format!("{repo} 在 {} 有 {} 个 Tag", browse.at.moment.long(), count(browse.tags_total)),
+        ),
+        None => lang().pick(format!("Nothing was in {} at {}", query.project, browse.at.moment.long()), format!("{} 在 {} 没有内容", query.project, browse.at.moment.long())),
+    };
+    let crumbs = vec![
+        (t("Projects", "项目").to_owned(), "/projects".to_owned()),
+        (format!("{}/{}", query.harbor, query.project), format!("{}?at={}", project_href(&query.harbor, &query.project), url_part(&at))),
+    ];
+    let repositories = browse
+        .repositories
+        .iter()
+        .map(|r| {
+            let current = (Some(&r.repository) == repo.as_ref()).then_some("true");
+            let href = format!("{base}?at={}&repo={}", url_part(&at), url_part(&r.repository));
+            view! {
+                <li><a href=href aria-current=current><span class="mono">{r.repository.split_once('/').map_or(r.repository.clone(), |(_, rest)| rest.to_owned())}</span>
+                    <span class="note">{count(r.tags)}{r.gone.then(|| t(" · gone now", " · 现已删除"))}</span></a></li>
+            }
+        })
+        .collect_view();
+    let more = browse.repositories_more;
+    let paging = format!(
+        "{base}?at={}{}{}{}",
+        url_part(&at),
+        repo.as_ref().map(|r| format!("&repo={}", url_part(r))).unwrap_or_default(),
+        query.q.as_ref().map(|q| format!("&q={}", url_part(q))).unwrap_or_default(),
+        query.only.as_ref().map(|o| format!("&only={}", url_part(o))).unwrap_or_default(),
+    );
+    let filtered = query.q.is_some() || query.only.is_some();
+    let (digest, q, only, paged) = (browse.at.digest.clone(), query.q.clone().unwrap_or_default(), query.only.clone(), query.after.is_some());
+    let right = tags(browse, &query, filtered);
+    let (action, hidden_repo) = (base.clone(), repo.clone());
+    view! {
+        <PageHead title=title crumbs=crumbs here=t("Browse", "浏览")><Digest value=digest/></PageHead>
+        <GetForm action=action>
+            <input type="hidden" name="at" value=at.clone()/>
+            {hidden_repo.map(|r| view! { <input type="hidden" name="repo" value=r/> })}
+            <label class="filter"><span>{t("Repository or tag", "仓库或 Tag")}</span><input type="search" name="q" value=q spellcheck="false"/></label>
+            {crate::jobs::list_page::choice("only", t("Only", "仅显示"), only, &[("gone", t("gone since", "此后已删除")), ("moved", t("moved since", "此后已移动"))])}
+            <SubmitButton text=t("Show", "筛选")/>
+        </GetForm>
+        <div class="browser">
+            <nav class="panel repositories" aria-label=t("Repositories", "仓库")>
+                <header><h2>{t("Repositories", "仓库")}</h2></header>
+                <ul>{repositories}</ul>
+                {more.then(|| view! { <p class="note padded">{t("More than 200: narrow by name.", "超过 200 个，请按名称缩小范围。")}</p> })}
+            </nav>
+            <section class="panel">{right}</section>
+        </div>
+        <Pager base=paging next=None paged=paged/>
+    }
+    .into_any()
+}
+
+fn tags(browse: Browse, query: &BrowseQuery, filtered: bool) -> AnyView {
+    if browse.tags.is_empty() {
+        let kind = if filtered { EmptyKind::NoMatch } else { EmptyKind::NothingYet };
+        return view! { <Empty kind=kind title=t("No tag here.", "没有 Tag。")/> }.into_any();
+    }
+    let at = browse.at.moment.url();
+    let whole = browse.repository.clone().unwrap_or_default();
+    let next = browse.tags_next.clone().map(|after| {
+        format!(
+            "{}/browse?at={}&repo={}{}{}&after={}",
+            project_href(&query.harbor, &query.project),
+            url_part(&at),
+            url_part(&whole),
+            query.q.as_ref().map(|q| format!("&q={}", url_part(q))).unwrap_or_default(),
+            query.only.as_ref().map(|o| format!("&only={}", url_part(o))).unwrap_or_default(),
+            url_part(&after)
+        )
+    });
+    let rows = browse.tags.into_iter().map(|tag| row(query, tag)).collect_view();
+    let whole_item = whole.clone();
+    view! {
+        <form method="get" action="/restore/new">
+            <input type="hidden" name="h" value=query.harbor.clone()/>
+            <input type="hidden" name="p" value=query.project.clone()/>
+            <input type="hidden" name="at" value=at.clone()/>
+            <DataTable caption=t("Tags", "Tag") cols=vec![
+                Col::actions(), Col::text(t("Tag", "Tag")), Col::text(t("Image", "镜像")), Col::text(t("Kind", "类型")), Col::number(t("Size", "大小")), Col::text(t("Since then", "此后")),
+            ]>{rows}</DataTable>
+            <div class="panel-foot">
+                <button type="submit" class=ButtonKind::Primary.class()>{t("Restore what is ticked…", "恢复所选…")}</button>
+                <a class="btn" href=super::restore_href(&query.harbor, &query.project, &at, &whole_item)>{lang().pick(format!("Restore all of {whole}…"), format!("恢复整个 {whole}…"))}</a>
+                {next.map(|href| view! { <a class="btn" href=href rel="next">{t("Next page", "下一页")}</a> })}
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+fn row(query: &BrowseQuery, tag: TagAt) -> AnyView {
+    let history = tag_href(&query.harbor, &query.project, &tag.repository, &tag.tag);
+    let image = artifact_href(&query.harbor, &query.project, &tag.repository, &tag.digest);
+    let (tone, word) = now_word(tag.now);
+    let item = format!("{}:{}", tag.repository, tag.tag);
+    let label = lang().pick(format!("Choose {item}"), format!("选择 {item}"));
+    view! {
+        <tr>
+            <Cell><input type="checkbox" name="item" value=item aria-label=label/></Cell>
+            <Cell><a class="mono" href=history>{tag.tag}</a></Cell>
+            <Cell label=t("Image", "镜像")><a class="mono" href=image>{short_digest(&tag.digest)}</a></Cell>
+            <Cell label=t("Kind", "类型")>{tag.kind}{(tag.accessories > 0).then(|| view! { <span class="note">{lang().pick(format!(" · {} accessories", tag.accessories), format!(" · {} 个附件", tag.accessories))}</span> })}</Cell>
+            <Cell label=t("Size", "大小") number=true>{bytes(tag.size_bytes)}</Cell>
+            <Cell label=t("Since then", "此后")><Status tone=tone text=word/></Cell>
+        </tr>
+    }
+    .into_any()
+}

@@ -1,0 +1,75 @@
+//! Calls about projects, moments and tags.
+
+use leptos::prelude::*;
+
+use crate::error::ApiError;
+use crate::projects::types::{ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, TagHistory, Timeline};
+use crate::units::{Moment, Page};
+
+/// Projects the caller sees.
+#[server(prefix = "/fn", endpoint = "projects/list", input = leptos::server_fn::codec::GetUrl)]
+pub async fn list_projects(filter: ProjectFilter) -> Result<Page<Project>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().list_projects(&cx(), filter).await)
+}
+
+/// The timeline of a project.
+#[server(prefix = "/fn", endpoint = "projects/timeline", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_timeline(harbor: String, project: String, at: Option<String>, zoom: Option<String>) -> Result<Timeline, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().get_timeline(&cx(), harbor, project, at.as_deref().and_then(Moment::parse), zoom).await)
+}
+
+/// A moment compared with the harbor now.
+#[server(prefix = "/fn", endpoint = "projects/diff", input = leptos::server_fn::codec::GetUrl)]
+pub async fn compare_live(harbor: String, project: String, at: Option<String>) -> Result<LiveDiff, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().compare_live(&cx(), harbor, project, at.as_deref().and_then(Moment::parse)).await)
+}
+
+/// Repositories and tags at a moment.
+#[server(prefix = "/fn", endpoint = "projects/browse", input = leptos::server_fn::codec::GetUrl)]
+pub async fn browse_moment(query: BrowseQuery) -> Result<Browse, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().browse(&cx(), query).await)
+}
+
+/// Everything one tag pointed to.
+#[server(prefix = "/fn", endpoint = "projects/tag", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_tag_history(harbor: String, project: String, repository: String, tag: String) -> Result<TagHistory, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().tag_history(&cx(), harbor, project, repository, tag).await)
+}
+
+/// The parts of one artifact.
+#[server(prefix = "/fn", endpoint = "projects/artifact", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_artifact(harbor: String, project: String, repository: String, digest: String) -> Result<ArtifactDetail, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().get_artifact(&cx(), harbor, project, repository, digest).await)
+}
+
+/// Names, tags and digests over all time.
+#[server(prefix = "/fn", endpoint = "projects/search", input = leptos::server_fn::codec::GetUrl)]
+pub async fn search_all(q: String) -> Result<Vec<SearchHit>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().search(&cx(), q).await)
+}
+
+/// Keeps a snapshot from retention.
+#[server(prefix = "/fn", endpoint = "projects/hold")]
+pub async fn hold_snapshot(snapshot_id: i64, reason: String, back: String) -> Result<(), ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let kept = keep(&serde_json::json!({ "reason": reason }), &["reason"]);
+    answer_form::<HoldSnapshot, _>(backend().hold_snapshot(&cx(), snapshot_id, reason).await, kept)?;
+    done(&crate::projects::safe_back(&back), "The snapshot is held.", "快照已锁定保留。").await;
+    Ok(())
+}
+
+/// Queues a backup of a project and goes to its job.
+#[server(prefix = "/fn", endpoint = "projects/backup")]
+pub async fn back_up_project(harbor: String, project: String) -> Result<i64, ApiError> {
+    use crate::ports::{answer, backend, cx, go};
+    let job = answer(backend().back_up_project(&cx(), harbor, project).await)?;
+    go(&format!("/jobs/{job}"));
+    Ok(job)
+}

@@ -1,0 +1,128 @@
+//! Everything one tag pointed to, and whether it can come back.
+
+use leptos::prelude::*;
+
+use super::calls::get_tag_history;
+use super::types::{TagHistory, TagSpan};
+use super::{artifact_href, project_href, restore_href};
+use crate::text::{lang, t};
+use crate::ui::*;
+use crate::units::{Moment, bytes, count, short_digest};
+
+/// The page.
+#[component]
+pub fn TagPage() -> impl IntoView {
+    let names = ["h", "p", "repo", "tag"];
+    let values = names.map(use_query);
+    let source = move || values.map(|v| v.get().unwrap_or_default());
+    let history = fetch(Topic::Snapshots, source, |[h, p, repo, tag]| get_tag_history(h, p, repo, tag));
+    view! { <Load data=history view=page/> }
+}
+
+fn page(history: TagHistory) -> AnyView {
+    let name = format!("{}:{}", history.repository, history.tag);
+    let newest = history.spans.first().cloned();
+    let here = history.live.clone();
+    let (tone, word) = match (&here, &newest) {
+        (None, _) if history.live_error.is_some() => (Tone::Idle, t("Harbor could not be read", "无法读取 Harbor")),
+        (None, _) => (Tone::Fail, t("not in Harbor now", "当前不在 Harbor 中")),
+        (Some(live), Some(span)) if *live == span.digest => (Tone::Ok, t("in Harbor as captured", "Harbor 中与捕获一致")),
+        (Some(_), _) => (Tone::Warn, t("in Harbor, pointing elsewhere", "Harbor 中指向其他镜像")),
+    };
+    let title = match history.spans.len() {
+        0 => lang().pick(format!("{name} was never captured."), format!("{name} 从未被捕获。")),
+        1 => lang().pick(format!("{name} pointed to one image."), format!("{name} 曾指向 1 个镜像。")),
+        n => lang().pick(format!("{name} pointed to {n} images."), format!("{name} 曾指向 {n} 个镜像。")),
+    };
+    let crumbs = vec![
+        (t("Projects", "项目").to_owned(), "/projects".to_owned()),
+        (format!("{}/{}", history.harbor, history.project), project_href(&history.harbor, &history.project)),
+        (history.repository.clone(), format!("{}/browse?repo={}", project_href(&history.harbor, &history.project), url_part(&history.repository))),
+    ];
+    let edges = history.known_from.zip(history.known_to);
+    let gantt = (!history.spans.is_empty()).then(|| edges.map(|(from, to)| view! { <Gantt spans=history.spans.clone() from=from to=to/> }));
+    let rows = history.spans.iter().map(|span| row(&history, span)).collect_view();
+    let empty = history.spans.is_empty();
+    view! {
+        <PageHead title=title crumbs=crumbs here=history.tag.clone()>
+            <Status tone=tone text=word/>
+            {here.map(|d| view! { <Digest value=d/> })}
+            {edges.map(|(from, to)| view! { <SubItem label=t("known from", "已知范围")>{format!("{} – {}", from.minute(), to.minute())}</SubItem> })}
+        </PageHead>
+        {history.live_error.clone().map(|e| view! { <Callout tone=Tone::Warn><p>{e}</p></Callout> })}
+        {if empty {
+            view! { <Empty kind=EmptyKind::NothingYet title=t("No snapshot holds this tag.", "没有快照包含该 Tag。") text=t("Either no plan had it, or it lived and died between two snapshots: then it was never protected.", "可能没有备份计划包含它，或它仅存在于两次快照之间，因此没有备份副本。")/> }.into_any()
+        } else {
+            view! {
+                {gantt}
+                <section class="panel">
+                    <DataTable caption=t("Images this tag pointed to", "该 Tag 指向过的镜像") cols=vec![
+                        Col::text(t("Image", "镜像")), Col::text(t("From", "自")), Col::text(t("To", "至")), Col::text(t("Kind", "类型")), Col::number(t("Size", "大小")),
+                        Col::number(t("Snapshots", "快照")), Col::text(t("Restorable", "可恢复")), Col::actions(),
+                    ]>{rows}</DataTable>
+                </section>
+            }.into_any()
+        }}
+        <CliTwin command=format!("breakwater tag history {} {name}", history.harbor)/>
+    }
+    .into_any()
+}
+
+fn row(history: &TagHistory, span: &TagSpan) -> AnyView {
+    let item = format!("{}:{}", history.repository, history.tag);
+    let href = restore_href(&history.harbor, &history.project, &span.restore_at.url(), &item);
+    let in_harbor = history.live.as_ref() == Some(&span.digest);
+    let image = artifact_href(&history.harbor, &history.project, &history.repository, &span.digest);
+    let span = span.clone();
+    let restorable = span.not_restorable.is_none() && !in_harbor;
+    let kind = if span.platforms.is_empty() { span.kind.clone() } else { format!("{} · {}", span.kind, span.platforms.join(", ")) };
+    view! {
+        <tr>
+            <Cell>
+                <a class="mono" href=image>{short_digest(&span.digest)}</a>
+                {(span.accessories > 0).then(|| view! { <span class="note block">{lang().pick(format!("{} accessories", span.accessories), format!("{} 个附件", span.accessories))}</span> })}
+            </Cell>
+            <Cell label=t("From", "自")><time datetime=span.from.url()>{span.from.long()}</time></Cell>
+            <Cell label=t("To", "至")>{span.to.map_or_else(|| t("still, as captured", "至今（按捕获）").into_any(), |to| view! { <time datetime=to.url()>{to.long()}</time> }.into_any())}{span.ended.clone().map(|e| view! { <span class="note block">{e}</span> })}</Cell>
+            <Cell label=t("Kind", "类型")>{kind}</Cell>
+            <Cell label=t("Size", "大小") number=true>{bytes(span.size_bytes)}</Cell>
+            <Cell label=t("Snapshots", "快照") number=true>{count(span.snapshots)}</Cell>
+            <Cell label=t("Restorable", "可恢复")>
+                {match (&span.not_restorable, in_harbor) {
+                    (Some(why), _) => view! { <Status tone=Tone::Fail text=t("no", "否")/><span class="note block">{why.clone()}</span> }.into_any(),
+                    (None, true) => view! { <Status tone=Tone::Ok text=t("in Harbor now", "现在 Harbor 中")/> }.into_any(),
+                    (None, false) => view! { <Status tone=Tone::Ok text=t("yes", "是")/> }.into_any(),
+                }}
+            </Cell>
+            <Cell>{restorable.then(|| view! { <LinkButton href=href text=t("Restore this…", "恢复此镜像…") kind=ButtonKind::Small/> })}</Cell>
+        </tr>
+    }
+    .into_any()
+}
+
+/// Stretches over time, one bar each.
+#[component]
+fn Gantt(spans: Vec<TagSpan>, from: Moment, to: Moment) -> impl IntoView {
+    let rows = i64::try_from(spans.len().min(12)).unwrap_or(12);
+    let bars = spans
+        .iter()
+        .take(12)
+        .zip(0_i64..)
+        .map(|(span, i)| {
+            let start = super::ribbon::x(span.from, from, to);
+            let end = super::ribbon::x(span.to.unwrap_or(to), from, to);
+            let class = if span.to.is_none() { "span now" } else { "span" };
+            let words = format!("{}: {} – {}", short_digest(&span.digest), span.from.minute(), span.to.map_or_else(String::new, Moment::minute));
+            view! {
+                <rect class=class x=start.to_string() y=(i * 16 + 4).to_string() width=(end - start).max(3).to_string() height="9" rx="1"><title>{words}</title></rect>
+                <text class="lane mono" x="0" y=(i * 16 + 12).to_string()>{short_digest(&span.digest).replace("sha256:", "")}</text>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="panel"><div class="panel-body padded">
+            <svg class="gantt" viewBox=format!("0 0 1000 {}", rows * 16 + 4) role="img" aria-label=t("Images over time; the table below says the same", "镜像随时间的变化，详见下表")>{bars}</svg>
+        </div></section>
+    }
+    .into_any()
+}

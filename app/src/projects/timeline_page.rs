@@ -1,0 +1,144 @@
+//! A project through time.
+
+use leptos::prelude::*;
+
+use super::calls::{compare_live, get_timeline};
+use super::ribbon::Ribbon;
+use super::timeline_parts::{Difference, MomentActions, SnapshotTable};
+use super::types::Timeline;
+use super::{project_href, protection_word};
+use crate::text::{lang, t};
+use crate::ui::*;
+use crate::units::{Moment, bytes, count};
+
+/// The page.
+#[component]
+pub fn TimelinePage() -> impl IntoView {
+    let harbor = use_param("harbor");
+    let project = use_param("project");
+    let at = use_query("at");
+    let zoom = use_query("zoom");
+    let timeline = fetch(
+        Topic::Snapshots,
+        move || (harbor.get(), project.get(), at.get(), zoom.get()),
+        |(harbor, project, at, zoom)| get_timeline(harbor, project, at, zoom),
+    );
+    let diff = fetch(Topic::Snapshots, move || (harbor.get(), project.get(), at.get()), |(harbor, project, at)| compare_live(harbor, project, at));
+    view! {
+        <Load data=timeline view={move |timeline: Timeline| {
+            let of_diff = timeline.clone();
+            let captured = timeline.at.is_some();
+            view! {
+                {head(&timeline, zoom.get_untracked())}
+                {captured.then(|| view! { <Load data=diff view={move |diff| view! { <Difference timeline=of_diff.clone() diff=diff/> }}/> })}
+                {rest(timeline)}
+            }
+        }}/>
+    }
+}
+
+fn zooms(base: &str, at: Option<Moment>, zoom: Option<&str>) -> AnyView {
+    let at = at.map(|m| format!("&at={}", url_part(&m.url()))).unwrap_or_default();
+    let now = zoom.unwrap_or("month");
+    [("year", t("year", "年")), ("quarter", t("quarter", "季")), ("month", t("month", "月")), ("day", t("day", "日")), ("hour", t("hour", "时"))]
+        .into_iter()
+        .map(|(name, text)| {
+            let current = (name == now).then_some("true");
+            view! { <a href=format!("{base}?zoom={name}{at}") aria-current=current>{text}</a> }
+        })
+        .collect_view()
+        .into_any()
+}
+
+fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
+    let p = &timeline.project;
+    let base = project_href(&p.harbor, &p.project);
+    let (tone, word) = protection_word(p.protection);
+    let crumbs = vec![(t("Projects", "项目").to_owned(), "/projects".to_owned()), (p.harbor.clone(), format!("/projects?harbor={}", url_part(&p.harbor)))];
+    let Some(s) = timeline.at.clone() else {
+        let next = timeline.next_run.map_or_else(
+            || t("No plan has it yet: an operator adds it to one.", "尚无备份计划包含该项目，请由系统管理员加入。").to_owned(),
+            |at| lang().pick(format!("The first snapshot runs at {}.", at.long()), format!("首个快照将于 {} 运行。", at.long())),
+        );
+        let title = lang().pick(format!("{} was never captured.", p.project), format!("{} 尚未捕获。", p.project));
+        return view! {
+            <PageHead title=title crumbs=crumbs here=p.project.clone()><Status tone=tone text=word/></PageHead>
+            <Empty kind=EmptyKind::NothingYet title=t("No snapshot yet.", "暂无快照。") text=next/>
+        }
+        .into_any();
+    };
+    let title = lang().pick(format!("{} as of {}", p.project, s.moment.long()), format!("{} 在 {} 的状态", p.project, s.moment.long()));
+    let keep = zoom.as_ref().map(|z| format!("&zoom={z}")).unwrap_or_default();
+    let step = |to: Option<Moment>| to.map(|m| format!("{base}?at={}{keep}", url_part(&m.url())));
+    let (before, after) = (step(timeline.before), step(timeline.after));
+    let gaps = timeline.gaps.clone();
+    let (drawn, here) = (timeline.clone(), p.project.clone());
+    let repositories = lang().pick(format!("{} repositories", count(p.repositories)), format!("{} 个仓库", count(p.repositories)));
+    let size = bytes(p.bytes);
+    let tags = lang().pick(format!("{} tags", count(s.tags)), format!("{} 个 Tag", count(s.tags)));
+    let (digest, moment, gap_count, degraded) = (s.digest.clone(), s.moment, s.gaps, s.degraded);
+    let (newest, action) = (base.clone(), base.clone());
+    view! {
+        <PageHead title=title crumbs=crumbs here=here>
+            <SubItem>{repositories}</SubItem>
+            <SubItem>{tags}</SubItem>
+            <SubItem>{size}</SubItem>
+            {if degraded {
+                view! { <Status tone=Tone::Fail text=t("damaged in part", "部分损坏")/> }.into_any()
+            } else if gap_count > 0 {
+                view! { <Status tone=Tone::Warn text=lang().pick(format!("{gap_count} named gaps"), format!("{gap_count} 处已记录缺口"))/> }.into_any()
+            } else {
+                view! { <Status tone=Tone::Ok text=t("complete", "完整")/> }.into_any()
+            }}
+            <Status tone=tone text=word/>
+            <Digest value=digest/>
+        </PageHead>
+        <section class="panel timeline">
+            <header>
+                <h2>{t("Timeline", "时间线")}</h2>
+                <nav class="zoom" aria-label=t("Width of the window", "时段宽度")>{zooms(&base, Some(moment), zoom.as_deref())}</nav>
+                <div class="steps-nav">
+                    {before.map(|href| view! { <a class="btn small" id="snapshot-before" href=href rel="prev"><kbd>"["</kbd>" "{t("before", "前一个")}</a> })}
+                    {after.map(|href| view! { <a class="btn small" id="snapshot-after" href=href rel="next">{t("after", "后一个")}" "<kbd>"]"</kbd></a> })}
+                    <a class="btn small" href=newest>{t("newest", "最新")}</a>
+                </div>
+            </header>
+            <div class="panel-body"><Ribbon timeline=drawn/></div>
+            <GetForm action=action class="goto">
+                <label class="filter"><span>{t("Go to (UTC)", "跳转至 (UTC)")}</span><input type="text" name="at" value=moment.url() spellcheck="false" class="mono"/></label>
+                <SubmitButton text=t("Go", "跳转") kind=ButtonKind::Small/>
+            </GetForm>
+        </section>
+        {(!gaps.is_empty()).then(|| view! {
+            <Panel title=t("Gaps of this snapshot", "该快照的缺口") note=t("what could not be read, and what helps", "未能读取的内容及处理方法")>
+                <DataTable caption=t("Gaps", "缺口") cols=vec![Col::text(t("About", "对象")), Col::text(t("Kind", "类型")), Col::text(t("Cause", "原因")), Col::text(t("What helps", "处理方法"))]>
+                    {gaps.into_iter().map(|g| view! {
+                        <tr><Cell><code class="mono">{g.subject}</code></Cell><Cell label=t("Kind", "类型")><code class="mono">{g.kind}</code></Cell><Cell label=t("Cause", "原因")>{g.cause}</Cell><Cell label=t("What helps", "处理方法")>{g.remedy}</Cell></tr>
+                    }).collect_view()}
+                </DataTable>
+            </Panel>
+        })}
+    }
+    .into_any()
+}
+
+fn rest(timeline: Timeline) -> AnyView {
+    let p = timeline.project.clone();
+    let events = timeline.events.clone();
+    let cli = format!("breakwater snapshot list {}/{}", p.harbor, p.project);
+    view! {
+        {(!timeline.snapshots.is_empty()).then(|| view! {
+            <SnapshotTable harbor=p.harbor.clone() project=p.project.clone() snapshots=timeline.snapshots.clone() thinned=timeline.thinned/>
+        })}
+        {(!events.is_empty()).then(|| view! {
+            <Panel title=t("Events of this window", "该时段的事件")>
+                {events.into_iter().rev().map(|e| view! {
+                    <Row><time datetime=e.at.url()>{e.at.long()}</time>" "{e.link.map_or_else(|| e.text.clone().into_any(), |href| view! { <a href=href>{e.text.clone()}</a> }.into_any())}</Row>
+                }).collect_view()}
+            </Panel>
+        })}
+        <MomentActions timeline=timeline/>
+        <CliTwin command=cli/>
+    }
+    .into_any()
+}

@@ -1,0 +1,61 @@
+//! The inbox of those who decide.
+
+use leptos::prelude::*;
+
+use super::calls::list_approvals;
+use super::state_word;
+use super::types::RequestRow;
+use crate::text::{lang, t};
+use crate::ui::*;
+
+/// The page.
+#[component]
+pub fn ApprovalsPage() -> impl IntoView {
+    let tab = use_query("tab");
+    let rows = fetch(Topic::Requests, move || tab.get().unwrap_or_else(|| "mine".to_owned()), list_approvals);
+    view! { <Load data=rows view={move |rows: Vec<RequestRow>| page(rows, tab.get_untracked().unwrap_or_else(|| "mine".to_owned()))}/> }
+}
+
+fn page(rows: Vec<RequestRow>, tab: String) -> AnyView {
+    let title = match (tab.as_str(), rows.len()) {
+        ("mine", 0) => t("Nothing waits for you.", "没有等待您审批的申请。").to_owned(),
+        ("mine", 1) => t("One request waits for your decision.", "有 1 个申请等待您审批。").to_owned(),
+        ("mine", n) => lang().pick(format!("{n} requests wait for your decision."), format!("有 {n} 个申请等待您审批。")),
+        ("team", n) => lang().pick(format!("{n} requests wait for others."), format!("有 {n} 个申请等待他人审批。")),
+        (_, n) => lang().pick(format!("You decided on {n} requests."), format!("您已审批 {n} 个申请。")),
+    };
+    let tabs = [("mine", t("Waits for me", "等待我审批")), ("team", t("Waits for others", "等待他人审批")), ("done", t("Decided by me", "我已审批"))]
+        .into_iter()
+        .map(|(name, text)| view! { <a href=format!("/approvals?tab={name}") aria-current=(name == tab).then_some("page")>{text}</a> })
+        .collect_view();
+    let empty = rows.is_empty();
+    let cards = rows.into_iter().map(card).collect_view();
+    view! {
+        <PageHead title=title here=t("Approvals", "审批")/>
+        <nav class="tabs" aria-label=t("Parts of the inbox", "收件箱分类")>{tabs}</nav>
+        {if empty {
+            view! { <Empty kind=EmptyKind::NothingYet title=t("Good: the inbox is empty.", "收件箱为空。") text=t("Requests on your projects appear here as soon as they are sent off.", "您项目的申请提交后会立即出现在此。")/> }.into_any()
+        } else {
+            view! { <section class="panel">{cards}</section> }.into_any()
+        }}
+    }
+    .into_any()
+}
+
+fn card(r: RequestRow) -> impl IntoView {
+    let (tone, word) = state_word(r.state);
+    let href = format!("/restores/{}", r.id);
+    let waiting = matches!(r.state, super::types::RequestState::Waiting | super::types::RequestState::Reapproval);
+    let end = href.clone();
+    view! {
+        <Row end=ViewFn::from(move || view! { <LinkButton href=end.clone() text=if waiting { t("Decide", "审批") } else { t("Look", "查看") } kind=ButtonKind::Small/> })>
+            <a href=href><b>{format!("#{} ", r.id)}</b>{r.sentence.clone()}</a>
+            <span class="note block">
+                {format!("{}/{} · {} · ", r.harbor, r.project, r.requester)}
+                {lang().pick(format!("risk {} · {} of {} approvals", r.risk, r.votes, r.votes_needed), format!("风险 {} · 审批 {} / {}", r.risk, r.votes, r.votes_needed))}
+                {r.submitted.map(|at| view! { " · "<When at=at brief=true/> })}
+            </span>
+            <Status tone=tone text=word/>
+        </Row>
+    }
+}

@@ -1,0 +1,104 @@
+//! One request: what it does, why, who decided, what came of it, and whose move it is.
+
+use leptos::prelude::*;
+
+use super::calls::get_request;
+use super::effect_table::{EffectTable, sentence};
+use super::request_parts::{Actions, Decision, Results, Votes, Why};
+use super::types::{Request, RequestState};
+use super::{is_moving, short_hash, state_word};
+use crate::projects::project_href;
+use crate::text::{lang, t};
+use crate::ui::*;
+
+/// The page.
+#[component]
+pub fn RequestPage() -> impl IntoView {
+    let id = use_id("id");
+    let request = fetch(Topic::Requests, move || id.get(), get_request);
+    view! { <Load data=request view=page/> }
+}
+
+/// How far along the steps a state is.
+fn step(state: RequestState) -> usize {
+    match state {
+        RequestState::Draft => 0,
+        RequestState::Waiting | RequestState::Reapproval => 1,
+        RequestState::Queued | RequestState::Running => 2,
+        RequestState::Done | RequestState::Issues => 5,
+        _ => 4,
+    }
+}
+
+fn steps(request: &Request) -> AnyView {
+    let asked = request.submitted.map_or_else(|| t("Asked", "已提交").to_owned(), |at| format!("{} {}", t("Asked", "已提交"), at.minute()));
+    let mut names = vec![asked, t("Decision", "审批").to_owned(), t("Restore", "恢复").to_owned(), t("Read back", "回读校验").to_owned()];
+    names.push(request.finished.map_or_else(|| t("Ended", "结束").to_owned(), |at| format!("{} {}", state_word(request.state).1, at.minute())));
+    view! { <Steps steps=names now=step(request.state)/> }.into_any()
+}
+
+fn page(request: Request) -> AnyView {
+    let (tone, word) = state_word(request.state);
+    let moving = is_moving(request.state);
+    let open = matches!(request.state, RequestState::Waiting | RequestState::Reapproval);
+    let target = if request.form.target_project.is_empty() { request.form.project.clone() } else { request.form.target_project.clone() };
+    let crumbs = vec![(t("Restores", "恢复").to_owned(), "/restores".to_owned()), (format!("{}/{target}", request.form.harbor), project_href(&request.form.harbor, &target))];
+    let doing = request.plan.creates + request.plan.moves;
+    let (name, here, title) = (request.requester_name.clone(), format!("#{}", request.id), sentence(&request.plan));
+    let (risk, hash, at, decide) = (request.risk, request.plan.hash.clone(), request.form.at.clone(), request.decide_before.filter(|_| open));
+    let (next, detail, done) = (request.next.clone(), request.outcome_detail.clone(), request.items_done);
+    let id = request.id;
+    let path = steps(&request);
+    let shared = StoredValue::new(request.clone());
+    let of = move || shared.get_value();
+    view! {
+        {(moving || open).then(|| view! { <noscript><meta http-equiv="refresh" content="10"/></noscript> })}
+        <PageHead title=title crumbs=crumbs here=here>
+            <Status tone=tone text=word/>
+            <SubItem label=t("asked by", "申请人")>{name}</SubItem>
+            <SubItem label=t("risk", "风险")>{risk}</SubItem>
+            <SubItem label=t("plan", "方案")><code class="mono" title=hash.clone()>{short_hash(&hash)}</code></SubItem>
+            <SubItem label=t("as of", "时间点")>{at}</SubItem>
+            {decide.map(|at| view! { <SubItem label=t("decide", "截止")><When at=at brief=true/></SubItem> })}
+        </PageHead>
+        {path}
+        <Callout tone=tone><p>{next}</p>{detail.map(|d| view! { <p class="note">{d}</p> })}</Callout>
+        {moving.then(|| view! { <Progress label=t("Progress", "进度") done=done total=doing/> })}
+        <Actions request=request/>
+        <Columns>
+            <Stack>
+                <Results request=of()/>
+                <EffectTable plan=of().plan harbor=of().form.harbor/>
+            </Stack>
+            <Stack>
+                <Decision request=of()/>
+                <Why request=of()/>
+                <Votes request=of()/>
+                {of().pull.map(|line| {
+                    let copied = line.clone();
+                    view! { <Panel title=t("Pull it", "拉取") padded=true><div class="cli-line"><pre class="mono"><code>{line}</code></pre><CopyButton text=copied what=t("command", "命令")/></div></Panel> }
+                })}
+                <Record request=of()/>
+            </Stack>
+        </Columns>
+        <CliTwin command=format!("breakwater restore show {id}")/>
+    }
+    .into_any()
+}
+
+/// Its audit events and its job.
+#[component]
+fn Record(request: Request) -> impl IntoView {
+    let count = request.audit.len();
+    let links = request.audit.into_iter().map(|seq| view! { <a class="btn small" href=format!("/audit/{seq}")>{seq}</a> }).collect_view();
+    view! {
+        <Panel title=t("On the record", "审计记录") padded=true>
+            <p class="note">{lang().pick(format!("{count} audit events"), format!("{count} 条审计记录"))}</p>
+            <Bar>
+                {links}
+                {request.job_id.map(|job| view! { <LinkButton href=format!("/jobs/{job}") text=t("Job and log", "任务与日志") kind=ButtonKind::Small/> })}
+            </Bar>
+        </Panel>
+    }
+    .into_any()
+}

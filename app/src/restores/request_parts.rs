@@ -1,0 +1,142 @@
+//! Parts of a request's page: reason, votes, decision, results, actions.
+
+use leptos::prelude::*;
+
+use super::calls::{CancelRequest, CastVoteCall, RetryRequest, UndoRequest, WithdrawRequest};
+use super::short_hash;
+use super::types::{ItemResult, Request, RequestState};
+use crate::text::{lang, t};
+use crate::ui::*;
+use crate::units::{bytes, short_digest};
+
+/// Why it was asked for, by whom, and why this person is asked.
+#[component]
+pub fn Why(request: Request) -> impl IntoView {
+    let (all, fine) = request.requester_history;
+    let history = lang().pick(format!("{all} restores in 90 days, {fine} of them fine"), format!("90 天内 {all} 次恢复，{fine} 次成功"));
+    view! {
+        <Panel title=t("Why", "原因")>
+            <KeyValue>
+                <Kv key=t("Reason", "原因")><q>{request.reason.clone()}</q>{(!request.ticket.is_empty()).then(|| view! { " "<code class="mono">{request.ticket.clone()}</code> })}</Kv>
+                <Kv key=t("From", "申请人")>{request.requester_name.clone()}<span class="note block">{history}</span></Kv>
+                <Kv key=t("Rule", "规则")>{request.rule.clone()}</Kv>
+                <Kv key=t("May decide", "可审批人")>{if request.approvers.is_empty() { t("nobody", "无").to_owned() } else { request.approvers.join(", ") }}</Kv>
+            </KeyValue>
+        </Panel>
+    }
+    .into_any()
+}
+
+/// The votes so far.
+#[component]
+pub fn Votes(request: Request) -> impl IntoView {
+    let rows = request
+        .votes
+        .iter()
+        .cloned()
+        .map(|v| {
+            let (tone, word) = match (&v.void, v.approve) {
+                (Some(_), _) => (Tone::Idle, t("lapsed", "已失效")),
+                (None, true) => (Tone::Ok, t("approved", "同意")),
+                (None, false) => (Tone::Fail, t("refused", "拒绝")),
+            };
+            view! {
+                <Row>
+                    <Status tone=tone text=word/>" "<b>{v.by}</b>" "<When at=v.at brief=true/>" "<code class="mono">{short_hash(&v.plan_hash)}</code>
+                    {(!v.comment.is_empty()).then(|| view! { <p><q>{v.comment}</q></p> })}
+                    {v.void.map(|why| view! { <p class="note">{why}</p> })}
+                </Row>
+            }
+        })
+        .collect_view();
+    let title = lang().pick(format!("Approvals: {} of {}", request.votes.iter().filter(|v| v.approve && v.void.is_none()).count(), request.votes_needed), format!("审批：{} / {}", request.votes.iter().filter(|v| v.approve && v.void.is_none()).count(), request.votes_needed));
+    (!request.votes.is_empty()).then(|| view! { <Panel title=title>{rows}</Panel> })
+}
+
+/// The decision: exactly this plan, or no.
+#[component]
+pub fn Decision(request: Request) -> impl IntoView {
+    let action = ServerAction::<CastVoteCall>::new();
+    let open = matches!(request.state, RequestState::Waiting | RequestState::Reapproval);
+    if !open {
+        return ().into_any();
+    }
+    if !request.may.iter().any(|m| m == "vote") {
+        let why = request.why_not_vote.clone().unwrap_or_default();
+        return view! { <Panel title=t("Decision", "审批") padded=true><p class="note">{why}</p></Panel> }.into_any();
+    }
+    let hash = request.plan.hash.clone();
+    view! {
+        <Panel title=t("Your decision", "您的决定") padded=true>
+            <PostForm action=action prefix="form" id="vote">
+                <Hidden name="request_id" value=request.id.to_string()/>
+                <Hidden name="plan_hash" value=hash.clone()/>
+                <Hidden name="version" value=request.version.to_string()/>
+                <TextArea name="comment" label=t("Comment", "意见") rows=2 optional=request.risk < 4 hint=t("needed to refuse, and from risk 4", "拒绝时必填，风险 4 及以上必填")/>
+                <SubmitButton text=format!("{} · {}", t("Approve exactly this plan", "批准此方案"), short_hash(&hash)) kind=ButtonKind::Primary name="form[decision]" value="approve"/>
+                <SubmitButton text=t("Refuse", "拒绝") kind=ButtonKind::Danger name="form[decision]" value="deny"/>
+                <p class="note">{t("If Harbor changes before it runs, your vote lapses and you are asked again.", "若执行前 Harbor 发生变化，您的审批将失效并需重新审批。")}</p>
+            </PostForm>
+        </Panel>
+    }
+    .into_any()
+}
+
+/// What can be done now.
+#[component]
+pub fn Actions(request: Request) -> impl IntoView {
+    let withdraw = ServerAction::<WithdrawRequest>::new();
+    let cancel = ServerAction::<CancelRequest>::new();
+    let retry = ServerAction::<RetryRequest>::new();
+    let undo = ServerAction::<UndoRequest>::new();
+    let may = request.may.clone();
+    let allowed = move |what: &str| may.iter().any(|m| m == what);
+    let id = StoredValue::new(request.id.to_string());
+    if !["withdraw", "cancel", "retry", "undo"].iter().any(|what| allowed(what)) {
+        return ().into_any();
+    }
+    let hidden = move || view! { <Hidden name="request_id" value=id.get_value()/> };
+    let (taking, stopping, again, undoing) = (allowed("withdraw"), allowed("cancel"), allowed("retry"), allowed("undo"));
+    view! {
+        <Bar>
+            {taking.then(|| view! { <PostForm action=withdraw id="withdraw" class="inline">{hidden()}<SubmitButton text=t("Take it back", "撤回申请")/></PostForm> })}
+            {stopping.then(|| view! { <PostForm action=cancel id="cancel" class="inline">{hidden()}<SubmitButton text=t("Stop before the next write", "在下一次写入前停止") kind=ButtonKind::Danger/></PostForm> })}
+            {again.then(|| view! { <PostForm action=retry id="retry" class="inline">{hidden()}<SubmitButton text=t("Ask again for what is not done…", "重新申请未完成的部分…") kind=ButtonKind::Primary/></PostForm> })}
+            {undoing.then(|| view! { <PostForm action=undo id="undo" class="inline">{hidden()}<SubmitButton text=t("Undo this restore…", "撤销此次恢复…")/></PostForm> })}
+        </Bar>
+    }
+    .into_any()
+}
+
+/// What came of each line.
+#[component]
+pub fn Results(request: Request) -> impl IntoView {
+    let rows = request.results.iter().cloned().map(result).collect_view();
+    let note = lang().pick(format!("{} done, {} sent", request.items_done, bytes(request.bytes_sent)), format!("完成 {}，发送 {}", request.items_done, bytes(request.bytes_sent)));
+    (!request.results.is_empty()).then(|| {
+        view! {
+            <Panel title=t("What came of each line", "逐项结果") note=note>
+                <DataTable caption=t("Results", "结果") cols=vec![Col::text(t("Tag", "Tag")), Col::text(t("Image", "镜像")), Col::text(t("Before", "之前")), Col::text(t("Result", "结果")), Col::number(t("Sent", "发送"))]>{rows}</DataTable>
+            </Panel>
+        }
+    })
+}
+
+fn result(r: ItemResult) -> impl IntoView {
+    let (tone, word) = match r.outcome.as_str() {
+        "done" => (Tone::Ok, t("done, read back", "已完成并回读")),
+        "skipped" => (Tone::Idle, t("left as it was", "保持不变")),
+        "failed" => (Tone::Fail, t("failed", "失败")),
+        "started" => (Tone::Run, t("at work", "处理中")),
+        _ => (Tone::Idle, t("to come", "待处理")),
+    };
+    view! {
+        <tr>
+            <Cell><span class="mono">{format!("{}:{}", r.repository, if r.reference.starts_with("sha256:") { short_digest(&r.reference) } else { r.reference.clone() })}</span></Cell>
+            <Cell label=t("Image", "镜像")><code class="mono" title=r.digest.clone()>{short_digest(&r.digest)}</code></Cell>
+            <Cell label=t("Before", "之前")>{r.previous.map_or_else(|| "–".to_owned(), |d| short_digest(&d))}</Cell>
+            <Cell label=t("Result", "结果")><Status tone=tone text=word/>{(!r.detail.is_empty()).then(|| view! { <span class="note block">{r.detail.clone()}</span> })}{r.code.map(|c| view! { <code class="mono note block">{c}</code> })}</Cell>
+            <Cell label=t("Sent", "发送") number=true>{bytes(r.bytes_sent)}</Cell>
+        </tr>
+    }
+}

@@ -1,0 +1,103 @@
+//! Asking for a restore: choose, look at the effect, say why, send off. A draft on the server, so nothing is entered twice.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::calls::get_draft;
+use super::types::{Draft, RestoreForm};
+use super::wizard_parts::{Choose, Reason};
+use super::{effect_table::EffectTable, effect_table::sentence};
+use crate::projects::project_href;
+use crate::text::{lang, t};
+use crate::ui::*;
+
+/// The page: with `draft` its preview, else the first step with what the address names.
+#[component]
+pub fn WizardPage() -> impl IntoView {
+    let draft = use_query("draft");
+    let query = use_query_map();
+    let from_address = move || {
+        query.with(|q| {
+            let get = |name: &str| q.get(name).unwrap_or_default();
+            let mut items: Vec<String> = q.get_all("item").unwrap_or_default();
+            items.extend(get("items").lines().map(str::to_owned).filter(|l| !l.is_empty()));
+            RestoreForm { harbor: get("h"), project: get("p"), at: get("at"), items: items.join("\n"), ..RestoreForm::default() }
+        })
+    };
+    view! {
+        {move || match draft.get().and_then(|d| d.parse::<i64>().ok()) {
+            Some(id) => view! { <DraftView id=id/> }.into_any(),
+            None => first(from_address()),
+        }}
+    }
+}
+
+fn steps(now: usize) -> AnyView {
+    let names = vec![t("Choose", "选择").to_owned(), t("Look at the effect", "查看影响").to_owned(), t("Say why", "说明原因").to_owned(), t("Approval", "审批").to_owned(), t("Restore and read back", "恢复并回读").to_owned()];
+    view! { <Steps steps=names now=now/> }.into_any()
+}
+
+fn first(form: RestoreForm) -> AnyView {
+    if form.harbor.is_empty() || form.project.is_empty() {
+        return view! {
+            <PageHead title=t("Choose what to bring back.", "请选择要找回的内容。") here=t("Restore", "恢复")/>
+            {steps(0)}
+            <Empty kind=EmptyKind::NothingYet title=t("Nothing is chosen yet.", "尚未选择。") text=t("Search for the tag, or open its project and pick a moment.", "搜索 Tag，或打开项目并选择时间点。")>
+                <LinkButton href="/search" text=t("Search", "搜索") kind=ButtonKind::Primary/>
+                <LinkButton href="/projects" text=t("Projects", "项目")/>
+            </Empty>
+        }
+        .into_any();
+    }
+    let lines = form.items.lines().count();
+    let title = match lines {
+        0 => lang().pick(format!("Restore the whole project {}.", form.project), format!("恢复整个项目 {}。", form.project)),
+        1 => lang().pick(format!("Restore {}.", form.items), format!("恢复 {}。", form.items)),
+        n => lang().pick(format!("Restore {n} items of {}.", form.project), format!("恢复 {} 的 {n} 项内容。", form.project)),
+    };
+    let crumbs = vec![(format!("{}/{}", form.harbor, form.project), project_href(&form.harbor, &form.project))];
+    let at = form.at.clone();
+    view! {
+        <PageHead title=title crumbs=crumbs here=t("Restore", "恢复")><SubItem label=t("as of", "时间点")>{at}</SubItem></PageHead>
+        {steps(0)}
+        <Choose form=form/>
+    }
+    .into_any()
+}
+
+#[component]
+fn DraftView(id: i64) -> impl IntoView {
+    let draft = Resource::new(move || id, get_draft);
+    view! { <Load data=draft view=preview/> }
+}
+
+fn preview(draft: Draft) -> AnyView {
+    let title = sentence(&draft.plan);
+    let nothing = draft.plan.creates + draft.plan.moves == 0;
+    let crumbs = vec![(format!("{}/{}", draft.form.harbor, draft.form.project), project_href(&draft.form.harbor, &draft.form.project))];
+    let form = draft.form.clone();
+    let cli = {
+        let items: String = form.items.lines().map(|line| format!(" --item '{line}'")).collect();
+        format!("breakwater restore preview {}/{} --at {}{items}", form.harbor, form.project, form.at)
+    };
+    let (at, risk, votes, hash) = (form.at.clone(), draft.risk, draft.votes_needed, super::short_hash(&draft.plan.hash));
+    let (plan, harbor) = (draft.plan.clone(), form.harbor.clone());
+    view! {
+        <PageHead title=title crumbs=crumbs here=t("Restore", "恢复")>
+            <SubItem label=t("as of", "时间点")>{at}</SubItem>
+            <SubItem label=t("risk", "风险")>{risk}</SubItem>
+            <SubItem label=t("approvals needed", "所需审批")>{votes}</SubItem>
+            <SubItem label=t("plan", "方案")><code class="mono">{hash}</code></SubItem>
+        </PageHead>
+        {steps(if nothing { 1 } else { 2 })}
+        <Columns>
+            <Stack>
+                <EffectTable plan=plan harbor=harbor/>
+                <details class="again"><summary>{t("Change what is restored, or where to", "修改恢复内容或目标")}</summary><Choose form=form/></details>
+                <CliTwin command=cli/>
+            </Stack>
+            <Stack><Reason draft=draft/></Stack>
+        </Columns>
+    }
+    .into_any()
+}

@@ -1,0 +1,127 @@
+//! One vault: what it holds, whether it is whole, and what verification found.
+
+use leptos::prelude::*;
+
+use super::calls::{VerifyVault, get_vault, list_findings};
+use super::list_page::vault_status;
+use super::types::{Finding, Vault, VaultState};
+use crate::accounts::types::Duty;
+use crate::text::{Lang, lang, t};
+use crate::ui::*;
+use crate::units::{bytes, count};
+
+/// The page.
+#[component]
+pub fn VaultPage() -> impl IntoView {
+    let id = use_id("id");
+    let verify = ServerAction::<VerifyVault>::new();
+    let data = fetch(Topic::Vaults, move || id.get(), |id| async move {
+        let vault = get_vault(id).await?;
+        let findings = list_findings(id).await?;
+        Ok((vault, findings))
+    });
+    view! { <Load data=data view=move |(vault, findings)| content(vault, findings, verify)/> }
+}
+
+fn sentence(vault: &Vault) -> String {
+    let name = &vault.name;
+    match (lang(), vault.state, vault.findings) {
+        (Lang::En, VaultState::Healthy, 0) => format!("{name} is whole: {} snapshots in {}.", count(vault.snapshots), bytes(vault.stored_bytes)),
+        (Lang::ZhCn, VaultState::Healthy, 0) => format!("{name} 完好：{} 个快照，共 {}。", count(vault.snapshots), bytes(vault.stored_bytes)),
+        (Lang::En, VaultState::Healthy, 1) => format!("{name} has one damaged or missing object; the rest stays restorable."),
+        (Lang::En, VaultState::Healthy, n) => format!("{name} has {} damaged or missing objects; the rest stays restorable.", count(n)),
+        (Lang::ZhCn, VaultState::Healthy, n) => format!("{name} 有 {} 个对象损坏或缺失，其余仍可恢复。", count(n)),
+        (Lang::En, VaultState::Full, _) => format!("{name} is full: restores work, new backups wait for space."),
+        (Lang::ZhCn, VaultState::Full, _) => format!("{name} 空间不足：可恢复，新的备份等待空间。"),
+        (Lang::En, ..) => format!("{name} cannot be used right now."),
+        (Lang::ZhCn, ..) => format!("{name} 当前不可用。"),
+    }
+}
+
+fn content(vault: Vault, findings: Vec<Finding>, verify: ServerAction<VerifyVault>) -> AnyView {
+    let (tone, word) = vault_status(vault.state);
+    let crumbs = vec![(t("Vaults", "保管库").to_owned(), "/vaults".to_owned())];
+    let bad = (vault.state != VaultState::Healthy).then(|| {
+        let tone = if vault.state == VaultState::Full { Tone::Warn } else { Tone::Fail };
+        let detail = vault.state_detail.clone();
+        view! { <Callout tone=tone>{detail}</Callout> }
+    });
+    let id = vault.id;
+    let facts = facts(&vault);
+    let title = sentence(&vault);
+    let path = vault.path.clone();
+    let (free, verified, here) = (vault.free_bytes, vault.verified, vault.name.clone());
+    view! {
+        <PageHead title=title crumbs=crumbs here=here>
+            <SubItem><Status tone=tone text=word/></SubItem>
+            <SubItem label=t("Free", "剩余")>{free.map_or_else(|| t("unknown", "未知").to_owned(), bytes)}</SubItem>
+            <SubItem label=t("Every byte read", "全量校验")>{match verified {
+                Some(at) => view! { <When at=at brief=true/> }.into_any(),
+                None => t("not yet", "尚未").into_any(),
+            }}</SubItem>
+        </PageHead>
+        {bad}
+        <Columns>
+            <Stack>{findings_panel(findings)}</Stack>
+            <Stack>
+                {facts}
+                <Panel title=t("Verification", "校验") padded=true>
+                    <p>{t("Reads every object and compares it with its name. Damage is set aside, never served, and healed by the next backup that has the same bytes.", "读取每个对象并与其摘要核对。损坏对象会被隔离、不再提供，并由后续包含相同内容的备份修复。")}</p>
+                    <IfDuty duty=Duty::Operator>
+                        <PostForm action=verify>
+                            <Hidden name="vault_id" value=id.to_string()/>
+                            <SubmitButton text=t("Verify every byte now", "立即全量校验")/>
+                        </PostForm>
+                    </IfDuty>
+                    <CliTwin command=format!("breakwater vault verify {path}")/>
+                </Panel>
+            </Stack>
+        </Columns>
+    }
+    .into_any()
+}
+
+fn facts(vault: &Vault) -> AnyView {
+    let (path, id, snapshots, created) = (vault.path.clone(), vault.vault_uuid.clone(), vault.snapshots, vault.created);
+    let (stored, logical) = (bytes(vault.stored_bytes), bytes(vault.logical_bytes));
+    view! {
+        <Panel title=t("Facts", "信息")>
+            <KeyValue>
+                <Kv key=t("Folder", "目录")><code class="mono">{path}</code></Kv>
+                <Kv key=t("Stored", "已存储")>{stored}</Kv>
+                <Kv key=t("Protected", "受保护")>{logical}</Kv>
+                <Kv key=t("Snapshots", "快照")>{count(snapshots)}</Kv>
+                <Kv key=t("Made", "创建于")><When at=created brief=true/></Kv>
+                <Kv key=t("Id in the folder", "目录内标识")><code class="mono">{id}</code></Kv>
+            </KeyValue>
+        </Panel>
+    }
+    .into_any()
+}
+
+fn findings_panel(findings: Vec<Finding>) -> AnyView {
+    if findings.is_empty() {
+        let text = t("Verification found nothing wrong.", "校验未发现问题。");
+        return view! { <Panel title=t("Findings", "发现")><p class="note">{text}</p></Panel> }.into_any();
+    }
+    let cols = vec![Col::text(t("Object", "对象")), Col::text(t("What", "类型")), Col::text(t("Means", "影响")), Col::text(t("Do", "处理")), Col::text(t("State", "状态"))];
+    let rows = findings
+        .into_iter()
+        .map(|f| {
+            let state = match f.healed {
+                Some(at) => view! { <Status tone=Tone::Ok text=t("healed", "已修复")/>" "<When at=at brief=true/> }.into_any(),
+                None => view! { <Status tone=Tone::Fail text=t("open", "未修复")/>" "<When at=f.found brief=true/> }.into_any(),
+            };
+            view! {
+                <tr>
+                    <Cell><Digest value=f.object/></Cell>
+                    <Cell label=t("What", "类型")>{f.kind}</Cell>
+                    <Cell label=t("Means", "影响")>{f.detail}</Cell>
+                    <Cell label=t("Do", "处理")>{f.remedy}</Cell>
+                    <Cell label=t("State", "状态")>{state}</Cell>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! { <Panel title=t("Findings", "发现")><DataTable caption=t("Findings", "发现") cols=cols>{rows}</DataTable></Panel> }.into_any()
+}

@@ -1,0 +1,108 @@
+//! One blob into one repository: there already, mounted, or sent. In this order, and never twice in one run.
+
+use registry::{Mount, RegistryError};
+use vault::VaultError;
+use vocab::{Digest, RepositoryName};
+
+use super::state::{State, Trouble, add};
+use crate::control::Event;
+
+/// Repositories of the target project tried as mount sources.
+const SOURCES_MAX: usize = 3;
+
+/// Whether what this run learnt before may be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// What was put there by this run is there.
+    Known,
+    /// Harbor says it is not: look again (its garbage collection may have run).
+    Nothing,
+}
+
+impl State<'_> {
+    /// Makes sure the repository has the blob. Answers the bytes sent.
+    pub(crate) async fn blob(&self, target: &RepositoryName, source: &RepositoryName, digest: &Digest, trust: Trust) -> Result<u64, Trouble> {
+        let turn = self.turn(target, digest);
+        let mut there = turn.lock().await;
+        if *there && trust == Trust::Known {
+            return Ok(0);
+        }
+        // HEAD also protects the blob from garbage collection while the manifest is on its way (harbor.md §4).
+        if self.cx.client.blob_head(target, digest).await?.is_some() {
+            *there = true;
+            self.set_home(digest, target);
+            return Ok(0);
+        }
+        if self.mount(target, source, digest).await? {
+            *there = true;
+            return Ok(0);
+        }
+        let sent = self.send(target, digest).await?;
+        *there = true;
+        self.set_home(digest, target);
+        Ok(sent)
+    }
+
+    async fn mount(&self, target: &RepositoryName, source: &RepositoryName, digest: &Digest) -> Result<bool, Trouble> {
+        let mut sources: Vec<RepositoryName> = self.home(digest).into_iter().collect();
+        if self.same_harbor() {
+            sources.push(source.clone());
+        }
+        for from in &sources {
+            if from != target && !self.is_useless(from) && self.mount_from(target, from, digest).await? {
+                return Ok(true);
+            }
+        }
+        // Somebody else's repository of the target project may have it; a filter since Harbor 2.3, and no help is no error.
+        let known = match self.cx.client.repositories_with_blob(&target.project(), digest).await {
+            Ok(known) => known,
+            Err(error) => {
+                tracing::debug!(code = error.code(), "mount sources could not be looked up");
+                Vec::new()
+            }
+        };
+        for from in known.into_iter().map(|repository| repository.name).filter(|name| !sources.contains(name)).take(SOURCES_MAX) {
+            if from != *target && self.mount_from(target, &from, digest).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn mount_from(&self, target: &RepositoryName, from: &RepositoryName, digest: &Digest) -> Result<bool, Trouble> {
+        self.may_write(&format!("mount blob {} from {from} into {target}", digest.short())).await?;
+        match self.cx.client.blob_mount(target, digest, from).await {
+            Ok(Mount::Done) => {
+                add(&self.blobs_mounted, 1);
+                self.set_home(digest, target);
+                Ok(true)
+            }
+            Ok(Mount::NeedsUpload) => Ok(false),
+            // The source project is gone, or this login may not read it: no other blob comes from there either.
+            Err(RegistryError::NotFound { .. } | RegistryError::Forbidden { .. } | RegistryError::NotLoggedIn { .. }) => {
+                self.set_useless(from);
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn send(&self, target: &RepositoryName, digest: &Digest) -> Result<u64, Trouble> {
+        let size_bytes = self.cx.vault.size_of(digest).await?.ok_or(VaultError::Missing { digest: *digest })?;
+        self.may_write(&format!("send blob {} to {target}", digest.short())).await?;
+        let (vault, wanted) = (self.cx.vault.clone(), *digest);
+        match self.cx.client.blob_put(target, digest, size_bytes, move || vault.get(&wanted)).await {
+            Ok(()) => {
+                add(&self.blobs_sent, 1);
+                add(&self.bytes_sent, size_bytes);
+                self.cx.progress.event(Event::Bytes(size_bytes));
+                Ok(size_bytes)
+            }
+            Err(RegistryError::Source { source }) => Err(match source.downcast::<VaultError>() {
+                Ok(error) => Trouble::Vault(*error),
+                Err(source) => RegistryError::Source { source }.into(),
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Backup: full, unchanged, changed; accessories; labels; what a second look finds.
+
+use engine::backup::{self, Reconcile};
+use harbor_sim::Class;
+use harbor_sim::images;
+use http::Method;
+use vault::tree::Role;
+use vocab::Digest;
+
+use crate::harness::{Harness, shop};
+use crate::push;
+
+#[tokio::test]
+async fn a_first_backup_takes_images_indexes_signatures_and_what_is_about_them() {
+    let h = Harness::new().await;
+    let rich = push::rich(&h.client, "shop/web", "a").await;
+    h.sim.control().reset_counts();
+    let outcome = h.backup(None).await;
+    assert_eq!(h.sim.control().pulls(), 0, "nothing counted as a pull");
+    assert_eq!((outcome.stats.repositories, outcome.stats.tags), (1, 4), "1.0, stable, multi and the signature's");
+    assert_eq!(outcome.stats.artifacts, 7);
+    let (name, descriptor) = &outcome.index.repositories[0];
+    assert_eq!(name.as_str(), "shop/web");
+    let index = h.vault.repository(&descriptor.digest).await.unwrap();
+    let role = |digest: &Digest| index.members.iter().find(|m| m.descriptor.digest == *digest).unwrap().role.clone();
+    assert_eq!(role(&rich.plain), Role::Root);
+    assert_eq!(role(&rich.index), Role::Root);
+    assert!(rich.children.iter().all(|child| role(child) == Role::Child));
+    assert_eq!(role(&rich.signature), Role::Accessory { subject: rich.plain, kind: "signature.cosign".to_owned() });
+    assert!(matches!(role(&rich.sbom), Role::Accessory { subject, .. } if subject == rich.plain));
+    assert!(matches!(role(&rich.deep), Role::Accessory { subject, .. } if subject == rich.sbom));
+    let signed = index.members.iter().find(|m| m.descriptor.digest == rich.signature).unwrap();
+    assert_eq!(signed.tag.as_ref().unwrap().as_str(), images::cosign_tag(&rich.plain.to_string()));
+    assert!(h.vault.live_holds().await.unwrap().is_empty(), "the hold was released");
+}
+
+#[tokio::test]
+async fn an_unchanged_project_of_two_hundred_tags_costs_five_requests_and_no_new_object() {
+    let h = Harness::new().await;
+    for number in 0..200 {
+        let image = images::simple(&format!("base-{number}"), &[300]);
+        push::image(&h.client, "shop/many", Some(&format!("v{number}")), &image).await;
+    }
+    push::rich(&h.client, "shop/web", "a").await;
+    let first = h.backup(None).await;
+    h.sim.control().reset_counts();
+    let second = h.backup(Some(first.digest)).await;
+    let seen: Vec<String> = h.sim.control().seen().iter().map(|s| format!("{} {}", s.method, s.path)).collect();
+    assert!(seen.len() <= 5, "{seen:#?}");
+    assert_eq!(second.stats.requests, seen.len() as u64);
+    assert_eq!((second.stats.blobs_new, second.stats.repositories_changed), (0, 0));
+    assert_eq!(first.index.repositories, second.index.repositories, "the same objects");
+    assert_eq!(first.index.config, second.index.config);
+    assert_eq!(second.stats.tags, 204);
+}
+
+#[tokio::test]
+async fn one_changed_tag_costs_what_is_new_and_nothing_else() {
+    let h = Harness::new().await;
+    push::rich(&h.client, "shop/web", "a").await;
+    push::rich(&h.client, "shop/api", "b").await;
+    let first = h.backup(None).await;
+    let image = images::simple("new", &[900]);
+    let digest = push::image(&h.client, "shop/api", Some("1.0"), &image).await;
+    h.sim.control().reset_counts();
+    let second = h.backup(Some(first.digest)).await;
+    assert_eq!(h.sim.control().count(&Method::GET, Class::Manifest), 1);
+    assert_eq!(h.sim.control().count(&Method::GET, Class::Blob), 2, "configuration and layer");
+    assert_eq!(second.stats.blobs_new, 3);
+    assert_eq!(second.stats.repositories_changed, 1);
+    assert!(second.stats.requests <= 15, "{}", second.stats.requests);
+    assert!(h.vault.size_of(&digest).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_shared_layer_is_read_once_for_all_repositories() {
+    let h = Harness::new().await;
+    for (number, name) in ["shop/a", "shop/b", "shop/team/c"].iter().enumerate() {
+        let layers = [images::random_layer("shared", "base", 5_000), images::random_layer(name, "own", 100 + number)];
+        let image = images::image(&images::Spec { architecture: "amd64", command: &["/x"], labels: &[], layers: &layers, docker: false });
+        push::image(&h.client, name, Some("1"), &image).await;
+    }
+    h.sim.control().reset_counts();
+    let outcome = h.backup(None).await;
+    assert_eq!(h.sim.control().count(&Method::GET, Class::Blob), 7, "one base, three layers, three configurations");
+    assert_eq!(outcome.stats.repositories, 3);
+}
+
+#[tokio::test]
+async fn a_new_signature_on_a_known_image_is_seen_and_old_ones_are_not_asked_for_again() {
+    let h = Harness::new().await;
+    let rich = push::rich(&h.client, "shop/web", "a").await;
+    let first = h.backup(None).await;
+    let newer = images::cosign_signature("shop/web", &rich.plain.to_string(), "second");
+    let newer = push::image(&h.client, "shop/web", Some(&images::cosign_tag(&rich.plain.to_string())), &newer).await;
+    let second = h.backup(Some(first.digest)).await;
+    let index = h.vault.repository(&second.index.repositories[0].1.digest).await.unwrap();
+    let tagged: Vec<_> = index.members.iter().filter(|m| m.tag.as_ref().is_some_and(|t| t.as_str().ends_with(".sig"))).collect();
+    assert_eq!(tagged.len(), 1, "the tag has one owner");
+    assert_eq!(tagged[0].descriptor.digest, newer);
+    assert!(index.members.iter().any(|m| m.descriptor.digest == rich.signature && m.tag.is_none()), "the older one stays, untagged");
+}
+
+#[tokio::test]
+async fn a_full_run_finds_what_hints_do_not_show_and_agrees_with_a_hinted_one_otherwise() {
+    let h = Harness::new().await;
+    let rich = push::rich(&h.client, "shop/web", "a").await;
+    let first = h.backup(None).await;
+    let full = backup::project(&h.backup_context(Reconcile::Full), &shop(), Some(first.digest)).await.unwrap();
+    assert_eq!(full.index.repositories, first.index.repositories);
+    // Something about the deepest accessory: no listing shows it.
+    let about = h.client.manifest_get(&push::repository("shop/web"), &rich.deep).await.unwrap();
+    let subject = images::Blob::new(&about.media_type, about.bytes);
+    let hidden = images::referrer(&subject, "application/vnd.example.hidden+json", "{}");
+    let hidden = push::image(&h.client, "shop/web", None, &hidden).await;
+    let hinted = h.backup(Some(full.digest)).await;
+    assert_eq!(hinted.index.repositories, full.index.repositories, "the documented limit of hints");
+    let full = backup::project(&h.backup_context(Reconcile::Full), &shop(), Some(hinted.digest)).await.unwrap();
+    let index = h.vault.repository(&full.index.repositories[0].1.digest).await.unwrap();
+    assert!(index.members.iter().any(|m| m.descriptor.digest == hidden));
+}
+
+#[tokio::test]
+async fn settings_labels_and_descriptions_are_part_of_the_snapshot() {
+    let h = Harness::new().await;
+    let rich = push::rich(&h.client, "shop/web", "a").await;
+    let project = h.client.project(&shop()).await.unwrap().unwrap();
+    h.client.create_label(&project, "gold", "#FFD700", "good").await.unwrap();
+    let label = h.client.labels(Some(&project)).await.unwrap().remove(0);
+    h.client.add_artifact_label(&push::repository("shop/web"), &rich.plain, label.id).await.unwrap();
+    h.client.set_repository_description(&push::repository("shop/web"), "the <web> shop").await.unwrap();
+    h.client.create_immutable_rule(&shop(), "v*").await.unwrap();
+    let first = h.backup(None).await;
+    let settings = h.vault.project_settings(&first.index.config.as_ref().unwrap().digest).await.unwrap();
+    assert_eq!(settings["labels"][0]["name"], "gold");
+    assert_eq!(settings["immutable_rules"][0]["tags"][0]["pattern"], "v*");
+    assert_eq!(settings["members"][0]["name"], "admin");
+    assert_eq!(settings["unreadable"], serde_json::json!({}));
+    let index = h.vault.repository(&first.index.repositories[0].1.digest).await.unwrap();
+    assert_eq!(index.description.as_deref(), Some("the <web> shop"));
+    let labelled = index.members.iter().filter(|m| m.labels.iter().any(|l| l.name == "gold")).count();
+    assert_eq!(labelled, 2, "1.0 and stable are the same artifact");
+    let again = backup::project(&h.backup_context(Reconcile::Full), &shop(), Some(first.digest)).await.unwrap();
+    assert_eq!(again.index.config, first.index.config, "nothing volatile is in the settings");
+}
+
+#[tokio::test]
+async fn a_harbor_without_project_listing_gives_the_same_snapshot() {
+    let old = Harness::with(harbor_sim::Config { version: harbor_sim::Version::V2_11_2, ..harbor_sim::Config::default() }).await;
+    let new = Harness::new().await;
+    for h in [&old, &new] {
+        push::rich(&h.client, "shop/web", "a").await;
+        push::rich(&h.client, "shop/team/api", "b").await;
+    }
+    let (old, new) = (old.backup(None).await, new.backup(None).await);
+    assert_eq!(old.index.repositories, new.index.repositories);
+}
+
+#[tokio::test]
+async fn an_empty_project_and_an_emptied_repository_are_backed_up_as_what_they_are() {
+    let h = Harness::new().await;
+    let empty = h.backup(None).await;
+    assert!(empty.index.repositories.is_empty() && empty.index.is_complete());
+    push::image(&h.client, "shop/web", Some("1"), &images::simple("x", &[10])).await;
+    let first = h.backup(Some(empty.digest)).await;
+    h.client.delete_artifact(&push::repository("shop/web"), &push::tag("1").into()).await.unwrap();
+    let second = h.backup(Some(first.digest)).await;
+    assert_eq!(second.stats.tags, 0);
+    assert_eq!(h.pointers().await, 3);
+}
