@@ -81,11 +81,43 @@ fn Pages() -> impl IntoView {
             <ParentRoute path=path!("") view=Frame ssr=SsrMode::Async>
                 <Route path=path!("/") view=home::home_page::HomePage ssr=SsrMode::Async/>
                 <Route path=path!("/dev/gallery") view=ui::gallery::GalleryPage ssr=SsrMode::Async/>
+                <ProjectRoutes/>
+                <RestoreRoutes/>
                 <OperatorRoutes/>
                 <PeopleRoutes/>
             </ParentRoute>
         </Routes>
     }
+}
+
+#[component(transparent)]
+fn ProjectRoutes() -> impl MatchNestedRoutes + Clone {
+    use projects::{artifact_page, browse_page, list_page, search_page, tag_page, timeline_page};
+    view! {
+        <Route path=path!("/projects") view=list_page::ProjectsPage ssr=SsrMode::Async/>
+        <Route path=path!("/projects/:harbor/:project") view=timeline_page::TimelinePage ssr=SsrMode::Async/>
+        <Route path=path!("/projects/:harbor/:project/browse") view=browse_page::BrowsePage ssr=SsrMode::Async/>
+        <Route path=path!("/tags") view=tag_page::TagPage ssr=SsrMode::Async/>
+        <Route path=path!("/artifacts") view=artifact_page::ArtifactPage ssr=SsrMode::Async/>
+        <Route path=path!("/search") view=search_page::SearchPage ssr=SsrMode::Async/>
+    }
+    .into_inner()
+}
+
+#[component(transparent)]
+fn RestoreRoutes() -> impl MatchNestedRoutes + Clone {
+    use restores::{approvals_page, list_page, request_page, wizard_page};
+    view! {
+        <Route path=path!("/restore/new") view=wizard_page::WizardPage ssr=SsrMode::Async/>
+        <Route path=path!("/restores") view=list_page::RestoresPage ssr=SsrMode::Async/>
+        <Route path=path!("/restores/:id") view=request_page::RequestPage ssr=SsrMode::Async/>
+        <Route path=path!("/approvals") view=approvals_page::ApprovalsPage ssr=SsrMode::Async/>
+        <Route path=path!("/jobs") view=jobs::list_page::JobsPage ssr=SsrMode::Async/>
+        <Route path=path!("/jobs/:id") view=jobs::job_page::JobPage ssr=SsrMode::Async/>
+        <Route path=path!("/audit") view=audit::list_page::AuditPage ssr=SsrMode::Async/>
+        <Route path=path!("/audit/:seq") view=audit::event_page::AuditEventPage ssr=SsrMode::Async/>
+    }
+    .into_inner()
 }
 
 #[component(transparent)]

@@ -54,7 +54,8 @@ const LOOPBACK_V6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128);
 const LINK_LOCAL_V6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
 
 /// RFC 1918, 6598 (carrier NAT), 2544 (benchmarks).
-const PRIVATE_V4: [Ipv4Net; 5] = [v4(10, 0, 0, 0, 8), v4(172, 16, 0, 0, 12), v4(192, 168, 0, 0, 16), v4(100, 64, 0, 0, 10), v4(198, 18, 0, 0, 15)];
+const PRIVATE_V4: [Ipv4Net; 5] =
+    [v4(10, 0, 0, 0, 8), v4(172, 16, 0, 0, 12), v4(192, 168, 0, 0, 16), v4(100, 64, 0, 0, 10), v4(198, 18, 0, 0, 15)];
 /// This network, protocol assignments, documentation, 6to4 relays, multicast, reserved and broadcast (RFC 6890), and metadata
 /// services of clouds that have a public or a carrier address.
 const NEVER_V4: [Ipv4Net; 10] = [
@@ -248,12 +249,46 @@ mod tests {
     fn what_is_not_public_is_refused_by_default_in_every_disguise() {
         let rule = AddressRule::default();
         for bad in [
-            "127.0.0.1", "127.255.255.254", "0.0.0.0", "0.1.2.3", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1",
-            "169.254.169.254", "192.0.0.192", "192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "240.0.0.1",
-            "255.255.255.255", "100.100.100.200", "168.63.129.16", "::", "::1", "fe80::1", "fec0::1", "fc00::1", "fd00:ec2::254", "ff02::1",
-            "2001:db8::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b::127.0.0.1",
-            "64:ff9b:1::10.0.0.1", "2002:7f00:1::", "2002:a9fe:a9fe::1", "2001:0:7f00:1::", "2001:0:808:808::80ff:fffe",
-            "2606:4700::5efe:127.0.0.1", "2606:4700::200:5efe:10.0.0.1",
+            "127.0.0.1",
+            "127.255.255.254",
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.169.254",
+            "192.0.0.192",
+            "192.0.2.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "100.100.100.200",
+            "168.63.129.16",
+            "::",
+            "::1",
+            "fe80::1",
+            "fec0::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "ff02::1",
+            "2001:db8::1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "::127.0.0.1",
+            "::ffff:0:127.0.0.1",
+            "64:ff9b::127.0.0.1",
+            "64:ff9b:1::10.0.0.1",
+            "2002:7f00:1::",
+            "2002:a9fe:a9fe::1",
+            "2001:0:7f00:1::",
+            "2001:0:808:808::80ff:fffe",
+            "2606:4700::5efe:127.0.0.1",
+            "2606:4700::200:5efe:10.0.0.1",
         ] {
             assert!(!allows(&rule, bad), "{bad} was allowed");
         }
@@ -281,6 +316,41 @@ mod tests {
         assert!(!allows(&local, "::1"));
         assert!(!allows(&local, "10.0.0.1"));
         assert!(!allows(&local, "169.254.169.254"));
+    }
+
+    /// Answers each question with the next list; names that change their answer, as a rebinding server does.
+    struct Changing(std::sync::Mutex<Vec<Vec<SocketAddr>>>);
+
+    impl Lookup for Changing {
+        fn lookup(&self, _: String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> {
+            let mut left = self.0.lock().unwrap();
+            let answer = if left.len() > 1 { left.remove(0) } else { left[0].clone() };
+            Box::pin(async move { Ok(answer) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_turns_to_loopback_reaches_nobody() {
+        use crate::{Client, Credential, Endpoint, Limits, RegistryError};
+        let canary = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        canary.set_nonblocking(true).unwrap();
+        let port = canary.local_addr().unwrap().port();
+        let (inner, mapped, public) =
+            ("127.0.0.1:0".parse().unwrap(), "[::ffff:127.0.0.1]:0".parse().unwrap(), "192.0.2.1:0".parse::<SocketAddr>().unwrap());
+        let outer: SocketAddr = "8.8.8.8:0".parse().unwrap();
+        for answers in
+            [vec![vec![inner]], vec![vec![mapped]], vec![vec![outer, inner]], vec![vec![inner, outer]], vec![vec![public], vec![inner]]]
+        {
+            let endpoint = Endpoint::new(&format!("http://rebind.example:{port}"), true, None, AddressRule::default()).unwrap();
+            let credential = Credential { username: String::new(), secret: secrecy::SecretString::from("") };
+            let limits = Limits { retry_max: 0, ..Limits::default() };
+            let client = Client::with_lookup(endpoint, credential, limits, Arc::new(Changing(std::sync::Mutex::new(answers)))).unwrap();
+            for _ in 0..2 {
+                let answer = client.prove_login().await;
+                assert!(matches!(answer, Err(RegistryError::AddressRefused { ref host }) if host == "rebind.example"), "{answer:?}");
+            }
+        }
+        assert_eq!(canary.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "the canary was reached");
     }
 
     #[test]

@@ -39,7 +39,10 @@ pub(crate) enum Scope {
     Ping,
     Pull(RepositoryName),
     Push(RepositoryName),
-    Mount { to: RepositoryName, from: RepositoryName },
+    Mount {
+        to: RepositoryName,
+        from: RepositoryName,
+    },
 }
 
 impl Scope {
@@ -315,7 +318,16 @@ mod tests {
 
     #[test]
     fn odd_challenges_neither_panic_nor_pass() {
-        for text in ["Bearer", "Bearer ", "Bearer realm", "Bearer realm=", r#"Bearer realm=""#, r#"Bearer realm="\"#, "Bearer ====,,,=", "bearer service=x"] {
+        for text in [
+            "Bearer",
+            "Bearer ",
+            "Bearer realm",
+            "Bearer realm=",
+            r#"Bearer realm=""#,
+            r#"Bearer realm="\"#,
+            "Bearer ====,,,=",
+            "bearer service=x",
+        ] {
             assert!(!matches!(challenge(&headers(text), &endpoint()), Ok(Some(_))), "{text}");
         }
     }

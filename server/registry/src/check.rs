@@ -1,6 +1,6 @@
 //! “Test connection”: what works, what does not, and what to do about it; each missing right by name.
 //!
-//! Reads only: rights to write are judged from what Harbor says this login may do. Stops at the first trouble that makes the rest meaningless. Never fails: trouble is
+//! Changes nothing: rights to write are judged from what Harbor says this login may do, and the right to create projects by a request that no version can grant. Stops at the first trouble that makes the rest meaningless. Never fails: trouble is
 //! a row.
 
 use futures::StreamExt;
@@ -118,7 +118,8 @@ impl Client {
                 failed("tcp", "Connection", &error).remedy("register the address that the registry redirects to")
             }
             Ok(_) if safe => Check::new("connection", "Connection", Outcome::Pass, "answers over TLS"),
-            Ok(_) => Check::new("connection", "Connection", Outcome::Warn, "answers, without encryption").remedy("use https, so that secrets cannot be read on the way"),
+            Ok(_) => Check::new("connection", "Connection", Outcome::Warn, "answers, without encryption")
+                .remedy("use https, so that secrets cannot be read on the way"),
             Err(error) => connection_failure(&error),
         }
     }
@@ -130,7 +131,8 @@ impl Client {
             Err(error) => {
                 let row = match error {
                     RegistryError::NotFound { .. } | RegistryError::Protocol { .. } | RegistryError::Unsupported { .. } => {
-                        Check::new("api_version", TITLE, Outcome::Fail, "there is no Harbor API v2.0 at this address").remedy("give the address of a Harbor 2.8 or later")
+                        Check::new("api_version", TITLE, Outcome::Fail, "there is no Harbor API v2.0 at this address")
+                            .remedy("give the address of a Harbor 2.8 or later")
                     }
                     other => failed("api_version", TITLE, &other),
                 };
@@ -140,10 +142,12 @@ impl Client {
         };
         let row = match info.version {
             Some(version) if version.major != HarborVersion::SUPPORTED_MIN.major => {
-                Check::new("api_version", TITLE, Outcome::Fail, format!("{version} is not supported")).remedy("use Harbor 2.8 or a later 2.x")
+                Check::new("api_version", TITLE, Outcome::Fail, format!("{version} is not supported"))
+                    .remedy("use Harbor 2.8 or a later 2.x")
             }
             Some(version) if version < HarborVersion::SUPPORTED_MIN => {
-                Check::new("api_version", TITLE, Outcome::Warn, format!("{version} is older than what is tested")).remedy("upgrade to Harbor 2.8 or later")
+                Check::new("api_version", TITLE, Outcome::Warn, format!("{version} is older than what is tested"))
+                    .remedy("upgrade to Harbor 2.8 or later")
             }
             Some(version) => Check::new("api_version", TITLE, Outcome::Pass, version.to_string()),
             // Before 2.13 and with a wrong login there is none; the login is checked next.
@@ -158,7 +162,10 @@ impl Client {
         if self.auth().is_robot() {
             return Check::new("login", "Login", Outcome::Pass, format!("{} is accepted", self.username()));
         }
-        let detail = format!("{} is accepted; it seems to be a user, whose password costs Harbor about 0.1 s of CPU at each request", self.username());
+        let detail = format!(
+            "{} is accepted; it seems to be a user, whose password costs Harbor about 0.1 s of CPU at each request",
+            self.username()
+        );
         Check::new("login", "Login", Outcome::Warn, detail).remedy("use a robot account")
     }
 
@@ -229,9 +236,13 @@ impl Client {
     async fn counted_row(&self, sample: &Sample) -> Check {
         const TITLE: &str = "Reading does not count as a pull";
         match self.repository(&sample.repository).await {
-            Ok(Some(now)) if now.pull_count == sample.pull_count => Check::new("silent", TITLE, Outcome::Pass, "Harbor's pull counter did not move"),
-            Ok(Some(_)) => Check::new("silent", TITLE, Outcome::Warn, "Harbor's pull counter moved meanwhile, perhaps by somebody else's pull")
-                .remedy("test again; a retention rule by last pull would be misled if this stays"),
+            Ok(Some(now)) if now.pull_count == sample.pull_count => {
+                Check::new("silent", TITLE, Outcome::Pass, "Harbor's pull counter did not move")
+            }
+            Ok(Some(_)) => {
+                Check::new("silent", TITLE, Outcome::Warn, "Harbor's pull counter moved meanwhile, perhaps by somebody else's pull")
+                    .remedy("test again; a retention rule by last pull would be misled if this stays")
+            }
             Ok(None) => Check::new("silent", TITLE, Outcome::Warn, "the repository vanished meanwhile"),
             Err(error) => failed("silent", TITLE, &error),
         }
@@ -242,7 +253,8 @@ impl Client {
         match self.referrers(&sample.repository, &sample.digest).await {
             Ok(_) => Check::new("referrers", TITLE, Outcome::Pass, "can be read"),
             Err(RegistryError::Unsupported { .. }) => {
-                Check::new("referrers", TITLE, Outcome::Warn, "this version has no referrers; signatures by tag are kept").remedy("upgrade to Harbor 2.8 or later")
+                Check::new("referrers", TITLE, Outcome::Warn, "this version has no referrers; signatures by tag are kept")
+                    .remedy("upgrade to Harbor 2.8 or later")
             }
             Err(error) => failed("referrers", TITLE, &error),
         }
@@ -252,8 +264,12 @@ impl Client {
 fn connection_failure(error: &RegistryError) -> Check {
     const TITLE: &str = "Connection";
     match error {
-        RegistryError::Unresolved { .. } => failed("dns", TITLE, error).remedy("check the name, and that this machine's name servers know it"),
-        RegistryError::Tls { .. } => failed("tls", TITLE, error).remedy("put the certificate in order, or give the certificate of its authority"),
+        RegistryError::Unresolved { .. } => {
+            failed("dns", TITLE, error).remedy("check the name, and that this machine's name servers know it")
+        }
+        RegistryError::Tls { .. } => {
+            failed("tls", TITLE, error).remedy("put the certificate in order, or give the certificate of its authority")
+        }
         RegistryError::AddressRefused { .. } => failed("tcp", TITLE, error).remedy("ask the operator of Breakwater to allow this network"),
         other => failed("tcp", TITLE, other).remedy("check address, port and firewall, and that Harbor runs"),
     }
@@ -261,7 +277,8 @@ fn connection_failure(error: &RegistryError) -> Check {
 
 fn mode_row(kind: CheckKind, info: &SystemInfo) -> Option<Check> {
     (kind == CheckKind::Restore && info.read_only).then(|| {
-        Check::new("read_only", "Harbor takes changes", Outcome::Warn, "Harbor is in read-only mode; restores wait until it ends").remedy("ask Harbor's administrator to end read-only mode")
+        Check::new("read_only", "Harbor takes changes", Outcome::Warn, "Harbor is in read-only mode; restores wait until it ends")
+            .remedy("ask Harbor's administrator to end read-only mode")
     })
 }
 
@@ -272,8 +289,13 @@ fn clock_row(info: &SystemInfo, now: OffsetDateTime) -> Check {
     if skew_s.abs() <= CLOCK_SKEW_S_MAX {
         return Check::new("clock", TITLE, Outcome::Pass, "the clocks agree");
     }
-    Check::new("clock", TITLE, Outcome::Warn, format!("Harbor's clock is {} s {}", skew_s.abs(), if skew_s > 0 { "ahead" } else { "behind" }))
-        .remedy("synchronise the clocks; times of tags and tokens depend on them")
+    Check::new(
+        "clock",
+        TITLE,
+        Outcome::Warn,
+        format!("Harbor's clock is {} s {}", skew_s.abs(), if skew_s > 0 { "ahead" } else { "behind" }),
+    )
+    .remedy("synchronise the clocks; times of tags and tokens depend on them")
 }
 
 #[cfg(test)]
@@ -282,7 +304,14 @@ mod tests {
     use time::macros::datetime;
 
     fn info(current_time: Option<OffsetDateTime>) -> SystemInfo {
-        SystemInfo { version: None, version_text: String::new(), read_only: true, auth_mode: String::new(), current_time, external_url: None }
+        SystemInfo {
+            version: None,
+            version_text: String::new(),
+            read_only: true,
+            auth_mode: String::new(),
+            current_time,
+            external_url: None,
+        }
     }
 
     #[test]

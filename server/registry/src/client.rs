@@ -4,6 +4,8 @@
 //! wrong login, for a missing right and for an unknown project alike, so the login is proved by the one call that does (harbor.md §0.1), and the request sent
 //! once more if the proof succeeds; a second 401 is a missing right. No loop, and no storm of wrong logins that would lock the user out (F-10).
 
+mod login;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,8 +19,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use url::Url;
 
+use login::Verdict;
+
 use crate::address::{Lookup, System};
-use crate::auth::{Auth, Challenge, Scope, challenge};
+use crate::auth::{Auth, Scope};
 use crate::endpoint::Endpoint;
 use crate::error::{RegistryError, from_answer};
 use crate::harbor::SystemInfo;
@@ -30,11 +34,6 @@ use crate::transport::{Answer, Payload, Request, Transport};
 pub(crate) const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Largest page of a listing, in bytes: tags inside it are not capped by Harbor.
 pub(crate) const LISTING_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Largest answer of the token service, in bytes.
-const TOKEN_BYTES_MAX: usize = 64 * 1024;
-/// How long a proof of login answers further doubts.
-const PROOF_LIFE: Duration = Duration::from_secs(5);
-
 /// A client of one registry, with one login. Cheap to clone; clones share connections, tokens, lanes and counters.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
@@ -81,7 +80,8 @@ pub(crate) struct Call {
 
 impl Call {
     pub fn json<T: Serialize>(mut self, body: &T) -> Result<Self, RegistryError> {
-        let bytes = serde_json::to_vec(body).map_err(|e| RegistryError::Protocol { what: format!("a request body cannot be written: {e}") })?;
+        let bytes =
+            serde_json::to_vec(body).map_err(|e| RegistryError::Protocol { what: format!("a request body cannot be written: {e}") })?;
         self.request.payload = Payload::Bytes(Bytes::from(bytes));
         self.request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Ok(self)
@@ -108,16 +108,12 @@ impl Call {
     }
 }
 
-/// What a 401 turned out to be.
-enum Verdict {
-    /// The login is good after all; ask once more.
-    Again,
-    Final(RegistryError),
-}
-
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("endpoint", &self.endpoint().url.as_str()).field("username", &self.username()).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("endpoint", &self.endpoint().url.as_str())
+            .field("username", &self.username())
+            .finish_non_exhaustive()
     }
 }
 
@@ -127,7 +123,12 @@ impl Client {
         Self::with_lookup(endpoint, credential, limits, Arc::new(System))
     }
 
-    pub(crate) fn with_lookup(endpoint: Endpoint, credential: Credential, limits: Limits, lookup: Arc<dyn Lookup>) -> Result<Self, RegistryError> {
+    pub(crate) fn with_lookup(
+        endpoint: Endpoint,
+        credential: Credential,
+        limits: Limits,
+        lookup: Arc<dyn Lookup>,
+    ) -> Result<Self, RegistryError> {
         let lane = |size: usize| Arc::new(Semaphore::new(size.clamp(1, Semaphore::MAX_PERMITS)));
         Ok(Self(Arc::new(Inner {
             listing: lane(limits.listing_concurrency_max),
@@ -261,156 +262,15 @@ impl Client {
         self.transport().read(response, call.answer_bytes_max, &call.request.what).await
     }
 
-    /// Sends with the right credential; answers a challenge or replaces a stale token once.
-    pub(crate) async fn authorised(&self, request: &Request, access: &Access) -> Result<reqwest::Response, RegistryError> {
-        let scope = match access {
-            Access::Open => return self.transport().send(request, None).await,
-            Access::Api => return self.transport().send(request, self.auth().basic()).await,
-            Access::V2(scope) => scope,
-        };
-        let auth = self.auth();
-        let kept = auth.token(scope);
-        let (first, fresh) = match (&kept, auth.known_challenge()) {
-            (Some(token), _) => (Some(token.clone()), false),
-            (None, Some(known)) => (Some(self.token(&known, scope).await?), true),
-            (None, None) => (auth.first(scope), false),
-        };
-        let response = self.transport().send(request, first.clone()).await?;
-        if response.status() != StatusCode::UNAUTHORIZED || fresh || auth.username().is_empty() {
-            return Ok(response);
-        }
-        auth.forget_token(scope);
-        // To a stale token Harbor answers with a Basic challenge: the token service known before is asked again.
-        let asked = challenge(response.headers(), self.endpoint())?.or_else(|| auth.known_challenge());
-        match asked {
-            Some(challenge) => {
-                drop(response);
-                auth.remember_challenge(&challenge);
-                self.transport().meter.retry();
-                let token = self.token(&challenge, scope).await?;
-                self.transport().send(request, Some(token)).await
-            }
-            None if first.is_none() && wants_basic(response.headers()) => {
-                drop(response);
-                auth.prefer_basic();
-                self.transport().meter.retry();
-                self.transport().send(request, auth.basic()).await
-            }
-            None => Ok(response),
-        }
-    }
-
-    /// A token for the scope from the registry's own token service.
-    async fn token(&self, challenge: &Challenge, scope: &Scope) -> Result<HeaderValue, RegistryError> {
-        let auth = self.auth();
-        let _one = auth.fetching.lock().await;
-        if let Some(token) = auth.token(scope) {
-            return Ok(token);
-        }
-        let what = "get a token".to_owned();
-        let request = Request { method: Method::GET, url: Auth::token_url(challenge, scope), headers: HeaderMap::new(), payload: Payload::Empty, what };
-        let response = self.transport().send(&request, auth.basic()).await?;
-        let answer = self.transport().read(response, TOKEN_BYTES_MAX, &request.what).await?;
-        if answer.status != StatusCode::OK {
-            return Err(self.refusal(&answer, &request.what, retry_after(&answer.headers, OffsetDateTime::now_utc())));
-        }
-        auth.keep(scope, &answer.body)
-    }
-
-    /// What to do about a 401 outside of [`Client::fetch`]: nothing more than asking once more, or the error.
-    pub(crate) async fn settle(&self, call: &Call, answer: &Answer, proved: &mut bool) -> Result<(), RegistryError> {
-        match self.judge(call, answer, *proved).await {
-            Verdict::Again => {
-                *proved = true;
-                self.transport().meter.retry();
-                Ok(())
-            }
-            Verdict::Final(error) => Err(error),
-        }
-    }
-
-    async fn judge(&self, call: &Call, answer: &Answer, proved: bool) -> Verdict {
-        let error = self.refusal(answer, &call.request.what, None);
-        if matches!(call.access, Access::Open) || !matches!(error, RegistryError::NotLoggedIn { .. }) {
-            return Verdict::Final(error);
-        }
-        if let Access::V2(scope) = &call.access {
-            self.auth().forget_token(scope);
-        }
-        match self.proof().await {
-            Ok(true) if !proved => Verdict::Again,
-            Ok(true) => Verdict::Final(self.missing_right(call).await),
-            Ok(false) => Verdict::Final(error),
-            Err(failed) => Verdict::Final(failed),
-        }
-    }
-
-    /// Logged in, yet refused: the project may be unknown (`/v2` says 401 for that), else a right is missing.
-    async fn missing_right(&self, call: &Call) -> RegistryError {
-        let what = call.request.what.clone();
-        if let Access::V2(Scope::Pull(name) | Scope::Push(name)) = &call.access
-            && matches!(self.project_status(&name.project()).await, Ok(StatusCode::NOT_FOUND))
-        {
-            return RegistryError::NotFound { what: format!("the project {}", name.project()) };
-        }
-        RegistryError::Forbidden { username: self.username().to_owned(), what }
-    }
-
-    async fn project_status(&self, project: &vocab::ProjectName) -> Result<StatusCode, RegistryError> {
-        let call = self.api(Method::HEAD, "/projects", "look a project up").query("project_name", project.as_str());
-        Ok(self.transport().send(&call.request, self.auth().basic()).await?.status())
-    }
-
-    /// Whether the login is good, by the call that tells on every version; a recent answer counts.
-    async fn proof(&self) -> Result<bool, RegistryError> {
-        let mut last = self.0.proof.lock().await;
-        if let Some((at, good)) = *last
-            && at.elapsed() < PROOF_LIFE
-        {
-            return Ok(good);
-        }
-        let good = self.prove_now().await?;
-        *last = Some((Instant::now(), good));
-        Ok(good)
-    }
-
-    /// Asks Harbor, and once more after a pause: somebody else's wrong password freezes a user for 1.5 s.
-    pub(crate) async fn prove_now(&self) -> Result<bool, RegistryError> {
-        let call = self.api(Method::GET, "/users/current/permissions", "prove the login");
-        let mut frozen = false;
-        let mut tries = Tries::new(self.limits());
-        loop {
-            let (error, asked) = match self.exchange(&call).await {
-                Ok(answer) if answer.status == StatusCode::OK => return Ok(true),
-                Ok(answer) if answer.status == StatusCode::UNAUTHORIZED && !frozen => {
-                    frozen = true;
-                    self.transport().meter.retry();
-                    tokio::time::sleep(self.limits().login_retry_pause).await;
-                    continue;
-                }
-                // A registry without Harbor's API cannot prove anything; its 401 stands.
-                Ok(answer) if matches!(answer.status.as_u16(), 401 | 403 | 404) => return Ok(false),
-                Ok(answer) => {
-                    let asked = retry_after(&answer.headers, OffsetDateTime::now_utc());
-                    let error = self.refusal(&answer, &call.request.what, asked);
-                    if !may_repeat(answer.status, true) {
-                        return Err(error);
-                    }
-                    (error, asked)
-                }
-                Err(error) if repeatable(&error, true) => (error, None),
-                Err(error) => return Err(error),
-            };
-            self.pause(&mut tries, asked, error).await?;
-        }
-    }
-
     pub(crate) fn refusal(&self, answer: &Answer, what: &str, asked: Option<Duration>) -> RegistryError {
         if answer.status == StatusCode::TOO_MANY_REQUESTS || (answer.status == StatusCode::SERVICE_UNAVAILABLE && asked.is_some()) {
             return RegistryError::Busy { retry_after: asked };
         }
         if answer.status.is_redirection() {
-            let host = answer.header("location").and_then(|l| self.endpoint().url.join(l).ok()).map_or_else(|| "nowhere".to_owned(), |url: Url| crate::endpoint::host_of(&url));
+            let host = answer
+                .header("location")
+                .and_then(|l| self.endpoint().url.join(l).ok())
+                .map_or_else(|| "nowhere".to_owned(), |url: Url| crate::endpoint::host_of(&url));
             return RegistryError::RedirectRefused { host, reason: "only blobs may be redirected; check scheme and host of the address" };
         }
         from_answer(answer.status, &answer.body, answer.request_id(), what, self.username())
@@ -448,16 +308,13 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, R
     })
 }
 
-fn wants_basic(headers: &HeaderMap) -> bool {
-    let asks = |v: &HeaderValue| v.to_str().is_ok_and(|t| t.trim_start().to_ascii_lowercase().starts_with("basic"));
-    headers.get_all(reqwest::header::WWW_AUTHENTICATE).iter().any(asks)
-}
-
 /// Whether a request that ended in `error` may be sent again. One that never left may always.
 pub(crate) fn repeatable(error: &RegistryError, idempotent: bool) -> bool {
     match error {
         RegistryError::Unresolved { .. } => true,
-        RegistryError::Unreachable { source, .. } => idempotent || source.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect),
+        RegistryError::Unreachable { source, .. } => {
+            idempotent || source.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect)
+        }
         RegistryError::Stalled { .. } | RegistryError::Truncated { .. } => idempotent,
         // Only the token service's own trouble comes as an error with a status.
         RegistryError::Busy { .. } | RegistryError::Server { .. } => true,

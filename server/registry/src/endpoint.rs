@@ -102,13 +102,15 @@ impl Endpoint {
 }
 
 fn is_pem(pem: &str) -> bool {
-    pem.len() <= CA_PEM_BYTES_MAX
-        && reqwest::Certificate::from_pem_bundle(pem.as_bytes()).is_ok_and(|found| !found.is_empty())
+    pem.len() <= CA_PEM_BYTES_MAX && reqwest::Certificate::from_pem_bundle(pem.as_bytes()).is_ok_and(|found| !found.is_empty())
 }
 
 /// Printable and meant: no white space, control, backslash or characters that change the direction of text.
 fn is_plain(c: char) -> bool {
-    !c.is_control() && !c.is_whitespace() && c != '\\' && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    !c.is_control()
+        && !c.is_whitespace()
+        && c != '\\'
+        && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Host of a URL without brackets or final dot, lower-case.

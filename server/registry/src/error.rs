@@ -232,7 +232,9 @@ pub(crate) fn from_answer(status: StatusCode, body: &[u8], request_id: Option<St
         401 | 403 if lower.contains("not found") => RegistryError::NotFound { what },
         401 => RegistryError::NotLoggedIn { username: username.to_owned() },
         403 if lower.contains("read only") || lower.contains("read-only") => RegistryError::ReadOnly,
-        403 if lower.contains("exceed") && (lower.contains("upper limit") || lower.contains("quota")) => RegistryError::QuotaExceeded { message },
+        403 if lower.contains("exceed") && (lower.contains("upper limit") || lower.contains("quota")) => {
+            RegistryError::QuotaExceeded { message }
+        }
         403 => RegistryError::Forbidden { username: username.to_owned(), what },
         404 => RegistryError::NotFound { what },
         405 | 501 => RegistryError::Unsupported { what },
@@ -241,11 +243,16 @@ pub(crate) fn from_answer(status: StatusCode, body: &[u8], request_id: Option<St
         412 if refusal.has_other("PROJECTPOLICYVIOLATION") || refusal.envelope.is_none() => RegistryError::BlockedByPolicy { message },
         412 => RegistryError::Precondition { what, message },
         413 => RegistryError::TooLarge { what, limit_bytes: vocab::manifest::MANIFEST_BYTES_MAX as u64 },
-        400 if refusal.mentions("request body too large") => RegistryError::TooLarge { what, limit_bytes: vocab::manifest::MANIFEST_BYTES_MAX as u64 },
+        400 if refusal.mentions("request body too large") => {
+            RegistryError::TooLarge { what, limit_bytes: vocab::manifest::MANIFEST_BYTES_MAX as u64 }
+        }
         400 | 416 | 422 => RegistryError::Invalid { what, message },
         429 => RegistryError::Busy { retry_after: None },
         status @ 500..=599 => RegistryError::Server { status, request_id },
-        301 | 302 | 303 | 307 | 308 => RegistryError::RedirectRefused { host: "another address".to_owned(), reason: "only blobs may be redirected; check the address of the registry" },
+        301 | 302 | 303 | 307 | 308 => RegistryError::RedirectRefused {
+            host: "another address".to_owned(),
+            reason: "only blobs may be redirected; check the address of the registry",
+        },
         status => RegistryError::Protocol { what: format!("status {status} for the request to {what}") },
     }
 }
@@ -299,8 +306,12 @@ mod tests {
     #[test]
     fn missing_blobs_are_named() {
         let digest = format!("sha256:{}", "ab".repeat(32));
-        let body = format!(r#"{{"errors":[{{"code":"MANIFEST_BLOB_UNKNOWN","message":"x","detail":"{digest}"}},{{"code":"MANIFEST_BLOB_UNKNOWN","detail":{{"digest":"{digest}"}}}}]}}"#);
-        let RegistryError::MissingBlobs { digests } = from_answer(StatusCode::BAD_REQUEST, body.as_bytes(), None, "w", "u") else { panic!() };
+        let body = format!(
+            r#"{{"errors":[{{"code":"MANIFEST_BLOB_UNKNOWN","message":"x","detail":"{digest}"}},{{"code":"MANIFEST_BLOB_UNKNOWN","detail":{{"digest":"{digest}"}}}}]}}"#
+        );
+        let RegistryError::MissingBlobs { digests } = from_answer(StatusCode::BAD_REQUEST, body.as_bytes(), None, "w", "u") else {
+            panic!()
+        };
         assert_eq!(digests, [digest.parse().unwrap(), digest.parse().unwrap()]);
     }
 

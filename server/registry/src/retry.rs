@@ -49,7 +49,13 @@ pub(crate) struct Tries {
 
 impl Tries {
     pub fn new(limits: &Limits) -> Self {
-        Self { done: 0, max: limits.retry_max, pause: limits.retry_pause, pause_max: limits.retry_pause_max, asked_max: limits.retry_after_max }
+        Self {
+            done: 0,
+            max: limits.retry_max,
+            pause: limits.retry_pause,
+            pause_max: limits.retry_pause_max,
+            asked_max: limits.retry_after_max,
+        }
     }
 
     /// How long to wait before the next try; `None` when there is none left.
@@ -147,7 +153,8 @@ mod tests {
 
     #[test]
     fn pauses_grow_are_capped_and_end() {
-        let limits = Limits { retry_max: 4, retry_pause: Duration::from_secs(1), retry_pause_max: Duration::from_secs(3), ..Limits::default() };
+        let limits =
+            Limits { retry_max: 4, retry_pause: Duration::from_secs(1), retry_pause_max: Duration::from_secs(3), ..Limits::default() };
         let mut tries = Tries::new(&limits);
         let pauses: Vec<_> = std::iter::from_fn(|| tries.next(None)).collect();
         assert_eq!(pauses.len(), 4);

@@ -140,10 +140,14 @@ impl Transport {
             }
         };
         self.meter.request();
-        let built = builder.build().map_err(|e| RegistryError::Protocol { what: format!("the request to {} cannot be built: {}", request.what, e.without_url()) })?;
+        let built = builder.build().map_err(|e| RegistryError::Protocol {
+            what: format!("the request to {} cannot be built: {}", request.what, e.without_url()),
+        })?;
         let sending = self.http.execute(built);
         let outcome = match &upload {
-            None => tokio::time::timeout(self.limits.answer_timeout, sending).await.map_err(|_| RegistryError::Stalled { what: request.what.clone() })?,
+            None => tokio::time::timeout(self.limits.answer_timeout, sending)
+                .await
+                .map_err(|_| RegistryError::Stalled { what: request.what.clone() })?,
             Some(upload) => self.watch(sending, upload, &request.what).await?,
         };
         outcome.map_err(|error| {
@@ -308,7 +312,11 @@ fn tls_reason(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         "its certificate has expired; renew it"
     } else if lower.contains("not valid for name") || lower.contains("notvalidforname") {
         "its certificate is for another name; use the name it is for"
-    } else if lower.contains("unknownissuer") || lower.contains("unknown issuer") || lower.contains("ca used as end entity") || lower.contains("causedasendentity") {
+    } else if lower.contains("unknownissuer")
+        || lower.contains("unknown issuer")
+        || lower.contains("ca used as end entity")
+        || lower.contains("causedasendentity")
+    {
         "its certificate is signed by an authority that is not trusted; give that authority's certificate"
     } else if lower.contains("invalidcontenttype") || lower.contains("corrupt message") {
         "it does not speak TLS on this port; check scheme and port"

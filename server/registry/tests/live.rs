@@ -1,6 +1,8 @@
 //! The client against a real Harbor: `HARBOR_URL`, `HARBOR_USER` and `HARBOR_PASSWORD` of an administrator, who gets a project and robots with random names, and has them
 //! removed at the end. Without these variables it prints a line and does nothing.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -129,7 +131,9 @@ struct Pushed {
 
 async fn robots(harbor: &Harbor, prefix: &str, litter: &mut Litter) -> (Client, Client) {
     let mut made = Vec::new();
-    for spec in [RobotSpec::least_privilege_backup(&format!("{prefix}-backup")), RobotSpec::least_privilege_restore(&format!("{prefix}-restore"))] {
+    for spec in
+        [RobotSpec::least_privilege_backup(&format!("{prefix}-backup")), RobotSpec::least_privilege_restore(&format!("{prefix}-restore"))]
+    {
         let robot = harbor.admin.create_robot(&spec).await.unwrap();
         litter.robots.push(robot.id);
         println!("robot {}, left out: {:?}", robot.name, robot.left_out);
@@ -255,7 +259,13 @@ async fn undeleted(admin: &Client, writer: &Client, repo: &RepositoryName, pushe
     let early = writer.manifest_put(repo, &tag("multi"), &pushed.index.media_type, pushed.index.manifest.clone()).await.unwrap_err();
     assert!(matches!(&early, RegistryError::MissingBlobs { .. }), "{early:?}");
     let sent = sent + pushed.index.manifest.len() as u64;
-    let order = [(&pushed.image, tag("v1")), (&pushed.sibling, Reference::Digest(pushed.sibling.digest)), (&pushed.index, tag("multi")), (&pushed.signature, tag(&pushed.image.signature_tag())), (&pushed.sbom, Reference::Digest(pushed.sbom.digest))];
+    let order = [
+        (&pushed.image, tag("v1")),
+        (&pushed.sibling, Reference::Digest(pushed.sibling.digest)),
+        (&pushed.index, tag("multi")),
+        (&pushed.signature, tag(&pushed.image.signature_tag())),
+        (&pushed.sbom, Reference::Digest(pushed.sbom.digest)),
+    ];
     let mut manifests = 0;
     for (image, reference) in order {
         for (digest, _) in &image.blobs {

@@ -1,5 +1,7 @@
 //! A blob far larger than the memory allowed passes both ways; alone in its process, because it looks at the whole process's peak.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,7 +35,13 @@ async fn half_a_gigabyte_goes_up_and_down_in_flat_memory() {
     let client = Client::new(endpoint, Credential { username: String::new(), secret: SecretString::from("") }, limits).unwrap();
     let name: RepositoryName = "big/blob".parse().unwrap();
     let mut hasher = Hasher::new();
-    source().try_for_each(|piece| { hasher.update(&piece); std::future::ready(Ok(())) }).await.unwrap();
+    source()
+        .try_for_each(|piece| {
+            hasher.update(&piece);
+            std::future::ready(Ok(()))
+        })
+        .await
+        .unwrap();
     let (size_bytes, digest): (u64, Digest) = (hasher.size_bytes(), hasher.finish());
     client.blob_head(&name, &digest).await.unwrap();
     let before = peak_bytes();

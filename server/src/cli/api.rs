@@ -95,10 +95,4 @@ impl Api {
         let request = self.http.post(self.url(path, &[])?).json(body);
         self.send(request).await
     }
-
-    /// DELETE with a body.
-    pub async fn delete<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, CliError> {
-        let request = self.http.delete(self.url(path, &[])?).json(body);
-        self.send(request).await
-    }
 }

@@ -100,7 +100,7 @@ async fn work_on(state: AppState, settings: Settings, claimed: Claimed, shutdown
     let beat = tokio::spawn(keep_lease(Arc::clone(&context), settings.lease, done.clone(), shutdown));
     tracing::info!(job.id = claimed.job_id, job.attempt = claimed.attempt, "job starts");
     let result = match &work {
-        Ok(work) => tokio::spawn(execute(Arc::clone(&context), work.clone())).await.unwrap_or_else(|panic| {
+        Ok(work) => on_own_thread(Arc::clone(&context), work.clone()).await.unwrap_or_else(|panic| {
             Err(JobError::Transient { message: format!("the job broke off: {panic}"), remedy: Some("report this with the log of the worker".to_owned()) })
         }),
         Err(_) => Err(JobError::Permanent { message: "this worker does not know the kind of job".to_owned(), remedy: Some("upgrade the worker".to_owned()) }),
@@ -109,6 +109,12 @@ async fn work_on(state: AppState, settings: Settings, claimed: Claimed, shutdown
     end(&context, work.ok().as_ref(), result).await;
     done.cancel();
     let _ = beat.await;
+}
+
+/// A job has a thread of its own, so that hashing gigabytes never keeps a page waiting; its input and output are the runtime's.
+async fn on_own_thread(context: Arc<JobContext>, work: Work) -> Result<Result<(), JobError>, tokio::task::JoinError> {
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(execute(context, work))).await
 }
 
 async fn execute(context: Arc<JobContext>, work: Work) -> Result<(), JobError> {

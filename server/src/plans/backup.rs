@@ -133,7 +133,7 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
         control: observer,
         reconcile: run.reconcile,
     };
-    let outcome = engine::backup::project(&cx, project, previous.as_ref()).await.map_err(|error| backup_error(&error))?;
+    let outcome = engine::backup::project(&cx, project, previous).await.map_err(|error| backup_error(&error))?;
     let figures = &outcome.stats;
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let sealed = catalogue::Sealed {

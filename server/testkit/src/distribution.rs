@@ -95,7 +95,15 @@ impl Distribution {
             data.path().join("data").display()
         );
         std::fs::write(&config, text).expect("a temporary folder can be written");
-        let mut child = Command::new(program).arg("serve").arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().ok()?;
+        let mut child = Command::new(program)
+            .arg("serve")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .ok()?;
         for _ in 0..KNOCKS_MAX {
             if child.try_wait().ok()?.is_some() {
                 return None;

@@ -125,7 +125,8 @@ impl ImageBuilder {
             (media::OCI_MANIFEST, CONFIG_TYPE, LAYER_TYPE)
         };
         let described: Vec<_> = layers.iter().map(|l| refer(layer_type, l)).collect();
-        let document = json!({ "schemaVersion": 2, "mediaType": manifest_type, "config": refer(config_type, &config), "layers": described });
+        let document =
+            json!({ "schemaVersion": 2, "mediaType": manifest_type, "config": refer(config_type, &config), "layers": described });
         Image::of(manifest_type, &document, std::iter::once(config).chain(layers).collect())
     }
 }
@@ -153,10 +154,13 @@ pub fn index(children: &[(&Image, &str)]) -> Image {
 pub fn cosign_signature(subject: &Image, seed: u64) -> Image {
     let payload = json!({ "critical": { "identity": { "docker-reference": "" }, "image": { "docker-manifest-digest": subject.digest }, "type": "cosign container image signature" }, "optional": { "seed": seed } });
     let layer = blob(Bytes::from(payload.to_string()));
-    let config = blob(Bytes::from(json!({ "architecture": "", "os": "", "rootfs": { "type": "layers", "diff_ids": [layer.0] }, "config": {} }).to_string()));
+    let config = blob(Bytes::from(
+        json!({ "architecture": "", "os": "", "rootfs": { "type": "layers", "diff_ids": [layer.0] }, "config": {} }).to_string(),
+    ));
     let mut described = refer(COSIGN_TYPE, &layer);
     described["annotations"] = json!({ "dev.cosignproject.cosign/signature": format!("seed-{seed}") });
-    let document = json!({ "schemaVersion": 2, "mediaType": media::OCI_MANIFEST, "config": refer(CONFIG_TYPE, &config), "layers": [described] });
+    let document =
+        json!({ "schemaVersion": 2, "mediaType": media::OCI_MANIFEST, "config": refer(CONFIG_TYPE, &config), "layers": [described] });
     Image::of(media::OCI_MANIFEST, &document, vec![config, layer])
 }
 

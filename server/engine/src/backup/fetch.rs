@@ -60,10 +60,11 @@ impl Fetcher {
 }
 
 type Turn = Arc<tokio::sync::Mutex<()>>;
+type Turns = HashMap<(VaultId, Digest), Weak<tokio::sync::Mutex<()>>>;
 
 /// Digests on their way into a vault of this process. Projects backed up side by side share one fetch of a common layer: the second waits
 /// here and then finds it stored.
-static UNDER_WAY: LazyLock<Mutex<HashMap<(VaultId, Digest), Weak<tokio::sync::Mutex<()>>>>> = LazyLock::new(Mutex::default);
+static UNDER_WAY: LazyLock<Mutex<Turns>> = LazyLock::new(Mutex::default);
 
 /// The turn to fetch `digest`; hold its lock while fetching.
 pub(crate) fn turn(vault: &Vault, digest: &Digest) -> Turn {

@@ -136,7 +136,6 @@ async fn read_one(fetcher: &Fetcher, wanted: &Wanted) -> Result<State, BackupErr
                 };
                 fetcher.vault.put_bytes(&raw.bytes).await?;
                 fetcher.stored.add(raw.bytes.len() as u64);
-                fetcher.progress.event(Event::Bytes(raw.bytes.len() as u64));
                 return Ok(state);
             }
             Err(error) => {

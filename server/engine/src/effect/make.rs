@@ -118,7 +118,7 @@ pub async fn plan(
     let live = Live::read(&cx.client, project.as_ref().map(|p| &p.name), &wishes).await?;
     let compare = Compare { live: &live, target, policy };
     let compared: Vec<EffectItem> =
-        stream::iter(&wishes).map(|wish| compare.line(wish)).buffered(LINES_AT_ONCE).try_collect().await?;
+        stream::iter(wishes.iter().map(|wish| compare.line(wish)).collect::<Vec<_>>()).buffered(LINES_AT_ONCE).try_collect().await?;
     let mut plan = EffectPlan {
         version: EFFECT_VERSION,
         harbor: cx.harbor.clone(),

@@ -23,7 +23,7 @@ const MANIFESTS_OF_LINE_MAX: usize = 10_000;
 pub(crate) struct Closure {
     /// Digest and size.
     pub blobs: BTreeMap<Digest, u64>,
-    pub manifests: u64,
+    pub manifests: Vec<Digest>,
 }
 
 /// Reads the manifests of a line from the vault and looks for every blob.
@@ -31,11 +31,11 @@ pub(crate) async fn closure(vault: &Vault, item: &EffectItem) -> Result<Result<C
     let mut level: Vec<(Digest, String)> = vec![(item.then, item.media_type.clone())];
     level.extend(item.accessories.iter().filter(|a| a.missing).map(|a| (a.digest, a.media_type.clone())));
     let mut seen: HashSet<Digest> = level.iter().map(|(digest, _)| *digest).collect();
-    let mut closure = Closure { blobs: BTreeMap::new(), manifests: 0 };
+    let mut closure = Closure { blobs: BTreeMap::new(), manifests: Vec::new() };
     for _ in 0..DEPTH_MAX {
         let mut next = Vec::new();
         for (digest, media_type) in level {
-            closure.manifests += 1;
+            closure.manifests.push(digest);
             let bytes = match vault.get_bytes(&digest, MANIFEST_BYTES_MAX).await {
                 Ok(bytes) => bytes,
                 Err(VaultError::Missing { .. } | VaultError::Corrupt { .. } | VaultError::TooLarge { .. }) => return Ok(Err(digest)),
@@ -79,16 +79,20 @@ impl Lookup<'_> {
     pub(crate) async fn estimate(&self, lines: &[(&EffectItem, Closure)]) -> Result<Estimate, RegistryError> {
         let mut estimate = Estimate::default();
         let mut wanted: HashMap<Digest, (u64, &RepositoryName, &RepositoryName)> = HashMap::new();
+        let mut manifests: HashSet<(&RepositoryName, Digest)> = HashSet::new();
         for (item, closure) in lines {
-            estimate.manifests_to_put += closure.manifests;
+            manifests.extend(closure.manifests.iter().map(|digest| (&item.repository, *digest)));
             for (digest, size_bytes) in &closure.blobs {
                 wanted.entry(*digest).or_insert((*size_bytes, &item.repository, &item.source_repository));
             }
         }
+        estimate.manifests_to_put = manifests.len() as u64;
         let mut wanted: Vec<_> = wanted.into_iter().collect();
         // Largest first: if not all can be looked up, the guess is off by little.
         wanted.sort_by_key(|(digest, (size_bytes, _, _))| (std::cmp::Reverse(*size_bytes), *digest));
-        let unknown = wanted.split_off(wanted.len().min(BLOBS_LOOKED_UP_MAX));
+        // What a deleted project still has shows only once it is made again.
+        let looked_up = if self.hides_remains(lines) { 0 } else { BLOBS_LOOKED_UP_MAX };
+        let unknown = wanted.split_off(wanted.len().min(looked_up));
         estimate.blobs_unknown = unknown.len() as u64;
         estimate.bytes_unknown = unknown.iter().map(|(_, (size_bytes, _, _))| size_bytes).sum();
         let looks = stream::iter(wanted).map(|(digest, (size_bytes, target, source))| async move {
@@ -103,6 +107,10 @@ impl Lookup<'_> {
             }
         }
         Ok(estimate)
+    }
+
+    fn hides_remains(&self, lines: &[(&EffectItem, Closure)]) -> bool {
+        !self.target_exists && self.same_harbor && lines.iter().all(|(item, _)| item.repository == item.source_repository)
     }
 
     async fn is_there(&self, digest: &Digest, target: &RepositoryName, source: &RepositoryName) -> Result<bool, RegistryError> {

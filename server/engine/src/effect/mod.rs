@@ -9,6 +9,8 @@ mod make;
 mod measure;
 mod model;
 mod risk;
+#[cfg(test)]
+mod tests;
 mod warn;
 mod wish;
 

@@ -34,7 +34,7 @@ pub(crate) fn warnings(plan: &EffectPlan, ground: Option<&Ground>, index: &Snaps
         all.push(warning("bytes_still_there", text));
     }
     if estimate.blobs_unknown > 0 {
-        let text = format!("{} small blobs were not looked up; the amount to send is an estimate", estimate.blobs_unknown);
+        let text = format!("{} blobs were not looked up: what Harbor still has of them need not be sent", estimate.blobs_unknown);
         all.push(warning("bytes_unknown", text));
     }
     if let Some(ground) = ground {

@@ -9,6 +9,8 @@ use crate::control::Event;
 
 /// Repositories of the target project tried as mount sources.
 const SOURCES_MAX: usize = 3;
+/// From this size on it pays to ask the target project who has a blob; a smaller one is sent faster than asked for.
+const ASK_FROM_BYTES: u64 = 64 * 1024;
 
 /// Whether what this run learnt before may be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,25 +29,32 @@ impl State<'_> {
         if *there && trust == Trust::Known {
             return Ok(0);
         }
+        // Where a source is known, mounting answers in one request what HEAD and mount would in two; a blob that is there already is
+        // mounted again without harm.
+        if self.mount_from_known(target, source, digest).await? {
+            *there = true;
+            return Ok(0);
+        }
         // HEAD also protects the blob from garbage collection while the manifest is on its way (harbor.md §4).
         if self.cx.client.blob_head(target, digest).await?.is_some() {
             *there = true;
             self.set_home(digest, target);
             return Ok(0);
         }
-        if self.mount(target, source, digest).await? {
+        let size_bytes = self.cx.vault.size_of(digest).await?.ok_or(VaultError::Missing { digest: *digest })?;
+        if size_bytes >= ASK_FROM_BYTES && self.mount_from_asked(target, digest).await? {
             *there = true;
             return Ok(0);
         }
-        let sent = self.send(target, digest).await?;
+        let sent = self.send(target, digest, size_bytes).await?;
         *there = true;
         self.set_home(digest, target);
         Ok(sent)
     }
 
-    async fn mount(&self, target: &RepositoryName, source: &RepositoryName, digest: &Digest) -> Result<bool, Trouble> {
+    async fn mount_from_known(&self, target: &RepositoryName, source: &RepositoryName, digest: &Digest) -> Result<bool, Trouble> {
         let mut sources: Vec<RepositoryName> = self.home(digest).into_iter().collect();
-        if self.same_harbor() {
+        if self.same_harbor() && !sources.contains(source) {
             sources.push(source.clone());
         }
         for from in &sources {
@@ -53,16 +62,20 @@ impl State<'_> {
                 return Ok(true);
             }
         }
-        // Somebody else's repository of the target project may have it; a filter since Harbor 2.3, and no help is no error.
+        Ok(false)
+    }
+
+    /// Somebody else's repository of the target project may have it: a filter since Harbor 2.3, and no help is no error.
+    async fn mount_from_asked(&self, target: &RepositoryName, digest: &Digest) -> Result<bool, Trouble> {
         let known = match self.cx.client.repositories_with_blob(&target.project(), digest).await {
             Ok(known) => known,
             Err(error) => {
                 tracing::debug!(code = error.code(), "mount sources could not be looked up");
-                Vec::new()
+                return Ok(false);
             }
         };
-        for from in known.into_iter().map(|repository| repository.name).filter(|name| !sources.contains(name)).take(SOURCES_MAX) {
-            if from != *target && self.mount_from(target, &from, digest).await? {
+        for from in known.into_iter().map(|repository| repository.name).filter(|name| name != target).take(SOURCES_MAX) {
+            if !self.is_useless(&from) && self.mount_from(target, &from, digest).await? {
                 return Ok(true);
             }
         }
@@ -87,8 +100,7 @@ impl State<'_> {
         }
     }
 
-    async fn send(&self, target: &RepositoryName, digest: &Digest) -> Result<u64, Trouble> {
-        let size_bytes = self.cx.vault.size_of(digest).await?.ok_or(VaultError::Missing { digest: *digest })?;
+    async fn send(&self, target: &RepositoryName, digest: &Digest, size_bytes: u64) -> Result<u64, Trouble> {
         self.may_write(&format!("send blob {} to {target}", digest.short())).await?;
         let (vault, wanted) = (self.cx.vault.clone(), *digest);
         match self.cx.client.blob_put(target, digest, size_bytes, move || vault.get(&wanted)).await {

@@ -55,8 +55,8 @@ impl State<'_> {
                 }
                 return Ok(Tagged { previous: now, written: false });
             }
-            // No right for the API: by the manifest then, after a look.
-            Err(RegistryError::Forbidden { .. } | RegistryError::Unsupported { .. }) => match self.tag_now(repository, goal.tag).await? {
+            // No right for the API, or the untagged image was swept away this moment (harbor.md §4): by the manifest then, after a look.
+            Err(RegistryError::Forbidden { .. } | RegistryError::Unsupported { .. } | RegistryError::NotFound { .. }) => match self.tag_now(repository, goal.tag).await? {
                 None => self.put_tag(goal).await?,
                 Some(now) if now == *then => return Ok(Tagged { previous: Some(now), written: false }),
                 now => return Err(moved(goal, now)),

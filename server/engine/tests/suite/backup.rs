@@ -1,5 +1,6 @@
 //! Backup: full, unchanged, changed; accessories; labels; what a second look finds.
 
+use engine::Event;
 use engine::backup::{self, Reconcile};
 use harbor_sim::Class;
 use harbor_sim::images;
@@ -29,6 +30,9 @@ async fn a_first_backup_takes_images_indexes_signatures_and_what_is_about_them()
     assert_eq!(role(&rich.signature), Role::Accessory { subject: rich.plain, kind: "signature.cosign".to_owned() });
     assert!(matches!(role(&rich.sbom), Role::Accessory { subject, .. } if subject == rich.plain));
     assert!(matches!(role(&rich.deep), Role::Accessory { subject, .. } if subject == rich.sbom));
+    for digest in rich.all() {
+        assert!(h.vault.size_of(&digest).await.unwrap().is_some(), "{digest} is stored as a manifest");
+    }
     let signed = index.members.iter().find(|m| m.descriptor.digest == rich.signature).unwrap();
     assert_eq!(signed.tag.as_ref().unwrap().as_str(), images::cosign_tag(&rich.plain.to_string()));
     assert!(h.vault.live_holds().await.unwrap().is_empty(), "the hold was released");
@@ -167,4 +171,30 @@ async fn an_empty_project_and_an_emptied_repository_are_backed_up_as_what_they_a
     let second = h.backup(Some(first.digest)).await;
     assert_eq!(second.stats.tags, 0);
     assert_eq!(h.pointers().await, 3);
+}
+
+#[tokio::test]
+async fn progress_adds_up_and_the_amount_is_known_before_the_first_layer() {
+    let h = Harness::new().await;
+    push::rich(&h.client, "shop/web", "a").await;
+    h.backup(None).await;
+    let heard = h.heard.all();
+    let (mut items, mut bytes, mut items_done, mut bytes_done) = (0, 0, 0, 0);
+    for event in &heard {
+        match event {
+            Event::Total { items: more, bytes: more_bytes } => {
+                items += more;
+                bytes += more_bytes;
+            }
+            Event::Item { .. } => items_done += 1,
+            Event::Bytes(more) => {
+                bytes_done += more;
+                assert!(bytes_done <= bytes, "announced before it came");
+            }
+            Event::Phase(_) | Event::Note { .. } => {}
+        }
+    }
+    assert_eq!((items_done, bytes_done), (items, bytes));
+    assert!(items > 7 && bytes > 8_000, "{items} {bytes}");
+    assert!(matches!(heard.first(), Some(Event::Phase("listing"))));
 }

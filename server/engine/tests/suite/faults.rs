@@ -55,9 +55,12 @@ async fn a_deleted_project_is_told_apart_from_an_empty_one() {
     assert!(matches!(h.try_backup(None).await, Err(BackupError::NoProject { .. })));
 }
 
+/// Which requests fail, given the manifest and its layer.
+type Rule = fn(&Digest, &Digest) -> Match;
+
 #[tokio::test]
 async fn what_cannot_be_read_is_a_named_gap_and_comes_with_the_next_run() {
-    let table: [(fn(&Digest, &Digest) -> Match, Action, &str); 8] = [
+    let table: [(Rule, Action, &str); 8] = [
         (|_, layer| Match::new(Method::GET, layer.to_string()), server_error(), gap::REGISTRY_FAILED),
         (|_, layer| Match::new(Method::GET, layer.to_string()), Action::Status(404, "BLOB_UNKNOWN".to_owned(), "blob unknown".to_owned()), gap::PART_MISSING),
         (|_, layer| Match::new(Method::GET, layer.to_string()), Action::WrongBytes, gap::PART_MISSING),

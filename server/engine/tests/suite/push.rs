@@ -59,6 +59,14 @@ pub struct Rich {
     pub deep: Digest,
 }
 
+impl Rich {
+    /// Every manifest.
+    pub fn all(&self) -> [Digest; 7] {
+        let [one, two] = self.children;
+        [self.plain, self.index, one, two, self.signature, self.sbom, self.deep]
+    }
+}
+
 /// Pushes an image with a signature, an SBOM with something about it, and an index over two more.
 pub async fn rich(client: &Client, name: &str, seed: &str) -> Rich {
     let plain = images::simple(&format!("{seed}-plain"), &[3_000, 500]);

@@ -2,8 +2,8 @@
 
 use crate::client::Client;
 use crate::error::RegistryError;
-use crate::harbor::{Permission, Project};
 use crate::harbor::rights::{READ_CONTENT, READ_SETTINGS, WRITE_CONTENT, WRITE_DETAILS};
+use crate::harbor::{Permission, Project};
 
 use super::{Check, CheckKind, Outcome, failed};
 
@@ -18,13 +18,20 @@ struct Group {
 }
 
 fn groups(kind: CheckKind) -> Vec<Group> {
-    let group = |code, title, rights: &[(&'static str, &'static str)], lack, without| Group { code, title, rights: rights.to_vec(), lack, without };
+    let group =
+        |code, title, rights: &[(&'static str, &'static str)], lack, without| Group { code, title, rights: rights.to_vec(), lack, without };
     let (log, settings): (Vec<_>, Vec<_>) = READ_SETTINGS.into_iter().partition(|(resource, _)| *resource == "log");
     let read = group("read_content", "Read images, tags and signatures", &READ_CONTENT, Outcome::Fail, "backups would be incomplete");
     match kind {
         CheckKind::Backup => vec![
             read,
-            group("read_settings", "Read settings of projects", &settings, Outcome::Warn, "settings without the right stay out of the backup"),
+            group(
+                "read_settings",
+                "Read settings of projects",
+                &settings,
+                Outcome::Warn,
+                "settings without the right stay out of the backup",
+            ),
             group("read_audit", "Read Harbor's audit log", &log, Outcome::Warn, "changes are found by listing only"),
         ],
         CheckKind::Restore => {
@@ -32,7 +39,13 @@ fn groups(kind: CheckKind) -> Vec<Group> {
             vec![
                 read,
                 group("push", "Push images and tags", &WRITE_CONTENT, Outcome::Fail, "nothing can be restored"),
-                group("write_details", "Restore labels and descriptions, take tags back", &WRITE_DETAILS, Outcome::Warn, "these parts of a restore are left out"),
+                group(
+                    "write_details",
+                    "Restore labels and descriptions, take tags back",
+                    &WRITE_DETAILS,
+                    Outcome::Warn,
+                    "these parts of a restore are left out",
+                ),
                 group("preview", "See quota, immutability and retention", &look, Outcome::Warn, "the preview cannot warn of them"),
             ]
         }
@@ -45,8 +58,9 @@ fn row(group: &Group, has: &[Permission], project: &Project) -> Check {
         return Check::new(group.code, group.title, Outcome::Pass, format!("allowed, tried in {}", project.name));
     }
     let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
-    let mut check = Check::new(group.code, group.title, group.lack, format!("missing in {}: {}; {}", project.name, names.join(", "), group.without))
-        .remedy("add these rights to the robot, or let Breakwater make new robots");
+    let mut check =
+        Check::new(group.code, group.title, group.lack, format!("missing in {}: {}; {}", project.name, names.join(", "), group.without))
+            .remedy("add these rights to the robot, or let Breakwater make new robots");
     check.missing = missing;
     check
 }
@@ -56,11 +70,18 @@ impl Client {
     pub(super) async fn check_rights(&self, kind: CheckKind, projects: &[Project], rows: &mut Vec<Check>) {
         let Some(project) = projects.iter().filter(|p| !p.is_proxy_cache()).min_by_key(|p| p.public()) else {
             let text = "this login sees no project, so its rights cannot be tried";
-            rows.push(Check::new("projects", "List projects", Outcome::Warn, text).remedy("check that the robot covers the projects to protect"));
+            rows.push(
+                Check::new("projects", "List projects", Outcome::Warn, text).remedy("check that the robot covers the projects to protect"),
+            );
             return;
         };
         let private = projects.iter().filter(|p| !p.public()).count();
-        rows.push(Check::new("projects", "List projects", Outcome::Pass, format!("{} projects, {private} of them private", projects.len())));
+        rows.push(Check::new(
+            "projects",
+            "List projects",
+            Outcome::Pass,
+            format!("{} projects, {private} of them private", projects.len()),
+        ));
         match self.permissions(&format!("/project/{}", project.id)).await {
             Ok(has) => rows.extend(groups(kind).iter().map(|group| row(group, &has, project))),
             Err(error) => rows.push(failed("rights", "Rights", &error)),
@@ -92,8 +113,9 @@ impl Client {
             };
             return Check::new(CODE, TITLE, outcome, detail);
         }
-        let mut check = Check::new(CODE, TITLE, Outcome::Warn, "missing in the system: project:list; only this user's and public projects are seen")
-            .remedy("use a robot that covers all projects, or let Breakwater make one");
+        let mut check =
+            Check::new(CODE, TITLE, Outcome::Warn, "missing in the system: project:list; only this user's and public projects are seen")
+                .remedy("use a robot that covers all projects, or let Breakwater make one");
         check.missing = vec![right];
         check
     }
@@ -106,7 +128,8 @@ impl Client {
             Ok(None) => Check::new(CODE, TITLE, Outcome::Warn, "cannot be tried while Harbor is in read-only mode"),
             Ok(Some(false)) => {
                 let without = "missing in the system: project:create; somebody else must create a deleted project before it is restored";
-                let mut check = Check::new(CODE, TITLE, Outcome::Warn, without).remedy("add this right to the robot, or let Breakwater make new robots");
+                let mut check = Check::new(CODE, TITLE, Outcome::Warn, without)
+                    .remedy("add this right to the robot, or let Breakwater make new robots");
                 check.missing = vec![Permission::new("project", "create")];
                 check
             }

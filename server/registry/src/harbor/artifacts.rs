@@ -104,7 +104,8 @@ struct Row {
 impl Row {
     fn into_artifact(self, repository: Option<&RepositoryName>) -> Result<Artifact, RegistryError> {
         let named = repository.cloned().or(self.repository_name);
-        let repository = named.ok_or_else(|| RegistryError::Protocol { what: format!("artifact {} without a repository", self.digest.short()) })?;
+        let repository =
+            named.ok_or_else(|| RegistryError::Protocol { what: format!("artifact {} without a repository", self.digest.short()) })?;
         Ok(Artifact {
             id: self.id,
             repository,
@@ -133,7 +134,11 @@ fn artifact_path(repository: &RepositoryName, reference: &Reference) -> String {
 impl Client {
     /// Every artifact of a project except accessories, ordered by id within a listing. `artifact_count` is what is known of their number: a small one is read in a
     /// single answer. Prove the login before and after.
-    pub fn artifacts(&self, project: &ProjectName, artifact_count: Option<u64>) -> impl Stream<Item = Result<Artifact, RegistryError>> + Send + 'static {
+    pub fn artifacts(
+        &self,
+        project: &ProjectName,
+        artifact_count: Option<u64>,
+    ) -> impl Stream<Item = Result<Artifact, RegistryError>> + Send + 'static {
         let (client, project) = (self.clone(), project.clone());
         async_stream::try_stream! {
             let whole = listing(format!("/projects/{project}/artifacts"), format!("list artifacts of {project}"));
@@ -158,7 +163,10 @@ impl Client {
     }
 
     /// Every artifact of one repository except accessories.
-    pub fn repository_artifacts(&self, repository: &RepositoryName) -> impl Stream<Item = Result<Artifact, RegistryError>> + Send + 'static {
+    pub fn repository_artifacts(
+        &self,
+        repository: &RepositoryName,
+    ) -> impl Stream<Item = Result<Artifact, RegistryError>> + Send + 'static {
         let (client, repository) = (self.clone(), repository.clone());
         async_stream::try_stream! {
             let listing = listing(format!("{}/artifacts", repository_path(&repository)), format!("list artifacts of {repository}"));
@@ -177,11 +185,15 @@ impl Client {
         if let Some(version) = known {
             return Ok(version >= HarborVersion::PROJECT_LISTING);
         }
-        let probe = self.api(Method::GET, &format!("/projects/{project}/artifacts"), format!("list artifacts of {project}")).query("page_size", "1");
+        let probe = self
+            .api(Method::GET, &format!("/projects/{project}/artifacts"), format!("list artifacts of {project}"))
+            .query("page_size", "1");
         let answer = self.fetch(&probe).await?;
         match answer.status {
             // The unknown project has its own message; the unknown path is an older Harbor.
-            StatusCode::NOT_FOUND if self.project(project).await?.is_none() => Err(RegistryError::NotFound { what: format!("the project {project}") }),
+            StatusCode::NOT_FOUND if self.project(project).await?.is_none() => {
+                Err(RegistryError::NotFound { what: format!("the project {project}") })
+            }
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Ok(false),
             status if status.is_success() => Ok(true),
             _ => Err(self.refusal(&answer, &probe.request.what, None)),

@@ -73,7 +73,13 @@ impl Client {
     }
 
     /// The rows whose `key` is above `after`.
-    pub(crate) async fn page_after<T: DeserializeOwned>(&self, listing: &Listing, key: &str, after: i64, id: impl Fn(&T) -> i64) -> Result<Page<T>, RegistryError> {
+    pub(crate) async fn page_after<T: DeserializeOwned>(
+        &self,
+        listing: &Listing,
+        key: &str,
+        after: i64,
+        id: impl Fn(&T) -> i64,
+    ) -> Result<Page<T>, RegistryError> {
         let condition = (after > 0).then(|| format!("{key}=[{}~]", after.saturating_add(1)));
         let mut extra = vec![("page_size", PAGE_SIZE.to_string()), ("sort", key.to_owned())];
         extra.extend(listing.condition(condition).map(|q| ("q", q)));
@@ -89,7 +95,12 @@ impl Client {
     }
 
     /// All rows, by key.
-    pub(crate) async fn keyed<T: DeserializeOwned>(&self, listing: &Listing, key: &str, id: impl Fn(&T) -> i64) -> Result<Vec<T>, RegistryError> {
+    pub(crate) async fn keyed<T: DeserializeOwned>(
+        &self,
+        listing: &Listing,
+        key: &str,
+        id: impl Fn(&T) -> i64,
+    ) -> Result<Vec<T>, RegistryError> {
         let mut rows: Vec<T> = Vec::new();
         for _ in 0..PAGES_MAX {
             let after = rows.last().map_or(0, &id);

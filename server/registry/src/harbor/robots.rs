@@ -101,7 +101,8 @@ pub(crate) const READ_SETTINGS: [(&str, &str); 12] = [
 /// For writing images and tags back.
 pub(crate) const WRITE_CONTENT: [(&str, &str); 3] = [("repository", "push"), ("tag", "create"), ("artifact", "create")];
 /// For labels, descriptions, and taking back a tag that a restore made.
-pub(crate) const WRITE_DETAILS: [(&str, &str); 4] = [("repository", "update"), ("label", "create"), ("artifact-label", "create"), ("tag", "delete")];
+pub(crate) const WRITE_DETAILS: [(&str, &str); 4] =
+    [("repository", "update"), ("label", "create"), ("artifact-label", "create"), ("tag", "delete")];
 /// In the system, for reading.
 pub(crate) const READ_SYSTEM: [(&str, &str); 2] = [("project", "list"), ("audit-log", "list")];
 
@@ -193,11 +194,12 @@ impl Client {
     /// Makes a robot. Rights the version does not know are left out where Harbor tells what it knows (2.10 and later, administrators).
     pub async fn create_robot(&self, spec: &RobotSpec) -> Result<CreatedRobot, RegistryError> {
         let mut spec = spec.clone();
-        let known: Option<KnownPermissions> = match self.json_found(&self.api(Method::GET, "/permissions", "read which rights robots may have")).await {
-            Ok(known) => known,
-            Err(RegistryError::Forbidden { .. }) => None,
-            Err(error) => return Err(error),
-        };
+        let known: Option<KnownPermissions> =
+            match self.json_found(&self.api(Method::GET, "/permissions", "read which rights robots may have")).await {
+                Ok(known) => known,
+                Err(RegistryError::Forbidden { .. }) => None,
+                Err(error) => return Err(error),
+            };
         let left_out = known.map(|known| spec.restrict(&known)).unwrap_or_default();
         let call = self.api(Method::POST, "/robots", format!("create the robot {}", spec.name)).once().json(&spec)?;
         let made: Made = self.json(&call).await?;
@@ -224,7 +226,8 @@ mod tests {
     #[test]
     fn the_restore_robot_deletes_nothing_but_tags() {
         let spec = RobotSpec::least_privilege_restore("r");
-        let deletes: Vec<_> = spec.permissions.iter().flat_map(|s| &s.access).filter(|p| p.action == "delete").map(ToString::to_string).collect();
+        let deletes: Vec<_> =
+            spec.permissions.iter().flat_map(|s| &s.access).filter(|p| p.action == "delete").map(ToString::to_string).collect();
         assert_eq!(deletes, ["tag:delete"]);
     }
 

@@ -166,7 +166,9 @@ impl Client {
     /// Labels of a project, or those of the whole Harbor.
     pub async fn labels(&self, project: Option<&Project>) -> Result<Vec<ProjectLabel>, RegistryError> {
         let listing = match project {
-            Some(project) => Listing::new("/labels", format!("list labels of {}", project.name)).with("scope", "p").with("project_id", project.id.to_string()),
+            Some(project) => Listing::new("/labels", format!("list labels of {}", project.name))
+                .with("scope", "p")
+                .with("project_id", project.id.to_string()),
             None => Listing::new("/labels", "list labels").with("scope", "g"),
         };
         self.paged(&listing, |l: &ProjectLabel| l.id).await

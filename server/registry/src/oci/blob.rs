@@ -117,7 +117,8 @@ impl Client {
             if let Some(range) = request.headers.get(RANGE) {
                 headers.insert(RANGE, range.clone());
             }
-            let hop = Request { method: request.method.clone(), url: url.clone(), headers, payload: Payload::Empty, what: request.what.clone() };
+            let hop =
+                Request { method: request.method.clone(), url: url.clone(), headers, payload: Payload::Empty, what: request.what.clone() };
             let response = self.transport().send(&hop, None).await?;
             if !response.status().is_redirection() {
                 return Ok((response, url));
@@ -164,7 +165,20 @@ struct Reading<'a> {
 impl<'a> Reading<'a> {
     fn new(client: &'a Client, call: Call, digest: Digest, size_bytes: Option<u64>) -> Self {
         let tries = Tries::new(client.limits());
-        Self { client, call, digest, size_bytes, hasher: Hasher::new(), held: None, body: None, pace: Pace::new(), tries, resumes: 0, proved: false, ended: false }
+        Self {
+            client,
+            call,
+            digest,
+            size_bytes,
+            hasher: Hasher::new(),
+            held: None,
+            body: None,
+            pace: Pace::new(),
+            tries,
+            resumes: 0,
+            proved: false,
+            ended: false,
+        }
     }
 
     /// The next piece that may leave; `None` after the last.

@@ -35,7 +35,12 @@ impl Client {
         let mut names: Vec<Tag> = Vec::new();
         let mut linked = false;
         for _ in 0..TAG_PAGES_MAX {
-            let mut call = self.v2(Method::GET, &format!("{repository}/tags/list"), Scope::Pull(repository.clone()), format!("list tags of {repository}"));
+            let mut call = self.v2(
+                Method::GET,
+                &format!("{repository}/tags/list"),
+                Scope::Pull(repository.clone()),
+                format!("list tags of {repository}"),
+            );
             call = call.query("n", &TAGS_PER_PAGE.to_string());
             if let Some(last) = names.last() {
                 call = call.query("last", last.as_str());
@@ -48,7 +53,11 @@ impl Client {
             // A tag that was there already means that the cursor was not understood. Distribution 2.8 knows no pages and sends everything
             // each time, in no order, without the link of one that does.
             if tags.first().is_some_and(|first| names.contains(first)) {
-                return if linked { Err(RegistryError::Protocol { what: format!("the tag listing of {repository} does not move on") }) } else { Ok(names) };
+                return if linked {
+                    Err(RegistryError::Protocol { what: format!("the tag listing of {repository} does not move on") })
+                } else {
+                    Ok(names)
+                };
             }
             linked = answer.header("link").is_some();
             names.extend(tags);
@@ -57,7 +66,10 @@ impl Client {
                 return Ok(names);
             }
         }
-        Err(RegistryError::TooLarge { what: format!("the tag listing of {repository}"), limit_bytes: (TAG_PAGES_MAX * TAGS_PER_PAGE) as u64 })
+        Err(RegistryError::TooLarge {
+            what: format!("the tag listing of {repository}"),
+            limit_bytes: (TAG_PAGES_MAX * TAGS_PER_PAGE) as u64,
+        })
     }
 
     /// Manifests that name this one as their subject. [`RegistryError::Unsupported`] where the registry has no such endpoint (Harbor before 2.8).

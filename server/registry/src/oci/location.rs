@@ -15,7 +15,9 @@ fn refused(url: Option<&Url>, reason: &'static str) -> RegistryError {
 /// The address of an upload: path and query are the registry's, scheme, host and port stay ours. Harbor behind a TLS proxy may name the wrong scheme
 /// or port (harbor.md §1); another host name is refused.
 pub(crate) fn upload_location(endpoint: &Endpoint, base: &Url, location: Option<&str>) -> Result<Url, RegistryError> {
-    let text = location.filter(|l| !l.is_empty() && l.len() <= LOCATION_BYTES_MAX).ok_or_else(|| refused(None, "the upload has no usable location"))?;
+    let text = location
+        .filter(|l| !l.is_empty() && l.len() <= LOCATION_BYTES_MAX)
+        .ok_or_else(|| refused(None, "the upload has no usable location"))?;
     let target = base.join(text).map_err(|_| refused(None, "the upload has no usable location"))?;
     if !matches!(target.scheme(), "http" | "https") || !target.username().is_empty() || target.password().is_some() {
         return Err(refused(Some(&target), "the upload's location has a strange scheme or carries a login"));
@@ -35,7 +37,9 @@ pub(crate) fn upload_location(endpoint: &Endpoint, base: &Url, location: Option<
 /// The target of a blob's redirect: https, unless the registry itself is spoken to in plain http by the operator's leave; no login inside; allowed address. It is followed
 /// without any credential.
 pub(crate) fn redirect_target(endpoint: &Endpoint, from: &Url, location: Option<&str>) -> Result<Url, RegistryError> {
-    let text = location.filter(|l| !l.is_empty() && l.len() <= LOCATION_BYTES_MAX).ok_or_else(|| refused(None, "the redirect has no usable target"))?;
+    let text = location
+        .filter(|l| !l.is_empty() && l.len() <= LOCATION_BYTES_MAX)
+        .ok_or_else(|| refused(None, "the redirect has no usable target"))?;
     let target = from.join(text).map_err(|_| refused(None, "the redirect has no usable target"))?;
     let plain_ok = from.scheme() == "http" && endpoint.url.scheme() == "http";
     if target.scheme() != "https" && !(target.scheme() == "http" && plain_ok) {
@@ -92,7 +96,15 @@ mod tests {
     fn a_blob_is_followed_to_https_only_and_never_to_a_forbidden_address() {
         let here = endpoint("https://harbor.example");
         assert!(redirect_target(&here, &here.url, Some("https://store.example/b?sig=1")).is_ok());
-        for location in ["http://store.example/b", "https://u:p@store.example/b", "file:///etc/passwd", "https://127.0.0.1/b", "https://[::1]/b", "https://169.254.169.254/latest", "https://localhost/b"] {
+        for location in [
+            "http://store.example/b",
+            "https://u:p@store.example/b",
+            "file:///etc/passwd",
+            "https://127.0.0.1/b",
+            "https://[::1]/b",
+            "https://169.254.169.254/latest",
+            "https://localhost/b",
+        ] {
             assert!(redirect_target(&here, &here.url, Some(location)).is_err(), "{location}");
         }
         let plain = endpoint("http://harbor.example");

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use bytes::Bytes;
-use reqwest::{Method, StatusCode};
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use reqwest::{Method, StatusCode};
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Digest, RepositoryName, Tag, media};
 
@@ -123,10 +123,19 @@ impl Client {
     }
 
     /// Writes a manifest, bytes and type exactly as given. Safe to repeat, except on an immutable tag.
-    pub async fn manifest_put(&self, repository: &RepositoryName, reference: &Reference, media_type: &str, bytes: Bytes) -> Result<(), RegistryError> {
+    pub async fn manifest_put(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+        media_type: &str,
+        bytes: Bytes,
+    ) -> Result<(), RegistryError> {
         let expected = Digest::of(&bytes);
         if bytes.len() > MANIFEST_BYTES_MAX {
-            return Err(RegistryError::TooLarge { what: format!("the manifest {}", expected.short()), limit_bytes: MANIFEST_BYTES_MAX as u64 });
+            return Err(RegistryError::TooLarge {
+                what: format!("the manifest {}", expected.short()),
+                limit_bytes: MANIFEST_BYTES_MAX as u64,
+            });
         }
         if let Reference::Digest(named) = reference
             && *named != expected
@@ -134,7 +143,8 @@ impl Client {
             return Err(RegistryError::WrongDigest { expected: *named, actual: expected });
         }
         let mut call = self.manifest_call(Method::PUT, repository, reference, Scope::Push(repository.clone()), "write");
-        let kind = HeaderValue::from_str(media_type).map_err(|_| RegistryError::Protocol { what: "the manifest's media type is not text".to_owned() })?;
+        let kind = HeaderValue::from_str(media_type)
+            .map_err(|_| RegistryError::Protocol { what: "the manifest's media type is not text".to_owned() })?;
         call.request.headers.remove(ACCEPT);
         call.request.headers.insert(CONTENT_TYPE, kind);
         call.request.payload = Payload::Bytes(bytes);

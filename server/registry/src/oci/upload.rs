@@ -50,8 +50,15 @@ impl Client {
         }
     }
 
-    /// Sends a blob of `size_bytes`. `body` makes the bytes; each try calls it anew. An error of the body is given back as [`RegistryError::Source`].
-    pub async fn blob_put<S, E>(&self, repository: &RepositoryName, digest: &Digest, size_bytes: u64, body: impl Fn() -> S + Send + Sync + 'static) -> Result<(), RegistryError>
+    /// Sends a blob of `size_bytes`. `body` makes the bytes; each try calls it anew. It must not read through this client: both would wait for
+    /// the same lane. An error of the body is given back as [`RegistryError::Source`].
+    pub async fn blob_put<S, E>(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        size_bytes: u64,
+        body: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Result<(), RegistryError>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: Into<BoxError> + 'static,
@@ -92,7 +99,13 @@ impl Client {
         }
     }
 
-    async fn upload(&self, repository: &RepositoryName, digest: &Digest, size_bytes: u64, make: &BodyMaker) -> Result<Uploaded, RegistryError> {
+    async fn upload(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        size_bytes: u64,
+        make: &BodyMaker,
+    ) -> Result<Uploaded, RegistryError> {
         let scope = Scope::Push(repository.clone());
         let what = format!("upload blob {} to {repository}", digest.short());
         let start = self.v2(Method::POST, &format!("{repository}/blobs/uploads/"), scope.clone(), what.clone());
@@ -100,7 +113,9 @@ impl Client {
             Part::Done(answer) if answer.status == StatusCode::ACCEPTED => {
                 upload_location(self.endpoint(), &start.request.url, answer.header(LOCATION.as_str()))?
             }
-            Part::Done(answer) => return Err(RegistryError::Protocol { what: format!("status {} at the start of an upload", answer.status.as_u16()) }),
+            Part::Done(answer) => {
+                return Err(RegistryError::Protocol { what: format!("status {} at the start of an upload", answer.status.as_u16()) });
+            }
             Part::Again(error, asked) => return Ok(Uploaded::Again(error, asked)),
         };
         append_digest(&mut location, digest);

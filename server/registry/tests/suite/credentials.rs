@@ -51,10 +51,23 @@ async fn redirects_end_after_three_and_never_lead_to_a_forbidden_address() {
     let error = read(&robot(&server.url), &repository("p/r"), &Digest::of(b"x"), None).await.unwrap_err();
     assert_eq!(error.code(), "redirect_refused");
     assert_eq!(server.asked().len(), 4, "the request and three hops");
-    for bad in ["http://169.254.169.254/latest/meta-data", "http://[::1]:1/", "http://10.0.0.1/", "http://0x7f000001.evil.localhost/", "file:///etc/passwd", "http://user:pw@127.0.0.1/"] {
+    for bad in [
+        "http://169.254.169.254/latest/meta-data",
+        "http://[::1]:1/",
+        "http://10.0.0.1/",
+        "http://0x7f000001.evil.localhost/",
+        "file:///etc/passwd",
+        "http://user:pw@127.0.0.1/",
+    ] {
         let server = Stub::start(move |_, _| answer(307, &[("location", bad)], "")).await;
         let error = read(&robot(&server.url), &repository("p/r"), &Digest::of(b"x"), None).await.unwrap_err();
-        assert!(matches!(error, RegistryError::AddressRefused { .. } | RegistryError::RedirectRefused { .. } | RegistryError::Unresolved { .. } ), "{bad}: {error:?}");
+        assert!(
+            matches!(
+                error,
+                RegistryError::AddressRefused { .. } | RegistryError::RedirectRefused { .. } | RegistryError::Unresolved { .. }
+            ),
+            "{bad}: {error:?}"
+        );
     }
 }
 
@@ -197,7 +210,11 @@ async fn a_second_401_ends_the_matter_without_a_loop_or_a_storm() {
     let server = Stub::start(|asked, _| match asked.path.as_str() {
         "/api/v2.0/users/current/permissions" => reply(200, &json!([])),
         "/api/v2.0/projects" => status(200),
-        _ => answer(401, &[("www-authenticate", "Basic realm=\"harbor\"")], r#"{"errors":[{"code":"UNAUTHORIZED","message":"unauthorized"}]}"#),
+        _ => answer(
+            401,
+            &[("www-authenticate", "Basic realm=\"harbor\"")],
+            r#"{"errors":[{"code":"UNAUTHORIZED","message":"unauthorized"}]}"#,
+        ),
     })
     .await;
     let error = robot(&server.url).manifest_get(&repository("p/r"), &Digest::of(b"x")).await.unwrap_err();
@@ -218,7 +235,11 @@ async fn a_second_401_ends_the_matter_without_a_loop_or_a_storm() {
 #[tokio::test]
 async fn a_user_frozen_by_somebody_elses_wrong_password_is_asked_again() {
     let server = Stub::start(|asked, before| {
-        if asked.path.ends_with("/permissions") && before == 0 { reply(401, &json!({ "errors": [{ "code": "UNAUTHORIZED", "message": "unauthorized" }] })) } else { reply(200, &json!([])) }
+        if asked.path.ends_with("/permissions") && before == 0 {
+            reply(401, &json!({ "errors": [{ "code": "UNAUTHORIZED", "message": "unauthorized" }] }))
+        } else {
+            reply(200, &json!([]))
+        }
     })
     .await;
     user(&server.url).prove_login().await.unwrap();
@@ -230,18 +251,32 @@ async fn an_unknown_project_is_not_mistaken_for_a_bad_login() {
     let server = Stub::start(|asked, _| match (asked.method.as_str(), asked.path.as_str()) {
         (_, "/api/v2.0/users/current/permissions") => reply(200, &json!([])),
         ("HEAD", "/api/v2.0/projects") => status(404),
-        _ => answer(401, &[("www-authenticate", "")], r#"{"errors":[{"code":"UNAUTHORIZED","message":"project nope not found: project nope not found"}]}"#),
+        _ => answer(
+            401,
+            &[("www-authenticate", "")],
+            r#"{"errors":[{"code":"UNAUTHORIZED","message":"project nope not found: project nope not found"}]}"#,
+        ),
     })
     .await;
     let client = robot(&server.url);
     assert_eq!(client.manifest_get(&repository("nope/r"), &Digest::of(b"x")).await.unwrap_err().code(), "not_found");
-    assert_eq!(client.manifest_head(&repository("nope/r"), &tag("v1")).await.unwrap(), None, "HEAD has no message; the project is looked up");
-    assert_eq!(client.blob_mount(&repository("p/r"), &Digest::of(b"x"), &repository("nope/r")).await.unwrap(), registry::Mount::NeedsUpload);
+    assert_eq!(
+        client.manifest_head(&repository("nope/r"), &tag("v1")).await.unwrap(),
+        None,
+        "HEAD has no message; the project is looked up"
+    );
+    assert_eq!(
+        client.blob_mount(&repository("p/r"), &Digest::of(b"x"), &repository("nope/r")).await.unwrap(),
+        registry::Mount::NeedsUpload
+    );
 }
 
 #[tokio::test]
 async fn the_silent_agent_is_exact_on_manifest_reads_and_nowhere_else() {
-    let server = Stub::start(|asked, _| if asked.path.contains("/manifests/") { answer(200, &[("content-type", "a/b")], "{}") } else { reply(200, &json!([])) }).await;
+    let server = Stub::start(|asked, _| {
+        if asked.path.contains("/manifests/") { answer(200, &[("content-type", "a/b")], "{}") } else { reply(200, &json!([])) }
+    })
+    .await;
     let client = client_with(&server.url, "robot$test", CANARY, quick());
     client.manifest_get(&repository("p/r"), &Digest::of(b"{}")).await.unwrap();
     client.manifest_head(&repository("p/r"), &tag("v1")).await.unwrap();

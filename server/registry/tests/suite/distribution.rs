@@ -62,7 +62,10 @@ async fn a_manifest_whose_blobs_are_missing_names_them() {
     expected.sort();
     assert_eq!(digests, expected);
     let wrong = Reference::Digest(Digest::of(b"other"));
-    assert!(matches!(client.manifest_put(&name, &wrong, &image.media_type, image.manifest.clone()).await, Err(RegistryError::WrongDigest { .. })));
+    assert!(matches!(
+        client.manifest_put(&name, &wrong, &image.media_type, image.manifest.clone()).await,
+        Err(RegistryError::WrongDigest { .. })
+    ));
 }
 
 #[tokio::test]

@@ -135,7 +135,11 @@ async fn short_long_and_lying_bodies_are_refused() {
     world.on_blob(Nth::Only(1), Act::ShortenQuietly(9_000));
     assert_eq!(world.read_layer().await.unwrap_err().code(), "wrong_size");
     world.on_blob(Nth::Only(1), Act::ShortenQuietly(9_000));
-    assert_eq!(read(&world.client, &world.name, &digest, None).await.unwrap_err().code(), "wrong_digest", "without a size the digest tells");
+    assert_eq!(
+        read(&world.client, &world.name, &digest, None).await.unwrap_err().code(),
+        "wrong_digest",
+        "without a size the digest tells"
+    );
     world.on_blob(Nth::Only(1), Act::Append(Bytes::from_static(b"more")));
     assert_eq!(world.read_layer().await.unwrap_err().code(), "wrong_size");
     world.on_blob(Nth::Only(1), Act::Append(Bytes::from_static(b"more")));
@@ -181,7 +185,16 @@ async fn a_registry_that_never_answers_is_given_up() {
 #[tokio::test]
 async fn every_form_of_retry_after_is_obeyed_up_to_the_cap() {
     let Some(world) = World::new(10).await else { return };
-    for (status, value) in [(429, "0"), (503, "0"), (429, "315360000"), (503, "soon"), (429, "Mon, 23 Nov 2099 19:04:50 GMT"), (503, "Mon, 23 Nov 2020 19:04:50 GMT"), (429, "-1"), (429, "99999999999999999999999999")] {
+    for (status, value) in [
+        (429, "0"),
+        (503, "0"),
+        (429, "315360000"),
+        (503, "soon"),
+        (429, "Mon, 23 Nov 2099 19:04:50 GMT"),
+        (503, "Mon, 23 Nov 2020 19:04:50 GMT"),
+        (429, "-1"),
+        (429, "99999999999999999999999999"),
+    ] {
         world.proxy.clear_faults();
         let fault = world.proxy.fault(Rule::path("/manifests/").nth(Nth::First(2)), Act::with_header(status, RETRY_AFTER, value));
         world.client.manifest_head(&world.name, &tag("v1")).await.unwrap().unwrap();
@@ -219,7 +232,10 @@ async fn what_may_not_be_sent_twice_is_not() {
 #[tokio::test]
 async fn a_401_in_the_middle_of_a_run_is_asked_again_and_the_run_goes_on() {
     let Some(world) = World::new(10_000).await else { return };
-    let proof = world.proxy.fault(Rule::path("/users/current/permissions"), Act::Status { status: http::StatusCode::OK, headers: vec![], body: Bytes::from_static(b"[]") });
+    let proof = world.proxy.fault(
+        Rule::path("/users/current/permissions"),
+        Act::Status { status: http::StatusCode::OK, headers: vec![], body: Bytes::from_static(b"[]") },
+    );
     let refused = world.on_blob(Nth::Only(1), Act::status(401, "UNAUTHORIZED", "unauthorized"));
     assert_eq!(world.read_layer().await.unwrap(), world.layer().1);
     assert_eq!((refused.fired(), proof.fired()), (1, 1));
@@ -264,6 +280,13 @@ async fn a_listing_that_does_not_move_on_ends_in_an_error() {
     let twice = Stub::start(move |_, _| answer(200, &[], serde_json::json!([row, row]).to_string())).await;
     assert_eq!(robot(&twice.url).projects().await.unwrap_err().code(), "protocol");
     let tags: Vec<_> = (0..1000).map(|n| format!("t{n:04}")).collect();
-    let looping = Stub::start(move |_, _| answer(200, &[("link", "</v2/p/r/tags/list?n=1000&last=t0999>; rel=\"next\"")], serde_json::json!({ "name": "p/r", "tags": tags }).to_string())).await;
+    let looping = Stub::start(move |_, _| {
+        answer(
+            200,
+            &[("link", "</v2/p/r/tags/list?n=1000&last=t0999>; rel=\"next\"")],
+            serde_json::json!({ "name": "p/r", "tags": tags }).to_string(),
+        )
+    })
+    .await;
     assert_eq!(robot(&looping.url).tag_names(&repository("p/r")).await.unwrap_err().code(), "protocol");
 }

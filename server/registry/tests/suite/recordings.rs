@@ -51,7 +51,9 @@ fn project_of(exchange: &Exchange) -> String {
 async fn artifacts_with_tags_children_and_accessories_are_read() {
     for (version, text) in VERSIONS {
         let exchanges: Vec<Exchange> = serde_json::from_str(text).unwrap();
-        let listed = find(&exchanges, |e| e.path.contains("/artifacts?page_size=100&sort=id&q=base%3D*&with_tag") && !e.path.contains("/repositories/"));
+        let listed = find(&exchanges, |e| {
+            e.path.contains("/artifacts?page_size=100&sort=id&q=base%3D*&with_tag") && !e.path.contains("/repositories/")
+        });
         let project = project_of(&listed).parse().unwrap();
         let server = replay(listed).await;
         let artifacts: Vec<_> = robot(&server.url).artifacts(&project, Some(10)).try_collect().await.unwrap();
@@ -59,9 +61,16 @@ async fn artifacts_with_tags_children_and_accessories_are_read() {
         let index = artifacts.iter().find(|a| !a.children.is_empty()).unwrap();
         assert_eq!((index.children.len(), index.tags[0].name.as_str()), (2, "multi"), "{version}");
         let signed = artifacts.iter().find(|a| a.accessories.len() == 3).unwrap();
-        assert!(signed.accessories.iter().any(|a| a.kind == "signature.cosign") && signed.accessories.iter().any(|a| a.kind == "subject.accessory"), "{version}");
+        assert!(
+            signed.accessories.iter().any(|a| a.kind == "signature.cosign")
+                && signed.accessories.iter().any(|a| a.kind == "subject.accessory"),
+            "{version}"
+        );
         assert!(artifacts.iter().any(|a| a.kind == "CHART" && a.repository.within_project() == "charts/app"), "{version}");
-        assert!(artifacts.windows(2).all(|w| w[0].id < w[1].id) && artifacts.iter().all(|a| a.push_time.is_some() && a.size_bytes > 0), "{version}");
+        assert!(
+            artifacts.windows(2).all(|w| w[0].id < w[1].id) && artifacts.iter().all(|a| a.push_time.is_some() && a.size_bytes > 0),
+            "{version}"
+        );
         let asked = &server.asked().last().unwrap().query.clone();
         assert!(asked.contains("q=base%3D*") && asked.contains("with_accessory=true") && asked.contains("sort=id"), "{asked}");
     }
@@ -101,7 +110,10 @@ async fn projects_repositories_accessories_and_referrers_are_read() {
         assert!(referrers.iter().any(|r| r.artifact_type.as_deref() == Some("application/spdx+json")), "{version}");
 
         let server = replay(find(&exchanges, |e| e.note.as_deref() == Some("tags/list"))).await;
-        assert!(robot(&server.url).tag_names(&repository("alpha/app/web")).await.unwrap().iter().any(|t| t.as_str().ends_with(".sig")), "{version}");
+        assert!(
+            robot(&server.url).tag_names(&repository("alpha/app/web")).await.unwrap().iter().any(|t| t.as_str().ends_with(".sig")),
+            "{version}"
+        );
     }
 }
 
@@ -115,7 +127,11 @@ async fn versions_quotas_audit_retention_and_rights_are_read() {
         assert!(info.current_time.is_some() && !info.read_only);
         let server = replay(find(&exchanges, |e| e.note.as_deref() == Some("systeminfo as anonymous"))).await;
         let anonymous = robot(&server.url).system_info().await.unwrap();
-        assert_eq!((anonymous.current_time, anonymous.version.is_some()), (None, info.version < Some(HarborVersion::new(2, 13, 0))), "{version}");
+        assert_eq!(
+            (anonymous.current_time, anonymous.version.is_some()),
+            (None, info.version < Some(HarborVersion::new(2, 13, 0))),
+            "{version}"
+        );
 
         let server = replay(find(&exchanges, |e| e.note.as_deref() == Some("summary"))).await;
         let quota = robot(&server.url).project_quota(&"p".parse().unwrap()).await.unwrap().unwrap();
@@ -131,9 +147,15 @@ async fn versions_quotas_audit_retention_and_rights_are_read() {
         let without: registry::Project = serde_json::from_value(project).unwrap();
         assert_eq!(robot(&server.url).retention(&without).await.unwrap(), None);
 
-        let server = replay(find(&exchanges, |e| e.path.contains("permissions?scope=/project/") && e.body.as_array().is_some_and(|b| b.len() > 5))).await;
+        let server =
+            replay(find(&exchanges, |e| e.path.contains("permissions?scope=/project/") && e.body.as_array().is_some_and(|b| b.len() > 5)))
+                .await;
         let rights = robot(&server.url).permissions("/project/5").await.unwrap();
-        assert!(rights.contains(&registry::Permission::new("project", "read")) && rights.contains(&registry::Permission::new("repository", "pull")), "{version}");
+        assert!(
+            rights.contains(&registry::Permission::new("project", "read"))
+                && rights.contains(&registry::Permission::new("repository", "pull")),
+            "{version}"
+        );
 
         let server = replay(find(&exchanges, |e| e.note.as_deref() == Some("GC history"))).await;
         let runs = robot(&server.url).gc_history().await.unwrap();

@@ -176,7 +176,10 @@ async fn least_privilege_robots_can_do_their_work_and_no_more() {
         let rows = reader.check_list(CheckKind::Restore).await;
         let push_row = rows.iter().find(|r| r.code == "push").unwrap();
         assert_eq!(push_row.outcome, Outcome::Fail);
-        assert!(push_row.missing.iter().any(|p| p.to_string() == "repository:push") && push_row.detail.contains("repository:push"), "{push_row:?}");
+        assert!(
+            push_row.missing.iter().any(|p| p.to_string() == "repository:push") && push_row.detail.contains("repository:push"),
+            "{push_row:?}"
+        );
 
         let made = admin.create_robot(&RobotSpec::least_privilege_restore("restore")).await.unwrap();
         let writer = client_with(&running.url(), &made.name, made.secret.expose_secret(), quick());

@@ -60,7 +60,12 @@ async fn a_manifest_put_is_repeated_and_its_refusals_are_not() {
     for (status, code, message, expected) in [
         (412, "PRECONDITION", "Failed to process request due to 'app:v1' configured as immutable.", "immutable"),
         (403, "DENIED", "The system is in read only mode. Any modification is prohibited.", "read_only"),
-        (403, "DENIED", "adding 48.9 KiB of storage resource, which when updated to current usage of 44.3 KiB will exceed the configured upper limit of 45.3 KiB.", "quota_exceeded"),
+        (
+            403,
+            "DENIED",
+            "adding 48.9 KiB of storage resource, which when updated to current usage of 44.3 KiB will exceed the configured upper limit of 45.3 KiB.",
+            "quota_exceeded",
+        ),
         (403, "FORBIDDEN", "forbidden", "forbidden"),
         (413, "REQUEST_ENTITY_TOO_LARGE", "request entity too large", "too_large"),
         (409, "CONFLICT", "conflict", "conflict"),
@@ -78,7 +83,10 @@ async fn quota_and_read_only_end_an_upload_at_once() {
     let proxy = Proxy::start(&server.url()).await;
     let bytes = images::bytes(1, 1_000);
     for (message, expected) in [
-        ("adding 48.9 KiB of storage resource, which when updated to current usage of 44.3 KiB will exceed the configured upper limit of 45.3 KiB.", "quota_exceeded"),
+        (
+            "adding 48.9 KiB of storage resource, which when updated to current usage of 44.3 KiB will exceed the configured upper limit of 45.3 KiB.",
+            "quota_exceeded",
+        ),
         ("The system is in read only mode. Any modification is prohibited.", "read_only"),
     ] {
         proxy.clear_faults();
@@ -136,7 +144,11 @@ async fn a_location_with_another_scheme_and_port_of_the_same_host_is_brought_bac
 async fn a_registry_that_lies_about_the_digest_it_stored_is_caught() {
     let lie = Digest::of(b"another").to_string();
     let server = Stub::start(move |asked, _| {
-        if asked.method == Method::POST { answer(202, &[("location", "/v2/p/r/blobs/uploads/1")], "") } else { answer(201, &[("docker-content-digest", &lie)], "") }
+        if asked.method == Method::POST {
+            answer(202, &[("location", "/v2/p/r/blobs/uploads/1")], "")
+        } else {
+            answer(201, &[("docker-content-digest", &lie)], "")
+        }
     })
     .await;
     let client = robot(&server.url);

@@ -27,7 +27,12 @@ pub(super) fn empty() -> Outgoing {
 }
 
 /// Turns the registry's answer into ours.
-pub(super) fn answer(answer: reqwest::Response, method: &Method, act: Option<Act>, count: impl Fn(usize) + Send + Sync + 'static) -> Response<Outgoing> {
+pub(super) fn answer(
+    answer: reqwest::Response,
+    method: &Method,
+    act: Option<Act>,
+    count: impl Fn(usize) + Send + Sync + 'static,
+) -> Response<Outgoing> {
     let mut response = Response::new(super::nothing());
     *response.status_mut() = answer.status();
     for (name, value) in answer.headers() {

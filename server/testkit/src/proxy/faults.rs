@@ -147,7 +147,9 @@ impl Faults {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         held.iter().find_map(|ordered| {
             let rule = &ordered.rule;
-            let fits = rule.method.as_ref().is_none_or(|m| m == method) && path.contains(&rule.path_contains) && !ordered.off.load(Ordering::SeqCst);
+            let fits = rule.method.as_ref().is_none_or(|m| m == method)
+                && path.contains(&rule.path_contains)
+                && !ordered.off.load(Ordering::SeqCst);
             if !fits {
                 return None;
             }

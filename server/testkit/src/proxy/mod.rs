@@ -19,9 +19,9 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
-pub use faults::{Act, Fault, Nth, Rule};
 use body::{Outgoing, empty, full};
 use faults::Faults;
+pub use faults::{Act, Fault, Nth, Rule};
 
 use crate::wire::{Task, listen};
 
@@ -75,7 +75,11 @@ pub struct Proxy {
 impl Proxy {
     /// Starts in front of `upstream`, such as `http://127.0.0.1:5000`.
     pub async fn start(upstream: &str) -> Self {
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().expect("a client without options can be built");
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .expect("a client without options can be built");
         let inner = Arc::new(Inner {
             upstream: upstream.trim_end_matches('/').to_owned(),
             client,
@@ -93,7 +97,8 @@ impl Proxy {
                     async move { inner.handle(request, &reset).await }
                 });
                 // A connection that ends in a fault is an error here by design.
-                let _ = hyper::server::conn::http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(wire), service).await;
+                let _ =
+                    hyper::server::conn::http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(wire), service).await;
             }
         })
         .await;
@@ -131,7 +136,9 @@ impl Proxy {
     pub fn counts(&self) -> BTreeMap<String, Counts> {
         let get = |n: &AtomicU64| n.load(Ordering::Acquire);
         let held = self.inner.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        held.iter().map(|(m, c)| (m.clone(), Counts { requests: get(&c.requests), bytes_up: get(&c.up), bytes_down: get(&c.down) })).collect()
+        held.iter()
+            .map(|(m, c)| (m.clone(), Counts { requests: get(&c.requests), bytes_up: get(&c.up), bytes_down: get(&c.down) }))
+            .collect()
     }
 
     /// All methods together.

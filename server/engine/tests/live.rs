@@ -1,0 +1,239 @@
+//! The whole journey on a real Harbor: back up, delete, plan, restore, pull and compare. Its project has a random name and is removed.
+//!
+//! `HARBOR_URL`, `HARBOR_USER` and `HARBOR_PASSWORD` name the Harbor; without them it prints a line and does nothing.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+#[path = "suite/push.rs"]
+mod push;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use engine::Silent;
+use engine::backup::{self, BackupContext, BackupError, Reconcile, SnapshotOutcome};
+use engine::effect::{self, EffectPlan, OnConflict, PlanContext, Policy};
+use engine::report::Report;
+use engine::restore::{self, RestoreContext};
+use engine::select::Selection;
+use futures::StreamExt;
+use harbor_sim::images;
+use registry::{Client, CreatedRobot, Reference, RobotSpec};
+use secrecy::ExposeSecret;
+use vault::{HarborName, Vault};
+use vocab::{Digest, ProjectName, RepositoryName};
+
+/// Tags of the repository that is only many.
+const MANY_TAGS: usize = 40;
+
+struct Live {
+    client: Client,
+    vault: Vault,
+    harbor: HarborName,
+    project: ProjectName,
+    _folder: tempfile::TempDir,
+}
+
+impl Live {
+    async fn new() -> Option<Self> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+        let (Some(url), Some(user), Some(password)) = (variable("HARBOR_URL"), variable("HARBOR_USER"), variable("HARBOR_PASSWORD")) else {
+            println!("no HARBOR_URL, HARBOR_USER and HARBOR_PASSWORD: nothing was tried on a real Harbor");
+            return None;
+        };
+        let client = push::client(&url, &user, &password);
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::init(&folder.path().join("vault")).await.unwrap();
+        let project: ProjectName = format!("bweng{}", &uuid::Uuid::new_v4().simple().to_string()[..10]).parse().unwrap();
+        client.create_project(&project, false).await.unwrap();
+        Some(Self { client, vault, harbor: "live".parse().unwrap(), project, _folder: folder })
+    }
+
+    fn name(&self, repository: &str) -> String {
+        format!("{}/{repository}", self.project)
+    }
+
+    fn backup_context(&self) -> BackupContext {
+        BackupContext {
+            client: self.client.clone(),
+            vault: self.vault.clone(),
+            harbor: self.harbor.clone(),
+            progress: Arc::new(Silent),
+            control: Arc::new(Silent),
+            reconcile: Reconcile::Hinted,
+        }
+    }
+
+    async fn backup(&self, previous: Option<Digest>) -> SnapshotOutcome {
+        let cx = self.backup_context();
+        let started = std::time::Instant::now();
+        let outcome = backup::project(&cx, &self.project, previous).await.unwrap();
+        println!("backup: {:?} in {:?}", outcome.stats, started.elapsed());
+        assert_eq!(outcome.index.gaps, []);
+        assert_eq!(engine::verify::snapshot_to(&self.vault, &outcome.digest, engine::verify::Depth::Bytes).await, []);
+        outcome
+    }
+
+    async fn plan(&self, snapshot: Digest, target: &ProjectName, on_conflict: OnConflict) -> EffectPlan {
+        let cx = PlanContext { client: self.client.clone(), vault: self.vault.clone(), harbor: self.harbor.clone() };
+        let policy = Policy { on_conflict, accessories: true, keep_suffix: "before".to_owned(), rename_suffix: "restored".to_owned() };
+        let started = std::time::Instant::now();
+        let plan = effect::plan(&cx, &snapshot, &Selection::Project, target, &policy).await.unwrap();
+        println!("plan: {:?} {:?} in {:?}", plan.counts(), plan.estimate, started.elapsed());
+        plan
+    }
+
+    async fn execute(&self, plan: &EffectPlan) -> Report {
+        let cx = RestoreContext { client: self.client.clone(), vault: self.vault.clone(), progress: Arc::new(Silent) };
+        let started = std::time::Instant::now();
+        let report = restore::execute(&cx, plan, &Silent).await.unwrap();
+        println!(
+            "restore: {} lines, {} manifests, {} mounted, {} sent, {} bytes, {} requests in {:?}",
+            report.done(),
+            report.manifests_put,
+            report.blobs_mounted,
+            report.blobs_sent,
+            report.bytes_sent,
+            report.requests,
+            started.elapsed()
+        );
+        assert!(report.is_clean(), "{report:#?}");
+        report
+    }
+
+    /// Tags and accessories as Harbor shows them.
+    async fn state(&self, project: &ProjectName) -> BTreeMap<String, Vec<String>> {
+        let mut state = BTreeMap::new();
+        let artifacts = self.client.artifacts(project, None);
+        futures::pin_mut!(artifacts);
+        while let Some(artifact) = artifacts.next().await {
+            let artifact = artifact.unwrap();
+            let mut shown: Vec<String> = artifact.tags.iter().map(|tag| format!("tag {}", tag.name)).collect();
+            shown.extend(artifact.accessories.iter().map(|a| format!("{} {}", a.kind, a.digest)));
+            shown.sort();
+            state.insert(format!("{}@{}", artifact.repository.within_project(), artifact.digest), shown);
+        }
+        for repository in self.client.repositories(project).await.unwrap() {
+            let mut tags: Vec<String> = self.client.tag_names(&repository.name).await.unwrap().iter().map(ToString::to_string).collect();
+            tags.sort();
+            state.insert(repository.name.within_project().to_owned(), tags);
+        }
+        state
+    }
+
+    /// Pulls every blob of a tag's image and compares it with its digest; the client does both.
+    async fn pull(&self, repository: &RepositoryName, tag: &str) {
+        let raw = self.client.manifest_get_by_tag(repository, &push::tag(tag)).await.unwrap().unwrap();
+        let manifest = vocab::Manifest::parse(&raw.media_type, &raw.bytes).unwrap();
+        for blob in &manifest.blobs {
+            let body = self.client.blob_get(repository, &blob.digest, Some(blob.size));
+            futures::pin_mut!(body);
+            let mut size_bytes = 0;
+            while let Some(piece) = body.next().await {
+                size_bytes += piece.unwrap().len() as u64;
+            }
+            assert_eq!(size_bytes, blob.size);
+        }
+    }
+
+    fn login(&self, robot: &CreatedRobot) -> Client {
+        let url = self.client.endpoint().url.to_string();
+        push::client(&url, &robot.name, robot.secret.expose_secret())
+    }
+
+    /// Whether a backup finds that there is no such project.
+    async fn gone(&self) -> bool {
+        let cx = self.backup_context();
+        matches!(backup::project(&cx, &self.project, None).await, Err(BackupError::NoProject { .. }))
+    }
+
+    async fn remove(&self, project: &ProjectName) {
+        for repository in self.client.repositories(project).await.unwrap() {
+            self.client.delete_repository(&repository.name).await.unwrap();
+        }
+        self.client.delete_project(project).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn on_a_real_harbor_what_was_deleted_comes_back_and_can_be_pulled() {
+    let Some(live) = Live::new().await else { return };
+    let rich = push::rich(&live.client, &live.name("web"), "live").await;
+    push::rich(&live.client, &live.name("team/api"), "live").await;
+    for number in 0..MANY_TAGS {
+        let image = images::simple(&format!("live-{number}"), &[20_000]);
+        push::image(&live.client, &live.name("many"), Some(&format!("v{number}")), &image).await;
+    }
+    let first = live.backup(None).await;
+    let second = live.backup(Some(first.digest)).await;
+    assert_eq!(first.index.repositories, second.index.repositories);
+    assert_eq!(second.stats.blobs_new, 0);
+    assert!(second.stats.requests <= 5, "{} requests", second.stats.requests);
+    let before = live.state(&live.project).await;
+
+    for repository in live.client.repositories(&live.project).await.unwrap() {
+        live.client.delete_repository(&repository.name).await.unwrap();
+    }
+    let plan = live.plan(second.digest, &live.project, OnConflict::Leave).await;
+    assert_eq!(plan.estimate.bytes_to_send, 0, "Harbor still has the blobs");
+    let report = live.execute(&plan).await;
+    assert_eq!((report.bytes_sent, report.blobs_mounted), (0, 0));
+    assert_eq!(live.state(&live.project).await, before);
+    for digest in rich.all() {
+        assert!(live.client.artifact(&push::repository(&live.name("web")), &digest.into()).await.unwrap().is_some(), "{digest}");
+    }
+    live.pull(&push::repository(&live.name("web")), "1.0").await;
+    live.pull(&push::repository(&live.name("many")), "v7").await;
+    assert!(!live.plan(second.digest, &live.project, OnConflict::Leave).await.writes());
+
+    let bad = push::image(&live.client, &live.name("web"), Some("1.0"), &images::simple("live-bad", &[9])).await;
+    let plan = live.plan(second.digest, &live.project, OnConflict::Move).await;
+    assert_eq!(plan.counts().moves, 1);
+    let report = live.execute(&plan).await;
+    let kept = live.client.manifest_head(&push::repository(&live.name("web")), &Reference::Tag(push::tag("1.0-before"))).await.unwrap();
+    assert_eq!(kept.unwrap().digest, Some(bad));
+    let undo = engine::undo::plan(&live.client, &plan, &report).await.unwrap();
+    live.execute(&undo).await;
+    let now = live.client.manifest_head(&push::repository(&live.name("web")), &Reference::Tag(push::tag("1.0"))).await.unwrap();
+    assert_eq!(now.unwrap().digest, Some(bad));
+
+    let other: ProjectName = format!("{}x", live.project).parse().unwrap();
+    let plan = live.plan(second.digest, &other, OnConflict::Leave).await;
+    assert!(plan.creates_project);
+    let report = live.execute(&plan).await;
+    assert_eq!(report.bytes_sent, 0, "everything was mounted");
+    assert_eq!(live.state(&other).await, before);
+    live.remove(&other).await;
+    live.remove(&live.project).await;
+}
+
+#[tokio::test]
+async fn on_a_real_harbor_the_least_robots_back_up_a_project_and_bring_it_back_after_its_deletion() {
+    let Some(mut live) = Live::new().await else { return };
+    let admin = live.client.clone();
+    push::rich(&admin, &live.name("web"), "gone").await;
+    let before = live.state(&live.project).await;
+    let reader = admin.create_robot(&RobotSpec::least_privilege_backup(&format!("{}-read", live.project))).await.unwrap();
+    let writer = admin.create_robot(&RobotSpec::least_privilege_restore(&format!("{}-write", live.project))).await.unwrap();
+    live.client = live.login(&reader);
+    let snapshot = live.backup(None).await;
+    live.client = admin.clone();
+    live.remove(&live.project).await;
+    live.client = live.login(&reader);
+    assert!(live.gone().await, "the least login tells a deleted project from a forbidden one");
+    live.client = live.login(&writer);
+    let plan = live.plan(snapshot.digest, &live.project, OnConflict::Leave).await;
+    let report = live.execute(&plan).await;
+    assert!(report.created_project);
+    assert_eq!(report.bytes_sent, 0);
+    assert_eq!(live.state(&live.project).await, before);
+    push::image(&admin, &live.name("web"), Some("1.0"), &images::simple("bad", &[9])).await;
+    let plan = live.plan(snapshot.digest, &live.project, OnConflict::Move).await;
+    assert_eq!(plan.counts().moves, 1, "{:?}", plan.warnings);
+    live.execute(&plan).await;
+    live.client = admin;
+    live.remove(&live.project).await;
+    for robot in [reader, writer] {
+        live.client.delete_robot(robot.id).await.unwrap();
+    }
+}
