@@ -83,7 +83,7 @@ fn wasm(release: bool, pkg: &Path) -> Outcome {
         .web(true)?
         .out_name(NAME)
         .typescript(false)
-        .keep_debug(!release)
+        .keep_debug(false)
         .remove_name_section(release)
         .remove_producers_section(true)
         .generate(pkg)?;

@@ -32,9 +32,12 @@ pub fn provide_clock() {
 }
 
 /// The time of the server. Inside `Load` it is always there.
+///
+/// The app's own signal, not one derived here: a part that waits for data is made anew while the old one is still shown, and a
+/// derived signal would end with its maker.
 #[must_use]
-pub fn use_now() -> Signal<Option<Moment>> {
-    use_context::<Clock>().map_or_else(|| Signal::derive(|| None), |clock| clock.0.into())
+pub fn use_now() -> RwSignal<Option<Moment>> {
+    use_context::<Clock>().map_or_else(|| RwSignal::new(None), |clock| clock.0)
 }
 
 /// "6 min ago", "in 3 h".

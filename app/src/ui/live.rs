@@ -120,8 +120,8 @@ pub fn use_live() -> Live {
 
 /// Whether the browser part runs: false on the server and in the first picture.
 #[must_use]
-pub fn use_hydrated() -> Signal<bool> {
-    use_context::<Hydrated>().map_or_else(|| Signal::derive(|| false), |h| h.0.into())
+pub fn use_hydrated() -> RwSignal<bool> {
+    use_context::<Hydrated>().map_or_else(|| RwSignal::new(false), |h| h.0)
 }
 
 /// A resource that asks again when `topic` changes or `source` does.
@@ -189,14 +189,16 @@ pub fn open_stream(live: Live) {
 }
 
 fn listen(live: Live, source: &web_sys::EventSource) {
-    let waiting = StoredValue::new_local(Vec::<String>::new());
+    // Outlives every owner: the stream does too.
+    let waiting = std::rc::Rc::new(std::cell::RefCell::new(Vec::<String>::new()));
     let on_change = Closure::<dyn Fn(web_sys::MessageEvent)>::new(move |event: web_sys::MessageEvent| {
         live.state.set(LiveState::Live);
         let Some(topic) = event.data().as_string() else { return };
-        let first = waiting.with_value(Vec::is_empty);
-        waiting.update_value(|w| w.push(topic));
+        let first = waiting.borrow().is_empty();
+        waiting.borrow_mut().push(topic);
         if first {
-            set_timeout(move || tell(live, &waiting.try_update_value(std::mem::take).unwrap_or_default()), GATHER);
+            let waiting = std::rc::Rc::clone(&waiting);
+            set_timeout(move || tell(live, &waiting.take()), GATHER);
         }
     });
     let on_open = Closure::<dyn Fn()>::new(move || live.state.set(LiveState::Live));

@@ -24,7 +24,7 @@ use vault::{HarborName, Vault};
 use vocab::{Digest, ProjectName, RepositoryName};
 
 /// Tags of the repository that is only many.
-const MANY_TAGS: usize = 40;
+const MANY_TAGS: usize = 200;
 
 struct Live {
     client: Client,
@@ -136,6 +136,26 @@ impl Live {
         }
     }
 
+    /// Puts a label on an artifact of `web`.
+    async fn label(&self, digest: &Digest) {
+        let project = self.client.project(&self.project).await.unwrap().unwrap();
+        self.client.create_label(&project, "gold", "#FFD700", "good").await.unwrap();
+        let label = self.client.labels(Some(&project)).await.unwrap().remove(0);
+        self.client.add_artifact_label(&push::repository(&self.name("web")), digest, label.id).await.unwrap();
+    }
+
+    /// The label is in the settings and on each tag of the artifact.
+    async fn check_label(&self, outcome: &SnapshotOutcome, digest: &Digest) {
+        let settings = self.vault.project_settings(&outcome.index.config.as_ref().unwrap().digest).await.unwrap();
+        assert_eq!(settings["unreadable"], serde_json::json!({}));
+        assert_eq!(settings["labels"][0]["name"], "gold");
+        let (_, descriptor) = outcome.index.repositories.iter().find(|(name, _)| name.within_project() == "web").unwrap();
+        let index = self.vault.repository(&descriptor.digest).await.unwrap();
+        let labelled: Vec<_> = index.members.iter().filter(|m| m.labels.iter().any(|label| label.name == "gold")).collect();
+        assert_eq!(labelled.len(), 2, "1.0 and stable are the same artifact");
+        assert!(labelled.iter().all(|member| member.descriptor.digest == *digest));
+    }
+
     fn login(&self, robot: &CreatedRobot) -> Client {
         let url = self.client.endpoint().url.to_string();
         push::client(&url, &robot.name, robot.secret.expose_secret())
@@ -157,22 +177,27 @@ impl Live {
 
 #[tokio::test]
 async fn on_a_real_harbor_what_was_deleted_comes_back_and_can_be_pulled() {
-    let Some(live) = Live::new().await else { return };
+    let Some(mut live) = Live::new().await else { return };
     let rich = push::rich(&live.client, &live.name("web"), "live").await;
     push::rich(&live.client, &live.name("team/api"), "live").await;
     for number in 0..MANY_TAGS {
         let image = images::simple(&format!("live-{number}"), &[20_000]);
         push::image(&live.client, &live.name("many"), Some(&format!("v{number}")), &image).await;
     }
+    live.label(&rich.plain).await;
+    let admin = live.client.clone();
+    let robot = admin.create_robot(&RobotSpec::least_privilege_restore(&format!("{}-write", live.project))).await.unwrap();
+    live.client = live.login(&robot);
     let first = live.backup(None).await;
+    live.check_label(&first, &rich.plain).await;
     let second = live.backup(Some(first.digest)).await;
     assert_eq!(first.index.repositories, second.index.repositories);
     assert_eq!(second.stats.blobs_new, 0);
     assert!(second.stats.requests <= 5, "{} requests", second.stats.requests);
     let before = live.state(&live.project).await;
 
-    for repository in live.client.repositories(&live.project).await.unwrap() {
-        live.client.delete_repository(&repository.name).await.unwrap();
+    for repository in admin.repositories(&live.project).await.unwrap() {
+        admin.delete_repository(&repository.name).await.unwrap();
     }
     let plan = live.plan(second.digest, &live.project, OnConflict::Leave).await;
     assert_eq!(plan.estimate.bytes_to_send, 0, "Harbor still has the blobs");
@@ -203,8 +228,10 @@ async fn on_a_real_harbor_what_was_deleted_comes_back_and_can_be_pulled() {
     let report = live.execute(&plan).await;
     assert_eq!(report.bytes_sent, 0, "everything was mounted");
     assert_eq!(live.state(&other).await, before);
+    live.client = admin;
     live.remove(&other).await;
     live.remove(&live.project).await;
+    live.client.delete_robot(robot.id).await.unwrap();
 }
 
 #[tokio::test]

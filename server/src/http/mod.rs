@@ -19,7 +19,7 @@ use app::ports::Backend;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, get};
+use axum::routing::get;
 use leptos::prelude::{LeptosOptions, provide_context, use_context};
 use leptos_axum::{LeptosRoutes as _, generate_route_list};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -81,7 +81,6 @@ pub fn router(web: Web) -> Router {
     let routes = generate_route_list(app::App);
     Router::<Web>::new()
         .leptos_routes_with_context(&web, routes, context.clone(), move || app::shell(shell_options.clone()))
-        .route("/fn/{*name}", any(server_functions))
         .route("/events", get(events::stream))
         .route("/health", get(serve::health))
         .route("/pkg/{*file}", get(assets::serve))
@@ -99,12 +98,4 @@ pub fn router(web: Web) -> Router {
         .layer(CatchPanicLayer::custom(serve::panicked))
         .layer(from_fn_with_state(web.clone(), guard::origin))
         .with_state(web)
-}
-
-async fn server_functions(
-    axum::extract::State(web): axum::extract::State<Web>,
-    request: axum::extract::Request,
-) -> impl axum::response::IntoResponse {
-    let backend = web.backend;
-    leptos_axum::handle_server_fns_with_context(move || provide_context(Arc::clone(&backend)), request).await
 }

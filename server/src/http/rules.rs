@@ -65,7 +65,7 @@ pub const OPEN_FUNCTIONS: &[&str] = &["/fn/session/shell", "/fn/session/in", "/f
 /// The rule of a route; none = refused.
 #[must_use]
 pub fn rule(method: &Method, route: &str, path: &str) -> Option<Rule> {
-    if route == "/fn/{*name}" {
+    if route.starts_with("/fn/") {
         let known = leptos::server_fn::axum::server_fn_paths().any(|(name, verb)| name == path && verb == *method);
         return known.then(|| if OPEN_FUNCTIONS.contains(&path) { Anyone } else { SignedIn });
     }

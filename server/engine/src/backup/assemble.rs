@@ -1,6 +1,6 @@
 //! From what was read to repository indexes: what is whole becomes a member, what is not becomes gaps.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use vault::tree::{Gap, RepositoryIndex, RepositoryMember};
 use vocab::{Descriptor, Digest, RepositoryName};
@@ -9,7 +9,8 @@ use super::blobs::Failures;
 use super::collect::{Node, Nodes};
 use super::gap::{Cause, artifact_subject, tag_subject};
 use super::listing::Listed;
-use super::manifests::{State, States};
+use super::manifests::{Parts, State, States};
+use super::DEPTH_MAX;
 
 /// What is to be sealed.
 pub(crate) struct Assembled {
@@ -60,43 +61,55 @@ fn subjects<'a>(repository: &'a RepositoryName, digest: &'a Digest, node: &'a No
     untagged.into_iter().chain(node.tags.iter().map(|tag| tag_subject(repository, tag)))
 }
 
-/// Decides which manifests are whole: read, with every blob and every child.
+/// Decides which manifests are whole: read, with every blob and every child, and not nested deeper than a restore follows.
 struct Judge<'a> {
     states: &'a States,
     blobs: &'a Failures,
-    verdicts: HashMap<Digest, Result<Descriptor, Cause>>,
+    verdicts: HashMap<Digest, Result<Whole, Cause>>,
+}
+
+/// A manifest that can be restored.
+#[derive(Clone)]
+struct Whole {
+    descriptor: Descriptor,
+    /// Levels of manifests from here down.
+    height: usize,
 }
 
 impl Judge<'_> {
     fn descriptor(&mut self, digest: &Digest) -> Result<Descriptor, Cause> {
-        self.judge(digest, &mut HashSet::new())
+        self.judge(digest, 0).map(|whole| whole.descriptor)
     }
 
-    // Recursion is bounded: manifests are read DEPTH_MAX levels deep, and `under_way` breaks cycles, which hashes forbid anyway.
-    fn judge(&mut self, digest: &Digest, under_way: &mut HashSet<Digest>) -> Result<Descriptor, Cause> {
+    fn judge(&mut self, digest: &Digest, depth: usize) -> Result<Whole, Cause> {
         if let Some(verdict) = self.verdicts.get(digest) {
             return verdict.clone();
         }
-        if !under_way.insert(*digest) {
+        // Not remembered: from further down the same manifest may be within reach.
+        if depth >= DEPTH_MAX {
             return Err(Cause::deep());
         }
         let states = self.states;
         let verdict = match states.get(digest) {
             None => Err(Cause::deep()),
-            Some(State::Complete(descriptor)) => Ok(descriptor.clone()),
+            Some(State::Complete(descriptor)) => Ok(Whole { descriptor: descriptor.clone(), height: 1 }),
             Some(State::Failed(cause)) => Err(cause.clone()),
-            Some(State::Read(parts)) => {
-                let blob = parts.blobs.iter().find_map(|(blob, _)| self.blobs.get(blob).map(|cause| cause.seen_from_above(blob)));
-                let child = |(child, _): &(Digest, String)| self.judge(child, under_way).err().map(|cause| cause.seen_from_above(child));
-                match blob.or_else(|| parts.children.iter().find_map(child)) {
-                    Some(cause) => Err(cause),
-                    None => Ok(parts.descriptor.clone()),
-                }
-            }
+            Some(State::Read(parts)) => self.parts(parts, depth),
         };
-        under_way.remove(digest);
         self.verdicts.insert(*digest, verdict.clone());
         verdict
+    }
+
+    fn parts(&mut self, parts: &Parts, depth: usize) -> Result<Whole, Cause> {
+        if let Some((blob, cause)) = parts.blobs.iter().find_map(|(blob, _)| self.blobs.get(blob).map(|cause| (blob, cause))) {
+            return Err(cause.seen_from_above(blob));
+        }
+        let mut height = 1;
+        for (child, _) in &parts.children {
+            let below = self.judge(child, depth + 1).map_err(|cause| cause.seen_from_above(child))?;
+            height = height.max(below.height + 1);
+        }
+        if height > DEPTH_MAX { Err(Cause::deep()) } else { Ok(Whole { descriptor: parts.descriptor.clone(), height }) }
     }
 }
 
@@ -104,7 +117,6 @@ impl Judge<'_> {
 mod tests {
     use super::*;
     use crate::backup::gap;
-    use crate::backup::manifests::Parts;
 
     fn read(name: &[u8], blobs: &[&[u8]], children: &[&[u8]]) -> (Digest, State) {
         let digest = Digest::of(name);

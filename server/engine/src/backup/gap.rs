@@ -42,7 +42,7 @@ impl Cause {
                 (BLOCKED_BY_POLICY, "scan or sign the image, or relax the project's policy, then run the plan again")
             }
             RegistryError::NotFound { .. } => {
-                (LISTED_BUT_MISSING, "the registry's storage lost it: push the image again, or delete what cannot be pulled")
+                (LISTED_BUT_MISSING, "if it was not deleted during the backup, the registry's storage lost it: push the image again")
             }
             RegistryError::WrongDigest { .. } => (WRONG_DIGEST, "the registry's storage is damaged there: push the image again"),
             RegistryError::WrongSize { .. } => (WRONG_SIZE, "the registry's storage is damaged there: push the image again"),
@@ -70,7 +70,7 @@ impl Cause {
     /// The same cause, seen from something that needs the part `digest`.
     pub(crate) fn seen_from_above(&self, digest: &Digest) -> Self {
         let text = format!("its part {} could not be read: {}", digest.short(), self.text);
-        let kind = if self.kind == REGISTRY_FAILED || self.kind == BLOCKED_BY_POLICY { self.kind } else { PART_MISSING };
+        let kind = if matches!(self.kind, REGISTRY_FAILED | BLOCKED_BY_POLICY | TOO_DEEP) { self.kind } else { PART_MISSING };
         Self { kind, text, remedy: self.remedy }
     }
 

@@ -13,7 +13,7 @@ use crate::backup::DEPTH_MAX;
 use crate::content;
 
 /// Blobs looked up in the registry for one plan; more would make people wait, and Harbor work, for a guess.
-pub(crate) const BLOBS_LOOKED_UP_MAX: usize = 400;
+pub(crate) const BLOBS_LOOKED_UP_MAX: usize = 200;
 /// Lookups at a time; the client bounds them further.
 const LOOKUPS_AT_ONCE: usize = 8;
 /// Most manifests one line may consist of.

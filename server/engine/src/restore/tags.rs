@@ -47,7 +47,8 @@ impl State<'_> {
         self.intend(goal, None).await?;
         self.may_write(&format!("create tag {repository}:{}", goal.tag)).await?;
         match self.cx.client.create_tag(repository, then, goal.tag).await {
-            Ok(()) => {}
+            // Harbor's own word that the tag is there; the manifest behind it was read back before.
+            Ok(()) => return Ok(Tagged { previous: None, written: true }),
             Err(RegistryError::Conflict { .. }) => {
                 let now = self.tag_now(repository, goal.tag).await?;
                 if now != Some(*then) {

@@ -1,14 +1,15 @@
 //! Backup: full, unchanged, changed; accessories; labels; what a second look finds.
 
-use engine::Event;
+use engine::effect::{Effect, OnConflict};
+use engine::select::Selection;
+use engine::{Event, Silent};
 use engine::backup::{self, Reconcile};
-use harbor_sim::Class;
-use harbor_sim::images;
+use harbor_sim::{Action, Class, Match, images};
 use http::Method;
 use vault::tree::Role;
 use vocab::Digest;
 
-use crate::harness::{Harness, shop};
+use crate::harness::{Harness, only, policy, shop};
 use crate::push;
 
 #[tokio::test]
@@ -125,27 +126,24 @@ async fn a_full_run_finds_what_hints_do_not_show_and_agrees_with_a_hinted_one_ot
 }
 
 #[tokio::test]
-async fn settings_labels_and_descriptions_are_part_of_the_snapshot() {
+async fn settings_and_descriptions_are_part_of_the_snapshot_and_do_not_change_by_themselves() {
     let h = Harness::new().await;
-    let rich = push::rich(&h.client, "shop/web", "a").await;
-    let project = h.client.project(&shop()).await.unwrap().unwrap();
-    h.client.create_label(&project, "gold", "#FFD700", "good").await.unwrap();
-    let label = h.client.labels(Some(&project)).await.unwrap().remove(0);
-    h.client.add_artifact_label(&push::repository("shop/web"), &rich.plain, label.id).await.unwrap();
+    push::rich(&h.client, "shop/web", "a").await;
     h.client.set_repository_description(&push::repository("shop/web"), "the <web> shop").await.unwrap();
     h.client.create_immutable_rule(&shop(), "v*").await.unwrap();
     let first = h.backup(None).await;
     let settings = h.vault.project_settings(&first.index.config.as_ref().unwrap().digest).await.unwrap();
-    assert_eq!(settings["labels"][0]["name"], "gold");
+    assert_eq!(settings["project"]["metadata"]["public"], "false");
     assert_eq!(settings["immutable_rules"][0]["tags"][0]["pattern"], "v*");
     assert_eq!(settings["members"][0]["name"], "admin");
-    assert_eq!(settings["unreadable"], serde_json::json!({}));
     let index = h.vault.repository(&first.index.repositories[0].1.digest).await.unwrap();
     assert_eq!(index.description.as_deref(), Some("the <web> shop"));
-    let labelled = index.members.iter().filter(|m| m.labels.iter().any(|l| l.name == "gold")).count();
-    assert_eq!(labelled, 2, "1.0 and stable are the same artifact");
     let again = backup::project(&h.backup_context(Reconcile::Full), &shop(), Some(first.digest)).await.unwrap();
     assert_eq!(again.index.config, first.index.config, "nothing volatile is in the settings");
+    let public = std::collections::BTreeMap::from([("public".to_owned(), "true".to_owned())]);
+    h.client.update_project_metadata(&shop(), &public).await.unwrap();
+    let changed = h.backup(Some(again.digest)).await;
+    assert_ne!(changed.index.config, first.index.config, "a hinted run sees what the project's own row says");
 }
 
 #[tokio::test]
@@ -197,4 +195,70 @@ async fn progress_adds_up_and_the_amount_is_known_before_the_first_layer() {
     assert_eq!((items_done, bytes_done), (items, bytes));
     assert!(items > 7 && bytes > 8_000, "{items} {bytes}");
     assert!(matches!(heard.first(), Some(Event::Phase("listing"))));
+}
+
+#[tokio::test]
+async fn two_projects_backed_up_side_by_side_share_one_fetch_of_a_common_layer() {
+    let h = Harness::new().await;
+    let other = "other".parse().unwrap();
+    h.client.create_project(&other, false).await.unwrap();
+    let image = images::simple("common", &[200_000]);
+    for name in ["shop/a", "other/a"] {
+        push::image(&h.client, name, Some("1"), &image).await;
+    }
+    h.sim.control().reset_counts();
+    let cx = h.backup_context(Reconcile::Hinted);
+    let (project, slow) = (shop(), push::digest(&image.blobs[1]).to_string());
+    // Held up, so that both want it at the same time.
+    h.sim.control().fail(Match::new(Method::GET, slow), Action::Delay(std::time::Duration::from_millis(200)));
+    let (one, two) = tokio::join!(backup::project(&cx, &project, None), backup::project(&cx, &other, None));
+    let stored = one.unwrap().stats.blobs_new + two.unwrap().stats.blobs_new;
+    assert_eq!(stored, 3, "one manifest, one configuration, one layer");
+    assert_eq!(h.sim.control().count(&Method::GET, Class::Blob), 2);
+    assert_eq!(h.sim.control().count(&Method::GET, Class::Manifest), 1);
+}
+
+#[tokio::test]
+async fn layers_that_no_registry_stores_are_noted_and_never_fetched() {
+    let h = Harness::new().await;
+    let mut image = images::simple_docker("windows", &[700]);
+    let foreign = serde_json::json!({
+        "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "size": 12_345,
+        "digest": Digest::of(b"far away"), "urls": ["https://layers.example.com/base"],
+    });
+    let mut document: serde_json::Value = serde_json::from_slice(&image.manifest.bytes).unwrap();
+    document["layers"].as_array_mut().unwrap().insert(0, foreign);
+    image.manifest = images::Blob::new(images::DOCKER_MANIFEST, document.to_string());
+    push::image(&h.client, "shop/windows", Some("1"), &image).await;
+    let outcome = h.backup(None).await;
+    assert_eq!(outcome.notes.iter().map(|note| note.code).collect::<Vec<_>>(), ["foreign_layers"]);
+    h.delete("shop/windows").await;
+    h.collect_garbage().await;
+    let plan = h.plan(&outcome.digest, &Selection::Project, &policy(OnConflict::Leave)).await;
+    assert!(h.execute(&plan, &Silent).await.is_clean());
+}
+
+#[tokio::test]
+async fn indexes_nested_without_end_become_gaps_and_nested_ones_come_back() {
+    let h = Harness::new().await;
+    let image = images::simple("leaf", &[100]);
+    push::image(&h.client, "shop/nest", None, &image).await;
+    let mut inner = image.manifest.clone();
+    for depth in 1..=backup::DEPTH_MAX + 4 {
+        let member = serde_json::json!({"mediaType": inner.media_type, "digest": inner.digest, "size": inner.bytes.len()});
+        let document = serde_json::json!({"schemaVersion": 2, "mediaType": images::OCI_INDEX, "manifests": [member]});
+        inner = images::Blob::new(images::OCI_INDEX, document.to_string());
+        let tag = [3, backup::DEPTH_MAX + 4].contains(&depth).then(|| format!("depth-{depth}"));
+        push::manifest(&h.client, "shop/nest", tag.as_deref(), &inner).await;
+    }
+    let outcome = h.try_backup(None).await.unwrap();
+    h.verified(&outcome.digest).await;
+    h.delete("shop/nest").await;
+    h.collect_garbage().await;
+    let plan = h.plan(&outcome.digest, &only("shop/nest", "depth-3"), &policy(OnConflict::Leave)).await;
+    let report = h.execute(&plan, &Silent).await;
+    assert!(report.is_clean() && report.manifests_put == 4, "{report:#?}");
+    let deep = format!("shop/nest:depth-{}", backup::DEPTH_MAX + 4);
+    let gap = outcome.index.gaps.iter().find(|gap| gap.subject == deep).unwrap();
+    assert_eq!(gap.kind, backup::gap::TOO_DEEP, "what a restore could not follow is not called complete");
 }

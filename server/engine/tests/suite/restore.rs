@@ -1,11 +1,13 @@
 //! Effect plans and what comes of them.
 
 use engine::Silent;
-use engine::effect::{BlockReason, Effect, OnConflict, SkipReason};
+use engine::effect::{BlockReason, Effect, OnConflict, PlanContext, SkipReason};
 use engine::report::Outcome;
 use engine::select::{Selection, Wanted, What};
-use harbor_sim::{Class, images};
+use harbor_sim::{Action, Class, Match, images};
 use http::Method;
+use registry::RobotSpec;
+use secrecy::ExposeSecret;
 use vocab::ProjectName;
 
 use crate::harness::{Harness, only, policy, shop};
@@ -245,7 +247,7 @@ async fn what_the_snapshot_does_not_have_and_what_the_vault_lost_are_told_before
     let h = Harness::new().await;
     let rich = push::rich(&h.client, "shop/web", "a").await;
     let snapshot = h.backup(None).await;
-    let cx = engine::effect::PlanContext { client: h.client.clone(), vault: h.vault.clone(), harbor: "harbor".parse().unwrap() };
+    let cx = PlanContext { client: h.client.clone(), vault: h.vault.clone(), harbor: "harbor".parse().unwrap() };
     let error = engine::effect::plan(&cx, &snapshot.digest, &only("shop/web", "9.9"), &shop(), &policy(OnConflict::Leave)).await.unwrap_err();
     assert_eq!((error.code(), error.to_string()), ("not_in_snapshot", "the snapshot does not have shop/web:9.9".to_owned()));
     h.delete("shop/web").await;
@@ -261,4 +263,40 @@ async fn what_the_snapshot_does_not_have_and_what_the_vault_lost_are_told_before
     let findings = engine::verify::snapshot(&h.vault, &snapshot.digest).await;
     assert_eq!(findings.len(), 1, "{findings:#?}");
     assert_eq!((findings[0].kind.as_str(), findings[0].object), ("missing", manifest.blobs[1].digest));
+}
+
+#[tokio::test]
+async fn a_login_that_may_not_push_is_blocked_and_one_without_the_api_right_for_tags_puts_them_by_manifest() {
+    let h = Harness::new().await;
+    let rich = push::rich(&h.client, "shop/web", "a").await;
+    let snapshot = h.backup(None).await;
+    h.delete("shop/web").await;
+    let robot = h.client.create_robot(&RobotSpec::least_privilege_backup("reader")).await.unwrap();
+    let reader = push::client(&h.sim.url(), &robot.name, robot.secret.expose_secret());
+    let cx = PlanContext { client: reader, vault: h.vault.clone(), harbor: "harbor".parse().unwrap() };
+    let plan = engine::effect::plan(&cx, &snapshot.digest, &only("shop/web", "1.0"), &shop(), &policy(OnConflict::Leave)).await.unwrap();
+    assert!(matches!(&plan.items[0].effect, Effect::Blocked { reason: BlockReason::NoPushRight, .. }), "{:?}", plan.items);
+    let plan = h.plan(&snapshot.digest, &only("shop/web", "1.0"), &policy(OnConflict::Leave)).await;
+    let denied = Action::Status(403, "FORBIDDEN".to_owned(), "forbidden".to_owned());
+    let fault = h.sim.control().fail(Match::new(Method::POST, "/tags"), denied);
+    let report = h.execute(&plan, &Silent).await;
+    assert!(report.is_clean() && report.items[0].written, "{report:#?}");
+    assert_eq!(fault.fired(), 1);
+    assert_eq!(h.points_to("shop/web", "1.0").await, Some(rich.plain));
+}
+
+#[tokio::test]
+async fn an_older_signature_comes_back_beside_a_newer_one_that_keeps_the_tag() {
+    let h = Harness::new().await;
+    let rich = push::rich(&h.client, "shop/web", "a").await;
+    let snapshot = h.backup(None).await;
+    let name = images::cosign_tag(&rich.plain.to_string());
+    h.client.delete_artifact(&push::repository("shop/web"), &rich.signature.into()).await.unwrap();
+    let newer = images::cosign_signature("shop/web", &rich.plain.to_string(), "newer");
+    let newer = push::image(&h.client, "shop/web", Some(&name), &newer).await;
+    let plan = h.plan(&snapshot.digest, &only("shop/web", "1.0"), &policy(OnConflict::Leave)).await;
+    assert!(h.execute(&plan, &Silent).await.is_clean());
+    let signatures = h.accessories("shop/web", &rich.plain).await;
+    assert!(signatures.contains_key(&rich.signature) && signatures.contains_key(&newer), "{signatures:?}");
+    assert_eq!(h.points_to("shop/web", &name).await, Some(newer));
 }
