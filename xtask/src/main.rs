@@ -84,7 +84,7 @@ fn wasm(release: bool, pkg: &Path) -> Outcome {
         .out_name(NAME)
         .typescript(false)
         .keep_debug(false)
-        .remove_name_section(release)
+        .remove_name_section(true)
         .remove_producers_section(true)
         .generate(pkg)?;
     Ok(())

@@ -7,7 +7,7 @@ use crate::error::ApiError;
 
 /// A page of the history.
 #[server(prefix = "/fn", endpoint = "audit/list", input = leptos::server_fn::codec::GetUrl)]
-pub async fn list_audit(filter: AuditFilter) -> Result<AuditPage, ApiError> {
+pub async fn list_audit(#[server(default)] filter: AuditFilter) -> Result<AuditPage, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_audit(&cx(), filter).await)
 }

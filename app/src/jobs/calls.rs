@@ -8,7 +8,7 @@ use crate::units::Page;
 
 /// Jobs, newest first.
 #[server(prefix = "/fn", endpoint = "jobs/list", input = leptos::server_fn::codec::GetUrl)]
-pub async fn list_jobs(filter: JobFilter) -> Result<Page<Job>, ApiError> {
+pub async fn list_jobs(#[server(default)] filter: JobFilter) -> Result<Page<Job>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_jobs(&cx(), filter).await)
 }

@@ -8,7 +8,7 @@ use crate::units::{Moment, Page};
 
 /// Projects the caller sees.
 #[server(prefix = "/fn", endpoint = "projects/list", input = leptos::server_fn::codec::GetUrl)]
-pub async fn list_projects(filter: ProjectFilter) -> Result<Page<Project>, ApiError> {
+pub async fn list_projects(#[server(default)] filter: ProjectFilter) -> Result<Page<Project>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_projects(&cx(), filter).await)
 }
@@ -29,7 +29,7 @@ pub async fn compare_live(harbor: String, project: String, at: Option<String>) -
 
 /// Repositories and tags at a moment.
 #[server(prefix = "/fn", endpoint = "projects/browse", input = leptos::server_fn::codec::GetUrl)]
-pub async fn browse_moment(query: BrowseQuery) -> Result<Browse, ApiError> {
+pub async fn browse_moment(#[server(default)] query: BrowseQuery) -> Result<Browse, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().browse(&cx(), query).await)
 }

@@ -42,7 +42,7 @@ pub async fn get_request(request_id: i64) -> Result<Request, ApiError> {
 
 /// Requests, newest first.
 #[server(prefix = "/fn", endpoint = "restores/list", input = leptos::server_fn::codec::GetUrl)]
-pub async fn list_requests(filter: RequestFilter) -> Result<Page<RequestRow>, ApiError> {
+pub async fn list_requests(#[server(default)] filter: RequestFilter) -> Result<Page<RequestRow>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_requests(&cx(), filter).await)
 }

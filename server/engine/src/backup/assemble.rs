@@ -24,11 +24,11 @@ pub(crate) struct Assembled {
 
 /// Puts the indexes together.
 pub(crate) fn assemble(listed: &Listed, nodes: &Nodes, states: &States, blobs: &Failures) -> Assembled {
-    let mut judge = Judge { states, blobs, verdicts: HashMap::new() };
+    let verdicts = judge(states, blobs);
     let mut members: BTreeMap<&RepositoryName, Vec<RepositoryMember>> = listed.repositories.keys().map(|name| (name, Vec::new())).collect();
     let (mut gaps, mut foreign, mut tags, mut artifacts) = (Vec::new(), Vec::new(), 0, 0);
     for (repository, digest, node) in nodes.iter() {
-        match judge.descriptor(digest) {
+        match verdicts.get(digest).cloned().unwrap_or_else(|| Err(Cause::deep())) {
             Ok(descriptor) => {
                 artifacts += 1;
                 tags += node.tags.len() as u64;
@@ -61,56 +61,52 @@ fn subjects<'a>(repository: &'a RepositoryName, digest: &'a Digest, node: &'a No
     untagged.into_iter().chain(node.tags.iter().map(|tag| tag_subject(repository, tag)))
 }
 
-/// Decides which manifests are whole: read, with every blob and every child, and not nested deeper than a restore follows.
-struct Judge<'a> {
-    states: &'a States,
-    blobs: &'a Failures,
-    verdicts: HashMap<Digest, Result<Whole, Cause>>,
-}
+/// Which manifests are whole: read, with every blob and every child, and not nested deeper than a restore follows.
+type Verdicts = HashMap<Digest, Result<Descriptor, Cause>>;
 
-/// A manifest that can be restored.
-#[derive(Clone)]
-struct Whole {
-    descriptor: Descriptor,
-    /// Levels of manifests from here down.
-    height: usize,
-}
-
-impl Judge<'_> {
-    fn descriptor(&mut self, digest: &Digest) -> Result<Descriptor, Cause> {
-        self.judge(digest, 0).map(|whole| whole.descriptor)
-    }
-
-    fn judge(&mut self, digest: &Digest, depth: usize) -> Result<Whole, Cause> {
-        if let Some(verdict) = self.verdicts.get(digest) {
-            return verdict.clone();
-        }
-        // Not remembered: from further down the same manifest may be within reach.
-        if depth >= DEPTH_MAX {
-            return Err(Cause::deep());
-        }
-        let states = self.states;
-        let verdict = match states.get(digest) {
-            None => Err(Cause::deep()),
-            Some(State::Complete(descriptor)) => Ok(Whole { descriptor: descriptor.clone(), height: 1 }),
-            Some(State::Failed(cause)) => Err(cause.clone()),
-            Some(State::Read(parts)) => self.parts(parts, depth),
+/// Decides level by level from the leaves up, so that no chain of indexes, however long, costs stack: after [`DEPTH_MAX`] levels what is
+/// left is too deep.
+fn judge(states: &States, blobs: &Failures) -> Verdicts {
+    let mut verdicts = Verdicts::with_capacity(states.len());
+    let mut pending: Vec<(&Digest, &Parts)> = Vec::new();
+    for (digest, state) in states {
+        let verdict = match state {
+            State::Complete(descriptor) => Ok(descriptor.clone()),
+            State::Failed(cause) => Err(cause.clone()),
+            State::Read(parts) => match parts.blobs.iter().find_map(|(blob, _)| blobs.get(blob).map(|cause| cause.seen_from_above(blob))) {
+                Some(cause) => Err(cause),
+                None if parts.children.is_empty() => Ok(parts.descriptor.clone()),
+                None => {
+                    pending.push((digest, parts));
+                    continue;
+                }
+            },
         };
-        self.verdicts.insert(*digest, verdict.clone());
-        verdict
+        verdicts.insert(*digest, verdict);
     }
+    for _ in 1..DEPTH_MAX {
+        let decided: Verdicts = pending.iter().filter_map(|(digest, parts)| from_children(parts, &verdicts).map(|v| (**digest, v))).collect();
+        if decided.is_empty() {
+            break;
+        }
+        pending.retain(|(digest, _)| !decided.contains_key(*digest));
+        verdicts.extend(decided);
+    }
+    verdicts.extend(pending.into_iter().map(|(digest, _)| (*digest, Err(Cause::deep()))));
+    verdicts
+}
 
-    fn parts(&mut self, parts: &Parts, depth: usize) -> Result<Whole, Cause> {
-        if let Some((blob, cause)) = parts.blobs.iter().find_map(|(blob, _)| self.blobs.get(blob).map(|cause| (blob, cause))) {
-            return Err(cause.seen_from_above(blob));
+/// The verdict on an index once all its children have one, or one of them a bad one.
+fn from_children(parts: &Parts, verdicts: &Verdicts) -> Option<Result<Descriptor, Cause>> {
+    let mut all = true;
+    for (child, _) in &parts.children {
+        match verdicts.get(child) {
+            Some(Err(cause)) => return Some(Err(cause.seen_from_above(child))),
+            Some(Ok(_)) => {}
+            None => all = false,
         }
-        let mut height = 1;
-        for (child, _) in &parts.children {
-            let below = self.judge(child, depth + 1).map_err(|cause| cause.seen_from_above(child))?;
-            height = height.max(below.height + 1);
-        }
-        if height > DEPTH_MAX { Err(Cause::deep()) } else { Ok(Whole { descriptor: parts.descriptor.clone(), height }) }
     }
+    all.then(|| Ok(parts.descriptor.clone()))
 }
 
 #[cfg(test)]
@@ -139,12 +135,26 @@ mod tests {
         let states: States = [read(b"index", &[], &[b"good", b"bad"]), read(b"good", &[b"1"], &[]), read(b"bad", &[b"1", b"2"], &[])].into();
         let cause = Cause { kind: gap::BLOCKED_BY_POLICY, text: "no".to_owned(), remedy: "sign it" };
         let blobs = Failures::from([(Digest::of(b"2"), cause)]);
-        let mut judge = Judge { states: &states, blobs: &blobs, verdicts: HashMap::new() };
-        assert!(judge.descriptor(&Digest::of(b"good")).is_ok());
-        assert_eq!(judge.descriptor(&Digest::of(b"bad")).unwrap_err().kind, gap::BLOCKED_BY_POLICY);
-        assert!(judge.descriptor(&Digest::of(b"index")).is_err());
-        let none = Failures::new();
-        let mut judge = Judge { states: &states, blobs: &none, verdicts: HashMap::new() };
-        assert!(judge.descriptor(&Digest::of(b"index")).is_ok());
+        let verdicts = judge(&states, &blobs);
+        assert!(verdicts[&Digest::of(b"good")].is_ok());
+        assert_eq!(verdicts[&Digest::of(b"bad")].as_ref().unwrap_err().kind, gap::BLOCKED_BY_POLICY);
+        assert!(verdicts[&Digest::of(b"index")].is_err());
+        assert!(judge(&states, &Failures::new())[&Digest::of(b"index")].is_ok());
+    }
+
+    #[test]
+    fn a_chain_of_indexes_is_whole_as_deep_as_a_restore_follows() {
+        let name = |level: usize| format!("level {level}").into_bytes();
+        let levels = 100_000;
+        let states: States = (0..levels)
+            .map(|level| {
+                let below = name(level + 1);
+                if level + 1 == levels { read(&name(level), &[], &[]) } else { read(&name(level), &[], &[below.as_slice()]) }
+            })
+            .collect();
+        let verdicts = judge(&states, &Failures::new());
+        let whole = (0..levels).filter(|level| verdicts[&Digest::of(&name(*level))].is_ok()).count();
+        assert_eq!(whole, DEPTH_MAX);
+        assert!(verdicts[&Digest::of(&name(levels - DEPTH_MAX))].is_ok());
     }
 }

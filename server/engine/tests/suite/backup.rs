@@ -1,6 +1,6 @@
 //! Backup: full, unchanged, changed; accessories; labels; what a second look finds.
 
-use engine::effect::{Effect, OnConflict};
+use engine::effect::OnConflict;
 use engine::select::Selection;
 use engine::{Event, Silent};
 use engine::backup::{self, Reconcile};
