@@ -54,16 +54,22 @@ fn site(release: bool) -> Outcome {
     fs::create_dir_all(&pkg)?;
     wasm(release, &pkg)?;
     css(&pkg)?;
-    for entry in fs::read_dir(root().join("style/public"))? {
-        let path = entry?.path();
-        if let Some(name) = path.file_name() {
-            fs::copy(&path, site_dir().join(name))?;
-        }
-    }
+    copy_files(&root().join("style/public"), &site_dir())?;
+    copy_files(&root().join("style/fonts"), &pkg)?;
     for folder in [site_dir(), pkg] {
         compress(&folder, release)?;
     }
     println!("site: {}", site_dir().display());
+    Ok(())
+}
+
+fn copy_files(from: &Path, to: &Path) -> Outcome {
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        if let Some(name) = path.file_name() {
+            fs::copy(&path, to.join(name))?;
+        }
+    }
     Ok(())
 }
 
@@ -104,13 +110,15 @@ fn compress(folder: &Path, release: bool) -> Outcome {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let packed = matches!(path.extension().and_then(OsStr::to_str), Some("br" | "gz"));
+        // A font is packed in itself.
+        let dense = matches!(path.extension().and_then(OsStr::to_str), Some("woff2"));
         if packed {
             if !release {
                 fs::remove_file(&path)?;
             }
             continue;
         }
-        if !release || !path.is_file() {
+        if !release || dense || !path.is_file() {
             continue;
         }
         let bytes = fs::read(&path)?;

@@ -21,10 +21,11 @@ impl Display {
     /// Of this request, or of the page that is open.
     #[must_use]
     pub fn here() -> Self {
-        if is_browser() {
-            return Self::of_document().unwrap_or_default();
+        // The request first: a server function runs outside of any page, where "in a browser" cannot be asked.
+        if let Some(parts) = use_context::<http::request::Parts>() {
+            return Self::of_headers(&parts.headers);
         }
-        use_context::<http::request::Parts>().map(|parts| Self::of_headers(&parts.headers)).unwrap_or_default()
+        if is_browser() { Self::of_document().unwrap_or_default() } else { Self::default() }
     }
 
     fn of_document() -> Option<Self> {

@@ -73,6 +73,7 @@ fn Rail() -> impl IntoView {
     let shell = use_shell();
     view! {
         <nav class="rail" aria-label=t("Main", "主导航")>
+            <div class="rail-in">
             <a class="brand" href="/"><Mark/><span>"Breakwater"</span></a>
             <Transition fallback=|| ()>
                 {move || Suspend::new(async move {
@@ -83,6 +84,7 @@ fn Rail() -> impl IntoView {
                     rail_list(&offer)
                 })}
             </Transition>
+            </div>
         </nav>
     }
     .into_any()

@@ -23,7 +23,7 @@ pub async fn plan(client: &Client, plan: &EffectPlan, report: &Report) -> Result
         ..plan.clone()
     };
     let mut created = 0;
-    for result in report.items.iter().filter(|result| result.outcome == Outcome::Done && result.written) {
+    for result in report.items.iter().filter(|result| result.outcome == Outcome::Done) {
         let Some(done) = plan.items.get(result.item) else { continue };
         match (&done.effect, &done.tag, result.previous) {
             (Effect::Move { .. }, Some(tag), Some(previous)) => {
@@ -33,7 +33,8 @@ pub async fn plan(client: &Client, plan: &EffectPlan, report: &Report) -> Result
                 let media_type = back.map(|artifact| artifact.manifest_media_type);
                 undo.items.push(line(done, previous, now, media_type));
             }
-            _ => created += 1,
+            (Effect::Create, ..) => created += 1,
+            _ => {}
         }
     }
     client.prove_login().await?;

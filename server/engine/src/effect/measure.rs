@@ -78,12 +78,12 @@ impl Lookup<'_> {
     /// Looks which blobs Harbor still has, in the target repository or where they can be mounted from.
     pub(crate) async fn estimate(&self, lines: &[(&EffectItem, Closure)]) -> Result<Estimate, RegistryError> {
         let mut estimate = Estimate::default();
-        let mut wanted: HashMap<Digest, (u64, &RepositoryName, &RepositoryName)> = HashMap::new();
+        let mut wanted: HashMap<Digest, (u64, RepositoryName, RepositoryName)> = HashMap::new();
         let mut manifests: HashSet<(&RepositoryName, Digest)> = HashSet::new();
         for (item, closure) in lines {
             manifests.extend(closure.manifests.iter().map(|digest| (&item.repository, *digest)));
             for (digest, size_bytes) in &closure.blobs {
-                wanted.entry(*digest).or_insert((*size_bytes, &item.repository, &item.source_repository));
+                wanted.entry(*digest).or_insert_with(|| (*size_bytes, item.repository.clone(), item.source_repository.clone()));
             }
         }
         estimate.manifests_to_put = manifests.len() as u64;
@@ -96,7 +96,7 @@ impl Lookup<'_> {
         estimate.blobs_unknown = unknown.len() as u64;
         estimate.bytes_unknown = unknown.iter().map(|(_, (size_bytes, _, _))| size_bytes).sum();
         let looks = stream::iter(wanted).map(|(digest, (size_bytes, target, source))| async move {
-            self.is_there(&digest, target, source).await.map(|there| (size_bytes, there))
+            self.is_there(&digest, &target, &source).await.map(|there| (size_bytes, there))
         });
         let mut looks = std::pin::pin!(looks.buffer_unordered(LOOKUPS_AT_ONCE));
         while let Some((size_bytes, there)) = looks.try_next().await? {

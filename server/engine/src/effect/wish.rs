@@ -44,9 +44,10 @@ pub(crate) async fn wishes(vault: &Vault, index: &SnapshotIndex, selection: &Sel
         Selection::Project => None,
         Selection::Items(items) => Some(by_repository(items)),
     };
-    let needed = index.repositories.iter().filter(|(name, _)| wanted.as_ref().is_none_or(|w| w.contains_key(name)));
+    let is_needed = |name: &RepositoryName| wanted.as_ref().is_none_or(|w| w.contains_key(name));
+    let needed: Vec<Digest> = index.repositories.iter().filter(|(name, _)| is_needed(name)).map(|(_, descriptor)| descriptor.digest).collect();
     let read: Vec<RepositoryIndex> = stream::iter(needed)
-        .map(|(_, descriptor)| async move { vault.repository(&descriptor.digest).await })
+        .map(|digest| async move { vault.repository(&digest).await })
         .buffered(INDEXES_AT_ONCE)
         .try_collect()
         .await?;

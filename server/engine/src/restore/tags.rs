@@ -54,12 +54,12 @@ impl State<'_> {
                 if now != Some(*then) {
                     return Err(moved(goal, now));
                 }
-                return Ok(Tagged { previous: now, written: false });
+                return Ok(Tagged { previous: None, written: false });
             }
             // No right for the API, or the untagged image was swept away this moment (harbor.md §4): by the manifest then, after a look.
             Err(RegistryError::Forbidden { .. } | RegistryError::Unsupported { .. } | RegistryError::NotFound { .. }) => match self.tag_now(repository, goal.tag).await? {
                 None => self.put_tag(goal).await?,
-                Some(now) if now == *then => return Ok(Tagged { previous: Some(now), written: false }),
+                Some(now) if now == *then => return Ok(Tagged { previous: None, written: false }),
                 now => return Err(moved(goal, now)),
             },
             Err(error) => return Err(error.into()),
@@ -72,8 +72,9 @@ impl State<'_> {
     pub(crate) async fn move_tag(&self, goal: &TagGoal<'_>, keep_as: Option<&Tag>) -> Result<Tagged, Trouble> {
         let EffectItem { repository, then, now, .. } = goal.item;
         let found = self.tag_now(repository, goal.tag).await?;
+        // Done by an earlier try: what it pointed to before is what the plan found.
         if found == Some(*then) {
-            return Ok(Tagged { previous: found, written: false });
+            return Ok(Tagged { previous: *now, written: false });
         }
         if found != *now {
             return Err(moved(goal, found));

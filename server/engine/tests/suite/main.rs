@@ -8,3 +8,27 @@ mod harness;
 mod push;
 mod resume;
 mod restore;
+
+/// Whoever runs the engine does so in tasks of its own, on any thread.
+#[test]
+fn everything_long_can_run_in_a_task_of_its_own() {
+    fn is_send<T: Send>(_: impl FnOnce(Parts) -> T) {}
+    struct Parts {
+        backup: engine::backup::BackupContext,
+        plan: engine::effect::PlanContext,
+        restore: engine::restore::RestoreContext,
+        vault: vault::Vault,
+        client: registry::Client,
+        effect: engine::effect::EffectPlan,
+        report: engine::report::Report,
+        selection: engine::select::Selection,
+        policy: engine::effect::Policy,
+        project: vocab::ProjectName,
+        digest: vocab::Digest,
+    }
+    is_send(|p| async move { engine::backup::project(&p.backup, &p.project, Some(p.digest)).await.map(|_| ()) });
+    is_send(|p| async move { engine::effect::plan(&p.plan, &p.digest, &p.selection, &p.project, &p.policy).await.map(|_| ()) });
+    is_send(|p| async move { engine::restore::execute(&p.restore, &p.effect, &engine::Silent).await.map(|_| ()) });
+    is_send(|p| async move { engine::undo::plan(&p.client, &p.effect, &p.report).await.map(|_| ()) });
+    is_send(|p| async move { engine::verify::snapshot(&p.vault, &p.digest).await.len() });
+}
