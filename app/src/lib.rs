@@ -158,7 +158,14 @@ fn provide_shell() {
         let counts = live.version(Topic::Requests) + live.version(Topic::Jobs) + live.version(Topic::Accounts);
         (location.pathname.get(), location.search.get(), counts)
     };
-    let shell: ui::page_state::ShellResource = Resource::new(source, |_| get_shell());
+    let message = ui::nav::Message::provide();
+    let shell: ui::page_state::ShellResource = Resource::new(source, move |_| async move {
+        let mut shell = get_shell().await?;
+        if is_browser() {
+            message.put(shell.flash.take());
+        }
+        Ok(shell)
+    });
     provide_context(shell);
     let clock = expect_context::<ui::clock::Clock>();
     let viewer = ui::Viewer(RwSignal::new(None));

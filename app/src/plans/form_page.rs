@@ -10,7 +10,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::calls::{PreviewPlan, SavePlan, get_plan, preview_plan};
 use super::preview::PreviewView;
-use super::types::{Plan, PlanForm};
+use super::types::{Plan, PlanForm, PlanPreview};
 use crate::error::ApiError;
 use crate::harbors::calls::list_harbors;
 use crate::harbors::types::Harbor;
@@ -95,7 +95,7 @@ fn content((plan, harbors, vaults): Needs, action: ServerAction<SavePlan>) -> An
             <Stack>
                 <Form values=values plan=plan harbors=harbors vaults=vaults action=action wanted=wanted self_address=self_address page=page/>
             </Stack>
-            <Stack><div class="stack" aria-live="polite"><Load data=preview view=|p| view! { <PreviewView preview=p/> }/></div></Stack>
+            <Stack><div class="stack" aria-live="polite"><Preview preview=preview/></div></Stack>
         </Columns>
     }
     .into_any()
@@ -110,6 +110,25 @@ fn missing_first(title: String, crumbs: Vec<(String, String)>, here: &'static st
     view! {
         <PageHead title=title crumbs=crumbs here=here/>
         <Empty kind=EmptyKind::NothingYet title=text><LinkButton href=href text=action kind=ButtonKind::Primary/></Empty>
+    }
+    .into_any()
+}
+
+/// The preview, or what keeps it from being made.
+#[component]
+fn Preview(preview: Resource<Result<PlanPreview, ApiError>>) -> impl IntoView {
+    view! {
+        <Transition fallback=|| view! { <p class="waiting">{t("Reading the Harbor…", "正在读取 Harbor…")}</p> }>
+            {move || Suspend::new(async move {
+                match preview.await {
+                    Ok(preview) => view! { <PreviewView preview=preview/> }.into_any(),
+                    Err(error) => {
+                        let text = error_text(&error);
+                        view! { <Panel title=t("Preview", "预览")><Callout tone=Tone::Warn>{t("The preview waits: ", "暂无法预览：")}{text}</Callout></Panel> }.into_any()
+                    }
+                }
+            })}
+        </Transition>
     }
     .into_any()
 }

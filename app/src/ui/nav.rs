@@ -116,26 +116,61 @@ fn rail_list(offer: &Offer) -> AnyView {
 #[component]
 fn Flash() -> impl IntoView {
     let shell = use_shell();
-    let pathname = use_location().pathname;
-    let shown = RwSignal::new(None::<(String, String)>);
+    let message = expect_context::<Message>();
     view! {
         <div class="flash-place" role="status">
             <Transition fallback=|| ()>
                 {move || Suspend::new(async move {
+                    // On the server and at the first picture it is in the shell; later answers put it into the context themselves.
                     if let Ok(shell) = shell.await
-                        && let Some(text) = shell.flash
+                        && shell.flash.is_some()
                     {
-                        shown.set(Some((pathname.get_untracked(), text)));
+                        message.put(shell.flash);
                     }
-                    move || {
-                        shown
-                            .get()
-                            .filter(|(path, _)| *path == pathname.get())
-                            .map(|(_, text)| view! { <p class="flash"><StatusShape tone=Tone::Ok/>{text}</p> })
-                    }
+                    move || message.text.get().map(|text| view! { <p class="flash"><StatusShape tone=Tone::Ok/>{text}</p> })
                 })}
             </Transition>
         </div>
     }
     .into_any()
+}
+
+/// The message of the last form. Two answers can race for it after a form leads to another page, so it is kept apart from them.
+#[derive(Clone, Copy)]
+pub struct Message {
+    text: RwSignal<Option<String>>,
+    fresh: StoredValue<bool>,
+}
+
+/// A message put there less than this ago belongs to the page that is being opened.
+const FRESH: std::time::Duration = std::time::Duration::from_millis(1_500);
+
+impl Message {
+    /// Provides it and takes it away when the page is left.
+    pub fn provide() -> Self {
+        let message = Self { text: RwSignal::new(None), fresh: StoredValue::new(false) };
+        provide_context(message);
+        let pathname = use_location().pathname;
+        Effect::new(move |before: Option<String>| {
+            let path = pathname.get();
+            if before.is_some_and(|before| before != path) && !message.fresh.get_value() {
+                message.text.set(None);
+            }
+            path
+        });
+        message
+    }
+
+    /// Puts a message there, if there is one.
+    pub fn put(&self, text: Option<String>) {
+        if text.is_none() {
+            return;
+        }
+        self.text.set(text);
+        let fresh = self.fresh;
+        if is_browser() {
+            fresh.set_value(true);
+            set_timeout(move || fresh.set_value(false), FRESH);
+        }
+    }
 }

@@ -25,6 +25,9 @@ pub fn VaultPage() -> impl IntoView {
 
 fn sentence(vault: &Vault) -> String {
     let name = &vault.name;
+    if vault.state == VaultState::Healthy && vault.snapshots == 0 && vault.findings == 0 {
+        return format!("{name} {}", t("is ready and empty.", "已就绪，尚无内容。"));
+    }
     match (lang(), vault.state, vault.findings) {
         (Lang::En, VaultState::Healthy, 0) => format!("{name} is whole: {} snapshots in {}.", count(vault.snapshots), bytes(vault.stored_bytes)),
         (Lang::ZhCn, VaultState::Healthy, 0) => format!("{name} 完好：{} 个快照，共 {}。", count(vault.snapshots), bytes(vault.stored_bytes)),
@@ -49,6 +52,7 @@ fn content(vault: Vault, findings: Vec<Finding>, verify: ServerAction<VerifyVaul
     let id = vault.id;
     let facts = facts(&vault);
     let title = sentence(&vault);
+    let findings = findings_panel(findings, vault.verified.is_some());
     let path = vault.path.clone();
     let (free, verified, here) = (vault.free_bytes, vault.verified, vault.name.clone());
     view! {
@@ -62,7 +66,7 @@ fn content(vault: Vault, findings: Vec<Finding>, verify: ServerAction<VerifyVaul
         </PageHead>
         {bad}
         <Columns>
-            <Stack>{findings_panel(findings)}</Stack>
+            <Stack>{findings}</Stack>
             <Stack>
                 {facts}
                 <Panel title=t("Verification", "校验") padded=true>
@@ -99,9 +103,9 @@ fn facts(vault: &Vault) -> AnyView {
     .into_any()
 }
 
-fn findings_panel(findings: Vec<Finding>) -> AnyView {
+fn findings_panel(findings: Vec<Finding>, verified: bool) -> AnyView {
     if findings.is_empty() {
-        let text = t("Verification found nothing wrong.", "校验未发现问题。");
+        let text = if verified { t("Verification found nothing wrong.", "校验未发现问题。") } else { t("Nothing was verified yet.", "尚未校验。") };
         return view! { <Panel title=t("Findings", "发现")><p class="note">{text}</p></Panel> }.into_any();
     }
     let cols = vec![Col::text(t("Object", "对象")), Col::text(t("What", "类型")), Col::text(t("Means", "影响")), Col::text(t("Do", "处理")), Col::text(t("State", "状态"))];

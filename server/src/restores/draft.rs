@@ -72,13 +72,7 @@ pub(super) async fn make(client: &registry::Client, vault: &vault::Vault, harbor
         vault: vault.clone(),
         harbor: harbor.parse().map_err(|_| Error::defect("a registered harbor has a name the vault refuses"))?,
     };
-    let (selection, target, policy) = (asked.selection.clone(), asked.target.clone(), asked.policy.clone());
-    // On a thread of its own: a plan of ten thousand lines hashes and compares more than a page's thread should.
-    let runtime = tokio::runtime::Handle::current();
-    tokio::task::spawn_blocking(move || runtime.block_on(effect::plan(&context, &snapshot, &selection, &target, &policy)))
-        .await
-        .map_err(|broke| Error::defect(format!("making an effect plan broke off: {broke}")))?
-        .map_err(plan_error)
+    effect::plan(&context, &snapshot, &asked.selection, &asked.target, &asked.policy).await.map_err(plan_error)
 }
 
 fn plan_error(error: effect::PlanError) -> Error {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use app::restores::types::RestoreForm;
 use async_trait::async_trait;
-use engine::effect::{Effect, EffectPlan};
+use engine::effect::EffectPlan;
 use engine::report::{ItemResult, Outcome as ItemOutcome, Report};
 use engine::restore::{RestoreContext, RestoreError};
 use sqlx::PgConnection;
@@ -108,7 +108,7 @@ async fn begin(context: &JobContext, row: &Row) -> Result<(), JobError> {
         return Err(JobError::Permanent { message: why, remedy: Some("ask for the restore again".to_owned()) });
     }
     for (seq, item) in plan.items.iter().enumerate() {
-        if matches!(item.effect, Effect::Create | Effect::Move { .. }) {
+        if item.writes() {
             let seq = i32::try_from(seq).unwrap_or(i32::MAX);
             queries::insert_item(&mut tx, row.request_id, seq, item.repository.as_str(), &item.reference(), item.then.as_bytes()).await?;
         }

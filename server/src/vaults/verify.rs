@@ -115,9 +115,10 @@ async fn walk_snapshots(context: &JobContext, vault_id: i64, vault: &vault::Vaul
                 report(context, vault_id, &finding.kind, &finding.object, &finding.detail, &finding.remedy).await?;
             }
             tally.findings += i64::try_from(findings.len()).unwrap_or(i64::MAX);
-            tally.degraded += i64::from(!findings.is_empty());
+            let degraded = findings.iter().any(engine::verify::Finding::degrades);
+            tally.degraded += i64::from(degraded);
             let mut conn = context.state.pool.acquire().await?;
-            queries::set_degraded(&mut conn, snapshot_id, !findings.is_empty()).await?;
+            queries::set_degraded(&mut conn, snapshot_id, degraded).await?;
             context.progress(|p| p.phase = "walking every snapshot".to_owned()).await;
         }
     }
