@@ -104,12 +104,18 @@ impl ServeArgs {
     /// The folder of the console's files.
     #[must_use]
     pub fn site(&self) -> PathBuf {
-        self.site.clone().unwrap_or_else(|| {
-            let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(|dir| dir.join("site")));
-            let above = std::env::current_exe().ok().and_then(|exe| exe.parent().and_then(Path::parent).map(|dir| dir.join("site")));
-            [beside.clone(), above].into_iter().flatten().find(|dir| dir.is_dir()).or(beside).unwrap_or_else(|| "site".into())
-        })
+        site(self.site.as_deref())
     }
+}
+
+/// The folder of the console's files: the one named, else `site` beside the program or above it.
+#[must_use]
+pub fn site(named: Option<&Path>) -> PathBuf {
+    named.map(Path::to_path_buf).unwrap_or_else(|| {
+        let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(|dir| dir.join("site")));
+        let above = std::env::current_exe().ok().and_then(|exe| exe.parent().and_then(Path::parent).map(|dir| dir.join("site")));
+        [beside.clone(), above].into_iter().flatten().find(|dir| dir.is_dir()).or(beside).unwrap_or_else(|| "site".into())
+    })
 }
 
 /// How jobs are worked on.

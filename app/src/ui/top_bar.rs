@@ -127,8 +127,8 @@ pub fn DisplayForms() -> impl IntoView {
         })
         .collect_view();
     view! {
-        <form method="post" action="/fn/session/display" class="switch" role="group" aria-label=t("Language", "语言")>{languages}</form>
-        <form method="post" action="/fn/session/display" class="switch" role="group" aria-label=t("Theme", "主题")>{themes}</form>
+        <form method="post" action="/fn/session/display" class="switch" aria-label=t("Language", "语言")>{languages}</form>
+        <form method="post" action="/fn/session/display" class="switch" aria-label=t("Theme", "主题")>{themes}</form>
     }
     .into_any()
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{number, object, render, require, require_login, require_system, text};
+use super::{number, object, render, require_id, require_login, require_system, text};
 use crate::clock;
 use crate::model::{Label, World};
 use crate::query::{self, Field};
@@ -55,7 +55,7 @@ fn allow(
     action: &str,
 ) -> Result<(), Refusal> {
     if scope == "p" {
-        return require(call, world, &project_id.to_string(), "label", action).map(|_| ());
+        return require_id(call, world, project_id, "label", action).map(|_| ());
     }
     match action {
         "read" | "list" => require_login(call),

@@ -159,12 +159,20 @@ fn require<'a>(
     resource: &str,
     action: &str,
 ) -> Result<&'a Project, Refusal> {
-    let project = find(call, world, text);
+    allow_in(call, world, find(call, world, text), text, resource, action)
+}
+
+/// The same for a project a row names by its id, whatever the header says about names.
+fn require_id<'a>(call: &Call, world: &'a World, id: i64, resource: &str, action: &str) -> Result<&'a Project, Refusal> {
+    allow_in(call, world, world.projects.get(&id), &id.to_string(), resource, action)
+}
+
+fn allow_in<'a>(call: &Call, world: &World, project: Option<&'a Project>, named: &str, resource: &str, action: &str) -> Result<&'a Project, Refusal> {
     let may = project
         .is_some_and(|project| permission::in_project(world, &call.who, project, resource, action));
     match project {
         Some(project) if may => Ok(project),
-        None if call.who.is_admin() => Err(Refusal::not_found(format!("project {text} not found"))),
+        None if call.who.is_admin() => Err(Refusal::not_found(format!("project {named} not found"))),
         _ if call.who.is_authenticated() => Err(Refusal::forbidden()),
         _ => Err(Refusal::unauthorized()),
     }

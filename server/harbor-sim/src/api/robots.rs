@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{find, number, object, require, require_login, require_system, text};
+use super::{find, number, object, require, require_id, require_login, require_system, text};
 use crate::clock;
 use crate::identity::{self, ROBOT_PREFIX, Who};
 use crate::model::{Access, Grant, Robot, World};
@@ -65,7 +65,7 @@ fn allow(call: &Call, world: &World, project_id: i64, action: &str) -> Result<()
     if project_id == 0 {
         return require_system(call, world, "robot", action);
     }
-    require(call, world, &project_id.to_string(), "robot", action).map(|_| ())
+    require_id(call, world, project_id, "robot", action).map(|_| ())
 }
 
 fn show(robot: &Robot) -> Value {
