@@ -1,6 +1,7 @@
 //! One plan: how it stands, what it covers, its runs, and what can be done with it.
 
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn as _;
 
 use super::calls::{PausePlan, ResumePlan, RunPlan, get_plan, list_runs};
 use super::runs::runs_panel;
@@ -128,8 +129,10 @@ fn act(plan: &Plan, actions: Actions) -> AnyView {
         .into_any()
     } else {
         let id = id.clone();
+        // Without the browser part a refusal comes back by the address; then its message must be seen.
+        let refused = use_query("__path").get_untracked().is_some_and(|path| path == PausePlan::PATH);
         view! {
-            <details>
+            <details open=refused>
                 <summary>{t("Pause…", "暂停…")}</summary>
                 <PostForm action=actions.pause id="pause">
                     <Hidden name="plan_id" value=id.clone()/>

@@ -4,8 +4,8 @@ use leptos::prelude::*;
 
 use super::types::{DayState, Paused, Plan};
 use crate::text::{Lang, lang, t};
+use crate::ui::clock::span_words;
 use crate::ui::{Status, Tone, When, use_now};
-use crate::units::duration;
 
 /// How a plan stands now, against its target.
 #[must_use]
@@ -34,8 +34,8 @@ pub fn plan_now(plan: &Plan) -> AnyView {
             _ => (Tone::Ok, words[0]),
         };
         let text = match lang {
-            Lang::En => format!("{} {word}", duration(age.max(0))),
-            Lang::ZhCn => format!("{}前{word}", duration(age.max(0))),
+            Lang::En => format!("{} {word}", span_words(age.max(0), lang)),
+            Lang::ZhCn => format!("{}前{word}", span_words(age.max(0), lang)),
         };
         view! { <Status tone=tone text=text/> }
     };

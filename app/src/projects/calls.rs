@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::error::ApiError;
 use crate::projects::types::{ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, TagHistory, Timeline};
-use crate::units::{Moment, Page};
+use crate::units::Page;
 
 /// Projects the caller sees.
 #[server(prefix = "/fn", endpoint = "projects/list", input = leptos::server_fn::codec::GetUrl)]
@@ -17,14 +17,14 @@ pub async fn list_projects(#[server(default)] filter: ProjectFilter) -> Result<P
 #[server(prefix = "/fn", endpoint = "projects/timeline", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_timeline(harbor: String, project: String, at: Option<String>, zoom: Option<String>) -> Result<Timeline, ApiError> {
     use crate::ports::{answer, backend, cx};
-    answer(backend().get_timeline(&cx(), harbor, project, at.as_deref().and_then(Moment::parse), zoom).await)
+    answer(backend().get_timeline(&cx(), harbor, project, at.as_deref().and_then(crate::units::Moment::parse), zoom).await)
 }
 
 /// A moment compared with the harbor now.
 #[server(prefix = "/fn", endpoint = "projects/diff", input = leptos::server_fn::codec::GetUrl)]
 pub async fn compare_live(harbor: String, project: String, at: Option<String>) -> Result<LiveDiff, ApiError> {
     use crate::ports::{answer, backend, cx};
-    answer(backend().compare_live(&cx(), harbor, project, at.as_deref().and_then(Moment::parse)).await)
+    answer(backend().compare_live(&cx(), harbor, project, at.as_deref().and_then(crate::units::Moment::parse)).await)
 }
 
 /// Repositories and tags at a moment.

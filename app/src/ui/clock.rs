@@ -40,6 +40,23 @@ pub fn use_now() -> RwSignal<Option<Moment>> {
     use_context::<Clock>().map_or_else(|| RwSignal::new(None), |clock| clock.0)
 }
 
+/// `6 min`, `3 h`, `12 d` in the reader's language.
+#[must_use]
+pub fn span_words(seconds: i64, lang: Lang) -> String {
+    let text = duration(seconds);
+    let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
+    let zh = match unit {
+        "s" => "秒",
+        "min" => "分钟",
+        "h" => "小时",
+        _ => "天",
+    };
+    match lang {
+        Lang::En => text,
+        Lang::ZhCn => format!("{number} {zh}"),
+    }
+}
+
 /// "6 min ago", "in 3 h".
 #[must_use]
 pub fn relative(moment: Moment, now: Moment, lang: Lang) -> String {
@@ -49,8 +66,8 @@ pub fn relative(moment: Moment, now: Moment, lang: Lang) -> String {
         (-5..=5, Lang::ZhCn) => "刚刚".to_owned(),
         (s, Lang::En) if s > 0 => format!("{} ago", duration(s)),
         (s, Lang::En) => format!("in {}", duration(-s)),
-        (s, Lang::ZhCn) if s > 0 => format!("{}前", duration(s)),
-        (s, Lang::ZhCn) => format!("{}后", duration(-s)),
+        (s, Lang::ZhCn) if s > 0 => format!("{}前", span_words(s, lang)),
+        (s, Lang::ZhCn) => format!("{}后", span_words(-s, lang)),
     }
 }
 
@@ -86,7 +103,7 @@ mod tests {
         let before = Moment::parse("2026-11-23T11:54:00Z").unwrap();
         assert_eq!(relative(before, now, Lang::En), "6 min ago");
         assert_eq!(relative(now, before, Lang::En), "in 6 min");
-        assert_eq!(relative(now, before, Lang::ZhCn), "6 min后");
+        assert_eq!(relative(now, before, Lang::ZhCn), "6 分钟后");
         assert_eq!(relative(now, now, Lang::En), "just now");
     }
 }

@@ -78,7 +78,7 @@ pub fn DayStrip(days: Vec<DayState>) -> impl IntoView {
     let width = days.len() * STEP;
     let count = days.len();
     view! {
-        <svg class="days" viewBox=format!("0 0 {width} 24") width=width height="24" role="img" aria-label=label>
+        <svg class="days" viewBox=format!("0 0 {width} 24") width=width height="24" preserveAspectRatio="none" role="img" aria-label=label>
             {days.into_iter().enumerate().map(|(i, state)| bar(i, count - 1 - i, state)).collect_view()}
         </svg>
     }

@@ -74,7 +74,7 @@ fn Rail() -> impl IntoView {
     view! {
         <nav class="rail" aria-label=t("Main", "主导航")>
             <div class="rail-in">
-            <a class="brand" href="/"><Mark/><span>"Breakwater"</span></a>
+            <a class="brand" href="/" aria-label="Breakwater"><Mark/><span>"Breakwater"</span></a>
             <Transition fallback=|| ()>
                 {move || Suspend::new(async move {
                     let offer = match shell.await {

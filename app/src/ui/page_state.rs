@@ -2,6 +2,7 @@
 
 use leptos::either::Either;
 use leptos::prelude::*;
+use leptos::reactive::computed::ScopedFuture;
 use leptos_router::components::Redirect;
 use leptos_router::hooks::{use_location, use_params_map, use_query_map};
 
@@ -42,8 +43,10 @@ where
         <Transition fallback=fallback>
             {move || {
                 let view = view.clone();
+                // Untracked: a new count in the rail must not draw the page again.
+                let shell = viewer.0.with_untracked(Option::is_none).then(|| ScopedFuture::new_untracked(shell.into_future()));
                 Suspend::new(async move {
-                    if viewer.0.with_untracked(Option::is_none)
+                    if let Some(shell) = shell
                         && let Ok(shell) = shell.await
                     {
                         clock.0.set(Some(shell.now));

@@ -1,0 +1,40 @@
+# The whole set-up is two targets: `make demo` to look at, `make test` to trust.
+# What is built stays outside the clone, so that a fresh clone starts in seconds; set CARGO_TARGET_DIR to choose where.
+
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/breakwater/target
+SITE := $(CARGO_TARGET_DIR)/site
+PORT ?= 8300
+HARBOR_PORT ?= 8301
+
+.PHONY: demo test test-live lint site build setup help
+
+help:
+	@echo "make demo       everything on this machine, with a small Harbor and sample images"
+	@echo "make test       format, lints, unit, Postgres, registry and browser tests"
+	@echo "make test-live  HARBOR_URL=… HARBOR_USER=… HARBOR_PASSWORD=…  the contract against a real Harbor"
+
+setup:
+	@sh scripts/setup.sh
+
+build: setup
+	@echo "· building (some minutes the first time)"
+	@cargo xtask build
+
+demo: build
+	@exec "$(CARGO_TARGET_DIR)/debug/breakwater" demo --site "$(SITE)" --port $(PORT) --harbor-port $(HARBOR_PORT)
+
+site: setup
+	@cargo xtask site
+
+lint: setup
+	@sh scripts/lint.sh
+
+test: setup
+	@sh scripts/test.sh
+
+# Makes projects of its own with a random prefix in that Harbor, and removes them.
+test-live: setup
+	@test -n "$(HARBOR_URL)" -a -n "$(HARBOR_USER)" -a -n "$(HARBOR_PASSWORD)" || { echo "set HARBOR_URL, HARBOR_USER and HARBOR_PASSWORD"; exit 2; }
+	@HARBOR_URL="$(HARBOR_URL)" HARBOR_USER="$(HARBOR_USER)" HARBOR_PASSWORD="$(HARBOR_PASSWORD)" cargo test -p harbor-sim --test contract
+	@HARBOR_URL="$(HARBOR_URL)" HARBOR_USER="$(HARBOR_USER)" HARBOR_PASSWORD="$(HARBOR_PASSWORD)" cargo test -p registry --test live
+	@HARBOR_URL="$(HARBOR_URL)" HARBOR_USER="$(HARBOR_USER)" HARBOR_PASSWORD="$(HARBOR_PASSWORD)" cargo test -p engine --test live

@@ -1,0 +1,317 @@
+//! The backend that is not there, and what it shows when it is asked.
+
+use async_trait::async_trait;
+
+use crate::ports::Cx;
+use crate::accounts::types::*;
+use crate::audit::types::*;
+use crate::error::{ApiError, ErrorKind};
+use crate::harbors::types::*;
+use crate::home::types::Home;
+use crate::jobs::types::*;
+use crate::plans::types::*;
+use crate::projects::types::*;
+use crate::restores::types::Request as Restore;
+use crate::restores::types::{CastVote, Draft, RequestFilter, RequestRow, RestoreForm, Submit};
+use crate::session::types::{Me, SetUp, Shell, SignIn, Theme};
+use crate::text::Lang;
+use crate::units::{Moment, Page};
+use crate::vaults::types::*;
+
+/// What the backend that is not there answers.
+#[derive(Clone, Default)]
+pub struct Fake {
+    pub me: Option<Me>,
+    pub setup_needed: bool,
+    pub flash: Option<&'static str>,
+    pub home: Option<Home>,
+    pub harbors: Vec<Harbor>,
+    pub vaults: Vec<Vault>,
+    pub plans: Vec<Plan>,
+    pub failing: Option<ApiError>,
+}
+
+impl Fake {
+    fn answer<T>(&self, value: Option<T>) -> Result<T, ApiError> {
+        if let Some(error) = &self.failing {
+            return Err(error.clone());
+        }
+        if self.me.is_none() {
+            return Err(ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on"));
+        }
+        value.ok_or_else(|| ApiError::not_found("thing"))
+    }
+}
+
+/// Methods no test here asks for: they answer as if there were nothing.
+macro_rules! nothing {
+    ($slice:ident::$port:ident { $($name:ident($($arg:ident: $kind:ty),*) -> $value:ty;)* } $($rest:tt)*) => {
+        #[async_trait]
+        impl crate::ports::$slice::$port for Fake {
+            $(async fn $name(&self, _cx: &Cx $(, $arg: $kind)*) -> Result<$value, ApiError> {
+                $(let _ = $arg;)*
+                self.answer(None)
+            })*
+            $($rest)*
+        }
+    };
+}
+
+nothing! { projects::Projects {
+    list_projects(filter: ProjectFilter) -> Page<Project>;
+    get_timeline(harbor: String, project: String, at: Option<Moment>, zoom: Option<String>) -> Timeline;
+    compare_live(harbor: String, project: String, at: Option<Moment>) -> LiveDiff;
+    browse(query: BrowseQuery) -> Browse;
+    tag_history(harbor: String, project: String, repository: String, tag: String) -> TagHistory;
+    get_artifact(harbor: String, project: String, repository: String, digest: String) -> ArtifactDetail;
+    search(q: String) -> Vec<SearchHit>;
+    hold_snapshot(snapshot_id: i64, reason: String) -> ();
+    back_up_project(harbor: String, project: String) -> i64;
+}
+
+}
+
+nothing! { restores::Restores {
+    preview_restore(form: RestoreForm) -> Draft;
+    get_draft(draft_id: i64) -> Draft;
+    submit_restore(form: Submit) -> Restore;
+    get_request(request_id: i64) -> Restore;
+    list_requests(filter: RequestFilter) -> Page<RequestRow>;
+    list_approvals(tab: String) -> Vec<RequestRow>;
+    cast_vote(form: CastVote) -> Restore;
+    withdraw_request(request_id: i64) -> Restore;
+    cancel_request(request_id: i64) -> Restore;
+    retry_request(request_id: i64) -> Draft;
+    undo_request(request_id: i64) -> Draft;
+}
+
+}
+
+nothing! { jobs::Jobs {
+    list_jobs(filter: JobFilter) -> Page<Job>;
+    get_job(job_id: i64) -> Job;
+    get_job_log(job_id: i64, after: Option<i64>) -> Vec<LogLine>;
+    cancel_job(job_id: i64) -> Job;
+    retry_job(job_id: i64) -> Job;
+}
+
+}
+
+nothing! { audit::Audits {
+    list_audit(filter: AuditFilter) -> AuditPage;
+    get_audit(seq: i64) -> AuditDetail;
+    verify_audit() -> ChainCheck;
+}
+
+}
+
+nothing! { vaults::Vaults {
+    get_vault(vault_id: i64) -> Vault;
+    create_vault(form: NewVault) -> Vault;
+    verify_vault(vault_id: i64) -> i64;
+    list_findings(vault_id: i64) -> Vec<Finding>;
+}
+    async fn list_vaults(&self, _cx: &Cx) -> Result<Vec<Vault>, ApiError> {
+        self.answer(Some(self.vaults.clone()))
+    }
+}
+
+nothing! { plans::Plans {
+    save_plan(form: PlanForm) -> Plan;
+    pause_plan(plan_id: i64, days: i64, reason: String) -> Plan;
+    resume_plan(plan_id: i64) -> Plan;
+    run_plan(plan_id: i64) -> i64;
+    delete_plan(plan_id: i64, confirm: String) -> ();
+}
+    async fn list_plans(&self, _cx: &Cx) -> Result<Vec<Plan>, ApiError> {
+        self.answer(Some(self.plans.clone()))
+    }
+    async fn get_plan(&self, _cx: &Cx, plan_id: i64) -> Result<Plan, ApiError> {
+        self.answer(self.plans.iter().find(|p| p.id == plan_id).cloned())
+    }
+    async fn preview_plan(&self, _cx: &Cx, form: PlanForm) -> Result<PlanPreview, ApiError> {
+        let _ = form;
+        Ok(preview())
+    }
+    async fn list_runs(&self, _cx: &Cx, plan_id: i64, after: Option<String>) -> Result<Page<Run>, ApiError> {
+        let _ = (plan_id, after);
+        Ok(Page { items: Vec::new(), next: None, total: None })
+    }
+}
+
+nothing! { accounts::Accounts {
+    list_users(after: Option<String>) -> Page<User>;
+    get_user(user_id: i64) -> User;
+    create_user(form: NewUser) -> User;
+    change_roles(form: ChangeRoles) -> User;
+    set_disabled(user_id: i64, disabled: bool) -> User;
+    reset_password(user_id: i64, password: String) -> ();
+    change_password(current: String, password: String) -> ();
+    list_tokens() -> Vec<Token>;
+    create_token(form: NewToken) -> MadeToken;
+    revoke_token(token_id: i64) -> ();
+}
+
+}
+
+nothing! { harbors::Harbors {
+    try_harbor(form: NewHarbor) -> CheckList;
+    change_harbor(form: ChangeHarbor) -> Harbor;
+    check_harbor(harbor: String) -> CheckList;
+    last_check(harbor: String) -> Option<CheckList>;
+    remove_harbor(harbor: String, confirm: String) -> ();
+}
+    async fn list_harbors(&self, _cx: &Cx) -> Result<Vec<Harbor>, ApiError> {
+        self.answer(Some(self.harbors.clone()))
+    }
+    async fn get_harbor(&self, _cx: &Cx, harbor: String) -> Result<Harbor, ApiError> {
+        self.answer(self.harbors.iter().find(|h| h.name == harbor).cloned())
+    }
+    async fn create_harbor(&self, _cx: &Cx, form: NewHarbor) -> Result<Harbor, ApiError> {
+        let _ = form;
+        Err(ApiError::field("url", "nothing answers at this address"))
+    }
+}
+
+nothing! { home::Homes {
+
+}
+    async fn get_home(&self, _cx: &Cx) -> Result<Home, ApiError> {
+        self.answer(self.home.clone())
+    }
+}
+
+#[async_trait]
+impl crate::ports::session::Sessions for Fake {
+    async fn shell(&self, _cx: &Cx) -> Result<Shell, ApiError> {
+        Ok(Shell {
+            me: self.me.clone(),
+            setup_needed: self.setup_needed,
+            lang: Lang::En,
+            theme: Theme::System,
+            approvals_waiting: 2,
+            jobs_running: 0,
+            audit_events: 1_204,
+            audit_verified: Some((moment("2026-11-23T11:00:00Z"), true)),
+            flash: self.flash.map(str::to_owned),
+            version: "0.1.0".to_owned(),
+            now: moment("2026-11-23T12:00:00Z"),
+        })
+    }
+    async fn sign_in(&self, _cx: &Cx, form: SignIn) -> Result<String, ApiError> {
+        if form.password == "right" { Ok("/plans".to_owned()) } else { Err(ApiError::new(ErrorKind::SignedOut, "bad_credentials", "name or password is wrong")) }
+    }
+    async fn sign_out(&self, _cx: &Cx) -> Result<(), ApiError> {
+        Ok(())
+    }
+    async fn set_up(&self, _cx: &Cx, _form: SetUp) -> Result<(), ApiError> {
+        Ok(())
+    }
+    async fn leave_flash(&self, _cx: &Cx, _text: &str) {}
+    async fn set_display(&self, _cx: &Cx, _lang: Option<String>, _theme: Option<String>) -> Result<(), ApiError> {
+        Ok(())
+    }
+}
+
+fn moment(text: &str) -> Moment {
+    Moment::parse(text).unwrap()
+}
+
+fn preview() -> PlanPreview {
+    PlanPreview {
+        matched: vec![ProjectMatch { project: "payments".to_owned(), repositories: 3, in_plans: Vec::new() }],
+        left_out: vec!["scratch".to_owned()],
+        repositories: 3,
+        read_at: Some(moment("2026-11-23T12:00:00Z")),
+        stale: None,
+        next_runs: vec![NextRun { at: moment("2026-11-24T02:00:00Z"), local: "Tue 2026-11-24 02:00 +00:00".to_owned(), clock_change: false }],
+        schedule_words: "every day at 02:00".to_owned(),
+        warnings: Vec::new(),
+    }
+}
+
+pub fn operator() -> Option<Me> {
+    Some(Me { id: 1, login: "ops".to_owned(), display_name: "Ops A".to_owned(), duties: vec![Duty::Operator], grants: Vec::new() })
+}
+
+pub fn harbor(state: HarborState) -> Harbor {
+    Harbor {
+        id: 1,
+        name: "prod-sh".to_owned(),
+        url: "https://harbor.example.org".to_owned(),
+        version: Some("v2.12.0".to_owned()),
+        state,
+        state_detail: "the login was refused".to_owned(),
+        checked: Some(moment("2026-11-23T11:54:00Z")),
+        read_login: "robot$read".to_owned(),
+        write_login: None,
+        can_restore: false,
+        plain_http: false,
+        projects: 39,
+        projects_protected: 37,
+        secret_set: None,
+    }
+}
+
+pub fn vault() -> Vault {
+    Vault {
+        id: 1,
+        name: "main".to_owned(),
+        path: "/srv/vault".to_owned(),
+        vault_uuid: "7d1c".to_owned(),
+        state: VaultState::Healthy,
+        state_detail: String::new(),
+        stored_bytes: 1 << 40,
+        logical_bytes: 8 << 40,
+        free_bytes: Some(1 << 40),
+        snapshots: 12,
+        findings: 0,
+        verified: None,
+        created: moment("2026-11-01T00:00:00Z"),
+    }
+}
+
+pub fn plan(name: &str) -> Plan {
+    Plan {
+        id: 3,
+        name: name.to_owned(),
+        harbor: "prod-sh".to_owned(),
+        vault_id: 1,
+        vault: "main".to_owned(),
+        include: vec!["*".to_owned()],
+        exclude: Vec::new(),
+        cron: "0 2 * * *".to_owned(),
+        zone: "UTC".to_owned(),
+        schedule_words: "every day at 02:00".to_owned(),
+        rpo_s: 86_400,
+        paused: None,
+        next: Some(moment("2026-11-24T02:00:00Z")),
+        last_good: Some(moment("2026-11-23T11:54:00Z")),
+        running_job: None,
+        projects: 37,
+        days: vec![DayState::Good, DayState::Failed, DayState::Missed],
+        version: 2,
+    }
+}
+
+pub fn home() -> Home {
+    Home {
+        protected: 39,
+        met: 37,
+        at_risk: 0,
+        missed: 2,
+        pending: 0,
+        unprotected: 0,
+        rpo_s: Some(86_400),
+        last_good: Some(moment("2026-11-23T11:54:00Z")),
+        next_run: None,
+        oldest: None,
+        plans: vec![plan("everything daily")],
+        concerns: Vec::new(),
+        restores: Vec::new(),
+        waiting: Vec::new(),
+        vaults: vec![vault()],
+        running: Vec::new(),
+        setup: Vec::new(),
+    }
+}

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Everything: lints, unit, Postgres, registry and browser tests. Tools that are missing fail the tests that need them.
+set -eu
+cd "$(dirname "$0")/.."
+export BREAKWATER_REQUIRE_TOOLS=1
+say() { echo; echo "== $*"; }
+
+say "lints"
+sh scripts/lint.sh
+say "unit and registry tests"
+cargo test --quiet -p vocab -p vault -p registry -p harbor-sim -p testkit -p engine
+cargo test --quiet -p app --features ssr
+say "tests on Postgres"
+sh scripts/with-postgres.sh cargo test --quiet -p server
+say "the console"
+cargo xtask build
+say "browser tests"
+cd end2end
+PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund
+npx playwright test
