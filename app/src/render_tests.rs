@@ -148,7 +148,8 @@ async fn a_refused_plain_post_comes_back_with_its_message_its_field_and_what_was
 #[tokio::test]
 async fn signing_in_without_script_goes_on_or_says_why_not() {
     let fake = Fake::default();
-    let (status, location, _) = post(&fake, "/fn/session/in", "/signin?next=%2Fplans", "form[login]=ops&form[password]=right&form[next]=%2Fplans").await;
+    let (status, location, _) =
+        post(&fake, "/fn/session/in", "/signin?next=%2Fplans", "form[login]=ops&form[password]=right&form[next]=%2Fplans").await;
     assert_eq!((status, location.as_str()), (StatusCode::FOUND, "/plans"));
     let (_, back, _) = post(&fake, "/fn/session/in", "/signin", "form[login]=ops&form[password]=wrong").await;
     let (_, _, page) = get(&fake, &back, "").await;
@@ -169,7 +170,8 @@ async fn the_preview_of_a_plan_is_a_page_of_its_own_without_script() {
 
 #[tokio::test]
 async fn the_message_of_the_last_form_and_the_state_of_a_harbor_are_shown() {
-    let fake = Fake { me: operator(), harbors: vec![harbor(HarborState::Refused)], flash: Some("The harbor is registered."), ..Fake::default() };
+    let fake =
+        Fake { me: operator(), harbors: vec![harbor(HarborState::Refused)], flash: Some("The harbor is registered."), ..Fake::default() };
     let (_, _, page) = get(&fake, "/harbors/prod-sh", "").await;
     has(&page, "prod-sh refuses the login: no new backups until it is renewed.");
     has(&page, "The harbor is registered.");

@@ -175,9 +175,7 @@ impl Caller {
 
     /// The same for a handler of REST.
     pub fn of_parts(parts: &Parts) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
-            ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on")
-        })
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on"))
     }
 
     /// Whether the caller has `duty`.
@@ -195,9 +193,8 @@ impl Caller {
             Via::Token { write, .. } => !rule.people_only && (write || !rule.writes),
         };
         let by_duty = rule.duties.iter().any(|duty| self.has(*duty));
-        let by_role = project.is_some_and(|(harbor, name)| {
-            self.roles.iter().any(|scoped| rule.roles.contains(&scoped.role) && scoped.covers(harbor, name))
-        });
+        let by_role = project
+            .is_some_and(|(harbor, name)| self.roles.iter().any(|scoped| rule.roles.contains(&scoped.role) && scoped.covers(harbor, name)));
         token_allows && (by_duty || by_role)
     }
 

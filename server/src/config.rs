@@ -96,9 +96,9 @@ impl ServeArgs {
     /// The address people type.
     #[must_use]
     pub fn public_url(&self) -> Url {
-        self.public_url.clone().unwrap_or_else(|| {
-            Url::parse(&format!("http://{}", self.listen)).expect("a socket address makes a valid URL")
-        })
+        self.public_url
+            .clone()
+            .unwrap_or_else(|| Url::parse(&format!("http://{}", self.listen)).expect("a socket address makes a valid URL"))
     }
 
     /// The folder of the console's files.

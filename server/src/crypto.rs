@@ -98,9 +98,7 @@ impl KeyRing {
         let (_, key) = self.keys.iter().find(|(known, _)| known == id).ok_or_else(|| CryptoError::UnknownKey(id.to_owned()))?;
         let cipher = Aes256Gcm::new(Key::<Aes256Gcm>::from_slice(key));
         let aad = associated(place, id);
-        let opened = cipher
-            .decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: &aad })
-            .map_err(|_| CryptoError::Damaged)?;
+        let opened = cipher.decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: &aad }).map_err(|_| CryptoError::Damaged)?;
         String::from_utf8(opened).map(SecretString::from).map_err(|_| CryptoError::Damaged)
     }
 }

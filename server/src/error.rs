@@ -66,7 +66,9 @@ impl Error {
             Self::Registry(error) => ApiError::new(ErrorKind::Upstream, error.code(), sentence(error)),
             Self::Vault(error) => ApiError::new(ErrorKind::Upstream, "vault", sentence(error)),
             Self::Crypto(error) => ApiError::new(ErrorKind::Unavailable, "stored_secret", error.to_string()),
-            Self::Defect(_) => ApiError::new(ErrorKind::Internal, "internal", "something went wrong; quote the request id to your operator"),
+            Self::Defect(_) => {
+                ApiError::new(ErrorKind::Internal, "internal", "something went wrong; quote the request id to your operator")
+            }
         };
         api.request_id = request_id.map(str::to_owned);
         if !matches!(self, Self::Api(_)) {

@@ -40,17 +40,8 @@ pub enum Topic {
 }
 
 impl Topic {
-    const ALL: [Self; 9] = [
-        Self::Jobs,
-        Self::Requests,
-        Self::Snapshots,
-        Self::Harbors,
-        Self::Vaults,
-        Self::Plans,
-        Self::Accounts,
-        Self::Work,
-        Self::Resync,
-    ];
+    const ALL: [Self; 9] =
+        [Self::Jobs, Self::Requests, Self::Snapshots, Self::Harbors, Self::Vaults, Self::Plans, Self::Accounts, Self::Work, Self::Resync];
 
     /// The name on the wire.
     #[must_use]

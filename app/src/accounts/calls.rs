@@ -45,7 +45,11 @@ pub async fn change_roles(form: ChangeRoles) -> Result<User, ApiError> {
 pub async fn set_disabled(user_id: i64, disabled: bool) -> Result<User, ApiError> {
     use crate::ports::{answer, backend, cx, done};
     let user = answer(backend().set_disabled(&cx(), user_id, disabled).await)?;
-    let (en, zh) = if disabled { ("The account is switched off.", "账号已停用。") } else { ("The account is switched on.", "账号已启用。") };
+    let (en, zh) = if disabled {
+        ("The account is switched off.", "账号已停用。")
+    } else {
+        ("The account is switched on.", "账号已启用。")
+    };
     done(&format!("/admin/users/{user_id}"), en, zh).await;
     Ok(user)
 }

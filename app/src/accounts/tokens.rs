@@ -61,8 +61,20 @@ fn row(token: Token, revoke: ServerAction<RevokeToken>) -> AnyView {
 
 /// The list and the form.
 #[must_use]
-pub fn tokens_panel(tokens: Vec<Token>, made: Option<String>, create: ServerAction<CreateToken>, revoke: ServerAction<RevokeToken>) -> AnyView {
-    let cols = vec![Col::text(t("Name", "名称")), Col::text(t("May", "权限")), Col::text(t("State", "状态")), Col::text(t("Ends", "到期")), Col::text(t("Last used", "最近使用")), Col::actions()];
+pub fn tokens_panel(
+    tokens: Vec<Token>,
+    made: Option<String>,
+    create: ServerAction<CreateToken>,
+    revoke: ServerAction<RevokeToken>,
+) -> AnyView {
+    let cols = vec![
+        Col::text(t("Name", "名称")),
+        Col::text(t("May", "权限")),
+        Col::text(t("State", "状态")),
+        Col::text(t("Ends", "到期")),
+        Col::text(t("Last used", "最近使用")),
+        Col::actions(),
+    ];
     let empty = tokens.is_empty();
     let rows = tokens.into_iter().map(|token| row(token, revoke)).collect_view();
     let value = create.value();

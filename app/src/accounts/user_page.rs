@@ -32,7 +32,9 @@ fn sentence(user: &User) -> String {
         (Lang::ZhCn, true, _) => format!("{name} 无法登录：账号已停用。"),
         (Lang::En, false, true) => format!("{name} can sign in but has no role yet."),
         (Lang::ZhCn, false, true) => format!("{name} 可登录，但尚无角色。"),
-        (Lang::En, false, false) => format!("{name} holds {} and {}.", counted(user.duties.len(), "duty", "duties"), counted(user.grants.len(), "role", "roles")),
+        (Lang::En, false, false) => {
+            format!("{name} holds {} and {}.", counted(user.duties.len(), "duty", "duties"), counted(user.grants.len(), "role", "roles"))
+        }
         (Lang::ZhCn, false, false) => format!("{name} 拥有 {} 项职责与 {} 个角色。", user.duties.len(), user.grants.len()),
     }
 }
@@ -84,7 +86,11 @@ fn roles_form(user: &User, action: ServerAction<ChangeRolesCall>) -> AnyView {
 fn account_forms(user: &User, actions: Actions) -> AnyView {
     let off = user.disabled.is_some();
     let (id, other_id) = (user.id.to_string(), user.id.to_string());
-    let (text, kind) = if off { (t("Switch the account on", "启用账号"), ButtonKind::Plain) } else { (t("Switch the account off", "停用账号"), ButtonKind::Danger) };
+    let (text, kind) = if off {
+        (t("Switch the account on", "启用账号"), ButtonKind::Plain)
+    } else {
+        (t("Switch the account off", "停用账号"), ButtonKind::Danger)
+    };
     view! {
         <Panel title=t("Access", "访问") padded=true>
             <p class="note">{t("Switching off ends all sessions and tokens at once; nothing is deleted.", "停用将立即结束全部会话与令牌，不删除任何内容。")}</p>

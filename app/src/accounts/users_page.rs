@@ -13,10 +13,14 @@ use crate::units::Page;
 #[component]
 pub fn UsersPage() -> impl IntoView {
     let after = use_query("after");
-    let users = fetch(Topic::Accounts, move || after.get(), |after| async move {
-        let paged = after.is_some();
-        Ok((list_users(after).await?, paged))
-    });
+    let users = fetch(
+        Topic::Accounts,
+        move || after.get(),
+        |after| async move {
+            let paged = after.is_some();
+            Ok((list_users(after).await?, paged))
+        },
+    );
     view! { <Load data=users view=|(page, paged)| content(page, paged)/> }
 }
 
@@ -26,7 +30,14 @@ fn sentence(users: &[User], paged: bool, more: bool) -> String {
     let whole = !paged && !more;
     let empty = [Duty::Operator, Duty::Secadmin, Duty::Auditor].into_iter().find(|d| whole && holders(*d) == 0);
     match (lang(), empty) {
-        (Lang::En, Some(duty)) => format!("Nobody is {} yet.", match duty { Duty::Operator => "operator", Duty::Secadmin => "security administrator", Duty::Auditor => "auditor" }),
+        (Lang::En, Some(duty)) => format!(
+            "Nobody is {} yet.",
+            match duty {
+                Duty::Operator => "operator",
+                Duty::Secadmin => "security administrator",
+                Duty::Auditor => "auditor",
+            }
+        ),
         (Lang::ZhCn, Some(duty)) => format!("尚无{}。", super::words::duty_word(duty)),
         (Lang::En, None) => "People, their duties and their roles.".to_owned(),
         (Lang::ZhCn, None) => "人员、职责与角色。".to_owned(),
@@ -35,7 +46,12 @@ fn sentence(users: &[User], paged: bool, more: bool) -> String {
 
 fn content(page: Page<User>, paged: bool) -> AnyView {
     let title = sentence(&page.items, paged, page.next.is_some());
-    let cols = vec![Col::text(t("Person", "人员")), Col::text(t("Duties and roles", "职责与角色")), Col::text(t("State", "状态")), Col::text(t("Last seen", "最近活动"))];
+    let cols = vec![
+        Col::text(t("Person", "人员")),
+        Col::text(t("Duties and roles", "职责与角色")),
+        Col::text(t("State", "状态")),
+        Col::text(t("Last seen", "最近活动")),
+    ];
     let rows = page
         .items
         .into_iter()

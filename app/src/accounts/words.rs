@@ -31,7 +31,10 @@ pub const fn duty_value(duty: Duty) -> &'static str {
 
 fn duty_hint(duty: Duty) -> &'static str {
     match duty {
-        Duty::Operator => t("Harbors, vaults, plans, running backups. Sees no image content, does not vote.", "Harbor、保管库、备份计划与运行；不可查看镜像内容，不参与审批。"),
+        Duty::Operator => t(
+            "Harbors, vaults, plans, running backups. Sees no image content, does not vote.",
+            "Harbor、保管库、备份计划与运行；不可查看镜像内容，不参与审批。",
+        ),
         Duty::Secadmin => t("Accounts and roles; the second vote where the risk is high.", "账号与角色；高风险时的第二审批人。"),
         Duty::Auditor => t("Reads the whole audit history; changes nothing.", "查看全部审计记录，不做任何更改。"),
     }

@@ -38,9 +38,18 @@ fn chain(shell: Shell) -> AnyView {
     let verify = ServerAction::<VerifyAudit>::new();
     let auditor = shell.me.as_ref().is_some_and(|me| me.has(Duty::Auditor));
     let title = match shell.audit_verified {
-        Some((_, true)) => lang().pick(format!("Chain intact: {} events.", count(shell.audit_events)), format!("审计链完整：共 {} 条记录。", count(shell.audit_events))),
-        Some((_, false)) => t("The chain is broken. Data is shown as stored; treat it as changed.", "审计链已断裂。以下按存储内容显示，请视为已被改动。").to_owned(),
-        None => lang().pick(format!("{} events, not verified yet.", count(shell.audit_events)), format!("共 {} 条记录，尚未校验。", count(shell.audit_events))),
+        Some((_, true)) => lang().pick(
+            format!("Chain intact: {} events.", count(shell.audit_events)),
+            format!("审计链完整：共 {} 条记录。", count(shell.audit_events)),
+        ),
+        Some((_, false)) => {
+            t("The chain is broken. Data is shown as stored; treat it as changed.", "审计链已断裂。以下按存储内容显示，请视为已被改动。")
+                .to_owned()
+        }
+        None => lang().pick(
+            format!("{} events, not verified yet.", count(shell.audit_events)),
+            format!("共 {} 条记录，尚未校验。", count(shell.audit_events)),
+        ),
     };
     view! {
         <PageHead title=title here=t("Audit", "审计")>
@@ -64,7 +73,14 @@ fn text_filter(name: &'static str, label: &'static str, value: Option<String>, p
 }
 
 fn list(rows: AuditRows, filter: AuditFilter) -> AnyView {
-    let pairs = [("actor", &filter.actor), ("action", &filter.action), ("outcome", &filter.outcome), ("object", &filter.object), ("from", &filter.from), ("to", &filter.to)];
+    let pairs = [
+        ("actor", &filter.actor),
+        ("action", &filter.action),
+        ("outcome", &filter.outcome),
+        ("object", &filter.object),
+        ("from", &filter.from),
+        ("to", &filter.to),
+    ];
     let query: Vec<String> = pairs.iter().filter_map(|(k, v)| v.as_ref().map(|v| format!("{k}={}", url_part(v)))).collect();
     let base = if query.is_empty() { "/audit".to_owned() } else { format!("/audit?{}", query.join("&")) };
     let total = lang().pick(

@@ -20,8 +20,12 @@ fn tone(outcome: CheckOutcome) -> (Tone, &'static str) {
 pub fn verdict(backup_ok: bool, restore_ok: bool) -> (Tone, &'static str) {
     match (backup_ok, restore_ok) {
         (true, true) => (Tone::Ok, t("Backup and restore will work.", "备份与恢复均可用。")),
-        (true, false) => (Tone::Warn, t("Backup will work; a restore needs a login that may push.", "可备份；恢复还需要具备推送权限的登录。")),
-        (false, _) => (Tone::Fail, t("This cannot be backed up yet; the failed lines say what to do.", "尚不能备份，请按失败项的提示处理。")),
+        (true, false) => {
+            (Tone::Warn, t("Backup will work; a restore needs a login that may push.", "可备份；恢复还需要具备推送权限的登录。"))
+        }
+        (false, _) => {
+            (Tone::Fail, t("This cannot be backed up yet; the failed lines say what to do.", "尚不能备份，请按失败项的提示处理。"))
+        }
     }
 }
 

@@ -148,7 +148,12 @@ fn outcome(result: Result<crate::harbors::types::CheckList, ApiError>) -> AnyVie
     match result {
         Ok(list) => view! { <Panel title=t("Connection", "连接")><CheckListView list=list/></Panel> }.into_any(),
         Err(error) => {
-            let fields = error.fields.iter().filter(|f| f.message != error.message).map(|f| view! { <p class="note">{f.message.clone()}</p> }).collect_view();
+            let fields = error
+                .fields
+                .iter()
+                .filter(|f| f.message != error.message)
+                .map(|f| view! { <p class="note">{f.message.clone()}</p> })
+                .collect_view();
             view! { <Callout tone=Tone::Fail><p>{error_text(&error)}</p>{fields}</Callout> }.into_any()
         }
     }

@@ -44,7 +44,12 @@ fn sentence(harbor: &Harbor) -> String {
     }
 }
 
-fn content(harbor: Harbor, list: Option<CheckList>, tab: &str, (check, change): (ServerAction<CheckHarbor>, ServerAction<ChangeHarborCall>)) -> AnyView {
+fn content(
+    harbor: Harbor,
+    list: Option<CheckList>,
+    tab: &str,
+    (check, change): (ServerAction<CheckHarbor>, ServerAction<ChangeHarborCall>),
+) -> AnyView {
     let (tone, word) = harbor_status(harbor.state);
     let crumbs = vec![(t("Harbors", "Harbor 实例").to_owned(), "/harbors".to_owned())];
     let body = match tab {
@@ -114,7 +119,9 @@ fn connection(harbor: Harbor) -> AnyView {
 fn inside(harbor: &Harbor) -> AnyView {
     let name = &harbor.name;
     let text = match lang() {
-        Lang::En => format!("{} projects at the last listing, {} of them in a plan.", count(harbor.projects), count(harbor.projects_protected)),
+        Lang::En => {
+            format!("{} projects at the last listing, {} of them in a plan.", count(harbor.projects), count(harbor.projects_protected))
+        }
         Lang::ZhCn => format!("最近一次列出 {} 个项目，其中 {} 个已纳入计划。", count(harbor.projects), count(harbor.projects_protected)),
     };
     let bar = has_duty(Duty::Operator).then(|| {

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor};
 use crate::error::ApiError;
+use crate::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor};
 use crate::ports::Cx;
 
 /// Registered harbors. Reading: any duty, and whoever has a role in it. Changing: operator.

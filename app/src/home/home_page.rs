@@ -84,7 +84,8 @@ fn set_up(steps: Vec<SetUpStep>) -> AnyView {
 }
 
 fn plans(plans: Vec<Plan>) -> AnyView {
-    let cols = vec![Col::text(t("Plan", "计划")), Col::text(t("Days", "日历")), Col::number(t("Target", "目标")), Col::text(t("Now", "当前"))];
+    let cols =
+        vec![Col::text(t("Plan", "计划")), Col::text(t("Days", "日历")), Col::number(t("Target", "目标")), Col::text(t("Now", "当前"))];
     let rows = plans
         .into_iter()
         .map(|plan| {
@@ -132,7 +133,11 @@ fn concern_title(title: &str) -> String {
 
 fn concerns(concerns: Vec<Concern>, fresh: bool) -> AnyView {
     if concerns.is_empty() {
-        let text = if fresh { t("Nothing runs yet.", "尚无任何运行。") } else { t("Nothing needs a look: no failed job, every harbor answers.", "无需关注：没有失败的任务，所有 Harbor 均可访问。") };
+        let text = if fresh {
+            t("Nothing runs yet.", "尚无任何运行。")
+        } else {
+            t("Nothing needs a look: no failed job, every harbor answers.", "无需关注：没有失败的任务，所有 Harbor 均可访问。")
+        };
         return view! { <Panel title=t("Needs a look", "需要关注")><p class="note">{text}</p></Panel> }.into_any();
     }
     let rows = concerns
@@ -140,7 +145,8 @@ fn concerns(concerns: Vec<Concern>, fresh: bool) -> AnyView {
         .map(|c| {
             let tone = if c.severity == "failed" { Tone::Fail } else { Tone::Warn };
             let link = StoredValue::new((c.link, action_words(&c.action)));
-            let end = move || link.with_value(|(href, text)| view! { <LinkButton href=href.clone() text=text.clone() kind=ButtonKind::Small/> });
+            let end =
+                move || link.with_value(|(href, text)| view! { <LinkButton href=href.clone() text=text.clone() kind=ButtonKind::Small/> });
             view! { <Row end=ViewFn::from(end)><Status tone=tone text=concern_title(&c.title)/><span>{c.text}</span></Row> }
         })
         .collect_view();
@@ -152,7 +158,8 @@ fn restores(rows: Vec<RequestRow>) -> AnyView {
     if rows.is_empty() {
         return view! { <Panel title=t("Recent restores", "最近恢复") link=link><p class="note">{t("Nobody asked for a restore yet.", "尚无恢复申请。")}</p></Panel> }.into_any();
     }
-    let cols = vec![Col::text(t("Request", "申请")), Col::text(t("Effect", "效果")), Col::text(t("By", "申请人")), Col::text(t("Result", "结果"))];
+    let cols =
+        vec![Col::text(t("Request", "申请")), Col::text(t("Effect", "效果")), Col::text(t("By", "申请人")), Col::text(t("Result", "结果"))];
     let body = rows
         .into_iter()
         .map(|row| {
@@ -208,7 +215,10 @@ fn running(jobs: Vec<Job>) -> Option<AnyView> {
             }
         })
         .collect_view();
-    Some(view! { <Panel title=t("Running now", "正在运行") link=("/jobs".to_owned(), t("All jobs", "全部任务").to_owned())>{body}</Panel> }.into_any())
+    Some(
+        view! { <Panel title=t("Running now", "正在运行") link=("/jobs".to_owned(), t("All jobs", "全部任务").to_owned())>{body}</Panel> }
+            .into_any(),
+    )
 }
 
 fn vault(vault: Vault) -> AnyView {

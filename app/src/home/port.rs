@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::home::types::Home;
 use crate::error::ApiError;
+use crate::home::types::Home;
 use crate::ports::Cx;
 
 /// The posture.

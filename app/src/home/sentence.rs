@@ -41,7 +41,8 @@ fn posture_en(home: &Home) -> String {
     }
     let good = home.met + home.at_risk;
     let mut text = if good == home.protected {
-        format!("All {} protected projects can be restored{within}.", count(home.protected)).replace("All 1 protected projects", "The one protected project")
+        format!("All {} protected projects can be restored{within}.", count(home.protected))
+            .replace("All 1 protected projects", "The one protected project")
     } else {
         format!("{} of {} can be restored{within}.", count(good), projects(home.protected))
     };
@@ -71,7 +72,9 @@ fn posture_zh(home: &Home) -> String {
     } else {
         format!("{} 个受保护项目中有 {} 个可恢复{within}。", count(home.protected), count(good))
     };
-    for (number, words) in [(home.missed, "个已超出目标。"), (home.pending, "个等待首次备份。"), (home.unprotected, "个项目未纳入任何备份计划。")] {
+    for (number, words) in
+        [(home.missed, "个已超出目标。"), (home.pending, "个等待首次备份。"), (home.unprotected, "个项目未纳入任何备份计划。")]
+    {
         if number > 0 {
             text.push_str(&format!("{} {words}", count(number)));
         }
@@ -110,8 +113,14 @@ mod tests {
         let check = |home: Home, wanted: &str| assert_eq!(posture(&home, Lang::En), wanted);
         check(home(37, 37, 0, 0, 0), "All 37 protected projects can be restored to within 24 hours.");
         check(home(1, 1, 0, 0, 2), "The one protected project can be restored to within 24 hours. 2 projects have no backup plan.");
-        check(home(39, 36, 2, 1, 1), "36 of 39 projects can be restored to within 24 hours. 2 are past the target. 1 waits for a first backup. 1 project has no backup plan.");
+        check(
+            home(39, 36, 2, 1, 1),
+            "36 of 39 projects can be restored to within 24 hours. 2 are past the target. 1 waits for a first backup. 1 project has no backup plan.",
+        );
         check(home(0, 0, 0, 0, 3), "No project is protected yet: 3 projects have no backup plan.");
-        assert_eq!(posture(&home(2, 2, 0, 0, 1), Lang::ZhCn), "全部 2 个受保护项目均可恢复到 24 小时 以内的时间点。1 个项目未纳入任何备份计划。");
+        assert_eq!(
+            posture(&home(2, 2, 0, 0, 1), Lang::ZhCn),
+            "全部 2 个受保护项目均可恢复到 24 小时 以内的时间点。1 个项目未纳入任何备份计划。"
+        );
     }
 }

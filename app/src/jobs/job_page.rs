@@ -70,7 +70,8 @@ fn job_view(job: Job) -> AnyView {
 
 fn log_view(lines: Vec<LogLine>) -> AnyView {
     if lines.is_empty() {
-        return view! { <Panel title=t("Log", "日志")><Empty kind=EmptyKind::NothingYet title=t("No line yet.", "暂无日志。")/></Panel> }.into_any();
+        return view! { <Panel title=t("Log", "日志")><Empty kind=EmptyKind::NothingYet title=t("No line yet.", "暂无日志。")/></Panel> }
+            .into_any();
     }
     let rows = lines
         .into_iter()

@@ -15,11 +15,7 @@ pub fn JobsPage() -> impl IntoView {
     let kind = use_query("kind");
     let state = use_query("state");
     let after = use_query("after");
-    let jobs = fetch(
-        Topic::Jobs,
-        move || JobFilter { kind: kind.get(), state: state.get(), after: after.get() },
-        list_jobs,
-    );
+    let jobs = fetch(Topic::Jobs, move || JobFilter { kind: kind.get(), state: state.get(), after: after.get() }, list_jobs);
     view! {
         <Load data=jobs view={move |page: Page<Job>| list(page, kind.get_untracked(), state.get_untracked(), after.get_untracked().is_some())}/>
     }
@@ -30,8 +26,10 @@ fn list(page: Page<Job>, kind: Option<String>, state: Option<String>, paged: boo
     let failed = page.items.iter().filter(|j| j.state == super::types::JobState::Dead).count();
     let title = match (running, failed) {
         (0, 0) => t("Nothing runs now, and nothing on this page failed.", "当前没有运行中的任务，本页没有失败的任务。").to_owned(),
-        (r, 0) => crate::text::lang().pick(format!("{r} jobs run now; nothing on this page failed."), format!("{r} 个任务运行中，本页没有失败的任务。")),
-        (r, f) => crate::text::lang().pick(format!("{r} jobs run now; {f} on this page failed."), format!("{r} 个任务运行中，本页有 {f} 个失败。")),
+        (r, 0) => crate::text::lang()
+            .pick(format!("{r} jobs run now; nothing on this page failed."), format!("{r} 个任务运行中，本页没有失败的任务。")),
+        (r, f) => crate::text::lang()
+            .pick(format!("{r} jobs run now; {f} on this page failed."), format!("{r} 个任务运行中，本页有 {f} 个失败。")),
     };
     let filtered = kind.is_some() || state.is_some();
     let base = {
@@ -71,10 +69,8 @@ fn list(page: Page<Job>, kind: Option<String>, state: Option<String>, paged: boo
 /// A filter's list of values; the empty one shows all.
 pub fn choice(name: &'static str, label: &'static str, chosen: Option<String>, options: &[(&'static str, &'static str)]) -> AnyView {
     let chosen = chosen.unwrap_or_default();
-    let options = options
-        .iter()
-        .map(|(value, text)| view! { <option value=*value selected=*value == chosen>{*text}</option> })
-        .collect_view();
+    let options =
+        options.iter().map(|(value, text)| view! { <option value=*value selected=*value == chosen>{*text}</option> }).collect_view();
     view! {
         <label class="filter">
             <span>{label}</span>

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::jobs::types::{Job, JobFilter, LogLine};
 use crate::error::ApiError;
+use crate::jobs::types::{Job, JobFilter, LogLine};
 use crate::ports::Cx;
 use crate::units::Page;
 

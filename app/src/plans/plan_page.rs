@@ -27,12 +27,16 @@ pub fn PlanPage() -> impl IntoView {
     let id = use_id("id");
     let after = use_query("after");
     let actions = Actions { run: ServerAction::new(), pause: ServerAction::new(), resume: ServerAction::new() };
-    let data = fetch(Topic::Plans, move || (id.get(), after.get()), |(id, after)| async move {
-        let plan = get_plan(id).await?;
-        let paged = after.is_some();
-        let runs = list_runs(id, after).await?;
-        Ok((plan, runs, paged))
-    });
+    let data = fetch(
+        Topic::Plans,
+        move || (id.get(), after.get()),
+        |(id, after)| async move {
+            let plan = get_plan(id).await?;
+            let paged = after.is_some();
+            let runs = list_runs(id, after).await?;
+            Ok((plan, runs, paged))
+        },
+    );
     view! { <Load data=data view=move |(plan, runs, paged)| content(plan, runs, paged, actions)/> }
 }
 
@@ -42,7 +46,13 @@ fn sentence(plan: &Plan) -> String {
     match (lang(), plan.paused.is_some()) {
         (Lang::En, true) => format!("{} is paused.", plan.name),
         (Lang::ZhCn, true) => format!("{} 已暂停。", plan.name),
-        (Lang::En, false) => format!("{} keeps {} project{} of {} no older than {target}.", plan.name, count(plan.projects), if one { "" } else { "s" }, plan.harbor),
+        (Lang::En, false) => format!(
+            "{} keeps {} project{} of {} no older than {target}.",
+            plan.name,
+            count(plan.projects),
+            if one { "" } else { "s" },
+            plan.harbor
+        ),
         (Lang::ZhCn, false) => format!("{} 使 {} 的 {} 个项目备份不早于 {target}。", plan.name, plan.harbor, count(plan.projects)),
     }
 }
@@ -84,7 +94,8 @@ fn facts(plan: &Plan) -> AnyView {
     let exclude = patterns(&plan.exclude);
     let exclude = (!plan.exclude.is_empty()).then(|| view! { <Kv key=t("Left out", "排除")><ul class="names">{exclude}</ul></Kv> });
     let (include, harbor) = (patterns(&plan.include), plan.harbor.clone());
-    let (cron, zone, words, vault, version) = (plan.cron.clone(), plan.zone.clone(), plan.schedule_words.clone(), plan.vault.clone(), plan.version);
+    let (cron, zone, words, vault, version) =
+        (plan.cron.clone(), plan.zone.clone(), plan.schedule_words.clone(), plan.vault.clone(), plan.version);
     let rpo = target_words(plan.rpo_s, lang());
     view! {
         <Panel title=t("What it does", "内容")>

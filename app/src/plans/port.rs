@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::plans::types::{Plan, PlanForm, PlanPreview, Run};
 use crate::error::ApiError;
+use crate::plans::types::{Plan, PlanForm, PlanPreview, Run};
 use crate::ports::Cx;
 use crate::units::Page;
 

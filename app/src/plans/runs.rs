@@ -12,7 +12,8 @@ use crate::units::{Page, bytes, count, duration};
 #[must_use]
 pub fn runs_panel(plan_id: i64, runs: Page<Run>, paged: bool) -> AnyView {
     if runs.items.is_empty() {
-        return view! { <Panel title=t("Runs", "运行记录")><p class="note">{t("It has not run yet.", "尚未运行。")}</p></Panel> }.into_any();
+        return view! { <Panel title=t("Runs", "运行记录")><p class="note">{t("It has not run yet.", "尚未运行。")}</p></Panel> }
+            .into_any();
     }
     let cols = vec![
         Col::text(t("Run", "运行")),

@@ -19,7 +19,11 @@ pub fn plan_now(plan: &Plan) -> AnyView {
     }
     let Some(good) = plan.last_good else {
         let failed = plan.days.last() == Some(&DayState::Failed);
-        let (tone, text) = if failed { (Tone::Fail, t("no good run yet", "尚无成功运行")) } else { (Tone::Idle, t("first run to come", "等待首次运行")) };
+        let (tone, text) = if failed {
+            (Tone::Fail, t("no good run yet", "尚无成功运行"))
+        } else {
+            (Tone::Idle, t("first run to come", "等待首次运行"))
+        };
         return view! { <Status tone=tone text=text/> }.into_any();
     };
     let rpo_s = plan.rpo_s;

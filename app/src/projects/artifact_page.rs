@@ -14,7 +14,8 @@ use crate::units::{bytes, short_digest};
 pub fn ArtifactPage() -> impl IntoView {
     let names = ["h", "p", "repo", "digest"];
     let values = names.map(use_query);
-    let artifact = Resource::new(move || values.map(|v| v.get().unwrap_or_default()), |[h, p, repo, digest]| get_artifact(h, p, repo, digest));
+    let artifact =
+        Resource::new(move || values.map(|v| v.get().unwrap_or_default()), |[h, p, repo, digest]| get_artifact(h, p, repo, digest));
     view! { <Load data=artifact view={move |a: ArtifactDetail| page(a, values.map(|v| v.get_untracked().unwrap_or_default()))}/> }
 }
 
@@ -25,7 +26,10 @@ fn page(a: ArtifactDetail, [harbor, project, repository, _]: [String; 4]) -> Any
     } else {
         lang().pick(format!("An index of {} images", a.children.len()), format!("包含 {} 个镜像的索引", a.children.len()))
     };
-    let crumbs = vec![(format!("{harbor}/{project}"), project_href(&harbor, &project)), (repository.clone(), format!("{}/browse?repo={}", project_href(&harbor, &project), url_part(&repository)))];
+    let crumbs = vec![
+        (format!("{harbor}/{project}"), project_href(&harbor, &project)),
+        (repository.clone(), format!("{}/browse?repo={}", project_href(&harbor, &project), url_part(&repository))),
+    ];
     let link = {
         let (harbor, project, repository) = (harbor.clone(), project.clone(), repository.clone());
         move |digest: &str| artifact_href(&harbor, &project, &repository, digest)
@@ -47,7 +51,8 @@ fn page(a: ArtifactDetail, [harbor, project, repository, _]: [String; 4]) -> Any
             view! { <tr><Cell><code class="mono" title=d>{short}</code></Cell><Cell label=t("Type", "类型")><span class="note">{kind}</span></Cell><Cell label=t("Size", "大小") number=true>{bytes(size)}</Cell></tr> }
         })
         .collect_view();
-    let (has_layers, has_children, has_accessories, untagged) = (!a.layers.is_empty(), !a.children.is_empty(), !a.accessories.is_empty(), a.tags.is_empty());
+    let (has_layers, has_children, has_accessories, untagged) =
+        (!a.layers.is_empty(), !a.children.is_empty(), !a.accessories.is_empty(), a.tags.is_empty());
     let short = short_digest(&a.digest);
     let ArtifactDetail { digest, media_type, manifest, config, .. } = a;
     let digest_cols = || Col::text(t("Digest", "摘要"));

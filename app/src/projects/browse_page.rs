@@ -42,7 +42,10 @@ fn page(browse: Browse, query: BrowseQuery) -> AnyView {
             format!("{repo} held {} tags at {}", count(browse.tags_total), browse.at.moment.long()),
             format!("{repo} 在 {} 有 {} 个 Tag", browse.at.moment.long(), count(browse.tags_total)),
         ),
-        None => lang().pick(format!("Nothing was in {} at {}", query.project, browse.at.moment.long()), format!("{} 在 {} 没有内容", query.project, browse.at.moment.long())),
+        None => lang().pick(
+            format!("Nothing was in {} at {}", query.project, browse.at.moment.long()),
+            format!("{} 在 {} 没有内容", query.project, browse.at.moment.long()),
+        ),
     };
     let crumbs = vec![
         (t("Projects", "项目").to_owned(), "/projects".to_owned()),
@@ -69,7 +72,8 @@ fn page(browse: Browse, query: BrowseQuery) -> AnyView {
         query.only.as_ref().map(|o| format!("&only={}", url_part(o))).unwrap_or_default(),
     );
     let filtered = query.q.is_some() || query.only.is_some();
-    let (digest, q, only, paged) = (browse.at.digest.clone(), query.q.clone().unwrap_or_default(), query.only.clone(), query.after.is_some());
+    let (digest, q, only, paged) =
+        (browse.at.digest.clone(), query.q.clone().unwrap_or_default(), query.only.clone(), query.after.is_some());
     let right = tags(browse, &query, filtered);
     let (action, hidden_repo) = (base.clone(), repo.clone());
     view! {

@@ -32,7 +32,8 @@ fn list(page: Page<Project>, filter: ProjectFilter) -> AnyView {
     let open = page.items.iter().filter(|p| matches!(p.protection, Protection::Missed | Protection::Unprotected)).count();
     let title = match (total, open) {
         (0, _) => t("No project matches.", "没有匹配的项目。").to_owned(),
-        (n, 0) => lang().pick(format!("{} projects, none of them beyond its target.", count(n)), format!("共 {} 个项目，均在目标之内。", count(n))),
+        (n, 0) => lang()
+            .pick(format!("{} projects, none of them beyond its target.", count(n)), format!("共 {} 个项目，均在目标之内。", count(n))),
         (n, o) => lang().pick(format!("{} projects; {o} need a look.", count(n)), format!("共 {} 个项目，其中 {o} 个需要关注。", count(n))),
     };
     let filtered = filter.harbor.is_some() || filter.state.is_some() || filter.q.is_some();

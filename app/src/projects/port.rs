@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
-use crate::projects::types::{ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, TagHistory, Timeline};
 use crate::error::ApiError;
 use crate::ports::Cx;
+use crate::projects::types::{ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, TagHistory, Timeline};
 use crate::units::{Moment, Page};
 
 /// Projects through time. Reading: any duty, or a role on the project; else `NotFound`.
@@ -13,7 +13,14 @@ pub trait Projects: Send + Sync {
     /// Projects visible to the caller.
     async fn list_projects(&self, cx: &Cx, filter: ProjectFilter) -> Result<Page<Project>, ApiError>;
     /// The timeline around `at` (none = newest) in a window `zoom`: `hour`, `day`, `month`, `quarter`, `year`.
-    async fn get_timeline(&self, cx: &Cx, harbor: String, project: String, at: Option<Moment>, zoom: Option<String>) -> Result<Timeline, ApiError>;
+    async fn get_timeline(
+        &self,
+        cx: &Cx,
+        harbor: String,
+        project: String,
+        at: Option<Moment>,
+        zoom: Option<String>,
+    ) -> Result<Timeline, ApiError>;
     /// Compares the moment with the harbor now.
     async fn compare_live(&self, cx: &Cx, harbor: String, project: String, at: Option<Moment>) -> Result<LiveDiff, ApiError>;
     /// Repositories and tags at a moment.
@@ -21,7 +28,14 @@ pub trait Projects: Send + Sync {
     /// Everything one tag pointed to.
     async fn tag_history(&self, cx: &Cx, harbor: String, project: String, repository: String, tag: String) -> Result<TagHistory, ApiError>;
     /// Parts of one artifact. Needs a role on the project: operators and auditors do not read image content.
-    async fn get_artifact(&self, cx: &Cx, harbor: String, project: String, repository: String, digest: String) -> Result<ArtifactDetail, ApiError>;
+    async fn get_artifact(
+        &self,
+        cx: &Cx,
+        harbor: String,
+        project: String,
+        repository: String,
+        digest: String,
+    ) -> Result<ArtifactDetail, ApiError>;
     /// Search by name, tag or digest prefix over all time; at most 50 hits.
     async fn search(&self, cx: &Cx, q: String) -> Result<Vec<SearchHit>, ApiError>;
     /// Keeps the snapshot at `at` from retention, for a reason.

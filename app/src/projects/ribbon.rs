@@ -70,7 +70,15 @@ pub fn Ribbon(timeline: Timeline) -> impl IntoView {
         .iter()
         .map(|s| {
             let sx = x(s.moment, from, to);
-            let class = if s.degraded { "snap bad" } else if s.gaps > 0 { "snap gaps" } else if s.hold.is_some() { "snap held" } else { "snap" };
+            let class = if s.degraded {
+                "snap bad"
+            } else if s.gaps > 0 {
+                "snap gaps"
+            } else if s.hold.is_some() {
+                "snap held"
+            } else {
+                "snap"
+            };
             view! { <line class=class x1=sx.to_string() x2=sx.to_string() y1="78" y2="94"><title>{s.moment.long()}</title></line> }
         })
         .collect_view();

@@ -37,7 +37,10 @@ fn page(history: TagHistory) -> AnyView {
     let crumbs = vec![
         (t("Projects", "项目").to_owned(), "/projects".to_owned()),
         (format!("{}/{}", history.harbor, history.project), project_href(&history.harbor, &history.project)),
-        (history.repository.clone(), format!("{}/browse?repo={}", project_href(&history.harbor, &history.project), url_part(&history.repository))),
+        (
+            history.repository.clone(),
+            format!("{}/browse?repo={}", project_href(&history.harbor, &history.project), url_part(&history.repository)),
+        ),
     ];
     let edges = history.known_from.zip(history.known_to);
     let gantt = (!history.spans.is_empty()).then(|| edges.map(|(from, to)| view! { <Gantt spans=history.spans.clone() from=from to=to/> }));

@@ -23,7 +23,8 @@ pub fn TimelinePage() -> impl IntoView {
         move || (harbor.get(), project.get(), at.get(), zoom.get()),
         |(harbor, project, at, zoom)| get_timeline(harbor, project, at, zoom),
     );
-    let diff = fetch(Topic::Snapshots, move || (harbor.get(), project.get(), at.get()), |(harbor, project, at)| compare_live(harbor, project, at));
+    let diff =
+        fetch(Topic::Snapshots, move || (harbor.get(), project.get(), at.get()), |(harbor, project, at)| compare_live(harbor, project, at));
     view! {
         <Load data=timeline view={move |timeline: Timeline| {
             let of_diff = timeline.clone();
@@ -40,21 +41,30 @@ pub fn TimelinePage() -> impl IntoView {
 fn zooms(base: &str, at: Option<Moment>, zoom: Option<&str>) -> AnyView {
     let at = at.map(|m| format!("&at={}", url_part(&m.url()))).unwrap_or_default();
     let now = zoom.unwrap_or("month");
-    [("year", t("year", "年")), ("quarter", t("quarter", "季")), ("month", t("month", "月")), ("day", t("day", "日")), ("hour", t("hour", "时"))]
-        .into_iter()
-        .map(|(name, text)| {
-            let current = (name == now).then_some("true");
-            view! { <a href=format!("{base}?zoom={name}{at}") aria-current=current>{text}</a> }
-        })
-        .collect_view()
-        .into_any()
+    [
+        ("year", t("year", "年")),
+        ("quarter", t("quarter", "季")),
+        ("month", t("month", "月")),
+        ("day", t("day", "日")),
+        ("hour", t("hour", "时")),
+    ]
+    .into_iter()
+    .map(|(name, text)| {
+        let current = (name == now).then_some("true");
+        view! { <a href=format!("{base}?zoom={name}{at}") aria-current=current>{text}</a> }
+    })
+    .collect_view()
+    .into_any()
 }
 
 fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
     let p = &timeline.project;
     let base = project_href(&p.harbor, &p.project);
     let (tone, word) = protection_word(p.protection);
-    let crumbs = vec![(t("Projects", "项目").to_owned(), "/projects".to_owned()), (p.harbor.clone(), format!("/projects?harbor={}", url_part(&p.harbor)))];
+    let crumbs = vec![
+        (t("Projects", "项目").to_owned(), "/projects".to_owned()),
+        (p.harbor.clone(), format!("/projects?harbor={}", url_part(&p.harbor))),
+    ];
     let Some(s) = timeline.at.clone() else {
         let next = timeline.next_run.map_or_else(
             || t("No plan has it yet: an operator adds it to one.", "尚无备份计划包含该项目，请由系统管理员加入。").to_owned(),

@@ -38,7 +38,10 @@ pub fn Difference(timeline: Timeline, diff: LiveDiff) -> impl IntoView {
         }
         .into_any();
     }
-    let read = diff.read_at.map(|m| lang().pick(format!("read from Harbor at {}", m.long()), format!("读取自 Harbor：{}", m.long()))).unwrap_or_default();
+    let read = diff
+        .read_at
+        .map(|m| lang().pick(format!("read from Harbor at {}", m.long()), format!("读取自 Harbor：{}", m.long())))
+        .unwrap_or_default();
     let same = diff.same;
     let items = missing_items(&diff);
     let rows = diff
@@ -94,12 +97,24 @@ fn BringBack(timeline: Timeline, missing: i64, moved: i64, items: String) -> imp
     let at = timeline.at.as_ref().map(|s| s.moment.url()).unwrap_or_default();
     let browse = format!("{}/browse?at={}", project_href(&harbor, &project), url_part(&at));
     let sentence = match (missing, moved) {
-        (0, 0) => t("Nothing went. You can still restore from this moment into another project.", "没有内容丢失。您仍可将该时间点恢复到其他项目。").to_owned(),
-        (0, m) => lang().pick(format!("{m} tags point elsewhere now. Choose which to move back."), format!("{m} 个 Tag 现指向其他镜像，可选择移回。")),
-        (n, _) => lang().pick(format!("{n} tags of this moment are not in Harbor. Restoring them overwrites nothing."), format!("该时间点的 {n} 个 Tag 已不在 Harbor 中，恢复不会覆盖任何内容。")),
+        (0, 0) => t(
+            "Nothing went. You can still restore from this moment into another project.",
+            "没有内容丢失。您仍可将该时间点恢复到其他项目。",
+        )
+        .to_owned(),
+        (0, m) => lang()
+            .pick(format!("{m} tags point elsewhere now. Choose which to move back."), format!("{m} 个 Tag 现指向其他镜像，可选择移回。")),
+        (n, _) => lang().pick(
+            format!("{n} tags of this moment are not in Harbor. Restoring them overwrites nothing."),
+            format!("该时间点的 {n} 个 Tag 已不在 Harbor 中，恢复不会覆盖任何内容。"),
+        ),
     };
     let button = (missing > 0).then(|| {
-        let text = if missing == 1 { t("Restore the tag…", "恢复该 Tag…").to_owned() } else { lang().pick(format!("Restore the {missing} tags…"), format!("恢复这 {missing} 个 Tag…")) };
+        let text = if missing == 1 {
+            t("Restore the tag…", "恢复该 Tag…").to_owned()
+        } else {
+            lang().pick(format!("Restore the {missing} tags…"), format!("恢复这 {missing} 个 Tag…"))
+        };
         view! { <LinkButton href=restore_href(&harbor, &project, &at, &items) text=text kind=ButtonKind::Primary/> }
     });
     view! {

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 
-use crate::ports::Cx;
 use crate::accounts::types::*;
 use crate::audit::types::*;
 use crate::error::{ApiError, ErrorKind};
@@ -10,6 +9,7 @@ use crate::harbors::types::*;
 use crate::home::types::Home;
 use crate::jobs::types::*;
 use crate::plans::types::*;
+use crate::ports::Cx;
 use crate::projects::types::*;
 use crate::restores::types::Request as Restore;
 use crate::restores::types::{CastVote, Draft, RequestFilter, RequestRow, RestoreForm, Submit};
@@ -199,7 +199,11 @@ impl crate::ports::session::Sessions for Fake {
         })
     }
     async fn sign_in(&self, _cx: &Cx, form: SignIn) -> Result<String, ApiError> {
-        if form.password == "right" { Ok("/plans".to_owned()) } else { Err(ApiError::new(ErrorKind::SignedOut, "bad_credentials", "name or password is wrong")) }
+        if form.password == "right" {
+            Ok("/plans".to_owned())
+        } else {
+            Err(ApiError::new(ErrorKind::SignedOut, "bad_credentials", "name or password is wrong"))
+        }
     }
     async fn sign_out(&self, _cx: &Cx) -> Result<(), ApiError> {
         Ok(())
@@ -224,7 +228,11 @@ fn preview() -> PlanPreview {
         repositories: 3,
         read_at: Some(moment("2026-11-23T12:00:00Z")),
         stale: None,
-        next_runs: vec![NextRun { at: moment("2026-11-24T02:00:00Z"), local: "Tue 2026-11-24 02:00 +00:00".to_owned(), clock_change: false }],
+        next_runs: vec![NextRun {
+            at: moment("2026-11-24T02:00:00Z"),
+            local: "Tue 2026-11-24 02:00 +00:00".to_owned(),
+            clock_change: false,
+        }],
         schedule_words: "every day at 02:00".to_owned(),
         warnings: Vec::new(),
     }

@@ -24,10 +24,14 @@ fn page(rows: Vec<RequestRow>, tab: String) -> AnyView {
         ("team", n) => lang().pick(format!("{n} requests wait for others."), format!("有 {n} 个申请等待他人审批。")),
         (_, n) => lang().pick(format!("You decided on {n} requests."), format!("您已审批 {n} 个申请。")),
     };
-    let tabs = [("mine", t("Waits for me", "等待我审批")), ("team", t("Waits for others", "等待他人审批")), ("done", t("Decided by me", "我已审批"))]
-        .into_iter()
-        .map(|(name, text)| view! { <a href=format!("/approvals?tab={name}") aria-current=(name == tab).then_some("page")>{text}</a> })
-        .collect_view();
+    let tabs = [
+        ("mine", t("Waits for me", "等待我审批")),
+        ("team", t("Waits for others", "等待他人审批")),
+        ("done", t("Decided by me", "我已审批")),
+    ]
+    .into_iter()
+    .map(|(name, text)| view! { <a href=format!("/approvals?tab={name}") aria-current=(name == tab).then_some("page")>{text}</a> })
+    .collect_view();
     let empty = rows.is_empty();
     let cards = rows.into_iter().map(card).collect_view();
     view! {

@@ -43,8 +43,24 @@ pub fn EffectTable(plan: EffectPlan, harbor: String) -> impl IntoView {
     let warnings = plan.warnings.clone().into_iter().map(|w| view! { <Callout tone=Tone::Warn><p>{w.text}</p></Callout> }).collect_view();
     let blocked = plan.blocked;
     let summary = lang().pick(
-        format!("{} to send, {} already in Harbor. {} created, {} moved, {} left, {} blocked.", bytes(plan.bytes_to_send), bytes(plan.bytes_present), plan.creates, plan.moves, plan.skips, plan.blocked),
-        format!("需发送 {}，Harbor 中已有 {}。新建 {}，移动 {}，保持 {}，受阻 {}。", bytes(plan.bytes_to_send), bytes(plan.bytes_present), plan.creates, plan.moves, plan.skips, plan.blocked),
+        format!(
+            "{} to send, {} already in Harbor. {} created, {} moved, {} left, {} blocked.",
+            bytes(plan.bytes_to_send),
+            bytes(plan.bytes_present),
+            plan.creates,
+            plan.moves,
+            plan.skips,
+            plan.blocked
+        ),
+        format!(
+            "需发送 {}，Harbor 中已有 {}。新建 {}，移动 {}，保持 {}，受阻 {}。",
+            bytes(plan.bytes_to_send),
+            bytes(plan.bytes_present),
+            plan.creates,
+            plan.moves,
+            plan.skips,
+            plan.blocked
+        ),
     );
     let title = lang().pick(format!("What will happen in Harbor {harbor}"), format!("将在 Harbor {harbor} 中执行的操作"));
     let read = lang().pick(format!("read at {}", plan.read_at.long()), format!("读取于 {}", plan.read_at.long()));
@@ -65,7 +81,8 @@ pub fn EffectTable(plan: EffectPlan, harbor: String) -> impl IntoView {
 
 fn row(item: EffectItem) -> impl IntoView {
     let (tone, word) = effect_word(item.effect);
-    let reference = if item.reference.starts_with("sha256:") { format!("@{}", short_digest(&item.reference)) } else { format!(":{}", item.reference) };
+    let reference =
+        if item.reference.starts_with("sha256:") { format!("@{}", short_digest(&item.reference)) } else { format!(":{}", item.reference) };
     let then = if item.effect == EffectKind::Blocked { "–".to_owned() } else { short_digest(&item.then) };
     view! {
         <tr>

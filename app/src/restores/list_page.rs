@@ -15,7 +15,12 @@ use crate::units::Page;
 pub fn RestoresPage() -> impl IntoView {
     let names = ["state", "mine", "project", "after"];
     let values = names.map(use_query);
-    let filter = |[state, mine, project, after]: [Option<String>; 4]| RequestFilter { state, mine: mine.is_some_and(|m| m == "true"), project, after };
+    let filter = |[state, mine, project, after]: [Option<String>; 4]| RequestFilter {
+        state,
+        mine: mine.is_some_and(|m| m == "true"),
+        project,
+        after,
+    };
     let requests = fetch(Topic::Requests, move || filter(values.map(|v| v.get())), list_requests);
     view! { <Load data=requests view={move |page: Page<RequestRow>| list(page, filter(values.map(|v| v.get_untracked())))}/> }
 }
@@ -29,10 +34,11 @@ fn list(page: Page<RequestRow>, filter: RequestFilter) -> AnyView {
         (_, n) => lang().pick(format!("{n} restores are open."), format!("有 {n} 个进行中的恢复申请。")),
     };
     let mine = filter.mine;
-    let query: Vec<String> = [("state", filter.state.clone()), ("project", filter.project.clone()), ("mine", mine.then(|| "true".to_owned()))]
-        .into_iter()
-        .filter_map(|(k, v)| v.map(|v| format!("{k}={}", url_part(&v))))
-        .collect();
+    let query: Vec<String> =
+        [("state", filter.state.clone()), ("project", filter.project.clone()), ("mine", mine.then(|| "true".to_owned()))]
+            .into_iter()
+            .filter_map(|(k, v)| v.map(|v| format!("{k}={}", url_part(&v))))
+            .collect();
     let filtered = !query.is_empty();
     let base = if filtered { format!("/restores?{}", query.join("&")) } else { "/restores".to_owned() };
     let paged = filter.after.is_some();
@@ -60,7 +66,15 @@ fn list(page: Page<RequestRow>, filter: RequestFilter) -> AnyView {
 /// Heads of a list of requests.
 #[must_use]
 pub fn columns() -> Vec<Col> {
-    vec![Col::text(t("Request", "申请")), Col::text(t("Effect", "操作")), Col::text(t("State", "状态")), Col::text(t("By", "申请人")), Col::number(t("Risk", "风险")), Col::number(t("Approvals", "审批")), Col::text(t("Asked", "提交时间"))]
+    vec![
+        Col::text(t("Request", "申请")),
+        Col::text(t("Effect", "操作")),
+        Col::text(t("State", "状态")),
+        Col::text(t("By", "申请人")),
+        Col::number(t("Risk", "风险")),
+        Col::number(t("Approvals", "审批")),
+        Col::text(t("Asked", "提交时间")),
+    ]
 }
 
 /// A row of a list of requests.

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
-use crate::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use crate::error::ApiError;
 use crate::ports::Cx;
+use crate::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use crate::units::Page;
 
 /// Restore requests. Making: requester on source and target. Voting: approver, never on one's own.

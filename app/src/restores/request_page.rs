@@ -33,7 +33,9 @@ fn step(state: RequestState) -> usize {
 fn steps(request: &Request) -> AnyView {
     let asked = request.submitted.map_or_else(|| t("Asked", "已提交").to_owned(), |at| format!("{} {}", t("Asked", "已提交"), at.minute()));
     let mut names = vec![asked, t("Decision", "审批").to_owned(), t("Restore", "恢复").to_owned(), t("Read back", "回读校验").to_owned()];
-    names.push(request.finished.map_or_else(|| t("Ended", "结束").to_owned(), |at| format!("{} {}", state_word(request.state).1, at.minute())));
+    names.push(
+        request.finished.map_or_else(|| t("Ended", "结束").to_owned(), |at| format!("{} {}", state_word(request.state).1, at.minute())),
+    );
     view! { <Steps steps=names now=step(request.state)/> }.into_any()
 }
 
@@ -42,10 +44,14 @@ fn page(request: Request) -> AnyView {
     let moving = is_moving(request.state);
     let open = matches!(request.state, RequestState::Waiting | RequestState::Reapproval);
     let target = if request.form.target_project.is_empty() { request.form.project.clone() } else { request.form.target_project.clone() };
-    let crumbs = vec![(t("Restores", "恢复").to_owned(), "/restores".to_owned()), (format!("{}/{target}", request.form.harbor), project_href(&request.form.harbor, &target))];
+    let crumbs = vec![
+        (t("Restores", "恢复").to_owned(), "/restores".to_owned()),
+        (format!("{}/{target}", request.form.harbor), project_href(&request.form.harbor, &target)),
+    ];
     let doing = request.plan.creates + request.plan.moves;
     let (name, here, title) = (request.requester_name.clone(), format!("#{}", request.id), sentence(&request.plan));
-    let (risk, hash, at, decide) = (request.risk, request.plan.hash.clone(), request.form.at.clone(), request.decide_before.filter(|_| open));
+    let (risk, hash, at, decide) =
+        (request.risk, request.plan.hash.clone(), request.form.at.clone(), request.decide_before.filter(|_| open));
     let (next, detail, done) = (request.next.clone(), request.outcome_detail.clone(), request.items_done);
     let id = request.id;
     let path = steps(&request);

@@ -49,7 +49,10 @@ pub fn Votes(request: Request) -> impl IntoView {
             }
         })
         .collect_view();
-    let title = lang().pick(format!("Approvals: {} of {}", request.votes.iter().filter(|v| v.approve && v.void.is_none()).count(), request.votes_needed), format!("审批：{} / {}", request.votes.iter().filter(|v| v.approve && v.void.is_none()).count(), request.votes_needed));
+    let title = lang().pick(
+        format!("Approvals: {} of {}", request.votes.iter().filter(|v| v.approve && v.void.is_none()).count(), request.votes_needed),
+        format!("审批：{} / {}", request.votes.iter().filter(|v| v.approve && v.void.is_none()).count(), request.votes_needed),
+    );
     (!request.votes.is_empty()).then(|| view! { <Panel title=title>{rows}</Panel> })
 }
 
@@ -112,7 +115,10 @@ pub fn Actions(request: Request) -> impl IntoView {
 #[component]
 pub fn Results(request: Request) -> impl IntoView {
     let rows = request.results.iter().cloned().map(result).collect_view();
-    let note = lang().pick(format!("{} done, {} sent", request.items_done, bytes(request.bytes_sent)), format!("完成 {}，发送 {}", request.items_done, bytes(request.bytes_sent)));
+    let note = lang().pick(
+        format!("{} done, {} sent", request.items_done, bytes(request.bytes_sent)),
+        format!("完成 {}，发送 {}", request.items_done, bytes(request.bytes_sent)),
+    );
     (!request.results.is_empty()).then(|| {
         view! {
             <Panel title=t("What came of each line", "逐项结果") note=note>

@@ -33,7 +33,13 @@ pub fn WizardPage() -> impl IntoView {
 }
 
 fn steps(now: usize) -> AnyView {
-    let names = vec![t("Choose", "选择").to_owned(), t("Look at the effect", "查看影响").to_owned(), t("Say why", "说明原因").to_owned(), t("Approval", "审批").to_owned(), t("Restore and read back", "恢复并回读").to_owned()];
+    let names = vec![
+        t("Choose", "选择").to_owned(),
+        t("Look at the effect", "查看影响").to_owned(),
+        t("Say why", "说明原因").to_owned(),
+        t("Approval", "审批").to_owned(),
+        t("Restore and read back", "恢复并回读").to_owned(),
+    ];
     view! { <Steps steps=names now=now/> }.into_any()
 }
 

@@ -15,7 +15,10 @@ pub fn Choose(form: RestoreForm) -> impl IntoView {
     let choice = if form.on_conflict.is_empty() { "leave".to_owned() } else { form.on_conflict.clone() };
     let options = vec![
         ("leave".to_owned(), t("leave Harbor as it is", "保持 Harbor 不变").to_owned()),
-        ("move".to_owned(), t("move the tag back; today's image stays and keeps a tag of its own", "将 Tag 移回；现有镜像保留并另行打 Tag").to_owned()),
+        (
+            "move".to_owned(),
+            t("move the tag back; today's image stays and keeps a tag of its own", "将 Tag 移回；现有镜像保留并另行打 Tag").to_owned(),
+        ),
         ("rename".to_owned(), t("restore under a new name", "以新名称恢复").to_owned()),
     ];
     view! {
@@ -59,7 +62,10 @@ pub fn Reason(draft: Draft) -> impl IntoView {
         (c, m) => lang().pick(format!("Ask for {} tags to be created or moved", c + m), format!("申请创建或移动 {} 个 Tag", c + m)),
     };
     let who = match draft.approvers.as_slice() {
-        [] if draft.votes_needed > 0 => t("Nobody may approve it yet: a security administrator makes somebody an approver.", "尚无审批人，请联系安全管理员指定。").to_owned(),
+        [] if draft.votes_needed > 0 => {
+            t("Nobody may approve it yet: a security administrator makes somebody an approver.", "尚无审批人，请联系安全管理员指定。")
+                .to_owned()
+        }
         [] => String::new(),
         names => lang().pick(format!("Goes to {}.", names.join(", ")), format!("将发送给 {}。", names.join("、"))),
     };

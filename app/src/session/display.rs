@@ -37,7 +37,8 @@ impl Display {
     fn of_headers(headers: &http::HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|v: &http::HeaderValue| v.to_str().ok());
         let cookies = || headers.get_all(http::header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';'));
-        let cookie = |name: &str| cookies().filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value);
+        let cookie =
+            |name: &str| cookies().filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value);
         let lang = cookie("lang").or_else(|| text(http::header::ACCEPT_LANGUAGE)).map(Lang::from_header).unwrap_or_default();
         Self { lang, theme: theme(cookie("theme")) }
     }

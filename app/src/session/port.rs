@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
-use crate::session::types::{SetUp, Shell, SignIn};
 use crate::error::ApiError;
 use crate::ports::Cx;
+use crate::session::types::{SetUp, Shell, SignIn};
 
 /// Signing in and out.
 #[async_trait]

@@ -69,7 +69,8 @@ fn Table() -> impl IntoView {
 #[component]
 pub fn GalleryPage() -> impl IntoView {
     let shown = Resource::new(|| (), |()| async { Ok::<(), crate::error::ApiError>(()) });
-    let error = crate::error::ApiError::new(crate::error::ErrorKind::Upstream, "harbor_unreachable", "Harbor prod-sh did not answer within 10 s");
+    let error =
+        crate::error::ApiError::new(crate::error::ErrorKind::Upstream, "harbor_unreachable", "Harbor prod-sh did not answer within 10 s");
     view! {
         <Load data=shown view=move |()| { let error = error.clone(); view! {
             <PageHead title="Every part of the console in every state." crumbs=vec![("Home".to_owned(), "/".to_owned())] here="Gallery">

@@ -34,10 +34,8 @@ fn word(path: &str) -> &'static str {
 /// The sheet itself; closed until asked for.
 #[component]
 pub fn HelpDialog() -> impl IntoView {
-    let rows = GO
-        .into_iter()
-        .map(|(letter, path)| view! { <dt><kbd>"g"</kbd>" "<kbd>{letter}</kbd></dt><dd>{word(path)}</dd> })
-        .collect_view();
+    let rows =
+        GO.into_iter().map(|(letter, path)| view! { <dt><kbd>"g"</kbd>" "<kbd>{letter}</kbd></dt><dd>{word(path)}</dd> }).collect_view();
     view! {
         <dialog id=ID class="sheet" aria-labelledby="keys-title">
             <h2 id="keys-title">{t("Keys", "快捷键")}</h2>

@@ -125,7 +125,11 @@ pub fn use_hydrated() -> RwSignal<bool> {
 }
 
 /// A resource that asks again when `topic` changes or `source` does.
-pub fn fetch<S, T, F>(topic: Topic, source: impl Fn() -> S + Send + Sync + 'static, ask: impl Fn(S) -> F + Send + Sync + 'static) -> Resource<Result<T, ApiError>>
+pub fn fetch<S, T, F>(
+    topic: Topic,
+    source: impl Fn() -> S + Send + Sync + 'static,
+    ask: impl Fn(S) -> F + Send + Sync + 'static,
+) -> Resource<Result<T, ApiError>>
 where
     S: PartialEq + Clone + Send + Sync + 'static,
     T: Serialize + DeserializeOwned + Send + Sync + 'static,

@@ -37,6 +37,8 @@ pub use form::{ErrorSummary, FormState, GetForm, PostForm, url_part, use_form};
 pub use icons::Icon;
 pub use live::{Topic, fetch, use_live};
 pub use page::{Bar, Callout, Columns, KeyValue, Kv, PageHead, Panel, Progress, Row, Stack, Steps, SubItem};
-pub use page_state::{Empty, EmptyKind, ErrorBlock, IfDuty, Load, Viewer, error_text, has_duty, use_id, use_param, use_query, use_shell, viewer};
+pub use page_state::{
+    Empty, EmptyKind, ErrorBlock, IfDuty, Load, Viewer, error_text, has_duty, use_id, use_param, use_query, use_shell, viewer,
+};
 pub use status::{Status, Tone};
 pub use table::{Cell, Col, DataTable, FilterChip, Pager};

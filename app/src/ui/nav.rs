@@ -55,7 +55,13 @@ impl Offer {
 }
 
 #[component]
-fn RailLink(href: &'static str, icon: Icon, text: &'static str, #[prop(optional)] count: i64, #[prop(optional, into)] count_words: String) -> impl IntoView {
+fn RailLink(
+    href: &'static str,
+    icon: Icon,
+    text: &'static str,
+    #[prop(optional)] count: i64,
+    #[prop(optional, into)] count_words: String,
+) -> impl IntoView {
     view! {
         <li>
             <A href=href exact={href == "/"}>

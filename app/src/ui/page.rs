@@ -97,11 +97,9 @@ pub fn Bar(children: Children) -> impl IntoView {
 
 /// A line of a panel: what, and at the right what to do.
 #[component]
-pub fn Row(
-    #[prop(optional)] end: Option<ViewFn>,
-    children: Children,
-) -> impl IntoView {
-    view! { <div class="row"><div class="row-main">{children()}</div>{end.map(|e| view! { <div class="row-end">{e.run()}</div> })}</div> }.into_any()
+pub fn Row(#[prop(optional)] end: Option<ViewFn>, children: Children) -> impl IntoView {
+    view! { <div class="row"><div class="row-main">{children()}</div>{end.map(|e| view! { <div class="row-end">{e.run()}</div> })}</div> }
+        .into_any()
 }
 
 /// A sentence that must not be missed.

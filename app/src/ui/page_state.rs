@@ -98,8 +98,13 @@ fn heading(kind: ErrorKind) -> &'static str {
 
 fn still_works(kind: ErrorKind) -> Option<&'static str> {
     match kind {
-        ErrorKind::Upstream => Some(t("Backups in the vault stay readable; only what needs the other system waits.", "保管库中的备份仍可读取，仅依赖外部系统的内容暂不可用。")),
-        ErrorKind::Unavailable | ErrorKind::Internal => Some(t("Nothing was changed. Other pages may still work.", "未做任何更改，其他页面可能仍可使用。")),
+        ErrorKind::Upstream => Some(t(
+            "Backups in the vault stay readable; only what needs the other system waits.",
+            "保管库中的备份仍可读取，仅依赖外部系统的内容暂不可用。",
+        )),
+        ErrorKind::Unavailable | ErrorKind::Internal => {
+            Some(t("Nothing was changed. Other pages may still work.", "未做任何更改，其他页面可能仍可使用。"))
+        }
         _ => None,
     }
 }
@@ -147,7 +152,12 @@ pub enum EmptyKind {
 
 /// Nothing to show, why, and what to do (children: buttons or chips).
 #[component]
-pub fn Empty(kind: EmptyKind, #[prop(into)] title: String, #[prop(optional, into)] text: Option<String>, #[prop(optional)] children: Option<Children>) -> impl IntoView {
+pub fn Empty(
+    kind: EmptyKind,
+    #[prop(into)] title: String,
+    #[prop(optional, into)] text: Option<String>,
+    #[prop(optional)] children: Option<Children>,
+) -> impl IntoView {
     let class = match kind {
         EmptyKind::NothingYet => "empty yet",
         EmptyKind::NoMatch => "empty no-match",

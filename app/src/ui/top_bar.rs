@@ -119,13 +119,17 @@ pub fn DisplayForms() -> impl IntoView {
             view! { <button type="submit" name="lang" value=lang.code() lang=lang.code() aria-pressed=on>{name}</button> }
         })
         .collect_view();
-    let themes = [(Theme::System, "system", t("System", "跟随系统")), (Theme::Light, "light", t("Light", "浅色")), (Theme::Dark, "dark", t("Dark", "深色"))]
-        .into_iter()
-        .map(|(theme, value, name)| {
-            let on = (theme == display.theme).to_string();
-            view! { <button type="submit" name="theme" value=value aria-pressed=on>{name}</button> }
-        })
-        .collect_view();
+    let themes = [
+        (Theme::System, "system", t("System", "跟随系统")),
+        (Theme::Light, "light", t("Light", "浅色")),
+        (Theme::Dark, "dark", t("Dark", "深色")),
+    ]
+    .into_iter()
+    .map(|(theme, value, name)| {
+        let on = (theme == display.theme).to_string();
+        view! { <button type="submit" name="theme" value=value aria-pressed=on>{name}</button> }
+    })
+    .collect_view();
     view! {
         <form method="post" action="/fn/session/display" class="switch" aria-label=t("Language", "语言")>{languages}</form>
         <form method="post" action="/fn/session/display" class="switch" aria-label=t("Theme", "主题")>{themes}</form>

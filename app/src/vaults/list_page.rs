@@ -78,7 +78,11 @@ fn table(vaults: Vec<Vault>) -> AnyView {
         .into_iter()
         .map(|v| {
             let (tone, word) = vault_status(v.state);
-            let findings = if v.findings == 0 { view! { <Status tone=Tone::Ok text=t("none", "无")/> } } else { view! { <Status tone=Tone::Fail text=count(v.findings)/> } };
+            let findings = if v.findings == 0 {
+                view! { <Status tone=Tone::Ok text=t("none", "无")/> }
+            } else {
+                view! { <Status tone=Tone::Fail text=count(v.findings)/> }
+            };
             view! {
                 <tr>
                     <Cell><a href=format!("/vaults/{}", v.id)>{v.name}</a></Cell>

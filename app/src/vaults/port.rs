@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
-use crate::vaults::types::{Finding, NewVault, Vault};
 use crate::error::ApiError;
 use crate::ports::Cx;
+use crate::vaults::types::{Finding, NewVault, Vault};
 
 /// Vaults. Reading: any duty. Changing: operator.
 #[async_trait]

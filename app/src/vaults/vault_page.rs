@@ -15,11 +15,15 @@ use crate::units::{bytes, count};
 pub fn VaultPage() -> impl IntoView {
     let id = use_id("id");
     let verify = ServerAction::<VerifyVault>::new();
-    let data = fetch(Topic::Vaults, move || id.get(), |id| async move {
-        let vault = get_vault(id).await?;
-        let findings = list_findings(id).await?;
-        Ok((vault, findings))
-    });
+    let data = fetch(
+        Topic::Vaults,
+        move || id.get(),
+        |id| async move {
+            let vault = get_vault(id).await?;
+            let findings = list_findings(id).await?;
+            Ok((vault, findings))
+        },
+    );
     view! { <Load data=data view=move |(vault, findings)| content(vault, findings, verify)/> }
 }
 
@@ -29,8 +33,12 @@ fn sentence(vault: &Vault) -> String {
         return format!("{name} {}", t("is ready and empty.", "已就绪，尚无内容。"));
     }
     match (lang(), vault.state, vault.findings) {
-        (Lang::En, VaultState::Healthy, 0) => format!("{name} is whole: {} snapshots in {}.", count(vault.snapshots), bytes(vault.stored_bytes)),
-        (Lang::ZhCn, VaultState::Healthy, 0) => format!("{name} 完好：{} 个快照，共 {}。", count(vault.snapshots), bytes(vault.stored_bytes)),
+        (Lang::En, VaultState::Healthy, 0) => {
+            format!("{name} is whole: {} snapshots in {}.", count(vault.snapshots), bytes(vault.stored_bytes))
+        }
+        (Lang::ZhCn, VaultState::Healthy, 0) => {
+            format!("{name} 完好：{} 个快照，共 {}。", count(vault.snapshots), bytes(vault.stored_bytes))
+        }
         (Lang::En, VaultState::Healthy, 1) => format!("{name} has one damaged or missing object; the rest stays restorable."),
         (Lang::En, VaultState::Healthy, n) => format!("{name} has {} damaged or missing objects; the rest stays restorable.", count(n)),
         (Lang::ZhCn, VaultState::Healthy, n) => format!("{name} 有 {} 个对象损坏或缺失，其余仍可恢复。", count(n)),
@@ -105,10 +113,20 @@ fn facts(vault: &Vault) -> AnyView {
 
 fn findings_panel(findings: Vec<Finding>, verified: bool) -> AnyView {
     if findings.is_empty() {
-        let text = if verified { t("Verification found nothing wrong.", "校验未发现问题。") } else { t("Nothing was verified yet.", "尚未校验。") };
+        let text = if verified {
+            t("Verification found nothing wrong.", "校验未发现问题。")
+        } else {
+            t("Nothing was verified yet.", "尚未校验。")
+        };
         return view! { <Panel title=t("Findings", "发现")><p class="note">{text}</p></Panel> }.into_any();
     }
-    let cols = vec![Col::text(t("Object", "对象")), Col::text(t("What", "类型")), Col::text(t("Means", "影响")), Col::text(t("Do", "处理")), Col::text(t("State", "状态"))];
+    let cols = vec![
+        Col::text(t("Object", "对象")),
+        Col::text(t("What", "类型")),
+        Col::text(t("Means", "影响")),
+        Col::text(t("Do", "处理")),
+        Col::text(t("State", "状态")),
+    ];
     let rows = findings
         .into_iter()
         .map(|f| {

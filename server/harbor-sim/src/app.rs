@@ -57,9 +57,7 @@ pub struct Account {
 
 impl std::fmt::Debug for Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Account")
-            .field("username", &self.username)
-            .finish_non_exhaustive()
+        f.debug_struct("Account").field("username", &self.username).finish_non_exhaustive()
     }
 }
 
@@ -160,10 +158,7 @@ impl App {
 
     /// The world, to change.
     pub fn change(&self) -> Change<'_> {
-        Change {
-            app: self,
-            world: self.world(),
-        }
+        Change { app: self, world: self.world() }
     }
 
     /// Grows with every change.

@@ -13,76 +13,46 @@ use crate::running::{Running, SimError};
 use crate::world::{self, NewProject, Pushed};
 
 fn administrator() -> Who {
-    Who::User {
-        id: 1,
-        name: "admin".to_owned(),
-        admin: true,
-    }
+    Who::User { id: 1, name: "admin".to_owned(), admin: true }
 }
 
 fn refused(what: &str, refusal: &Refusal) -> SimError {
-    SimError::Seed {
-        reason: format!("{what}: {}", Value::from(refusal.errors.clone())),
-    }
+    SimError::Seed { reason: format!("{what}: {}", Value::from(refusal.errors.clone())) }
 }
 
 fn failed(what: &str, error: &std::io::Error) -> SimError {
-    SimError::Seed {
-        reason: format!("{what}: {error}"),
-    }
+    SimError::Seed { reason: format!("{what}: {error}") }
 }
 
 impl Running {
     /// Makes a project and gives its id.
     pub fn create_project(&self, name: &str, public: bool) -> Result<i64, SimError> {
         let metadata = BTreeMap::from([("public".to_owned(), public.to_string())]);
-        let new = NewProject {
-            name: name.to_owned(),
-            metadata,
-            ..NewProject::default()
-        };
+        let new = NewProject { name: name.to_owned(), metadata, ..NewProject::default() };
         let made = world::create_project(&mut self.app().change(), &administrator(), new);
         made.map_err(|refusal| refused(name, &refusal))
     }
 
     /// Makes a user.
     pub fn create_user(&self, name: &str, password: &str) {
-        world::add_user(
-            &mut self.app().change(),
-            name,
-            password,
-            &format!("{name}@example.com"),
-            name,
-        );
+        world::add_user(&mut self.app().change(), name, password, &format!("{name}@example.com"), name);
     }
 
     /// Makes an existing user a member: 1 project administrator, 4 maintainer, 2 developer, 3 guest, 5 limited guest.
     pub fn add_member(&self, project: &str, user: &str, role: i64) -> Result<(), SimError> {
         let mut world = self.app().change();
-        let user_id = world
-            .users
-            .values()
-            .find(|row| row.name == user)
-            .map(|row| row.id);
-        let user_id = user_id.ok_or_else(|| SimError::Seed {
-            reason: format!("no user {user}"),
-        })?;
+        let user_id = world.users.values().find(|row| row.name == user).map(|row| row.id);
+        let user_id = user_id.ok_or_else(|| SimError::Seed { reason: format!("no user {user}") })?;
         let id = world.ids.next("member");
         let row = world.project_mut(project);
-        let row = row.ok_or_else(|| SimError::Seed {
-            reason: format!("no project {project}"),
-        })?;
+        let row = row.ok_or_else(|| SimError::Seed { reason: format!("no project {project}") })?;
         row.members.push(Member { id, user_id, role });
         Ok(())
     }
 
     /// Puts a blob into a repository (`project/name`).
     pub async fn put_blob(&self, repository: &str, blob: &Blob) -> Result<(), SimError> {
-        self.app()
-            .store
-            .put(blob.bytes.clone())
-            .await
-            .map_err(|error| failed(repository, &error))?;
+        self.app().store.put(blob.bytes.clone()).await.map_err(|error| failed(repository, &error))?;
         let size = i64::try_from(blob.bytes.len()).unwrap_or(i64::MAX);
         let mut world = self.app().change();
         world::blob_row(&mut world, repository, &blob.digest, size);
@@ -91,24 +61,14 @@ impl Running {
     }
 
     /// Puts a manifest under a tag or digest; what it refers to must be there.
-    pub async fn put_manifest(
-        &self,
-        repository: &str,
-        reference: &str,
-        manifest: &Blob,
-    ) -> Result<(), SimError> {
-        let parsed = world::parse(&manifest.media_type, &manifest.bytes)
-            .map_err(|refusal| refused(repository, &refusal))?;
+    pub async fn put_manifest(&self, repository: &str, reference: &str, manifest: &Blob) -> Result<(), SimError> {
+        let parsed = world::parse(&manifest.media_type, &manifest.bytes).map_err(|refusal| refused(repository, &refusal))?;
         let config = match &parsed.config {
             Some(config) => self.app().store.read(&config.digest).await.ok(),
             None => None,
         };
         let config: Option<Value> = config.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        self.app()
-            .store
-            .put(manifest.bytes.clone())
-            .await
-            .map_err(|error| failed(repository, &error))?;
+        self.app().store.put(manifest.bytes.clone()).await.map_err(|error| failed(repository, &error))?;
         let pushed = Pushed {
             who: &administrator(),
             version: self.app().config.version,
@@ -119,42 +79,24 @@ impl Running {
             manifest: &parsed,
             config: config.as_ref(),
         };
-        world::commit(&mut self.app().change(), &pushed)
-            .map_err(|refusal| refused(repository, &refusal))
+        world::commit(&mut self.app().change(), &pushed).map_err(|refusal| refused(repository, &refusal))
     }
 
     /// Puts an image with all its blobs; blobs already in the repository are not written again.
-    pub async fn push_image(
-        &self,
-        repository: &str,
-        reference: &str,
-        image: &Image,
-    ) -> Result<(), SimError> {
+    pub async fn push_image(&self, repository: &str, reference: &str, image: &Image) -> Result<(), SimError> {
         for blob in &image.blobs {
-            let there = self
-                .app()
-                .world()
-                .links
-                .get(repository)
-                .is_some_and(|links| links.blobs.contains(&blob.digest));
+            let there = self.app().world().links.get(repository).is_some_and(|links| links.blobs.contains(&blob.digest));
             if !there {
                 self.put_blob(repository, blob).await?;
             }
         }
-        self.put_manifest(repository, reference, &image.manifest)
-            .await
+        self.put_manifest(repository, reference, &image.manifest).await
     }
 
     /// Puts images by digest and an index over them by tag.
-    pub async fn push_index(
-        &self,
-        repository: &str,
-        reference: &str,
-        images: &[&Image],
-    ) -> Result<Blob, SimError> {
+    pub async fn push_index(&self, repository: &str, reference: &str, images: &[&Image]) -> Result<Blob, SimError> {
         for image in images {
-            self.push_image(repository, &image.manifest.digest.clone(), image)
-                .await?;
+            self.push_image(repository, &image.manifest.digest.clone(), image).await?;
         }
         let index = images::index(images);
         self.put_manifest(repository, reference, &index).await?;
@@ -162,29 +104,16 @@ impl Running {
     }
 
     /// Signs a digest in cosign's old form and gives the signature.
-    pub async fn sign(
-        &self,
-        repository: &str,
-        digest: &str,
-        seed: &str,
-    ) -> Result<Image, SimError> {
+    pub async fn sign(&self, repository: &str, digest: &str, seed: &str) -> Result<Image, SimError> {
         let signature = images::cosign_signature(repository, digest, seed);
-        self.push_image(repository, &images::cosign_tag(digest), &signature)
-            .await?;
+        self.push_image(repository, &images::cosign_tag(digest), &signature).await?;
         Ok(signature)
     }
 
     /// Attaches a referrer by OCI 1.1's `subject`.
-    pub async fn refer(
-        &self,
-        repository: &str,
-        subject: &Blob,
-        kind: &str,
-        payload: &str,
-    ) -> Result<Image, SimError> {
+    pub async fn refer(&self, repository: &str, subject: &Blob, kind: &str, payload: &str) -> Result<Image, SimError> {
         let referrer = images::referrer(subject, kind, payload);
-        self.push_image(repository, &referrer.manifest.digest.clone(), &referrer)
-            .await?;
+        self.push_image(repository, &referrer.manifest.digest.clone(), &referrer).await?;
         Ok(referrer)
     }
 
@@ -192,11 +121,7 @@ impl Running {
     pub fn create_label(&self, project: &str, name: &str, color: &str) -> Result<i64, SimError> {
         let mut world = self.app().change();
         let row = world.project(project);
-        let project_id = row
-            .ok_or_else(|| SimError::Seed {
-                reason: format!("no project {project}"),
-            })?
-            .id;
+        let project_id = row.ok_or_else(|| SimError::Seed { reason: format!("no project {project}") })?.id;
         let id = world.ids.next("label");
         let created = clock::now_us();
         let label = Label {
@@ -216,12 +141,8 @@ impl Running {
     /// Puts a label on an artifact.
     pub fn attach_label(&self, repository: &str, digest: &str, label: i64) -> Result<(), SimError> {
         let mut world = self.app().change();
-        let artifact = world
-            .repo_mut(repository)
-            .and_then(|repo| repo.artifacts.get_mut(digest));
-        let artifact = artifact.ok_or_else(|| SimError::Seed {
-            reason: format!("no artifact {repository}@{digest}"),
-        })?;
+        let artifact = world.repo_mut(repository).and_then(|repo| repo.artifacts.get_mut(digest));
+        let artifact = artifact.ok_or_else(|| SimError::Seed { reason: format!("no artifact {repository}@{digest}") })?;
         artifact.labels.push(label);
         Ok(())
     }
@@ -266,9 +187,7 @@ impl Running {
         });
         world.retentions.insert(id, policy);
         if let Some(project) = world.projects.get_mut(&project_id) {
-            project
-                .metadata
-                .insert("retention_id".to_owned(), id.to_string());
+            project.metadata.insert("retention_id".to_owned(), id.to_string());
         }
     }
 }

@@ -40,10 +40,8 @@ pub fn text(us: i64) -> String {
     if us == 0 {
         return NEVER.to_owned();
     }
-    let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(us) * 1_000)
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let shape =
-        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(us) * 1_000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let shape = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     moment.format(&shape).unwrap_or_else(|_| NEVER.to_owned())
 }
 
@@ -58,9 +56,7 @@ pub fn parse(text: &str) -> Option<i64> {
     let text = text.trim_end_matches('Z');
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let shape = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
-    let moment = time::PrimitiveDateTime::parse(&whole.replace(' ', "T"), &shape)
-        .ok()?
-        .assume_utc();
+    let moment = time::PrimitiveDateTime::parse(&whole.replace(' ', "T"), &shape).ok()?.assume_utc();
     let micros: i64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
     Some(moment.unix_timestamp() * SECOND_US + micros)
 }

@@ -83,21 +83,13 @@ impl Match {
     /// Every request with this method whose path contains the text.
     #[must_use]
     pub fn new(method: Method, path_contains: impl Into<String>) -> Self {
-        Self {
-            method: Some(method),
-            path_contains: path_contains.into(),
-            nth: Nth::Every,
-        }
+        Self { method: Some(method), path_contains: path_contains.into(), nth: Nth::Every }
     }
 
     /// Every request whose path contains the text.
     #[must_use]
     pub fn path(path_contains: impl Into<String>) -> Self {
-        Self {
-            method: None,
-            path_contains: path_contains.into(),
-            nth: Nth::Every,
-        }
+        Self { method: None, path_contains: path_contains.into(), nth: Nth::Every }
     }
 
     #[must_use]
@@ -208,11 +200,7 @@ impl Control {
     /// Requests of this method and class so far.
     #[must_use]
     pub fn count(&self, method: &Method, class: Class) -> u64 {
-        self.inner()
-            .counts
-            .get(&(method.to_string(), class))
-            .copied()
-            .unwrap_or(0)
+        self.inner().counts.get(&(method.to_string(), class)).copied().unwrap_or(0)
     }
 
     /// All requests so far.
@@ -261,38 +249,23 @@ impl Control {
     pub fn reset_counts(&self) {
         let mut inner = self.inner();
         let faults = std::mem::take(&mut inner.faults);
-        *inner = Inner {
-            faults,
-            ..Inner::default()
-        };
+        *inner = Inner { faults, ..Inner::default() };
     }
 
     /// Counts a request and tells what shall go wrong with it. The number is its place in [`Control::seen`].
-    pub(crate) fn admit(
-        &self,
-        method: &Method,
-        path: &str,
-        user_agent: &str,
-    ) -> (usize, Option<Action>) {
+    pub(crate) fn admit(&self, method: &Method, path: &str, user_agent: &str) -> (usize, Option<Action>) {
         let class = Class::of(path);
         let mut inner = self.inner();
         *inner.counts.entry((method.to_string(), class)).or_insert(0) += 1;
         let at = inner.seen.len();
         if at < SEEN_MAX {
-            let seen = Seen {
-                method: method.clone(),
-                path: path.to_owned(),
-                class,
-                user_agent: user_agent.to_owned(),
-                status: 0,
-            };
+            let seen = Seen { method: method.clone(), path: path.to_owned(), class, user_agent: user_agent.to_owned(), status: 0 };
             inner.seen.push(seen);
         }
         let mut hit = None;
         for fault in &inner.faults {
             let rule = &fault.rule;
-            let fits = rule.method.as_ref().is_none_or(|wanted| wanted == method)
-                && path.contains(&rule.path_contains);
+            let fits = rule.method.as_ref().is_none_or(|wanted| wanted == method) && path.contains(&rule.path_contains);
             if !fits || fault.off.load(Ordering::SeqCst) {
                 continue;
             }

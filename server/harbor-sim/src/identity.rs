@@ -31,20 +31,9 @@ const FROZEN_MAX: usize = 1_000;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Who {
     Anonymous,
-    User {
-        id: i64,
-        name: String,
-        admin: bool,
-    },
-    Robot {
-        id: i64,
-        name: String,
-    },
-    Token {
-        name: String,
-        issued_us: i64,
-        access: Vec<(String, Vec<String>)>,
-    },
+    User { id: i64, name: String, admin: bool },
+    Robot { id: i64, name: String },
+    Token { name: String, issued_us: i64, access: Vec<(String, Vec<String>)> },
 }
 
 /// What a token says.
@@ -110,13 +99,7 @@ pub fn secret_of(text: &str) -> Secret {
 }
 
 fn hash(salt: &str, text: &str) -> String {
-    hex::encode(
-        Sha256::new()
-            .chain_update(salt)
-            .chain_update([0])
-            .chain_update(text)
-            .finalize(),
-    )
+    hex::encode(Sha256::new().chain_update(salt).chain_update([0]).chain_update(text).finalize())
 }
 
 fn matches(secret: &Secret, text: &str) -> bool {
@@ -127,9 +110,7 @@ fn matches(secret: &Secret, text: &str) -> bool {
 pub fn random_text(length: usize) -> String {
     let mut random = rand::rng();
     loop {
-        let text: String = (0..length)
-            .map(|_| char::from(random.sample(rand::distr::Alphanumeric)))
-            .collect();
+        let text: String = (0..length).map(|_| char::from(random.sample(rand::distr::Alphanumeric))).collect();
         if is_strong(&text) {
             return text;
         }
@@ -151,18 +132,11 @@ pub fn robot_name(robot: &Robot) -> String {
 
 /// Who sends a request with these headers; `bearer` says whether tokens count here.
 pub async fn of(app: &App, headers: &HeaderMap, bearer: bool) -> Who {
-    let Some(header) = headers
-        .get(http::header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-    else {
+    let Some(header) = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
         return Who::Anonymous;
     };
     if let Some(token) = header.strip_prefix("Bearer ") {
-        return if bearer {
-            read_token(app, token.trim()).unwrap_or(Who::Anonymous)
-        } else {
-            Who::Anonymous
-        };
+        return if bearer { read_token(app, token.trim()).unwrap_or(Who::Anonymous) } else { Who::Anonymous };
     }
     let Some((name, password)) = basic(header) else {
         return Who::Anonymous;
@@ -174,9 +148,7 @@ pub async fn of(app: &App, headers: &HeaderMap, bearer: bool) -> Who {
 }
 
 fn basic(header: &str) -> Option<(String, String)> {
-    let encoded = header
-        .strip_prefix("Basic ")
-        .or_else(|| header.strip_prefix("basic "))?;
+    let encoded = header.strip_prefix("Basic ").or_else(|| header.strip_prefix("basic "))?;
     let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (name, password) = text.split_once(':')?;
     Some((name.to_owned(), password.to_owned()))
@@ -186,33 +158,20 @@ fn robot(world: &World, name: &str, secret: &str) -> Option<Who> {
     let short = name.strip_prefix(ROBOT_PREFIX)?;
     let robot = world.robots.values().find(|robot| robot.name == short)?;
     let expired = robot.expires_at != -1 && robot.expires_at < clock::now_s();
-    (!robot.disabled && !expired && matches(&robot.secret, secret)).then(|| Who::Robot {
-        id: robot.id,
-        name: name.to_owned(),
-    })
+    (!robot.disabled && !expired && matches(&robot.secret, secret)).then(|| Who::Robot { id: robot.id, name: name.to_owned() })
 }
 
 /// A user's password. A failure freezes the name for a while, and takes that long itself (harbor.md §1).
 async fn user(app: &App, name: &str, password: &str) -> Who {
     let freeze = app.config.login_freeze;
-    if !freeze.is_zero()
-        && app
-            .frozen()
-            .get(name)
-            .is_some_and(|until| *until > Instant::now())
-    {
+    if !freeze.is_zero() && app.frozen().get(name).is_some_and(|until| *until > Instant::now()) {
         return Who::Anonymous;
     }
-    let found = app
-        .world()
-        .users
-        .values()
-        .find(|user| user.name == name && matches(&user.secret, password))
-        .map(|user| Who::User {
-            id: user.id,
-            name: user.name.clone(),
-            admin: user.sysadmin,
-        });
+    let found = app.world().users.values().find(|user| user.name == name && matches(&user.secret, password)).map(|user| Who::User {
+        id: user.id,
+        name: user.name.clone(),
+        admin: user.sysadmin,
+    });
     if let Some(who) = found {
         return who;
     }
@@ -231,17 +190,10 @@ async fn user(app: &App, name: &str, password: &str) -> Who {
 
 /// A token for the scopes asked for. The actions in it are all the caller has, whatever was asked (harbor.md §1).
 pub fn issue_token(world: &World, who: &Who, scopes: &[String]) -> serde_json::Value {
-    let access = scopes
-        .iter()
-        .filter_map(|scope| granted(world, who, scope))
-        .collect();
+    let access = scopes.iter().filter_map(|scope| granted(world, who, scope)).collect();
     let issued_us = clock::now_us();
     let claims = Claims {
-        sub: if who.is_authenticated() {
-            who.name().to_owned()
-        } else {
-            String::new()
-        },
+        sub: if who.is_authenticated() { who.name().to_owned() } else { String::new() },
         aud: "harbor-registry".to_owned(),
         iat_us: issued_us,
         exp: issued_us / clock::SECOND_US + TOKEN_TTL_S,
@@ -260,45 +212,23 @@ pub fn issue_token(world: &World, who: &Who, scopes: &[String]) -> serde_json::V
 
 /// A simulator's signature: a keyed hash, enough to tell its own tokens from others.
 fn signature(key: &str, head: &str, body: &str) -> Vec<u8> {
-    Sha256::new()
-        .chain_update(key)
-        .chain_update(head)
-        .chain_update(".")
-        .chain_update(body)
-        .finalize()
-        .to_vec()
+    Sha256::new().chain_update(key).chain_update(head).chain_update(".").chain_update(body).finalize().to_vec()
 }
 
 fn granted(world: &World, who: &Who, scope: &str) -> Option<Scope> {
     let (kind, rest) = scope.split_once(':')?;
     let (name, _) = rest.rsplit_once(':')?;
     if kind != "repository" {
-        let actions = if who.is_admin() {
-            vec!["*".to_owned()]
-        } else {
-            Vec::new()
-        };
-        return Some(Scope {
-            r#type: kind.to_owned(),
-            name: name.to_owned(),
-            actions,
-        });
+        let actions = if who.is_admin() { vec!["*".to_owned()] } else { Vec::new() };
+        return Some(Scope { r#type: kind.to_owned(), name: name.to_owned(), actions });
     }
     let project = world.project(name.split('/').next()?);
     let actions = ["pull", "push", "delete"]
         .into_iter()
-        .filter(|action| {
-            project.is_some_and(|project| {
-                permission::in_project(world, who, project, "repository", action)
-            })
-        })
+        .filter(|action| project.is_some_and(|project| permission::in_project(world, who, project, "repository", action)))
         .map(str::to_owned)
         .collect();
-    Some(Scope {
-        r#type: "repository".to_owned(),
-        name: name.to_owned(),
-        actions,
-    })
+    Some(Scope { r#type: "repository".to_owned(), name: name.to_owned(), actions })
 }
 
 fn read_token(app: &App, token: &str) -> Option<Who> {
@@ -313,16 +243,8 @@ fn read_token(app: &App, token: &str) -> Option<Who> {
         return None;
     }
     Some(Who::Token {
-        name: if claims.sub.is_empty() {
-            "anonymous".to_owned()
-        } else {
-            claims.sub
-        },
+        name: if claims.sub.is_empty() { "anonymous".to_owned() } else { claims.sub },
         issued_us: claims.iat_us,
-        access: claims
-            .access
-            .into_iter()
-            .map(|scope| (scope.name, scope.actions))
-            .collect(),
+        access: claims.access.into_iter().map(|scope| (scope.name, scope.actions)).collect(),
     })
 }

@@ -260,9 +260,7 @@ impl World {
     }
 
     pub fn project_mut(&mut self, name: &str) -> Option<&mut Project> {
-        self.projects
-            .values_mut()
-            .find(|project| project.name == name)
+        self.projects.values_mut().find(|project| project.name == name)
     }
 
     /// The project and repository of a full name `project/repository`.
@@ -283,32 +281,19 @@ impl World {
 
     /// Bytes a project uses: each blob once.
     pub fn used(&self, project: &Project) -> i64 {
-        project
-            .blobs
-            .iter()
-            .filter_map(|digest| self.blobs.get(digest))
-            .map(|row| row.size)
-            .sum()
+        project.blobs.iter().filter_map(|digest| self.blobs.get(digest)).map(|row| row.size).sum()
     }
 }
 
 impl Repo {
     /// The digest a tag or digest names.
     pub fn resolve<'a>(&'a self, reference: &'a str) -> Option<&'a str> {
-        let digest = if reference.contains(':') {
-            reference
-        } else {
-            &self.tags.get(reference)?.digest
-        };
-        self.artifacts
-            .get(digest)
-            .map(|artifact| artifact.digest.as_str())
+        let digest = if reference.contains(':') { reference } else { &self.tags.get(reference)?.digest };
+        self.artifacts.get(digest).map(|artifact| artifact.digest.as_str())
     }
 
     pub fn is_accessory(&self, digest: &str) -> bool {
-        self.accessories
-            .values()
-            .any(|accessory| accessory.digest == digest)
+        self.accessories.values().any(|accessory| accessory.digest == digest)
     }
 
     pub fn is_tagged(&self, digest: &str) -> bool {
@@ -316,8 +301,6 @@ impl Repo {
     }
 
     pub fn is_child(&self, digest: &str) -> bool {
-        self.artifacts
-            .values()
-            .any(|artifact| artifact.children.iter().any(|child| child.digest == digest))
+        self.artifacts.values().any(|artifact| artifact.children.iter().any(|child| child.digest == digest))
     }
 }

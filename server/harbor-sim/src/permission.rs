@@ -90,10 +90,7 @@ pub fn holds(table: &'static str, resource: &str, action: &str) -> bool {
 
 /// The name of a role id.
 pub fn role_name(role: i64) -> &'static str {
-    ROLES
-        .iter()
-        .find(|(id, _)| *id == role)
-        .map_or("", |(_, name)| name)
+    ROLES.iter().find(|(id, _)| *id == role).map_or("", |(_, name)| name)
 }
 
 fn role_table(role: i64) -> &'static str {
@@ -109,50 +106,31 @@ fn role_table(role: i64) -> &'static str {
 
 /// Whether a project is public.
 pub fn is_public(project: &Project) -> bool {
-    project
-        .metadata
-        .get("public")
-        .is_some_and(|value| value == "true")
+    project.metadata.get("public").is_some_and(|value| value == "true")
 }
 
 /// The role a user has in a project; an administrator of the system is an administrator of every project.
 pub fn role_of(who: &Who, project: &Project) -> Option<i64> {
     match who {
         Who::User { admin: true, .. } => Some(ROLE_ADMIN),
-        Who::User { id, .. } => project
-            .members
-            .iter()
-            .find(|member| member.user_id == *id)
-            .map(|member| member.role),
+        Who::User { id, .. } => project.members.iter().find(|member| member.user_id == *id).map(|member| member.role),
         _ => None,
     }
 }
 
 /// Whether `who` may do `action` on `resource` of a project; `.` is the project itself.
-pub fn in_project(
-    world: &World,
-    who: &Who,
-    project: &Project,
-    resource: &str,
-    action: &str,
-) -> bool {
+pub fn in_project(world: &World, who: &Who, project: &Project, resource: &str, action: &str) -> bool {
     if is_public(project) && holds(PUBLIC, resource, action) {
         return true;
     }
     match who {
         Who::Anonymous => false,
-        Who::User { .. } => {
-            role_of(who, project).is_some_and(|role| holds(role_table(role), resource, action))
-        }
-        Who::Robot { id, .. } => world
-            .robots
-            .get(id)
-            .is_some_and(|robot| robot_in_project(robot, project, resource, action)),
+        Who::User { .. } => role_of(who, project).is_some_and(|role| holds(role_table(role), resource, action)),
+        Who::Robot { id, .. } => world.robots.get(id).is_some_and(|robot| robot_in_project(robot, project, resource, action)),
         Who::Token { access, .. } => {
             resource == "repository"
                 && access.iter().any(|(name, actions)| {
-                    name.split('/').next() == Some(project.name.as_str())
-                        && actions.iter().any(|have| have == action)
+                    name.split('/').next() == Some(project.name.as_str()) && actions.iter().any(|have| have == action)
                 })
         }
     }
@@ -162,23 +140,15 @@ pub fn in_project(
 /// `/project/*`, which Harbor's matcher applies to everything below every project: recorded in `robots.json`.
 fn robot_in_project(robot: &Robot, project: &Project, resource: &str, action: &str) -> bool {
     let level_project = robot.project_id != 0;
-    robot
-        .permissions
-        .iter()
-        .filter(|grant| grant.kind == "project" && covers(grant, project))
-        .any(|grant| {
-            grant.access.iter().any(|access| {
-                if access.resource == "project" {
-                    return access.action == action && (resource == "." || grant.namespace == "*");
-                }
-                access.resource == resource
-                    && (access.action == action
-                        || (level_project
-                            && resource == "repository"
-                            && action == "pull"
-                            && access.action == "push"))
-            })
+    robot.permissions.iter().filter(|grant| grant.kind == "project" && covers(grant, project)).any(|grant| {
+        grant.access.iter().any(|access| {
+            if access.resource == "project" {
+                return access.action == action && (resource == "." || grant.namespace == "*");
+            }
+            access.resource == resource
+                && (access.action == action || (level_project && resource == "repository" && action == "pull" && access.action == "push"))
         })
+    })
 }
 
 fn covers(grant: &Grant, project: &Project) -> bool {
@@ -208,12 +178,10 @@ pub fn sees(world: &World, who: &Who, project: &Project) -> bool {
     }
     match who {
         Who::User { .. } => role_of(who, project).is_some(),
-        Who::Robot { id, .. } => world.robots.get(id).is_some_and(|robot| {
-            robot
-                .permissions
-                .iter()
-                .any(|grant| grant.kind == "project" && covers(grant, project))
-        }),
+        Who::Robot { id, .. } => world
+            .robots
+            .get(id)
+            .is_some_and(|robot| robot.permissions.iter().any(|grant| grant.kind == "project" && covers(grant, project))),
         Who::Anonymous | Who::Token { .. } => false,
     }
 }

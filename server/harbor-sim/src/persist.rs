@@ -21,9 +21,7 @@ fn path(root: &Path) -> PathBuf {
 /// The saved world, if there is one.
 pub async fn load(root: &Path) -> io::Result<Option<World>> {
     match tokio::fs::read(path(root)).await {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(io::Error::other),
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::other),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -33,9 +31,7 @@ pub async fn load(root: &Path) -> io::Result<Option<World>> {
 pub async fn save(app: &App, root: &Path) -> io::Result<()> {
     let text = serde_json::to_vec(&*app.world()).map_err(io::Error::other)?;
     let root = root.to_owned();
-    tokio::task::spawn_blocking(move || replace(&root, &text))
-        .await
-        .map_err(io::Error::other)?
+    tokio::task::spawn_blocking(move || replace(&root, &text)).await.map_err(io::Error::other)?
 }
 
 fn replace(root: &Path, text: &[u8]) -> io::Result<()> {

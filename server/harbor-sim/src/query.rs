@@ -48,10 +48,7 @@ pub struct Page {
 
 impl Params {
     pub fn parse(query: Option<&str>) -> Self {
-        let pairs = query
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| !pair.is_empty());
+        let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         Self(
             pairs
                 .map(|pair| {
@@ -63,45 +60,31 @@ impl Params {
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     pub fn flag(&self, name: &str, default: bool) -> bool {
-        self.get(name)
-            .map_or(default, |value| value == "true" || value == "1")
+        self.get(name).map_or(default, |value| value == "true" || value == "1")
     }
 
     /// `page` and `page_size`, checked as Harbor's generated server checks them.
     pub fn page(&self) -> Result<Page, Refusal> {
         let size = self.number("page_size", PAGE_SIZE_DEFAULT)?;
         if size > PAGE_SIZE_MAX {
-            return Err(Refusal::invalid(
-                "page_size in query should be less than or equal to 100",
-            ));
+            return Err(Refusal::invalid("page_size in query should be less than or equal to 100"));
         }
-        Ok(Page {
-            number: self.number("page", 1)?,
-            size,
-        })
+        Ok(Page { number: self.number("page", 1)?, size })
     }
 
     fn number(&self, name: &str, default: i64) -> Result<i64, Refusal> {
         let Some(text) = self.get(name) else {
             return Ok(default);
         };
-        text.parse().map_err(|_| {
-            Refusal::invalid(&format!("{name} in query must be of type int64: {text:?}"))
-        })
+        text.parse().map_err(|_| Refusal::invalid(&format!("{name} in query must be of type int64: {text:?}")))
     }
 
     /// The tests of `q=`.
@@ -112,8 +95,7 @@ impl Params {
         let mut tests = Vec::new();
         for part in q.split(',').filter(|part| !part.is_empty()) {
             let Some((key, value)) = part.split_once('=') else {
-                let message =
-                    r#"the query string must contain "=" and the key/value cannot be empty"#;
+                let message = r#"the query string must contain "=" and the key/value cannot be empty"#;
                 return Err(Refusal::bad_request(message));
             };
             tests.push((key.trim().to_owned(), test(value)?));
@@ -123,13 +105,10 @@ impl Params {
 
     /// The text of one exact `q=` test, where a handler treats a key by itself.
     pub fn exact(&self, key: &str) -> Result<Option<String>, Refusal> {
-        Ok(self
-            .tests()?
-            .into_iter()
-            .find_map(|(name, test)| match test {
-                Test::Is(value) if name == key => Some(value),
-                _ => None,
-            }))
+        Ok(self.tests()?.into_iter().find_map(|(name, test)| match test {
+            Test::Is(value) if name == key => Some(value),
+            _ => None,
+        }))
     }
 
     /// The header `Link` of a listing: relative, un-escaped and in the order of the alphabet, as recorded.
@@ -139,19 +118,11 @@ impl Params {
         }
         let mut links = Vec::new();
         let mut link = |number: i64, word: &str| {
-            let mut pairs: Vec<(String, String)> = self
-                .0
-                .iter()
-                .filter(|(key, _)| key != "page" && key != "page_size")
-                .cloned()
-                .collect();
+            let mut pairs: Vec<(String, String)> = self.0.iter().filter(|(key, _)| key != "page" && key != "page_size").cloned().collect();
             pairs.push(("page".to_owned(), number.to_string()));
             pairs.push(("page_size".to_owned(), page.size.to_string()));
             pairs.sort();
-            let query: Vec<String> = pairs
-                .iter()
-                .map(|(key, value)| format!("{key}={value}"))
-                .collect();
+            let query: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();
             links.push(format!("<{path}?{}>; rel=\"{word}\"", query.join("&")));
         };
         if page.number > 1 && (page.number - 1).saturating_mul(page.size) < total {
@@ -170,9 +141,7 @@ pub fn decode(text: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let hex = bytes
-            .get(at + 1..at + 3)
-            .and_then(|pair| std::str::from_utf8(pair).ok());
+        let hex = bytes.get(at + 1..at + 3).and_then(|pair| std::str::from_utf8(pair).ok());
         match hex.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
             Some(value) if byte == b'%' => {
                 out.push(value);
@@ -193,35 +162,16 @@ fn decode_plus(text: &str) -> String {
 
 fn test(value: &str) -> Result<Test, Refusal> {
     let bad = || Refusal::bad_request(format!("invalid value in the query string: {value}"));
-    let words = |inner: &str| {
-        inner
-            .split(' ')
-            .filter(|word| !word.is_empty())
-            .map(unquote)
-            .collect()
-    };
+    let words = |inner: &str| inner.split(' ').filter(|word| !word.is_empty()).map(unquote).collect();
     Ok(match value.chars().next() {
         Some('[') => {
-            let inner = value
-                .get(1..)
-                .and_then(|rest| rest.strip_suffix(']'))
-                .ok_or_else(bad)?;
+            let inner = value.get(1..).and_then(|rest| rest.strip_suffix(']')).ok_or_else(bad)?;
             let (low, high) = inner.split_once('~').ok_or_else(bad)?;
             let end = |text: &str| (!text.is_empty()).then(|| unquote(text));
             Test::Range(end(low), end(high))
         }
-        Some('{') => Test::AnyOf(words(
-            value
-                .get(1..)
-                .and_then(|rest| rest.strip_suffix('}'))
-                .ok_or_else(bad)?,
-        )),
-        Some('(') => Test::AllOf(words(
-            value
-                .get(1..)
-                .and_then(|rest| rest.strip_suffix(')'))
-                .ok_or_else(bad)?,
-        )),
+        Some('{') => Test::AnyOf(words(value.get(1..).and_then(|rest| rest.strip_suffix('}')).ok_or_else(bad)?)),
+        Some('(') => Test::AllOf(words(value.get(1..).and_then(|rest| rest.strip_suffix(')')).ok_or_else(bad)?)),
         Some('~') => Test::Like(unquote(&value[1..])),
         Some('\\') => Test::Is(value[1..].to_owned()),
         _ => Test::Is(unquote(value)),
@@ -231,10 +181,7 @@ fn test(value: &str) -> Result<Test, Refusal> {
 fn unquote(text: &str) -> String {
     let text = text.trim();
     for quote in ['\'', '"'] {
-        if let Some(inner) = text
-            .strip_prefix(quote)
-            .and_then(|rest| rest.strip_suffix(quote))
-        {
+        if let Some(inner) = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
             return inner.to_owned();
         }
     }
@@ -251,11 +198,8 @@ impl Test {
                 Field::Int(_) | Field::Time(_) => equal(field, value),
             },
             Self::Range(low, high) => {
-                low.as_ref()
-                    .is_none_or(|low| compare(field, low).is_some_and(Ordering::is_ge))
-                    && high
-                        .as_ref()
-                        .is_none_or(|high| compare(field, high).is_some_and(Ordering::is_le))
+                low.as_ref().is_none_or(|low| compare(field, low).is_some_and(Ordering::is_ge))
+                    && high.as_ref().is_none_or(|high| compare(field, high).is_some_and(Ordering::is_le))
             }
             Self::AnyOf(values) => values.iter().any(|value| equal(field, value)),
             Self::AllOf(values) => values.iter().all(|value| equal(field, value)),
@@ -292,28 +236,14 @@ pub fn listing<T>(
 ) -> Result<Reply, Refusal> {
     let page = params.page()?;
     let tests = params.tests()?;
-    let mut rows: Vec<T> = rows
-        .into_iter()
-        .filter(|row| {
-            tests
-                .iter()
-                .all(|(key, test)| field(row, key).is_none_or(|value| test.fits(&value)))
-        })
-        .collect();
-    sort(
-        &mut rows,
-        params
-            .get("sort")
-            .filter(|text| !text.is_empty())
-            .unwrap_or(default_sort),
-        &field,
-    );
+    let mut rows: Vec<T> =
+        rows.into_iter().filter(|row| tests.iter().all(|(key, test)| field(row, key).is_none_or(|value| test.fits(&value)))).collect();
+    sort(&mut rows, params.get("sort").filter(|text| !text.is_empty()).unwrap_or(default_sort), &field);
     let total = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     let shown: Vec<Value> = if page.size <= 0 {
         rows.iter().map(render).collect()
     } else {
-        let skip = usize::try_from((page.number.max(1) - 1).saturating_mul(page.size))
-            .unwrap_or(usize::MAX);
+        let skip = usize::try_from((page.number.max(1) - 1).saturating_mul(page.size)).unwrap_or(usize::MAX);
         let take = usize::try_from(page.size).unwrap_or(0);
         rows.iter().skip(skip).take(take).map(render).collect()
     };
@@ -328,12 +258,9 @@ pub fn listing<T>(
 fn sort<T>(rows: &mut [T], keys: &str, field: &impl Fn(&T, &str) -> Option<Field>) {
     rows.sort_by(|left, right| {
         for key in keys.split(',') {
-            let (name, down) = key
-                .strip_prefix('-')
-                .map_or((key, false), |name| (name, true));
+            let (name, down) = key.strip_prefix('-').map_or((key, false), |name| (name, true));
             let order = match (field(left, name), field(right, name)) {
-                (Some(Field::Int(a)), Some(Field::Int(b)))
-                | (Some(Field::Time(a)), Some(Field::Time(b))) => a.cmp(&b),
+                (Some(Field::Int(a)), Some(Field::Int(b))) | (Some(Field::Time(a)), Some(Field::Time(b))) => a.cmp(&b),
                 (Some(Field::Text(a)), Some(Field::Text(b))) => a.cmp(&b),
                 _ => Ordering::Equal,
             };
@@ -355,9 +282,7 @@ mod tests {
 
     #[test]
     fn the_filter_grammar_is_read() {
-        let tests = params("q=id%3D%5B3~%5D,name%3D~we,tags%3D%7Ba%20b%7D,x%3D%27123%27")
-            .tests()
-            .unwrap();
+        let tests = params("q=id%3D%5B3~%5D,name%3D~we,tags%3D%7Ba%20b%7D,x%3D%27123%27").tests().unwrap();
         assert_eq!(tests[0], ("id".into(), Test::Range(Some("3".into()), None)));
         assert_eq!(tests[1].1, Test::Like("we".into()));
         assert_eq!(tests[2].1, Test::AnyOf(vec!["a".into(), "b".into()]));

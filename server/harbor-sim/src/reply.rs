@@ -42,9 +42,7 @@ impl Refusal {
         }
         let mut refusal = Self::new(status, code, message);
         refusal.errors = vec![error];
-        refusal
-            .headers
-            .push((API_VERSION_HEADER.0, API_VERSION_HEADER.1.to_owned()));
+        refusal.headers.push((API_VERSION_HEADER.0, API_VERSION_HEADER.1.to_owned()));
         refusal
     }
 
@@ -70,20 +68,12 @@ impl Refusal {
         Self::new(412, "PRECONDITION", message)
     }
     pub fn invalid(message: &str) -> Self {
-        Self::new(
-            422,
-            "UNPROCESSABLE_ENTITY",
-            format!("validation failure list:\n{message}"),
-        )
+        Self::new(422, "UNPROCESSABLE_ENTITY", format!("validation failure list:\n{message}"))
     }
 
     /// The answer to send; `head` leaves the body away, as HTTP asks for HEAD.
     pub fn into_reply(self, head: bool) -> Reply {
-        let body = if head {
-            String::new()
-        } else {
-            format!("{}\n", json!({"errors": self.errors}))
-        };
+        let body = if head { String::new() } else { format!("{}\n", json!({"errors": self.errors})) };
         let mut reply = Response::new(Body::from(body));
         *reply.status_mut() = self.status;
         set(&mut reply, "content-type", ERROR_MEDIA);

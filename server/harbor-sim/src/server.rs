@@ -56,10 +56,7 @@ impl Call {
 
     /// `http://<host as the client named it>`, the start of absolute places.
     pub fn base(&self) -> String {
-        self.header("host").map_or_else(
-            || format!("http://{}", self.app.addr),
-            |host| format!("http://{host}"),
-        )
+        self.header("host").map_or_else(|| format!("http://{}", self.app.addr), |host| format!("http://{host}"))
     }
 }
 
@@ -80,10 +77,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener) -> io::Result<()> {
         }
     }
     drop(listener);
-    let ended = tokio::time::timeout(STOP_GRACE, async {
-        while connections.join_next().await.is_some() {}
-    })
-    .await;
+    let ended = tokio::time::timeout(STOP_GRACE, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         connections.shutdown().await;
     }
@@ -117,22 +111,10 @@ async fn connection(app: Arc<App>, stream: TcpStream) {
 
 async fn handle(app: Arc<App>, request: Request<Incoming>) -> Result<Reply, Cut> {
     let method = request.method().clone();
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or_else(|| request.uri().path().to_owned(), ToString::to_string);
-    let agent = request
-        .headers()
-        .get(http::header::USER_AGENT)
-        .and_then(|value| value.to_str().ok());
-    let (seen, action) = app
-        .control
-        .admit(&method, &target, agent.unwrap_or_default());
-    let request_id = request
-        .headers()
-        .get("x-request-id")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+    let target = request.uri().path_and_query().map_or_else(|| request.uri().path().to_owned(), ToString::to_string);
+    let agent = request.headers().get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let (seen, action) = app.control.admit(&method, &target, agent.unwrap_or_default());
+    let request_id = request.headers().get("x-request-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut answer = match action {
         None => route(Arc::clone(&app), request).await,
         Some(action) => troubled(Arc::clone(&app), request, action).await?,
@@ -146,9 +128,7 @@ async fn handle(app: Arc<App>, request: Request<Incoming>) -> Result<Reply, Cut>
 async fn troubled(app: Arc<App>, request: Request<Incoming>, action: Action) -> Result<Reply, Cut> {
     let head = request.method() == Method::HEAD;
     Ok(match action {
-        Action::Status(status, code, message) => {
-            Refusal::new(status, &code, message).into_reply(head)
-        }
+        Action::Status(status, code, message) => Refusal::new(status, &code, message).into_reply(head),
         Action::RetryAfter(status, seconds) => {
             let mut refusal = Refusal::new(status, "TOO_MANY_REQUEST", "too many requests");
             refusal.headers.push(("retry-after", seconds.to_string()));
@@ -183,40 +163,33 @@ async fn troubled(app: Arc<App>, request: Request<Incoming>, action: Action) -> 
 fn cut_after(answer: Reply, bytes: u64) -> Reply {
     let (mut parts, body) = answer.into_parts();
     if let Some(exact) = hyper::body::Body::size_hint(&body).exact() {
-        parts
-            .headers
-            .insert(http::header::CONTENT_LENGTH, http::HeaderValue::from(exact));
+        parts.headers.insert(http::header::CONTENT_LENGTH, http::HeaderValue::from(exact));
     }
     let pieces = body.into_data_stream();
-    let cut = futures::stream::unfold(
-        (pieces, bytes, false),
-        |(mut pieces, left, over)| async move {
-            if over {
-                return None;
+    let cut = futures::stream::unfold((pieces, bytes, false), |(mut pieces, left, over)| async move {
+        if over {
+            return None;
+        }
+        if left == 0 {
+            // one turn for the connection to send what it has, or the client would not even see the head
+            tokio::task::yield_now().await;
+            return Some((Err(io::Error::other(Cut)), (pieces, 0, true)));
+        }
+        match pieces.next().await? {
+            Ok(piece) => {
+                let keep = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
+                Some((Ok(piece.slice(..keep)), (pieces, left - keep as u64, false)))
             }
-            if left == 0 {
-                // one turn for the connection to send what it has, or the client would not even see the head
-                tokio::task::yield_now().await;
-                return Some((Err(io::Error::other(Cut)), (pieces, 0, true)));
-            }
-            match pieces.next().await? {
-                Ok(piece) => {
-                    let keep = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
-                    Some((Ok(piece.slice(..keep)), (pieces, left - keep as u64, false)))
-                }
-                Err(error) => Some((Err(io::Error::other(error)), (pieces, 0, true))),
-            }
-        },
-    );
+            Err(error) => Some((Err(io::Error::other(error)), (pieces, 0, true))),
+        }
+    });
     http::Response::from_parts(parts, Body::from_stream(cut))
 }
 
 fn wrong_first_byte(answer: Reply) -> Reply {
     let (mut parts, body) = answer.into_parts();
     if let Some(exact) = hyper::body::Body::size_hint(&body).exact() {
-        parts
-            .headers
-            .insert(http::header::CONTENT_LENGTH, http::HeaderValue::from(exact));
+        parts.headers.insert(http::header::CONTENT_LENGTH, http::HeaderValue::from(exact));
     }
     let mut first = true;
     let wrong = body.into_data_stream().map(move |piece| {
@@ -239,14 +212,7 @@ async fn route(app: Arc<App>, request: Request<Incoming>) -> Reply {
     let class = Class::of(&path);
     let bearer = !matches!(class, Class::Api | Class::Token | Class::Other);
     let who = identity::of(&app, &parts.headers, bearer).await;
-    let call = Call {
-        app,
-        who,
-        method: parts.method,
-        path,
-        params: Params::parse(parts.uri.query()),
-        headers: parts.headers,
-    };
+    let call = Call { app, who, method: parts.method, path, params: Params::parse(parts.uri.query()), headers: parts.headers };
     let head = call.is_head();
     if let Some(refusal) = read_only(&call) {
         return refusal.into_reply(head);
@@ -255,10 +221,7 @@ async fn route(app: Arc<App>, request: Request<Incoming>) -> Reply {
     let answer = match class {
         Class::Api => api::route(&call, body).await,
         Class::Token => api::token(&call),
-        Class::Other if !call.path.starts_with("/v2/") => Err(Refusal::not_found(format!(
-            "path {} was not found",
-            call.path
-        ))),
+        Class::Other if !call.path.starts_with("/v2/") => Err(Refusal::not_found(format!("path {} was not found", call.path))),
         _ => v2::route(&call, body).await,
     };
     answer.unwrap_or_else(|refusal| refusal.into_reply(head))
@@ -268,7 +231,6 @@ async fn route(app: Arc<App>, request: Request<Incoming>) -> Reply {
 fn read_only(call: &Call) -> Option<Refusal> {
     let reads = matches!(call.method, Method::GET | Method::HEAD | Method::OPTIONS);
     let way_out = call.path.ends_with("/configurations");
-    (!reads && !way_out && call.app.world().read_only()).then(|| {
-        Refusal::denied("The system is in read only mode. Any modification is prohibited.")
-    })
+    (!reads && !way_out && call.app.world().read_only())
+        .then(|| Refusal::denied("The system is in read only mode. Any modification is prohibited."))
 }

@@ -54,11 +54,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The hexadecimal part of a digest text that is one; nothing else may become a file name.
 pub fn hex_of(digest: &str) -> Option<&str> {
     let hex = digest.strip_prefix("sha256:")?;
-    (hex.len() == 64
-        && hex
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
-    .then_some(hex)
+    (hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))).then_some(hex)
 }
 
 /// The digest of bytes.
@@ -72,10 +68,7 @@ fn not_found() -> io::Error {
 
 impl Store {
     pub fn memory() -> Self {
-        Self {
-            place: Place::Memory(Mutex::default()),
-            uploads: Mutex::default(),
-        }
+        Self { place: Place::Memory(Mutex::default()), uploads: Mutex::default() }
     }
 
     /// Opens a folder; uploads a crash left behind are removed.
@@ -86,16 +79,11 @@ impl Store {
         }
         tokio::fs::create_dir_all(&uploads).await?;
         tokio::fs::create_dir_all(root.join("blobs")).await?;
-        Ok(Self {
-            place: Place::Files(root.to_owned()),
-            uploads: Mutex::default(),
-        })
+        Ok(Self { place: Place::Files(root.to_owned()), uploads: Mutex::default() })
     }
 
     fn path(root: &Path, digest: &str) -> io::Result<PathBuf> {
-        Ok(root
-            .join("blobs")
-            .join(hex_of(digest).ok_or_else(not_found)?))
+        Ok(root.join("blobs").join(hex_of(digest).ok_or_else(not_found)?))
     }
 
     /// The size of a stored blob.
@@ -103,9 +91,7 @@ impl Store {
         match &self.place {
             Place::Memory(blobs) => locked(blobs).get(digest).map(|bytes| bytes.len() as u64),
             Place::Files(root) => {
-                let meta = tokio::fs::metadata(Self::path(root, digest).ok()?)
-                    .await
-                    .ok()?;
+                let meta = tokio::fs::metadata(Self::path(root, digest).ok()?).await.ok()?;
                 Some(meta.len())
             }
         }
@@ -115,9 +101,7 @@ impl Store {
     pub async fn read(&self, digest: &str) -> io::Result<Bytes> {
         match &self.place {
             Place::Memory(blobs) => locked(blobs).get(digest).cloned().ok_or_else(not_found),
-            Place::Files(root) => Ok(Bytes::from(
-                tokio::fs::read(Self::path(root, digest)?).await?,
-            )),
+            Place::Files(root) => Ok(Bytes::from(tokio::fs::read(Self::path(root, digest)?).await?)),
         }
     }
 
@@ -126,12 +110,8 @@ impl Store {
         match &self.place {
             Place::Memory(blobs) => {
                 let bytes = locked(blobs).get(digest).cloned().ok_or_else(not_found)?;
-                let start = usize::try_from(start)
-                    .unwrap_or(usize::MAX)
-                    .min(bytes.len());
-                let length = usize::try_from(length)
-                    .unwrap_or(usize::MAX)
-                    .min(bytes.len() - start);
+                let start = usize::try_from(start).unwrap_or(usize::MAX).min(bytes.len());
+                let length = usize::try_from(length).unwrap_or(usize::MAX).min(bytes.len() - start);
                 Ok(stream::once(async move { Ok(bytes.slice(start..start + length)) }).boxed())
             }
             Place::Files(root) => {
@@ -145,10 +125,7 @@ impl Store {
                     let mut buffer = BytesMut::zeroed(want);
                     let got = file.read(&mut buffer).await?;
                     if got == 0 {
-                        return Err(io::Error::new(
-                            io::ErrorKind::UnexpectedEof,
-                            "the blob is shorter than its size",
-                        ));
+                        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the blob is shorter than its size"));
                     }
                     buffer.truncate(got);
                     Ok(Some((buffer.freeze(), (file, left - got as u64))))
@@ -173,12 +150,7 @@ impl Store {
                 Sink::File(File::create_new(&path).await?, path)
             }
         };
-        Ok(Upload {
-            repository: repository.to_owned(),
-            size: 0,
-            sink,
-            hash: Sha256::new(),
-        })
+        Ok(Upload { repository: repository.to_owned(), size: 0, sink, hash: Sha256::new() })
     }
 
     /// Opens an upload and gives its id.
@@ -212,8 +184,7 @@ impl Store {
     /// Ends an upload whose digest was proved.
     pub async fn finish(&self, id: &str) -> io::Result<String> {
         let upload = locked(&self.uploads).remove(id).ok_or_else(not_found)?;
-        let upload = Arc::into_inner(upload)
-            .ok_or_else(|| io::Error::other("the upload is still in use"))?;
+        let upload = Arc::into_inner(upload).ok_or_else(|| io::Error::other("the upload is still in use"))?;
         self.keep(upload.into_inner()).await
     }
 

@@ -3,10 +3,7 @@
 //!
 //! It makes projects of its own with a random prefix and removes them, also on failure.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on shall panic, in helpers too"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall panic, in helpers too")]
 
 #[path = "contract/access.rs"]
 mod access;

@@ -4,10 +4,7 @@
 //! A fixture is one session of a version: the exchanges of all topics in the order they happened, and between them the
 //! steps the recording did not keep (`setup`). Bytes of blobs were not recorded, so the replay makes others of the same
 //! size and translates every digest; ids are translated through the `Location` headers.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on shall panic, in helpers too"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall panic, in helpers too")]
 
 #[path = "recorded/compare.rs"]
 mod compare;
@@ -20,12 +17,7 @@ use harbor_sim::Version;
 
 async fn session(version: Version, fixture: &str) {
     let problems = replay::run(version, fixture).await;
-    assert!(
-        problems.is_empty(),
-        "{} differences:\n{}",
-        problems.len(),
-        problems.join("\n")
-    );
+    assert!(problems.is_empty(), "{} differences:\n{}", problems.len(), problems.join("\n"));
 }
 
 #[tokio::test]

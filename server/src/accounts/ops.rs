@@ -105,12 +105,13 @@ async fn create(state: &AppState, actor: &Actor, by: &str, form: NewUser, exclus
 
 fn check_names(login: &str, display_name: &str) -> Result<(), ApiError> {
     let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let good = login.len() >= 2
-        && login.len() <= 64
-        && login.starts_with(word)
-        && login.chars().all(|c| word(c) || matches!(c, '.' | '_' | '-'));
+    let good =
+        login.len() >= 2 && login.len() <= 64 && login.starts_with(word) && login.chars().all(|c| word(c) || matches!(c, '.' | '_' | '-'));
     if !good {
-        return Err(ApiError::field("login", "use 2 to 64 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit"));
+        return Err(ApiError::field(
+            "login",
+            "use 2 to 64 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit",
+        ));
     }
     if display_name.chars().count() > 100 || display_name.chars().any(char::is_control) {
         return Err(ApiError::field("display_name", "use at most 100 characters"));
@@ -246,7 +247,11 @@ async fn store_password(state: &AppState, actor: &Actor, user_id: i64, login: &s
 
 fn not_oneself(caller: &Caller, user_id: i64) -> Result<(), ApiError> {
     if caller.account_id == user_id {
-        return Err(ApiError::new(ErrorKind::Forbidden, "own_account", "nobody changes their own rights; ask another security administrator"));
+        return Err(ApiError::new(
+            ErrorKind::Forbidden,
+            "own_account",
+            "nobody changes their own rights; ask another security administrator",
+        ));
     }
     Ok(())
 }

@@ -24,9 +24,30 @@ const NOBODY: &str = "$argon2id$v=19$m=47104,t=1,p=1$YnJlYWt3YXRlci1ub2JvZHk$3Hl
 
 /// Passwords everybody tries first; compared without case.
 const COMMON: [&str; 24] = [
-    "password", "passw0rd", "password1", "password12", "password123", "12345678", "123456789", "1234567890", "qwertyui", "qwertyuiop",
-    "qwerty123", "iloveyou", "admin123", "administrator", "letmein1", "welcome1", "welcome123", "harbor12345", "changeme", "changeit",
-    "breakwater", "11111111", "00000000", "abcdefgh",
+    "password",
+    "passw0rd",
+    "password1",
+    "password12",
+    "password123",
+    "12345678",
+    "123456789",
+    "1234567890",
+    "qwertyui",
+    "qwertyuiop",
+    "qwerty123",
+    "iloveyou",
+    "admin123",
+    "administrator",
+    "letmein1",
+    "welcome1",
+    "welcome123",
+    "harbor12345",
+    "changeme",
+    "changeit",
+    "breakwater",
+    "11111111",
+    "00000000",
+    "abcdefgh",
 ];
 
 fn hasher() -> Argon2<'static> {
@@ -51,7 +72,10 @@ pub fn judge(field: &str, password: &str, login: &str) -> Result<(), ApiError> {
 /// Hashes a password.
 pub async fn hash(state: &AppState, password: SecretString) -> Result<String, Error> {
     off_thread(state, move || {
-        hasher().hash_password(password.expose_secret().as_bytes()).map(|h| h.to_string()).map_err(|e| Error::defect(format!("argon2: {e}")))
+        hasher()
+            .hash_password(password.expose_secret().as_bytes())
+            .map(|h| h.to_string())
+            .map_err(|e| Error::defect(format!("argon2: {e}")))
     })
     .await?
 }
@@ -79,7 +103,9 @@ async fn off_thread<T: Send + 'static>(state: &AppState, work: impl FnOnce() -> 
     let place = Place;
     if WAITING.fetch_add(1, Ordering::AcqRel) >= QUEUE_MAX {
         drop(place);
-        return Err(ApiError::new(ErrorKind::TooMany, "busy", "too many people are signing in at this moment; try again in a few seconds").into());
+        return Err(
+            ApiError::new(ErrorKind::TooMany, "busy", "too many people are signing in at this moment; try again in a few seconds").into()
+        );
     }
     let slot = state.hashing.acquire().await.map_err(|_| Error::defect("the hashing slots are closed"))?;
     let done = tokio::task::spawn_blocking(work).await.map_err(|e| Error::defect(format!("hashing broke off: {e}")));

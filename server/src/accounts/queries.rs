@@ -101,7 +101,14 @@ pub async fn clear_roles(conn: &mut PgConnection, account_id: i64) -> sqlx::Resu
 }
 
 /// Gives a role.
-pub async fn grant(conn: &mut PgConnection, account_id: i64, role: &str, harbor: Option<i64>, project: Option<&str>, by: &str) -> sqlx::Result<()> {
+pub async fn grant(
+    conn: &mut PgConnection,
+    account_id: i64,
+    role: &str,
+    harbor: Option<i64>,
+    project: Option<&str>,
+    by: &str,
+) -> sqlx::Result<()> {
     sqlx::query(
         "insert into role_grant (account_id, role, harbor_id, project, granted_by) values ($1, $2, $3, $4, $5) on conflict do nothing",
     )
@@ -118,7 +125,10 @@ pub async fn grant(conn: &mut PgConnection, account_id: i64, role: &str, harbor:
 /// Raises the version, which ends all sessions.
 pub async fn bump(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<bool> {
     let done = sqlx::query("update account set version = version + 1 where account_id = $1").bind(account_id).execute(&mut *conn).await?;
-    sqlx::query("update session set revoked_at = now() where account_id = $1 and revoked_at is null").bind(account_id).execute(conn).await?;
+    sqlx::query("update session set revoked_at = now() where account_id = $1 and revoked_at is null")
+        .bind(account_id)
+        .execute(conn)
+        .await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -60,7 +60,8 @@ pub async fn create_token_for(state: &AppState, actor: &Actor, account_id: i64, 
     let mut tx = state.pool.begin().await?;
     let id = queries::insert_token(&mut tx, account_id, &name, &crypto::token_hash(&secret), scope, form.days).await?;
     let made = queries::tokens(&mut tx, account_id).await?.into_iter().find(|t| t.api_token_id == id);
-    let event = Event::new("token.create", "token", id.to_string(), format!("made the {scope} token “{name}” of {login} for {} days", form.days));
+    let event =
+        Event::new("token.create", "token", id.to_string(), format!("made the {scope} token “{name}” of {login} for {} days", form.days));
     audit::record(&mut tx, actor, event).await?;
     tx.commit().await?;
     let row = made.ok_or_else(|| Error::defect("a token just made is not in the list"))?;

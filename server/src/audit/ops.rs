@@ -35,7 +35,9 @@ fn scope(caller: &Caller) -> Scope {
 pub async fn list(state: &AppState, caller: &Caller, origin: &Origin, filter: AuditFilter) -> Result<AuditPage, Error> {
     let time = |text: &Option<String>, field: &str| match text.as_deref().map(str::trim).filter(|t| !t.is_empty()) {
         None => Ok(None),
-        Some(text) => parse_time(text).map(Some).ok_or_else(|| ApiError::field(field, "write a time as 2026-11-23 or 2026-11-23T09:30:00Z")),
+        Some(text) => {
+            parse_time(text).map(Some).ok_or_else(|| ApiError::field(field, "write a time as 2026-11-23 or 2026-11-23T09:30:00Z"))
+        }
     };
     let bound = queries::Bound::new(&filter, time(&filter.from, "from")?, time(&filter.to, "to")?);
     let before = filter.after.as_deref().map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;

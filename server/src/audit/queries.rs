@@ -170,27 +170,28 @@ pub async fn links(conn: &mut PgConnection, after: i64) -> sqlx::Result<Vec<Link
         .await?;
     rows.iter()
         .map(|row| {
-            Ok(Link { seq: row.try_get("seq")?, record: row.try_get("record")?, prev_hash: row.try_get("prev_hash")?, hash: row.try_get("hash")? })
+            Ok(Link {
+                seq: row.try_get("seq")?,
+                record: row.try_get("record")?,
+                prev_hash: row.try_get("prev_hash")?,
+                hash: row.try_get("hash")?,
+            })
         })
         .collect()
 }
 
 /// Keeps the result of a check.
 pub async fn keep_check(conn: &mut PgConnection, events: i64, head: &[u8], broken: Option<(i64, &str)>) -> sqlx::Result<OffsetDateTime> {
-    sqlx::query_scalar(
-        "insert into audit_check (events, head, broken_seq, broken_how) values ($1, $2, $3, $4) returning checked_at",
-    )
-    .bind(events)
-    .bind(head)
-    .bind(broken.map(|b| b.0))
-    .bind(broken.map(|b| b.1))
-    .fetch_one(conn)
-    .await
+    sqlx::query_scalar("insert into audit_check (events, head, broken_seq, broken_how) values ($1, $2, $3, $4) returning checked_at")
+        .bind(events)
+        .bind(head)
+        .bind(broken.map(|b| b.0))
+        .bind(broken.map(|b| b.1))
+        .fetch_one(conn)
+        .await
 }
 
 /// The newest check: when, and whether the chain held.
 pub async fn last_check(conn: &mut PgConnection) -> sqlx::Result<Option<(OffsetDateTime, bool)>> {
-    sqlx::query_as("select checked_at, broken_seq is null from audit_check order by audit_check_id desc limit 1")
-        .fetch_optional(conn)
-        .await
+    sqlx::query_as("select checked_at, broken_seq is null from audit_check order by audit_check_id desc limit 1").fetch_optional(conn).await
 }

@@ -35,7 +35,10 @@ impl Remote {
     /// The client.
     pub fn api(&self) -> Result<Api, CliError> {
         let token = match (&self.token_file, std::env::var("BREAKWATER_TOKEN")) {
-            (Some(path), _) => std::fs::read_to_string(path).map_err(|e| CliError::Usage(format!("cannot read {}: {e}", path.display())))?.trim().to_owned(),
+            (Some(path), _) => std::fs::read_to_string(path)
+                .map_err(|e| CliError::Usage(format!("cannot read {}: {e}", path.display())))?
+                .trim()
+                .to_owned(),
             (None, Ok(token)) => token.trim().to_owned(),
             (None, Err(_)) => return Err(CliError::Usage("give an API token: set BREAKWATER_TOKEN, or --token-file".to_owned())),
         };
@@ -59,7 +62,8 @@ impl Api {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, CliError> {
-        let unreachable = |e: reqwest::Error| CliError::Unreachable(format!("cannot reach {}: {}", self.server, crate::error::chain(&e.without_url())));
+        let unreachable =
+            |e: reqwest::Error| CliError::Unreachable(format!("cannot reach {}: {}", self.server, crate::error::chain(&e.without_url())));
         let response = request.bearer_auth(&self.token).send().await.map_err(unreachable)?;
         let status = response.status();
         let bytes = response.bytes().await.map_err(unreachable)?;
@@ -67,13 +71,15 @@ impl Api {
             return Err(CliError::Failed("the answer is too long".to_owned()));
         }
         if status.is_success() {
-            return serde_json::from_slice(&bytes).map_err(|e| CliError::Failed(format!("the server answered something else than expected: {e}")));
+            return serde_json::from_slice(&bytes)
+                .map_err(|e| CliError::Failed(format!("the server answered something else than expected: {e}")));
         }
         let error: Option<app::error::ApiError> = serde_json::from_slice(&bytes).ok();
         let text = error.map_or_else(
             || format!("the server answered {status}"),
             |e| {
-                let fields: Vec<String> = e.fields.iter().filter(|f| f.message != e.message).map(|f| format!("\n  {}: {}", f.field, f.message)).collect();
+                let fields: Vec<String> =
+                    e.fields.iter().filter(|f| f.message != e.message).map(|f| format!("\n  {}: {}", f.field, f.message)).collect();
                 format!("{}{}", e.message, fields.concat())
             },
         );

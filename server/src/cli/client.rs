@@ -309,7 +309,15 @@ pub async fn snapshot(verb: SnapshotVerb) -> Result<(), CliError> {
             }
             for s in timeline.snapshots {
                 let gaps = if s.gaps == 0 { "complete".to_owned() } else { format!("{} gaps", s.gaps) };
-                println!("{}\t{}\t{gaps}\t{} tags\t+{} -{} ~{}", s.moment.url(), short_digest(&s.digest), s.tags, s.added, s.removed, s.moved);
+                println!(
+                    "{}\t{}\t{gaps}\t{} tags\t+{} -{} ~{}",
+                    s.moment.url(),
+                    short_digest(&s.digest),
+                    s.tags,
+                    s.added,
+                    s.removed,
+                    s.moved
+                );
             }
         }
         SnapshotVerb::Show(args) => {
@@ -359,7 +367,8 @@ pub struct FindTag {
 pub async fn tag(verb: TagVerb) -> Result<(), CliError> {
     match verb {
         TagVerb::History(args) => {
-            let (repo, tag) = args.tag.rsplit_once(':').ok_or_else(|| CliError::Usage("name the tag as project/repository:tag".to_owned()))?;
+            let (repo, tag) =
+                args.tag.rsplit_once(':').ok_or_else(|| CliError::Usage("name the tag as project/repository:tag".to_owned()))?;
             let project = repo.split('/').next().unwrap_or_default();
             let path = format!("/projects/{}/{}/tag", encode(&args.harbor), encode(project));
             let history: TagHistory = args.remote.api()?.get(&path, &[("repo", repo), ("tag", tag)]).await?;
@@ -368,9 +377,18 @@ pub async fn tag(verb: TagVerb) -> Result<(), CliError> {
             }
             for span in history.spans {
                 let to = span.to.map_or_else(|| "now".to_owned(), app::units::Moment::url);
-                println!("{}\t{} – {to}\t{}\t{}", short_digest(&span.digest), span.from.url(), bytes(span.size_bytes), span.ended.unwrap_or_default());
+                println!(
+                    "{}\t{} – {to}\t{}\t{}",
+                    short_digest(&span.digest),
+                    span.from.url(),
+                    bytes(span.size_bytes),
+                    span.ended.unwrap_or_default()
+                );
             }
-            println!("in Harbor now: {}", history.live.as_deref().map_or_else(|| history.live_error.unwrap_or_else(|| "not there".to_owned()), short_digest));
+            println!(
+                "in Harbor now: {}",
+                history.live.as_deref().map_or_else(|| history.live_error.unwrap_or_else(|| "not there".to_owned()), short_digest)
+            );
         }
         TagVerb::Find(args) => {
             let hits: Vec<SearchHit> = args.remote.api()?.get("/search", &[("q", &args.text)]).await?;
@@ -378,7 +396,15 @@ pub async fn tag(verb: TagVerb) -> Result<(), CliError> {
                 return print_json(&hits);
             }
             for hit in hits {
-                println!("{}\t{}:{}\t{}\tlast seen {}\t{:?}", hit.harbor, hit.repository, hit.tag, short_digest(&hit.digest), hit.last_seen.url(), hit.now);
+                println!(
+                    "{}\t{}:{}\t{}\tlast seen {}\t{:?}",
+                    hit.harbor,
+                    hit.repository,
+                    hit.tag,
+                    short_digest(&hit.digest),
+                    hit.last_seen.url(),
+                    hit.now
+                );
             }
         }
     }
@@ -523,7 +549,8 @@ async fn ask(args: AskRestore) -> Result<(), CliError> {
     if !args.wish.remote.json {
         show_plan(&draft);
     }
-    let submit = Submit { draft_id: draft.id, plan_hash: draft.plan.hash, category: args.category, reason: args.reason, ticket: args.ticket };
+    let submit =
+        Submit { draft_id: draft.id, plan_hash: draft.plan.hash, category: args.category, reason: args.reason, ticket: args.ticket };
     let mut request: Request = api.post("/restores", &submit).await?;
     if args.wait {
         request = progress::request(&api, request.id).await?;

@@ -63,7 +63,8 @@ impl Secrets {
     fn load(dir: &Path) -> Result<Self, CliError> {
         let path = dir.join("credentials.json");
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| CliError::Failed(format!("{} cannot be read: {e}; remove the folder to begin anew", path.display()))),
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|e| CliError::Failed(format!("{} cannot be read: {e}; remove the folder to begin anew", path.display()))),
             Err(_) => Ok(Self {
                 key: KeyRing::generate(),
                 harbor_admin: crypto::random_token(),
@@ -129,7 +130,14 @@ fn private_folder(dir: &Path) -> PathBuf {
     dir.join("postgres")
 }
 
-async fn run(args: &Demo, dir: &Path, secrets: &mut Secrets, database: &str, listener: tokio::net::TcpListener, shutdown: CancellationToken) -> Result<(), CliError> {
+async fn run(
+    args: &Demo,
+    dir: &Path,
+    secrets: &mut Secrets,
+    database: &str,
+    listener: tokio::net::TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), CliError> {
     let pool = connect(&SecretString::from(database.to_owned())).await?;
     migrate_pool(&pool).await?;
     say("starting a small Harbor with sample images");
@@ -161,7 +169,9 @@ async fn start_harbor(args: &Demo, dir: &Path, secrets: &Secrets) -> Result<harb
         gc_window: Duration::from_secs(2 * 3_600),
         ..harbor_sim::Config::default()
     };
-    harbor_sim::start(config).await.map_err(|e| CliError::Failed(format!("the small Harbor cannot start on port {}: {e}; choose another with --harbor-port", args.harbor_port)))
+    harbor_sim::start(config).await.map_err(|e| {
+        CliError::Failed(format!("the small Harbor cannot start on port {}: {e}; choose another with --harbor-port", args.harbor_port))
+    })
 }
 
 fn say(text: &str) {
@@ -169,7 +179,14 @@ fn say(text: &str) {
 }
 
 /// Makes people, harbor, vault and plan through the same operations as the console, then a history of three snapshots.
-async fn prepare(state: &AppState, args: &Demo, dir: &Path, secrets: &Secrets, harbor: &harbor_sim::Running, settings: &Settings) -> Result<(), CliError> {
+async fn prepare(
+    state: &AppState,
+    args: &Demo,
+    dir: &Path,
+    secrets: &Secrets,
+    harbor: &harbor_sim::Running,
+    settings: &Settings,
+) -> Result<(), CliError> {
     say("making people, a vault and a plan");
     let origin = Origin { ip: None, request_id: "demo".to_owned(), interface: "cli" };
     let operator = person(state, secrets, "ops", "Olga Operator", vec![Duty::Operator], "").await?;
@@ -183,7 +200,9 @@ async fn prepare(state: &AppState, args: &Demo, dir: &Path, secrets: &Secrets, h
         ..NewHarbor::default()
     };
     harbors::create(state, &operator, &origin, form).await?;
-    let vault = vaults::create(state, &operator, &origin, NewVault { name: "main".to_owned(), path: dir.join("vault").display().to_string() }).await?;
+    let vault =
+        vaults::create(state, &operator, &origin, NewVault { name: "main".to_owned(), path: dir.join("vault").display().to_string() })
+            .await?;
     let plan = PlanForm {
         name: "everything hourly".to_owned(),
         harbor: "demo".to_owned(),
@@ -209,12 +228,27 @@ async fn prepare(state: &AppState, args: &Demo, dir: &Path, secrets: &Secrets, h
 }
 
 async fn person(state: &AppState, secrets: &Secrets, login: &str, name: &str, duties: Vec<Duty>, grants: &str) -> Result<Caller, CliError> {
-    let form = NewUser { login: login.to_owned(), display_name: name.to_owned(), password: secrets.password_of(login).to_owned(), duties, grants: grants.to_owned() };
+    let form = NewUser {
+        login: login.to_owned(),
+        display_name: name.to_owned(),
+        password: secrets.password_of(login).to_owned(),
+        duties,
+        grants: grants.to_owned(),
+    };
     let user = accounts::admin_create(state, &Actor::command_line(), form).await?;
-    accounts::caller_of_account(&state.pool, user.id, 1).await?.ok_or_else(|| CliError::Failed(format!("the account {login} cannot be used")))
+    accounts::caller_of_account(&state.pool, user.id, 1)
+        .await?
+        .ok_or_else(|| CliError::Failed(format!("the account {login} cannot be used")))
 }
 
-async fn history(state: &AppState, operator: &Caller, origin: &Origin, plan_id: i64, harbor: &harbor_sim::Running, port: u16) -> Result<(), CliError> {
+async fn history(
+    state: &AppState,
+    operator: &Caller,
+    origin: &Origin,
+    plan_id: i64,
+    harbor: &harbor_sim::Running,
+    port: u16,
+) -> Result<(), CliError> {
     let changes: [&[(&str, &str, &str)]; 3] = [
         &[],
         &[("push", "shop/web", "1.5.0"), ("push", "shop/api", "2.2.0"), ("delete", "shop/team/worker", "0.9.0")],
@@ -241,7 +275,10 @@ async fn history(state: &AppState, operator: &Caller, origin: &Origin, plan_id: 
 async fn delete(harbor: &harbor_sim::Running, port: u16, repository: &str, tag: &str) -> Result<(), CliError> {
     let (project, name) = repository.split_once('/').unwrap_or((repository, ""));
     let (login, secret) = harbor.admin();
-    let url = format!("http://127.0.0.1:{port}/api/v2.0/projects/{project}/repositories/{}/artifacts/{tag}/tags/{tag}", name.replace('/', "%252F"));
+    let url = format!(
+        "http://127.0.0.1:{port}/api/v2.0/projects/{project}/repositories/{}/artifacts/{tag}/tags/{tag}",
+        name.replace('/', "%252F")
+    );
     let failed = |why: String| CliError::Failed(format!("cannot delete {repository}:{tag} in the small Harbor: {why}"));
     let client = reqwest::Client::builder().no_proxy().build().map_err(|e| failed(e.to_string()))?;
     let answer = client.delete(url).basic_auth(login, Some(secret)).send().await.map_err(|e| failed(e.to_string()))?;
@@ -254,7 +291,9 @@ async fn wait(state: &AppState, operator: &Caller, job_id: i64) -> Result<(), Cl
         let job = crate::jobs::get(state, operator, job_id).await?;
         match job.state {
             JobState::Done => return Ok(()),
-            JobState::Dead | JobState::Cancelled => return Err(CliError::Failed(format!("a sample backup failed: {}", job.error.unwrap_or_default()))),
+            JobState::Dead | JobState::Cancelled => {
+                return Err(CliError::Failed(format!("a sample backup failed: {}", job.error.unwrap_or_default())));
+            }
             JobState::Queued | JobState::Running => tokio::time::sleep(LOOK).await,
         }
     }
@@ -265,7 +304,13 @@ fn greet(args: &Demo, secrets: &Secrets, harbor: &harbor_sim::Running) {
     let (login, admin) = harbor.admin();
     println!("\nBreakwater is at   http://127.0.0.1:{}", args.port);
     println!("a small Harbor at  {}   ({login} / {admin})\n", harbor.url());
-    for (who, what) in [("dev", "developer of shop"), ("lead", "team lead, approves"), ("ops", "operator"), ("sec", "gives roles"), ("auditor", "reads the audit history")] {
+    for (who, what) in [
+        ("dev", "developer of shop"),
+        ("lead", "team lead, approves"),
+        ("ops", "operator"),
+        ("sec", "gives roles"),
+        ("auditor", "reads the audit history"),
+    ] {
         println!("  {who:<8} {:<20} {what}", secrets.password_of(who));
     }
     println!("\nThree things to try:");

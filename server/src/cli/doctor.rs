@@ -116,7 +116,9 @@ async fn questions(pool: &PgPool) -> Result<Vec<Broken>, CliError> {
 /// Every stored secret opens with the keys at hand (I-28).
 async fn secrets(state: &AppState, broken: &mut Vec<Broken>) -> Result<(), CliError> {
     let rows: Vec<(i64, String, Vec<u8>, Option<Vec<u8>>)> =
-        sqlx::query_as("select harbor_id, name, read_secret, write_secret from harbor where removed_at is null").fetch_all(&state.pool).await?;
+        sqlx::query_as("select harbor_id, name, read_secret, write_secret from harbor where removed_at is null")
+            .fetch_all(&state.pool)
+            .await?;
     for (row, name, read, write) in rows {
         for (column, sealed) in [("read_secret", Some(read)), ("write_secret", write)] {
             let Some(sealed) = sealed else { continue };
@@ -130,7 +132,8 @@ async fn secrets(state: &AppState, broken: &mut Vec<Broken>) -> Result<(), CliEr
 
 /// Vaults open, every snapshot of the catalogue has its pointer, and its closure is whole (I-1).
 async fn vaults(state: &AppState, strict: bool, broken: &mut Vec<Broken>) -> Result<usize, CliError> {
-    let rows: Vec<(i64, String, String, uuid::Uuid)> = sqlx::query_as("select vault_id, name, path, vault_uuid from vault").fetch_all(&state.pool).await?;
+    let rows: Vec<(i64, String, String, uuid::Uuid)> =
+        sqlx::query_as("select vault_id, name, path, vault_uuid from vault").fetch_all(&state.pool).await?;
     let mut walked = 0;
     for (vault_id, name, path, uuid) in rows {
         let vault = match state.vault(&path, uuid).await {
@@ -147,7 +150,10 @@ async fn vaults(state: &AppState, strict: bool, broken: &mut Vec<Broken>) -> Res
             pointed.insert(pointer?.snapshot.digest);
         }
         let snapshots: Vec<(i64, Vec<u8>, bool)> =
-            sqlx::query_as("select snapshot_id, digest, degraded_at is not null from snapshot where vault_id = $1").bind(vault_id).fetch_all(&state.pool).await?;
+            sqlx::query_as("select snapshot_id, digest, degraded_at is not null from snapshot where vault_id = $1")
+                .bind(vault_id)
+                .fetch_all(&state.pool)
+                .await?;
         for (id, digest, degraded) in snapshots {
             let Ok(digest) = vocab::Digest::from_bytes(&digest) else { continue };
             if !pointed.contains(&digest) {
@@ -157,7 +163,10 @@ async fn vaults(state: &AppState, strict: bool, broken: &mut Vec<Broken>) -> Res
                 walked += 1;
                 let findings = engine::verify::snapshot(&vault, &digest).await;
                 if !findings.is_empty() && !degraded {
-                    broken.push(Broken { invariant: "I-1", what: format!("snapshot {id}: {} objects are missing or damaged", findings.len()) });
+                    broken.push(Broken {
+                        invariant: "I-1",
+                        what: format!("snapshot {id}: {} objects are missing or damaged", findings.len()),
+                    });
                 }
             }
         }

@@ -171,7 +171,10 @@ async fn migrate(args: &DatabaseArgs) -> Result<(), CliError> {
 
 /// Applies the migrations; two at once wait for each other on Postgres's advisory lock.
 pub async fn migrate_pool(pool: &sqlx::PgPool) -> Result<(), CliError> {
-    crate::MIGRATOR.run(pool).await.map_err(|error| CliError::Failed(format!("cannot bring the database to this version: {}", crate::error::chain(&error))))
+    crate::MIGRATOR
+        .run(pool)
+        .await
+        .map_err(|error| CliError::Failed(format!("cannot bring the database to this version: {}", crate::error::chain(&error))))
 }
 
 /// The state of a verb that works on the database itself.

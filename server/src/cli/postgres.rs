@@ -24,15 +24,15 @@ pub struct Postgres {
 /// The folder of the server's programs, wherever it was installed.
 fn programs() -> Option<PathBuf> {
     let named = std::env::var_os("PG_BIN_DIR").map(PathBuf::from);
-    let mut installed: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path().join("bin"))
-        .collect();
+    let mut installed: Vec<PathBuf> =
+        std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin")).collect();
     installed.sort();
     let asked = Command::new("pg_config").arg("--bindir").output().ok().and_then(|out| String::from_utf8(out.stdout).ok());
-    named.into_iter().chain(installed.into_iter().rev()).chain(asked.map(|text| PathBuf::from(text.trim()))).find(|dir| dir.join("initdb").is_file())
+    named
+        .into_iter()
+        .chain(installed.into_iter().rev())
+        .chain(asked.map(|text| PathBuf::from(text.trim())))
+        .find(|dir| dir.join("initdb").is_file())
 }
 
 /// Ids of the user Postgres runs as when this one is root, which it refuses.
@@ -55,7 +55,9 @@ fn other_user() -> Result<Option<(u32, u32)>, CliError> {
 impl Postgres {
     /// Starts the cluster in `folder`, made at the first time.
     pub fn start(folder: &Path) -> Result<Self, CliError> {
-        let bin = programs().ok_or_else(|| CliError::Failed("no Postgres server is installed; install the package postgresql, or set DATABASE_URL".to_owned()))?;
+        let bin = programs().ok_or_else(|| {
+            CliError::Failed("no Postgres server is installed; install the package postgresql, or set DATABASE_URL".to_owned())
+        })?;
         let user = other_user()?;
         let data = folder.join("data");
         let socket = folder.join("socket");
@@ -94,7 +96,8 @@ impl Postgres {
         // pg_ctl's server inherits the pipe of errors, so the pipe must not be waited for to close.
         let log = self.data.join("../start.txt");
         let file = std::fs::File::create(&log).map_err(|e| CliError::Failed(format!("cannot write {}: {e}", log.display())))?;
-        let status = self.command(program).args(args).stderr(file).status().map_err(|e| CliError::Failed(format!("cannot run {program}: {e}")))?;
+        let status =
+            self.command(program).args(args).stderr(file).status().map_err(|e| CliError::Failed(format!("cannot run {program}: {e}")))?;
         if status.success() {
             return Ok(());
         }

@@ -63,7 +63,9 @@ pub async fn request(api: &Api, id: i64) -> Result<Request, CliError> {
             RequestState::Draft | RequestState::Waiting | RequestState::Reapproval | RequestState::Queued | RequestState::Running => None,
             RequestState::Done => Some(Ok(())),
             RequestState::Issues | RequestState::Failed => Some(Err(CliError::Failed(detail()))),
-            RequestState::Cancelled | RequestState::Denied | RequestState::Expired | RequestState::Withdrawn => Some(Err(CliError::Refused(detail()))),
+            RequestState::Cancelled | RequestState::Denied | RequestState::Expired | RequestState::Withdrawn => {
+                Some(Err(CliError::Refused(detail())))
+            }
         };
         if let Some(result) = over {
             if let Some(bar) = bar {

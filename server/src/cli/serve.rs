@@ -80,7 +80,9 @@ fn with_slash(url: &url::Url) -> String {
 /// Takes the address, or says in one sentence why not.
 pub async fn bind(listen: std::net::SocketAddr) -> Result<TcpListener, CliError> {
     TcpListener::bind(listen).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => CliError::Failed(format!("{listen} is taken by another program; choose another with --listen or --port")),
+        std::io::ErrorKind::AddrInUse => {
+            CliError::Failed(format!("{listen} is taken by another program; choose another with --listen or --port"))
+        }
         _ => CliError::Failed(format!("cannot listen on {listen}: {error}")),
     })
 }
@@ -94,9 +96,14 @@ pub async fn run(
     work: Option<Settings>,
     shutdown: CancellationToken,
 ) -> Result<(), CliError> {
-    let assets = Assets::read(site).map_err(|error| CliError::Failed(format!("cannot read the console's files in {}: {error}; name their folder with --site", site.display())))?;
+    let assets = Assets::read(site).map_err(|error| {
+        CliError::Failed(format!("cannot read the console's files in {}: {error}; name their folder with --site", site.display()))
+    })?;
     if !assets.complete() {
-        return Err(CliError::Failed(format!("the console's style, script or wasm is missing in {}; build it with `cargo xtask site`", site.display())));
+        return Err(CliError::Failed(format!(
+            "the console's style, script or wasm is missing in {}; build it with `cargo xtask site`",
+            site.display()
+        )));
     }
     let address = listener.local_addr().map_err(|e| CliError::Failed(e.to_string()))?;
     let options = LeptosOptions::builder().output_name("breakwater").site_addr(address).site_root("site").site_pkg_dir("pkg").build();
@@ -149,9 +156,9 @@ async fn keep_tidy(state: AppState, shutdown: CancellationToken) {
         if let Err(error) = store.sweep().await {
             tracing::warn!(error = %crate::error::chain(&error), "cannot sweep ended sessions");
         }
-        let due = crate::audit::seal(&state.pool).await.is_ok_and(|(_, last)| {
-            last.is_none_or(|(at, _)| time::OffsetDateTime::now_utc() - at.0 > time::Duration::days(1))
-        });
+        let due = crate::audit::seal(&state.pool)
+            .await
+            .is_ok_and(|(_, last)| last.is_none_or(|(at, _)| time::OffsetDateTime::now_utc() - at.0 > time::Duration::days(1)));
         if due {
             match crate::audit::verify_pool(&state.pool, &crate::audit::Actor::system("nightly check")).await {
                 Ok(check) if check.broken.is_some() => tracing::error!(audit.broken = ?check.broken, "the audit chain is broken"),

@@ -74,7 +74,13 @@ pub async fn run(verb: VaultVerb) -> Result<(), CliError> {
             futures::pin_mut!(pointers);
             while let Some(pointer) = pointers.next().await {
                 let pointer = pointer?;
-                println!("{}\t{}/{}\t{}", app::units::Moment(pointer.moment).url(), pointer.harbor, pointer.project, pointer.snapshot.digest);
+                println!(
+                    "{}\t{}/{}\t{}",
+                    app::units::Moment(pointer.moment).url(),
+                    pointer.harbor,
+                    pointer.project,
+                    pointer.snapshot.digest
+                );
             }
             Ok(())
         }
@@ -145,18 +151,36 @@ async fn rebuild(args: Rebuild) -> Result<(), CliError> {
     pointers.sort_by_key(|p| (p.moment, p.id));
     let mut entered = 0;
     for pointer in pointers {
-        let known: bool = sqlx::query_scalar("select exists (select 1 from snapshot where pointer_id = $1)").bind(pointer.id).fetch_one(&state.pool).await?;
+        let known: bool = sqlx::query_scalar("select exists (select 1 from snapshot where pointer_id = $1)")
+            .bind(pointer.id)
+            .fetch_one(&state.pool)
+            .await?;
         if known {
             continue;
         }
-        let harbor: Option<i64> = sqlx::query_scalar("select harbor_id from harbor where name = $1").bind(pointer.harbor.to_string()).fetch_optional(&state.pool).await?;
+        let harbor: Option<i64> = sqlx::query_scalar("select harbor_id from harbor where name = $1")
+            .bind(pointer.harbor.to_string())
+            .fetch_optional(&state.pool)
+            .await?;
         let Some(harbor_id) = harbor else {
-            println!("left out: {}/{} at {}: register a harbor named {} first", pointer.harbor, pointer.project, pointer.moment, pointer.harbor);
+            println!(
+                "left out: {}/{} at {}: register a harbor named {} first",
+                pointer.harbor, pointer.project, pointer.moment, pointer.harbor
+            );
             continue;
         };
         let project_id = catalogue::project_id(&mut *state.pool.acquire().await?, harbor_id, pointer.project.as_str()).await?;
         let index = vault.snapshot(&pointer.snapshot.digest).await?;
-        let sealed = catalogue::Sealed { project_id, vault_id, run_id: None, pointer_id: pointer.id, digest: pointer.snapshot.digest, index, logical_bytes: 0, bytes_new: 0 };
+        let sealed = catalogue::Sealed {
+            project_id,
+            vault_id,
+            run_id: None,
+            pointer_id: pointer.id,
+            digest: pointer.snapshot.digest,
+            index,
+            logical_bytes: 0,
+            bytes_new: 0,
+        };
         let prepared = catalogue::prepare(&state.pool, &vault, sealed).await?;
         let mut tx = state.pool.begin().await?;
         let changes = catalogue::apply(&mut tx, &prepared).await?;

@@ -56,7 +56,14 @@ pub fn endpoint(state: &AppState, url: &str, plain_http: bool, ca_pem: Option<&s
 }
 
 /// A client for values that are not stored.
-pub fn unstored(state: &AppState, url: &str, plain_http: bool, ca_pem: Option<&str>, login: &str, secret: SecretString) -> Result<Client, Error> {
+pub fn unstored(
+    state: &AppState,
+    url: &str,
+    plain_http: bool,
+    ca_pem: Option<&str>,
+    login: &str,
+    secret: SecretString,
+) -> Result<Client, Error> {
     let endpoint = endpoint(state, url, plain_http, ca_pem)?;
     Ok(Client::new(endpoint, Credential { username: login.to_owned(), secret }, Limits::default())?)
 }

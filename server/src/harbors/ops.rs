@@ -61,7 +61,8 @@ pub async fn try_connection(state: &AppState, caller: &Caller, form: NewHarbor) 
     caller.require(Operation::ManageEstate, None)?;
     check_form(&form)?;
     let ca = given(&form.ca_pem);
-    let (login, secret) = if form.read_login.trim().is_empty() { (&form.admin_login, &form.admin_password) } else { (&form.read_login, &form.read_secret) };
+    let (login, secret) =
+        if form.read_login.trim().is_empty() { (&form.admin_login, &form.admin_password) } else { (&form.read_login, &form.read_secret) };
     let read = unstored(state, &form.url, form.plain_http, ca, login.trim(), SecretString::from(secret.clone()))?;
     let write = given(&form.write_login)
         .map(|login| unstored(state, &form.url, form.plain_http, ca, login, SecretString::from(form.write_secret.clone())))
@@ -121,7 +122,14 @@ struct Logins {
 
 async fn logins(state: &AppState, form: &NewHarbor) -> Result<Logins, Error> {
     if form.read_login.trim().is_empty() {
-        let admin = unstored(state, &form.url, form.plain_http, given(&form.ca_pem), form.admin_login.trim(), SecretString::from(form.admin_password.clone()))?;
+        let admin = unstored(
+            state,
+            &form.url,
+            form.plain_http,
+            given(&form.ca_pem),
+            form.admin_login.trim(),
+            SecretString::from(form.admin_password.clone()),
+        )?;
         let (read, write) = robots::make(&admin).await?;
         return Ok(Logins {
             read: Login { name: read.login, secret: read.secret },
@@ -141,9 +149,13 @@ fn given(text: &str) -> Option<&str> {
 fn check_form(form: &NewHarbor) -> Result<(), ApiError> {
     let name = form.name.trim();
     let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let good = (1..=63).contains(&name.len()) && name.chars().all(|c| part(c) || c == '-') && name.starts_with(part) && name.ends_with(part);
+    let good =
+        (1..=63).contains(&name.len()) && name.chars().all(|c| part(c) || c == '-') && name.starts_with(part) && name.ends_with(part);
     if !good {
-        return Err(ApiError::field("name", "use 1 to 63 lower-case letters, digits and dashes, beginning and ending with a letter or digit"));
+        return Err(ApiError::field(
+            "name",
+            "use 1 to 63 lower-case letters, digits and dashes, beginning and ending with a letter or digit",
+        ));
     }
     if form.ca_pem.len() > CA_BYTES_MAX {
         return Err(ApiError::field("ca_pem", "this is too long for a certificate"));
@@ -151,7 +163,9 @@ fn check_form(form: &NewHarbor) -> Result<(), ApiError> {
     if form.read_login.trim().is_empty() && form.admin_login.trim().is_empty() {
         return Err(ApiError::field("read_login", "give a login for backup, or an administrator's login to make one"));
     }
-    for (field, secret) in [("read_secret", &form.read_secret), ("write_secret", &form.write_secret), ("admin_password", &form.admin_password)] {
+    for (field, secret) in
+        [("read_secret", &form.read_secret), ("write_secret", &form.write_secret), ("admin_password", &form.admin_password)]
+    {
         if secret.len() > SECRET_BYTES_MAX {
             return Err(ApiError::field(field, "this is too long for a secret"));
         }
@@ -229,7 +243,8 @@ async fn keep_checks(conn: &mut PgConnection, harbor_id: i64, checks: &CheckList
         || if checks.restore_ok { "ready for backup and restore".to_owned() } else { "ready for backup only".to_owned() },
         |c| format!("{}: {}", c.title, c.detail),
     );
-    let version = checks.checks.iter().find(|c| c.code == "api_version").and_then(|c| c.detail.split_whitespace().find(|w| w.starts_with('v')));
+    let version =
+        checks.checks.iter().find(|c| c.code == "api_version").and_then(|c| c.detail.split_whitespace().find(|w| w.starts_with('v')));
     let value = serde_json::to_value(checks).map_err(|e| Error::defect(e.to_string()))?;
     let contact = Contact { state, detail: &detail, version, check_list: Some(value), can_restore: Some(checks.restore_ok) };
     queries::contact(conn, harbor_id, &contact).await?;
@@ -260,12 +275,18 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
         }
     };
     let read_name = form.read_login.trim().to_owned();
-    let read = Login { secret: kept("read_secret", &form.read_secret, read_name == reach.read_login, Some(&reach.read_secret), "read_secret")?, name: read_name };
+    let read = Login {
+        secret: kept("read_secret", &form.read_secret, read_name == reach.read_login, Some(&reach.read_secret), "read_secret")?,
+        name: read_name,
+    };
     let write = match given(&form.write_login) {
         None => None,
         Some(name) => {
             let same = reach.write_login.as_deref() == Some(name);
-            Some(Login { name: name.to_owned(), secret: kept("write_secret", &form.write_secret, same, reach.write_secret.as_ref(), "write_secret")? })
+            Some(Login {
+                name: name.to_owned(),
+                secret: kept("write_secret", &form.write_secret, same, reach.write_secret.as_ref(), "write_secret")?,
+            })
         }
     };
     let logins = Logins { read, write };
@@ -283,7 +304,10 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     events::notify(&mut tx, Topic::Harbors).await?;
     let event = Event::new("harbor.update", "harbor", &form.harbor, format!("changed the harbor {}", form.harbor))
         .with("before", json!({ "url": reach.url, "read_login": reach.read_login, "write_login": reach.write_login }))
-        .with("after", json!({ "url": form.url.trim(), "read_login": logins.read.name, "write_login": logins.write.as_ref().map(|w| &w.name) }));
+        .with(
+            "after",
+            json!({ "url": form.url.trim(), "read_login": logins.read.name, "write_login": logins.write.as_ref().map(|w| &w.name) }),
+        );
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     get(state, caller, &form.harbor).await
@@ -353,7 +377,12 @@ pub async fn refresh_projects(state: &AppState, harbor_id: i64) -> Result<Vec<(S
         Ok(projects) => {
             let listed: Vec<Listed> = projects
                 .iter()
-                .map(|p| Listed { name: p.name.to_string(), foreign_id: p.id, repositories: i64::try_from(p.repo_count).unwrap_or(i64::MAX), proxy_cache: p.is_proxy_cache() })
+                .map(|p| Listed {
+                    name: p.name.to_string(),
+                    foreign_id: p.id,
+                    repositories: i64::try_from(p.repo_count).unwrap_or(i64::MAX),
+                    proxy_cache: p.is_proxy_cache(),
+                })
                 .collect();
             queries::keep_projects(&mut tx, harbor_id, &listed).await?;
             contact(&mut tx, harbor_id, "healthy", "answered, and the login is good").await?

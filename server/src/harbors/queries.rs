@@ -265,5 +265,8 @@ pub async fn remove(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<()>
 
 /// Plans that use it.
 pub async fn plans_using(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar("select name from plan where harbor_id = $1 and deleted_at is null order by name").bind(harbor_id).fetch_all(conn).await
+    sqlx::query_scalar("select name from plan where harbor_id = $1 and deleted_at is null order by name")
+        .bind(harbor_id)
+        .fetch_all(conn)
+        .await
 }

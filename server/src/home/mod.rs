@@ -27,7 +27,8 @@ pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
     restores.truncate(RESTORES_MAX);
     let running = jobs::list(state, caller, JobFilter { state: Some("running".to_owned()), ..JobFilter::default() }).await?.items;
     let harbors = harbors::list(state, caller).await?;
-    let count = |wanted: &[Protection]| i64::try_from(projects.iter().filter(|p| wanted.contains(&p.protection)).count()).unwrap_or(i64::MAX);
+    let count =
+        |wanted: &[Protection]| i64::try_from(projects.iter().filter(|p| wanted.contains(&p.protection)).count()).unwrap_or(i64::MAX);
     let covered = |p: &&Project| !matches!(p.protection, Protection::Unprotected | Protection::Gone);
     Ok(Home {
         protected: i64::try_from(projects.iter().filter(covered).count()).unwrap_or(i64::MAX),
@@ -84,20 +85,37 @@ fn concern(severity: &str, title: &str, text: String, link: String, action: &str
     Concern { severity: severity.to_owned(), title: title.to_owned(), text, link, action: action.to_owned() }
 }
 
-fn concerns(projects: &[Project], harbors: &[app::harbors::types::Harbor], vaults: &[app::vaults::types::Vault], failed: &[(i64, String, String)]) -> Vec<Concern> {
+fn concerns(
+    projects: &[Project],
+    harbors: &[app::harbors::types::Harbor],
+    vaults: &[app::vaults::types::Vault],
+    failed: &[(i64, String, String)],
+) -> Vec<Concern> {
     use app::harbors::types::HarborState;
     use app::vaults::types::VaultState;
     let of = |wanted: Protection| projects.iter().filter(|p| p.protection == wanted).collect::<Vec<_>>();
     let mut all = Vec::new();
     for harbor in harbors.iter().filter(|h| matches!(h.state, HarborState::Refused | HarborState::Unreachable)) {
         let title = if harbor.state == HarborState::Refused { "Login refused" } else { "Not reached" };
-        all.push(concern("failed", title, format!("{}: {}", harbor.name, harbor.state_detail), format!("/harbors/{}", harbor.name), "look"));
+        all.push(concern(
+            "failed",
+            title,
+            format!("{}: {}", harbor.name, harbor.state_detail),
+            format!("/harbors/{}", harbor.name),
+            "look",
+        ));
     }
     for vault in vaults.iter().filter(|v| v.state != VaultState::Healthy) {
         all.push(concern("failed", "Vault", format!("{}: {}", vault.name, vault.state_detail), format!("/vaults/{}", vault.id), "look"));
     }
     for vault in vaults.iter().filter(|v| v.findings > 0) {
-        all.push(concern("failed", "Damage found", format!("{} has {} open findings", vault.name, vault.findings), format!("/vaults/{}", vault.id), "look"));
+        all.push(concern(
+            "failed",
+            "Damage found",
+            format!("{} has {} open findings", vault.name, vault.findings),
+            format!("/vaults/{}", vault.id),
+            "look",
+        ));
     }
     for (job, title, error) in failed {
         all.push(concern("failed", "Job failed", format!("{title}: {error}"), format!("/jobs/{job}"), "look"));

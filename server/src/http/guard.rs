@@ -69,7 +69,11 @@ pub async fn same_site(State(web): State<Web>, request: Request, next: Next) -> 
     if safe || comes_from_here(request.headers(), &web.state.public_url) {
         return next.run(request).await;
     }
-    refuse(ApiError::new(ErrorKind::Forbidden, "cross_site", "this request came from another site and was refused; reload the page and try again"))
+    refuse(ApiError::new(
+        ErrorKind::Forbidden,
+        "cross_site",
+        "this request came from another site and was refused; reload the page and try again",
+    ))
 }
 
 fn comes_from_here(headers: &HeaderMap, public_url: &url::Url) -> bool {
@@ -80,7 +84,9 @@ fn comes_from_here(headers: &HeaderMap, public_url: &url::Url) -> bool {
     if let Some(origin) = text("origin") {
         let host = text("host").unwrap_or_default();
         let same_host = url::Url::parse(origin).is_ok_and(|o| {
-            let authority = o.port().map_or_else(|| o.host_str().unwrap_or_default().to_owned(), |p| format!("{}:{p}", o.host_str().unwrap_or_default()));
+            let authority = o
+                .port()
+                .map_or_else(|| o.host_str().unwrap_or_default().to_owned(), |p| format!("{}:{p}", o.host_str().unwrap_or_default()));
             o.origin() == public_url.origin() || (public_url.scheme() == "http" && authority == host)
         });
         return same_host;

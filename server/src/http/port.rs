@@ -148,7 +148,14 @@ impl Projects for Live {
     async fn list_projects(&self, cx: &Cx, filter: ProjectFilter) -> Result<Page<Project>, ApiError> {
         api(cx, projects::list(&self.state, &Caller::of(cx)?, filter).await)
     }
-    async fn get_timeline(&self, cx: &Cx, harbor: String, project: String, at: Option<Moment>, zoom: Option<String>) -> Result<Timeline, ApiError> {
+    async fn get_timeline(
+        &self,
+        cx: &Cx,
+        harbor: String,
+        project: String,
+        at: Option<Moment>,
+        zoom: Option<String>,
+    ) -> Result<Timeline, ApiError> {
         api(cx, projects::timeline(&self.state, &Caller::of(cx)?, &harbor, &project, at, zoom.as_deref()).await)
     }
     async fn compare_live(&self, cx: &Cx, harbor: String, project: String, at: Option<Moment>) -> Result<LiveDiff, ApiError> {
@@ -160,7 +167,14 @@ impl Projects for Live {
     async fn tag_history(&self, cx: &Cx, harbor: String, project: String, repository: String, tag: String) -> Result<TagHistory, ApiError> {
         api(cx, projects::tag_history(&self.state, &Caller::of(cx)?, &harbor, &project, &repository, &tag).await)
     }
-    async fn get_artifact(&self, cx: &Cx, harbor: String, project: String, repository: String, digest: String) -> Result<ArtifactDetail, ApiError> {
+    async fn get_artifact(
+        &self,
+        cx: &Cx,
+        harbor: String,
+        project: String,
+        repository: String,
+        digest: String,
+    ) -> Result<ArtifactDetail, ApiError> {
         api(cx, projects::artifact(&self.state, &Caller::of(cx)?, &harbor, &project, &repository, &digest).await)
     }
     async fn search(&self, cx: &Cx, q: String) -> Result<Vec<SearchHit>, ApiError> {

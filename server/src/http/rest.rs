@@ -426,7 +426,10 @@ pub const ROUTES: &[Line] = &[
 
 /// The description's head.
 #[derive(OpenApi)]
-#[openapi(info(title = "Breakwater", description = "Backup, point-in-time recovery and approved self-service restore for Harbor. Send an API token as `Authorization: Bearer bw_…`."))]
+#[openapi(info(
+    title = "Breakwater",
+    description = "Backup, point-in-time recovery and approved self-service restore for Harbor. Send an API token as `Authorization: Bearer bw_…`."
+))]
 struct Description;
 
 fn described() -> OpenApiRouter<Web> {

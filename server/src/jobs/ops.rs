@@ -47,7 +47,8 @@ pub async fn cancel(state: &AppState, caller: &Caller, origin: &Origin, job_id: 
         return Err(ApiError::new(ErrorKind::Conflict, "job_over", "the job is over already").into());
     };
     if now == "cancelled" {
-        let payload: serde_json::Value = sqlx::query_scalar("select payload from job where job_id = $1").bind(job_id).fetch_one(&mut *tx).await?;
+        let payload: serde_json::Value =
+            sqlx::query_scalar("select payload from job where job_id = $1").bind(job_id).fetch_one(&mut *tx).await?;
         if let Ok(work) = serde_json::from_value::<super::Work>(payload) {
             super::worker::settle_cancelled(&mut tx, job_id, &work).await?;
         }

@@ -127,13 +127,11 @@ pub async fn heartbeat(conn: &mut PgConnection, job_id: i64, epoch: i64, lease_s
 
 /// Whether the lease still holds, and whether a person asked to stop. Locks nothing.
 pub async fn standing(conn: &mut PgConnection, job_id: i64, epoch: i64) -> sqlx::Result<Option<bool>> {
-    sqlx::query_scalar(
-        "select cancel_requested_at is not null from job where job_id = $1 and epoch = $2 and state = 'running'",
-    )
-    .bind(job_id)
-    .bind(epoch)
-    .fetch_optional(conn)
-    .await
+    sqlx::query_scalar("select cancel_requested_at is not null from job where job_id = $1 and epoch = $2 and state = 'running'")
+        .bind(job_id)
+        .bind(epoch)
+        .fetch_optional(conn)
+        .await
 }
 
 /// Progress of a job.

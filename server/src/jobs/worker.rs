@@ -85,7 +85,8 @@ async fn next(state: &AppState, settings: &Settings) -> Result<Option<Claimed>, 
     let mut tx = state.pool.begin().await?;
     for (job_id, payload) in queries::bury(&mut tx).await? {
         if let Ok(work) = serde_json::from_value::<Work>(payload) {
-            settle(&mut tx, job_id, &work, &End::Dead { error: "the worker stopped answering in the last try".to_owned(), remedy: None }).await?;
+            settle(&mut tx, job_id, &work, &End::Dead { error: "the worker stopped answering in the last try".to_owned(), remedy: None })
+                .await?;
         }
     }
     tx.commit().await?;
@@ -101,9 +102,15 @@ async fn work_on(state: AppState, settings: Settings, claimed: Claimed, shutdown
     tracing::info!(job.id = claimed.job_id, job.attempt = claimed.attempt, "job starts");
     let result = match &work {
         Ok(work) => on_own_thread(Arc::clone(&context), work.clone()).await.unwrap_or_else(|panic| {
-            Err(JobError::Transient { message: format!("the job broke off: {panic}"), remedy: Some("report this with the log of the worker".to_owned()) })
+            Err(JobError::Transient {
+                message: format!("the job broke off: {panic}"),
+                remedy: Some("report this with the log of the worker".to_owned()),
+            })
         }),
-        Err(_) => Err(JobError::Permanent { message: "this worker does not know the kind of job".to_owned(), remedy: Some("upgrade the worker".to_owned()) }),
+        Err(_) => Err(JobError::Permanent {
+            message: "this worker does not know the kind of job".to_owned(),
+            remedy: Some("upgrade the worker".to_owned()),
+        }),
     };
     context.flush_progress().await;
     end(&context, work.ok().as_ref(), result).await;
@@ -205,7 +212,9 @@ async fn end(context: &JobContext, work: Option<&Work>, result: Result<(), JobEr
     };
     match ended.await {
         Ok(()) => tracing::info!(job.id = context.job_id, job.end = line, "job ended"),
-        Err(error) => tracing::error!(job.id = context.job_id, error = %chain(&error), "cannot write the end of a job; its lease ends by itself"),
+        Err(error) => {
+            tracing::error!(job.id = context.job_id, error = %chain(&error), "cannot write the end of a job; its lease ends by itself")
+        }
     }
 }
 

@@ -50,10 +50,11 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
         context.check().await?;
         let at = i64::try_from(index).unwrap_or(i64::MAX);
         let of = i64::try_from(projects.len()).unwrap_or(i64::MAX);
-        context.progress(|p| {
-            p.phase = format!("{project} ({} of {of})", at + 1);
-        })
-        .await;
+        context
+            .progress(|p| {
+                p.phase = format!("{project} ({} of {of})", at + 1);
+            })
+            .await;
         match one_project(&context, &run, project).await {
             Ok(()) => {}
             Err(JobError::Stopped(stop)) => return Err(stop.into()),
@@ -171,7 +172,14 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
 fn summary(project: &ProjectName, outcome: &SnapshotOutcome) -> String {
     let s = &outcome.stats;
     let bytes = app::units::bytes(i64::try_from(s.bytes_new).unwrap_or(i64::MAX));
-    format!("{project}: {} tags, {} artifacts, {} new objects, {bytes}, {} requests, snapshot {}", s.tags, s.artifacts, s.blobs_new, s.requests, outcome.digest.short())
+    format!(
+        "{project}: {} tags, {} artifacts, {} new objects, {bytes}, {} requests, snapshot {}",
+        s.tags,
+        s.artifacts,
+        s.blobs_new,
+        s.requests,
+        outcome.digest.short()
+    )
 }
 
 fn backup_error(error: &BackupError) -> JobError {
@@ -185,11 +193,17 @@ fn backup_error(error: &BackupError) -> JobError {
 
 fn registry_error(error: &RegistryError) -> JobError {
     let remedy = match error.code() {
-        "not_logged_in" => Some("the harbor refuses the backup login: renew its robot and give the new secret on the harbor's page".to_owned()),
+        "not_logged_in" => {
+            Some("the harbor refuses the backup login: renew its robot and give the new secret on the harbor's page".to_owned())
+        }
         "forbidden" => Some("the backup login lacks a right: test the connection on the harbor's page to see which".to_owned()),
         _ => None,
     };
-    if error.is_transient() { JobError::Transient { message: chain(error), remedy } } else { JobError::Permanent { message: chain(error), remedy } }
+    if error.is_transient() {
+        JobError::Transient { message: chain(error), remedy }
+    } else {
+        JobError::Permanent { message: chain(error), remedy }
+    }
 }
 
 /// The engine's reason to stop in the words of jobs.
@@ -210,7 +224,11 @@ async fn finish(context: &JobContext, failures: Vec<(ProjectName, JobError)>) ->
         context.progress(|p| p.phase = "done".to_owned()).await;
         return Ok(());
     };
-    let message = if failures.len() == 1 { format!("{first} could not be backed up") } else { format!("{first} and {} more projects could not be backed up", failures.len() - 1) };
+    let message = if failures.len() == 1 {
+        format!("{first} could not be backed up")
+    } else {
+        format!("{first} and {} more projects could not be backed up", failures.len() - 1)
+    };
     let permanent = failures.iter().all(|(_, error)| matches!(error, JobError::Permanent { .. }));
     let remedy = failures.iter().find_map(|(_, error)| match error {
         JobError::Permanent { remedy, .. } | JobError::Transient { remedy, .. } => remedy.clone(),

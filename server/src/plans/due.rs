@@ -39,7 +39,8 @@ pub async fn queue_due(state: &AppState) -> Result<(), Error> {
         let wish = Wish { trigger: "schedule", by: "schedule", account_id: None, only: None };
         let queued = queue(&mut tx, &plan, &wish).await?;
         if queued.new {
-            let event = Event::new("backup.job.queue", "plan", &plan.name, format!("the plan {} is due", plan.name)).with("job", queued.job_id);
+            let event =
+                Event::new("backup.job.queue", "plan", &plan.name, format!("the plan {} is due", plan.name)).with("job", queued.job_id);
             audit::record(&mut tx, &Actor::system("schedule"), event).await?;
         }
         tx.commit().await?;

@@ -97,7 +97,10 @@ async fn check(conn: &mut PgConnection, form: &PlanForm) -> Result<Checked, Erro
     if let Some((shortest, _)) = schedule.as_ref().and_then(|s| s.interval_s(OffsetDateTime::now_utc()))
         && shortest < INTERVAL_MIN_S
     {
-        fault(ApiError::field("cron", format!("runs would be {} apart; at least {} is needed", duration(shortest), duration(INTERVAL_MIN_S))));
+        fault(ApiError::field(
+            "cron",
+            format!("runs would be {} apart; at least {} is needed", duration(shortest), duration(INTERVAL_MIN_S)),
+        ));
     }
     if schedule.as_ref().is_some_and(|s| s.next_after(OffsetDateTime::now_utc()).is_none()) {
         fault(ApiError::field("cron", "this schedule never runs"));
@@ -248,7 +251,8 @@ pub async fn pause(state: &AppState, caller: &Caller, origin: &Origin, plan_id: 
     let plan = row(&mut tx, plan_id).await?;
     queries::pause(&mut tx, plan_id, i32::try_from(days).unwrap_or(1), &caller.login, reason.trim()).await?;
     events::notify(&mut tx, Topic::Plans).await?;
-    let event = Event::new("plan.pause", "plan", &plan.name, format!("paused the plan {} for {days} days", plan.name)).with("reason", reason.trim());
+    let event = Event::new("plan.pause", "plan", &plan.name, format!("paused the plan {} for {days} days", plan.name))
+        .with("reason", reason.trim());
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     get(state, caller, plan_id).await
@@ -277,7 +281,9 @@ pub async fn delete(state: &AppState, caller: &Caller, origin: &Origin, plan_id:
         return Err(ApiError::field("confirm", format!("type {} to confirm", plan.name)).into());
     }
     if queries::standing(&mut tx, plan_id).await?.1.is_some() {
-        return Err(ApiError::new(ErrorKind::Conflict, "plan_running", "a run of this plan is going on; stop it or wait for its end").into());
+        return Err(
+            ApiError::new(ErrorKind::Conflict, "plan_running", "a run of this plan is going on; stop it or wait for its end").into()
+        );
     }
     queries::delete(&mut tx, plan_id).await?;
     events::notify(&mut tx, Topic::Plans).await?;

@@ -29,7 +29,8 @@ pub struct Row {
     pub created_at: OffsetDateTime,
 }
 
-const SELECT: &str = "select p.plan_id, p.name, p.harbor_id, h.name as harbor, p.vault_id, v.name as vault, p.include, p.exclude, p.cron, p.zone,
+const SELECT: &str =
+    "select p.plan_id, p.name, p.harbor_id, h.name as harbor, p.vault_id, v.name as vault, p.include, p.exclude, p.cron, p.zone,
        p.rpo_s, p.next_at, p.paused_at, p.paused_until, p.paused_by, p.paused_reason, p.version, p.created_at
   from plan p join harbor h using (harbor_id) join vault v using (vault_id)
  where p.deleted_at is null";
@@ -137,7 +138,10 @@ pub async fn resume(conn: &mut PgConnection, plan_id: i64, next_at: Option<Offse
 
 /// Deletes.
 pub async fn delete(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<()> {
-    sqlx::query("update plan set deleted_at = now(), next_at = null, version = version + 1 where plan_id = $1").bind(plan_id).execute(conn).await?;
+    sqlx::query("update plan set deleted_at = now(), next_at = null, version = version + 1 where plan_id = $1")
+        .bind(plan_id)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
@@ -153,11 +157,9 @@ pub async fn due(conn: &mut PgConnection) -> sqlx::Result<Option<i64>> {
 
 /// Plans whose pause is over.
 pub async fn pauses_over(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, String, String, String)>> {
-    sqlx::query_as(
-        "select plan_id, name, cron, zone from plan where paused_until <= now() and deleted_at is null for update skip locked",
-    )
-    .fetch_all(conn)
-    .await
+    sqlx::query_as("select plan_id, name, cron, zone from plan where paused_until <= now() and deleted_at is null for update skip locked")
+        .fetch_all(conn)
+        .await
 }
 
 /// Sets when a plan runs next.
@@ -195,11 +197,19 @@ pub struct RunRow {
     pub error: Option<String>,
 }
 
-const RUN: &str = "select run_id, plan_id, job_id, trigger, only_project, state, started_at, finished_at, projects_done, projects, bytes_new,
+const RUN: &str =
+    "select run_id, plan_id, job_id, trigger, only_project, state, started_at, finished_at, projects_done, projects, bytes_new,
        requests, gaps, error from run";
 
 /// Makes a run for a job.
-pub async fn insert_run(conn: &mut PgConnection, run_id: i64, plan_id: i64, job_id: i64, trigger: &str, only: Option<&str>) -> sqlx::Result<()> {
+pub async fn insert_run(
+    conn: &mut PgConnection,
+    run_id: i64,
+    plan_id: i64,
+    job_id: i64,
+    trigger: &str,
+    only: Option<&str>,
+) -> sqlx::Result<()> {
     sqlx::query("insert into run (run_id, plan_id, job_id, trigger, only_project) overriding system value values ($1, $2, $3, $4, $5)")
         .bind(run_id)
         .bind(plan_id)
@@ -224,17 +234,20 @@ pub async fn run(conn: &mut PgConnection, run_id: i64) -> sqlx::Result<Option<Ru
 
 /// Runs of a plan, newest first.
 pub async fn runs(conn: &mut PgConnection, plan_id: i64, before: Option<i64>) -> sqlx::Result<Vec<RunRow>> {
-    let sql = sqlx::AssertSqlSafe(format!("{RUN} where plan_id = $1 and ($2::bigint is null or run_id < $2) order by run_id desc limit $3"));
+    let sql =
+        sqlx::AssertSqlSafe(format!("{RUN} where plan_id = $1 and ($2::bigint is null or run_id < $2) order by run_id desc limit $3"));
     sqlx::query_as(sql).bind(plan_id).bind(before).bind(PAGE_ROWS + 1).fetch_all(conn).await
 }
 
 /// A run begins, or goes on after a try that broke off.
 pub async fn start_run(conn: &mut PgConnection, run_id: i64, projects: i64) -> sqlx::Result<()> {
-    sqlx::query("update run set state = 'running', started_at = coalesce(started_at, now()), projects = $2, error = null where run_id = $1")
-        .bind(run_id)
-        .bind(projects)
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "update run set state = 'running', started_at = coalesce(started_at, now()), projects = $2, error = null where run_id = $1",
+    )
+    .bind(run_id)
+    .bind(projects)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -255,20 +268,21 @@ pub async fn add_to_run(conn: &mut PgConnection, run_id: i64, bytes_new: i64, re
 
 /// Ends a run.
 pub async fn end_run(conn: &mut PgConnection, run_id: i64, state: &str, error: Option<&str>) -> sqlx::Result<()> {
-    sqlx::query(
-        "update run set state = $2, finished_at = now(), error = $3 where run_id = $1 and state in ('queued', 'running')",
-    )
-    .bind(run_id)
-    .bind(state)
-    .bind(error)
-    .execute(conn)
-    .await?;
+    sqlx::query("update run set state = $2, finished_at = now(), error = $3 where run_id = $1 and state in ('queued', 'running')")
+        .bind(run_id)
+        .bind(state)
+        .bind(error)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
 /// Projects of this run that are sealed already: a try that broke off does not do them again.
 pub async fn sealed_in_run(conn: &mut PgConnection, run_id: i64) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar("select p.name from snapshot s join project p using (project_id) where s.run_id = $1").bind(run_id).fetch_all(conn).await
+    sqlx::query_scalar("select p.name from snapshot s join project p using (project_id) where s.run_id = $1")
+        .bind(run_id)
+        .fetch_all(conn)
+        .await
 }
 
 /// Whether another whole run of the plan ended well in the last 24 hours.

@@ -65,7 +65,8 @@ pub async fn run_now(state: &AppState, caller: &Caller, origin: &Origin, plan_id
     let wish = Wish { trigger: trigger(origin), by: &caller.login, account_id: Some(caller.account_id), only: None };
     let queued = queue(&mut tx, &plan, &wish).await?;
     if queued.new {
-        let event = Event::new("plan.run_now", "plan", &plan.name, format!("asked for a run of the plan {}", plan.name)).with("job", queued.job_id);
+        let event =
+            Event::new("plan.run_now", "plan", &plan.name, format!("asked for a run of the plan {}", plan.name)).with("job", queued.job_id);
         audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     }
     tx.commit().await?;
@@ -83,7 +84,8 @@ pub async fn queue_project(state: &AppState, caller: &Caller, origin: &Origin, h
             break;
         }
     }
-    let plan = chosen.ok_or_else(|| ApiError::new(ErrorKind::Conflict, "no_plan", "no plan has this project; an operator adds it to one"))?;
+    let plan =
+        chosen.ok_or_else(|| ApiError::new(ErrorKind::Conflict, "no_plan", "no plan has this project; an operator adds it to one"))?;
     let wish = Wish { trigger: trigger(origin), by: &caller.login, account_id: Some(caller.account_id), only: Some(project) };
     let queued = queue(&mut tx, &plan, &wish).await?;
     if queued.new {
@@ -112,7 +114,10 @@ pub async fn list_runs(state: &AppState, caller: &Caller, plan_id: i64, after: O
 pub async fn settle_run(conn: &mut PgConnection, job_id: i64, run_id: i64, end: &End) -> Result<(), Error> {
     let Some(run) = queries::run(conn, run_id).await? else { return Ok(()) };
     let plan: Option<(String, String)> =
-        sqlx::query_as("select p.name, h.name from plan p join harbor h using (harbor_id) where p.plan_id = $1").bind(run.plan_id).fetch_optional(&mut *conn).await?;
+        sqlx::query_as("select p.name, h.name from plan p join harbor h using (harbor_id) where p.plan_id = $1")
+            .bind(run.plan_id)
+            .fetch_optional(&mut *conn)
+            .await?;
     let (plan, harbor) = plan.unwrap_or_default();
     let (state, error) = match end {
         End::Done if run.gaps > 0 => ("gaps", None),
@@ -123,8 +128,11 @@ pub async fn settle_run(conn: &mut PgConnection, job_id: i64, run_id: i64, end: 
     queries::end_run(conn, run_id, state, error).await?;
     events::notify(conn, Topic::Plans).await?;
     let event = match state {
-        "failed" => Event::new("backup.job.fail", "plan", &plan, format!("a run of {plan} failed: {}", error.unwrap_or_default())).outcome(Outcome::Failure, "failed"),
-        "cancelled" => Event::new("backup.job.cancel", "plan", &plan, format!("a run of {plan} was stopped")).outcome(Outcome::Partial, "cancelled"),
+        "failed" => Event::new("backup.job.fail", "plan", &plan, format!("a run of {plan} failed: {}", error.unwrap_or_default()))
+            .outcome(Outcome::Failure, "failed"),
+        "cancelled" => {
+            Event::new("backup.job.cancel", "plan", &plan, format!("a run of {plan} was stopped")).outcome(Outcome::Partial, "cancelled")
+        }
         _ => {
             let sentence = format!("a run of {plan} backed up {} projects of {harbor}", run.projects_done);
             let event = Event::new("backup.job.finish", "plan", &plan, sentence);

@@ -29,7 +29,8 @@ impl Schedule {
         if cron.split_whitespace().count() != 5 {
             return Err(ApiError::field("cron", "write five fields: minute, hour, day of month, month, day of week, such as 0 3 * * *"));
         }
-        let tz = TimeZone::get(zone.trim()).map_err(|_| ApiError::field("zone", "this is not a time zone of the IANA database, such as Asia/Shanghai"))?;
+        let tz = TimeZone::get(zone.trim())
+            .map_err(|_| ApiError::field("zone", "this is not a time zone of the IANA database, such as Asia/Shanghai"))?;
         let crontab = cronexpr::parse_crontab(&format!("{cron} {}", zone.trim()))
             .map_err(|error| ApiError::field("cron", format!("this schedule cannot be read: {}", first_line(&error.to_string()))))?;
         Ok(Self { crontab, zone: tz })
@@ -129,7 +130,13 @@ mod tests {
 
     #[test]
     fn bad_schedules_are_refused_with_their_field() {
-        for (cron, zone, field) in [("", "UTC", "cron"), ("* * * *", "UTC", "cron"), ("61 * * * *", "UTC", "cron"), ("0 3 * * *", "Mars/Base", "zone"), ("0 3 * * * *", "UTC", "cron")] {
+        for (cron, zone, field) in [
+            ("", "UTC", "cron"),
+            ("* * * *", "UTC", "cron"),
+            ("61 * * * *", "UTC", "cron"),
+            ("0 3 * * *", "Mars/Base", "zone"),
+            ("0 3 * * * *", "UTC", "cron"),
+        ] {
             let error = Schedule::parse(cron, zone).err().expect(cron);
             assert!(error.of_field(field).is_some(), "{cron} {zone}");
         }

@@ -6,8 +6,8 @@ use app::units::Moment;
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Digest, Manifest};
 
-use super::queries::{self, TagQuestion, digest_text};
 use super::place;
+use super::queries::{self, TagQuestion, digest_text};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
@@ -38,7 +38,8 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
     let mut rows = queries::repositories_at(&mut conn, project_id, at.moment.0, pattern.as_deref(), REPOSITORIES_MAX + 1).await?;
     let repositories_more = rows.len() > usize::try_from(REPOSITORIES_MAX).unwrap_or(usize::MAX);
     rows.truncate(usize::try_from(REPOSITORIES_MAX).unwrap_or(usize::MAX));
-    let repositories: Vec<RepositoryAt> = rows.into_iter().map(|(repository, tags, artifacts, gone)| RepositoryAt { repository, tags, artifacts, gone }).collect();
+    let repositories: Vec<RepositoryAt> =
+        rows.into_iter().map(|(repository, tags, artifacts, gone)| RepositoryAt { repository, tags, artifacts, gone }).collect();
     let repository = query.repo.filter(|r| !r.is_empty()).or_else(|| repositories.first().map(|r| r.repository.clone()));
     let (mut tags, mut tags_next, mut tags_total) = (Vec::new(), None, 0);
     if let Some(name) = &repository
@@ -47,7 +48,8 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
         // The text filters tags only where it does not already name the repository.
         let of_tags = pattern.as_deref().filter(|_| !query.q.as_deref().is_some_and(|q| name.contains(q.trim())));
         let only = query.only.as_deref().filter(|o| matches!(*o, "gone" | "moved"));
-        let question = TagQuestion { repository_id, at: at.moment.0, like: of_tags, only, after: query.after.as_deref(), limit: TAG_ROWS + 1 };
+        let question =
+            TagQuestion { repository_id, at: at.moment.0, like: of_tags, only, after: query.after.as_deref(), limit: TAG_ROWS + 1 };
         tags_total = queries::count_tags_at(&mut conn, &question).await?;
         let mut found = queries::tags_at(&mut conn, &question).await?;
         let page = usize::try_from(TAG_ROWS).unwrap_or(usize::MAX);
@@ -71,7 +73,14 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
 }
 
 /// The parts of one artifact, read from the vault and hashed on the way.
-pub async fn artifact(state: &AppState, caller: &Caller, harbor: &str, project: &str, repository: &str, digest: &str) -> Result<ArtifactDetail, Error> {
+pub async fn artifact(
+    state: &AppState,
+    caller: &Caller,
+    harbor: &str,
+    project: &str,
+    repository: &str,
+    digest: &str,
+) -> Result<ArtifactDetail, Error> {
     let digest: Digest = digest.parse().map_err(|_| ApiError::field("digest", "a digest is sha256: and 64 hexadecimal digits"))?;
     let absent = || ApiError::not_found("artifact");
     let (vault, accessories, tags, media_type) = {
@@ -81,7 +90,11 @@ pub async fn artifact(state: &AppState, caller: &Caller, harbor: &str, project: 
         let repository_id = queries::repository_id(&mut conn, project_id, repository).await?.ok_or_else(absent)?;
         let bytes = digest.as_bytes().as_slice();
         let vault_id = queries::vault_of(&mut conn, project_id, repository_id, bytes).await?.ok_or_else(absent)?;
-        let media_type: String = sqlx::query_scalar("select media_type from artifact where digest = $1").bind(bytes).fetch_optional(&mut *conn).await?.ok_or_else(absent)?;
+        let media_type: String = sqlx::query_scalar("select media_type from artifact where digest = $1")
+            .bind(bytes)
+            .fetch_optional(&mut *conn)
+            .await?
+            .ok_or_else(absent)?;
         let accessories = queries::accessories(&mut conn, repository_id, bytes).await?;
         let tags = queries::tags_of(&mut conn, repository_id, bytes).await?;
         (crate::vaults::open(state, &mut conn, vault_id).await?, accessories, tags, media_type)
@@ -104,10 +117,18 @@ pub async fn artifact(state: &AppState, caller: &Caller, harbor: &str, project: 
         manifest: String::from_utf8_lossy(&bytes).into_owned(),
         config,
         layers: manifest.map_or_else(Vec::new, |m| {
-            m.blobs.iter().chain(&m.foreign).filter(|d| Some(d.digest) != m.config.as_ref().map(|c| c.digest)).map(|d| (d.digest.to_string(), d.media_type.clone(), whole(d.size))).collect()
+            m.blobs
+                .iter()
+                .chain(&m.foreign)
+                .filter(|d| Some(d.digest) != m.config.as_ref().map(|c| c.digest))
+                .map(|d| (d.digest.to_string(), d.media_type.clone(), whole(d.size)))
+                .collect()
         }),
         children: manifest.map_or_else(Vec::new, |m| {
-            m.children.iter().map(|d| (d.digest.to_string(), d.platform.as_ref().map_or_else(String::new, |p| format!("{}/{}", p.os, p.architecture)))).collect()
+            m.children
+                .iter()
+                .map(|d| (d.digest.to_string(), d.platform.as_ref().map_or_else(String::new, |p| format!("{}/{}", p.os, p.architecture))))
+                .collect()
         }),
         accessories: accessories.into_iter().map(|(d, kind)| (digest_text(&d), kind)).collect(),
         tags,
@@ -125,7 +146,14 @@ pub async fn search(state: &AppState, caller: &Caller, q: &str) -> Result<Vec<Se
     }
     let range = digest_range(q);
     let mut conn = state.pool.acquire().await?;
-    let rows = queries::search(&mut conn, &like(Some(q)).unwrap_or_default(), range.as_ref().map(|r| r.0.as_slice()), range.as_ref().map(|r| r.1.as_slice()), HIT_ROWS).await?;
+    let rows = queries::search(
+        &mut conn,
+        &like(Some(q)).unwrap_or_default(),
+        range.as_ref().map(|r| r.0.as_slice()),
+        range.as_ref().map(|r| r.1.as_slice()),
+        HIT_ROWS,
+    )
+    .await?;
     let mut hits: Vec<SearchHit> = rows
         .into_iter()
         .filter(|row| caller.may(Operation::ReadProject, Some((row.harbor_id, &row.project))))

@@ -123,7 +123,9 @@ async fn new_artifacts(pool: &sqlx::PgPool, vault: &Vault, changed: &[Repository
         changed.iter().flat_map(|r| &r.members).map(|m| (m.descriptor.digest, m.descriptor.media_type.clone())).collect();
     let mut unknown: HashSet<Vec<u8>> = all.keys().map(|d| d.as_bytes().to_vec()).collect();
     let digests: Vec<Vec<u8>> = unknown.iter().cloned().collect();
-    for known in sqlx::query_scalar::<_, Vec<u8>>("select digest from artifact where digest = any($1)").bind(&digests).fetch_all(pool).await? {
+    for known in
+        sqlx::query_scalar::<_, Vec<u8>>("select digest from artifact where digest = any($1)").bind(&digests).fetch_all(pool).await?
+    {
         unknown.remove(&known);
     }
     let mut artifacts = Vec::with_capacity(unknown.len());
@@ -146,11 +148,19 @@ async fn artifact(vault: &Vault, digest: Digest, media_type: String) -> Result<A
         .children
         .iter()
         .filter_map(|c| c.platform.as_ref())
-        .map(|p| [Some(p.os.as_str()), Some(p.architecture.as_str()), p.variant.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("/"))
+        .map(|p| {
+            [Some(p.os.as_str()), Some(p.architecture.as_str()), p.variant.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("/")
+        })
         .filter(|p| p != "unknown/unknown")
         .take(50)
         .collect();
-    Ok(Artifact { digest, kind: kind(&manifest), size_bytes: manifest_bytes.saturating_add(i64::try_from(blobs).unwrap_or(i64::MAX)), platforms, media_type })
+    Ok(Artifact {
+        digest,
+        kind: kind(&manifest),
+        size_bytes: manifest_bytes.saturating_add(i64::try_from(blobs).unwrap_or(i64::MAX)),
+        platforms,
+        media_type,
+    })
 }
 
 /// The kind as Harbor names it, from the manifest alone.
@@ -184,7 +194,11 @@ pub async fn apply(conn: &mut PgConnection, prepared: &Prepared) -> Result<Chang
     let sealed = &prepared.sealed;
     // One at a time per project: two plans may have it.
     sqlx::query("select 1 from project where project_id = $1 for update").bind(sealed.project_id).execute(&mut *conn).await?;
-    if let Some(snapshot_id) = sqlx::query_scalar("select snapshot_id from snapshot where pointer_id = $1").bind(sealed.pointer_id).fetch_optional(&mut *conn).await? {
+    if let Some(snapshot_id) = sqlx::query_scalar("select snapshot_id from snapshot where pointer_id = $1")
+        .bind(sealed.pointer_id)
+        .fetch_optional(&mut *conn)
+        .await?
+    {
         return Ok(Changes { snapshot_id, ..Changes::default() });
     }
     let moment = moment(conn, sealed).await?;
@@ -242,14 +256,16 @@ impl Unseen {
 
 async fn insert_artifacts(conn: &mut PgConnection, artifacts: &[Artifact]) -> Result<(), Error> {
     for artifact in artifacts {
-        sqlx::query("insert into artifact (digest, media_type, kind, size_bytes, platforms) values ($1, $2, $3, $4, $5) on conflict do nothing")
-            .bind(artifact.digest.as_bytes().as_slice())
-            .bind(&artifact.media_type)
-            .bind(&artifact.kind)
-            .bind(artifact.size_bytes)
-            .bind(&artifact.platforms)
-            .execute(&mut *conn)
-            .await?;
+        sqlx::query(
+            "insert into artifact (digest, media_type, kind, size_bytes, platforms) values ($1, $2, $3, $4, $5) on conflict do nothing",
+        )
+        .bind(artifact.digest.as_bytes().as_slice())
+        .bind(&artifact.media_type)
+        .bind(&artifact.kind)
+        .bind(artifact.size_bytes)
+        .bind(&artifact.platforms)
+        .execute(&mut *conn)
+        .await?;
     }
     Ok(())
 }
@@ -266,7 +282,11 @@ async fn repository_id(conn: &mut PgConnection, project_id: i64, name: &str) -> 
 }
 
 async fn move_repository(conn: &mut PgConnection, repository_id: i64, digest: &Digest, moment: OffsetDateTime) -> sqlx::Result<()> {
-    sqlx::query("update repository_span set to_at = $2 where repository_id = $1 and to_at is null").bind(repository_id).bind(moment).execute(&mut *conn).await?;
+    sqlx::query("update repository_span set to_at = $2 where repository_id = $1 and to_at is null")
+        .bind(repository_id)
+        .bind(moment)
+        .execute(&mut *conn)
+        .await?;
     sqlx::query("insert into repository_span (repository_id, index_digest, from_at) values ($1, $2, $3)")
         .bind(repository_id)
         .bind(digest.as_bytes().as_slice())
@@ -276,15 +296,26 @@ async fn move_repository(conn: &mut PgConnection, repository_id: i64, digest: &D
     Ok(())
 }
 
-async fn move_tags(conn: &mut PgConnection, id: i64, repository: &RepositoryIndex, moment: OffsetDateTime, unseen: &Unseen, changes: &mut Changes) -> Result<(), Error> {
-    let open: HashMap<String, Vec<u8>> = sqlx::query_as::<_, (String, Vec<u8>)>("select tag, digest from tag_span where repository_id = $1 and to_at is null")
-        .bind(id)
-        .fetch_all(&mut *conn)
-        .await?
-        .into_iter()
+async fn move_tags(
+    conn: &mut PgConnection,
+    id: i64,
+    repository: &RepositoryIndex,
+    moment: OffsetDateTime,
+    unseen: &Unseen,
+    changes: &mut Changes,
+) -> Result<(), Error> {
+    let open: HashMap<String, Vec<u8>> =
+        sqlx::query_as::<_, (String, Vec<u8>)>("select tag, digest from tag_span where repository_id = $1 and to_at is null")
+            .bind(id)
+            .fetch_all(&mut *conn)
+            .await?
+            .into_iter()
+            .collect();
+    let now: BTreeMap<String, Vec<u8>> = repository
+        .members
+        .iter()
+        .filter_map(|m| m.tag.as_ref().map(|t| (t.to_string(), m.descriptor.digest.as_bytes().to_vec())))
         .collect();
-    let now: BTreeMap<String, Vec<u8>> =
-        repository.members.iter().filter_map(|m| m.tag.as_ref().map(|t| (t.to_string(), m.descriptor.digest.as_bytes().to_vec()))).collect();
     let mut closed: Vec<String> = Vec::new();
     let mut opened: Vec<(String, Vec<u8>)> = Vec::new();
     for (tag, digest) in &now {
@@ -308,7 +339,12 @@ async fn move_tags(conn: &mut PgConnection, id: i64, repository: &RepositoryInde
         }
     }
     for part in closed.chunks(ROWS_PER_STATEMENT) {
-        sqlx::query("update tag_span set to_at = $2 where repository_id = $1 and to_at is null and tag = any($3)").bind(id).bind(moment).bind(part).execute(&mut *conn).await?;
+        sqlx::query("update tag_span set to_at = $2 where repository_id = $1 and to_at is null and tag = any($3)")
+            .bind(id)
+            .bind(moment)
+            .bind(part)
+            .execute(&mut *conn)
+            .await?;
     }
     for part in opened.chunks(ROWS_PER_STATEMENT) {
         let (tags, digests): (Vec<&str>, Vec<&[u8]>) = part.iter().map(|(t, d)| (t.as_str(), d.as_slice())).unzip();
@@ -341,7 +377,12 @@ async fn move_artifacts(conn: &mut PgConnection, id: i64, repository: &Repositor
     }
     let closed: Vec<&Vec<u8>> = open.iter().filter(|d| !now.contains_key(*d)).collect();
     for part in closed.chunks(ROWS_PER_STATEMENT) {
-        sqlx::query("update artifact_span set to_at = $2 where repository_id = $1 and to_at is null and digest = any($3)").bind(id).bind(moment).bind(part).execute(&mut *conn).await?;
+        sqlx::query("update artifact_span set to_at = $2 where repository_id = $1 and to_at is null and digest = any($3)")
+            .bind(id)
+            .bind(moment)
+            .bind(part)
+            .execute(&mut *conn)
+            .await?;
     }
     let opened: Vec<_> = now.iter().filter(|(d, _)| !open.contains(*d)).collect();
     for part in opened.chunks(ROWS_PER_STATEMENT) {
@@ -364,7 +405,13 @@ async fn move_artifacts(conn: &mut PgConnection, id: i64, repository: &Repositor
 }
 
 /// Repositories that are no longer there.
-async fn close_missing(conn: &mut PgConnection, sealed: &Sealed, moment: OffsetDateTime, unseen: &Unseen, changes: &mut Changes) -> Result<(), Error> {
+async fn close_missing(
+    conn: &mut PgConnection,
+    sealed: &Sealed,
+    moment: OffsetDateTime,
+    unseen: &Unseen,
+    changes: &mut Changes,
+) -> Result<(), Error> {
     let open: Vec<(i64, String)> = sqlx::query_as(
         "select r.repository_id, r.name from repository r join repository_span s using (repository_id) where r.project_id = $1 and s.to_at is null",
     )
@@ -376,10 +423,22 @@ async fn close_missing(conn: &mut PgConnection, sealed: &Sealed, moment: OffsetD
         if now.contains(name.as_str()) || unseen.repository(&name) {
             continue;
         }
-        let gone = sqlx::query("update tag_span set to_at = $2 where repository_id = $1 and to_at is null").bind(id).bind(moment).execute(&mut *conn).await?;
+        let gone = sqlx::query("update tag_span set to_at = $2 where repository_id = $1 and to_at is null")
+            .bind(id)
+            .bind(moment)
+            .execute(&mut *conn)
+            .await?;
         changes.removed += i64::try_from(gone.rows_affected()).unwrap_or(i64::MAX);
-        sqlx::query("update artifact_span set to_at = $2 where repository_id = $1 and to_at is null").bind(id).bind(moment).execute(&mut *conn).await?;
-        sqlx::query("update repository_span set to_at = $2 where repository_id = $1 and to_at is null").bind(id).bind(moment).execute(&mut *conn).await?;
+        sqlx::query("update artifact_span set to_at = $2 where repository_id = $1 and to_at is null")
+            .bind(id)
+            .bind(moment)
+            .execute(&mut *conn)
+            .await?;
+        sqlx::query("update repository_span set to_at = $2 where repository_id = $1 and to_at is null")
+            .bind(id)
+            .bind(moment)
+            .execute(&mut *conn)
+            .await?;
     }
     Ok(())
 }
@@ -422,7 +481,14 @@ async fn insert_snapshot(conn: &mut PgConnection, sealed: &Sealed, moment: Offse
 }
 
 /// Records that a snapshot was made, with its digest: the log then proves what was protected.
-pub async fn record_snapshot(conn: &mut PgConnection, actor: &Actor, harbor: &str, project: &str, prepared: &Prepared, changes: &Changes) -> Result<(), Error> {
+pub async fn record_snapshot(
+    conn: &mut PgConnection,
+    actor: &Actor,
+    harbor: &str,
+    project: &str,
+    prepared: &Prepared,
+    changes: &Changes,
+) -> Result<(), Error> {
     let sealed = &prepared.sealed;
     let gaps = sealed.index.gaps.len();
     let sentence = if gaps == 0 {

@@ -15,7 +15,14 @@ use crate::state::AppState;
 const SPANS_MAX: i64 = 200;
 
 /// The history of a tag.
-pub async fn tag_history(state: &AppState, caller: &Caller, harbor: &str, project: &str, repository: &str, tag: &str) -> Result<TagHistory, Error> {
+pub async fn tag_history(
+    state: &AppState,
+    caller: &Caller,
+    harbor: &str,
+    project: &str,
+    repository: &str,
+    tag: &str,
+) -> Result<TagHistory, Error> {
     let name: RepositoryName = repository.parse().map_err(|_| ApiError::field("repo", "this is not a repository name"))?;
     let tag_name: Tag = tag.parse().map_err(|_| ApiError::field("tag", "this is not a tag"))?;
     let (place, spans, known) = {
@@ -35,7 +42,8 @@ pub async fn tag_history(state: &AppState, caller: &Caller, harbor: &str, projec
         Ok(digest) => (digest.map(|d| d.to_string()), None),
         Err(error) => (None, Some(error.into_api(None).message)),
     };
-    let later: Vec<Option<(Vec<u8>, Option<i64>)>> = std::iter::once(None).chain(spans.iter().map(|s| Some((s.digest.clone(), s.restored_by)))).collect();
+    let later: Vec<Option<(Vec<u8>, Option<i64>)>> =
+        std::iter::once(None).chain(spans.iter().map(|s| Some((s.digest.clone(), s.restored_by)))).collect();
     let starts: Vec<time::OffsetDateTime> = spans.iter().map(|s| s.from_at).collect();
     let spans = spans
         .into_iter()
@@ -64,7 +72,8 @@ fn span(row: SpanRow, next: Option<(Vec<u8>, Option<i64>)>) -> TagSpan {
         Some(_) => "moved to another image".to_owned(),
         None => "gone from Harbor".to_owned(),
     });
-    let not_restorable = row.restore_at.is_none().then(|| "every snapshot that holds it is damaged; run its plan again while Harbor has it".to_owned());
+    let not_restorable =
+        row.restore_at.is_none().then(|| "every snapshot that holds it is damaged; run its plan again while Harbor has it".to_owned());
     TagSpan {
         digest: digest_text(&row.digest),
         from: Moment(row.from_at),

@@ -52,7 +52,12 @@ select k.harbor_id, h.name as harbor, k.project, k.listed and h.removed_at is nu
  order by h.name, k.project";
 
 /// All projects that fit, with their state.
-pub async fn all(conn: &mut PgConnection, harbor: Option<&str>, like: Option<&str>, name: Option<&str>) -> Result<Vec<(i64, Project)>, Error> {
+pub async fn all(
+    conn: &mut PgConnection,
+    harbor: Option<&str>,
+    like: Option<&str>,
+    name: Option<&str>,
+) -> Result<Vec<(i64, Project)>, Error> {
     let rows: Vec<Row> = sqlx::query_as(SELECT).bind(harbor).bind(like).bind(name).fetch_all(&mut *conn).await?;
     let now: OffsetDateTime = sqlx::query_scalar("select now()").fetch_one(&mut *conn).await?;
     let mut scopes: Vec<(i64, Vec<Scope>)> = Vec::new();
@@ -116,7 +121,9 @@ pub async fn list(state: &AppState, caller: &Caller, filter: ProjectFilter) -> R
         .collect();
     let total = i64::try_from(seen.len()).unwrap_or(i64::MAX);
     let cursor = |p: &Project| format!("{}/{}", p.harbor, p.project);
-    let start = filter.after.as_ref().map_or(0, |after| seen.partition_point(|p| (p.harbor.as_str(), p.project.as_str()) <= after.split_once('/').unwrap_or((after, ""))));
+    let start = filter.after.as_ref().map_or(0, |after| {
+        seen.partition_point(|p| (p.harbor.as_str(), p.project.as_str()) <= after.split_once('/').unwrap_or((after, "")))
+    });
     let mut items: Vec<Project> = seen.into_iter().skip(start).take(PAGE_ROWS + 1).collect();
     let next = (items.len() > PAGE_ROWS).then(|| cursor(&items[PAGE_ROWS - 1]));
     items.truncate(PAGE_ROWS);

@@ -90,7 +90,15 @@ pub async fn compare_live(state: &AppState, caller: &Caller, harbor: &str, proje
     };
     match read.await {
         Ok(now) => Ok(diff(captured, now)),
-        Err(error) => Ok(LiveDiff { read_at: None, error: Some(error.into_api(None).message), repositories: Vec::new(), same: 0, missing: 0, moved: 0, new: 0 }),
+        Err(error) => Ok(LiveDiff {
+            read_at: None,
+            error: Some(error.into_api(None).message),
+            repositories: Vec::new(),
+            same: 0,
+            missing: 0,
+            moved: 0,
+            new: 0,
+        }),
     }
 }
 
@@ -115,7 +123,8 @@ fn diff(captured: Vec<(String, String, Vec<u8>)>, mut now: HashMap<(String, Stri
         totals.2 += 1;
         repositories.entry(repository.clone()).or_insert_with(|| empty(&repository)).new += 1;
     }
-    let (changed, same): (Vec<_>, Vec<_>) = repositories.into_values().partition(|r| !r.missing.is_empty() || !r.moved.is_empty() || r.new > 0);
+    let (changed, same): (Vec<_>, Vec<_>) =
+        repositories.into_values().partition(|r| !r.missing.is_empty() || !r.moved.is_empty() || r.new > 0);
     let mut repositories = changed;
     repositories.sort_by_key(|r| std::cmp::Reverse((r.missing.len(), r.moved.len())));
     repositories.truncate(REPOSITORIES_MAX);

@@ -19,7 +19,11 @@ pub async fn harbor_id(conn: &mut PgConnection, name: &str) -> sqlx::Result<Opti
 
 /// Project by name.
 pub async fn project_id(conn: &mut PgConnection, harbor_id: i64, project: &str) -> sqlx::Result<Option<i64>> {
-    sqlx::query_scalar("select project_id from project where harbor_id = $1 and name = $2").bind(harbor_id).bind(project).fetch_optional(conn).await
+    sqlx::query_scalar("select project_id from project where harbor_id = $1 and name = $2")
+        .bind(harbor_id)
+        .bind(project)
+        .fetch_optional(conn)
+        .await
 }
 
 /// Whether the last listing of the harbor had it.
@@ -31,7 +35,8 @@ pub async fn is_listed(conn: &mut PgConnection, harbor_id: i64, project: &str) -
         .await
 }
 
-const SNAPSHOT: &str = "s.snapshot_id, s.digest, s.moment, s.started_at, s.finished_at, s.gap_count, s.tags_added, s.tags_removed, s.tags_moved,
+const SNAPSHOT: &str =
+    "s.snapshot_id, s.digest, s.moment, s.started_at, s.finished_at, s.gap_count, s.tags_added, s.tags_removed, s.tags_moved,
        s.tags, s.bytes_new, s.vault_id, s.degraded_at is not null as degraded,
        (select h.reason from hold h where h.snapshot_id = s.snapshot_id and h.released_at is null order by h.hold_id limit 1) as hold";
 
@@ -64,7 +69,11 @@ pub async fn snapshot_at(conn: &mut PgConnection, project_id: i64, at: Option<Of
 }
 
 /// Moments of the snapshots before and after one.
-pub async fn neighbours(conn: &mut PgConnection, project_id: i64, at: OffsetDateTime) -> sqlx::Result<(Option<OffsetDateTime>, Option<OffsetDateTime>)> {
+pub async fn neighbours(
+    conn: &mut PgConnection,
+    project_id: i64,
+    at: OffsetDateTime,
+) -> sqlx::Result<(Option<OffsetDateTime>, Option<OffsetDateTime>)> {
     sqlx::query_as(
         "select (select max(moment) from snapshot where project_id = $1 and moment < $2),
                 (select min(moment) from snapshot where project_id = $1 and moment > $2)",
@@ -76,7 +85,13 @@ pub async fn neighbours(conn: &mut PgConnection, project_id: i64, at: OffsetDate
 }
 
 /// Snapshots of a window, oldest first; thinned to `limit` by keeping those with most changes of each stretch.
-pub async fn window(conn: &mut PgConnection, project_id: i64, from: OffsetDateTime, to: OffsetDateTime, limit: i64) -> sqlx::Result<Vec<Snapshot>> {
+pub async fn window(
+    conn: &mut PgConnection,
+    project_id: i64,
+    from: OffsetDateTime,
+    to: OffsetDateTime,
+    limit: i64,
+) -> sqlx::Result<Vec<Snapshot>> {
     let sql = sqlx::AssertSqlSafe(format!(
         "with numbered as (
              select s.*, ntile(greatest($4::int, 1)) over (order by s.moment) as stretch
@@ -106,7 +121,13 @@ pub async fn gaps(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<ser
 }
 
 /// Finished restores into a project within a window: when, number, state.
-pub async fn restores(conn: &mut PgConnection, harbor_id: i64, project: &str, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<Vec<(OffsetDateTime, i64, String)>> {
+pub async fn restores(
+    conn: &mut PgConnection,
+    harbor_id: i64,
+    project: &str,
+    from: OffsetDateTime,
+    to: OffsetDateTime,
+) -> sqlx::Result<Vec<(OffsetDateTime, i64, String)>> {
     sqlx::query_as(
         "select finished_at, request_id, state from request
           where harbor_id = $1 and target_project = $2 and finished_at between $3 and $4 and state in ('done', 'issues', 'failed')
@@ -121,7 +142,13 @@ pub async fn restores(conn: &mut PgConnection, harbor_id: i64, project: &str, fr
 }
 
 /// Runs of the harbor's plans that failed within a window: when, job, plan.
-pub async fn failed_runs(conn: &mut PgConnection, harbor_id: i64, project: &str, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<Vec<(OffsetDateTime, i64, String)>> {
+pub async fn failed_runs(
+    conn: &mut PgConnection,
+    harbor_id: i64,
+    project: &str,
+    from: OffsetDateTime,
+    to: OffsetDateTime,
+) -> sqlx::Result<Vec<(OffsetDateTime, i64, String)>> {
     sqlx::query_as(
         "select r.finished_at, r.job_id, p.name from run r join plan p using (plan_id)
           where p.harbor_id = $1 and r.state = 'failed' and r.finished_at between $3 and $4
@@ -137,7 +164,13 @@ pub async fn failed_runs(conn: &mut PgConnection, harbor_id: i64, project: &str,
 }
 
 /// Repositories at a moment with their counts: name, tags, artifacts, whether it is gone in the newest snapshot.
-pub async fn repositories_at(conn: &mut PgConnection, project_id: i64, at: OffsetDateTime, like: Option<&str>, limit: i64) -> sqlx::Result<Vec<(String, i64, i64, bool)>> {
+pub async fn repositories_at(
+    conn: &mut PgConnection,
+    project_id: i64,
+    at: OffsetDateTime,
+    like: Option<&str>,
+    limit: i64,
+) -> sqlx::Result<Vec<(String, i64, i64, bool)>> {
     sqlx::query_as(
         "select r.name,
                 (select count(*) from tag_span t where t.repository_id = r.repository_id and t.from_at <= $2 and (t.to_at is null or t.to_at > $2)),
@@ -232,7 +265,11 @@ pub async fn all_tags_at(conn: &mut PgConnection, project_id: i64, at: OffsetDat
 
 /// Repository by name.
 pub async fn repository_id(conn: &mut PgConnection, project_id: i64, name: &str) -> sqlx::Result<Option<i64>> {
-    sqlx::query_scalar("select repository_id from repository where project_id = $1 and name = $2").bind(project_id).bind(name).fetch_optional(conn).await
+    sqlx::query_scalar("select repository_id from repository where project_id = $1 and name = $2")
+        .bind(project_id)
+        .bind(name)
+        .fetch_optional(conn)
+        .await
 }
 
 /// One stretch of a tag.
@@ -330,7 +367,13 @@ pub struct HitRow {
 }
 
 /// Tags whose name, repository or digest matches, newest sight first.
-pub async fn search(conn: &mut PgConnection, like: &str, digest_from: Option<&[u8]>, digest_to: Option<&[u8]>, limit: i64) -> sqlx::Result<Vec<HitRow>> {
+pub async fn search(
+    conn: &mut PgConnection,
+    like: &str,
+    digest_from: Option<&[u8]>,
+    digest_to: Option<&[u8]>,
+    limit: i64,
+) -> sqlx::Result<Vec<HitRow>> {
     sqlx::query_as(
         "select distinct on (h.name, p.name, r.name, t.tag)
                 h.harbor_id, h.name as harbor, p.name as project, r.name as repository, t.tag, t.digest,

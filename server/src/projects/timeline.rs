@@ -28,15 +28,39 @@ fn span(zoom: Option<&str>) -> Duration {
 }
 
 /// The timeline around a moment.
-pub async fn timeline(state: &AppState, caller: &Caller, harbor: &str, project: &str, at: Option<Moment>, zoom: Option<&str>) -> Result<Timeline, Error> {
+pub async fn timeline(
+    state: &AppState,
+    caller: &Caller,
+    harbor: &str,
+    project: &str,
+    at: Option<Moment>,
+    zoom: Option<&str>,
+) -> Result<Timeline, Error> {
     let mut conn = state.pool.acquire().await?;
     let place = place(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
-    let row = listing::all(&mut conn, Some(harbor), None, Some(project)).await?.into_iter().next().map(|(_, p)| p).ok_or_else(|| ApiError::not_found("project"))?;
+    let row = listing::all(&mut conn, Some(harbor), None, Some(project))
+        .await?
+        .into_iter()
+        .next()
+        .map(|(_, p)| p)
+        .ok_or_else(|| ApiError::not_found("project"))?;
     let next_run = next_run(&mut conn, &place).await?;
     let now: OffsetDateTime = sqlx::query_scalar("select now()").fetch_one(&mut *conn).await?;
     let (from, to) = window(at.map(|m| m.0), now, span(zoom));
     let Some(project_id) = place.project_id else {
-        return Ok(Timeline { project: row, at: None, before: None, after: None, from: Moment(from), to: Moment(to), snapshots: Vec::new(), thinned: false, events: Vec::new(), gaps: Vec::new(), next_run });
+        return Ok(Timeline {
+            project: row,
+            at: None,
+            before: None,
+            after: None,
+            from: Moment(from),
+            to: Moment(to),
+            snapshots: Vec::new(),
+            thinned: false,
+            events: Vec::new(),
+            gaps: Vec::new(),
+            next_run,
+        });
     };
     let snapshot = queries::snapshot_at(&mut conn, project_id, at.map(|m| m.0)).await?;
     let (before, after) = match &snapshot {
@@ -73,7 +97,8 @@ fn window(at: Option<OffsetDateTime>, now: OffsetDateTime, width: Duration) -> (
 }
 
 async fn read_gaps(conn: &mut PgConnection, snapshot_id: i64) -> Result<Vec<Gap>, Error> {
-    let stored: Vec<vault::tree::Gap> = serde_json::from_value(queries::gaps(conn, snapshot_id).await?).map_err(|e| Error::defect(e.to_string()))?;
+    let stored: Vec<vault::tree::Gap> =
+        serde_json::from_value(queries::gaps(conn, snapshot_id).await?).map_err(|e| Error::defect(e.to_string()))?;
     Ok(stored.into_iter().map(|g| Gap { kind: g.kind.to_string(), subject: g.subject, cause: g.cause, remedy: g.remedy }).collect())
 }
 
@@ -88,7 +113,12 @@ async fn happened(conn: &mut PgConnection, place: &Place, from: OffsetDateTime, 
         events.push(TimelineEvent { at: Moment(at), kind: "restore".to_owned(), text, link: Some(format!("/restores/{id}")) });
     }
     for (at, job, plan) in queries::failed_runs(conn, place.harbor_id, &place.project, from, to).await? {
-        events.push(TimelineEvent { at: Moment(at), kind: "run_failed".to_owned(), text: format!("{plan} failed"), link: Some(format!("/jobs/{job}")) });
+        events.push(TimelineEvent {
+            at: Moment(at),
+            kind: "run_failed".to_owned(),
+            text: format!("{plan} failed"),
+            link: Some(format!("/jobs/{job}")),
+        });
     }
     events.sort_by_key(|e| e.at);
     Ok(events)
@@ -119,10 +149,16 @@ pub async fn hold(state: &AppState, caller: &Caller, origin: &Origin, snapshot_i
     .await?;
     let (harbor_id, harbor, project, moment) = found.ok_or_else(|| ApiError::not_found("snapshot"))?;
     caller.require(Operation::Hold, Some((harbor_id, &project)))?;
-    sqlx::query("insert into hold (snapshot_id, reason, made_by) values ($1, $2, $3)").bind(snapshot_id).bind(reason).bind(&caller.login).execute(&mut *tx).await?;
+    sqlx::query("insert into hold (snapshot_id, reason, made_by) values ($1, $2, $3)")
+        .bind(snapshot_id)
+        .bind(reason)
+        .bind(&caller.login)
+        .execute(&mut *tx)
+        .await?;
     events::notify(&mut tx, Topic::Snapshots).await?;
     let sentence = format!("holds the snapshot of {harbor}/{project} at {}", Moment(moment).long());
-    let event = Event::new("snapshot.hold.set", "snapshot", snapshot_id.to_string(), sentence).project(&harbor, &project).with("reason", reason);
+    let event =
+        Event::new("snapshot.hold.set", "snapshot", snapshot_id.to_string(), sentence).project(&harbor, &project).with("reason", reason);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     Ok(())

@@ -66,7 +66,13 @@ async fn find(state: &AppState, caller: &Caller, form: &RestoreForm, asked: &Ask
 }
 
 /// Makes an effect plan against the live harbor.
-pub(super) async fn make(client: &registry::Client, vault: &vault::Vault, harbor: &str, snapshot: Digest, asked: &Asked) -> Result<EffectPlan, Error> {
+pub(super) async fn make(
+    client: &registry::Client,
+    vault: &vault::Vault,
+    harbor: &str,
+    snapshot: Digest,
+    asked: &Asked,
+) -> Result<EffectPlan, Error> {
     let context = PlanContext {
         client: client.clone(),
         vault: vault.clone(),
@@ -83,10 +89,19 @@ fn plan_error(error: effect::PlanError) -> Error {
     }
 }
 
-async fn store(state: &AppState, caller: &Caller, number: i64, form: &RestoreForm, asked: &Asked, source: &Source, plan: &EffectPlan) -> Result<(), Error> {
+async fn store(
+    state: &AppState,
+    caller: &Caller,
+    number: i64,
+    form: &RestoreForm,
+    asked: &Asked,
+    source: &Source,
+    plan: &EffectPlan,
+) -> Result<(), Error> {
     let risk = i32::from(plan.risk());
     let rule = policy::rule(risk, asked.target.as_str());
-    let stored_form = serde_json::to_value(RestoreForm { draft_id: Some(number), ..form.clone() }).map_err(|e| Error::defect(e.to_string()))?;
+    let stored_form =
+        serde_json::to_value(RestoreForm { draft_id: Some(number), ..form.clone() }).map_err(|e| Error::defect(e.to_string()))?;
     let stored_plan = serde_json::to_value(plan).map_err(|e| Error::defect(e.to_string()))?;
     let hash = plan.hash();
     let draft = queries::Draft {
@@ -125,7 +140,8 @@ async fn view_draft(conn: &mut PgConnection, row: Row, form: RestoreForm) -> Res
 }
 
 async fn own_draft(conn: &mut PgConnection, caller: &Caller, draft_id: i64) -> Result<Row, Error> {
-    let row = queries::lock(conn, draft_id).await?.filter(|r| r.account_id == caller.account_id).ok_or_else(|| ApiError::not_found("draft"))?;
+    let row =
+        queries::lock(conn, draft_id).await?.filter(|r| r.account_id == caller.account_id).ok_or_else(|| ApiError::not_found("draft"))?;
     if row.state != "draft" {
         return Err(ApiError::new(ErrorKind::Conflict, "not_a_draft", "this was sent off already; its page shows where it stands").into());
     }
@@ -162,7 +178,11 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
         return Err(ApiError::new(ErrorKind::Conflict, "nothing_to_do", "this restore would change nothing in Harbor").into());
     }
     if i64::try_from(fresh.approvers.len()).unwrap_or(i64::MAX) < fresh.votes_needed {
-        let text = format!("{} approvals are needed and {} people may give one; a security administrator can make somebody an approver", fresh.votes_needed, fresh.approvers.len());
+        let text = format!(
+            "{} approvals are needed and {} people may give one; a security administrator can make somebody an approver",
+            fresh.votes_needed,
+            fresh.approvers.len()
+        );
         return Err(ApiError::new(ErrorKind::Conflict, "no_approver", text).into());
     }
     let mut tx = state.pool.begin().await?;
@@ -176,12 +196,17 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
         enqueue(&mut tx, &row, &caller.login).await?;
     }
     events::notify(&mut tx, Topic::Requests).await?;
-    let event = Event::new("restore.submit", "request", row.request_id.to_string(), format!("asked for restore #{}: {}", row.request_id, fresh.plan.sentence))
-        .project(&row.harbor, &row.target_project)
-        .with("plan_hash", form.plan_hash.as_str())
-        .with("reason", reason)
-        .with("category", form.category.as_str())
-        .with("after", json!({ "creates": fresh.plan.creates, "moves": fresh.plan.moves, "risk": row.risk, "votes_needed": row.votes_needed }));
+    let event = Event::new(
+        "restore.submit",
+        "request",
+        row.request_id.to_string(),
+        format!("asked for restore #{}: {}", row.request_id, fresh.plan.sentence),
+    )
+    .project(&row.harbor, &row.target_project)
+    .with("plan_hash", form.plan_hash.as_str())
+    .with("reason", reason)
+    .with("category", form.category.as_str())
+    .with("after", json!({ "creates": fresh.plan.creates, "moves": fresh.plan.moves, "risk": row.risk, "votes_needed": row.votes_needed }));
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     super::get(state, caller, form.draft_id).await

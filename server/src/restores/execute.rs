@@ -30,7 +30,8 @@ pub async fn restore_job(context: Arc<JobContext>, request_id: i64) -> Result<()
     let (row, vault, client, snapshot) = {
         let mut conn = context.state.pool.acquire().await?;
         let row = queries::one(&mut conn, request_id).await?.ok_or_else(|| permanent("the request is gone"))?;
-        let vault_id: i64 = sqlx::query_scalar("select vault_id from snapshot where snapshot_id = $1").bind(row.snapshot_id).fetch_one(&mut *conn).await?;
+        let vault_id: i64 =
+            sqlx::query_scalar("select vault_id from snapshot where snapshot_id = $1").bind(row.snapshot_id).fetch_one(&mut *conn).await?;
         let vault = crate::vaults::open(&context.state, &mut conn, vault_id).await?;
         let reach = harbors::queries::reach(&mut conn, row.harbor_id).await?.ok_or_else(|| permanent("the harbor is gone"))?;
         let snapshot = crate::projects::catalogue::snapshot_digest(&mut conn, row.snapshot_id).await?;
@@ -56,10 +57,11 @@ pub async fn restore_job(context: Arc<JobContext>, request_id: i64) -> Result<()
     let plan = Arc::new(view::stored_plan(&row)?);
     let gate = Gate { context: Arc::clone(&context), request_id };
     let cx = RestoreContext { client, vault, progress: Arc::new(crate::plans::Observer { context: Arc::clone(&context) }) };
-    context.progress(|p| {
-        p.phase = "writing to Harbor".to_owned();
-    })
-    .await;
+    context
+        .progress(|p| {
+            p.phase = "writing to Harbor".to_owned();
+        })
+        .await;
     let report = engine::restore::execute(&cx, &plan, &gate).await.map_err(|error| begin_error(&error))?;
     if let Some(stop) = report.stopped {
         return Err(stopped(stop));
@@ -76,7 +78,10 @@ fn begin_error(error: &RestoreError) -> JobError {
 fn stopped(stop: engine::Stop) -> JobError {
     match crate::plans::stop_of(stop) {
         Some(stop) => JobError::Stopped(stop),
-        None => JobError::Permanent { message: "an approval no longer holds, so nothing more was written".to_owned(), remedy: Some("ask for the restore again".to_owned()) },
+        None => JobError::Permanent {
+            message: "an approval no longer holds, so nothing more was written".to_owned(),
+            remedy: Some("ask for the restore again".to_owned()),
+        },
     }
 }
 
@@ -87,12 +92,27 @@ async fn ask_again(context: &JobContext, row: &Row, fresh: &EffectPlan) -> Resul
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
     let hash = fresh.hash();
-    queries::replan(&mut tx, row.request_id, &plan, hash.as_bytes(), risk, policy::votes_needed(risk), &policy::rule(risk, &row.target_project), policy::DECIDE_H).await?;
+    queries::replan(
+        &mut tx,
+        row.request_id,
+        &plan,
+        hash.as_bytes(),
+        risk,
+        policy::votes_needed(risk),
+        &policy::rule(risk, &row.target_project),
+        policy::DECIDE_H,
+    )
+    .await?;
     events::notify(&mut tx, Topic::Requests).await?;
-    let event = Event::new("restore.replan", "request", row.request_id.to_string(), format!("Harbor changed, so the votes on restore #{} lapsed", row.request_id))
-        .project(&row.harbor, &row.target_project)
-        .with("plan_hash", hash.hex())
-        .with("plan_hash_before", hex::encode(&row.plan_hash));
+    let event = Event::new(
+        "restore.replan",
+        "request",
+        row.request_id.to_string(),
+        format!("Harbor changed, so the votes on restore #{} lapsed", row.request_id),
+    )
+    .project(&row.harbor, &row.target_project)
+    .with("plan_hash", hash.hex())
+    .with("plan_hash_before", hex::encode(&row.plan_hash));
     audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
     tx.commit().await?;
     context.log("warn", "Harbor changed since approval, so the effect is another one; the request waits for new votes").await;
@@ -260,7 +280,16 @@ impl engine::Gate for Gate {
             engine::Stop::LeaseLost
         });
         let level = if outcome == "failed" { "error" } else { "info" };
-        self.context.log(level, format!("{}{}: {outcome} {detail}", result.repository, result.tag.as_ref().map_or_else(String::new, |tag| format!(":{tag}")))).await;
+        self.context
+            .log(
+                level,
+                format!(
+                    "{}{}: {outcome} {detail}",
+                    result.repository,
+                    result.tag.as_ref().map_or_else(String::new, |tag| format!(":{tag}"))
+                ),
+            )
+            .await;
         ended
     }
 }

@@ -29,7 +29,9 @@ pub fn read(form: &RestoreForm, number: i64) -> Result<Asked, ApiError> {
     let source: ProjectName = form.project.trim().parse().map_err(|_| ApiError::field("project", "this is not a project name"))?;
     let target = match form.target_project.trim() {
         "" => source.clone(),
-        name => name.parse().map_err(|_| ApiError::field("target_project", "a project name has lower-case letters, digits, dots, dashes and underscores"))?,
+        name => name.parse().map_err(|_| {
+            ApiError::field("target_project", "a project name has lower-case letters, digits, dots, dashes and underscores")
+        })?,
     };
     let at = Moment::parse(form.at.trim()).ok_or_else(|| ApiError::field("at", "write the moment as 2026-11-23T09:30:00Z"))?;
     let lines: Vec<&str> = form.items.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
@@ -62,7 +64,12 @@ pub fn read(form: &RestoreForm, number: i64) -> Result<Asked, ApiError> {
 }
 
 fn wanted(line: &str, source: &ProjectName) -> Result<Wanted, ApiError> {
-    let wrong = || ApiError::field("items", format!("“{}” is not like repository:tag, repository@sha256:… or repository", line.chars().take(100).collect::<String>()));
+    let wrong = || {
+        ApiError::field(
+            "items",
+            format!("“{}” is not like repository:tag, repository@sha256:… or repository", line.chars().take(100).collect::<String>()),
+        )
+    };
     let (name, what) = if let Some((name, digest)) = line.split_once('@') {
         (name, What::Artifact(digest.parse::<Digest>().map_err(|_| wrong())?))
     } else if let Some((name, tag)) = line.split_once(':') {
@@ -83,7 +90,12 @@ mod tests {
 
     #[test]
     fn lines_are_tags_digests_or_repositories_of_the_project() {
-        let form = |items: &str| RestoreForm { project: "shop".to_owned(), at: "2026-11-23T09:30:00Z".to_owned(), items: items.to_owned(), ..RestoreForm::default() };
+        let form = |items: &str| RestoreForm {
+            project: "shop".to_owned(),
+            at: "2026-11-23T09:30:00Z".to_owned(),
+            items: items.to_owned(),
+            ..RestoreForm::default()
+        };
         let digest = Digest::of(b"x");
         let asked = read(&form(&format!("shop/web:1.4\nshop/web@{digest}\nshop/team/api\n")), 7).unwrap();
         let Selection::Items(items) = asked.selection else { panic!("items were named") };

@@ -33,7 +33,23 @@ fn states(filter: Option<&str>) -> Result<Vec<&str>, ApiError> {
         "" | "all" => Vec::new(),
         "open" => vec!["waiting", "reapproval", "queued", "running"],
         "ended" => vec!["done", "issues", "failed", "cancelled", "denied", "expired", "withdrawn"],
-        one if ["waiting", "reapproval", "queued", "running", "done", "issues", "failed", "cancelled", "denied", "expired", "withdrawn"].contains(&one) => vec![one],
+        one if [
+            "waiting",
+            "reapproval",
+            "queued",
+            "running",
+            "done",
+            "issues",
+            "failed",
+            "cancelled",
+            "denied",
+            "expired",
+            "withdrawn",
+        ]
+        .contains(&one) =>
+        {
+            vec![one]
+        }
         _ => return Err(ApiError::field("state", "one of all, open, ended, or the name of a state")),
     })
 }
@@ -42,7 +58,8 @@ fn states(filter: Option<&str>) -> Result<Vec<&str>, ApiError> {
 pub async fn list(state: &AppState, caller: &Caller, filter: RequestFilter) -> Result<Page<RequestRow>, Error> {
     let wanted = states(filter.state.as_deref())?;
     let project = filter.project.as_deref().and_then(|p| p.split_once('/'));
-    let mut before = filter.after.as_deref().map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
+    let mut before =
+        filter.after.as_deref().map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
     let author = filter.mine.then_some(caller.account_id);
     let page_rows = usize::try_from(queries::PAGE_ROWS).unwrap_or(usize::MAX);
     let mut conn = state.pool.acquire().await?;
@@ -76,7 +93,9 @@ pub async fn approvals(state: &AppState, caller: &Caller, tab: &str) -> Result<V
         "done" => queries::list(&mut conn, &Filter { states: &[], author: None, project: None, before: None, limit: INBOX_MAX }).await?,
         _ => queries::list(&mut conn, &Filter { states: open, author: None, project: None, before: None, limit: INBOX_MAX }).await?,
     };
-    let mine = |row: &Row| policy::why_not(caller, row.account_id, row.risk, row.harbor_id, &row.target_project).is_none() && !voted.contains(&row.request_id);
+    let mine = |row: &Row| {
+        policy::why_not(caller, row.account_id, row.risk, row.harbor_id, &row.target_project).is_none() && !voted.contains(&row.request_id)
+    };
     rows.iter()
         .filter(|row| match tab {
             "done" => voted.contains(&row.request_id),

@@ -64,7 +64,10 @@ mod tests {
             login: format!("p{id}"),
             display_name: String::new(),
             duties: duties.to_vec(),
-            roles: role.into_iter().map(|role| ScopedRole { role, harbor: Some((1, "prod".to_owned())), project: Some("shop".to_owned()) }).collect(),
+            roles: role
+                .into_iter()
+                .map(|role| ScopedRole { role, harbor: Some((1, "prod".to_owned())), project: Some("shop".to_owned()) })
+                .collect(),
             via,
         }
     }

@@ -39,7 +39,8 @@ pub struct Row {
     pub votes: i64,
 }
 
-const SELECT: &str = "select q.request_id, q.state, q.version, q.account_id, a.login, a.display_name, q.harbor_id, h.name as harbor, q.project,
+const SELECT: &str =
+    "select q.request_id, q.state, q.version, q.account_id, a.login, a.display_name, q.harbor_id, h.name as harbor, q.project,
        q.snapshot_id, q.target_project, q.form, q.plan, q.plan_hash, q.planned_at, q.risk, q.votes_needed, q.rule, q.category, q.reason,
        q.ticket, q.submitted_at, q.decide_before, q.started_at, q.finished_at, q.job_id, q.outcome_detail,
        (select count(*) from vote v where v.request_id = q.request_id and v.approve and v.void_at is null) as votes
@@ -109,7 +110,15 @@ pub async fn put_draft(conn: &mut PgConnection, d: &Draft<'_>) -> sqlx::Result<b
 }
 
 /// Turns a draft into a request.
-pub async fn submit(conn: &mut PgConnection, request_id: i64, state: &str, category: &str, reason: &str, ticket: &str, decide_h: i32) -> sqlx::Result<()> {
+pub async fn submit(
+    conn: &mut PgConnection,
+    request_id: i64,
+    state: &str,
+    category: &str,
+    reason: &str,
+    ticket: &str,
+    decide_h: i32,
+) -> sqlx::Result<()> {
     sqlx::query(
         "update request set state = $2, category = $3, reason = $4, ticket = $5, submitted_at = now(),
                 decide_before = now() + make_interval(hours => $6), version = version + 1
@@ -149,15 +158,26 @@ pub async fn set_job(conn: &mut PgConnection, request_id: i64, job_id: i64) -> s
 
 /// Notes the first write.
 pub async fn start(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<()> {
-    sqlx::query("update request set state = 'running', started_at = coalesce(started_at, now()), version = version + 1 where request_id = $1")
-        .bind(request_id)
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "update request set state = 'running', started_at = coalesce(started_at, now()), version = version + 1 where request_id = $1",
+    )
+    .bind(request_id)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
 /// Another plan: votes so far lapse.
-pub async fn replan(conn: &mut PgConnection, request_id: i64, plan: &serde_json::Value, hash: &[u8], risk: i32, votes: i32, rule: &str, decide_h: i32) -> sqlx::Result<()> {
+pub async fn replan(
+    conn: &mut PgConnection,
+    request_id: i64,
+    plan: &serde_json::Value,
+    hash: &[u8],
+    risk: i32,
+    votes: i32,
+    rule: &str,
+    decide_h: i32,
+) -> sqlx::Result<()> {
     sqlx::query(
         "update request set state = 'reapproval', plan = $2, plan_hash = $3, planned_at = now(), risk = $4, votes_needed = $5, rule = $6,
                 decide_before = now() + make_interval(hours => $7), job_id = null, version = version + 1
@@ -203,7 +223,14 @@ pub async fn votes(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Vec
 }
 
 /// Casts a vote.
-pub async fn insert_vote(conn: &mut PgConnection, request_id: i64, account_id: i64, approve: bool, comment: &str, hash: &[u8]) -> sqlx::Result<()> {
+pub async fn insert_vote(
+    conn: &mut PgConnection,
+    request_id: i64,
+    account_id: i64,
+    approve: bool,
+    comment: &str,
+    hash: &[u8],
+) -> sqlx::Result<()> {
     sqlx::query("insert into vote (request_id, account_id, approve, comment, plan_hash) values ($1, $2, $3, $4, $5)")
         .bind(request_id)
         .bind(account_id)
@@ -305,7 +332,10 @@ pub async fn list(conn: &mut PgConnection, f: &Filter<'_>) -> sqlx::Result<Vec<R
 
 /// Requests an account has voted on, of those given.
 pub async fn voted_on(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Vec<i64>> {
-    sqlx::query_scalar("select request_id from vote where account_id = $1 and void_at is null order by vote_id desc limit 1000").bind(account_id).fetch_all(conn).await
+    sqlx::query_scalar("select request_id from vote where account_id = $1 and void_at is null order by vote_id desc limit 1000")
+        .bind(account_id)
+        .fetch_all(conn)
+        .await
 }
 
 /// Restores of an account in 90 days: all, and those that were fine.
@@ -359,15 +389,24 @@ pub async fn item_counts(conn: &mut PgConnection, request_id: i64) -> sqlx::Resu
 }
 
 /// Makes the rows of items that do something; again after a crash changes nothing.
-pub async fn insert_item(conn: &mut PgConnection, request_id: i64, seq: i32, repository: &str, reference: &str, digest: &[u8]) -> sqlx::Result<()> {
-    sqlx::query("insert into restore_item (request_id, seq, repository, reference, digest) values ($1, $2, $3, $4, $5) on conflict do nothing")
-        .bind(request_id)
-        .bind(seq)
-        .bind(repository)
-        .bind(reference)
-        .bind(digest)
-        .execute(conn)
-        .await?;
+pub async fn insert_item(
+    conn: &mut PgConnection,
+    request_id: i64,
+    seq: i32,
+    repository: &str,
+    reference: &str,
+    digest: &[u8],
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into restore_item (request_id, seq, repository, reference, digest) values ($1, $2, $3, $4, $5) on conflict do nothing",
+    )
+    .bind(request_id)
+    .bind(seq)
+    .bind(repository)
+    .bind(reference)
+    .bind(digest)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -386,7 +425,15 @@ pub async fn item_intent(conn: &mut PgConnection, request_id: i64, seq: i32, pre
 }
 
 /// Outcome of an item.
-pub async fn item_outcome(conn: &mut PgConnection, request_id: i64, seq: i32, outcome: &str, code: Option<&str>, detail: &str, bytes_sent: i64) -> sqlx::Result<()> {
+pub async fn item_outcome(
+    conn: &mut PgConnection,
+    request_id: i64,
+    seq: i32,
+    outcome: &str,
+    code: Option<&str>,
+    detail: &str,
+    bytes_sent: i64,
+) -> sqlx::Result<()> {
     sqlx::query(
         "update restore_item set outcome = $3, code = $4, detail = $5, bytes_sent = bytes_sent + $6, changed_at = clock_timestamp()
           where request_id = $1 and seq = $2",

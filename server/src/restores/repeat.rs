@@ -29,8 +29,11 @@ pub async fn retry(state: &AppState, caller: &Caller, request_id: i64) -> Result
         return Err(ApiError::new(ErrorKind::Conflict, "nothing_failed", "nothing of this request failed").into());
     }
     let plan = view::stored_plan(&row)?;
-    let open: std::collections::HashSet<(&str, &str)> =
-        items.iter().filter(|i| !matches!(i.outcome.as_str(), "done" | "skipped")).map(|i| (i.repository.as_str(), i.reference.as_str())).collect();
+    let open: std::collections::HashSet<(&str, &str)> = items
+        .iter()
+        .filter(|i| !matches!(i.outcome.as_str(), "done" | "skipped"))
+        .map(|i| (i.repository.as_str(), i.reference.as_str()))
+        .collect();
     let lines: Vec<String> = plan
         .items
         .iter()
@@ -49,7 +52,12 @@ pub async fn undo(state: &AppState, caller: &Caller, request_id: i64) -> Result<
     let moved: Vec<String> =
         items.iter().filter(|i| i.outcome == "done" && i.previous.is_some()).map(|i| format!("{}:{}", i.repository, i.reference)).collect();
     if moved.is_empty() {
-        return Err(ApiError::new(ErrorKind::Conflict, "nothing_moved", "this restore moved no tag; what it created can be deleted in Harbor").into());
+        return Err(ApiError::new(
+            ErrorKind::Conflict,
+            "nothing_moved",
+            "this restore moved no tag; what it created can be deleted in Harbor",
+        )
+        .into());
     }
     let undo = RestoreForm {
         draft_id: None,

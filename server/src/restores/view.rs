@@ -102,7 +102,14 @@ pub fn row(row: &Row) -> Result<RequestRow, Error> {
 }
 
 fn vote(vote: VoteRow) -> Vote {
-    Vote { by: vote.display_name, approve: vote.approve, comment: vote.comment, plan_hash: hex::encode(vote.plan_hash), at: Moment(vote.voted_at), void: vote.void_reason }
+    Vote {
+        by: vote.display_name,
+        approve: vote.approve,
+        comment: vote.comment,
+        plan_hash: hex::encode(vote.plan_hash),
+        at: Moment(vote.voted_at),
+        void: vote.void_reason,
+    }
 }
 
 fn result(row: ItemRow) -> ItemResult {
@@ -197,7 +204,9 @@ fn next_move(row: &Row, state: RequestState, approvers: &[String]) -> String {
     match state {
         RequestState::Draft => "Its author has to send it off.".to_owned(),
         RequestState::Waiting => format!("Waits for {who} to decide: {} of {} approvals.", row.votes, row.votes_needed),
-        RequestState::Reapproval => format!("Harbor changed since approval, so earlier approvals no longer count. Waits for {who} to decide again."),
+        RequestState::Reapproval => {
+            format!("Harbor changed since approval, so earlier approvals no longer count. Waits for {who} to decide again.")
+        }
         RequestState::Queued => "Approved. A worker takes it up at once.".to_owned(),
         RequestState::Running => "Writes to Harbor and reads every image back.".to_owned(),
         RequestState::Done => "Done: everything was read back from Harbor.".to_owned(),
@@ -210,7 +219,13 @@ fn next_move(row: &Row, state: RequestState, approvers: &[String]) -> String {
     }
 }
 
-async fn pull_line(app: &AppState, conn: &mut PgConnection, row: &Row, plan: &effect::EffectPlan, state: RequestState) -> Result<Option<String>, Error> {
+async fn pull_line(
+    app: &AppState,
+    conn: &mut PgConnection,
+    row: &Row,
+    plan: &effect::EffectPlan,
+    state: RequestState,
+) -> Result<Option<String>, Error> {
     let _ = app;
     if !matches!(state, RequestState::Done | RequestState::Issues) {
         return Ok(None);

@@ -37,13 +37,21 @@ pub async fn cast(state: &AppState, caller: &Caller, origin: &Origin, form: Cast
     let row = visible(&mut tx, caller, form.request_id).await?;
     if let Some(why) = policy::why_not(caller, row.account_id, row.risk, row.harbor_id, &row.target_project) {
         drop(tx);
-        let event = Event::new("authz.denied", "request", row.request_id.to_string(), format!("was not allowed to vote on restore #{}", row.request_id))
-            .project(&row.harbor, &row.target_project)
-            .outcome(Outcome::Denied, "not_an_approver");
+        let event = Event::new(
+            "authz.denied",
+            "request",
+            row.request_id.to_string(),
+            format!("was not allowed to vote on restore #{}", row.request_id),
+        )
+        .project(&row.harbor, &row.target_project)
+        .outcome(Outcome::Denied, "not_an_approver");
         audit::record_alone(&state.pool, &Actor::caller(caller, origin), event).await?;
         return Err(ApiError::new(ErrorKind::Forbidden, "may_not_vote", why).into());
     }
-    if !matches!(row.state.as_str(), "waiting" | "reapproval") || row.version != form.version || hex::encode(&row.plan_hash) != form.plan_hash {
+    if !matches!(row.state.as_str(), "waiting" | "reapproval")
+        || row.version != form.version
+        || hex::encode(&row.plan_hash) != form.plan_hash
+    {
         return Err(moved_on());
     }
     let in_time: bool = sqlx::query_scalar("select $1::timestamptz > now()").bind(row.decide_before).fetch_one(&mut *tx).await?;
@@ -51,9 +59,13 @@ pub async fn cast(state: &AppState, caller: &Caller, origin: &Origin, form: Cast
         return Err(ApiError::new(ErrorKind::Conflict, "too_late", "the time to decide is over").into());
     }
     if comment.is_empty() && (!approve || row.risk >= policy::COMMENT_FROM_RISK) {
-        return Err(ApiError::field("comment", if approve { "at this risk an approval needs a comment" } else { "say why you refuse" }).into());
+        return Err(
+            ApiError::field("comment", if approve { "at this risk an approval needs a comment" } else { "say why you refuse" }).into()
+        );
     }
-    let twice = |error: sqlx::Error| Error::from(error).on_constraint("vote_once", ApiError::new(ErrorKind::Conflict, "voted", "you have voted already"));
+    let twice = |error: sqlx::Error| {
+        Error::from(error).on_constraint("vote_once", ApiError::new(ErrorKind::Conflict, "voted", "you have voted already"))
+    };
     queries::insert_vote(&mut tx, row.request_id, caller.account_id, approve, comment, &row.plan_hash).await.map_err(twice)?;
     let quorum = decide(&mut tx, &row, approve, comment, caller).await?;
     events::notify(&mut tx, Topic::Requests).await?;
@@ -94,7 +106,8 @@ pub async fn withdraw(state: &AppState, caller: &Caller, origin: &Origin, reques
     }
     queries::set_state(&mut tx, request_id, "withdrawn", None, true).await?;
     events::notify(&mut tx, Topic::Requests).await?;
-    let event = Event::new("restore.withdraw", "request", request_id.to_string(), format!("took restore #{request_id} back")).project(&row.harbor, &row.target_project);
+    let event = Event::new("restore.withdraw", "request", request_id.to_string(), format!("took restore #{request_id} back"))
+        .project(&row.harbor, &row.target_project);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     super::get(state, caller, request_id).await
@@ -120,7 +133,8 @@ pub async fn cancel(state: &AppState, caller: &Caller, origin: &Origin, request_
     }
     events::notify(&mut tx, Topic::Requests).await?;
     events::notify(&mut tx, Topic::Jobs).await?;
-    let event = Event::new("restore.cancel", "request", request_id.to_string(), format!("asked restore #{request_id} to stop")).project(&row.harbor, &row.target_project);
+    let event = Event::new("restore.cancel", "request", request_id.to_string(), format!("asked restore #{request_id} to stop"))
+        .project(&row.harbor, &row.target_project);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     super::get(state, caller, request_id).await
@@ -132,7 +146,12 @@ pub async fn expire_due(state: &AppState) -> Result<(), Error> {
     for request_id in queries::overdue(&mut tx).await? {
         queries::set_state(&mut tx, request_id, "expired", Some("nobody decided in time"), true).await?;
         events::notify(&mut tx, Topic::Requests).await?;
-        let event = Event::new("restore.expire", "request", request_id.to_string(), format!("restore #{request_id} expired: nobody decided in time"));
+        let event = Event::new(
+            "restore.expire",
+            "request",
+            request_id.to_string(),
+            format!("restore #{request_id} expired: nobody decided in time"),
+        );
         audit::record(&mut tx, &Actor::system("schedule"), event).await?;
     }
     tx.commit().await?;

@@ -133,10 +133,11 @@ pub async fn set_up(state: &AppState, cx: &Cx, form: SetUp) -> Result<(), Error>
     }
     accounts::password::judge("password", &form.password, &form.login)?;
     let origin = origin_of(cx);
-    let used: Option<bool> = sqlx::query_scalar("update bootstrap set used_at = now() where token_hash = $1 and used_at is null returning true")
-        .bind(crypto::token_hash(form.token.trim()))
-        .fetch_optional(&state.pool)
-        .await?;
+    let used: Option<bool> =
+        sqlx::query_scalar("update bootstrap set used_at = now() where token_hash = $1 and used_at is null returning true")
+            .bind(crypto::token_hash(form.token.trim()))
+            .fetch_optional(&state.pool)
+            .await?;
     if used.is_none() {
         return Err(ApiError::field("token", "this is not the token the server printed last").into());
     }
@@ -274,8 +275,22 @@ mod tests {
             assert_eq!(safe_next(Some(good)), good);
         }
         for bad in [
-            "//e", "/\\e", "\\/e", "/\t/e", "https:e", "https://e", "javascript:alert(1)", "", "e", "/ /e", "/\n/e", "///e", "/signin?next=/",
-            "/fn/session/out", "/\u{0000}", "http:/\\e",
+            "//e",
+            "/\\e",
+            "\\/e",
+            "/\t/e",
+            "https:e",
+            "https://e",
+            "javascript:alert(1)",
+            "",
+            "e",
+            "/ /e",
+            "/\n/e",
+            "///e",
+            "/signin?next=/",
+            "/fn/session/out",
+            "/\u{0000}",
+            "http:/\\e",
         ] {
             assert_eq!(safe_next(Some(bad)), "/", "{bad:?}");
         }

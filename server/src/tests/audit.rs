@@ -18,7 +18,13 @@ async fn broken(pool: &PgPool) -> Option<i64> {
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn records_cannot_be_changed_deleted_or_truncated(pool: PgPool) {
     events(&pool, 2).await;
-    for sql in ["update audit_record set sentence = 'x'", "delete from audit_record", "truncate audit_record", "delete from audit_head", "truncate audit_head"] {
+    for sql in [
+        "update audit_record set sentence = 'x'",
+        "delete from audit_record",
+        "truncate audit_record",
+        "delete from audit_head",
+        "truncate audit_head",
+    ] {
         assert!(sqlx::query(sql).execute(&pool).await.is_err(), "{sql}");
     }
     assert_eq!(broken(&pool).await, None);
@@ -46,9 +52,18 @@ async fn a_change_whose_record_cannot_be_written_does_not_happen(pool: PgPool) {
     let state = state(pool.clone());
     harbor(&pool, "prod").await;
     let admin = person(&state, "sec", &[app::accounts::types::Duty::Secadmin], "").await;
-    sqlx::query("create function refuse() returns trigger language plpgsql as $$ begin raise exception 'disk full'; end $$").execute(&pool).await.unwrap();
+    sqlx::query("create function refuse() returns trigger language plpgsql as $$ begin raise exception 'disk full'; end $$")
+        .execute(&pool)
+        .await
+        .unwrap();
     sqlx::query("create trigger refuse before insert on audit_record for each row execute function refuse()").execute(&pool).await.unwrap();
-    let form = app::accounts::types::NewUser { login: "new".to_owned(), display_name: String::new(), password: super::world::PASSWORD.to_owned(), duties: vec![], grants: String::new() };
+    let form = app::accounts::types::NewUser {
+        login: "new".to_owned(),
+        display_name: String::new(),
+        password: super::world::PASSWORD.to_owned(),
+        duties: vec![],
+        grants: String::new(),
+    };
     assert!(crate::accounts::create_user(&state, &admin, &origin(), form).await.is_err());
     let there: bool = sqlx::query_scalar("select exists (select 1 from account where login = 'new')").fetch_one(&pool).await.unwrap();
     assert!(!there);

@@ -25,7 +25,11 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let vault = Vault::init(&folder.path().join("v")).await.unwrap();
         let harbor_id = harbor(&pool, "prod").await;
-        let vault_id = sqlx::query_scalar("insert into vault (name, path, vault_uuid) values ('v', '/v', $1) returning vault_id").bind(vault.id().as_uuid()).fetch_one(&pool).await.unwrap();
+        let vault_id = sqlx::query_scalar("insert into vault (name, path, vault_uuid) values ('v', '/v', $1) returning vault_id")
+            .bind(vault.id().as_uuid())
+            .fetch_one(&pool)
+            .await
+            .unwrap();
         let project_id = catalogue::project_id(&mut *pool.acquire().await.unwrap(), harbor_id, "shop").await.unwrap();
         Self { pool, vault, vault_id, project_id, _folder: folder }
     }
@@ -38,7 +42,15 @@ impl World {
             media::OCI_MANIFEST
         );
         let digest = self.vault.put_bytes(manifest.as_bytes()).await.unwrap();
-        Descriptor { media_type: media::OCI_MANIFEST.to_owned(), digest, size: manifest.len() as u64, artifact_type: None, annotations: Default::default(), platform: None, urls: vec![] }
+        Descriptor {
+            media_type: media::OCI_MANIFEST.to_owned(),
+            digest,
+            size: manifest.len() as u64,
+            artifact_type: None,
+            annotations: Default::default(),
+            platform: None,
+            urls: vec![],
+        }
     }
 
     async fn snapshot(&self, at: OffsetDateTime, repositories: &[(&str, &[(&str, &str)])], gaps: &[&str]) -> Sealed {
@@ -51,10 +63,30 @@ impl World {
             let index = RepositoryIndex { name: name.parse().unwrap(), description: None, members };
             indexes.push((name.parse().unwrap(), self.vault.put_repository(&index).await.unwrap()));
         }
-        let gaps = gaps.iter().map(|s| Gap { kind: "missing".to_owned(), subject: (*s).to_owned(), cause: "c".to_owned(), remedy: "r".to_owned() }).collect();
-        let index = SnapshotIndex { harbor: "prod".parse().unwrap(), project: "shop".parse().unwrap(), started: at, finished: at, gaps, config: None, repositories: indexes };
+        let gaps = gaps
+            .iter()
+            .map(|s| Gap { kind: "missing".to_owned(), subject: (*s).to_owned(), cause: "c".to_owned(), remedy: "r".to_owned() })
+            .collect();
+        let index = SnapshotIndex {
+            harbor: "prod".parse().unwrap(),
+            project: "shop".parse().unwrap(),
+            started: at,
+            finished: at,
+            gaps,
+            config: None,
+            repositories: indexes,
+        };
         let descriptor = self.vault.put_snapshot(&index).await.unwrap();
-        Sealed { project_id: self.project_id, vault_id: self.vault_id, run_id: None, pointer_id: Uuid::new_v4(), digest: descriptor.digest, index, logical_bytes: 0, bytes_new: 0 }
+        Sealed {
+            project_id: self.project_id,
+            vault_id: self.vault_id,
+            run_id: None,
+            pointer_id: Uuid::new_v4(),
+            digest: descriptor.digest,
+            index,
+            logical_bytes: 0,
+            bytes_new: 0,
+        }
     }
 
     async fn enter(&self, sealed: Sealed) -> Changes {
@@ -70,7 +102,12 @@ impl World {
     }
 
     async fn rows(&self) -> i64 {
-        sqlx::query_scalar("select (select count(*) from tag_span) + (select count(*) from artifact_span) + (select count(*) from repository_span)").fetch_one(&self.pool).await.unwrap()
+        sqlx::query_scalar(
+            "select (select count(*) from tag_span) + (select count(*) from artifact_span) + (select count(*) from repository_span)",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .unwrap()
     }
 }
 
@@ -126,11 +163,13 @@ async fn entering_a_snapshot_twice_changes_nothing_and_moments_never_go_back(poo
         catalogue::apply(&mut tx, &prepared).await.unwrap();
         tx.commit().await.unwrap();
     }
-    let count: i64 = sqlx::query_scalar("select count(*) from snapshot where pointer_id = $1").bind(pointer_id).fetch_one(&world.pool).await.unwrap();
+    let count: i64 =
+        sqlx::query_scalar("select count(*) from snapshot where pointer_id = $1").bind(pointer_id).fetch_one(&world.pool).await.unwrap();
     assert_eq!(count, 1);
     // One that began earlier and ended later is entered after, as late as it must be.
     world.enter(world.snapshot(T1, &[("shop/web", &[("1", "z")])], &[]).await).await;
-    let moments: Vec<OffsetDateTime> = sqlx::query_scalar("select moment from snapshot order by snapshot_id").fetch_all(&world.pool).await.unwrap();
+    let moments: Vec<OffsetDateTime> =
+        sqlx::query_scalar("select moment from snapshot order by snapshot_id").fetch_all(&world.pool).await.unwrap();
     assert!(moments[0] < moments[1], "{moments:?}");
     assert_eq!(world.at(T2).await[0].2, {
         let seed = world.image("a").await.digest;

@@ -90,7 +90,15 @@ fn routes_are_made_in_two_places_only() {
 #[test]
 fn marks_of_unfinished_work_do_not_land() {
     let marks = [["to", "do!("].concat(), ["unimple", "mented!("].concat(), ["FIX", "ME"].concat(), ["XX", "X"].concat()];
-    for folder in ["app/src", "server/src", "server/engine/src", "server/registry/src", "server/vault/src", "server/vocab/src", "server/harbor-sim/src"] {
+    for folder in [
+        "app/src",
+        "server/src",
+        "server/engine/src",
+        "server/registry/src",
+        "server/vault/src",
+        "server/vocab/src",
+        "server/harbor-sim/src",
+    ] {
         for (path, text) in sources(folder) {
             for mark in &marks {
                 assert!(!text.contains(mark.as_str()), "{} has {mark}", path.display());

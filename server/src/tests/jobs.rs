@@ -20,7 +20,10 @@ fn job(key: &str) -> NewJob {
 }
 
 async fn expire(pool: &PgPool) {
-    sqlx::query("update job set lease_until = clock_timestamp() - interval '1 second' where state = 'running'").execute(pool).await.unwrap();
+    sqlx::query("update job set lease_until = clock_timestamp() - interval '1 second' where state = 'running'")
+        .execute(pool)
+        .await
+        .unwrap();
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]

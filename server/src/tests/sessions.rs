@@ -11,7 +11,8 @@ use crate::accounts;
 use crate::session::store::PgStore;
 
 fn record(account: i64) -> Record {
-    let mut record = Record { id: Id::default(), data: Default::default(), expiry_date: time::OffsetDateTime::now_utc() + time::Duration::hours(1) };
+    let mut record =
+        Record { id: Id::default(), data: Default::default(), expiry_date: time::OffsetDateTime::now_utc() + time::Duration::hours(1) };
     record.data.insert("account_id".to_owned(), account.into());
     record.data.insert("account_version".to_owned(), 1.into());
     record
@@ -46,7 +47,10 @@ async fn a_session_ends_by_idleness_and_by_age_in_the_databases_time(pool: PgPoo
     let state = state(pool.clone());
     let dev = person(&state, "dev", &[], "").await;
     let store = PgStore::new(pool.clone());
-    for sql in ["update session set seen_at = now() - interval '31 minutes'", "update session set seen_at = now(), expires_at = now() - interval '1 second'"] {
+    for sql in [
+        "update session set seen_at = now() - interval '31 minutes'",
+        "update session set seen_at = now(), expires_at = now() - interval '1 second'",
+    ] {
         let mut session = record(dev.account_id);
         store.create(&mut session).await.unwrap();
         assert!(store.load(&session.id).await.unwrap().is_some());
@@ -77,7 +81,12 @@ async fn nobody_raises_themselves_and_the_last_holder_of_a_duty_stays(pool: PgPo
     let state = state(pool.clone());
     let admin = person(&state, "sec", &[Duty::Secadmin], "").await;
     let operator = person(&state, "ops", &[Duty::Operator], "").await;
-    let own = ChangeRoles { user_id: admin.account_id, duties: vec![Duty::Operator], grants: String::new(), reason: "I would like that".to_owned() };
+    let own = ChangeRoles {
+        user_id: admin.account_id,
+        duties: vec![Duty::Operator],
+        grants: String::new(),
+        reason: "I would like that".to_owned(),
+    };
     let kind = |error: crate::error::Error| error.into_api(None).kind;
     assert_eq!(kind(accounts::change_roles(&state, &admin, &origin(), own).await.unwrap_err()), ErrorKind::Forbidden);
     let last = ChangeRoles { user_id: operator.account_id, duties: vec![], grants: String::new(), reason: "nobody else can".to_owned() };

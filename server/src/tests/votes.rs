@@ -106,7 +106,12 @@ async fn a_vote_stops_counting_when_its_voter_loses_the_right(pool: PgPool) {
     restores::cast(&state, &lead, &origin(), ballot(id, hash, 1, "approve")).await.unwrap();
     let counting = |pool: PgPool| async move { restores::queries::counting(&mut *pool.acquire().await.unwrap(), id).await.unwrap() };
     assert_eq!(counting(pool.clone()).await, 1);
-    let change = ChangeRoles { user_id: lead.account_id, duties: vec![], grants: "viewer prod/shop".to_owned(), reason: "left the team today".to_owned() };
+    let change = ChangeRoles {
+        user_id: lead.account_id,
+        duties: vec![],
+        grants: "viewer prod/shop".to_owned(),
+        reason: "left the team today".to_owned(),
+    };
     crate::accounts::change_roles(&state, &admin, &origin(), change).await.unwrap();
     assert_eq!(counting(pool.clone()).await, 0);
 }

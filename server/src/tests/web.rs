@@ -19,7 +19,13 @@ use crate::state::AppState;
 
 fn web(state: &AppState) -> axum::Router {
     let options = LeptosOptions::builder().output_name("breakwater").build();
-    router(Web { state: state.clone(), backend: Arc::new(Live { state: state.clone() }), options, assets: Assets::none(), trusted_proxies: Arc::from([]) })
+    router(Web {
+        state: state.clone(),
+        backend: Arc::new(Live { state: state.clone() }),
+        options,
+        assets: Assets::none(),
+        trusted_proxies: Arc::from([]),
+    })
 }
 
 async fn ask(router: &axum::Router, request: Request<Body>) -> Response {
@@ -31,7 +37,13 @@ fn get(path: &str) -> Request<Body> {
 }
 
 fn filled(route: &str) -> String {
-    route.replace("{id}", "1").replace("{seq}", "1").replace("{name}", "prod").replace("{harbor}", "prod").replace("{project}", "shop").replace("{*file}", "x.js")
+    route
+        .replace("{id}", "1")
+        .replace("{seq}", "1")
+        .replace("{name}", "prod")
+        .replace("{harbor}", "prod")
+        .replace("{project}", "shop")
+        .replace("{*file}", "x.js")
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
@@ -55,7 +67,12 @@ async fn every_server_function_needs_a_caller_but_the_four_of_the_sign_in(pool: 
     let mut seen = 0;
     for (path, method) in leptos::server_fn::axum::server_fn_paths() {
         seen += 1;
-        let request = Request::builder().method(method.clone()).uri(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::empty()).unwrap();
+        let request = Request::builder()
+            .method(method.clone())
+            .uri(path)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::empty())
+            .unwrap();
         let status = ask(&router, request).await.status();
         let open = rules::OPEN_FUNCTIONS.contains(&path);
         assert_eq!(status == StatusCode::UNAUTHORIZED, !open, "{method} {path}: {status}");
@@ -90,7 +107,14 @@ async fn every_answer_carries_the_security_headers(pool: PgPool) {
     let router = web(&state(pool));
     for path in ["/health", "/signin", "/nowhere", "/api/v1/home"] {
         let response = ask(&router, get(path)).await;
-        for name in ["content-security-policy", "x-content-type-options", "referrer-policy", "x-frame-options", "x-request-id", "cross-origin-opener-policy"] {
+        for name in [
+            "content-security-policy",
+            "x-content-type-options",
+            "referrer-policy",
+            "x-frame-options",
+            "x-request-id",
+            "cross-origin-opener-policy",
+        ] {
             assert!(response.headers().contains_key(name), "{path} lacks {name}");
         }
         assert!(!response.headers().contains_key("server"));
@@ -103,7 +127,12 @@ async fn every_answer_carries_the_security_headers(pool: PgPool) {
 async fn another_sites_form_is_refused_before_anything_happens(pool: PgPool) {
     let router = web(&state(pool));
     for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example"), ("origin", "null")] {
-        let request = Request::post("/fn/session/in").header(name, value).header("cookie", "a=b").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::from("form[login]=a")).unwrap();
+        let request = Request::post("/fn/session/in")
+            .header(name, value)
+            .header("cookie", "a=b")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from("form[login]=a"))
+            .unwrap();
         let response = ask(&router, request).await;
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "{name}: {value}");
         assert!(!response.headers().contains_key(header::LOCATION));
@@ -118,18 +147,30 @@ async fn a_token_works_within_its_owners_rights_and_never_votes(pool: PgPool) {
     let router = web(&state);
     let token = |scope| {
         let (state, operator) = (state.clone(), operator.clone());
-        async move { crate::accounts::create_token(&state, &operator, &origin(), NewToken { name: "t".to_owned(), scope, days: 1 }).await.unwrap().secret }
+        async move {
+            crate::accounts::create_token(&state, &operator, &origin(), NewToken { name: "t".to_owned(), scope, days: 1 })
+                .await
+                .unwrap()
+                .secret
+        }
     };
     let read = token(TokenScope::Read).await;
     let call = |method: &str, path: &str, token: &str, body: &str| {
-        Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}")).header("content-type", "application/json").body(Body::from(body.to_owned())).unwrap()
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_owned()))
+            .unwrap()
     };
     assert_eq!(ask(&router, call("GET", "/api/v1/plans", &read, "")).await.status(), StatusCode::OK);
     assert_eq!(ask(&router, call("GET", "/api/v1/audit/1", &read, "")).await.status(), StatusCode::NOT_FOUND);
     let vault = r#"{"name":"v","path":"/nonexistent/here"}"#;
     assert_eq!(ask(&router, call("POST", "/api/v1/vaults", &read, vault)).await.status(), StatusCode::FORBIDDEN);
     assert_eq!(ask(&router, call("GET", "/api/v1/plans", "bw_wrong", "")).await.status(), StatusCode::UNAUTHORIZED);
-    let response = ask(&router, call("POST", "/api/v1/vaults", &token(TokenScope::Write).await, r#"{"name":"v","path":"/x","surprise":1}"#)).await;
+    let response =
+        ask(&router, call("POST", "/api/v1/vaults", &token(TokenScope::Write).await, r#"{"name":"v","path":"/x","surprise":1}"#)).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST, "unknown fields are refused");
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert!(!String::from_utf8_lossy(&body).contains(PASSWORD));

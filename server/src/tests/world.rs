@@ -51,7 +51,11 @@ pub async fn person(state: &AppState, login: &str, duties: &[Duty], grants: &str
 
 /// The caller as the account is now.
 pub async fn again(state: &AppState, caller: &Caller) -> Option<Caller> {
-    let version: i64 = sqlx::query_scalar("select version from account where account_id = $1").bind(caller.account_id).fetch_one(&state.pool).await.unwrap();
+    let version: i64 = sqlx::query_scalar("select version from account where account_id = $1")
+        .bind(caller.account_id)
+        .fetch_one(&state.pool)
+        .await
+        .unwrap();
     accounts::caller_of_account(&state.pool, caller.account_id, version).await.unwrap()
 }
 

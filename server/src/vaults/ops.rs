@@ -102,7 +102,9 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
     })?;
     events::notify(&mut tx, Topic::Vaults).await?;
     let (action, verb) = if adopted { ("vault.adopt", "adopted") } else { ("vault.create", "made") };
-    let event = Event::new(action, "vault", &name, format!("{verb} the vault {name}")).with("path", path.as_str()).with("vault_uuid", vault.id().to_string());
+    let event = Event::new(action, "vault", &name, format!("{verb} the vault {name}"))
+        .with("path", path.as_str())
+        .with("vault_uuid", vault.id().to_string());
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     get(state, caller, vault_id).await
@@ -129,7 +131,8 @@ pub async fn start_verify(state: &AppState, caller: &Caller, origin: &Origin, va
     };
     let queued = jobs::enqueue(&mut tx, &job).await?;
     if queued.new {
-        let event = Event::new("vault.verify.start", "vault", &row.name, format!("asked to verify the vault {}", row.name)).with("job", queued.job_id);
+        let event = Event::new("vault.verify.start", "vault", &row.name, format!("asked to verify the vault {}", row.name))
+            .with("job", queued.job_id);
         audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     }
     tx.commit().await?;

@@ -30,7 +30,9 @@ struct Tally {
 pub async fn verify_job(context: Arc<JobContext>, vault_id: i64) -> Result<(), JobError> {
     let (row, vault) = {
         let mut conn = context.state.pool.acquire().await?;
-        let row = queries::one(&mut conn, vault_id).await?.ok_or_else(|| JobError::Permanent { message: "the vault is gone".to_owned(), remedy: None })?;
+        let row = queries::one(&mut conn, vault_id)
+            .await?
+            .ok_or_else(|| JobError::Permanent { message: "the vault is gone".to_owned(), remedy: None })?;
         (row, super::open(&context.state, &mut conn, vault_id).await?)
     };
     let mut tally = Tally::default();
@@ -76,11 +78,20 @@ async fn read_objects(context: &JobContext, vault_id: i64, vault: &vault::Vault,
             Err(VaultError::Corrupt { .. }) => {
                 vault.quarantine(&digest, "its bytes do not match its name").await.map_err(Error::from)?;
                 let detail = "its bytes do not match its name; it was moved to quarantine";
-                report(context, vault_id, "corrupt", &digest, detail, "run the plan again while the harbor still has the image: it stores the object anew").await?;
+                report(
+                    context,
+                    vault_id,
+                    "corrupt",
+                    &digest,
+                    detail,
+                    "run the plan again while the harbor still has the image: it stores the object anew",
+                )
+                .await?;
                 tally.findings += 1;
             }
             Err(error) => {
-                report(context, vault_id, "unreadable", &digest, &error.to_string(), "look at the disk or the mount, then verify again").await?;
+                report(context, vault_id, "unreadable", &digest, &error.to_string(), "look at the disk or the mount, then verify again")
+                    .await?;
                 tally.findings += 1;
             }
         }
@@ -124,11 +135,19 @@ async fn walk_snapshots(context: &JobContext, vault_id: i64, vault: &vault::Vaul
     }
 }
 
-async fn report(context: &JobContext, vault_id: i64, kind: &str, object: &vocab::Digest, detail: &str, remedy: &str) -> Result<(), JobError> {
+async fn report(
+    context: &JobContext,
+    vault_id: i64,
+    kind: &str,
+    object: &vocab::Digest,
+    detail: &str,
+    remedy: &str,
+) -> Result<(), JobError> {
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
     if queries::find(&mut tx, vault_id, kind, object, detail, remedy).await? {
-        let event = Event::new("vault.mismatch.found", "object", object.to_string(), format!("{kind} object found: {detail}")).outcome(Outcome::Failure, kind.to_owned());
+        let event = Event::new("vault.mismatch.found", "object", object.to_string(), format!("{kind} object found: {detail}"))
+            .outcome(Outcome::Failure, kind.to_owned());
         audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
     }
     tx.commit().await?;

@@ -95,10 +95,7 @@ impl Vault {
         let mut holds = Vec::new();
         while let Some(entry) = listing.try_next().await.map_err(|source| self.store_error("list holds", source))? {
             if holds.len() >= HOLDS_MAX {
-                return Err(VaultError::Invalid {
-                    what: "number of holds",
-                    why: format!("there are more than {HOLDS_MAX}"),
-                });
+                return Err(VaultError::Invalid { what: "number of holds", why: format!("there are more than {HOLDS_MAX}") });
             }
             let Key::Hold(id) = entry.key else { continue };
             // Gone between the listing and here: released.
@@ -112,9 +109,7 @@ impl Vault {
     async fn read_hold(&self, id: Uuid) -> Result<Option<Hold>, VaultError> {
         let key = Key::Hold(id);
         match self.record::<Hold>(&key).await? {
-            Some(hold) if hold.id != id => {
-                Err(VaultError::DamagedRecord { key: key.to_string(), why: "it names another hold".to_owned() })
-            }
+            Some(hold) if hold.id != id => Err(VaultError::DamagedRecord { key: key.to_string(), why: "it names another hold".to_owned() }),
             found => Ok(found),
         }
     }

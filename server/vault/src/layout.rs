@@ -44,10 +44,8 @@ impl FromStr for HarborName {
 
     fn from_str(text: &str) -> Result<Self, VaultError> {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        let good = (1..=HARBOR_NAME_BYTES_MAX).contains(&text.len())
-            && text.bytes().all(plain)
-            && !text.starts_with('-')
-            && !text.ends_with('-');
+        let good =
+            (1..=HARBOR_NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with('-') && !text.ends_with('-');
         if good {
             return Ok(Self(text.to_owned()));
         }
@@ -165,12 +163,7 @@ impl PointerName {
     fn parse(harbor: &str, project: &str, file: &str) -> Option<Self> {
         let (utc, id) = file.strip_suffix(".json")?.split_once('-')?;
         PrimitiveDateTime::parse(utc, UTC).ok()?;
-        let parsed = Self {
-            harbor: harbor.parse().ok()?,
-            project: project.parse().ok()?,
-            utc: utc.to_owned(),
-            id: id.parse().ok()?,
-        };
+        let parsed = Self { harbor: harbor.parse().ok()?, project: project.parse().ok()?, utc: utc.to_owned(), id: id.parse().ok()? };
         // UUIDs have several spellings; only ours names a file.
         (parsed.id.hyphenated().to_string() == id).then_some(parsed)
     }
@@ -235,9 +228,7 @@ impl Key {
             ["index.json"] => Self::Index,
             ["breakwater", "vault.json"] => Self::Marker,
             ["blobs", "sha256", hex] => Self::Object(Digest::from_hex(hex).ok()?),
-            ["breakwater", "snapshots", harbor, project, file] => {
-                Self::Pointer(PointerName::parse(harbor, project, file)?)
-            }
+            ["breakwater", "snapshots", harbor, project, file] => Self::Pointer(PointerName::parse(harbor, project, file)?),
             ["breakwater", "holds", file] => Self::Hold(file.strip_suffix(".json")?.parse().ok()?),
             ["breakwater", "quarantine", file] => {
                 let (hex, rest) = file.split_once('-')?;

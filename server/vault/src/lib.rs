@@ -164,8 +164,7 @@ impl Vault {
 
     /// Opens the vault in a store of any kind.
     pub async fn open_store(store: Arc<dyn Store>, expected: Option<VaultId>) -> Result<Self, VaultError> {
-        let marker =
-            read_marker(store.as_ref()).await?.ok_or_else(|| VaultError::NotAVault { place: store.place() })?;
+        let marker = read_marker(store.as_ref()).await?.ok_or_else(|| VaultError::NotAVault { place: store.place() })?;
         let vault = Self::over(store, marker.id);
         vault.compare(&marker, expected)?;
         Ok(vault)
@@ -183,9 +182,7 @@ impl Vault {
             return Err(VaultError::Format { place, found: marker.format });
         }
         match expected {
-            Some(expected) if expected != marker.id => {
-                Err(VaultError::OtherVault { place, expected, found: marker.id })
-            }
+            Some(expected) if expected != marker.id => Err(VaultError::OtherVault { place, expected, found: marker.id }),
             _ => Ok(()),
         }
     }
@@ -264,12 +261,8 @@ impl Vault {
     fn store_error(&self, action: &'static str, source: StoreError) -> VaultError {
         let place = self.place();
         match source {
-            StoreError::NoSpace { .. } => {
-                VaultError::NoSpace { place, needed_bytes: 0, free_bytes: 0, reserve_bytes: 0 }
-            }
-            StoreError::WrongBytes { expected, actual, size_bytes } => {
-                VaultError::WrongBytes { expected, actual, size_bytes }
-            }
+            StoreError::NoSpace { .. } => VaultError::NoSpace { place, needed_bytes: 0, free_bytes: 0, reserve_bytes: 0 },
+            StoreError::WrongBytes { expected, actual, size_bytes } => VaultError::WrongBytes { expected, actual, size_bytes },
             source => VaultError::Store { action, place, source },
         }
     }
@@ -304,7 +297,5 @@ async fn read_record(store: &dyn Store, key: &Key) -> Result<Option<Bytes>, Vaul
 
 async fn read_marker(store: &dyn Store) -> Result<Option<Marker>, VaultError> {
     let Some(bytes) = read_record(store, &Key::Marker).await? else { return Ok(None) };
-    serde_json::from_slice(&bytes)
-        .map(Some)
-        .map_err(|e| VaultError::DamagedRecord { key: Key::Marker.to_string(), why: e.to_string() })
+    serde_json::from_slice(&bytes).map(Some).map_err(|e| VaultError::DamagedRecord { key: Key::Marker.to_string(), why: e.to_string() })
 }

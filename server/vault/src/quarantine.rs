@@ -111,10 +111,7 @@ impl Vault {
     }
 
     /// Puts a damaged copy's bytes at the caller's disposal, unverified, for forensics.
-    pub fn read_quarantined(
-        &self,
-        which: &Quarantined,
-    ) -> impl Stream<Item = Result<bytes::Bytes, VaultError>> + Send + 'static + use<> {
+    pub fn read_quarantined(&self, which: &Quarantined) -> impl Stream<Item = Result<bytes::Bytes, VaultError>> + Send + 'static + use<> {
         let (vault, key) = (self.clone(), Key::Quarantined(which.digest, which.id));
         stream::once(async move {
             let error = |source| vault.store_error("read an object in quarantine", source);

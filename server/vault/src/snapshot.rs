@@ -132,10 +132,7 @@ impl Vault {
         self.pointers_under(&Prefix::PointersOf(harbor.clone(), project.clone()))
     }
 
-    fn pointers_under(
-        &self,
-        prefix: &Prefix,
-    ) -> impl Stream<Item = Result<Pointer, VaultError>> + Send + 'static + use<> {
+    fn pointers_under(&self, prefix: &Prefix) -> impl Stream<Item = Result<Pointer, VaultError>> + Send + 'static + use<> {
         let vault = self.clone();
         self.store()
             .list(prefix)
@@ -204,8 +201,7 @@ impl Vault {
 
     fn encode_pointer(&self, pointer: &Pointer) -> Result<Bytes, VaultError> {
         let Pointer { harbor, project, moment, id, snapshot, signature } = pointer.clone();
-        let fields =
-            PointerRecord { format: FORMAT, vault: self.id(), harbor, project, moment, id, snapshot, signature };
+        let fields = PointerRecord { format: FORMAT, vault: self.id(), harbor, project, moment, id, snapshot, signature };
         record::encode("pointer", &fields)
     }
 

@@ -61,12 +61,7 @@ impl Vault {
     /// Writes a view of `snapshot`, or of one `repository` of it, into the empty or absent directory `out`.
     ///
     /// Missing and damaged objects do not stop it; they are named in [`View::unavailable`].
-    pub async fn write_view(
-        &self,
-        snapshot: &Digest,
-        repository: Option<&RepositoryName>,
-        out: &Path,
-    ) -> Result<View, VaultError> {
+    pub async fn write_view(&self, snapshot: &Digest, repository: Option<&RepositoryName>, out: &Path) -> Result<View, VaultError> {
         let repositories = self.repositories_for_view(snapshot, repository).await?;
         let blobs = prepare(out).await?;
         let mut walk = Walk { vault: self, seen: BTreeMap::new() };
@@ -103,11 +98,7 @@ impl Vault {
         Ok(view)
     }
 
-    async fn repositories_for_view(
-        &self,
-        snapshot: &Digest,
-        only: Option<&RepositoryName>,
-    ) -> Result<Vec<RepositoryIndex>, VaultError> {
+    async fn repositories_for_view(&self, snapshot: &Digest, only: Option<&RepositoryName>) -> Result<Vec<RepositoryIndex>, VaultError> {
         let index = self.snapshot(snapshot).await?;
         let mut repositories = Vec::new();
         for (name, descriptor) in &index.repositories {
@@ -202,9 +193,7 @@ fn reference(name: &str, digest: Digest) -> Option<ViewReference> {
 fn is_reference_name(name: &str) -> bool {
     name.split('/').all(|component| {
         let plain = component.replace("--", "-");
-        plain
-            .split(['-', '.', '_', ':', '@', '+'])
-            .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric()))
+        plain.split(['-', '.', '_', ':', '@', '+']).all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric()))
     })
 }
 

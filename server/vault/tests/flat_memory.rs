@@ -35,8 +35,7 @@ async fn a_large_object_is_stored_and_read_in_flat_memory() {
     let before = peak_kb();
     let body = stream::iter(0..PIECES).map(|number| Ok::<_, std::io::Error>(piece(number)));
     assert!(vault.put(&digest, Some(size_bytes), body).await.unwrap().new);
-    let read =
-        vault.get(&digest).try_fold(0, |sum, chunk| std::future::ready(Ok(sum + chunk.len() as u64))).await.unwrap();
+    let read = vault.get(&digest).try_fold(0, |sum, chunk| std::future::ready(Ok(sum + chunk.len() as u64))).await.unwrap();
     assert_eq!(read, size_bytes);
     vault.verify_object(&digest).await.unwrap();
     let growth = peak_kb() - before;

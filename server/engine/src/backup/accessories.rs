@@ -46,7 +46,9 @@ impl Search<'_> {
         let mut visited: HashSet<(RepositoryName, Digest)> = HashSet::new();
         let mut level: Vec<Found> = listed.artifacts.iter().flat_map(direct).collect();
         for _ in 0..DEPTH_MAX {
-            level.retain(|f| f.subject != f.digest && !nodes.contains(&f.repository, &f.digest) && visited.insert((f.repository.clone(), f.digest)));
+            level.retain(|f| {
+                f.subject != f.digest && !nodes.contains(&f.repository, &f.digest) && visited.insert((f.repository.clone(), f.digest))
+            });
             if level.is_empty() {
                 break;
             }

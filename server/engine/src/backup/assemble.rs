@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use vault::tree::{Gap, RepositoryIndex, RepositoryMember};
 use vocab::{Descriptor, Digest, RepositoryName};
 
+use super::DEPTH_MAX;
 use super::blobs::Failures;
 use super::collect::{Node, Nodes};
 use super::gap::{Cause, artifact_subject, tag_subject};
 use super::listing::Listed;
 use super::manifests::{Parts, State, States};
-use super::DEPTH_MAX;
 
 /// What is to be sealed.
 pub(crate) struct Assembled {
@@ -85,7 +85,8 @@ fn judge(states: &States, blobs: &Failures) -> Verdicts {
         verdicts.insert(*digest, verdict);
     }
     for _ in 1..DEPTH_MAX {
-        let decided: Verdicts = pending.iter().filter_map(|(digest, parts)| from_children(parts, &verdicts).map(|v| (**digest, v))).collect();
+        let decided: Verdicts =
+            pending.iter().filter_map(|(digest, parts)| from_children(parts, &verdicts).map(|v| (**digest, v))).collect();
         if decided.is_empty() {
             break;
         }
@@ -132,7 +133,8 @@ mod tests {
 
     #[test]
     fn an_index_is_whole_only_if_each_child_and_each_blob_is() {
-        let states: States = [read(b"index", &[], &[b"good", b"bad"]), read(b"good", &[b"1"], &[]), read(b"bad", &[b"1", b"2"], &[])].into();
+        let states: States =
+            [read(b"index", &[], &[b"good", b"bad"]), read(b"good", &[b"1"], &[]), read(b"bad", &[b"1", b"2"], &[])].into();
         let cause = Cause { kind: gap::BLOCKED_BY_POLICY, text: "no".to_owned(), remedy: "sign it" };
         let blobs = Failures::from([(Digest::of(b"2"), cause)]);
         let verdicts = judge(&states, &blobs);

@@ -34,7 +34,12 @@ pub(crate) struct Previous {
 }
 
 impl Previous {
-    pub(crate) async fn load(vault: &Vault, harbor: &HarborName, project: &ProjectName, digest: Option<Digest>) -> Result<Self, VaultError> {
+    pub(crate) async fn load(
+        vault: &Vault,
+        harbor: &HarborName,
+        project: &ProjectName,
+        digest: Option<Digest>,
+    ) -> Result<Self, VaultError> {
         let Some(digest) = digest else { return Ok(Self::default()) };
         let index = match vault.snapshot(&digest).await {
             Ok(index) if index.harbor == *harbor && index.project == *project => index,

@@ -83,7 +83,8 @@ fn standing_notes(listed: &Listed, assembled: &Assembled) -> Vec<Note> {
         notes.push(Note {
             code: "proxy_cache",
             subject: listed.project.name.to_string(),
-            text: "the project is a cache of another registry: what it holds today was backed up, and cannot be pushed back to it".to_owned(),
+            text: "the project is a cache of another registry: what it holds today was backed up, and cannot be pushed back to it"
+                .to_owned(),
         });
     }
     notes.extend(assembled.foreign.iter().map(|(repository, digest)| Note {

@@ -38,25 +38,36 @@ pub(crate) async fn read(client: &Client, project: &Project) -> Result<Value, Ba
             out.insert(name.to_owned(), value);
             Ok(())
         }
-        Err(error @ (RegistryError::NotLoggedIn { .. } | RegistryError::Unreachable { .. } | RegistryError::Unresolved { .. })) => Err(error),
+        Err(error @ (RegistryError::NotLoggedIn { .. } | RegistryError::Unreachable { .. } | RegistryError::Unresolved { .. })) => {
+            Err(error)
+        }
         Err(error) => {
             unreadable.insert(name.to_owned(), Value::String(error.code().to_owned()));
             Ok(())
         }
     };
     let name = &project.name;
-    part("labels", client.labels(Some(project)).await.map(|mut labels| {
-        labels.sort_by(|a, b| a.name.cmp(&b.name));
-        labels.iter().map(|l| json!({ "name": l.name, "description": l.description, "color": l.color })).collect()
-    }))?;
-    part("members", client.members(name).await.map(|mut members| {
-        members.sort_by(|a, b| (&a.kind, &a.name, a.role_id).cmp(&(&b.kind, &b.name, b.role_id)));
-        members.iter().map(|m| json!({ "name": m.name, "kind": m.kind, "role": m.role_id })).collect()
-    }))?;
+    part(
+        "labels",
+        client.labels(Some(project)).await.map(|mut labels| {
+            labels.sort_by(|a, b| a.name.cmp(&b.name));
+            labels.iter().map(|l| json!({ "name": l.name, "description": l.description, "color": l.color })).collect()
+        }),
+    )?;
+    part(
+        "members",
+        client.members(name).await.map(|mut members| {
+            members.sort_by(|a, b| (&a.kind, &a.name, a.role_id).cmp(&(&b.kind, &b.name, b.role_id)));
+            members.iter().map(|m| json!({ "name": m.name, "kind": m.kind, "role": m.role_id })).collect()
+        }),
+    )?;
     part("immutable_rules", client.immutable_rules(name).await.map(|rules| sorted(rules.iter().map(immutable_rule).collect())))?;
-    part("retention", client.retention(project).await.map(|policy| {
-        policy.map_or(Value::Null, |p| json!({ "cron": p.cron, "rules": p.rules.iter().map(retention_rule).collect::<Vec<_>>() }))
-    }))?;
+    part(
+        "retention",
+        client.retention(project).await.map(|policy| {
+            policy.map_or(Value::Null, |p| json!({ "cron": p.cron, "rules": p.rules.iter().map(retention_rule).collect::<Vec<_>>() }))
+        }),
+    )?;
     part("quota", client.project_quota(name).await.map(|quota| quota.map_or(Value::Null, |q| json!({ "hard_bytes": q.hard_bytes }))))?;
     out.insert("version".to_owned(), json!(SETTINGS_VERSION));
     out.insert("project".to_owned(), own(project));

@@ -142,7 +142,13 @@ pub async fn plan(
 }
 
 /// Applies rules and rights, checks the vault, and measures.
-async fn settle(cx: &PlanContext, plan: &mut EffectPlan, ground: &Ground, project: Option<&Project>, index: &SnapshotIndex) -> Result<(), PlanError> {
+async fn settle(
+    cx: &PlanContext,
+    plan: &mut EffectPlan,
+    ground: &Ground,
+    project: Option<&Project>,
+    index: &SnapshotIndex,
+) -> Result<(), PlanError> {
     if plan.creates_project {
         plan.project_public = was_public(cx, index).await;
     }
@@ -164,7 +170,9 @@ async fn settle(cx: &PlanContext, plan: &mut EffectPlan, ground: &Ground, projec
         }
         match closure(&cx.vault, item).await? {
             Ok(closure) => measured.push((place, closure)),
-            Err(object) => block(item, BlockReason::Damaged { object }, "choose an earlier snapshot, and run the plan again to heal the vault"),
+            Err(object) => {
+                block(item, BlockReason::Damaged { object }, "choose an earlier snapshot, and run the plan again to heal the vault")
+            }
         }
     }
     let same_harbor = plan.source.harbor == plan.harbor;
@@ -172,7 +180,10 @@ async fn settle(cx: &PlanContext, plan: &mut EffectPlan, ground: &Ground, projec
     let lines: Vec<(&EffectItem, Closure)> = measured.into_iter().map(|(place, closure)| (&plan.items[place], closure)).collect();
     let estimate = lookup.estimate(&lines).await?;
     plan.estimate = estimate;
-    let short = ground.quota.and_then(|q| q.hard_bytes.map(|hard| hard.saturating_sub(q.used_bytes))).is_some_and(|free| free < estimate.bytes_to_send);
+    let short = ground
+        .quota
+        .and_then(|q| q.hard_bytes.map(|hard| hard.saturating_sub(q.used_bytes)))
+        .is_some_and(|free| free < estimate.bytes_to_send);
     if short {
         for item in plan.items.iter_mut().filter(|item| item.writes()) {
             block(item, BlockReason::Quota, "raise the project's quota, or restore less");
@@ -211,7 +222,8 @@ impl Compare<'_> {
             }
             Some(tag) => self.tag(&repository, tag, &wish.digest).await?,
         };
-        let present = effect == (Effect::Skip { reason: SkipReason::Same }) || self.live.artifact(&repository, &wish.digest).await?.is_some();
+        let present =
+            effect == (Effect::Skip { reason: SkipReason::Same }) || self.live.artifact(&repository, &wish.digest).await?.is_some();
         let leaves = matches!(effect, Effect::Skip { reason: SkipReason::Left } | Effect::Blocked { .. });
         let accessories = if leaves { Vec::new() } else { self.accessories(&repository, wish, present).await? };
         Ok(EffectItem {

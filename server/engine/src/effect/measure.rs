@@ -52,7 +52,9 @@ pub(crate) async fn closure(vault: &Vault, item: &EffectItem) -> Result<Result<C
                 }
                 closure.blobs.insert(blob.digest, found);
             }
-            next.extend(manifest.children.into_iter().filter(|child| seen.insert(child.digest)).map(|child| (child.digest, child.media_type)));
+            next.extend(
+                manifest.children.into_iter().filter(|child| seen.insert(child.digest)).map(|child| (child.digest, child.media_type)),
+            );
             if seen.len() > MANIFESTS_OF_LINE_MAX {
                 return Ok(Err(digest));
             }
@@ -124,7 +126,12 @@ impl Lookup<'_> {
     async fn head(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool, RegistryError> {
         match self.client.blob_head(repository, digest).await {
             Ok(found) => Ok(found.is_some()),
-            Err(RegistryError::Forbidden { .. } | RegistryError::NotFound { .. } | RegistryError::Server { .. } | RegistryError::Protocol { .. }) => Ok(false),
+            Err(
+                RegistryError::Forbidden { .. }
+                | RegistryError::NotFound { .. }
+                | RegistryError::Server { .. }
+                | RegistryError::Protocol { .. },
+            ) => Ok(false),
             Err(other) => Err(other),
         }
     }

@@ -16,7 +16,7 @@ mod wish;
 
 pub use self::make::{PlanContext, PlanError, plan};
 pub use self::model::{
-    AccessoryEffect, BlockReason, Counts, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, OnConflict, Policy, SkipReason,
-    Source, Warning,
+    AccessoryEffect, BlockReason, Counts, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, OnConflict, Policy, SkipReason, Source,
+    Warning,
 };
 pub use self::risk::TAGS_OF_ONE_REQUEST_MAX;

@@ -367,7 +367,10 @@ impl EffectItem {
         let kept = matches!((&self.effect, &fresh.effect), (Effect::Move { .. }, Effect::Move { .. })) && self.now == fresh.now;
         let accessories = self.accessories.len() == fresh.accessories.len()
             && self.accessories.iter().zip(&fresh.accessories).all(|(approved, now)| {
-                approved.digest == now.digest && approved.subject == now.subject && approved.tag == now.tag && (approved.missing || !now.missing)
+                approved.digest == now.digest
+                    && approved.subject == now.subject
+                    && approved.tag == now.tag
+                    && (approved.missing || !now.missing)
             });
         same_thing && accessories && (done || kept || (self.effect == fresh.effect && self.now == fresh.now))
     }

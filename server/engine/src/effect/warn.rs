@@ -96,5 +96,8 @@ fn of_retention(retention: &RetentionSummary) -> Warning {
         let text = format!("the retention policy ({rules}) keeps only what was pulled lately: it deletes the restored images again {when}");
         return warning("retention_deletes", text);
     }
-    warning("retention_exists", format!("the project has a retention policy ({rules}) that runs {when} and may delete restored images again"))
+    warning(
+        "retention_exists",
+        format!("the project has a retention policy ({rules}) that runs {when} and may delete restored images again"),
+    )
 }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use vault::tree::{RepositoryIndex, RepositoryMember, Role, SnapshotIndex};
 use vault::Vault;
+use vault::tree::{RepositoryIndex, RepositoryMember, Role, SnapshotIndex};
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Digest, Manifest, RepositoryName, Tag, media};
 
@@ -45,12 +45,10 @@ pub(crate) async fn wishes(vault: &Vault, index: &SnapshotIndex, selection: &Sel
         Selection::Items(items) => Some(by_repository(items)),
     };
     let is_needed = |name: &RepositoryName| wanted.as_ref().is_none_or(|w| w.contains_key(name));
-    let needed: Vec<Digest> = index.repositories.iter().filter(|(name, _)| is_needed(name)).map(|(_, descriptor)| descriptor.digest).collect();
-    let read: Vec<RepositoryIndex> = stream::iter(needed)
-        .map(|digest| async move { vault.repository(&digest).await })
-        .buffered(INDEXES_AT_ONCE)
-        .try_collect()
-        .await?;
+    let needed: Vec<Digest> =
+        index.repositories.iter().filter(|(name, _)| is_needed(name)).map(|(_, descriptor)| descriptor.digest).collect();
+    let read: Vec<RepositoryIndex> =
+        stream::iter(needed).map(|digest| async move { vault.repository(&digest).await }).buffered(INDEXES_AT_ONCE).try_collect().await?;
     let mut missing = Vec::new();
     let mut wishes = Vec::new();
     let mut found: HashSet<&RepositoryName> = HashSet::new();
@@ -63,7 +61,11 @@ pub(crate) async fn wishes(vault: &Vault, index: &SnapshotIndex, selection: &Sel
         missing.extend(absent.iter().map(|what| name(&repository.name, what)));
         let about = About::of(repository);
         for member in chosen {
-            let accessories = if accessories { about.accessories(vault, &member.descriptor.digest, &member.descriptor.media_type).await? } else { Vec::new() };
+            let accessories = if accessories {
+                about.accessories(vault, &member.descriptor.digest, &member.descriptor.media_type).await?
+            } else {
+                Vec::new()
+            };
             wishes.push(Wish {
                 repository: repository.name.clone(),
                 tag: member.tag.clone(),
@@ -118,7 +120,11 @@ fn choose<'a, 'b>(repository: &'a RepositoryIndex, whats: &[&'b What]) -> (Vec<C
             ),
             What::Tag(tag) => chosen.extend(repository.members.iter().filter(|m| m.tag.as_ref() == Some(tag)).map(Cow::Borrowed)),
             What::Artifact(digest) => chosen.extend(
-                repository.members.iter().find(|m| m.descriptor.digest == *digest).map(|m| Cow::Owned(RepositoryMember { tag: None, ..m.clone() })),
+                repository
+                    .members
+                    .iter()
+                    .find(|m| m.descriptor.digest == *digest)
+                    .map(|m| Cow::Owned(RepositoryMember { tag: None, ..m.clone() })),
             ),
         }
         // A repository that had no tags has none to restore; that is an answer, not a mistake.

@@ -23,7 +23,13 @@ pub(crate) enum Trust {
 
 impl State<'_> {
     /// Makes sure the repository has the blob. Answers the bytes sent.
-    pub(crate) async fn blob(&self, target: &RepositoryName, source: &RepositoryName, digest: &Digest, trust: Trust) -> Result<u64, Trouble> {
+    pub(crate) async fn blob(
+        &self,
+        target: &RepositoryName,
+        source: &RepositoryName,
+        digest: &Digest,
+        trust: Trust,
+    ) -> Result<u64, Trouble> {
         let turn = self.turn(target, digest);
         let mut there = turn.lock().await;
         if *there && trust == Trust::Known {

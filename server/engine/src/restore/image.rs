@@ -133,10 +133,12 @@ impl State<'_> {
             Err(RegistryError::WrongDigest { actual, .. }) => Err(differs(format!("Harbor gives {} back for {short}", actual.short()))),
             Err(RegistryError::NotFound { .. }) => Err(differs(format!("Harbor took {short} and does not have it now"))),
             // A policy keeps it from being pulled by anybody, scanned or signed as it is not yet; Harbor's own list has to do.
-            Err(RegistryError::BlockedByPolicy { .. }) => match self.cx.client.artifact(&goal.target, &Reference::Digest(goal.digest)).await? {
-                Some(_) => Ok(()),
-                None => Err(differs(format!("Harbor took {short} and does not list it"))),
-            },
+            Err(RegistryError::BlockedByPolicy { .. }) => {
+                match self.cx.client.artifact(&goal.target, &Reference::Digest(goal.digest)).await? {
+                    Some(_) => Ok(()),
+                    None => Err(differs(format!("Harbor took {short} and does not list it"))),
+                }
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -57,11 +57,13 @@ impl State<'_> {
                 return Ok(Tagged { previous: None, written: false });
             }
             // No right for the API, or the untagged image was swept away this moment (harbor.md §4): by the manifest then, after a look.
-            Err(RegistryError::Forbidden { .. } | RegistryError::Unsupported { .. } | RegistryError::NotFound { .. }) => match self.tag_now(repository, goal.tag).await? {
-                None => self.put_tag(goal).await?,
-                Some(now) if now == *then => return Ok(Tagged { previous: None, written: false }),
-                now => return Err(moved(goal, now)),
-            },
+            Err(RegistryError::Forbidden { .. } | RegistryError::Unsupported { .. } | RegistryError::NotFound { .. }) => {
+                match self.tag_now(repository, goal.tag).await? {
+                    None => self.put_tag(goal).await?,
+                    Some(now) if now == *then => return Ok(Tagged { previous: None, written: false }),
+                    now => return Err(moved(goal, now)),
+                }
+            }
             Err(error) => return Err(error.into()),
         }
         self.confirm(goal).await?;
@@ -95,8 +97,7 @@ impl State<'_> {
 
     async fn intend(&self, goal: &TagGoal<'_>, previous: Option<Digest>) -> Result<(), Trouble> {
         let item = goal.item;
-        let intent =
-            TagIntent { item: goal.place, repository: item.repository.clone(), tag: goal.tag.clone(), previous, then: item.then };
+        let intent = TagIntent { item: goal.place, repository: item.repository.clone(), tag: goal.tag.clone(), previous, then: item.then };
         self.gate.tag_intent(&intent).await.map_err(|stop| self.stopped(stop))
     }
 
@@ -130,7 +131,10 @@ impl State<'_> {
             return Ok(());
         }
         let shown = now.map_or_else(|| "nothing".to_owned(), |digest| digest.short());
-        Err(Trouble::Refused { code: "read_back_differs", detail: format!("{}:{} points to {shown} after it was written", item.repository, goal.tag) })
+        Err(Trouble::Refused {
+            code: "read_back_differs",
+            detail: format!("{}:{} points to {shown} after it was written", item.repository, goal.tag),
+        })
     }
 }
 

@@ -1,9 +1,9 @@
 //! Backup: full, unchanged, changed; accessories; labels; what a second look finds.
 
+use engine::backup::{self, Reconcile};
 use engine::effect::OnConflict;
 use engine::select::Selection;
 use engine::{Event, Silent};
-use engine::backup::{self, Reconcile};
 use harbor_sim::{Action, Class, Match, images};
 use http::Method;
 use vault::tree::Role;

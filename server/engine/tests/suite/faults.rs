@@ -62,13 +62,25 @@ type Rule = fn(&Digest, &Digest) -> Match;
 async fn what_cannot_be_read_is_a_named_gap_and_comes_with_the_next_run() {
     let table: [(Rule, Action, &str); 8] = [
         (|_, layer| Match::new(Method::GET, layer.to_string()), server_error(), gap::REGISTRY_FAILED),
-        (|_, layer| Match::new(Method::GET, layer.to_string()), Action::Status(404, "BLOB_UNKNOWN".to_owned(), "blob unknown".to_owned()), gap::PART_MISSING),
+        (
+            |_, layer| Match::new(Method::GET, layer.to_string()),
+            Action::Status(404, "BLOB_UNKNOWN".to_owned(), "blob unknown".to_owned()),
+            gap::PART_MISSING,
+        ),
         (|_, layer| Match::new(Method::GET, layer.to_string()), Action::WrongBytes, gap::PART_MISSING),
         (|_, layer| Match::new(Method::GET, layer.to_string()), Action::Truncate(0), gap::REGISTRY_FAILED),
         (|_, layer| Match::new(Method::GET, layer.to_string()), Action::Reset, gap::REGISTRY_FAILED),
-        (|manifest, _| Match::new(Method::GET, manifest.to_string()), Action::Status(404, "MANIFEST_UNKNOWN".to_owned(), "manifest unknown".to_owned()), gap::LISTED_BUT_MISSING),
+        (
+            |manifest, _| Match::new(Method::GET, manifest.to_string()),
+            Action::Status(404, "MANIFEST_UNKNOWN".to_owned(), "manifest unknown".to_owned()),
+            gap::LISTED_BUT_MISSING,
+        ),
         (|manifest, _| Match::new(Method::GET, manifest.to_string()), Action::WrongBytes, gap::WRONG_DIGEST),
-        (|manifest, _| Match::new(Method::GET, manifest.to_string()), Action::Status(412, "PROJECTPOLICYVIOLATION".to_owned(), "not scanned".to_owned()), gap::BLOCKED_BY_POLICY),
+        (
+            |manifest, _| Match::new(Method::GET, manifest.to_string()),
+            Action::Status(412, "PROJECTPOLICYVIOLATION".to_owned(), "not scanned".to_owned()),
+            gap::BLOCKED_BY_POLICY,
+        ),
     ];
     for (number, (rule, action, kind)) in table.into_iter().enumerate() {
         let h = Harness::new().await;

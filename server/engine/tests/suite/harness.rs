@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use engine::backup::{self, BackupContext, BackupError, Reconcile, SnapshotOutcome};
 use engine::effect::{self, EffectPlan, OnConflict, PlanContext, Policy};
-use engine::restore::{self, RestoreContext};
 use engine::report::Report;
+use engine::restore::{self, RestoreContext};
 use engine::select::{Selection, Wanted, What};
 use engine::{Event, Gate, Progress, Silent};
 use futures::StreamExt;
@@ -108,7 +108,11 @@ impl Harness {
     }
 
     pub async fn execute(&self, plan: &EffectPlan, gate: &dyn Gate) -> Report {
-        let cx = RestoreContext { client: self.client.clone(), vault: self.vault.clone(), progress: Arc::clone(&self.heard) as Arc<dyn Progress> };
+        let cx = RestoreContext {
+            client: self.client.clone(),
+            vault: self.vault.clone(),
+            progress: Arc::clone(&self.heard) as Arc<dyn Progress>,
+        };
         restore::execute(&cx, plan, gate).await.unwrap()
     }
 

@@ -6,8 +6,8 @@ mod backup;
 mod faults;
 mod harness;
 mod push;
-mod resume;
 mod restore;
+mod resume;
 
 /// Whoever runs the engine does so in tasks of its own, on any thread.
 #[test]

@@ -248,7 +248,8 @@ async fn what_the_snapshot_does_not_have_and_what_the_vault_lost_are_told_before
     let rich = push::rich(&h.client, "shop/web", "a").await;
     let snapshot = h.backup(None).await;
     let cx = PlanContext { client: h.client.clone(), vault: h.vault.clone(), harbor: "harbor".parse().unwrap() };
-    let error = engine::effect::plan(&cx, &snapshot.digest, &only("shop/web", "9.9"), &shop(), &policy(OnConflict::Leave)).await.unwrap_err();
+    let error =
+        engine::effect::plan(&cx, &snapshot.digest, &only("shop/web", "9.9"), &shop(), &policy(OnConflict::Leave)).await.unwrap_err();
     assert_eq!((error.code(), error.to_string()), ("not_in_snapshot", "the snapshot does not have shop/web:9.9".to_owned()));
     h.delete("shop/web").await;
     let manifest = h.vault.get_bytes(&rich.plain, 1 << 20).await.unwrap();

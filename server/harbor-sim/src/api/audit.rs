@@ -46,12 +46,7 @@ pub fn new(call: &Call, project: Option<&str>) -> Answer {
     )
 }
 
-fn listing(
-    call: &Call,
-    project: Option<&str>,
-    keep: impl Fn(&AuditRow) -> bool,
-    show: impl Fn(&AuditRow) -> Value,
-) -> Answer {
+fn listing(call: &Call, project: Option<&str>, keep: impl Fn(&AuditRow) -> bool, show: impl Fn(&AuditRow) -> Value) -> Answer {
     if !call.who.is_authenticated() {
         return Err(Refusal::new(401, "UNAUTHORIZED", ""));
     }
@@ -66,9 +61,7 @@ fn listing(
         None if permission::on_system(&world, &call.who, "audit-log", "list") => {}
         None if matches!(call.who, Who::User { .. }) => rows.retain(|row| {
             let project = world.projects.get(&row.project_id);
-            project.is_some_and(|project| {
-                permission::in_project(&world, &call.who, project, "log", "list")
-            })
+            project.is_some_and(|project| permission::in_project(&world, &call.who, project, "log", "list"))
         }),
         None => rows.clear(),
     }
@@ -81,12 +74,5 @@ fn listing(
         "resource_type" => Some(Field::Text(row.resource_type.clone())),
         _ => None,
     };
-    query::listing(
-        &call.params,
-        &call.path,
-        "-op_time,-id",
-        rows,
-        field,
-        |row| show(row),
-    )
+    query::listing(&call.params, &call.path, "-op_time,-id", rows, field, |row| show(row))
 }

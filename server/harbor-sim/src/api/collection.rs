@@ -12,9 +12,7 @@ use crate::server::Call;
 use crate::world;
 
 /// The schedules there are.
-const SCHEDULES: [&str; 7] = [
-    "Hourly", "Daily", "Weekly", "Custom", "Manual", "None", "Schedule",
-];
+const SCHEDULES: [&str; 7] = ["Hourly", "Daily", "Weekly", "Custom", "Manual", "None", "Schedule"];
 
 pub async fn route(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
     match (call.method.as_str(), rest) {
@@ -22,10 +20,7 @@ pub async fn route(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
         ("GET", ["schedule"]) => {
             let world = call.app.world();
             require_system(call, &world, "garbage-collection", "read")?;
-            Ok(world
-                .gc_schedule
-                .as_ref()
-                .map_or_else(reply::nothing, reply::ok))
+            Ok(world.gc_schedule.as_ref().map_or_else(reply::nothing, reply::ok))
         }
         ("GET", []) => list(call),
         ("GET", [id]) => {
@@ -78,23 +73,12 @@ fn list(call: &Call) -> Answer {
         "creation_time" => Some(Field::Time(run.created)),
         _ => None,
     };
-    query::listing(
-        &call.params,
-        &call.path,
-        "-id",
-        world.collections.iter().collect(),
-        field,
-        |run| show(run),
-    )
+    query::listing(&call.params, &call.path, "-id", world.collections.iter().collect(), field, |run| show(run))
 }
 
 async fn schedule(call: &Call, body: &Bytes) -> Answer {
     let request = object(body)?;
-    let action = if call.method == http::Method::POST {
-        "create"
-    } else {
-        "update"
-    };
+    let action = if call.method == http::Method::POST { "create" } else { "update" };
     require_system(call, &call.app.world(), "garbage-collection", action)?;
     let kind = request["schedule"]["type"].as_str().unwrap_or_default();
     if !SCHEDULES.contains(&kind) {
@@ -105,14 +89,11 @@ async fn schedule(call: &Call, body: &Bytes) -> Answer {
     }
     if kind != "Manual" {
         let mut world = call.app.change();
-        world.gc_schedule = (kind != "None")
-            .then(|| json!({"schedule": request["schedule"], "job_status": "Pending"}));
+        world.gc_schedule = (kind != "None").then(|| json!({"schedule": request["schedule"], "job_status": "Pending"}));
         return Ok(reply::done());
     }
     if call.method != http::Method::POST {
-        return Err(Refusal::bad_request(
-            "fail to update GC schedule as wrong schedule type: Manual.",
-        ));
+        return Err(Refusal::bad_request("fail to update GC schedule as wrong schedule type: Manual."));
     }
     let asked = &request["parameters"];
     let (id, swept) = {
@@ -131,17 +112,8 @@ async fn schedule(call: &Call, body: &Bytes) -> Answer {
             "workers": asked["workers"].as_i64().unwrap_or(1),
         });
         let id = world.ids.next("execution");
-        let log = format!(
-            "{} blobs and {} manifests were eligible for deletion\n",
-            swept.blobs, swept.manifests
-        );
-        world.collections.push(Collection {
-            id,
-            parameters,
-            created,
-            updated: clock::now_us(),
-            log,
-        });
+        let log = format!("{} blobs and {} manifests were eligible for deletion\n", swept.blobs, swept.manifests);
+        world.collections.push(Collection { id, parameters, created, updated: clock::now_us(), log });
         (id, swept)
     };
     for digest in &swept.digests {

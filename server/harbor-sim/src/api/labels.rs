@@ -26,10 +26,7 @@ pub fn route(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
             let label = find(&world, id)?.clone();
             allow(call, &world, &label.scope, label.project_id, "delete")?;
             world.labels.remove(&label.id);
-            let artifacts = world
-                .projects
-                .values_mut()
-                .flat_map(|project| project.repos.values_mut());
+            let artifacts = world.projects.values_mut().flat_map(|project| project.repos.values_mut());
             for artifact in artifacts.flat_map(|repo| repo.artifacts.values_mut()) {
                 artifact.labels.retain(|id| *id != label.id);
             }
@@ -41,19 +38,10 @@ pub fn route(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
 
 fn find<'a>(world: &'a World, id: &str) -> Result<&'a Label, Refusal> {
     let id = number(id, "label_id")?;
-    world
-        .labels
-        .get(&id)
-        .ok_or_else(|| Refusal::not_found(format!("label {id} not found")))
+    world.labels.get(&id).ok_or_else(|| Refusal::not_found(format!("label {id} not found")))
 }
 
-fn allow(
-    call: &Call,
-    world: &World,
-    scope: &str,
-    project_id: i64,
-    action: &str,
-) -> Result<(), Refusal> {
+fn allow(call: &Call, world: &World, scope: &str, project_id: i64, action: &str) -> Result<(), Refusal> {
     if scope == "p" {
         return require_id(call, world, project_id, "label", action).map(|_| ());
     }
@@ -69,16 +57,10 @@ fn list(call: &Call) -> Answer {
     if scope != "g" && scope != "p" {
         return Err(Refusal::bad_request(format!("invalid scope: {scope}")));
     }
-    let project_id = call
-        .params
-        .get("project_id")
-        .and_then(|id| id.parse().ok())
-        .unwrap_or(0);
+    let project_id = call.params.get("project_id").and_then(|id| id.parse().ok()).unwrap_or(0);
     if scope == "p" {
         if project_id == 0 {
-            return Err(Refusal::bad_request(
-                "must with project ID when to query project labels",
-            ));
+            return Err(Refusal::bad_request("must with project ID when to query project labels"));
         }
         allow(call, &world, scope, project_id, "list")?;
     }
@@ -95,14 +77,7 @@ fn list(call: &Call) -> Answer {
         "creation_time" => Some(Field::Time(label.created)),
         _ => None,
     };
-    query::listing(
-        &call.params,
-        &call.path,
-        "-creation_time",
-        rows,
-        field,
-        |label| render::label(label),
-    )
+    query::listing(&call.params, &call.path, "-creation_time", rows, field, |label| render::label(label))
 }
 
 fn checked(request: &Value) -> Result<(&str, &str), Refusal> {
@@ -117,18 +92,12 @@ fn checked(request: &Value) -> Result<(&str, &str), Refusal> {
 fn create(call: &Call, body: &Bytes) -> Answer {
     let request = object(body)?;
     let (name, scope) = checked(&request)?;
-    let project_id = if scope == "p" {
-        request["project_id"].as_i64().unwrap_or(0)
-    } else {
-        0
-    };
+    let project_id = if scope == "p" { request["project_id"].as_i64().unwrap_or(0) } else { 0 };
     let mut world = call.app.change();
     if !call.who.is_admin() {
         allow(call, &world, scope, project_id, "create")?;
     }
-    let taken = |label: &Label| {
-        label.name == name && label.scope == scope && label.project_id == project_id
-    };
+    let taken = |label: &Label| label.name == name && label.scope == scope && label.project_id == project_id;
     if world.labels.values().any(taken) {
         return Err(Refusal::conflict(format!("label {name} already exists")));
     }
@@ -154,11 +123,7 @@ fn update(call: &Call, id: &str, body: &Bytes) -> Answer {
     let label = find(&world, id)?.clone();
     allow(call, &world, &label.scope, label.project_id, "update")?;
     if let Some(row) = world.labels.get_mut(&label.id) {
-        for (name, value) in [
-            ("name", &mut row.name),
-            ("description", &mut row.description),
-            ("color", &mut row.color),
-        ] {
+        for (name, value) in [("name", &mut row.name), ("description", &mut row.description), ("color", &mut row.color)] {
             if let Some(new) = request[name].as_str() {
                 new.clone_into(value);
             }

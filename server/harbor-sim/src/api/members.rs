@@ -57,23 +57,15 @@ fn list(call: &Call, project: &str) -> Answer {
     let world = call.app.world();
     let project = require(call, &world, project, "member", "list")?;
     let name = call.params.get("entityname").unwrap_or_default();
-    let rows: Vec<&Member> = project
-        .members
-        .iter()
-        .filter(|member| world.user_name(member.user_id).contains(name))
-        .collect();
+    let rows: Vec<&Member> = project.members.iter().filter(|member| world.user_name(member.user_id).contains(name)).collect();
     let field = |member: &&Member, key: &str| (key == "id").then_some(Field::Int(member.id));
-    query::listing(&call.params, &call.path, "id", rows, field, |member| {
-        show(&world, project, member)
-    })
+    query::listing(&call.params, &call.path, "id", rows, field, |member| show(&world, project, member))
 }
 
 fn role_of(request: &Value) -> Result<i64, Refusal> {
     let role = request["role_id"].as_i64().unwrap_or(0);
     if permission::role_name(role).is_empty() {
-        return Err(Refusal::bad_request(format!(
-            "bad request: invalid role: {role}"
-        )));
+        return Err(Refusal::bad_request(format!("bad request: invalid role: {role}")));
     }
     Ok(role)
 }
@@ -89,13 +81,9 @@ fn create(call: &Call, project: &str, body: &Bytes) -> Answer {
         Some(id) => world.users.get(&id),
         None => world.users.values().find(|user| user.name == name),
     };
-    let user_id = user
-        .ok_or_else(|| Refusal::not_found(format!("user {name} is not found")))?
-        .id;
+    let user_id = user.ok_or_else(|| Refusal::not_found(format!("user {name} is not found")))?.id;
     if found.members.iter().any(|member| member.user_id == user_id) {
-        return Err(Refusal::conflict(format!(
-            "The project member {name} already exists"
-        )));
+        return Err(Refusal::conflict(format!("The project member {name} already exists")));
     }
     let project_id = found.id;
     let id = world.ids.next("member");
@@ -103,18 +91,8 @@ fn create(call: &Call, project: &str, body: &Bytes) -> Answer {
         project.members.push(Member { id, user_id, role });
     }
     let resource = name.to_owned();
-    world::audit(
-        &mut world,
-        &call.who,
-        project_id,
-        "create",
-        "member",
-        &resource,
-        &format!("create member: {name}"),
-    );
-    Ok(reply::created(&format!(
-        "/api/v2.0/projects/{project}/members/{id}"
-    )))
+    world::audit(&mut world, &call.who, project_id, "create", "member", &resource, &format!("create member: {name}"));
+    Ok(reply::created(&format!("/api/v2.0/projects/{project}/members/{id}")))
 }
 
 fn update(call: &Call, project: &str, id: &str, body: &Bytes) -> Answer {
@@ -122,15 +100,8 @@ fn update(call: &Call, project: &str, id: &str, body: &Bytes) -> Answer {
     let mut world = call.app.change();
     let found = require(call, &world, project, "member", "update")?;
     let (project_id, id, role) = (found.id, find(found, id)?.id, role_of(&request)?);
-    let members = world
-        .projects
-        .get_mut(&project_id)
-        .map(|project| &mut project.members);
-    for member in members
-        .into_iter()
-        .flatten()
-        .filter(|member| member.id == id)
-    {
+    let members = world.projects.get_mut(&project_id).map(|project| &mut project.members);
+    for member in members.into_iter().flatten().filter(|member| member.id == id) {
         member.role = role;
     }
     Ok(reply::done())

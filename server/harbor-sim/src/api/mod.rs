@@ -42,16 +42,10 @@ pub async fn route(call: &Call, body: Body) -> Answer {
         return Err(no_such_path(call));
     };
     let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
-    let body = body
-        .map_err(|error| Refusal::bad_request(format!("the request could not be read: {error}")))?
-        .to_bytes();
+    let body = body.map_err(|error| Refusal::bad_request(format!("the request could not be read: {error}")))?.to_bytes();
     // a repository's slash arrives encoded twice: the first decoding is the proxy's, the second the server's
     let once = query::decode(rest);
-    let parts: Vec<String> = once
-        .trim_end_matches('/')
-        .split('/')
-        .map(query::decode)
-        .collect();
+    let parts: Vec<String> = once.trim_end_matches('/').split('/').map(query::decode).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     match parts.as_slice() {
         ["projects", rest @ ..] => projects::route(call, rest, &body).await,
@@ -88,13 +82,8 @@ pub fn token(call: &Call) -> Answer {
         reply::set(&mut answer, "content-type", "text/plain; charset=utf-8");
         return Ok(answer);
     }
-    let scopes: Vec<String> = call
-        .params
-        .all("scope")
-        .flat_map(|scope| scope.split(' '))
-        .filter(|scope| !scope.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let scopes: Vec<String> =
+        call.params.all("scope").flat_map(|scope| scope.split(' ')).filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
     let token = identity::issue_token(&call.app.world(), &call.who, &scopes);
     let mut answer = reply::ok(&token);
     reply::set(&mut answer, "content-type", reply::ERROR_MEDIA);
@@ -107,30 +96,19 @@ pub(super) fn no_such_path(call: &Call) -> Refusal {
 
 /// The JSON object of a request.
 fn object(body: &[u8]) -> Result<Value, Refusal> {
-    let bad = |error: serde_json::Error| {
-        Refusal::invalid(&format!("parsing body from \"\" failed, because {error}"))
-    };
+    let bad = |error: serde_json::Error| Refusal::invalid(&format!("parsing body from \"\" failed, because {error}"));
     let value: Value = serde_json::from_slice(body).map_err(bad)?;
-    if value.is_object() {
-        Ok(value)
-    } else {
-        Err(Refusal::invalid("body in body is required"))
-    }
+    if value.is_object() { Ok(value) } else { Err(Refusal::invalid("body in body is required")) }
 }
 
 /// A number in a path.
 fn number(text: &str, name: &str) -> Result<i64, Refusal> {
-    text.parse()
-        .map_err(|_| Refusal::invalid(&format!("{name} in path must be of type int64: {text:?}")))
+    text.parse().map_err(|_| Refusal::invalid(&format!("{name} in path must be of type int64: {text:?}")))
 }
 
 /// Any login.
 fn require_login(call: &Call) -> Result<(), Refusal> {
-    if call.who.is_authenticated() {
-        Ok(())
-    } else {
-        Err(Refusal::unauthorized())
-    }
+    if call.who.is_authenticated() { Ok(()) } else { Err(Refusal::unauthorized()) }
 }
 
 /// A right on the system.
@@ -152,13 +130,7 @@ fn find<'a>(call: &Call, world: &'a World, text: &str) -> Option<&'a Project> {
 }
 
 /// A right in a project. Rights come before existence: who is no administrator gets 403 for an unknown project.
-fn require<'a>(
-    call: &Call,
-    world: &'a World,
-    text: &str,
-    resource: &str,
-    action: &str,
-) -> Result<&'a Project, Refusal> {
+fn require<'a>(call: &Call, world: &'a World, text: &str, resource: &str, action: &str) -> Result<&'a Project, Refusal> {
     allow_in(call, world, find(call, world, text), text, resource, action)
 }
 
@@ -167,9 +139,15 @@ fn require_id<'a>(call: &Call, world: &'a World, id: i64, resource: &str, action
     allow_in(call, world, world.projects.get(&id), &id.to_string(), resource, action)
 }
 
-fn allow_in<'a>(call: &Call, world: &World, project: Option<&'a Project>, named: &str, resource: &str, action: &str) -> Result<&'a Project, Refusal> {
-    let may = project
-        .is_some_and(|project| permission::in_project(world, &call.who, project, resource, action));
+fn allow_in<'a>(
+    call: &Call,
+    world: &World,
+    project: Option<&'a Project>,
+    named: &str,
+    resource: &str,
+    action: &str,
+) -> Result<&'a Project, Refusal> {
+    let may = project.is_some_and(|project| permission::in_project(world, &call.who, project, resource, action));
     match project {
         Some(project) if may => Ok(project),
         None if call.who.is_admin() => Err(Refusal::not_found(format!("project {named} not found"))),

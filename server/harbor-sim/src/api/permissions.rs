@@ -13,29 +13,17 @@ pub fn grantable(call: &Call) -> Answer {
         return Err(Refusal::new(401, "UNAUTHORIZED", ""));
     }
     let world = call.app.world();
-    let leads = world
-        .projects
-        .values()
-        .any(|project| permission::role_of(&call.who, project) == Some(1));
+    let leads = world.projects.values().any(|project| permission::role_of(&call.who, project) == Some(1));
     if !leads {
-        return Err(Refusal::new(
-            403,
-            "FORBIDDEN",
-            "forbidden: only admins(system and project) can access permissions",
-        ));
+        return Err(Refusal::new(403, "FORBIDDEN", "forbidden: only admins(system and project) can access permissions"));
     }
-    let list = |table| -> Value {
-        permission::pairs(table)
-            .map(|(resource, action)| json!({"action": action, "resource": resource}))
-            .collect()
-    };
+    let list =
+        |table| -> Value { permission::pairs(table).map(|(resource, action)| json!({"action": action, "resource": resource})).collect() };
     let project = list(permission::ROBOT_PROJECT);
     if !call.who.is_admin() {
         return Ok(reply::ok(&json!({"project": project, "system": null})));
     }
-    Ok(reply::ok(
-        &json!({"project": project, "system": list(permission::ROBOT_SYSTEM)}),
-    ))
+    Ok(reply::ok(&json!({"project": project, "system": list(permission::ROBOT_SYSTEM)})))
 }
 
 /// `GET /users/current/permissions`: without parameters the one proof of a login on every version.
@@ -63,10 +51,7 @@ pub fn current(call: &Call) -> Answer {
                 show(resource, action);
             }
         }
-    } else if let Some(project) = scope
-        .strip_prefix("/project/")
-        .and_then(|id| id.parse().ok())
-        .and_then(|id: i64| world.projects.get(&id))
+    } else if let Some(project) = scope.strip_prefix("/project/").and_then(|id| id.parse().ok()).and_then(|id: i64| world.projects.get(&id))
     {
         for (resource, action) in permission::pairs(permission::PROJECT) {
             if permission::in_project(&world, &call.who, project, resource, action) {

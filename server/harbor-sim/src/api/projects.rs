@@ -6,9 +6,7 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{
-    artifacts, audit, members, object, render, repositories, require, require_login, rules, text,
-};
+use super::{artifacts, audit, members, object, render, repositories, require, require_login, rules, text};
 use crate::clock;
 use crate::identity::Who;
 use crate::model::Project;
@@ -33,28 +31,17 @@ pub async fn route(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
         ("GET", [project, "logs"]) => audit::old(call, Some(project)),
         ("GET", [project, "auditlog-exts"]) => audit::new(call, Some(project)),
         (_, [project, "members", rest @ ..]) => members::route(call, project, rest, body),
-        (_, [project, "immutabletagrules", rest @ ..]) => {
-            rules::immutable(call, project, rest, body)
-        }
+        (_, [project, "immutabletagrules", rest @ ..]) => rules::immutable(call, project, rest, body),
         (_, [project, "webhook", rest @ ..]) => rules::webhooks(call, project, rest, body),
         ("GET", [project, "preheat", "policies"]) => {
             require(call, &call.app.world(), project, "preheat-policy", "list")?;
-            query::listing(
-                &call.params,
-                &call.path,
-                "",
-                Vec::<()>::new(),
-                |(), _| None,
-                |()| Value::Null,
-            )
+            query::listing(&call.params, &call.path, "", Vec::<()>::new(), |(), _| None, |()| Value::Null)
         }
         ("GET", [project, "scanner"]) => {
             require(call, &call.app.world(), project, "scanner", "read")?;
             Ok(reply::nothing())
         }
-        (_, [project, "repositories", rest @ ..]) => {
-            repositories::route(call, project, rest, body).await
-        }
+        (_, [project, "repositories", rest @ ..]) => repositories::route(call, project, rest, body).await,
         _ => Err(super::no_such_path(call)),
     }
 }
@@ -96,17 +83,13 @@ fn exists(call: &Call) -> Answer {
     let name = call.params.get("project_name").unwrap_or_default();
     match call.app.world().project(name) {
         Some(_) => Ok(reply::done()),
-        None => Err(Refusal::not_found(format!(
-            "the project name {name} is not found"
-        ))),
+        None => Err(Refusal::not_found(format!("the project name {name} is not found"))),
     }
 }
 
 fn metadata_of(value: &Value) -> BTreeMap<String, String> {
     let map = value.as_object().cloned().unwrap_or_default();
-    map.into_iter()
-        .filter_map(|(key, value)| Some((key, value.as_str()?.to_owned())))
-        .collect()
+    map.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect()
 }
 
 fn create(call: &Call, body: &Bytes) -> Answer {
@@ -114,41 +97,25 @@ fn create(call: &Call, body: &Bytes) -> Answer {
     let request = object(body)?;
     let mut world = call.app.change();
     let may_create = permission::on_system(&world, &call.who, "project", "create");
-    let everyone =
-        world::setting(&world, "project_creation_restriction", json!("everyone")) == "everyone";
+    let everyone = world::setting(&world, "project_creation_restriction", json!("everyone")) == "everyone";
     if !may_create && (!everyone || matches!(call.who, Who::Robot { .. })) {
         let robot = matches!(call.who, Who::Robot { .. });
-        let message = if robot {
-            "Only system level robot can create project"
-        } else {
-            "Only system admin can create project"
-        };
+        let message = if robot { "Only system level robot can create project" } else { "Only system admin can create project" };
         return Err(Refusal::new(403, "FORBIDDEN", message));
     }
     let mut metadata = metadata_of(&request["metadata"]);
     if request["public"] == true {
-        metadata
-            .entry("public".to_owned())
-            .or_insert_with(|| "true".to_owned());
+        metadata.entry("public".to_owned()).or_insert_with(|| "true".to_owned());
     }
     let storage_limit = request["storage_limit"].as_i64().filter(|_| may_create);
     if storage_limit.is_some_and(|limit| limit < -1) {
-        return Err(Refusal::bad_request(
-            "bad request: storage limit must be -1 or a positive number",
-        ));
+        return Err(Refusal::bad_request("bad request: storage limit must be -1 or a positive number"));
     }
-    let new = NewProject {
-        name: text(&request, "project_name").to_owned(),
-        metadata,
-        storage_limit,
-    };
+    let new = NewProject { name: text(&request, "project_name").to_owned(), metadata, storage_limit };
     let name = new.name.clone();
     let id = world::create_project(&mut world, &call.who, new)?;
     let by_name = call.header("x-resource-name-in-location") == Some("true");
-    Ok(reply::created(&format!(
-        "/api/v2.0/projects/{}",
-        if by_name { name } else { id.to_string() }
-    )))
+    Ok(reply::created(&format!("/api/v2.0/projects/{}", if by_name { name } else { id.to_string() })))
 }
 
 fn get(call: &Call, project: &str) -> Answer {
@@ -171,24 +138,13 @@ fn update(call: &Call, name: &str, body: &Bytes) -> Answer {
         }
         let allowlist = &request["cve_allowlist"];
         if let Some(items) = allowlist["items"].as_array() {
-            project.cve_items = items
-                .iter()
-                .filter_map(|item| item["cve_id"].as_str().map(str::to_owned))
-                .collect();
+            project.cve_items = items.iter().filter_map(|item| item["cve_id"].as_str().map(str::to_owned)).collect();
             project.cve_expires_at = allowlist["expires_at"].as_i64();
         }
         project.updated = clock::now_us();
         told.clone_from(&project.name);
     }
-    world::audit(
-        &mut world,
-        &who,
-        id,
-        "update",
-        "project",
-        &told,
-        &format!("update project: {told}"),
-    );
+    world::audit(&mut world, &who, id, "update", "project", &told, &format!("update project: {told}"));
     Ok(reply::done())
 }
 
@@ -211,25 +167,16 @@ fn deletable(call: &Call, name: &str) -> Answer {
 fn summary(call: &Call, name: &str) -> Answer {
     let world = call.app.world();
     let project = require(call, &world, name, ".", "read")?;
-    let may =
-        |resource, action| permission::in_project(&world, &call.who, project, resource, action);
+    let may = |resource, action| permission::in_project(&world, &call.who, project, resource, action);
     let mut shown = json!({"repo_count": project.repos.len()});
     if may("quota", "read") {
         shown["quota"] = json!({"hard": {"storage": project.quota.hard}, "used": {"storage": world.used(project)}});
     }
     if may("member", "list") {
-        for (role, key) in [
-            (1, "project_admin_count"),
-            (4, "maintainer_count"),
-            (2, "developer_count"),
-            (3, "guest_count"),
-            (5, "limited_guest_count"),
-        ] {
-            let count = project
-                .members
-                .iter()
-                .filter(|member| member.role == role)
-                .count();
+        for (role, key) in
+            [(1, "project_admin_count"), (4, "maintainer_count"), (2, "developer_count"), (3, "guest_count"), (5, "limited_guest_count")]
+        {
+            let count = project.members.iter().filter(|member| member.role == role).count();
             if count > 0 {
                 shown[key] = json!(count);
             }
@@ -246,19 +193,11 @@ fn metadatas(call: &Call, name: &str, rest: &[&str], body: &Bytes) -> Answer {
         _ => "update",
     };
     let mut world = call.app.change();
-    let action = if rest.is_empty() && action == "read" {
-        "list"
-    } else {
-        action
-    };
+    let action = if rest.is_empty() && action == "read" { "list" } else { action };
     let id = match require(call, &world, name, "metadata", action) {
         Ok(project) => project.id,
         // project administrators have "read" where robots have "list"
-        Err(refusal) if action == "list" => {
-            require(call, &world, name, "metadata", "read")
-                .map_err(|_| refusal)?
-                .id
-        }
+        Err(refusal) if action == "list" => require(call, &world, name, "metadata", "read").map_err(|_| refusal)?.id,
         Err(refusal) => return Err(refusal),
     };
     let Some(project) = world.projects.get_mut(&id) else {
@@ -273,9 +212,7 @@ fn metadatas(call: &Call, name: &str, rest: &[&str], body: &Bytes) -> Answer {
         ("POST", []) => {
             let new = metadata_of(&object(body)?);
             let Some((key, value)) = new.into_iter().next() else {
-                return Err(Refusal::bad_request(
-                    "bad request: need exactly one metadata",
-                ));
+                return Err(Refusal::bad_request("bad request: need exactly one metadata"));
             };
             if project.metadata.contains_key(&key) {
                 return Err(Refusal::conflict(format!("metadata {key} exists already")));
@@ -285,9 +222,7 @@ fn metadatas(call: &Call, name: &str, rest: &[&str], body: &Bytes) -> Answer {
         }
         ("PUT", [key]) => {
             let new = metadata_of(&object(body)?);
-            let value = new
-                .get(*key)
-                .ok_or_else(|| Refusal::bad_request("bad request: the key is not in the body"))?;
+            let value = new.get(*key).ok_or_else(|| Refusal::bad_request("bad request: the key is not in the body"))?;
             project.metadata.insert((*key).to_owned(), value.clone());
             Ok(reply::done())
         }

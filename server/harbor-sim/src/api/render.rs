@@ -13,8 +13,7 @@ use crate::query::Params;
 use crate::world;
 
 /// Harbor's picture for signatures.
-const ICON_SIGNATURE: &str =
-    "sha256:20401d5b3a0f6dbc607c8d732eb08471af4ae6b19811a4efce8c6a724aed2882";
+const ICON_SIGNATURE: &str = "sha256:20401d5b3a0f6dbc607c8d732eb08471af4ae6b19811a4efce8c6a724aed2882";
 const ICON_IMAGE: &str = "sha256:0048162a053eef4d4ce3fe7518615bef084403614f8bca43b40ae2e762e11e06";
 const ICON_CHART: &str = "sha256:61cf3a178ff0f75bf08a25d96b75cf7355dc197749a9f128ed3ef34b0df05518";
 const ICON_OTHER: &str = "sha256:da834479c923584f4cbcdecc0dac61f32bef1d51e8aae598cf16bd154efab49f";
@@ -50,11 +49,7 @@ pub fn project(world: &World, who: &Who, project: &Project) -> Value {
 
 pub fn repository(project: &Project, repo: &Repo) -> Value {
     let view = View::new(project, repo);
-    let listed = repo
-        .artifacts
-        .values()
-        .filter(|artifact| view.is_listed(artifact, false))
-        .count();
+    let listed = repo.artifacts.values().filter(|artifact| view.is_listed(artifact, false)).count();
     let mut shown = json!({
         "artifact_count": listed,
         "creation_time": clock::text(repo.created),
@@ -102,14 +97,8 @@ pub struct View<'a> {
 
 impl<'a> View<'a> {
     pub fn new(project: &'a Project, repo: &'a Repo) -> Self {
-        let mut view = Self {
-            project,
-            repo,
-            tags: HashMap::new(),
-            attached: HashMap::new(),
-            accessories: HashSet::new(),
-            children: HashSet::new(),
-        };
+        let mut view =
+            Self { project, repo, tags: HashMap::new(), attached: HashMap::new(), accessories: HashSet::new(), children: HashSet::new() };
         for tag in repo.tags.values() {
             view.tags.entry(&tag.digest).or_default().push(tag);
         }
@@ -120,26 +109,18 @@ impl<'a> View<'a> {
             view.attached.entry(&row.subject).or_default().push(row);
             view.accessories.insert(&row.digest);
         }
-        view.children.extend(
-            repo.artifacts
-                .values()
-                .flat_map(|artifact| &artifact.children)
-                .map(|child| child.digest.as_str()),
-        );
+        view.children.extend(repo.artifacts.values().flat_map(|artifact| &artifact.children).map(|child| child.digest.as_str()));
         view
     }
 
     /// Accessories are never listed; untagged children only with `base=*`.
     pub fn is_listed(&self, artifact: &Artifact, base: bool) -> bool {
         let digest = artifact.digest.as_str();
-        !self.accessories.contains(digest)
-            && (base || !self.children.contains(digest) || self.tags.contains_key(digest))
+        !self.accessories.contains(digest) && (base || !self.children.contains(digest) || self.tags.contains_key(digest))
     }
 
     pub fn tags_of(&self, artifact: &Artifact) -> &[&'a TagRow] {
-        self.tags
-            .get(artifact.digest.as_str())
-            .map_or(&[], Vec::as_slice)
+        self.tags.get(artifact.digest.as_str()).map_or(&[], Vec::as_slice)
     }
 
     pub fn name(&self) -> String {
@@ -147,13 +128,7 @@ impl<'a> View<'a> {
     }
 
     /// One artifact.
-    pub fn artifact(
-        &self,
-        world: &World,
-        version: Version,
-        artifact: &Artifact,
-        parts: Parts,
-    ) -> Value {
+    pub fn artifact(&self, world: &World, version: Version, artifact: &Artifact, parts: Parts) -> Value {
         let mut shown = json!({
             "accessories": null, "labels": null, "tags": null, "references": null,
             "digest": artifact.digest,
@@ -188,18 +163,10 @@ impl<'a> View<'a> {
         }
         let tags = self.tags_of(artifact);
         if parts.tags && !tags.is_empty() {
-            shown["tags"] = tags
-                .iter()
-                .map(|row| self.tag(row, parts.immutable))
-                .collect();
+            shown["tags"] = tags.iter().map(|row| self.tag(row, parts.immutable)).collect();
         }
         if parts.labels && !artifact.labels.is_empty() {
-            shown["labels"] = artifact
-                .labels
-                .iter()
-                .filter_map(|id| world.labels.get(id))
-                .map(label)
-                .collect();
+            shown["labels"] = artifact.labels.iter().filter_map(|id| world.labels.get(id)).map(label).collect();
         }
         let attached = self.attached_to(&artifact.digest);
         if parts.accessories && !attached.is_empty() {
@@ -210,11 +177,7 @@ impl<'a> View<'a> {
 
     fn references(&self, artifact: &Artifact) -> Value {
         let one = |child: &crate::model::Child| {
-            let urls = if child.urls.is_empty() {
-                Value::Null
-            } else {
-                json!(child.urls)
-            };
+            let urls = if child.urls.is_empty() { Value::Null } else { json!(child.urls) };
             let mut shown = json!({
                 "child_digest": child.digest,
                 "child_id": self.repo.artifacts.get(&child.digest).map_or(0, |row| row.id),
@@ -234,41 +197,25 @@ impl<'a> View<'a> {
 
     fn addition_links(&self, artifact: &Artifact) -> Option<Value> {
         let names: &[&str] = match artifact.kind.as_str() {
-            "IMAGE" if artifact.children.is_empty() && artifact.extra_attrs.is_some() => {
-                &["build_history"]
-            }
+            "IMAGE" if artifact.children.is_empty() && artifact.extra_attrs.is_some() => &["build_history"],
             "CHART" => &["dependencies", "readme.md", "values.yaml"],
             _ => return None,
         };
         let repo = self.repo.name.replace('/', "%252F");
-        let start = format!(
-            "/api/v2.0/projects/{}/repositories/{repo}/artifacts/{}",
-            self.project.name, artifact.digest
-        );
-        let link = |name: &&str| {
-            (
-                (*name).to_owned(),
-                json!({"absolute": false, "href": format!("{start}/additions/{name}")}),
-            )
-        };
+        let start = format!("/api/v2.0/projects/{}/repositories/{repo}/artifacts/{}", self.project.name, artifact.digest);
+        let link = |name: &&str| ((*name).to_owned(), json!({"absolute": false, "href": format!("{start}/additions/{name}")}));
         Some(Value::Object(names.iter().map(link).collect()))
     }
 
     /// Accessories whose own artifact is still there.
     pub fn attached_to(&self, digest: &str) -> Vec<&'a Accessory> {
         let rows = self.attached.get(digest).into_iter().flatten();
-        rows.filter(|row| self.repo.artifacts.contains_key(&row.digest))
-            .copied()
-            .collect()
+        rows.filter(|row| self.repo.artifacts.contains_key(&row.digest)).copied().collect()
     }
 
     pub fn accessory(&self, row: &Accessory) -> Value {
         let own = self.repo.artifacts.get(&row.digest);
-        let icon = if row.kind.starts_with("signature.") {
-            ICON_SIGNATURE
-        } else {
-            ""
-        };
+        let icon = if row.kind.starts_with("signature.") { ICON_SIGNATURE } else { "" };
         json!({
             "artifact_id": own.map_or(0, |artifact| artifact.id),
             "creation_time": clock::text(row.created),

@@ -26,21 +26,13 @@ pub async fn route(call: &Call, project: &str, rest: &[&str], body: &Bytes) -> A
                 ("POST", []) => artifacts::copy(call, &name),
                 ("GET", [reference]) => artifacts::get(call, &name, reference),
                 ("DELETE", [reference]) => artifacts::delete(call, &name, reference),
-                ("GET", [reference, "accessories"]) => {
-                    artifacts::accessories(call, &name, reference)
-                }
-                ("POST", [reference, "labels"]) => {
-                    artifacts::attach_label(call, &name, reference, body)
-                }
-                ("DELETE", [reference, "labels", id]) => {
-                    artifacts::detach_label(call, &name, reference, id)
-                }
+                ("GET", [reference, "accessories"]) => artifacts::accessories(call, &name, reference),
+                ("POST", [reference, "labels"]) => artifacts::attach_label(call, &name, reference, body),
+                ("DELETE", [reference, "labels", id]) => artifacts::detach_label(call, &name, reference, id),
                 ("GET", [reference, "tags"]) => tags::list(call, &name, reference),
                 ("POST", [reference, "tags"]) => tags::create(call, &name, reference, body),
                 ("DELETE", [reference, "tags", tag]) => tags::delete(call, &name, reference, tag),
-                ("GET", [reference, "additions", kind]) => {
-                    artifacts::addition(call, &name, reference, kind).await
-                }
+                ("GET", [reference, "additions", kind]) => artifacts::addition(call, &name, reference, kind).await,
                 _ => Err(super::no_such_path(call)),
             }
         }
@@ -53,14 +45,9 @@ type Row<'a> = (&'a Project, &'a Repo);
 fn listing(call: &Call, rows: Vec<Row<'_>>) -> Answer {
     let rows = match call.params.exact("blob_digest")? {
         None => rows,
-        Some(digest) => rows
-            .into_iter()
-            .filter(|(_, repo)| {
-                repo.artifacts
-                    .values()
-                    .any(|artifact| artifact.blobs.contains(&digest))
-            })
-            .collect(),
+        Some(digest) => {
+            rows.into_iter().filter(|(_, repo)| repo.artifacts.values().any(|artifact| artifact.blobs.contains(&digest))).collect()
+        }
     };
     let field = |(project, repo): &Row<'_>, key: &str| match key {
         "id" | "repository_id" => Some(Field::Int(repo.id)),
@@ -73,23 +60,13 @@ fn listing(call: &Call, rows: Vec<Row<'_>>) -> Answer {
         _ => None,
     };
     let show = |(project, repo): &Row<'_>| -> Value { render::repository(project, repo) };
-    query::listing(
-        &call.params,
-        &call.path,
-        "-creation_time,-id",
-        rows,
-        field,
-        show,
-    )
+    query::listing(&call.params, &call.path, "-creation_time,-id", rows, field, show)
 }
 
 fn list(call: &Call, project: &str) -> Answer {
     let world = call.app.world();
     let project = require(call, &world, project, "repository", "list")?;
-    listing(
-        call,
-        project.repos.values().map(|repo| (project, repo)).collect(),
-    )
+    listing(call, project.repos.values().map(|repo| (project, repo)).collect())
 }
 
 /// `GET /repositories`: everything the caller may list.
@@ -105,18 +82,10 @@ pub fn all(call: &Call) -> Answer {
 }
 
 /// A repository the caller may act on.
-pub fn find<'a>(
-    call: &Call,
-    world: &'a World,
-    project: &str,
-    repo: &str,
-    right: (&str, &str),
-) -> Result<(&'a Project, &'a Repo), Refusal> {
+pub fn find<'a>(call: &Call, world: &'a World, project: &str, repo: &str, right: (&str, &str)) -> Result<(&'a Project, &'a Repo), Refusal> {
     let project = require(call, world, project, right.0, right.1)?;
     let found = project.repos.get(repo);
-    let found = found.ok_or_else(|| {
-        Refusal::not_found(format!("repository {}/{repo} not found", project.name))
-    })?;
+    let found = found.ok_or_else(|| Refusal::not_found(format!("repository {}/{repo} not found", project.name)))?;
     Ok((project, found))
 }
 
@@ -133,16 +102,8 @@ fn update(call: &Call, project: &str, repo: &str, body: &Bytes) -> Answer {
     let request = object(body)?;
     let description = text(&request, "description");
     // escaped on write since 2.14 and in the recorded 2.12.4 (harbor.md §3)
-    let description = if call.app.config.version >= Version::V2_12_4 {
-        escape(description)
-    } else {
-        description.to_owned()
-    };
-    if let Some(row) = world
-        .projects
-        .get_mut(&id)
-        .and_then(|project| project.repos.get_mut(&name))
-    {
+    let description = if call.app.config.version >= Version::V2_12_4 { escape(description) } else { description.to_owned() };
+    if let Some(row) = world.projects.get_mut(&id).and_then(|project| project.repos.get_mut(&name)) {
         row.description = description;
         row.updated = clock::now_us();
     }
@@ -150,11 +111,7 @@ fn update(call: &Call, project: &str, repo: &str, body: &Bytes) -> Answer {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('\'', "&#39;")
-        .replace('"', "&#34;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;").replace('"', "&#34;")
 }
 
 fn delete(call: &Call, project: &str, repo: &str) -> Answer {

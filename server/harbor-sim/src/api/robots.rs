@@ -38,15 +38,7 @@ pub fn route(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
             world.robots.remove(&robot.id);
             let name = identity::robot_name(&robot);
             let what = format!("delete robot: {name}");
-            world::audit(
-                &mut world,
-                &call.who,
-                robot.project_id,
-                "delete",
-                "robot",
-                &name,
-                &what,
-            );
+            world::audit(&mut world, &call.who, robot.project_id, "delete", "robot", &name, &what);
             Ok(reply::done())
         }
         _ => Err(super::no_such_path(call)),
@@ -55,10 +47,7 @@ pub fn route(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
 
 fn by_id<'a>(world: &'a World, id: &str) -> Result<&'a Robot, Refusal> {
     let id = number(id, "robot_id")?;
-    world
-        .robots
-        .get(&id)
-        .ok_or_else(|| Refusal::not_found(format!("robot {id} not found")))
+    world.robots.get(&id).ok_or_else(|| Refusal::not_found(format!("robot {id} not found")))
 }
 
 fn allow(call: &Call, world: &World, project_id: i64, action: &str) -> Result<(), Refusal> {
@@ -93,41 +82,25 @@ fn list(call: &Call) -> Answer {
         None | Some("system") => 0,
         Some("project") => {
             let id = call.params.exact("ProjectID")?;
-            let id = id.ok_or_else(|| {
-                Refusal::bad_request("must with project ID when to query project robots")
-            })?;
+            let id = id.ok_or_else(|| Refusal::bad_request("must with project ID when to query project robots"))?;
             let id = id.parse::<i64>().ok().filter(|id| *id > 0);
             id.ok_or_else(|| Refusal::bad_request("ProjectID must be a positive integer"))?
         }
         Some(_) => return Err(Refusal::bad_request("bad request error level input")),
     };
     allow(call, &world, project_id, "list")?;
-    let rows: Vec<&Robot> = world
-        .robots
-        .values()
-        .filter(|robot| robot.project_id == project_id)
-        .collect();
+    let rows: Vec<&Robot> = world.robots.values().filter(|robot| robot.project_id == project_id).collect();
     let field = |robot: &&Robot, key: &str| match key {
         "id" => Some(Field::Int(robot.id)),
         "name" => Some(Field::Text(robot.name.clone())),
         "creation_time" => Some(Field::Time(robot.created)),
         _ => None,
     };
-    query::listing(
-        &call.params,
-        &call.path,
-        "-creation_time",
-        rows,
-        field,
-        |robot| show(robot),
-    )
+    query::listing(&call.params, &call.path, "-creation_time", rows, field, |robot| show(robot))
 }
 
 fn grants(request: &Value) -> Result<Vec<Grant>, Refusal> {
-    let blocks = request["permissions"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
+    let blocks = request["permissions"].as_array().cloned().unwrap_or_default();
     if blocks.is_empty() {
         return Err(Refusal::bad_request("bad request empty permission"));
     }
@@ -139,10 +112,7 @@ fn grants(request: &Value) -> Result<Vec<Grant>, Refusal> {
         let access = block["access"].as_array().cloned().unwrap_or_default();
         let access: Vec<Access> = access
             .iter()
-            .map(|pair| Access {
-                resource: text(pair, "resource").to_owned(),
-                action: text(pair, "action").to_owned(),
-            })
+            .map(|pair| Access { resource: text(pair, "resource").to_owned(), action: text(pair, "action").to_owned() })
             .collect();
         if access.is_empty() {
             return Err(Refusal::bad_request("bad request empty access"));
@@ -152,9 +122,7 @@ fn grants(request: &Value) -> Result<Vec<Grant>, Refusal> {
             "system" => permission::ROBOT_SYSTEM,
             "project" => permission::ROBOT_PROJECT,
             _ => {
-                return Err(Refusal::bad_request(format!(
-                    "bad request permission level: {kind}"
-                )));
+                return Err(Refusal::bad_request(format!("bad request permission level: {kind}")));
             }
         };
         for pair in &access {
@@ -163,11 +131,7 @@ fn grants(request: &Value) -> Result<Vec<Grant>, Refusal> {
                 return Err(Refusal::bad_request(message));
             }
         }
-        grants.push(Grant {
-            kind,
-            namespace: text(&block, "namespace").to_owned(),
-            access,
-        });
+        grants.push(Grant { kind, namespace: text(&block, "namespace").to_owned(), access });
     }
     Ok(grants)
 }
@@ -183,13 +147,9 @@ fn duration_of(request: &Value) -> Result<i64, Refusal> {
 }
 
 fn valid_name(name: &str) -> bool {
-    let inner =
-        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    name.len() <= 255
-        && name.chars().all(inner)
-        && edge(name.chars().next())
-        && edge(name.chars().last())
+    name.len() <= 255 && name.chars().all(inner) && edge(name.chars().next()) && edge(name.chars().last())
 }
 
 /// A robot may make robots with no more than it has itself.
@@ -197,27 +157,17 @@ fn within(grants: &[Grant], own: &Robot) -> bool {
     grants.iter().all(|grant| {
         grant.access.iter().all(|access| {
             own.permissions.iter().any(|mine| {
-                mine.kind == grant.kind
-                    && (mine.namespace == grant.namespace || mine.namespace == "*")
-                    && mine.access.contains(access)
+                mine.kind == grant.kind && (mine.namespace == grant.namespace || mine.namespace == "*") && mine.access.contains(access)
             })
         })
     })
 }
 
 /// Who the creator is on record; a robot must have itself what it gives.
-fn creator(
-    call: &Call,
-    world: &World,
-    permissions: &[Grant],
-) -> Result<(i64, &'static str), Refusal> {
+fn creator(call: &Call, world: &World, permissions: &[Grant]) -> Result<(i64, &'static str), Refusal> {
     match &call.who {
         Who::Robot { id, .. } => {
-            if !world
-                .robots
-                .get(id)
-                .is_some_and(|own| within(permissions, own))
-            {
+            if !world.robots.get(id).is_some_and(|own| within(permissions, own)) {
                 return Err(Refusal::denied(format!(
                     "permission scope is invalid. It must be equal to or more restrictive than the creator robot's \
                      permissions: {}",
@@ -234,9 +184,7 @@ fn creator(
 fn checked(request: &Value) -> Result<(&str, &str, i64), Refusal> {
     let name = text(request, "name");
     if !valid_name(name) {
-        return Err(Refusal::bad_request(
-            "robot name is not in lower case or contains illegal characters",
-        ));
+        return Err(Refusal::bad_request("robot name is not in lower case or contains illegal characters"));
     }
     let duration = duration_of(request)?;
     let level = text(request, "level");
@@ -260,21 +208,13 @@ fn create(call: &Call, body: &Bytes) -> Answer {
         (0, name.to_owned())
     };
     let (creator_ref, creator_type) = creator(call, &world, &permissions)?;
-    for grant in permissions
-        .iter()
-        .filter(|grant| grant.kind == "project" && grant.namespace != "*")
-    {
+    for grant in permissions.iter().filter(|grant| grant.kind == "project" && grant.namespace != "*") {
         if find(call, &world, &grant.namespace).is_none() {
-            return Err(Refusal::not_found(format!(
-                "project {} not found",
-                grant.namespace
-            )));
+            return Err(Refusal::not_found(format!("project {} not found", grant.namespace)));
         }
     }
     if world.robots.values().any(|robot| robot.name == full) {
-        return Err(Refusal::conflict(format!(
-            "robot account {full} already exists"
-        )));
+        return Err(Refusal::conflict(format!("robot account {full} already exists")));
     }
     let secret = identity::random_text(SECRET_LENGTH);
     let created = clock::now_us();
@@ -300,15 +240,7 @@ fn create(call: &Call, body: &Bytes) -> Answer {
     let name = identity::robot_name(&robot);
     let id = robot.id;
     world.robots.insert(id, robot);
-    world::audit(
-        &mut world,
-        &call.who,
-        project_id,
-        "create",
-        "robot",
-        &name,
-        &format!("create robot: {name}"),
-    );
+    world::audit(&mut world, &call.who, project_id, "create", "robot", &name, &format!("create robot: {name}"));
     let mut answer = reply::ok(&shown);
     *answer.status_mut() = http::StatusCode::CREATED;
     reply::set(&mut answer, "location", &format!("/api/v2.0/robots/{id}"));
@@ -316,11 +248,7 @@ fn create(call: &Call, body: &Bytes) -> Answer {
 }
 
 fn expiry(created: i64, duration: i64) -> i64 {
-    if duration == -1 {
-        -1
-    } else {
-        created / clock::SECOND_US + duration.saturating_mul(DAY_S)
-    }
+    if duration == -1 { -1 } else { created / clock::SECOND_US + duration.saturating_mul(DAY_S) }
 }
 
 /// PATCH: a given secret is set, an empty one is generated and shown.
@@ -336,20 +264,12 @@ fn refresh(call: &Call, id: &str, body: &Bytes) -> Answer {
              letter and 1 number",
         ));
     }
-    let new = if given.is_empty() {
-        identity::random_text(SECRET_LENGTH)
-    } else {
-        given.to_owned()
-    };
+    let new = if given.is_empty() { identity::random_text(SECRET_LENGTH) } else { given.to_owned() };
     if let Some(row) = world.robots.get_mut(&robot.id) {
         row.secret = identity::secret_of(&new);
         row.updated = clock::now_us();
     }
-    Ok(reply::ok(&if given.is_empty() {
-        json!({"secret": new})
-    } else {
-        json!({})
-    }))
+    Ok(reply::ok(&if given.is_empty() { json!({"secret": new}) } else { json!({}) }))
 }
 
 /// PUT: the whole body; level and full name must be those of the robot.
@@ -357,24 +277,12 @@ fn update(call: &Call, id: &str, body: &Bytes) -> Answer {
     let request = object(body)?;
     let mut world = call.app.change();
     let robot = by_id(&world, id)?.clone();
-    let duration = if request["duration"].is_null() {
-        robot.duration
-    } else {
-        duration_of(&request)?
-    };
+    let duration = if request["duration"].is_null() { robot.duration } else { duration_of(&request)? };
     let permissions = grants(&request)?;
     allow(call, &world, robot.project_id, "update")?;
-    let level = if robot.project_id == 0 {
-        "system"
-    } else {
-        "project"
-    };
-    if text(&request, "level") != level
-        || text(&request, "name") != format!("{ROBOT_PREFIX}{}", robot.name)
-    {
-        return Err(Refusal::bad_request(
-            "cannot update the level or name of robot",
-        ));
+    let level = if robot.project_id == 0 { "system" } else { "project" };
+    if text(&request, "level") != level || text(&request, "name") != format!("{ROBOT_PREFIX}{}", robot.name) {
+        return Err(Refusal::bad_request("cannot update the level or name of robot"));
     }
     if let Some(row) = world.robots.get_mut(&robot.id) {
         if row.duration != duration {

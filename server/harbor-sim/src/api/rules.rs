@@ -34,11 +34,7 @@ pub fn immutable(call: &Call, project: &str, rest: &[&str], body: &Bytes) -> Ans
     };
     let mut world = call.app.change();
     let project_id = require(call, &world, project, "immutable-tag", action)?.id;
-    let new_id = if action == "create" {
-        world.ids.next("immutable")
-    } else {
-        0
-    };
+    let new_id = if action == "create" { world.ids.next("immutable") } else { 0 };
     let Some(row) = world.projects.get_mut(&project_id) else {
         return Err(super::no_such_path(call));
     };
@@ -60,16 +56,13 @@ pub fn immutable(call: &Call, project: &str, rest: &[&str], body: &Bytes) -> Ans
                 return Err(Refusal::conflict("the immutable rule exists already"));
             }
             row.immutable.insert(new_id, rule);
-            Ok(reply::created(&format!(
-                "/api/v2.0/projects/{project}/immutabletagrules/{new_id}"
-            )))
+            Ok(reply::created(&format!("/api/v2.0/projects/{project}/immutabletagrules/{new_id}")))
         }
         ("update", [id]) => {
             let id = number(id, "immutable_rule_id")?;
             let mut rule = object(body)?;
             let known = row.immutable.get_mut(&id);
-            let known = known
-                .ok_or_else(|| Refusal::not_found(format!("immutable rule {id} not found")))?;
+            let known = known.ok_or_else(|| Refusal::not_found(format!("immutable rule {id} not found")))?;
             if let Some(map) = rule.as_object_mut() {
                 map.remove("id");
             }
@@ -79,8 +72,7 @@ pub fn immutable(call: &Call, project: &str, rest: &[&str], body: &Bytes) -> Ans
         ("delete", [id]) => {
             let id = number(id, "immutable_rule_id")?;
             let gone = row.immutable.remove(&id);
-            gone.map(|_| reply::done())
-                .ok_or_else(|| Refusal::not_found(format!("immutable rule {id} not found")))
+            gone.map(|_| reply::done()).ok_or_else(|| Refusal::not_found(format!("immutable rule {id} not found")))
         }
         _ => Err(super::no_such_path(call)),
     }
@@ -96,32 +88,19 @@ pub fn webhooks(call: &Call, project: &str, rest: &[&str], body: &Bytes) -> Answ
     };
     let mut world = call.app.change();
     let project_id = require(call, &world, project, "notification-policy", action)?.id;
-    let new_id = if action == "create" {
-        world.ids.next("webhook")
-    } else {
-        0
-    };
+    let new_id = if action == "create" { world.ids.next("webhook") } else { 0 };
     let Some(row) = world.projects.get_mut(&project_id) else {
         return Err(super::no_such_path(call));
     };
     match (action, rest) {
         ("list", ["policies"]) => {
             let rows = row.webhooks.iter().collect();
-            query::listing(
-                &call.params,
-                &call.path,
-                "-id",
-                rows,
-                by_id,
-                |(_, policy)| (*policy).clone(),
-            )
+            query::listing(&call.params, &call.path, "-id", rows, by_id, |(_, policy)| (*policy).clone())
         }
         ("list", ["policies", id]) => {
             let id = number(id, "webhook_policy_id")?;
             let policy = row.webhooks.get(&id);
-            policy
-                .map(reply::ok)
-                .ok_or_else(|| Refusal::not_found(format!("webhook policy {id} not found")))
+            policy.map(reply::ok).ok_or_else(|| Refusal::not_found(format!("webhook policy {id} not found")))
         }
         ("create", ["policies"]) => {
             let mut policy = object(body)?;
@@ -131,15 +110,12 @@ pub fn webhooks(call: &Call, project: &str, rest: &[&str], body: &Bytes) -> Answ
             policy["creation_time"] = json!(now);
             policy["update_time"] = json!(now);
             row.webhooks.insert(new_id, policy);
-            Ok(reply::created(&format!(
-                "/api/v2.0/projects/{project}/webhook/policies/{new_id}"
-            )))
+            Ok(reply::created(&format!("/api/v2.0/projects/{project}/webhook/policies/{new_id}")))
         }
         ("delete", ["policies", id]) => {
             let id = number(id, "webhook_policy_id")?;
             let gone = row.webhooks.remove(&id);
-            gone.map(|_| reply::done())
-                .ok_or_else(|| Refusal::not_found(format!("webhook policy {id} not found")))
+            gone.map(|_| reply::done()).ok_or_else(|| Refusal::not_found(format!("webhook policy {id} not found")))
         }
         _ => Err(super::no_such_path(call)),
     }
@@ -155,15 +131,8 @@ pub fn retentions(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
             let world = call.app.world();
             let policy = world.retentions.get(&number(id, "id")?);
             // an unknown id is an internal error in Harbor
-            let policy =
-                policy.ok_or_else(|| Refusal::new(500, "UNKNOWN", "internal server error"))?;
-            require(
-                call,
-                &world,
-                &scope_of(policy).to_string(),
-                "tag-retention",
-                "read",
-            )?;
+            let policy = policy.ok_or_else(|| Refusal::new(500, "UNKNOWN", "internal server error"))?;
+            require(call, &world, &scope_of(policy).to_string(), "tag-retention", "read")?;
             Ok(reply::ok(&with_next_run(policy.clone())))
         }
         ("PUT", [id]) => {
@@ -171,17 +140,9 @@ pub fn retentions(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
             let id = number(id, "id")?;
             let mut world = call.app.change();
             let known = world.retentions.get(&id);
-            let known = known.ok_or_else(|| {
-                Refusal::not_found(format!("no such Retention policy with id {id}"))
-            })?;
+            let known = known.ok_or_else(|| Refusal::not_found(format!("no such Retention policy with id {id}")))?;
             let project_id = scope_of(known);
-            require(
-                call,
-                &world,
-                &project_id.to_string(),
-                "tag-retention",
-                "update",
-            )?;
+            require(call, &world, &project_id.to_string(), "tag-retention", "update")?;
             policy["id"] = json!(id);
             policy["scope"] = json!({"level": "project", "ref": project_id});
             world.retentions.insert(id, policy);
@@ -191,31 +152,16 @@ pub fn retentions(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
             let id = number(id, "id")?;
             let mut world = call.app.change();
             let known = world.retentions.get(&id);
-            let known = known.ok_or_else(|| {
-                Refusal::not_found(format!("no such Retention policy with id {id}"))
-            })?;
+            let known = known.ok_or_else(|| Refusal::not_found(format!("no such Retention policy with id {id}")))?;
             let project_id = scope_of(known);
-            require(
-                call,
-                &world,
-                &project_id.to_string(),
-                "tag-retention",
-                "delete",
-            )?;
+            require(call, &world, &project_id.to_string(), "tag-retention", "delete")?;
             world.retentions.remove(&id);
             if let Some(project) = world.projects.get_mut(&project_id) {
                 project.metadata.remove("retention_id");
             }
             Ok(reply::done())
         }
-        ("GET", [_, "executions"]) => query::listing(
-            &call.params,
-            &call.path,
-            "",
-            Vec::<()>::new(),
-            |(), _| None,
-            |()| Value::Null,
-        ),
+        ("GET", [_, "executions"]) => query::listing(&call.params, &call.path, "", Vec::<()>::new(), |(), _| None, |()| Value::Null),
         _ => Err(super::no_such_path(call)),
     }
 }
@@ -223,12 +169,8 @@ pub fn retentions(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
 /// A policy with a schedule shows when it runs next; the simulator never runs it, so a day from now will do.
 fn with_next_run(mut policy: Value) -> Value {
     let settings = &mut policy["trigger"]["settings"];
-    if settings["cron"]
-        .as_str()
-        .is_some_and(|cron| !cron.is_empty())
-    {
-        settings["next_scheduled_time"] =
-            json!(clock::text(clock::now_us() + 86_400 * clock::SECOND_US));
+    if settings["cron"].as_str().is_some_and(|cron| !cron.is_empty()) {
+        settings["next_scheduled_time"] = json!(clock::text(clock::now_us() + 86_400 * clock::SECOND_US));
     }
     policy
 }
@@ -240,9 +182,7 @@ fn scope_of(policy: &Value) -> i64 {
 fn checked(policy: &Value) -> Result<Value, Refusal> {
     let rules = policy["rules"].as_array().cloned().unwrap_or_default();
     if rules.len() > RETENTION_RULES_MAX {
-        return Err(Refusal::bad_request(format!(
-            "only {RETENTION_RULES_MAX} retention rules are allowed at most"
-        )));
+        return Err(Refusal::bad_request(format!("only {RETENTION_RULES_MAX} retention rules are allowed at most")));
     }
     let mut policy = policy.clone();
     policy["rules"] = rules.into_iter().map(without_false).collect();
@@ -257,30 +197,18 @@ fn create_retention(call: &Call, body: &Bytes) -> Answer {
     let project_id = scope_of(&request);
     let mut world = call.app.change();
     if !world.projects.contains_key(&project_id) {
-        return Err(Refusal::bad_request(format!(
-            "bad request: invalid Project id {project_id}"
-        )));
+        return Err(Refusal::bad_request(format!("bad request: invalid Project id {project_id}")));
     }
-    let project = require(
-        call,
-        &world,
-        &project_id.to_string(),
-        "tag-retention",
-        "create",
-    )?;
+    let project = require(call, &world, &project_id.to_string(), "tag-retention", "create")?;
     if project.metadata.contains_key("retention_id") {
-        return Err(Refusal::bad_request(format!(
-            "project {project_id} already has retention policy"
-        )));
+        return Err(Refusal::bad_request(format!("project {project_id} already has retention policy")));
     }
     let mut policy = checked(&request)?;
     let id = world.ids.next("retention");
     policy["id"] = json!(id);
     world.retentions.insert(id, policy);
     if let Some(project) = world.projects.get_mut(&project_id) {
-        project
-            .metadata
-            .insert("retention_id".to_owned(), id.to_string());
+        project.metadata.insert("retention_id".to_owned(), id.to_string());
     }
     Ok(reply::created(&format!("/api/v2.0/retentions/{id}")))
 }

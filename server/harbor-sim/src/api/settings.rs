@@ -72,9 +72,7 @@ const NEW: [&str; 2] = ["disabled_audit_log_event_types", "oidc_logout"];
 fn defaults(version: Version) -> Vec<(String, Value)> {
     let all: Value = serde_json::from_str(DEFAULTS).unwrap_or_default();
     let all = all.as_object().cloned().unwrap_or_default();
-    all.into_iter()
-        .filter(|(name, _)| version > Version::V2_12_4 || !NEW.contains(&name.as_str()))
-        .collect()
+    all.into_iter().filter(|(name, _)| version > Version::V2_12_4 || !NEW.contains(&name.as_str())).collect()
 }
 
 pub fn route(call: &Call, body: &Bytes) -> Answer {
@@ -104,15 +102,7 @@ pub fn route(call: &Call, body: &Bytes) -> Answer {
                 world.settings.insert(name.clone(), value.clone());
             }
             let who = call.who.clone();
-            world::audit(
-                &mut world,
-                &who,
-                0,
-                "update",
-                "configuration",
-                "configuration",
-                "update configuration",
-            );
+            world::audit(&mut world, &who, 0, "update", "configuration", "configuration", "update configuration");
             Ok(reply::done())
         }
         _ => Err(super::no_such_path(call)),

@@ -40,8 +40,7 @@ pub fn route(call: &Call, rest: &[&str]) -> Answer {
         }
         ["system", "CVEAllowlist"] => {
             require_login(call)?;
-            let shown =
-                json!({"creation_time": clock::NEVER, "items": [], "update_time": clock::NEVER});
+            let shown = json!({"creation_time": clock::NEVER, "items": [], "update_time": clock::NEVER});
             Ok(reply::ok(&shown))
         }
         ["system", "purgeaudit", "schedule"] => {
@@ -50,38 +49,21 @@ pub fn route(call: &Call, rest: &[&str]) -> Answer {
         }
         ["system", "scanAll", "schedule"] => {
             require_system(call, &world, "scan-all", "read")?;
-            Err(Refusal::precondition(
-                "no scanner is configured, it's not possible to scan",
-            ))
+            Err(Refusal::precondition("no scanner is configured, it's not possible to scan"))
         }
         ["registries"] => empty(call, require_system(call, &world, "registry", "list")),
-        ["replication", "policies"] => empty(
-            call,
-            require_system(call, &world, "replication-policy", "list"),
-        ),
-        ["replication", "executions"] => {
-            empty(call, require_system(call, &world, "replication", "list"))
-        }
+        ["replication", "policies"] => empty(call, require_system(call, &world, "replication-policy", "list")),
+        ["replication", "executions"] => empty(call, require_system(call, &world, "replication", "list")),
         ["scanners"] => empty(call, require_system(call, &world, "scanner", "list")),
         ["usergroups"] => empty(call, require_system(call, &world, "user-group", "list")),
-        ["schedules"] => empty(
-            call,
-            require_system(call, &world, "jobservice-monitor", "list"),
-        ),
+        ["schedules"] => empty(call, require_system(call, &world, "jobservice-monitor", "list")),
         _ => Err(super::no_such_path(call)),
     }
 }
 
 fn empty(call: &Call, allowed: Result<(), Refusal>) -> Answer {
     allowed?;
-    query::listing(
-        &call.params,
-        &call.path,
-        "",
-        Vec::<()>::new(),
-        |(), _| None,
-        |()| Value::Null,
-    )
+    query::listing(&call.params, &call.path, "", Vec::<()>::new(), |(), _| None, |()| Value::Null)
 }
 
 /// What nobody sees, and what a login sees more. Before 2.13 the version was public.
@@ -105,8 +87,7 @@ fn info(call: &Call) -> reply::Reply {
         shown["external_url"] = json!(base);
         shown["has_ca_root"] = json!(false);
         shown["notification_enable"] = setting("notification_enable", json!(true));
-        shown["project_creation_restriction"] =
-            setting("project_creation_restriction", json!("everyone"));
+        shown["project_creation_restriction"] = setting("project_creation_restriction", json!("everyone"));
         shown["read_only"] = json!(world.read_only());
         shown["registry_storage_provider_name"] = json!("filesystem");
         shown["registry_url"] = json!(base.trim_start_matches("http://"));
@@ -115,28 +96,14 @@ fn info(call: &Call) -> reply::Reply {
 }
 
 fn health() -> reply::Reply {
-    let names = [
-        "core",
-        "database",
-        "jobservice",
-        "portal",
-        "redis",
-        "registry",
-        "registryctl",
-    ];
-    let components: Vec<Value> = names
-        .iter()
-        .map(|name| json!({"name": name, "status": "healthy"}))
-        .collect();
+    let names = ["core", "database", "jobservice", "portal", "redis", "registry", "registryctl"];
+    let components: Vec<Value> = names.iter().map(|name| json!({"name": name, "status": "healthy"})).collect();
     reply::ok(&json!({"components": components, "status": "healthy"}))
 }
 
 fn statistics(call: &Call) -> reply::Reply {
     let world = call.app.world();
-    let seen = world
-        .projects
-        .values()
-        .filter(|project| permission::sees(&world, &call.who, project));
+    let seen = world.projects.values().filter(|project| permission::sees(&world, &call.who, project));
     let (mut counts, mut repos) = ([0, 0], [0, 0]);
     for project in seen {
         let public = usize::from(permission::is_public(project));

@@ -24,14 +24,7 @@ pub fn list(call: &Call, name: &Named<'_>, reference: &str) -> Answer {
         "pull_time" => Some(Field::Time(row.pull_time)),
         _ => None,
     };
-    query::listing(
-        &call.params,
-        &call.path,
-        "-push_time,-id",
-        rows,
-        field,
-        |row| view.tag(row, immutable),
-    )
+    query::listing(&call.params, &call.path, "-push_time,-id", rows, field, |row| view.tag(row, immutable))
 }
 
 pub fn create(call: &Call, name: &Named<'_>, reference: &str, body: &Bytes) -> Answer {
@@ -40,27 +33,16 @@ pub fn create(call: &Call, name: &Named<'_>, reference: &str, body: &Bytes) -> A
     let mut world = call.app.change();
     let (project, repo, artifact) = find(call, &world, name, reference, ("tag", "create"))?;
     if !world::is_tag(tag) {
-        return Err(Refusal::bad_request(format!(
-            "bad request: invalid tag name: {tag}"
-        )));
+        return Err(Refusal::bad_request(format!("bad request: invalid tag name: {tag}")));
     }
     if repo.tags.contains_key(tag) {
-        return Err(Refusal::conflict(format!(
-            "tag {tag} already exists under the repository {}",
-            repo.id
-        )));
+        return Err(Refusal::conflict(format!("tag {tag} already exists under the repository {}", repo.id)));
     }
-    let (project_id, full, digest) = (
-        project.id,
-        format!("{}/{}", project.name, repo.name),
-        artifact.digest.clone(),
-    );
+    let (project_id, full, digest) = (project.id, format!("{}/{}", project.name, repo.name), artifact.digest.clone());
     world::tag_artifact(&mut world, call.app.config.version, &full, tag, &digest);
     let resource = format!("{full}:{tag}");
     let what = format!("create tag: {resource}");
-    world::audit(
-        &mut world, &call.who, project_id, "create", "tag", &resource, &what,
-    );
+    world::audit(&mut world, &call.who, project_id, "create", "tag", &resource, &what);
     let mut answer = reply::done();
     *answer.status_mut() = http::StatusCode::CREATED;
     Ok(answer)
@@ -69,15 +51,8 @@ pub fn create(call: &Call, name: &Named<'_>, reference: &str, body: &Bytes) -> A
 pub fn delete(call: &Call, name: &Named<'_>, reference: &str, tag: &str) -> Answer {
     let mut world = call.app.change();
     let (project, repo, artifact) = find(call, &world, name, reference, ("tag", "delete"))?;
-    if repo
-        .tags
-        .get(tag)
-        .is_none_or(|row| row.digest != artifact.digest)
-    {
-        return Err(Refusal::not_found(format!(
-            "tag {tag} attached to artifact {} not found",
-            artifact.id
-        )));
+    if repo.tags.get(tag).is_none_or(|row| row.digest != artifact.digest) {
+        return Err(Refusal::not_found(format!("tag {tag} attached to artifact {} not found", artifact.id)));
     }
     let full = format!("{}/{}", project.name, repo.name);
     world::delete_tag(&mut world, &call.who, call.app.config.version, &full, tag)?;

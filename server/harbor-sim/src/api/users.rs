@@ -51,15 +51,10 @@ fn show(user: &User) -> Value {
 fn current(call: &Call) -> Answer {
     require_login(call)?;
     let Who::User { id, .. } = &call.who else {
-        return Err(Refusal::precondition(
-            "get current user not available for security context: robot",
-        ));
+        return Err(Refusal::precondition("get current user not available for security context: robot"));
     };
     let world = call.app.world();
-    let user = world
-        .users
-        .get(id)
-        .ok_or_else(|| Refusal::not_found(format!("user {id} not found")))?;
+    let user = world.users.get(id).ok_or_else(|| Refusal::not_found(format!("user {id} not found")))?;
     let mut shown = show(user);
     if user.sysadmin {
         shown["comment"] = json!(user.comment);
@@ -81,9 +76,7 @@ fn list(call: &Call) -> Answer {
         "email" => Some(Field::Text(user.email.clone())),
         _ => None,
     };
-    query::listing(&call.params, &call.path, "user_id", rows, field, |user| {
-        show(user)
-    })
+    query::listing(&call.params, &call.path, "user_id", rows, field, |user| show(user))
 }
 
 fn create(call: &Call, body: &Bytes) -> Answer {
@@ -101,21 +94,9 @@ fn create(call: &Call, body: &Bytes) -> Answer {
         ));
     }
     let email = text(&request, "email");
-    if world
-        .users
-        .values()
-        .any(|user| user.name == name || user.email == email)
-    {
-        return Err(Refusal::conflict(format!(
-            "user {name} or email {email} already exists"
-        )));
+    if world.users.values().any(|user| user.name == name || user.email == email) {
+        return Err(Refusal::conflict(format!("user {name} or email {email} already exists")));
     }
-    let id = world::add_user(
-        &mut world,
-        name,
-        password,
-        email,
-        text(&request, "realname"),
-    );
+    let id = world::add_user(&mut world, name, password, email, text(&request, "realname"));
     Ok(reply::created(&format!("/api/v2.0/users/{id}")))
 }

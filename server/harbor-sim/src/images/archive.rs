@@ -76,24 +76,14 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 fn crc32(bytes: &[u8]) -> u32 {
     let mut table = [0_u32; 256];
     for (start, slot) in (0_u32..).zip(table.iter_mut()) {
-        *slot = (0..8).fold(start, |value, _| {
-            if value & 1 == 1 {
-                (value >> 1) ^ 0xedb8_8320
-            } else {
-                value >> 1
-            }
-        });
+        *slot = (0..8).fold(start, |value, _| if value & 1 == 1 { (value >> 1) ^ 0xedb8_8320 } else { value >> 1 });
     }
-    !bytes.iter().fold(!0_u32, |value, byte| {
-        table[usize::from((value as u8) ^ byte)] ^ (value >> 8)
-    })
+    !bytes.iter().fold(!0_u32, |value, byte| table[usize::from((value as u8) ^ byte)] ^ (value >> 8))
 }
 
 /// Pseudo-random bytes from a seed (splitmix64): cheap, and the same for ever.
 pub fn noise(seed: &str, size_bytes: usize) -> Vec<u8> {
-    let mut state = seed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let mut state = seed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let mut out = Vec::with_capacity(size_bytes + 8);
     while out.len() < size_bytes {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

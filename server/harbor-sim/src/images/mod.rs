@@ -35,11 +35,7 @@ impl Blob {
     #[must_use]
     pub fn new(media_type: &str, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self {
-            media_type: media_type.to_owned(),
-            digest: digest_of(&bytes),
-            bytes,
-        }
+        Self { media_type: media_type.to_owned(), digest: digest_of(&bytes), bytes }
     }
 
     fn json(media_type: &str, value: &Value) -> Self {
@@ -94,77 +90,40 @@ pub struct Spec<'a> {
 pub fn layer(created_by: &str, files: &[File<'_>]) -> Layer {
     let tar = archive::tar(files);
     let diff_id = digest_of(&tar);
-    Layer {
-        blob: Blob::new(OCI_LAYER, archive::gzip(&tar)),
-        diff_id,
-        created_by: created_by.to_owned(),
-    }
+    Layer { blob: Blob::new(OCI_LAYER, archive::gzip(&tar)), diff_id, created_by: created_by.to_owned() }
 }
 
 /// A layer with one file of pseudo-random bytes.
 #[must_use]
 pub fn random_layer(seed: &str, path: &str, size_bytes: usize) -> Layer {
     let content = archive::noise(seed, size_bytes);
-    layer(
-        &format!("COPY {path} /{path}"),
-        &[File {
-            path,
-            mode: 0o644,
-            content: &content,
-        }],
-    )
+    layer(&format!("COPY {path} /{path}"), &[File { path, mode: 0o644, content: &content }])
 }
 
 /// An image.
 #[must_use]
 pub fn image(spec: &Spec<'_>) -> Image {
-    let (manifest_type, config_type, layer_type) = if spec.docker {
-        (DOCKER_MANIFEST, DOCKER_CONFIG, DOCKER_LAYER)
-    } else {
-        (OCI_MANIFEST, OCI_CONFIG, OCI_LAYER)
-    };
-    let labels: Value = spec
-        .labels
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), json!(value)))
-        .collect();
+    let (manifest_type, config_type, layer_type) =
+        if spec.docker { (DOCKER_MANIFEST, DOCKER_CONFIG, DOCKER_LAYER) } else { (OCI_MANIFEST, OCI_CONFIG, OCI_LAYER) };
+    let labels: Value = spec.labels.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
     let mut inner = json!({"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "Cmd": spec.command});
     if !spec.labels.is_empty() {
         inner["Labels"] = labels;
     }
-    let history: Vec<Value> = spec
-        .layers
-        .iter()
-        .map(|layer| json!({"created": CREATED, "created_by": layer.created_by}))
-        .collect();
-    let diff_ids: Vec<&str> = spec
-        .layers
-        .iter()
-        .map(|layer| layer.diff_id.as_str())
-        .collect();
+    let history: Vec<Value> = spec.layers.iter().map(|layer| json!({"created": CREATED, "created_by": layer.created_by})).collect();
+    let diff_ids: Vec<&str> = spec.layers.iter().map(|layer| layer.diff_id.as_str()).collect();
     let config = json!({
         "architecture": spec.architecture, "os": "linux", "created": CREATED, "author": "Breakwater samples",
         "config": inner, "history": history, "rootfs": {"type": "layers", "diff_ids": diff_ids},
     });
     let config = Blob::json(config_type, &config);
-    let layers: Vec<Blob> = spec
-        .layers
-        .iter()
-        .map(|layer| Blob {
-            media_type: layer_type.to_owned(),
-            ..layer.blob.clone()
-        })
-        .collect();
+    let layers: Vec<Blob> = spec.layers.iter().map(|layer| Blob { media_type: layer_type.to_owned(), ..layer.blob.clone() }).collect();
     let manifest = json!({
         "schemaVersion": 2, "mediaType": manifest_type, "config": config.descriptor(),
         "layers": layers.iter().map(Blob::descriptor).collect::<Vec<_>>(),
     });
     let blobs = std::iter::once(config).chain(layers).collect();
-    Image {
-        manifest: Blob::json(manifest_type, &manifest),
-        blobs,
-        architecture: spec.architecture.to_owned(),
-    }
+    Image { manifest: Blob::json(manifest_type, &manifest), blobs, architecture: spec.architecture.to_owned() }
 }
 
 /// A small image from a seed, with one layer per size.
@@ -175,13 +134,7 @@ pub fn simple(seed: &str, layer_sizes_bytes: &[usize]) -> Image {
         .enumerate()
         .map(|(at, size)| random_layer(&format!("{seed}/{at}"), &format!("data/{at}.bin"), *size))
         .collect();
-    image(&Spec {
-        architecture: "amd64",
-        command: &["/bin/true"],
-        labels: &[("seed", seed)],
-        layers: &layers,
-        docker: false,
-    })
+    image(&Spec { architecture: "amd64", command: &["/bin/true"], labels: &[("seed", seed)], layers: &layers, docker: false })
 }
 
 /// The same with Docker's media types.
@@ -192,13 +145,7 @@ pub fn simple_docker(seed: &str, layer_sizes_bytes: &[usize]) -> Image {
         .enumerate()
         .map(|(at, size)| random_layer(&format!("{seed}/{at}"), &format!("data/{at}.bin"), *size))
         .collect();
-    image(&Spec {
-        architecture: "amd64",
-        command: &["/bin/true"],
-        labels: &[("seed", seed)],
-        layers: &layers,
-        docker: true,
-    })
+    image(&Spec { architecture: "amd64", command: &["/bin/true"], labels: &[("seed", seed)], layers: &layers, docker: true })
 }
 
 /// An index over images, one per architecture.
@@ -212,10 +159,7 @@ pub fn index(images: &[&Image]) -> Blob {
             member
         })
         .collect();
-    Blob::json(
-        OCI_INDEX,
-        &json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests}),
-    )
+    Blob::json(OCI_INDEX, &json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests}))
 }
 
 /// The tag by which cosign's old convention names the signature of a digest.
@@ -242,16 +186,11 @@ pub fn cosign_signature(repository: &str, digest: &str, seed: &str) -> Image {
     });
     let config = Blob::json(OCI_CONFIG, &config);
     let mut layer = payload.descriptor();
-    layer["annotations"] =
-        json!({"dev.cosignproject.cosign/signature": digest_of(seed.as_bytes())});
+    layer["annotations"] = json!({"dev.cosignproject.cosign/signature": digest_of(seed.as_bytes())});
     let manifest = json!({
         "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config.descriptor(), "layers": [layer],
     });
-    Image {
-        manifest: Blob::json(OCI_MANIFEST, &manifest),
-        blobs: vec![config, payload],
-        architecture: String::new(),
-    }
+    Image { manifest: Blob::json(OCI_MANIFEST, &manifest), blobs: vec![config, payload], architecture: String::new() }
 }
 
 /// An artifact that refers to another by OCI 1.1's `subject`.
@@ -263,11 +202,7 @@ pub fn referrer(subject: &Blob, artifact_type: &str, payload: &str) -> Image {
         "schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": artifact_type,
         "config": config.descriptor(), "layers": [payload.descriptor()], "subject": subject.descriptor(),
     });
-    Image {
-        manifest: Blob::json(OCI_MANIFEST, &manifest),
-        blobs: vec![config, payload],
-        architecture: String::new(),
-    }
+    Image { manifest: Blob::json(OCI_MANIFEST, &manifest), blobs: vec![config, payload], architecture: String::new() }
 }
 
 /// A list of packages in SPDX form, for [`referrer`].
@@ -292,23 +227,12 @@ pub fn chart(name: &str, version: &str) -> Image {
     let config = Blob::json("application/vnd.cncf.helm.config.v1+json", &config);
     let text = format!("apiVersion: v2\nname: {name}\nversion: {version}\n");
     let path = format!("{name}/Chart.yaml");
-    let tar = archive::tar(&[File {
-        path: &path,
-        mode: 0o644,
-        content: text.as_bytes(),
-    }]);
-    let content = Blob::new(
-        "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
-        archive::gzip(&tar),
-    );
+    let tar = archive::tar(&[File { path: &path, mode: 0o644, content: text.as_bytes() }]);
+    let content = Blob::new("application/vnd.cncf.helm.chart.content.v1.tar+gzip", archive::gzip(&tar));
     let manifest = json!({
         "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config.descriptor(), "layers": [content.descriptor()],
     });
-    Image {
-        manifest: Blob::json(OCI_MANIFEST, &manifest),
-        blobs: vec![config, content],
-        architecture: String::new(),
-    }
+    Image { manifest: Blob::json(OCI_MANIFEST, &manifest), blobs: vec![config, content], architecture: String::new() }
 }
 
 #[cfg(test)]
@@ -317,14 +241,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_makes_the_same_image() {
-        assert_eq!(
-            simple("a", &[100, 3_000]).manifest,
-            simple("a", &[100, 3_000]).manifest
-        );
-        assert_ne!(
-            simple("a", &[100]).manifest.digest,
-            simple("b", &[100]).manifest.digest
-        );
+        assert_eq!(simple("a", &[100, 3_000]).manifest, simple("a", &[100, 3_000]).manifest);
+        assert_ne!(simple("a", &[100]).manifest.digest, simple("b", &[100]).manifest.digest);
     }
 
     #[test]

@@ -10,9 +10,7 @@ use crate::server::Call;
 
 fn refuse(challenge: String, reason: &str) -> Refusal {
     let mut refusal = Refusal::new(401, "UNAUTHORIZED", format!("{reason}: {reason}"));
-    refusal
-        .headers
-        .push((API_VERSION_HEADER.0, API_VERSION_HEADER.1.to_owned()));
+    refusal.headers.push((API_VERSION_HEADER.0, API_VERSION_HEADER.1.to_owned()));
     refusal.headers.push(("www-authenticate", challenge));
     refusal
 }
@@ -21,10 +19,7 @@ fn challenge(call: &Call, scopes: &[String]) -> String {
     if call.headers.contains_key(http::header::AUTHORIZATION) || call.path == "/v2/_catalog" {
         return r#"Basic realm="harbor""#.to_owned();
     }
-    let mut text = format!(
-        r#"Bearer realm="{}/service/token",service="harbor-registry""#,
-        call.base()
-    );
+    let mut text = format!(r#"Bearer realm="{}/service/token",service="harbor-registry""#, call.base());
     if !scopes.is_empty() {
         text.push_str(&format!(r#",scope="{}""#, scopes.join(" ")));
     }
@@ -33,29 +28,18 @@ fn challenge(call: &Call, scopes: &[String]) -> String {
 
 /// A path that is none of the registry's.
 pub fn unrecognized(call: &Call) -> Refusal {
-    refuse(
-        String::new(),
-        &format!("un-recognized request: {} {}", call.method, call.path),
-    )
+    refuse(String::new(), &format!("un-recognized request: {} {}", call.method, call.path))
 }
 
 /// `/v2/`: any login.
 pub fn login(call: &Call) -> Result<(), Refusal> {
-    if call.who.is_authenticated() {
-        Ok(())
-    } else {
-        Err(refuse(challenge(call, &[]), "unauthorized"))
-    }
+    if call.who.is_authenticated() { Ok(()) } else { Err(refuse(challenge(call, &[]), "unauthorized")) }
 }
 
 /// `/v2/_catalog`
 pub fn catalog(call: &Call) -> Result<(), Refusal> {
     let may = permission::on_system(&call.app.world(), &call.who, "catalog", "read");
-    if may {
-        Ok(())
-    } else {
-        Err(refuse(challenge(call, &[]), "unauthorized to list catalog"))
-    }
+    if may { Ok(()) } else { Err(refuse(challenge(call, &[]), "unauthorized to list catalog")) }
 }
 
 /// Everything in a repository; a mount needs pull on its source as well.
@@ -65,37 +49,19 @@ pub fn repository(call: &Call, name: &str, action: &str) -> Result<(), Refusal> 
     if let Some(from) = call.params.get("from").filter(|_| mounts) {
         wanted.push((from.to_owned(), "pull"));
     }
-    let scopes: Vec<String> = wanted
-        .iter()
-        .map(|(name, action)| {
-            format!(
-                "repository:{name}:{}",
-                if *action == "push" {
-                    "pull,push"
-                } else {
-                    action
-                }
-            )
-        })
-        .collect();
+    let scopes: Vec<String> =
+        wanted.iter().map(|(name, action)| format!("repository:{name}:{}", if *action == "push" { "pull,push" } else { action })).collect();
     let reads = matches!(call.method, Method::GET | Method::HEAD);
     for (name, action) in &wanted {
         if reads && !call.headers.contains_key(http::header::AUTHORIZATION) {
-            return Err(refuse(
-                challenge(call, &scopes),
-                "authorize header needed to send HEAD to repository",
-            ));
+            return Err(refuse(challenge(call, &scopes), "authorize header needed to send HEAD to repository"));
         }
         let project_name = name.split('/').next().unwrap_or_default();
         let world = call.app.world();
         let Some(project) = world.project(project_name) else {
-            return Err(refuse(
-                String::new(),
-                &format!("project {project_name} not found"),
-            ));
+            return Err(refuse(String::new(), &format!("project {project_name} not found")));
         };
-        let stale =
-            call.app.config.version >= Version::V2_15_2 && call.who.older_than(project.created);
+        let stale = call.app.config.version >= Version::V2_15_2 && call.who.older_than(project.created);
         if stale || !permission::in_project(&world, &call.who, project, "repository", action) {
             let reason = format!("unauthorized to access repository: {name}, action: {action}");
             return Err(refuse(challenge(call, &scopes), &reason));

@@ -18,19 +18,9 @@ pub async fn get(call: &Call, name: &str, digest: &str) -> Answer {
         if call.is_head() && !world.blobs.contains_key(digest) {
             return Err(Refusal::not_found(format!("blob {digest} not found")));
         }
-        world
-            .links
-            .get(name)
-            .is_some_and(|links| links.blobs.contains(digest))
+        world.links.get(name).is_some_and(|links| links.blobs.contains(digest))
     };
-    let unknown = || {
-        Refusal::registry(
-            404,
-            "BLOB_UNKNOWN",
-            "blob unknown to registry",
-            Some(Value::from(digest)),
-        )
-    };
+    let unknown = || Refusal::registry(404, "BLOB_UNKNOWN", "blob unknown to registry", Some(Value::from(digest)));
     if !linked {
         return Err(unknown());
     }
@@ -56,18 +46,10 @@ pub async fn get(call: &Call, name: &str, digest: &str) -> Answer {
         }
     };
     headers.push(("content-length", length.to_string()));
-    let headers: Vec<(&str, &str)> = headers
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let mut answer = reply::registry(status, &headers);
     if !call.is_head() {
-        let stream = call
-            .app
-            .store
-            .stream(digest, start, length)
-            .await
-            .map_err(|error| storage_failed(&error))?;
+        let stream = call.app.store.stream(digest, start, length).await.map_err(|error| storage_failed(&error))?;
         let control = call.app.control.clone();
         *answer.body_mut() = Body::from_stream(stream.inspect(move |piece| {
             if let Ok(piece) = piece {
@@ -80,9 +62,7 @@ pub async fn get(call: &Call, name: &str, digest: &str) -> Answer {
 
 fn out_of_range(size: u64) -> Refusal {
     let mut refusal = Refusal::registry(416, "RANGE_INVALID", "invalid content range", None);
-    refusal
-        .headers
-        .push(("content-range", format!("bytes */{size}")));
+    refusal.headers.push(("content-range", format!("bytes */{size}")));
     refusal
 }
 
@@ -90,16 +70,9 @@ fn out_of_range(size: u64) -> Refusal {
 fn range_of(text: &str, size: u64) -> Option<(u64, u64)> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
     let (start, end) = if first.is_empty() {
-        (
-            size.saturating_sub(last.parse().ok()?),
-            size.checked_sub(1)?,
-        )
+        (size.saturating_sub(last.parse().ok()?), size.checked_sub(1)?)
     } else {
-        let end = if last.is_empty() {
-            size.checked_sub(1)?
-        } else {
-            last.parse::<u64>().ok()?.min(size.checked_sub(1)?)
-        };
+        let end = if last.is_empty() { size.checked_sub(1)? } else { last.parse::<u64>().ok()?.min(size.checked_sub(1)?) };
         (first.parse().ok()?, end)
     };
     (start <= end && start < size).then_some((start, end))

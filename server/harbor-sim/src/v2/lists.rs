@@ -9,26 +9,16 @@ use crate::server::Call;
 /// The page of `_catalog` and `tags/list` when none is asked for is "everything"; this caps an asked-for one.
 const PAGE_MAX: usize = 100_000;
 
-fn page<'a>(
-    call: &Call,
-    names: impl Iterator<Item = &'a str>,
-    path: &str,
-) -> Result<(Vec<&'a str>, Option<String>), Refusal> {
+fn page<'a>(call: &Call, names: impl Iterator<Item = &'a str>, path: &str) -> Result<(Vec<&'a str>, Option<String>), Refusal> {
     let last = call.params.get("last").unwrap_or_default();
     let size = match call.params.get("n") {
         None => PAGE_MAX,
-        Some(text) => text
-            .parse::<usize>()
-            .map_err(|_| Refusal::bad_request("invalid value for n"))?
-            .min(PAGE_MAX),
+        Some(text) => text.parse::<usize>().map_err(|_| Refusal::bad_request("invalid value for n"))?.min(PAGE_MAX),
     };
     let mut rest: Vec<&str> = names.filter(|name| *name > last).collect();
     let more = rest.len() > size;
     rest.truncate(size);
-    let link = rest
-        .last()
-        .filter(|_| more)
-        .map(|last| format!("<{path}?last={last}&n={size}>; rel=\"next\""));
+    let link = rest.last().filter(|_| more).map(|last| format!("<{path}?last={last}&n={size}>; rel=\"next\""));
     Ok((rest, link))
 }
 
@@ -44,9 +34,7 @@ fn answer(value: &Value, link: Option<String>) -> Answer {
 /// All tag names, those of accessories included.
 pub fn tags(call: &Call, name: &str) -> Answer {
     let world = call.app.world();
-    let (_, repo) = world
-        .repo(name)
-        .ok_or_else(|| Refusal::not_found(format!("repository {name} not found")))?;
+    let (_, repo) = world.repo(name).ok_or_else(|| Refusal::not_found(format!("repository {name} not found")))?;
     let (tags, link) = page(call, repo.tags.keys().map(String::as_str), &call.path)?;
     answer(&json!({"name": name, "tags": tags}), link)
 }
@@ -54,16 +42,8 @@ pub fn tags(call: &Call, name: &str) -> Answer {
 /// All repositories.
 pub fn catalog(call: &Call) -> Answer {
     let world = call.app.world();
-    let mut names: Vec<String> = world
-        .projects
-        .values()
-        .flat_map(|project| {
-            project
-                .repos
-                .keys()
-                .map(move |repo| format!("{}/{repo}", project.name))
-        })
-        .collect();
+    let mut names: Vec<String> =
+        world.projects.values().flat_map(|project| project.repos.keys().map(move |repo| format!("{}/{repo}", project.name))).collect();
     names.sort();
     let (names, link) = page(call, names.iter().map(String::as_str), &call.path)?;
     answer(&json!({"repositories": names}), link)
@@ -76,18 +56,9 @@ pub async fn referrers(call: &Call, name: &str, digest: &str) -> Answer {
         let world = call.app.world();
         let repo = world.repo(name).map(|(_, repo)| repo);
         repo.into_iter()
-            .flat_map(|repo| {
-                repo.accessories
-                    .values()
-                    .filter(|row| row.subject == digest)
-                    .map(move |row| (repo, row))
-            })
+            .flat_map(|repo| repo.accessories.values().filter(|row| row.subject == digest).map(move |row| (repo, row)))
             .filter_map(|(repo, row)| repo.artifacts.get(&row.digest))
-            .filter(|artifact| {
-                filter
-                    .as_ref()
-                    .is_none_or(|wanted| *wanted == artifact.artifact_type)
-            })
+            .filter(|artifact| filter.as_ref().is_none_or(|wanted| *wanted == artifact.artifact_type))
             .map(|artifact| {
                 let mut shown = json!({
                     "mediaType": artifact.manifest_media_type,

@@ -23,51 +23,29 @@ const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub async fn get(call: &Call, name: &str, reference: &str) -> Answer {
     let found = {
         let world = call.app.world();
-        let (project, repo) = world
-            .repo(name)
-            .ok_or_else(|| Refusal::not_found(format!("repository {name} not found")))?;
+        let (project, repo) = world.repo(name).ok_or_else(|| Refusal::not_found(format!("repository {name} not found")))?;
         let Some(digest) = repo.resolve(reference) else {
             let mark = if reference.contains(':') { '@' } else { ':' };
-            return Err(Refusal::not_found(format!(
-                "artifact {name}{mark}{reference} not found"
-            )));
+            return Err(Refusal::not_found(format!("artifact {name}{mark}{reference} not found")));
         };
         let artifact = &repo.artifacts[digest];
         policy(call, project, repo, artifact)?;
-        (
-            artifact.digest.clone(),
-            artifact.manifest_media_type.clone(),
-        )
+        (artifact.digest.clone(), artifact.manifest_media_type.clone())
     };
     let (digest, media_type) = found;
-    if call
-        .header("if-none-match")
-        .is_some_and(|tag| tag.trim_matches('"') == digest)
-    {
+    if call.header("if-none-match").is_some_and(|tag| tag.trim_matches('"') == digest) {
         let mut answer = reply::done();
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(answer);
     }
     accepted(call, &media_type)?;
-    let gone = |_| {
-        Refusal::registry(
-            404,
-            "MANIFEST_UNKNOWN",
-            "manifest unknown",
-            Some(Value::from(digest.as_str())),
-        )
-    };
+    let gone = |_| Refusal::registry(404, "MANIFEST_UNKNOWN", "manifest unknown", Some(Value::from(digest.as_str())));
     let bytes = call.app.store.read(&digest).await.map_err(gone)?;
     let etag = format!("\"{digest}\"");
     let length = bytes.len().to_string();
     let mut answer = reply::registry(
         StatusCode::OK,
-        &[
-            ("content-type", &media_type),
-            ("docker-content-digest", &digest),
-            ("etag", &etag),
-            ("content-length", &length),
-        ],
+        &[("content-type", &media_type), ("docker-content-digest", &digest), ("etag", &etag), ("content-length", &length)],
     );
     if !call.is_head() {
         *answer.body_mut() = Body::from(bytes);
@@ -86,28 +64,19 @@ fn policy(call: &Call, project: &Project, repo: &Repo, artifact: &Artifact) -> R
     if signs && call.who.token_may_push(&project.name) {
         return Ok(());
     }
-    for (key, kind, tool) in [
-        ("enable_content_trust", "signature.notation", "notation"),
-        ("enable_content_trust_cosign", "signature.cosign", "cosign"),
-    ] {
-        let on = project
-            .metadata
-            .get(key)
-            .is_some_and(|value| value == "true");
+    for (key, kind, tool) in
+        [("enable_content_trust", "signature.notation", "notation"), ("enable_content_trust_cosign", "signature.cosign", "cosign")]
+    {
+        let on = project.metadata.get(key).is_some_and(|value| value == "true");
         if !on {
             continue;
         }
         let mut rows = repo.accessories.values();
         let exempt = rows.any(|row| {
-            (row.digest == artifact.digest && row.kind.starts_with("signature."))
-                || (row.subject == artifact.digest && row.kind == kind)
+            (row.digest == artifact.digest && row.kind.starts_with("signature.")) || (row.subject == artifact.digest && row.kind == kind)
         });
         if !exempt {
-            return Err(Refusal::new(
-                412,
-                "PROJECTPOLICYVIOLATION",
-                format!("The image is not signed by {tool}."),
-            ));
+            return Err(Refusal::new(412, "PROJECTPOLICYVIOLATION", format!("The image is not signed by {tool}.")));
         }
     }
     Ok(())
@@ -120,22 +89,11 @@ fn accepted(call: &Call, media_type: &str) -> Result<(), Refusal> {
         "application/vnd.oci.image.index.v1+json" => ("index", "indexes"),
         _ => return Ok(()),
     };
-    let mut accepts = call
-        .headers
-        .get_all(http::header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    if accepts.any(|accept| {
-        accept
-            .split(',')
-            .any(|one| one.split(';').next().unwrap_or_default().trim() == media_type)
-    }) {
+    let mut accepts = call.headers.get_all(http::header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    if accepts.any(|accept| accept.split(',').any(|one| one.split(';').next().unwrap_or_default().trim() == media_type)) {
         return Ok(());
     }
-    let message = format!(
-        "OCI {} found, but accept header does not support OCI {}",
-        what.0, what.1
-    );
+    let message = format!("OCI {} found, but accept header does not support OCI {}", what.0, what.1);
     Err(Refusal::registry(404, "MANIFEST_UNKNOWN", &message, None))
 }
 
@@ -151,23 +109,15 @@ fn count_pull(call: &Call, name: &str, reference: &str, digest: &str) {
             tag.pull_time = now;
         }
         for artifact in repo.artifacts.values_mut() {
-            if artifact.digest == digest
-                || artifact.children.iter().any(|child| child.digest == digest)
-            {
+            if artifact.digest == digest || artifact.children.iter().any(|child| child.digest == digest) {
                 artifact.pull_time = now;
             }
         }
     }
     let project_id = world.repo(name).map_or(0, |(project, _)| project.id);
-    let resource = if by_tag {
-        format!("{name}:{reference}")
-    } else {
-        format!("{name}@{digest}")
-    };
+    let resource = if by_tag { format!("{name}:{reference}") } else { format!("{name}@{digest}") };
     let what = format!("pull artifact: {name}@{digest}");
-    world::audit(
-        &mut world, &call.who, project_id, "pull", "artifact", &resource, &what,
-    );
+    world::audit(&mut world, &call.who, project_id, "pull", "artifact", &resource, &what);
     call.app.control.pulled(name);
 }
 
@@ -178,9 +128,7 @@ pub async fn put(call: &Call, name: &str, reference: &str, body: Body) -> Answer
         if version < Version::V2_15_2 {
             return Ok(plain_not_found());
         }
-        return Err(Refusal::bad_request(format!(
-            "bad request: invalid tag name: {reference}"
-        )));
+        return Err(Refusal::bad_request(format!("bad request: invalid tag name: {reference}")));
     }
     let bytes = read_manifest(version, body).await?;
     let media_type = call.header("content-type").unwrap_or_default().to_owned();
@@ -201,17 +149,10 @@ pub async fn put(call: &Call, name: &str, reference: &str, body: Body) -> Answer
         config: config.as_ref(),
     };
     world::precheck(&call.app.world(), &pushed)?;
-    call.app
-        .store
-        .put(bytes)
-        .await
-        .map_err(|error| storage_failed(&error))?;
+    call.app.store.put(bytes).await.map_err(|error| storage_failed(&error))?;
     world::commit(&mut call.app.change(), &pushed)?;
     let location = format!("{}/v2/{name}/manifests/{digest}", call.base());
-    let mut answer = reply::registry(
-        StatusCode::CREATED,
-        &[("docker-content-digest", &digest), ("location", &location)],
-    );
+    let mut answer = reply::registry(StatusCode::CREATED, &[("docker-content-digest", &digest), ("location", &location)]);
     if let Some(subject) = &manifest.subject {
         reply::set(&mut answer, "oci-subject", subject);
     }
@@ -227,9 +168,7 @@ async fn read_manifest(version: Version, body: Body) -> Result<Bytes, Refusal> {
             let detail = Value::from("http: request body too large");
             Refusal::registry(400, "MANIFEST_INVALID", "manifest invalid", Some(detail))
         }),
-        Err(error) => Err(Refusal::bad_request(format!(
-            "the manifest could not be read: {error}"
-        ))),
+        Err(error) => Err(Refusal::bad_request(format!("the manifest could not be read: {error}"))),
     }
 }
 
@@ -243,13 +182,8 @@ async fn config_of(call: &Call, digest: &str) -> Option<Value> {
 
 /// The registry's router before 2.15, to a tag it cannot parse.
 fn plain_not_found() -> reply::Reply {
-    let mut answer = reply::registry(
-        StatusCode::NOT_FOUND,
-        &[
-            ("content-type", "text/plain; charset=utf-8"),
-            ("x-content-type-options", "nosniff"),
-        ],
-    );
+    let mut answer =
+        reply::registry(StatusCode::NOT_FOUND, &[("content-type", "text/plain; charset=utf-8"), ("x-content-type-options", "nosniff")]);
     *answer.body_mut() = Body::from("404 page not found\n");
     answer
 }

@@ -22,27 +22,14 @@ pub async fn start(call: &Call, name: &str) -> Answer {
     {
         return Ok(answer);
     }
-    let id = call
-        .app
-        .store
-        .begin(name)
-        .await
-        .map_err(|error| storage_failed(&error))?;
+    let id = call.app.store.begin(name).await.map_err(|error| storage_failed(&error))?;
     Ok(accepted(call, name, &id, 0))
 }
 
 fn mount(call: &Call, name: &str, digest: &str, from: &str) -> Result<Option<Reply>, Refusal> {
     let mut world = call.app.change();
-    let linked = world
-        .links
-        .get(from)
-        .is_some_and(|links| links.blobs.contains(digest));
-    let Some(size) = world
-        .blobs
-        .get(digest)
-        .filter(|_| linked)
-        .map(|row| row.size)
-    else {
+    let linked = world.links.get(from).is_some_and(|links| links.blobs.contains(digest));
+    let Some(size) = world.blobs.get(digest).filter(|_| linked).map(|row| row.size) else {
         return Ok(None);
     };
     let project_name = name.split('/').next().unwrap_or_default();
@@ -58,59 +45,31 @@ fn mount(call: &Call, name: &str, digest: &str, from: &str) -> Result<Option<Rep
 
 fn stored(call: &Call, name: &str, digest: &str) -> Reply {
     let location = format!("{}/v2/{name}/blobs/{digest}", call.base());
-    reply::registry(
-        StatusCode::CREATED,
-        &[("docker-content-digest", digest), ("location", &location)],
-    )
+    reply::registry(StatusCode::CREATED, &[("docker-content-digest", digest), ("location", &location)])
 }
 
 fn accepted(call: &Call, name: &str, id: &str, size: u64) -> Reply {
     let state = crate::store::digest_of(format!("{id}{size}").as_bytes());
-    let location = format!(
-        "{}/v2/{name}/blobs/uploads/{id}?_state={}",
-        call.base(),
-        &state[7..]
-    );
+    let location = format!("{}/v2/{name}/blobs/uploads/{id}?_state={}", call.base(), &state[7..]);
     let range = format!("0-{}", size.saturating_sub(1));
-    reply::registry(
-        StatusCode::ACCEPTED,
-        &[
-            ("docker-upload-uuid", id),
-            ("location", &location),
-            ("range", &range),
-        ],
-    )
+    reply::registry(StatusCode::ACCEPTED, &[("docker-upload-uuid", id), ("location", &location), ("range", &range)])
 }
 
 fn unknown() -> Refusal {
-    Refusal::registry(
-        404,
-        "BLOB_UPLOAD_UNKNOWN",
-        "blob upload unknown to registry",
-        None,
-    )
+    Refusal::registry(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry", None)
 }
 
 /// The location's `_state` is part of the upload: without it the registry cannot tell what is meant.
 fn find(call: &Call, id: &str) -> Result<Arc<Mutex<Upload>>, Refusal> {
     if call.params.get("_state").is_none() {
-        return Err(Refusal::registry(
-            404,
-            "BLOB_UPLOAD_INVALID",
-            "blob upload invalid",
-            Some(json!({})),
-        ));
+        return Err(Refusal::registry(404, "BLOB_UPLOAD_INVALID", "blob upload invalid", Some(json!({}))));
     }
     call.app.store.open(id).ok_or_else(unknown)
 }
 
 async fn lock(call: &Call, name: &str, id: &str) -> Result<OwnedMutexGuard<Upload>, Refusal> {
     let upload = find(call, id)?.lock_owned().await;
-    if upload.repository == name {
-        Ok(upload)
-    } else {
-        Err(unknown())
-    }
+    if upload.repository == name { Ok(upload) } else { Err(unknown()) }
 }
 
 /// Reads a body into the upload; gives the bytes that came now.
@@ -118,19 +77,10 @@ async fn take(call: &Call, upload: &mut Upload, body: Body) -> Result<u64, Refus
     let mut pieces = body.into_data_stream();
     let mut taken = 0;
     while let Some(piece) = pieces.next().await {
-        let broken = |error: axum::Error| {
-            Refusal::registry(
-                400,
-                "BLOB_UPLOAD_INVALID",
-                "blob upload invalid",
-                Some(json!(error.to_string())),
-            )
-        };
+        let broken =
+            |error: axum::Error| Refusal::registry(400, "BLOB_UPLOAD_INVALID", "blob upload invalid", Some(json!(error.to_string())));
         let piece = piece.map_err(broken)?;
-        upload
-            .write(&piece)
-            .await
-            .map_err(|error| storage_failed(&error))?;
+        upload.write(&piece).await.map_err(|error| storage_failed(&error))?;
         taken += piece.len() as u64;
         call.app.control.received(piece.len() as u64);
     }
@@ -140,16 +90,9 @@ async fn take(call: &Call, upload: &mut Upload, body: Body) -> Result<u64, Refus
 /// PATCH: one chunk; a `Content-Range` must go on where the upload stands.
 pub async fn chunk(call: &Call, name: &str, id: &str, body: Body) -> Answer {
     let mut upload = lock(call, name, id).await?;
-    let begins = call
-        .header("content-range")
-        .and_then(|range| range.split('-').next()?.trim().parse::<u64>().ok());
+    let begins = call.header("content-range").and_then(|range| range.split('-').next()?.trim().parse::<u64>().ok());
     if begins.is_some_and(|begins| begins != upload.size) {
-        return Err(Refusal::registry(
-            416,
-            "RANGE_INVALID",
-            "invalid content range",
-            None,
-        ));
+        return Err(Refusal::registry(416, "RANGE_INVALID", "invalid content range", None));
     }
     take(call, &mut upload, body).await?;
     Ok(accepted(call, name, id, upload.size))
@@ -167,10 +110,7 @@ pub async fn status(call: &Call, name: &str, id: &str) -> Answer {
 pub async fn cancel(call: &Call, name: &str, id: &str) -> Answer {
     drop(lock(call, name, id).await?);
     call.app.store.abandon(id).await;
-    Ok(reply::registry(
-        StatusCode::NO_CONTENT,
-        &[("docker-upload-uuid", id)],
-    ))
+    Ok(reply::registry(StatusCode::NO_CONTENT, &[("docker-upload-uuid", id)]))
 }
 
 /// PUT: perhaps a last chunk, then the digest decides. Harbor records the size of what came with this very request, so
@@ -186,9 +126,7 @@ pub async fn finish(call: &Call, name: &str, id: &str, body: Body) -> Answer {
     if hex_of(&announced).is_none() {
         return Err(invalid());
     }
-    let length = call
-        .header("content-length")
-        .and_then(|text| text.parse::<u64>().ok());
+    let length = call.header("content-length").and_then(|text| text.parse::<u64>().ok());
     let expected = length.filter(|length| *length > 0).unwrap_or(upload.size);
     quota(call, name, &announced, expected)?;
     let taken = take(call, &mut upload, body).await?;
@@ -199,18 +137,9 @@ pub async fn finish(call: &Call, name: &str, id: &str, body: Body) -> Answer {
         return Err(invalid());
     }
     drop(upload);
-    call.app
-        .store
-        .finish(id)
-        .await
-        .map_err(|error| storage_failed(&error))?;
+    call.app.store.finish(id).await.map_err(|error| storage_failed(&error))?;
     let mut world = call.app.change();
-    world::blob_row(
-        &mut world,
-        name,
-        &announced,
-        i64::try_from(counted).unwrap_or(i64::MAX),
-    );
+    world::blob_row(&mut world, name, &announced, i64::try_from(counted).unwrap_or(i64::MAX));
     world::associate(&mut world, name, &announced);
     Ok(stored(call, name, &announced))
 }

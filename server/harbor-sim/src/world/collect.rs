@@ -35,23 +35,13 @@ pub fn collect(world: &mut World, parameters: &Value, window: Duration) -> Swept
 fn sweep(world: &mut World, dry: bool, window: Duration) -> Swept {
     let window_us = i64::try_from(window.as_micros()).unwrap_or(i64::MAX);
     let before = clock::now_us().saturating_sub(window_us);
-    let old: BTreeSet<String> = world
-        .blobs
-        .iter()
-        .filter(|(_, row)| row.updated <= before)
-        .map(|(digest, _)| digest.clone())
-        .collect();
+    let old: BTreeSet<String> = world.blobs.iter().filter(|(_, row)| row.updated <= before).map(|(digest, _)| digest.clone()).collect();
     for project in world.projects.values_mut() {
         release_blobs(project, &old);
     }
     let mut swept = Swept::default();
     for (digest, row) in &world.blobs {
-        if !old.contains(digest)
-            || world
-                .projects
-                .values()
-                .any(|project| project.blobs.contains(digest))
-        {
+        if !old.contains(digest) || world.projects.values().any(|project| project.blobs.contains(digest)) {
             continue;
         }
         swept.digests.push(digest.clone());
@@ -73,9 +63,7 @@ fn sweep(world: &mut World, dry: bool, window: Duration) -> Swept {
             links.manifests.remove(digest);
         }
     }
-    world
-        .links
-        .retain(|_, links| !links.blobs.is_empty() || !links.manifests.is_empty());
+    world.links.retain(|_, links| !links.blobs.is_empty() || !links.manifests.is_empty());
     swept
 }
 
@@ -85,9 +73,8 @@ fn delete_untagged(world: &mut World) {
     for project in world.projects.values() {
         for repo in project.repos.values() {
             let name = format!("{}/{}", project.name, repo.name);
-            let lonely = repo.artifacts.keys().filter(|digest| {
-                !repo.is_tagged(digest) && !repo.is_child(digest) && !repo.is_accessory(digest)
-            });
+            let lonely =
+                repo.artifacts.keys().filter(|digest| !repo.is_tagged(digest) && !repo.is_child(digest) && !repo.is_accessory(digest));
             doomed.extend(lonely.map(|digest| (name.clone(), digest.clone())));
         }
     }

@@ -15,37 +15,17 @@ use crate::reply::Refusal;
 const DEPTH_MAX: usize = 16;
 
 /// Copies an artifact with its tags, children and accessories.
-pub fn copy_artifact(
-    world: &mut World,
-    who: &Who,
-    version: Version,
-    source: &str,
-    digest: &str,
-    target: &str,
-) -> Result<(), Refusal> {
+pub fn copy_artifact(world: &mut World, who: &Who, version: Version, source: &str, digest: &str, target: &str) -> Result<(), Refusal> {
     let mut wanted: Vec<String> = Vec::new();
     gather(world, source, digest, &mut wanted, 0);
     let artifacts: Vec<Artifact> = {
-        let (_, repo) = world
-            .repo(source)
-            .ok_or_else(|| Refusal::not_found(format!("repository {source} not found")))?;
-        wanted
-            .iter()
-            .filter_map(|digest| repo.artifacts.get(digest).cloned())
-            .collect()
+        let (_, repo) = world.repo(source).ok_or_else(|| Refusal::not_found(format!("repository {source} not found")))?;
+        wanted.iter().filter_map(|digest| repo.artifacts.get(digest).cloned()).collect()
     };
     let project_name = target.split('/').next().unwrap_or_default();
-    let project = world
-        .project(project_name)
-        .ok_or_else(|| Refusal::not_found(format!("project {project_name} not found")))?;
-    let blobs: BTreeSet<&String> = artifacts
-        .iter()
-        .flat_map(|artifact| &artifact.blobs)
-        .collect();
-    let adding = blobs
-        .iter()
-        .filter(|digest| !project.blobs.contains(**digest))
-        .filter_map(|digest| world.blobs.get(*digest));
+    let project = world.project(project_name).ok_or_else(|| Refusal::not_found(format!("project {project_name} not found")))?;
+    let blobs: BTreeSet<&String> = artifacts.iter().flat_map(|artifact| &artifact.blobs).collect();
+    let adding = blobs.iter().filter(|digest| !project.blobs.contains(**digest)).filter_map(|digest| world.blobs.get(*digest));
     check_quota(world, project, adding.map(|row| row.size).sum())?;
     let project_id = project.id;
     ensure_repo(world, target);
@@ -56,18 +36,9 @@ pub fn copy_artifact(
         let Some((_, repo)) = world.repo(source) else {
             return Ok(());
         };
-        let tags: Vec<(String, String)> = repo
-            .tags
-            .values()
-            .filter(|tag| wanted.contains(&tag.digest))
-            .map(|tag| (tag.name.clone(), tag.digest.clone()))
-            .collect();
-        let rows: Vec<_> = repo
-            .accessories
-            .values()
-            .filter(|row| wanted.contains(&row.digest))
-            .cloned()
-            .collect();
+        let tags: Vec<(String, String)> =
+            repo.tags.values().filter(|tag| wanted.contains(&tag.digest)).map(|tag| (tag.name.clone(), tag.digest.clone())).collect();
+        let rows: Vec<_> = repo.accessories.values().filter(|row| wanted.contains(&row.digest)).cloned().collect();
         (tags, rows)
     };
     attach(world, target, accessories);
@@ -75,15 +46,7 @@ pub fn copy_artifact(
         tag_artifact(world, version, target, &tag, &digest);
     }
     let resource = format!("{target}@{digest}");
-    audit(
-        world,
-        who,
-        project_id,
-        "create",
-        "artifact",
-        &resource,
-        &format!("push artifact: {resource}"),
-    );
+    audit(world, who, project_id, "create", "artifact", &resource, &format!("push artifact: {resource}"));
     Ok(())
 }
 
@@ -91,9 +54,7 @@ pub fn copy_artifact(
 fn attach(world: &mut World, target: &str, accessories: Vec<Accessory>) {
     for mut accessory in accessories {
         let known = world.repo(target).is_some_and(|(_, repo)| {
-            repo.accessories
-                .values()
-                .any(|row| row.digest == accessory.digest && row.subject == accessory.subject)
+            repo.accessories.values().any(|row| row.digest == accessory.digest && row.subject == accessory.subject)
         });
         if !known {
             accessory.id = world.ids.next("accessory");
@@ -120,11 +81,7 @@ fn gather(world: &World, name: &str, digest: &str, wanted: &mut Vec<String>, dep
         gather(world, name, &child.digest, wanted, depth + 1);
     }
     wanted.push(digest.to_owned());
-    for accessory in repo
-        .accessories
-        .values()
-        .filter(|accessory| accessory.subject == digest)
-    {
+    for accessory in repo.accessories.values().filter(|accessory| accessory.subject == digest) {
         gather(world, name, &accessory.digest, wanted, depth + 1);
     }
 }
@@ -133,9 +90,7 @@ fn place(world: &mut World, target: &str, mut artifact: Artifact) {
     let links = world.links.entry(target.to_owned()).or_default();
     for digest in &artifact.blobs {
         if *digest == artifact.digest {
-            links
-                .manifests
-                .insert(digest.clone(), artifact.manifest_media_type.clone());
+            links.manifests.insert(digest.clone(), artifact.manifest_media_type.clone());
         } else {
             links.blobs.insert(digest.clone());
         }
@@ -143,10 +98,7 @@ fn place(world: &mut World, target: &str, mut artifact: Artifact) {
     for digest in &artifact.blobs {
         associate(world, target, digest);
     }
-    if world
-        .repo(target)
-        .is_some_and(|(_, repo)| repo.artifacts.contains_key(&artifact.digest))
-    {
+    if world.repo(target).is_some_and(|(_, repo)| repo.artifacts.contains_key(&artifact.digest)) {
         return;
     }
     artifact.id = world.ids.next("artifact");

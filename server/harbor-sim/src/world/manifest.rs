@@ -46,14 +46,10 @@ pub struct Parsed {
 /// Reads the bytes of a manifest under its declared media type.
 pub fn parse(media_type: &str, bytes: &[u8]) -> Result<Parsed, Refusal> {
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
-    if !matches!(
-        media_type,
-        OCI_MANIFEST | OCI_INDEX | DOCKER_MANIFEST | DOCKER_LIST
-    ) {
+    if !matches!(media_type, OCI_MANIFEST | OCI_INDEX | DOCKER_MANIFEST | DOCKER_LIST) {
         return Err(invalid("unmarshal manifest failed: missing signature key"));
     }
-    let value: Value = serde_json::from_slice(bytes)
-        .map_err(|error| invalid(&format!("unmarshal manifest failed: {error}")))?;
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| invalid(&format!("unmarshal manifest failed: {error}")))?;
     let declared = value["mediaType"].as_str().unwrap_or(media_type);
     if !value.is_object() || declared != media_type {
         return Err(invalid(&format!(
@@ -62,34 +58,19 @@ pub fn parse(media_type: &str, bytes: &[u8]) -> Result<Parsed, Refusal> {
     }
     let index = matches!(media_type, OCI_INDEX | DOCKER_LIST);
     let layers = value["layers"].as_array().cloned().unwrap_or_default();
-    let config = value["config"]
-        .is_object()
-        .then(|| reference(&value["config"]));
-    let config_media_type = if index {
-        media_type
-    } else {
-        value["config"]["mediaType"].as_str().unwrap_or_default()
-    };
+    let config = value["config"].is_object().then(|| reference(&value["config"]));
+    let config_media_type = if index { media_type } else { value["config"]["mediaType"].as_str().unwrap_or_default() };
     Ok(Parsed {
         media_type: media_type.to_owned(),
         config_media_type: config_media_type.to_owned(),
         hollow: !index && config.is_none(),
         config: config.filter(|_| !index),
-        layers: if index {
-            Vec::new()
-        } else {
-            layers.iter().map(reference).collect()
-        },
+        layers: if index { Vec::new() } else { layers.iter().map(reference).collect() },
         children: if index { children(&value) } else { Vec::new() },
         subject: value["subject"]["digest"].as_str().map(str::to_owned),
-        artifact_type: value["artifactType"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
+        artifact_type: value["artifactType"].as_str().unwrap_or_default().to_owned(),
         annotations: annotations(&value),
-        cosign_layer: layers
-            .iter()
-            .any(|layer| layer["mediaType"] == COSIGN_LAYER),
+        cosign_layer: layers.iter().any(|layer| layer["mediaType"] == COSIGN_LAYER),
     })
 }
 
@@ -98,27 +79,14 @@ fn invalid(message: &str) -> Refusal {
 }
 
 fn reference(value: &Value) -> Reference {
-    let foreign = value["urls"]
-        .as_array()
-        .is_some_and(|urls| !urls.is_empty())
-        || value["mediaType"]
-            .as_str()
-            .is_some_and(|kind| kind.contains("foreign") || kind.contains("nondistributable"));
-    Reference {
-        digest: value["digest"].as_str().unwrap_or_default().to_owned(),
-        size: value["size"].as_i64().unwrap_or(0),
-        foreign,
-    }
+    let foreign = value["urls"].as_array().is_some_and(|urls| !urls.is_empty())
+        || value["mediaType"].as_str().is_some_and(|kind| kind.contains("foreign") || kind.contains("nondistributable"));
+    Reference { digest: value["digest"].as_str().unwrap_or_default().to_owned(), size: value["size"].as_i64().unwrap_or(0), foreign }
 }
 
 fn annotations(value: &Value) -> BTreeMap<String, String> {
-    let map = value["annotations"]
-        .as_object()
-        .cloned()
-        .unwrap_or_default();
-    map.into_iter()
-        .filter_map(|(key, value)| Some((key, value.as_str()?.to_owned())))
-        .collect()
+    let map = value["annotations"].as_object().cloned().unwrap_or_default();
+    map.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect()
 }
 
 fn children(value: &Value) -> Vec<(Reference, Child)> {
@@ -129,14 +97,9 @@ fn children(value: &Value) -> Vec<(Reference, Child)> {
             let urls = member["urls"].as_array().cloned().unwrap_or_default();
             let child = Child {
                 digest: member["digest"].as_str().unwrap_or_default().to_owned(),
-                platform: member["platform"]
-                    .is_object()
-                    .then(|| platform(&member["platform"])),
+                platform: member["platform"].is_object().then(|| platform(&member["platform"])),
                 annotations: annotations(member),
-                urls: urls
-                    .iter()
-                    .filter_map(|url| url.as_str().map(str::to_owned))
-                    .collect(),
+                urls: urls.iter().filter_map(|url| url.as_str().map(str::to_owned)).collect(),
             };
             (reference(member), child)
         })
@@ -146,12 +109,7 @@ fn children(value: &Value) -> Vec<(Reference, Child)> {
 /// Harbor's odd spelling of a platform.
 fn platform(value: &Value) -> Value {
     let mut shown = json!({"OsFeatures": value.get("os.features").cloned().unwrap_or(Value::Null)});
-    for (from, to) in [
-        ("architecture", "architecture"),
-        ("os", "os"),
-        ("variant", "variant"),
-        ("os.version", "'os.version'"),
-    ] {
+    for (from, to) in [("architecture", "architecture"), ("os", "os"), ("variant", "variant"), ("os.version", "'os.version'")] {
         if let Some(text) = value[from].as_str() {
             shown[to] = json!(text);
         }
@@ -166,10 +124,7 @@ impl Parsed {
 
     /// All blobs that must be there: configuration, then layers.
     pub fn blobs(&self) -> impl Iterator<Item = &Reference> {
-        self.config
-            .iter()
-            .chain(&self.layers)
-            .filter(|reference| !reference.foreign)
+        self.config.iter().chain(&self.layers).filter(|reference| !reference.foreign)
     }
 
     /// Harbor's type of the artifact: known kinds, else a guess from the configuration's media type.
@@ -178,14 +133,12 @@ impl Parsed {
             return "IMAGE".to_owned();
         }
         match self.config_media_type.as_str() {
-            "application/vnd.oci.image.config.v1+json"
-            | "application/vnd.docker.container.image.v1+json" => "IMAGE".into(),
+            "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json" => "IMAGE".into(),
             "application/vnd.cncf.helm.config.v1+json" => "CHART".into(),
             "application/vnd.cnab.manifest.v1" => "CNAB".into(),
             "application/vnd.goharbor.harbor.sbom.v1" => "SBOM".into(),
             "application/vnd.wasm.config.v1+json" => "WASM".into(),
-            "application/vnd.cncf.model.config.v1+json"
-            | "application/vnd.cnai.model.config.v1+json" => "CNAI".into(),
+            "application/vnd.cncf.model.config.v1+json" | "application/vnd.cnai.model.config.v1+json" => "CNAI".into(),
             other => guess(other).unwrap_or_else(|| "UNKNOWN".to_owned()),
         }
     }
@@ -204,11 +157,7 @@ impl Parsed {
         match self.kind().as_str() {
             "IMAGE" => {
                 let text = |name: &str| config[name].as_str().unwrap_or_default().to_owned();
-                let inner = if config["config"].is_object() {
-                    config["config"].clone()
-                } else {
-                    json!({})
-                };
+                let inner = if config["config"].is_object() { config["config"].clone() } else { json!({}) };
                 Some(json!({
                     "architecture": text("architecture"), "author": text("author"), "config": inner,
                     "created": config.get("created").cloned().unwrap_or(Value::Null), "os": text("os"),
@@ -222,16 +171,13 @@ impl Parsed {
     /// The kind of accessory a manifest with `subject` is.
     pub fn accessory_kind(&self, bundles_are_signatures: bool) -> &'static str {
         let kind = self.shown_artifact_type();
-        if self.config_media_type == "application/vnd.cncf.notary.signature"
-            || kind == "application/vnd.cncf.notary.signature"
-        {
+        if self.config_media_type == "application/vnd.cncf.notary.signature" || kind == "application/vnd.cncf.notary.signature" {
             "signature.notation"
         } else if self.config_media_type == "application/vnd.goharbor.harbor.sbom.v1" {
             "sbom.harbor"
         } else if self.config_media_type == "application/vnd.nydus.image.v1" {
             "accelerator.nydus"
-        } else if bundles_are_signatures && kind.starts_with("application/vnd.dev.sigstore.bundle")
-        {
+        } else if bundles_are_signatures && kind.starts_with("application/vnd.dev.sigstore.bundle") {
             "signature.cosign"
         } else {
             "subject.accessory"
@@ -253,19 +199,13 @@ mod tests {
 
     #[test]
     fn the_type_is_guessed_from_the_configuration() {
-        assert_eq!(
-            guess("application/vnd.acme.rocket.config.v1+json").as_deref(),
-            Some("ROCKET")
-        );
+        assert_eq!(guess("application/vnd.acme.rocket.config.v1+json").as_deref(), Some("ROCKET"));
         assert_eq!(guess("application/vnd.oci.empty.v1+json"), None);
     }
 
     #[test]
     fn an_unknown_media_type_is_refused_as_recorded() {
         let refusal = parse("application/vnd.oci.artifact.manifest.v1+json", b"{}").unwrap_err();
-        assert_eq!(
-            refusal.errors[0]["message"],
-            "unmarshal manifest failed: missing signature key"
-        );
+        assert_eq!(refusal.errors[0]["message"], "unmarshal manifest failed: missing signature key");
     }
 }

@@ -45,17 +45,9 @@ pub fn prepare(mut world: World, config: &Config) -> World {
         config_user(&mut world, &account.username, &account.password);
     }
     if world.projects.is_empty() {
-        let who = Who::User {
-            id: admin,
-            name: "admin".to_owned(),
-            admin: true,
-        };
+        let who = Who::User { id: admin, name: "admin".to_owned(), admin: true };
         let metadata = [("public".to_owned(), "true".to_owned())].into();
-        let library = NewProject {
-            name: "library".to_owned(),
-            metadata,
-            storage_limit: None,
-        };
+        let library = NewProject { name: "library".to_owned(), metadata, storage_limit: None };
         let made = create_project(&mut world, &who, library);
         debug_assert!(made.is_ok(), "the first project has no rival");
         world.audit.clear();
@@ -90,15 +82,7 @@ pub fn add_user(world: &mut World, name: &str, password: &str, email: &str, real
 }
 
 /// One audit row.
-pub fn audit(
-    world: &mut World,
-    who: &Who,
-    project_id: i64,
-    operation: &str,
-    kind: &str,
-    resource: &str,
-    what: &str,
-) {
+pub fn audit(world: &mut World, who: &Who, project_id: i64, operation: &str, kind: &str, resource: &str, what: &str) {
     if world.audit.len() >= AUDIT_MAX {
         world.audit.drain(..AUDIT_MAX / 10);
     }
@@ -117,17 +101,9 @@ pub fn audit(
 
 /// Of these blobs, those no artifact of the project uses any more stop counting towards it.
 pub fn release_blobs(project: &mut Project, candidates: &BTreeSet<String>) {
-    let used: BTreeSet<&String> = project
-        .repos
-        .values()
-        .flat_map(|repo| repo.artifacts.values())
-        .flat_map(|artifact| &artifact.blobs)
-        .collect();
-    let gone: Vec<String> = candidates
-        .iter()
-        .filter(|digest| !used.contains(digest))
-        .cloned()
-        .collect();
+    let used: BTreeSet<&String> =
+        project.repos.values().flat_map(|repo| repo.artifacts.values()).flat_map(|artifact| &artifact.blobs).collect();
+    let gone: Vec<String> = candidates.iter().filter(|digest| !used.contains(digest)).cloned().collect();
     for digest in gone {
         project.blobs.remove(&digest);
     }

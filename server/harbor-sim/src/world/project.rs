@@ -25,52 +25,30 @@ pub struct NewProject {
 /// Lower-case letters and digits, with single separators inside.
 pub fn valid_name(name: &str) -> bool {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    let inner =
-        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
     (1..=NAME_MAX).contains(&name.len())
         && edge(name.chars().next())
         && edge(name.chars().last())
         && name.chars().all(inner)
-        && !["..", "._", "_.", ".-", "-."]
-            .iter()
-            .any(|pair| name.contains(pair))
+        && !["..", "._", "_.", ".-", "-."].iter().any(|pair| name.contains(pair))
 }
 
 /// Makes a project and gives its id.
 pub fn create_project(world: &mut World, who: &Who, new: NewProject) -> Result<i64, Refusal> {
     if !valid_name(&new.name) {
-        return Err(Refusal::bad_request(
-            "project name is not in lower case or contains illegal characters",
-        ));
+        return Err(Refusal::bad_request("project name is not in lower case or contains illegal characters"));
     }
     if world.project(&new.name).is_some() {
-        return Err(Refusal::conflict(format!(
-            "The project named {} already exists",
-            new.name
-        )));
+        return Err(Refusal::conflict(format!("The project named {} already exists", new.name)));
     }
     let metadata = metadata_at_birth(new.metadata)?;
     let id = world.ids.next("project");
     let created = clock::now_us();
-    let default_limit = super::setting(world, "storage_per_project", json!(-1))
-        .as_i64()
-        .unwrap_or(-1);
-    let hard = new
-        .storage_limit
-        .filter(|limit| *limit != 0)
-        .unwrap_or(default_limit);
-    let quota = Quota {
-        id: world.ids.next("quota"),
-        hard,
-        created,
-        updated: created,
-    };
+    let default_limit = super::setting(world, "storage_per_project", json!(-1)).as_i64().unwrap_or(-1);
+    let hard = new.storage_limit.filter(|limit| *limit != 0).unwrap_or(default_limit);
+    let quota = Quota { id: world.ids.next("quota"), hard, created, updated: created };
     let owner_id = who.user_id();
-    let member = Member {
-        id: world.ids.next("member"),
-        user_id: owner_id,
-        role: 1,
-    };
+    let member = Member { id: world.ids.next("member"), user_id: owner_id, role: 1 };
     let project = Project {
         id,
         name: new.name.clone(),
@@ -88,35 +66,20 @@ pub fn create_project(world: &mut World, who: &Who, new: NewProject) -> Result<i
         blobs: std::collections::BTreeSet::new(),
     };
     world.projects.insert(id, project);
-    audit(
-        world,
-        who,
-        id,
-        "create",
-        "project",
-        &new.name,
-        &format!("create project: {}", new.name),
-    );
+    audit(world, who, id, "create", "project", &new.name, &format!("create project: {}", new.name));
     Ok(id)
 }
 
 /// What a project may be born with: no retention policy, and private unless it says otherwise.
-fn metadata_at_birth(
-    mut metadata: BTreeMap<String, String>,
-) -> Result<BTreeMap<String, String>, Refusal> {
-    if metadata
-        .get("retention_id")
-        .is_some_and(|id| !id.is_empty())
-    {
+fn metadata_at_birth(mut metadata: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Refusal> {
+    if metadata.get("retention_id").is_some_and(|id| !id.is_empty()) {
         return Err(Refusal::bad_request(
             "bad request: the retention_id in the request's payload when creating a project should be omitted, \
              alternatively passing an empty string",
         ));
     }
     metadata.remove("retention_id");
-    metadata
-        .entry("public".to_owned())
-        .or_insert_with(|| "false".to_owned());
+    metadata.entry("public".to_owned()).or_insert_with(|| "false".to_owned());
     Ok(metadata)
 }
 
@@ -131,28 +94,14 @@ pub fn delete_project(world: &mut World, who: &Who, id: i64) -> Result<(), Refus
         return Err(Refusal::not_found(format!("project {id} not found")));
     };
     if let Some(reason) = deletable(project) {
-        return Err(Refusal::precondition(format!(
-            "precondition failed: {reason}"
-        )));
+        return Err(Refusal::precondition(format!("precondition failed: {reason}")));
     }
     let name = project.name.clone();
     world.projects.remove(&id);
     world.robots.retain(|_, robot| robot.project_id != id);
-    world
-        .labels
-        .retain(|_, label| label.scope != "p" || label.project_id != id);
-    world
-        .retentions
-        .retain(|_, policy| policy["scope"]["ref"].as_i64() != Some(id));
-    audit(
-        world,
-        who,
-        id,
-        "delete",
-        "project",
-        &name,
-        &format!("delete project: {name}"),
-    );
+    world.labels.retain(|_, label| label.scope != "p" || label.project_id != id);
+    world.retentions.retain(|_, policy| policy["scope"]["ref"].as_i64() != Some(id));
+    audit(world, who, id, "delete", "project", &name, &format!("delete project: {name}"));
     Ok(())
 }
 

@@ -34,38 +34,22 @@ pub fn is_tag(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     (1..=TAG_MAX).contains(&text.len())
         && text.chars().all(inner)
-        && text
-            .chars()
-            .next()
-            .is_some_and(|c| c.is_ascii_alphanumeric() || c == '_')
+        && text.chars().next().is_some_and(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// The checks before anything is stored: immutability, quota, digest, presence of what it refers to.
 pub fn precheck(world: &World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
     let (project_name, repo_name) = pushed.name.split_once('/').unwrap_or((pushed.name, ""));
-    let project = world
-        .project(project_name)
-        .ok_or_else(|| Refusal::not_found(format!("project {project_name} not found")))?;
-    let exists = project
-        .repos
-        .get(repo_name)
-        .is_some_and(|repo| repo.tags.contains_key(pushed.reference));
+    let project = world.project(project_name).ok_or_else(|| Refusal::not_found(format!("project {project_name} not found")))?;
+    let exists = project.repos.get(repo_name).is_some_and(|repo| repo.tags.contains_key(pushed.reference));
     if exists && is_immutable(project, repo_name, pushed.reference) {
         return Err(Refusal::precondition(format!(
             "Failed to process request due to '{repo_name}:{}' configured as immutable.",
             pushed.reference
         )));
     }
-    let own = Reference {
-        digest: pushed.digest.to_owned(),
-        size: pushed.size,
-        foreign: false,
-    };
-    let children = pushed
-        .manifest
-        .children
-        .iter()
-        .map(|(reference, _)| reference);
+    let own = Reference { digest: pushed.digest.to_owned(), size: pushed.size, foreign: false };
+    let children = pushed.manifest.children.iter().map(|(reference, _)| reference);
     let mut missing: std::collections::BTreeMap<&str, i64> = std::collections::BTreeMap::new();
     for reference in pushed.manifest.blobs().chain(children).chain([&own]) {
         if !project.blobs.contains(&reference.digest) {
@@ -88,67 +72,32 @@ fn registry_check(world: &World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
         return Err(refusal);
     }
     let links = world.links.get(pushed.name);
-    let mut refusal = Refusal::registry(
-        400,
-        "MANIFEST_BLOB_UNKNOWN",
-        "blob unknown to registry",
-        None,
-    );
+    let mut refusal = Refusal::registry(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", None);
     refusal.errors.clear();
     let blobs = pushed.manifest.blobs().map(|reference| (reference, false));
-    let children = pushed
-        .manifest
-        .children
-        .iter()
-        .map(|(reference, _)| (reference, true));
+    let children = pushed.manifest.children.iter().map(|(reference, _)| (reference, true));
     for (reference, child) in blobs.chain(children) {
         let there = links.is_some_and(|links| {
-            if child {
-                links.manifests.contains_key(&reference.digest)
-            } else {
-                links.blobs.contains(&reference.digest)
-            }
+            if child { links.manifests.contains_key(&reference.digest) } else { links.blobs.contains(&reference.digest) }
         });
         if !there || hex_of(&reference.digest).is_none() {
-            refusal.errors.push(
-                json!({"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown to registry", "detail": reference.digest}),
-            );
+            refusal
+                .errors
+                .push(json!({"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown to registry", "detail": reference.digest}));
         }
     }
-    if refusal.errors.is_empty() {
-        Ok(())
-    } else {
-        Err(refusal)
-    }
+    if refusal.errors.is_empty() { Ok(()) } else { Err(refusal) }
 }
 
 fn digest_invalid() -> Refusal {
-    Refusal::registry(
-        400,
-        "DIGEST_INVALID",
-        "provided digest did not match uploaded content",
-        None,
-    )
+    Refusal::registry(400, "DIGEST_INVALID", "provided digest did not match uploaded content", None)
 }
 
 /// Notes a blob that is in storage now, and that it is linked in this repository.
 pub fn blob_row(world: &mut World, name: &str, digest: &str, size: i64) {
     let updated = clock::now_us();
-    world
-        .links
-        .entry(name.to_owned())
-        .or_default()
-        .blobs
-        .insert(digest.to_owned());
-    world
-        .blobs
-        .entry(digest.to_owned())
-        .and_modify(|row| row.updated = updated)
-        .or_insert(BlobRow {
-            size,
-            manifest: false,
-            updated,
-        });
+    world.links.entry(name.to_owned()).or_default().blobs.insert(digest.to_owned());
+    world.blobs.entry(digest.to_owned()).and_modify(|row| row.updated = updated).or_insert(BlobRow { size, manifest: false, updated });
 }
 
 /// Makes a blob count towards its project.
@@ -165,31 +114,14 @@ pub fn associate(world: &mut World, name: &str, digest: &str) {
 pub fn commit(world: &mut World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
     precheck(world, pushed)?;
     let now = clock::now_us();
-    let Parsed {
-        media_type,
-        children,
-        ..
-    } = pushed.manifest;
+    let Parsed { media_type, children, .. } = pushed.manifest;
     let links = world.links.entry(pushed.name.to_owned()).or_default();
-    links
-        .manifests
-        .insert(pushed.digest.to_owned(), media_type.clone());
-    let row = BlobRow {
-        size: pushed.size,
-        manifest: true,
-        updated: now,
-    };
+    links.manifests.insert(pushed.digest.to_owned(), media_type.clone());
+    let row = BlobRow { size: pushed.size, manifest: true, updated: now };
     world.blobs.insert(pushed.digest.to_owned(), row);
-    let mut blobs: std::collections::BTreeSet<String> = pushed
-        .manifest
-        .blobs()
-        .map(|reference| reference.digest.clone())
-        .collect();
+    let mut blobs: std::collections::BTreeSet<String> = pushed.manifest.blobs().map(|reference| reference.digest.clone()).collect();
     blobs.insert(pushed.digest.to_owned());
-    let children_digests: Vec<String> = children
-        .iter()
-        .map(|(_, child)| child.digest.clone())
-        .collect();
+    let children_digests: Vec<String> = children.iter().map(|(_, child)| child.digest.clone()).collect();
     for digest in blobs.iter().chain(&children_digests) {
         associate(world, pushed.name, digest);
         if let Some(row) = world.blobs.get_mut(digest) {
@@ -197,9 +129,7 @@ pub fn commit(world: &mut World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
         }
     }
     ensure_repo(world, pushed.name);
-    let known = world
-        .repo(pushed.name)
-        .is_some_and(|(_, repo)| repo.artifacts.contains_key(pushed.digest));
+    let known = world.repo(pushed.name).is_some_and(|(_, repo)| repo.artifacts.contains_key(pushed.digest));
     if !known {
         let artifact = artifact_row(world, pushed, blobs, now);
         if let Some(repo) = world.repo_mut(pushed.name) {
@@ -210,24 +140,12 @@ pub fn commit(world: &mut World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
     accessories(world, pushed);
     let by_tag = !pushed.reference.contains(':');
     if by_tag {
-        tag_artifact(
-            world,
-            pushed.version,
-            pushed.name,
-            pushed.reference,
-            pushed.digest,
-        );
+        tag_artifact(world, pushed.version, pushed.name, pushed.reference, pushed.digest);
     }
     let project_id = world.repo(pushed.name).map_or(0, |(project, _)| project.id);
-    let resource = if by_tag {
-        format!("{}:{}", pushed.name, pushed.reference)
-    } else {
-        format!("{}@{}", pushed.name, pushed.digest)
-    };
+    let resource = if by_tag { format!("{}:{}", pushed.name, pushed.reference) } else { format!("{}@{}", pushed.name, pushed.digest) };
     let what = format!("push artifact: {}@{}", pushed.name, pushed.digest);
-    audit(
-        world, pushed.who, project_id, "create", "artifact", &resource, &what,
-    );
+    audit(world, pushed.who, project_id, "create", "artifact", &resource, &what);
     Ok(())
 }
 
@@ -255,32 +173,15 @@ pub fn ensure_repo(world: &mut World, name: &str) {
     }
 }
 
-fn artifact_row(
-    world: &mut World,
-    pushed: &Pushed<'_>,
-    blobs: std::collections::BTreeSet<String>,
-    now: i64,
-) -> Artifact {
+fn artifact_row(world: &mut World, pushed: &Pushed<'_>, blobs: std::collections::BTreeSet<String>, now: i64) -> Artifact {
     let id = world.ids.next("artifact");
     let parsed = pushed.manifest;
     let parts: i64 = if parsed.is_index() {
         let repo = world.repo(pushed.name).map(|(_, repo)| repo);
-        let size = |digest: &String| {
-            repo.and_then(|repo| repo.artifacts.get(digest))
-                .map_or(0, |child| child.size)
-        };
-        parsed
-            .children
-            .iter()
-            .map(|(_, child)| size(&child.digest))
-            .sum()
+        let size = |digest: &String| repo.and_then(|repo| repo.artifacts.get(digest)).map_or(0, |child| child.size);
+        parsed.children.iter().map(|(_, child)| size(&child.digest)).sum()
     } else {
-        parsed
-            .config
-            .iter()
-            .chain(&parsed.layers)
-            .map(|reference| reference.size)
-            .sum()
+        parsed.config.iter().chain(&parsed.layers).map(|reference| reference.size).sum()
     };
     Artifact {
         id,
@@ -294,11 +195,7 @@ fn artifact_row(
         pull_time: 0,
         annotations: parsed.annotations.clone(),
         extra_attrs: parsed.extra_attrs(pushed.config),
-        children: parsed
-            .children
-            .iter()
-            .map(|(_, child)| child.clone())
-            .collect(),
+        children: parsed.children.iter().map(|(_, child)| child.clone()).collect(),
         blobs,
         labels: Vec::new(),
     }
@@ -307,19 +204,11 @@ fn artifact_row(
 /// Records what this manifest belongs to: by `subject`, or by cosign's tag. Either order of arrival works.
 fn accessories(world: &mut World, pushed: &Pushed<'_>) {
     let bundles = pushed.version >= Version::V2_15_2;
-    let by_subject = pushed
-        .manifest
-        .subject
-        .clone()
-        .map(|subject| (subject, pushed.manifest.accessory_kind(bundles)));
-    let by_tag = cosign_subject(pushed.reference)
-        .filter(|_| pushed.manifest.cosign_layer)
-        .map(|subject| (subject, "signature.cosign"));
+    let by_subject = pushed.manifest.subject.clone().map(|subject| (subject, pushed.manifest.accessory_kind(bundles)));
+    let by_tag = cosign_subject(pushed.reference).filter(|_| pushed.manifest.cosign_layer).map(|subject| (subject, "signature.cosign"));
     for (subject, kind) in by_subject.into_iter().chain(by_tag) {
         let known = world.repo(pushed.name).is_some_and(|(_, repo)| {
-            repo.accessories
-                .values()
-                .any(|accessory| accessory.digest == pushed.digest && accessory.subject == subject)
+            repo.accessories.values().any(|accessory| accessory.digest == pushed.digest && accessory.subject == subject)
         });
         if known {
             continue;
@@ -327,13 +216,7 @@ fn accessories(world: &mut World, pushed: &Pushed<'_>) {
         let id = world.ids.next("accessory");
         let created = clock::now_us();
         if let Some(repo) = world.repo_mut(pushed.name) {
-            let row = Accessory {
-                id,
-                digest: pushed.digest.to_owned(),
-                subject,
-                kind: kind.to_owned(),
-                created,
-            };
+            let row = Accessory { id, digest: pushed.digest.to_owned(), subject, kind: kind.to_owned(), created };
             repo.accessories.insert(id, row);
         }
     }
@@ -349,22 +232,13 @@ fn cosign_subject(tag: &str) -> Option<String> {
 /// Points a tag at an artifact.
 pub fn tag_artifact(world: &mut World, version: Version, name: &str, tag: &str, digest: &str) {
     let now = clock::now_us();
-    let known = world
-        .repo(name)
-        .and_then(|(_, repo)| repo.tags.get(tag))
-        .map(|row| row.digest.clone());
+    let known = world.repo(name).and_then(|(_, repo)| repo.tags.get(tag)).map(|row| row.digest.clone());
     if known.as_deref() == Some(digest) {
         return;
     }
     let id = world.ids.next("tag");
     if let Some(repo) = world.repo_mut(name) {
-        let row = TagRow {
-            id,
-            name: tag.to_owned(),
-            digest: digest.to_owned(),
-            push_time: now,
-            pull_time: 0,
-        };
+        let row = TagRow { id, name: tag.to_owned(), digest: digest.to_owned(), push_time: now, pull_time: 0 };
         repo.tags
             .entry(tag.to_owned())
             .and_modify(|old| {

@@ -10,63 +10,32 @@ use crate::model::{Project, Repo, World};
 use crate::reply::Refusal;
 
 /// Refuses to touch a tag a rule protects.
-fn guard_tags<'a>(
-    project: &Project,
-    repo: &Repo,
-    tags: impl Iterator<Item = &'a String>,
-) -> Result<(), Refusal> {
+fn guard_tags<'a>(project: &Project, repo: &Repo, tags: impl Iterator<Item = &'a String>) -> Result<(), Refusal> {
     for tag in tags {
         if is_immutable(project, &repo.name, tag) {
-            return Err(Refusal::precondition(format!(
-                "the tag {tag} configured as immutable, cannot be deleted"
-            )));
+            return Err(Refusal::precondition(format!("the tag {tag} configured as immutable, cannot be deleted")));
         }
     }
     Ok(())
 }
 
 /// Deletes one artifact with its tags, accessories and the children nothing else uses.
-pub fn delete_artifact(
-    world: &mut World,
-    who: &Who,
-    version: Version,
-    name: &str,
-    digest: &str,
-) -> Result<(), Refusal> {
+pub fn delete_artifact(world: &mut World, who: &Who, version: Version, name: &str, digest: &str) -> Result<(), Refusal> {
     let missing = || Refusal::not_found(format!("artifact {name}@{digest} not found"));
     let (project, repo) = world.repo(name).ok_or_else(missing)?;
     if !repo.artifacts.contains_key(digest) {
         return Err(missing());
     }
     if repo.is_child(digest) {
-        return Err(Refusal::new(
-            412,
-            "VIOLATE_FOREIGN_KEY_CONSTRAINT",
-            "the deleting artifact is referenced by others",
-        ));
+        return Err(Refusal::new(412, "VIOLATE_FOREIGN_KEY_CONSTRAINT", "the deleting artifact is referenced by others"));
     }
-    guard_tags(
-        project,
-        repo,
-        repo.tags
-            .values()
-            .filter(|tag| tag.digest == digest)
-            .map(|tag| &tag.name),
-    )?;
+    guard_tags(project, repo, repo.tags.values().filter(|tag| tag.digest == digest).map(|tag| &tag.name))?;
     let project_id = project.id;
     let removed = remove_tree(world, name, digest);
     touch(world, version, name);
     for digest in removed {
         let resource = format!("{name}@{digest}");
-        audit(
-            world,
-            who,
-            project_id,
-            "delete",
-            "artifact",
-            &resource,
-            &format!("delete artifact: {resource}"),
-        );
+        audit(world, who, project_id, "delete", "artifact", &resource, &format!("delete artifact: {resource}"));
     }
     Ok(())
 }
@@ -91,14 +60,9 @@ pub(super) fn remove_tree(world: &mut World, name: &str, digest: &str) -> Vec<St
         };
         blobs.extend(artifact.blobs);
         repo.tags.retain(|_, tag| tag.digest != digest);
-        let attached: Vec<String> = repo
-            .accessories
-            .values()
-            .filter(|accessory| accessory.subject == digest)
-            .map(|accessory| accessory.digest.clone())
-            .collect();
-        repo.accessories
-            .retain(|_, accessory| accessory.digest != digest && accessory.subject != digest);
+        let attached: Vec<String> =
+            repo.accessories.values().filter(|accessory| accessory.subject == digest).map(|accessory| accessory.digest.clone()).collect();
+        repo.accessories.retain(|_, accessory| accessory.digest != digest && accessory.subject != digest);
         queue.extend(attached.into_iter().map(|digest| (digest, true)));
         for child in artifact.children {
             if !repo.is_tagged(&child.digest) && !repo.is_child(&child.digest) {
@@ -114,13 +78,7 @@ pub(super) fn remove_tree(world: &mut World, name: &str, digest: &str) -> Vec<St
 }
 
 /// Deletes one tag; the artifact stays.
-pub fn delete_tag(
-    world: &mut World,
-    who: &Who,
-    version: Version,
-    name: &str,
-    tag: &str,
-) -> Result<(), Refusal> {
+pub fn delete_tag(world: &mut World, who: &Who, version: Version, name: &str, tag: &str) -> Result<(), Refusal> {
     let missing = || Refusal::not_found(format!("tag {tag} of repository {name} not found"));
     let (project, repo) = world.repo(name).ok_or_else(missing)?;
     let row = repo.tags.get(tag).ok_or_else(missing)?;
@@ -131,62 +89,27 @@ pub fn delete_tag(
     }
     touch(world, version, name);
     let resource = format!("{name}:{tag}");
-    audit(
-        world,
-        who,
-        project_id,
-        "delete",
-        "tag",
-        &resource,
-        &format!("delete tag: {resource}"),
-    );
+    audit(world, who, project_id, "delete", "tag", &resource, &format!("delete tag: {resource}"));
     Ok(())
 }
 
 /// Deletes a repository with all it holds.
 pub fn delete_repository(world: &mut World, who: &Who, name: &str) -> Result<(), Refusal> {
-    let (project, repo) = world
-        .repo(name)
-        .ok_or_else(|| Refusal::not_found(format!("repository {name} not found")))?;
+    let (project, repo) = world.repo(name).ok_or_else(|| Refusal::not_found(format!("repository {name} not found")))?;
     guard_tags(project, repo, repo.tags.keys())?;
-    let roots: Vec<String> = repo
-        .artifacts
-        .keys()
-        .filter(|digest| !repo.is_accessory(digest) && !repo.is_child(digest))
-        .cloned()
-        .collect();
+    let roots: Vec<String> = repo.artifacts.keys().filter(|digest| !repo.is_accessory(digest) && !repo.is_child(digest)).cloned().collect();
     let project_id = project.id;
     let repo_name = repo.name.clone();
     if let Some(project) = world.projects.get_mut(&project_id)
         && let Some(repo) = project.repos.remove(&repo_name)
     {
-        let blobs = repo
-            .artifacts
-            .into_values()
-            .flat_map(|artifact| artifact.blobs)
-            .collect();
+        let blobs = repo.artifacts.into_values().flat_map(|artifact| artifact.blobs).collect();
         release_blobs(project, &blobs);
     }
     for digest in roots {
         let resource = format!("{name}@{digest}");
-        audit(
-            world,
-            who,
-            project_id,
-            "delete",
-            "artifact",
-            &resource,
-            &format!("delete artifact: {resource}"),
-        );
+        audit(world, who, project_id, "delete", "artifact", &resource, &format!("delete artifact: {resource}"));
     }
-    audit(
-        world,
-        who,
-        project_id,
-        "delete",
-        "repository",
-        name,
-        &format!("delete repository: {name}"),
-    );
+    audit(world, who, project_id, "delete", "repository", name, &format!("delete repository: {name}"));
     Ok(())
 }

@@ -7,45 +7,24 @@ use crate::harness::{As, topic};
 use harbor_sim::images;
 
 fn wrong() -> As {
-    As::Basic(
-        "nobody-of-that-name".to_owned(),
-        "wrong-Password-1".to_owned(),
-    )
+    As::Basic("nobody-of-that-name".to_owned(), "wrong-Password-1".to_owned())
 }
 
 #[tokio::test]
 async fn a_wrong_password_is_nobody_and_only_the_permission_call_says_so() {
     topic(|h| async move {
         let (private, _) = h.project("p", json!({})).await;
-        let (public, _) = h
-            .project("q", json!({"metadata": {"public": "true"}}))
-            .await;
+        let (public, _) = h.project("q", json!({"metadata": {"public": "true"}})).await;
         for who in [As::Nobody, wrong()] {
-            let list = h
-                .api_as(&who, Method::GET, "/projects?page_size=100", None)
-                .await
-                .expect(200);
+            let list = h.api_as(&who, Method::GET, "/projects?page_size=100", None).await.expect(200);
             let names = crate::harness::texts(&list.json(), "name");
-            assert!(
-                names.contains(&public) && !names.contains(&private),
-                "{names:?}"
-            );
-            h.api_as(&who, Method::GET, "/users/current/permissions", None)
-                .await
-                .refuse(401, "UNAUTHORIZED");
-            h.api_as(&who, Method::GET, "/users/current", None)
-                .await
-                .refuse(401, "UNAUTHORIZED");
-            let info = h
-                .api_as(&who, Method::GET, "/systeminfo", None)
-                .await
-                .expect(200)
-                .json();
+            assert!(names.contains(&public) && !names.contains(&private), "{names:?}");
+            h.api_as(&who, Method::GET, "/users/current/permissions", None).await.refuse(401, "UNAUTHORIZED");
+            h.api_as(&who, Method::GET, "/users/current", None).await.refuse(401, "UNAUTHORIZED");
+            let info = h.api_as(&who, Method::GET, "/systeminfo", None).await.expect(200).json();
             assert!(info.get("current_time").is_none());
             let path = format!("/projects/{private}/repositories");
-            h.api_as(&who, Method::GET, &path, None)
-                .await
-                .refuse(401, "UNAUTHORIZED");
+            h.api_as(&who, Method::GET, &path, None).await.refuse(401, "UNAUTHORIZED");
         }
         let proof = h.get("/users/current/permissions").await.expect(200);
         assert_eq!(proof.json(), json!([]));
@@ -57,46 +36,17 @@ async fn a_wrong_password_is_nobody_and_only_the_permission_call_says_so() {
 #[tokio::test]
 async fn v2_challenges_by_the_presence_of_an_authorization_header() {
     topic(|h| async move {
-        let bare = h
-            .send(&As::Nobody, Method::GET, "/v2/", &[], Vec::new())
-            .await
-            .refuse(401, "UNAUTHORIZED");
-        assert!(
-            bare.header("www-authenticate")
-                .unwrap()
-                .starts_with("Bearer realm=\"http")
-        );
-        assert_eq!(
-            bare.header("docker-distribution-api-version"),
-            Some("registry/2.0")
-        );
-        let failed = h
-            .send(&wrong(), Method::GET, "/v2/", &[], Vec::new())
-            .await
-            .refuse(401, "UNAUTHORIZED");
-        assert_eq!(
-            failed.header("www-authenticate"),
-            Some("Basic realm=\"harbor\"")
-        );
+        let bare = h.send(&As::Nobody, Method::GET, "/v2/", &[], Vec::new()).await.refuse(401, "UNAUTHORIZED");
+        assert!(bare.header("www-authenticate").unwrap().starts_with("Bearer realm=\"http"));
+        assert_eq!(bare.header("docker-distribution-api-version"), Some("registry/2.0"));
+        let failed = h.send(&wrong(), Method::GET, "/v2/", &[], Vec::new()).await.refuse(401, "UNAUTHORIZED");
+        assert_eq!(failed.header("www-authenticate"), Some("Basic realm=\"harbor\""));
         h.v2(Method::GET, "").await.expect(200);
-        let (name, _) = h
-            .project("p", json!({"metadata": {"public": "true"}}))
-            .await;
+        let (name, _) = h.project("p", json!({"metadata": {"public": "true"}})).await;
         let path = format!("/v2/{name}/r/manifests/x");
-        let public = h
-            .send(&As::Nobody, Method::HEAD, &path, &[], Vec::new())
-            .await
-            .expect(401);
-        assert!(
-            public
-                .header("www-authenticate")
-                .unwrap()
-                .contains(&format!("scope=\"repository:{name}/r:pull\""))
-        );
-        let unknown = h
-            .v2(Method::GET, &format!("{}nope/r/manifests/x", h.prefix))
-            .await
-            .refuse(401, "UNAUTHORIZED");
+        let public = h.send(&As::Nobody, Method::HEAD, &path, &[], Vec::new()).await.expect(401);
+        assert!(public.header("www-authenticate").unwrap().contains(&format!("scope=\"repository:{name}/r:pull\"")));
+        let unknown = h.v2(Method::GET, &format!("{}nope/r/manifests/x", h.prefix)).await.refuse(401, "UNAUTHORIZED");
         assert_eq!(unknown.header("www-authenticate"), Some(""));
         assert!(unknown.message().contains("not found"));
     })
@@ -110,32 +60,16 @@ async fn a_token_carries_all_its_owner_may_and_nobodys_token_nothing() {
         let image = images::simple(&h.prefix, &[500]);
         h.push(&format!("{name}/r"), "v1", &image).await;
         let path = format!("/service/token?service=harbor-registry&scope=repository:{name}/r:pull");
-        let token = h
-            .send(&As::Admin, Method::GET, &path, &[], Vec::new())
-            .await
-            .expect(200)
-            .json();
+        let token = h.send(&As::Admin, Method::GET, &path, &[], Vec::new()).await.expect(200).json();
         let bearer = As::Bearer(token["token"].as_str().unwrap().to_owned());
         let manifest = format!("/v2/{name}/r/manifests/v1");
         let accept = [("accept", crate::harness::ALL_MANIFESTS)];
-        h.send(&bearer, Method::HEAD, &manifest, &accept, Vec::new())
-            .await
-            .expect(200);
-        h.put_manifest_as(&bearer, &format!("{name}/r"), "v2", &image.manifest)
-            .await
-            .expect(201);
-        h.api_as(&bearer, Method::GET, "/users/current/permissions", None)
-            .await
-            .expect(401);
-        let token = h
-            .send(&wrong(), Method::GET, &path, &[], Vec::new())
-            .await
-            .expect(200)
-            .json();
+        h.send(&bearer, Method::HEAD, &manifest, &accept, Vec::new()).await.expect(200);
+        h.put_manifest_as(&bearer, &format!("{name}/r"), "v2", &image.manifest).await.expect(201);
+        h.api_as(&bearer, Method::GET, "/users/current/permissions", None).await.expect(401);
+        let token = h.send(&wrong(), Method::GET, &path, &[], Vec::new()).await.expect(200).json();
         let nobody = As::Bearer(token["token"].as_str().unwrap().to_owned());
-        h.send(&nobody, Method::HEAD, &manifest, &accept, Vec::new())
-            .await
-            .expect(401);
+        h.send(&nobody, Method::HEAD, &manifest, &accept, Vec::new()).await.expect(401);
     })
     .await;
 }
@@ -168,8 +102,12 @@ async fn a_robot_may_do_what_it_was_given_and_no_more() {
         h.api_as(&robot, Method::GET, "/users/current", None).await.refuse(412, "PRECONDITION");
         let path = format!("/users/current/permissions?scope=/project/{id}&relative=true");
         let mine = h.api_as(&robot, Method::GET, &path, None).await.expect(200).json();
-        let pairs: Vec<String> =
-            mine.as_array().unwrap().iter().map(|p| format!("{}:{}", p["resource"].as_str().unwrap(), p["action"].as_str().unwrap())).collect();
+        let pairs: Vec<String> = mine
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| format!("{}:{}", p["resource"].as_str().unwrap(), p["action"].as_str().unwrap()))
+            .collect();
         assert!(pairs.contains(&"repository:pull".to_owned()) && !pairs.contains(&"repository:push".to_owned()));
         let path = format!("/users/current/permissions?scope=/project/{other_id}&relative=true");
         assert_eq!(h.api_as(&robot, Method::GET, &path, None).await.expect(200).json(), json!([]));

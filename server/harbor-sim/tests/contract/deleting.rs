@@ -7,9 +7,7 @@ use crate::harness::{Harbor, texts, topic};
 use harbor_sim::images::{self, Image};
 
 async fn gone(h: &Harbor, repository: &str, image: &Image) {
-    h.manifest(repository, &image.manifest.digest)
-        .await
-        .refuse(404, "NOT_FOUND");
+    h.manifest(repository, &image.manifest.digest).await.refuse(404, "NOT_FOUND");
 }
 
 #[tokio::test]
@@ -21,27 +19,19 @@ async fn a_deleted_artifact_comes_back_by_its_manifest_alone() {
         h.push(&repository, "v1", &image).await;
         let base = format!("/projects/{name}/repositories/app%252Fweb/artifacts");
         let before = h.get(&format!("{base}/v1")).await.expect(200).json();
-        let used =
-            h.get(&format!("/projects/{name}/summary")).await.json()["quota"]["used"]["storage"]
-                .clone();
+        let used = h.get(&format!("/projects/{name}/summary")).await.json()["quota"]["used"]["storage"].clone();
         h.delete(&format!("{base}/v1")).await.expect(200);
         gone(&h, &repository, &image).await;
         for blob in &image.blobs {
             h.head_blob(&repository, &blob.digest).await.expect(200);
-            h.v2(Method::GET, &format!("{repository}/blobs/{}", blob.digest))
-                .await
-                .expect(200);
+            h.v2(Method::GET, &format!("{repository}/blobs/{}", blob.digest)).await.expect(200);
         }
-        h.put_manifest(&repository, "v1", &image.manifest)
-            .await
-            .expect(201);
+        h.put_manifest(&repository, "v1", &image.manifest).await.expect(201);
         let after = h.get(&format!("{base}/v1")).await.expect(200).json();
         assert_eq!(after["digest"], before["digest"]);
         assert_ne!(after["id"], before["id"], "a new row");
         assert!(after["pull_time"].as_str().unwrap().starts_with("0001"));
-        let again =
-            h.get(&format!("/projects/{name}/summary")).await.json()["quota"]["used"]["storage"]
-                .clone();
+        let again = h.get(&format!("/projects/{name}/summary")).await.json()["quota"]["used"]["storage"].clone();
         assert_eq!(again, used, "the quota is counted again");
     })
     .await;
@@ -55,44 +45,25 @@ async fn deleting_takes_tags_signatures_and_referrers_along() {
         let image = images::simple(&h.prefix, &[300]);
         let digest = &image.manifest.digest;
         h.push(&repository, "v1", &image).await;
-        h.put_manifest(&repository, "latest", &image.manifest)
-            .await
-            .expect(201);
+        h.put_manifest(&repository, "latest", &image.manifest).await.expect(201);
         let signature = images::cosign_signature(&repository, digest, "k");
-        h.push(&repository, &images::cosign_tag(digest), &signature)
-            .await;
+        h.push(&repository, &images::cosign_tag(digest), &signature).await;
         let bill = images::referrer(&image.manifest, images::SPDX, "{}");
-        h.push(&repository, &bill.manifest.digest.clone(), &bill)
-            .await;
+        h.push(&repository, &bill.manifest.digest.clone(), &bill).await;
         let both = [images::simple("x1", &[90]), images::simple("x2", &[90])];
         for child in &both {
-            h.push(&repository, &child.manifest.digest.clone(), child)
-                .await;
+            h.push(&repository, &child.manifest.digest.clone(), child).await;
         }
-        h.put_manifest(&repository, "multi", &images::index(&[&both[0], &both[1]]))
-            .await
-            .expect(201);
+        h.put_manifest(&repository, "multi", &images::index(&[&both[0], &both[1]])).await.expect(201);
         let base = format!("/projects/{name}/repositories/r/artifacts");
         let child = &both[0].manifest.digest;
-        h.delete(&format!("{base}/{child}"))
-            .await
-            .refuse(412, "VIOLATE_FOREIGN_KEY_CONSTRAINT");
+        h.delete(&format!("{base}/{child}")).await.refuse(412, "VIOLATE_FOREIGN_KEY_CONSTRAINT");
 
-        h.delete(&format!("{base}/{digest}/tags/latest"))
-            .await
-            .expect(200);
-        h.post(&format!("{base}/{digest}/tags"), json!({"name": "latest"}))
-            .await
-            .expect(201);
-        h.post(&format!("{base}/multi/tags"), json!({"name": "latest"}))
-            .await
-            .refuse(409, "CONFLICT");
+        h.delete(&format!("{base}/{digest}/tags/latest")).await.expect(200);
+        h.post(&format!("{base}/{digest}/tags"), json!({"name": "latest"})).await.expect(201);
+        h.post(&format!("{base}/multi/tags"), json!({"name": "latest"})).await.refuse(409, "CONFLICT");
         h.delete(&format!("{base}/{digest}")).await.expect(200);
-        let tags = h
-            .v2(Method::GET, &format!("{repository}/tags/list"))
-            .await
-            .expect(200)
-            .json();
+        let tags = h.v2(Method::GET, &format!("{repository}/tags/list")).await.expect(200).json();
         assert_eq!(tags["tags"], json!(["multi"]));
         gone(&h, &repository, &signature).await;
         gone(&h, &repository, &bill).await;
@@ -101,23 +72,10 @@ async fn deleting_takes_tags_signatures_and_referrers_along() {
         let left = h.get(&format!("{base}?q=base%3D*")).await.expect(200);
         assert_eq!(left.total(), 0);
 
-        h.put_manifest(&repository, "v1", &image.manifest)
-            .await
-            .expect(201);
-        h.put_manifest(&repository, &bill.manifest.digest, &bill.manifest)
-            .await
-            .expect(201);
-        h.put_manifest(
-            &repository,
-            &images::cosign_tag(digest),
-            &signature.manifest,
-        )
-        .await
-        .expect(201);
-        let rows = h
-            .get(&format!("{base}/{digest}/accessories"))
-            .await
-            .expect(200);
+        h.put_manifest(&repository, "v1", &image.manifest).await.expect(201);
+        h.put_manifest(&repository, &bill.manifest.digest, &bill.manifest).await.expect(201);
+        h.put_manifest(&repository, &images::cosign_tag(digest), &signature.manifest).await.expect(201);
+        let rows = h.get(&format!("{base}/{digest}/accessories")).await.expect(200);
         assert_eq!(rows.total(), 2, "they come back the same way");
     })
     .await;
@@ -132,25 +90,11 @@ async fn a_moved_tag_leaves_its_old_artifact_untagged() {
         h.push(&repository, "v1", &old).await;
         h.push(&repository, "v1", &new).await;
         let base = format!("/projects/{name}/repositories/r/artifacts");
-        let shown = h
-            .get(&format!("{base}/{}", old.manifest.digest))
-            .await
-            .expect(200)
-            .json();
+        let shown = h.get(&format!("{base}/{}", old.manifest.digest)).await.expect(200).json();
         assert!(shown["tags"].is_null());
-        h.manifest(&repository, &old.manifest.digest)
-            .await
-            .expect(200);
-        assert_eq!(
-            h.get(&format!("{base}/v1")).await.json()["digest"],
-            json!(new.manifest.digest)
-        );
-        h.v2(
-            Method::DELETE,
-            &format!("{repository}/manifests/{}", old.manifest.digest),
-        )
-        .await
-        .expect(202);
+        h.manifest(&repository, &old.manifest.digest).await.expect(200);
+        assert_eq!(h.get(&format!("{base}/v1")).await.json()["digest"], json!(new.manifest.digest));
+        h.v2(Method::DELETE, &format!("{repository}/manifests/{}", old.manifest.digest)).await.expect(202);
         gone(&h, &repository, &old).await;
     })
     .await;
@@ -164,39 +108,20 @@ async fn a_project_goes_empty_and_its_name_comes_back_with_its_blobs() {
         let image = images::simple(&h.prefix, &[640]);
         h.push(&repository, "1", &image).await;
         let path = format!("/projects/{name}");
-        let answer = h
-            .get(&format!("{path}/_deletable"))
-            .await
-            .expect(200)
-            .json();
+        let answer = h.get(&format!("{path}/_deletable")).await.expect(200).json();
         assert_ne!(answer["deletable"], json!(true));
         h.delete(&path).await.refuse(412, "PRECONDITION");
-        h.delete(&format!("{path}/repositories/x"))
-            .await
-            .expect(200);
-        h.get(&format!("{path}/repositories/x"))
-            .await
-            .refuse(404, "NOT_FOUND");
+        h.delete(&format!("{path}/repositories/x")).await.expect(200);
+        h.get(&format!("{path}/repositories/x")).await.refuse(404, "NOT_FOUND");
         h.delete(&path).await.expect(200);
         h.get(&path).await.refuse(404, "NOT_FOUND");
-        let made = h
-            .post("/projects", json!({"project_name": name}))
-            .await
-            .expect(201);
-        assert_ne!(
-            made.header("location"),
-            Some(format!("/api/v2.0/projects/{id}").as_str()),
-            "a new id"
-        );
+        let made = h.post("/projects", json!({"project_name": name})).await.expect(201);
+        assert_ne!(made.header("location"), Some(format!("/api/v2.0/projects/{id}").as_str()), "a new id");
         for blob in &image.blobs {
             h.head_blob(&repository, &blob.digest).await.expect(200);
         }
-        h.put_manifest(&repository, "1", &image.manifest)
-            .await
-            .expect(201);
-        let elsewhere = h
-            .put_manifest(&format!("{name}/y"), "1", &image.manifest)
-            .await;
+        h.put_manifest(&repository, "1", &image.manifest).await.expect(201);
+        let elsewhere = h.put_manifest(&format!("{name}/y"), "1", &image.manifest).await;
         let elsewhere = elsewhere.refuse(400, "MANIFEST_BLOB_UNKNOWN");
         assert_eq!(elsewhere.codes().len(), image.blobs.len());
     })
@@ -208,25 +133,14 @@ async fn collect(h: &Harbor, delete_untagged: bool, dry_run: bool) -> i64 {
     let parameters = json!({"delete_untagged": delete_untagged, "dry_run": dry_run, "workers": 1});
     let body = json!({"schedule": {"type": "Manual"}, "parameters": parameters});
     let started = h.post("/system/gc/schedule", body).await.expect(201);
-    let id: i64 = started
-        .header("location")
-        .unwrap()
-        .rsplit('/')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let id: i64 = started.header("location").unwrap().rsplit('/').next().unwrap().parse().unwrap();
     let run = h
         .eventually("the collection", &format!("/system/gc/{id}"), |run| {
-            matches!(
-                run["job_status"].as_str(),
-                Some("Success" | "Error" | "Stopped")
-            )
+            matches!(run["job_status"].as_str(), Some("Success" | "Error" | "Stopped"))
         })
         .await;
     assert_eq!(run["job_status"], "Success");
-    let parameters: serde_json::Value =
-        serde_json::from_str(run["job_parameters"].as_str().unwrap()).unwrap();
+    let parameters: serde_json::Value = serde_json::from_str(run["job_parameters"].as_str().unwrap()).unwrap();
     parameters["time_window"].as_i64().unwrap_or(2)
 }
 
@@ -239,46 +153,22 @@ async fn collection_removes_what_nothing_uses_and_only_then_blobs_must_be_sent_a
         }
         let (name, _) = h.project("p", json!({})).await;
         let repository = format!("{name}/r");
-        let (image, kept) = (
-            images::simple(&h.prefix, &[410]),
-            images::simple("kept", &[120]),
-        );
+        let (image, kept) = (images::simple(&h.prefix, &[410]), images::simple("kept", &[120]));
         h.push(&repository, "v1", &image).await;
         h.push(&repository, "kept", &kept).await;
-        h.delete(&format!("/projects/{name}/repositories/r/artifacts/v1"))
-            .await
-            .expect(200);
+        h.delete(&format!("/projects/{name}/repositories/r/artifacts/v1")).await.expect(200);
         collect(&h, false, true).await;
-        h.v2(
-            Method::GET,
-            &format!("{repository}/blobs/{}", image.blobs[1].digest),
-        )
-        .await
-        .expect(200);
+        h.v2(Method::GET, &format!("{repository}/blobs/{}", image.blobs[1].digest)).await.expect(200);
         if collect(&h, false, false).await > 0 {
             eprintln!("skipped in part: this Harbor spares young blobs");
             return;
         }
-        h.head_blob(&repository, &image.blobs[1].digest)
-            .await
-            .expect(404);
-        h.head_blob(&repository, &kept.blobs[1].digest)
-            .await
-            .expect(200);
-        let put = h
-            .put_manifest(&repository, "v1", &image.manifest)
-            .await
-            .refuse(400, "MANIFEST_BLOB_UNKNOWN");
-        assert_eq!(
-            texts(&put.json()["errors"], "detail").len(),
-            image.blobs.len()
-        );
+        h.head_blob(&repository, &image.blobs[1].digest).await.expect(404);
+        h.head_blob(&repository, &kept.blobs[1].digest).await.expect(200);
+        let put = h.put_manifest(&repository, "v1", &image.manifest).await.refuse(400, "MANIFEST_BLOB_UNKNOWN");
+        assert_eq!(texts(&put.json()["errors"], "detail").len(), image.blobs.len());
         h.push(&repository, "v1", &image).await;
-        let run = h
-            .get("/system/gc?page_size=1&sort=-id")
-            .await
-            .expect(200)
-            .json();
+        let run = h.get("/system/gc?page_size=1&sort=-id").await.expect(200).json();
         assert_eq!(run[0]["job_status"], "Success");
     })
     .await;
@@ -293,36 +183,23 @@ async fn collection_of_untagged_spares_children_accessories_and_orphans() {
         }
         let (name, _) = h.project("p", json!({})).await;
         let repository = format!("{name}/r");
-        let (untagged, tagged) = (
-            images::simple("untagged", &[50]),
-            images::simple("tagged", &[50]),
-        );
-        h.push(&repository, &untagged.manifest.digest.clone(), &untagged)
-            .await;
+        let (untagged, tagged) = (images::simple("untagged", &[50]), images::simple("tagged", &[50]));
+        h.push(&repository, &untagged.manifest.digest.clone(), &untagged).await;
         h.push(&repository, "v1", &tagged).await;
         let child = images::simple("child", &[50]);
-        h.push(&repository, &child.manifest.digest.clone(), &child)
-            .await;
-        h.put_manifest(&repository, "multi", &images::index(&[&child]))
-            .await
-            .expect(201);
+        h.push(&repository, &child.manifest.digest.clone(), &child).await;
+        h.put_manifest(&repository, "multi", &images::index(&[&child])).await.expect(201);
         let bill = images::referrer(&tagged.manifest, images::SPDX, "{}");
-        h.push(&repository, &bill.manifest.digest.clone(), &bill)
-            .await;
+        h.push(&repository, &bill.manifest.digest.clone(), &bill).await;
         let absent = images::simple("absent", &[50]);
         let orphan = images::referrer(&absent.manifest, images::SPDX, "{\"o\":1}");
-        h.push(&repository, &orphan.manifest.digest.clone(), &orphan)
-            .await;
+        h.push(&repository, &orphan.manifest.digest.clone(), &orphan).await;
         collect(&h, true, true).await;
-        h.manifest(&repository, &untagged.manifest.digest)
-            .await
-            .expect(200);
+        h.manifest(&repository, &untagged.manifest.digest).await.expect(200);
         collect(&h, true, false).await;
         gone(&h, &repository, &untagged).await;
         for image in [&tagged, &child, &bill, &orphan] {
-            h.manifest(&repository, &image.manifest.digest)
-                .await
-                .expect(200);
+            h.manifest(&repository, &image.manifest.digest).await.expect(200);
         }
     })
     .await;

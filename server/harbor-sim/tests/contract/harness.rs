@@ -60,45 +60,25 @@ impl Got {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
     pub fn total(&self) -> i64 {
-        self.header("x-total-count")
-            .and_then(|text| text.parse().ok())
-            .expect("a listing has X-Total-Count")
+        self.header("x-total-count").and_then(|text| text.parse().ok()).expect("a listing has X-Total-Count")
     }
     /// The codes of an error answer.
     pub fn codes(&self) -> Vec<String> {
-        let errors = self.json()["errors"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        errors
-            .iter()
-            .filter_map(|error| error["code"].as_str().map(str::to_owned))
-            .collect()
+        let errors = self.json()["errors"].as_array().cloned().unwrap_or_default();
+        errors.iter().filter_map(|error| error["code"].as_str().map(str::to_owned)).collect()
     }
     pub fn message(&self) -> String {
-        self.json()["errors"][0]["message"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+        self.json()["errors"][0]["message"].as_str().unwrap_or_default().to_owned()
     }
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
-        assert_eq!(
-            self.status,
-            status,
-            "{}",
-            String::from_utf8_lossy(&self.bytes)
-        );
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.bytes));
         self
     }
     #[track_caller]
     pub fn refuse(self, status: u16, code: &str) -> Self {
         let got = self.expect(status);
-        assert!(
-            got.codes().iter().any(|have| have == code),
-            "{code} in {:?}",
-            got.codes()
-        );
+        assert!(got.codes().iter().any(|have| have == code), "{code} in {:?}", got.codes());
         got
     }
 }
@@ -123,32 +103,20 @@ where
 impl Harbor {
     async fn open() -> Self {
         let prefix = format!("bw{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
-        let variable =
-            |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
+        let variable = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
         let (sim, url, user, password) = match std::env::var("HARBOR_URL") {
             Ok(url) => {
                 let url = url.trim_end_matches('/').to_owned();
-                (
-                    None,
-                    url,
-                    variable("HARBOR_USER", "admin"),
-                    variable("HARBOR_PASSWORD", ""),
-                )
+                (None, url, variable("HARBOR_USER", "admin"), variable("HARBOR_PASSWORD", ""))
             }
             Err(_) => {
-                let sim = harbor_sim::start(Config::default())
-                    .await
-                    .expect("the simulator starts");
+                let sim = harbor_sim::start(Config::default()).await.expect("the simulator starts");
                 let (user, password) = (sim.admin().0.to_owned(), sim.admin().1.to_owned());
                 (Some(sim), String::new(), user, password)
             }
         };
         let url = sim.as_ref().map_or(url, Running::url);
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .expect("a client");
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().expect("a client");
         Self {
             client,
             url,
@@ -180,19 +148,8 @@ impl Harbor {
     }
 
     /// Any request.
-    pub async fn send(
-        &self,
-        who: &As,
-        method: Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: Vec<u8>,
-    ) -> Got {
-        let url = if path.starts_with("http") {
-            path.to_owned()
-        } else {
-            format!("{}{path}", self.url)
-        };
+    pub async fn send(&self, who: &As, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Got {
+        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) };
         let mut request = self.client.request(method.clone(), url);
         if let Some((user, password)) = self.basic(who) {
             request = request.basic_auth(user, Some(password));
@@ -209,31 +166,20 @@ impl Harbor {
         let answer = request.send().await.expect("an answer");
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let bytes = answer.bytes().await.expect("a body").to_vec();
-        Got {
-            status,
-            headers,
-            bytes,
-        }
+        Got { status, headers, bytes }
     }
 
     pub async fn api_as(&self, who: &As, method: Method, path: &str, body: Option<Value>) -> Got {
-        let bytes = body
-            .map(|body| body.to_string().into_bytes())
-            .unwrap_or_default();
-        let headers = [
-            ("content-type", "application/json"),
-            ("accept", "application/json"),
-        ];
-        self.send(who, method, &format!("/api/v2.0{path}"), &headers, bytes)
-            .await
+        let bytes = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        let headers = [("content-type", "application/json"), ("accept", "application/json")];
+        self.send(who, method, &format!("/api/v2.0{path}"), &headers, bytes).await
     }
 
     pub async fn get(&self, path: &str) -> Got {
         self.api_as(&As::Admin, Method::GET, path, None).await
     }
     pub async fn post(&self, path: &str, body: Value) -> Got {
-        self.api_as(&As::Admin, Method::POST, path, Some(body))
-            .await
+        self.api_as(&As::Admin, Method::POST, path, Some(body)).await
     }
     pub async fn put(&self, path: &str, body: Value) -> Got {
         self.api_as(&As::Admin, Method::PUT, path, Some(body)).await
@@ -244,27 +190,18 @@ impl Harbor {
 
     /// `/v2`, as the administrator.
     pub async fn v2(&self, method: Method, path: &str) -> Got {
-        self.send(
-            &As::Admin,
-            method,
-            &format!("/v2/{path}"),
-            &[("accept", ALL_MANIFESTS)],
-            Vec::new(),
-        )
-        .await
+        self.send(&As::Admin, method, &format!("/v2/{path}"), &[("accept", ALL_MANIFESTS)], Vec::new()).await
     }
 
     /// A manifest without counting as a pull.
     pub async fn manifest(&self, repository: &str, reference: &str) -> Got {
         let path = format!("/v2/{repository}/manifests/{reference}");
         let headers = [("accept", ALL_MANIFESTS), ("user-agent", SILENT)];
-        self.send(&As::Admin, Method::GET, &path, &headers, Vec::new())
-            .await
+        self.send(&As::Admin, Method::GET, &path, &headers, Vec::new()).await
     }
 
     pub async fn head_blob(&self, repository: &str, digest: &str) -> Got {
-        self.v2(Method::HEAD, &format!("{repository}/blobs/{digest}"))
-            .await
+        self.v2(Method::HEAD, &format!("{repository}/blobs/{digest}")).await
     }
 
     /// Makes a project with the prefix and remembers to remove it.
@@ -274,11 +211,7 @@ impl Harbor {
         request["project_name"] = json!(name);
         self.projects.lock().unwrap().push(name.clone());
         let got = self.post("/projects", request).await.expect(201);
-        let id = got
-            .header("location")
-            .and_then(|place| place.rsplit('/').next())
-            .expect("a location")
-            .parse();
+        let id = got.header("location").and_then(|place| place.rsplit('/').next()).expect("a location").parse();
         (name, id.expect("an id"))
     }
 
@@ -304,18 +237,13 @@ impl Harbor {
     }
 
     pub async fn start_upload(&self, repository: &str) -> String {
-        let got = self
-            .v2(Method::POST, &format!("{repository}/blobs/uploads/"))
-            .await
-            .expect(202);
+        let got = self.v2(Method::POST, &format!("{repository}/blobs/uploads/")).await.expect(202);
         self.place(got.header("location").expect("a location"))
     }
 
     /// Keeps our own scheme and host, as a client must.
     pub fn place(&self, location: &str) -> String {
-        let path = location
-            .split_once("://")
-            .map_or(location, |(_, rest)| &rest[rest.find('/').unwrap_or(0)..]);
+        let path = location.split_once("://").map_or(location, |(_, rest)| &rest[rest.find('/').unwrap_or(0)..]);
         format!("{}{path}", self.url)
     }
 
@@ -323,56 +251,30 @@ impl Harbor {
         let place = self.start_upload(repository).await;
         let place = format!("{place}&digest={}", blob.digest);
         let headers = [("content-type", "application/octet-stream")];
-        self.send(
-            &As::Admin,
-            Method::PUT,
-            &place,
-            &headers,
-            blob.bytes.to_vec(),
-        )
-        .await
+        self.send(&As::Admin, Method::PUT, &place, &headers, blob.bytes.to_vec()).await
     }
 
     pub async fn put_manifest(&self, repository: &str, reference: &str, manifest: &Blob) -> Got {
-        self.put_manifest_as(&As::Admin, repository, reference, manifest)
-            .await
+        self.put_manifest_as(&As::Admin, repository, reference, manifest).await
     }
 
-    pub async fn put_manifest_as(
-        &self,
-        who: &As,
-        repository: &str,
-        reference: &str,
-        manifest: &Blob,
-    ) -> Got {
+    pub async fn put_manifest_as(&self, who: &As, repository: &str, reference: &str, manifest: &Blob) -> Got {
         let path = format!("/v2/{repository}/manifests/{reference}");
         let headers = [("content-type", manifest.media_type.as_str())];
-        self.send(who, Method::PUT, &path, &headers, manifest.bytes.to_vec())
-            .await
+        self.send(who, Method::PUT, &path, &headers, manifest.bytes.to_vec()).await
     }
 
     pub async fn push(&self, repository: &str, reference: &str, image: &Image) -> Got {
         for blob in &image.blobs {
             self.upload(repository, blob).await;
         }
-        let got = self
-            .put_manifest(repository, reference, &image.manifest)
-            .await
-            .expect(201);
-        assert_eq!(
-            got.header("docker-content-digest"),
-            Some(image.manifest.digest.as_str())
-        );
+        let got = self.put_manifest(repository, reference, &image.manifest).await.expect(201);
+        assert_eq!(got.header("docker-content-digest"), Some(image.manifest.digest.as_str()));
         got
     }
 
     /// Looks until `found` is true; a simulator needs one look, a real Harbor's batches some seconds.
-    pub async fn eventually(
-        &self,
-        what: &str,
-        path: &str,
-        found: impl Fn(&Value) -> bool,
-    ) -> Value {
+    pub async fn eventually(&self, what: &str, path: &str, found: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..POLLS_MAX {
             let value = self.get(path).await.json();
             if found(&value) {
@@ -385,23 +287,15 @@ impl Harbor {
 
     /// Remembers the read-only setting once, then changes it.
     pub async fn read_only(&self, on: bool) {
-        let before =
-            self.get("/configurations").await.expect(200).json()["read_only"]["value"].as_bool();
-        self.read_only_before
-            .lock()
-            .unwrap()
-            .get_or_insert(before.unwrap_or(false));
-        self.put("/configurations", json!({"read_only": on}))
-            .await
-            .expect(200);
+        let before = self.get("/configurations").await.expect(200).json()["read_only"]["value"].as_bool();
+        self.read_only_before.lock().unwrap().get_or_insert(before.unwrap_or(false));
+        self.put("/configurations", json!({"read_only": on})).await.expect(200);
     }
 
     async fn clean_up(&self) {
         let before = self.read_only_before.lock().unwrap().take();
         if let Some(before) = before {
-            self.put("/configurations", json!({"read_only": before}))
-                .await
-                .expect(200);
+            self.put("/configurations", json!({"read_only": before})).await.expect(200);
         }
         let robots = std::mem::take(&mut *self.robots.lock().unwrap());
         for id in robots {
@@ -414,26 +308,15 @@ impl Harbor {
     }
 
     pub async fn remove_project(&self, name: &str) {
-        let rules = self
-            .get(&format!("/projects/{name}/immutabletagrules?page_size=100"))
-            .await
-            .json();
+        let rules = self.get(&format!("/projects/{name}/immutabletagrules?page_size=100")).await.json();
         for rule in rules.as_array().into_iter().flatten() {
-            self.delete(&format!(
-                "/projects/{name}/immutabletagrules/{}",
-                rule["id"]
-            ))
-            .await;
+            self.delete(&format!("/projects/{name}/immutabletagrules/{}", rule["id"])).await;
         }
-        let repositories = self
-            .get(&format!("/projects/{name}/repositories?page_size=100"))
-            .await
-            .json();
+        let repositories = self.get(&format!("/projects/{name}/repositories?page_size=100")).await.json();
         for repository in repositories.as_array().into_iter().flatten() {
             let full = repository["name"].as_str().unwrap_or_default();
             let short = full.strip_prefix(&format!("{name}/")).unwrap_or(full);
-            self.delete(&format!("/projects/{name}/repositories/{}", twice(short)))
-                .await;
+            self.delete(&format!("/projects/{name}/repositories/{}", twice(short))).await;
         }
         self.delete(&format!("/projects/{name}")).await;
     }
@@ -441,11 +324,7 @@ impl Harbor {
     /// The version as numbers, as far as the caller may know it.
     pub async fn version(&self) -> (u32, u32) {
         let info = self.get("/systeminfo").await.json();
-        let text = info["harbor_version"]
-            .as_str()
-            .unwrap_or_default()
-            .trim_start_matches('v')
-            .to_owned();
+        let text = info["harbor_version"].as_str().unwrap_or_default().trim_start_matches('v').to_owned();
         let mut parts = text.split(['.', '-']).map_while(|part| part.parse().ok());
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
     }
@@ -458,9 +337,5 @@ pub fn twice(repository: &str) -> String {
 
 /// The values of one key over a list.
 pub fn texts(list: &Value, key: &str) -> Vec<String> {
-    list.as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|row| row[key].as_str().map(str::to_owned))
-        .collect()
+    list.as_array().into_iter().flatten().filter_map(|row| row[key].as_str().map(str::to_owned)).collect()
 }

@@ -17,68 +17,25 @@ async fn projects_page_by_key() {
         for word in ["a", "b", "c"] {
             ids.push(h.project(word, json!({})).await.1);
         }
-        let path = format!(
-            "/projects?sort=project_id&page_size=100&q=project_id%3D%5B{}~%5D",
-            ids[1]
-        );
+        let path = format!("/projects?sort=project_id&page_size=100&q=project_id%3D%5B{}~%5D", ids[1]);
         let list = h.get(&path).await.expect(200);
-        let seen: Vec<i64> = list
-            .json()
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|row| row["project_id"].as_i64().unwrap())
-            .collect();
+        let seen: Vec<i64> = list.json().as_array().unwrap().iter().map(|row| row["project_id"].as_i64().unwrap()).collect();
         assert!(!seen.contains(&ids[0]) && seen.contains(&ids[1]) && seen.contains(&ids[2]));
         assert!(seen.is_sorted());
-        h.get("/projects?page_size=101")
-            .await
-            .refuse(422, "UNPROCESSABLE_ENTITY");
+        h.get("/projects?page_size=101").await.refuse(422, "UNPROCESSABLE_ENTITY");
         let all = h.get("/projects?page_size=-1").await.expect(200);
         assert_eq!(all.json().as_array().unwrap().len() as i64, all.total());
-        let exact = h
-            .get(&format!("/projects?q=name%3D{}a", h.prefix))
-            .await
-            .expect(200);
+        let exact = h.get(&format!("/projects?q=name%3D{}a", h.prefix)).await.expect(200);
         assert_eq!(exact.total(), 1);
-        let fuzzy = h
-            .get(&format!("/projects?name={}", h.prefix))
-            .await
-            .expect(200);
+        let fuzzy = h.get(&format!("/projects?name={}", h.prefix)).await.expect(200);
         assert_eq!(fuzzy.total(), 3);
-        let ignored = h
-            .get(&format!("/projects?name={}&q=no_such_key%3Dx", h.prefix))
-            .await
-            .expect(200);
+        let ignored = h.get(&format!("/projects?name={}&q=no_such_key%3Dx", h.prefix)).await.expect(200);
         assert_eq!(ignored.total(), 3, "unknown keys are silently ignored");
-        h.api_as(
-            &crate::harness::As::Admin,
-            Method::HEAD,
-            &format!("/projects?project_name={}a", h.prefix),
-            None,
-        )
-        .await
-        .expect(200);
-        h.api_as(
-            &crate::harness::As::Admin,
-            Method::HEAD,
-            &format!("/projects?project_name={}z", h.prefix),
-            None,
-        )
-        .await
-        .expect(404);
-        h.get(&format!("/projects/{}z", h.prefix))
-            .await
-            .refuse(404, "NOT_FOUND");
-        h.post(
-            "/projects",
-            json!({"project_name": format!("{}a", h.prefix)}),
-        )
-        .await
-        .refuse(409, "CONFLICT");
-        h.post("/projects", json!({"project_name": "Bad Name"}))
-            .await
-            .refuse(400, "BAD_REQUEST");
+        h.api_as(&crate::harness::As::Admin, Method::HEAD, &format!("/projects?project_name={}a", h.prefix), None).await.expect(200);
+        h.api_as(&crate::harness::As::Admin, Method::HEAD, &format!("/projects?project_name={}z", h.prefix), None).await.expect(404);
+        h.get(&format!("/projects/{}z", h.prefix)).await.refuse(404, "NOT_FOUND");
+        h.post("/projects", json!({"project_name": format!("{}a", h.prefix)})).await.refuse(409, "CONFLICT");
+        h.post("/projects", json!({"project_name": "Bad Name"})).await.refuse(400, "BAD_REQUEST");
     })
     .await;
 }
@@ -87,38 +44,19 @@ async fn projects_page_by_key() {
 async fn everything(h: &Harbor, repository: &str) -> (String, String) {
     let signed = images::simple(&h.prefix, &[600]);
     h.push(repository, "v1", &signed).await;
-    h.push(
-        repository,
-        "docker",
-        &images::simple_docker(&h.prefix, &[600]),
-    )
-    .await;
+    h.push(repository, "docker", &images::simple_docker(&h.prefix, &[600])).await;
     let both = [images::simple("one", &[300]), images::simple("two", &[300])];
     for image in &both {
-        h.push(repository, &image.manifest.digest.clone(), image)
-            .await;
+        h.push(repository, &image.manifest.digest.clone(), image).await;
     }
     let index = images::index(&[&both[0], &both[1]]);
-    h.put_manifest(repository, "multi", &index)
-        .await
-        .expect(201);
+    h.put_manifest(repository, "multi", &index).await.expect(201);
     let signature = images::cosign_signature(repository, &signed.manifest.digest, "k1");
-    h.push(
-        repository,
-        &images::cosign_tag(&signed.manifest.digest),
-        &signature,
-    )
-    .await;
+    h.push(repository, &images::cosign_tag(&signed.manifest.digest), &signature).await;
     let bill = images::referrer(&signed.manifest, images::SPDX, "{}");
-    h.push(repository, &bill.manifest.digest.clone(), &bill)
-        .await;
+    h.push(repository, &bill.manifest.digest.clone(), &bill).await;
     let over = images::cosign_signature(repository, &bill.manifest.digest, "k2");
-    h.push(
-        repository,
-        &images::cosign_tag(&bill.manifest.digest),
-        &over,
-    )
-    .await;
+    h.push(repository, &images::cosign_tag(&bill.manifest.digest), &over).await;
     (signed.manifest.digest, bill.manifest.digest)
 }
 
@@ -130,60 +68,23 @@ async fn artifacts_list_by_key_with_children_and_never_accessories() {
         let (signed, bill) = everything(&h, &repository).await;
         let base = format!("/projects/{name}/repositories/app%252Fweb/artifacts");
         let with = "with_tag=true&with_label=true&with_accessory=true";
-        let plain = h
-            .get(&format!("{base}?page_size=100&{with}"))
-            .await
-            .expect(200);
+        let plain = h.get(&format!("{base}?page_size=100&{with}")).await.expect(200);
         assert_eq!(plain.total(), 3);
-        let all = h
-            .get(&format!("{base}?page_size=100&sort=id&q=base%3D*&{with}"))
-            .await
-            .expect(200);
+        let all = h.get(&format!("{base}?page_size=100&sort=id&q=base%3D*&{with}")).await.expect(200);
         assert_eq!(all.total(), 5, "children too, accessories never");
         let rows = all.json();
-        let ids: Vec<i64> = rows
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|row| row["id"].as_i64().unwrap())
-            .collect();
+        let ids: Vec<i64> = rows.as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect();
         assert!(ids.is_sorted());
-        let row = rows
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|row| row["digest"] == json!(signed))
-            .unwrap();
-        assert_eq!(
-            texts(&row["accessories"], "type"),
-            ["signature.cosign", "subject.accessory"]
-        );
+        let row = rows.as_array().unwrap().iter().find(|row| row["digest"] == json!(signed)).unwrap();
+        assert_eq!(texts(&row["accessories"], "type"), ["signature.cosign", "subject.accessory"]);
         assert_eq!(texts(&row["tags"], "name"), ["v1"]);
         assert!(!digests(&rows).contains(&bill));
 
-        let project = h
-            .get(&format!(
-                "/projects/{name}/artifacts?page_size=100&sort=id&q=base%3D*&{with}"
-            ))
-            .await
-            .expect(200);
+        let project = h.get(&format!("/projects/{name}/artifacts?page_size=100&sort=id&q=base%3D*&{with}")).await.expect(200);
         assert_eq!(digests(&project.json()), digests(&rows));
         assert_eq!(project.json()[0]["repository_name"], json!(repository));
-        for (filter, count) in [
-            ("tags%3D*", 3),
-            ("tags%3Dnil", 0),
-            ("tags%3Dv1", 1),
-            ("tags%3D~oc", 1),
-            ("type%3DIMAGE", 3),
-        ] {
-            assert_eq!(
-                h.get(&format!("{base}?q={filter}"))
-                    .await
-                    .expect(200)
-                    .total(),
-                count,
-                "{filter}"
-            );
+        for (filter, count) in [("tags%3D*", 3), ("tags%3Dnil", 0), ("tags%3Dv1", 1), ("tags%3D~oc", 1), ("type%3DIMAGE", 3)] {
+            assert_eq!(h.get(&format!("{base}?q={filter}")).await.expect(200).total(), count, "{filter}");
         }
     })
     .await;
@@ -195,42 +96,21 @@ async fn paging_artifacts_by_key_finds_each_once() {
         let (name, _) = h.project("p", json!({})).await;
         everything(&h, &format!("{name}/app/web")).await;
         let base = format!("/projects/{name}/repositories/app%252Fweb/artifacts");
-        let all = h
-            .get(&format!("{base}?page_size=100&sort=id&q=base%3D*"))
-            .await
-            .expect(200)
-            .json();
-        let ids: Vec<i64> = all
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|row| row["id"].as_i64().unwrap())
-            .collect();
+        let all = h.get(&format!("{base}?page_size=100&sort=id&q=base%3D*")).await.expect(200).json();
+        let ids: Vec<i64> = all.as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect();
         assert!(ids.is_sorted());
         let mut seen = Vec::new();
         let mut last = 0;
         loop {
-            let page = h
-                .get(&format!(
-                    "{base}?page_size=2&sort=id&q=base%3D*,id%3D%5B{}~%5D",
-                    last + 1
-                ))
-                .await
-                .expect(200)
-                .json();
+            let page = h.get(&format!("{base}?page_size=2&sort=id&q=base%3D*,id%3D%5B{}~%5D", last + 1)).await.expect(200).json();
             let page = page.as_array().unwrap().clone();
             let Some(end) = page.last() else { break };
             last = end["id"].as_i64().unwrap();
             seen.extend(page.iter().map(|row| row["id"].as_i64().unwrap()));
         }
         assert_eq!(seen, ids, "paging by key finds each once");
-        h.get(&format!("{base}?page_size=101"))
-            .await
-            .refuse(422, "UNPROCESSABLE_ENTITY");
-        let unlimited = h
-            .get(&format!("{base}?page_size=-1&q=base%3D*"))
-            .await
-            .expect(200);
+        h.get(&format!("{base}?page_size=101")).await.refuse(422, "UNPROCESSABLE_ENTITY");
+        let unlimited = h.get(&format!("{base}?page_size=-1&q=base%3D*")).await.expect(200);
         assert_eq!(unlimited.json().as_array().unwrap().len(), 5);
     })
     .await;
@@ -242,23 +122,14 @@ async fn one_artifact_shows_its_accessories() {
         let (name, _) = h.project("p", json!({})).await;
         let (signed, bill) = everything(&h, &format!("{name}/app/web")).await;
         let base = format!("/projects/{name}/repositories/app%252Fweb/artifacts");
-        let one = h
-            .get(&format!("{base}/{bill}?with_accessory=true&with_tag=true"))
-            .await
-            .expect(200)
-            .json();
+        let one = h.get(&format!("{base}/{bill}?with_accessory=true&with_tag=true")).await.expect(200).json();
         assert_eq!(one["accessories"][0]["type"], "signature.cosign");
         assert_eq!(one["type"], "UNKNOWN");
         assert_eq!(one["artifact_type"], images::SPDX);
-        let attached = h
-            .get(&format!("{base}/{signed}/accessories?page_size=100"))
-            .await
-            .expect(200);
+        let attached = h.get(&format!("{base}/{signed}/accessories?page_size=100")).await.expect(200);
         assert_eq!(attached.total(), 2);
         assert_eq!(attached.json()[0]["subject_artifact_digest"], json!(signed));
-        h.get(&format!("{base}/nope"))
-            .await
-            .refuse(404, "NOT_FOUND");
+        h.get(&format!("{base}/nope")).await.refuse(404, "NOT_FOUND");
     })
     .await;
 }
@@ -269,56 +140,24 @@ async fn tags_and_referrers_list_what_artifact_listings_hide() {
         let (name, _) = h.project("p", json!({})).await;
         let repository = format!("{name}/app/web");
         let (signed, bill) = everything(&h, &repository).await;
-        let tags = h
-            .v2(Method::GET, &format!("{repository}/tags/list"))
-            .await
-            .expect(200)
-            .json();
-        let mut wanted = vec![
-            "docker".to_owned(),
-            "multi".into(),
-            images::cosign_tag(&signed),
-            images::cosign_tag(&bill),
-            "v1".into(),
-        ];
+        let tags = h.v2(Method::GET, &format!("{repository}/tags/list")).await.expect(200).json();
+        let mut wanted = vec!["docker".to_owned(), "multi".into(), images::cosign_tag(&signed), images::cosign_tag(&bill), "v1".into()];
         wanted.sort();
         assert_eq!(tags, json!({"name": repository, "tags": wanted}));
-        let page = h
-            .v2(Method::GET, &format!("{repository}/tags/list?n=2"))
-            .await
-            .expect(200);
+        let page = h.v2(Method::GET, &format!("{repository}/tags/list?n=2")).await.expect(200);
         assert_eq!(page.json()["tags"], json!(["docker", "multi"]));
         assert!(page.header("link").unwrap().contains("last=multi"));
-        let next = h
-            .v2(
-                Method::GET,
-                &format!("{repository}/tags/list?n=10&last=multi"),
-            )
-            .await
-            .expect(200)
-            .json();
+        let next = h.v2(Method::GET, &format!("{repository}/tags/list?n=10&last=multi")).await.expect(200).json();
         assert_eq!(next["tags"].as_array().unwrap().len(), 3);
 
-        let list = h
-            .v2(Method::GET, &format!("{repository}/referrers/{signed}"))
-            .await
-            .expect(200);
+        let list = h.v2(Method::GET, &format!("{repository}/referrers/{signed}")).await.expect(200);
         assert_eq!(list.header("content-type"), Some(images::OCI_INDEX));
         assert_eq!(list.json()["manifests"].as_array().unwrap().len(), 2);
-        let path = format!(
-            "{repository}/referrers/{signed}?artifactType={}",
-            images::SPDX.replace('+', "%2B")
-        );
+        let path = format!("{repository}/referrers/{signed}?artifactType={}", images::SPDX.replace('+', "%2B"));
         let list = h.v2(Method::GET, &path).await.expect(200);
         assert_eq!(list.header("oci-filters-applied"), Some("artifactType"));
         assert_eq!(texts(&list.json()["manifests"], "digest"), [bill]);
-        let nothing = h
-            .v2(
-                Method::GET,
-                &format!("{repository}/referrers/sha256:{}", "1".repeat(64)),
-            )
-            .await
-            .expect(200);
+        let nothing = h.v2(Method::GET, &format!("{repository}/referrers/sha256:{}", "1".repeat(64))).await.expect(200);
         assert_eq!(nothing.json()["manifests"], json!([]));
     })
     .await;
@@ -330,45 +169,19 @@ async fn repositories_list_and_find_blobs() {
         let (name, _) = h.project("p", json!({})).await;
         let image = images::simple(&h.prefix, &[900]);
         h.push(&format!("{name}/app/web"), "v1", &image).await;
-        h.push(
-            &format!("{name}/zeta"),
-            "v1",
-            &images::simple("other", &[100]),
-        )
-        .await;
-        let list = h
-            .get(&format!("/projects/{name}/repositories?page_size=100"))
-            .await
-            .expect(200);
+        h.push(&format!("{name}/zeta"), "v1", &images::simple("other", &[100])).await;
+        let list = h.get(&format!("/projects/{name}/repositories?page_size=100")).await.expect(200);
         assert_eq!(list.total(), 2);
-        let path = format!(
-            "/projects/{name}/repositories?q=blob_digest%3D{}",
-            image.blobs[1].digest
-        );
+        let path = format!("/projects/{name}/repositories?q=blob_digest%3D{}", image.blobs[1].digest);
         let found = h.get(&path).await.expect(200).json();
         assert_eq!(texts(&found, "name"), [format!("{name}/app/web")]);
-        let one = h
-            .get(&format!("/projects/{name}/repositories/app%252Fweb"))
-            .await
-            .expect(200)
-            .json();
+        let one = h.get(&format!("/projects/{name}/repositories/app%252Fweb")).await.expect(200).json();
         assert_eq!(one["artifact_count"], 1);
-        h.get(&format!("/projects/{name}/repositories/nope"))
-            .await
-            .refuse(404, "NOT_FOUND");
+        h.get(&format!("/projects/{name}/repositories/nope")).await.refuse(404, "NOT_FOUND");
         let described = json!({"description": "a <b> & \"c\""});
-        h.put(&format!("/projects/{name}/repositories/zeta"), described)
-            .await
-            .expect(200);
-        let one = h
-            .get(&format!("/projects/{name}/repositories/zeta"))
-            .await
-            .expect(200)
-            .json();
-        assert_eq!(
-            one["description"], "a &lt;b&gt; &amp; &#34;c&#34;",
-            "escaped on write"
-        );
+        h.put(&format!("/projects/{name}/repositories/zeta"), described).await.expect(200);
+        let one = h.get(&format!("/projects/{name}/repositories/zeta")).await.expect(200).json();
+        assert_eq!(one["description"], "a &lt;b&gt; &amp; &#34;c&#34;", "escaped on write");
     })
     .await;
 }
@@ -381,22 +194,12 @@ async fn the_audit_tail_tells_pushes_tags_and_deletes() {
         let image = images::simple(&h.prefix, &[200]);
         h.push(&repository, "v1", &image).await;
         let base = format!("/projects/{name}/repositories/r/artifacts");
-        h.post(&format!("{base}/v1/tags"), json!({"name": "extra"}))
-            .await
-            .expect(201);
+        h.post(&format!("{base}/v1/tags"), json!({"name": "extra"})).await.expect(201);
         h.delete(&format!("{base}/v1/tags/extra")).await.expect(200);
         h.delete(&format!("{base}/v1")).await.expect(200);
-        let log = if h.version().await >= (2, 13) {
-            "auditlog-exts"
-        } else {
-            "logs"
-        };
+        let log = if h.version().await >= (2, 13) { "auditlog-exts" } else { "logs" };
         let path = format!("/projects/{name}/{log}?sort=id&page_size=100");
-        let rows = h
-            .eventually("the audit tail", &path, |rows| {
-                rows.as_array().is_some_and(|rows| rows.len() >= 5)
-            })
-            .await;
+        let rows = h.eventually("the audit tail", &path, |rows| rows.as_array().is_some_and(|rows| rows.len() >= 5)).await;
         let told: Vec<String> = rows
             .as_array()
             .unwrap()
@@ -421,13 +224,7 @@ async fn the_audit_tail_tells_pushes_tags_and_deletes() {
             assert!(told.contains(&wanted), "{wanted} in {told:?}");
         }
         let first = rows[0]["id"].as_i64().unwrap();
-        let later = h
-            .get(&format!(
-                "/projects/{name}/{log}?sort=id&page_size=100&q=id%3D%5B{}~%5D",
-                first + 1
-            ))
-            .await
-            .expect(200);
+        let later = h.get(&format!("/projects/{name}/{log}?sort=id&page_size=100&q=id%3D%5B{}~%5D", first + 1)).await.expect(200);
         assert_eq!(later.json().as_array().unwrap().len(), told.len() - 1);
     })
     .await;

@@ -12,10 +12,7 @@ async fn manifests_are_checked_before_they_are_taken() {
         let (name, _) = h.project("p", json!({})).await;
         let repository = format!("{name}/r");
         let image = images::simple(&h.prefix, &[400, 500]);
-        let missing = h
-            .put_manifest(&repository, "v1", &image.manifest)
-            .await
-            .refuse(400, "MANIFEST_BLOB_UNKNOWN");
+        let missing = h.put_manifest(&repository, "v1", &image.manifest).await.refuse(400, "MANIFEST_BLOB_UNKNOWN");
         let mut details = texts(&missing.json()["errors"], "detail");
         let mut wanted: Vec<String> = image.blobs.iter().map(|blob| blob.digest.clone()).collect();
         details.sort();
@@ -24,32 +21,15 @@ async fn manifests_are_checked_before_they_are_taken() {
         h.push(&repository, "v1", &image).await;
         let child = images::simple("never pushed", &[10]);
         let index = images::index(&[&child]);
-        let refused = h
-            .put_manifest(&repository, "multi", &index)
-            .await
-            .refuse(400, "MANIFEST_BLOB_UNKNOWN");
-        assert_eq!(
-            texts(&refused.json()["errors"], "detail"),
-            [child.manifest.digest]
-        );
+        let refused = h.put_manifest(&repository, "multi", &index).await.refuse(400, "MANIFEST_BLOB_UNKNOWN");
+        assert_eq!(texts(&refused.json()["errors"], "detail"), [child.manifest.digest]);
         let wrong = format!("sha256:{}", "0".repeat(64));
-        h.put_manifest(&repository, &wrong, &image.manifest)
-            .await
-            .refuse(400, "DIGEST_INVALID");
+        h.put_manifest(&repository, &wrong, &image.manifest).await.refuse(400, "DIGEST_INVALID");
         let hollow = Blob::new(images::OCI_MANIFEST, r#"{"schemaVersion":2}"#);
-        h.put_manifest(&repository, "junk", &hollow)
-            .await
-            .refuse(400, "DIGEST_INVALID");
-        let odd = Blob::new(
-            "application/vnd.oci.artifact.manifest.v1+json",
-            r#"{"artifactType":"x/y","blobs":[]}"#,
-        );
-        h.put_manifest(&repository, "odd", &odd)
-            .await
-            .refuse(400, "MANIFEST_INVALID");
-        let bad = h
-            .put_manifest(&repository, "bad%20tag", &image.manifest)
-            .await;
+        h.put_manifest(&repository, "junk", &hollow).await.refuse(400, "DIGEST_INVALID");
+        let odd = Blob::new("application/vnd.oci.artifact.manifest.v1+json", r#"{"artifactType":"x/y","blobs":[]}"#);
+        h.put_manifest(&repository, "odd", &odd).await.refuse(400, "MANIFEST_INVALID");
+        let bad = h.put_manifest(&repository, "bad%20tag", &image.manifest).await;
         assert!(matches!(bad.status, 400 | 404), "{}", bad.status);
     })
     .await;
@@ -59,21 +39,11 @@ async fn manifests_are_checked_before_they_are_taken() {
 async fn a_manifest_over_four_mebibytes_is_too_large() {
     topic(|h| async move {
         let (name, _) = h.project("p", json!({})).await;
-        let text = json!({"schemaVersion": 2, "annotations": {"x": "y".repeat(4 * 1024 * 1024)}})
-            .to_string();
-        let got = h
-            .put_manifest(
-                &format!("{name}/r"),
-                "big",
-                &Blob::new(images::OCI_MANIFEST, text),
-            )
-            .await;
+        let text = json!({"schemaVersion": 2, "annotations": {"x": "y".repeat(4 * 1024 * 1024)}}).to_string();
+        let got = h.put_manifest(&format!("{name}/r"), "big", &Blob::new(images::OCI_MANIFEST, text)).await;
         assert!(matches!(got.status, 400 | 413), "{}", got.status);
         let code = got.codes().first().cloned().unwrap_or_default();
-        assert!(
-            ["MANIFEST_INVALID", "REQUEST_ENTITY_TOO_LARGE"].contains(&code.as_str()),
-            "{code}"
-        );
+        assert!(["MANIFEST_INVALID", "REQUEST_ENTITY_TOO_LARGE"].contains(&code.as_str()), "{code}");
     })
     .await;
 }
@@ -90,57 +60,26 @@ async fn what_is_read_back_is_what_was_pushed() {
         assert_eq!(got.bytes, image.manifest.bytes);
         assert_eq!(got.header("content-type"), Some(images::OCI_MANIFEST));
         assert_eq!(got.header("etag"), Some(format!("\"{digest}\"").as_str()));
-        let head = h
-            .v2(Method::HEAD, &format!("{repository}/manifests/v1"))
-            .await
-            .expect(200);
+        let head = h.v2(Method::HEAD, &format!("{repository}/manifests/v1")).await.expect(200);
         assert_eq!(head.header("docker-content-digest"), Some(digest.as_str()));
-        assert_eq!(
-            head.header("content-length"),
-            Some(image.manifest.bytes.len().to_string().as_str())
-        );
+        assert_eq!(head.header("content-length"), Some(image.manifest.bytes.len().to_string().as_str()));
         let layer = &image.blobs[1];
-        let blob = h
-            .v2(Method::GET, &format!("{repository}/blobs/{}", layer.digest))
-            .await
-            .expect(200);
+        let blob = h.v2(Method::GET, &format!("{repository}/blobs/{}", layer.digest)).await.expect(200);
         assert_eq!(blob.bytes, layer.bytes);
         let path = format!("/v2/{repository}/blobs/{}", layer.digest);
-        let part = h
-            .send(
-                &As::Admin,
-                Method::GET,
-                &path,
-                &[("range", "bytes=10-19")],
-                Vec::new(),
-            )
-            .await
-            .expect(206);
+        let part = h.send(&As::Admin, Method::GET, &path, &[("range", "bytes=10-19")], Vec::new()).await.expect(206);
         assert_eq!(part.bytes, layer.bytes[10..20]);
-        assert_eq!(
-            part.header("content-range"),
-            Some(format!("bytes 10-19/{}", layer.bytes.len()).as_str())
-        );
+        assert_eq!(part.header("content-range"), Some(format!("bytes 10-19/{}", layer.bytes.len()).as_str()));
         let unknown = format!("{repository}/blobs/sha256:{}", "2".repeat(64));
-        h.v2(Method::GET, &unknown)
-            .await
-            .refuse(404, "BLOB_UNKNOWN");
-        h.v2(Method::GET, &format!("{repository}/manifests/nope"))
-            .await
-            .refuse(404, "NOT_FOUND");
-        h.v2(Method::GET, &format!("{name}/nope/manifests/v1"))
-            .await
-            .refuse(404, "NOT_FOUND");
+        h.v2(Method::GET, &unknown).await.refuse(404, "BLOB_UNKNOWN");
+        h.v2(Method::GET, &format!("{repository}/manifests/nope")).await.refuse(404, "NOT_FOUND");
+        h.v2(Method::GET, &format!("{name}/nope/manifests/v1")).await.refuse(404, "NOT_FOUND");
         let path = format!("/v2/{repository}/manifests/{digest}");
-        let without = h
-            .send(&As::Admin, Method::GET, &path, &[], Vec::new())
-            .await;
+        let without = h.send(&As::Admin, Method::GET, &path, &[], Vec::new()).await;
         without.refuse(404, "MANIFEST_UNKNOWN");
         for tag in [digest.clone(), format!("\"{digest}\"")] {
             let headers = [("accept", ALL_MANIFESTS), ("if-none-match", tag.as_str())];
-            h.send(&As::Admin, Method::GET, &path, &headers, Vec::new())
-                .await
-                .expect(304);
+            h.send(&As::Admin, Method::GET, &path, &headers, Vec::new()).await.expect(304);
         }
     })
     .await;
@@ -154,51 +93,19 @@ async fn only_an_ordinary_manifest_get_counts_as_a_pull() {
         let image = images::simple(&h.prefix, &[300]);
         h.push(&repository, "v1", &image).await;
         let path = format!("/v2/{repository}/manifests/v1");
-        h.v2(Method::HEAD, &format!("{repository}/manifests/v1"))
-            .await
-            .expect(200);
-        h.v2(
-            Method::GET,
-            &format!("{repository}/blobs/{}", image.blobs[1].digest),
-        )
-        .await
-        .expect(200);
-        h.manifest(&repository, &image.manifest.digest)
-            .await
-            .expect(200);
-        let headers = [
-            ("accept", ALL_MANIFESTS),
-            ("if-none-match", image.manifest.digest.as_str()),
-        ];
-        h.send(&As::Admin, Method::GET, &path, &headers, Vec::new())
-            .await
-            .expect(304);
+        h.v2(Method::HEAD, &format!("{repository}/manifests/v1")).await.expect(200);
+        h.v2(Method::GET, &format!("{repository}/blobs/{}", image.blobs[1].digest)).await.expect(200);
+        h.manifest(&repository, &image.manifest.digest).await.expect(200);
+        let headers = [("accept", ALL_MANIFESTS), ("if-none-match", image.manifest.digest.as_str())];
+        h.send(&As::Admin, Method::GET, &path, &headers, Vec::new()).await.expect(304);
         let almost = format!("{SILENT}/1.0");
         let headers = [("accept", ALL_MANIFESTS), ("user-agent", almost.as_str())];
-        h.send(&As::Admin, Method::GET, &path, &headers, Vec::new())
-            .await
-            .expect(200);
+        h.send(&As::Admin, Method::GET, &path, &headers, Vec::new()).await.expect(200);
         let place = format!("/projects/{name}/repositories/r");
-        let shown = h
-            .eventually("the pull", &place, |repo| {
-                repo["pull_count"].as_i64().is_some_and(|count| count > 0)
-            })
-            .await;
-        assert_eq!(
-            shown["pull_count"], 1,
-            "only the GET whose agent is not exactly Harbor's own"
-        );
-        let pulled = |artifact: &serde_json::Value| {
-            artifact["pull_time"]
-                .as_str()
-                .is_some_and(|time| !time.starts_with("0001"))
-        };
-        h.eventually(
-            "the time of the pull",
-            &format!("{place}/artifacts/v1"),
-            pulled,
-        )
-        .await;
+        let shown = h.eventually("the pull", &place, |repo| repo["pull_count"].as_i64().is_some_and(|count| count > 0)).await;
+        assert_eq!(shown["pull_count"], 1, "only the GET whose agent is not exactly Harbor's own");
+        let pulled = |artifact: &serde_json::Value| artifact["pull_time"].as_str().is_some_and(|time| !time.starts_with("0001"));
+        h.eventually("the time of the pull", &format!("{place}/artifacts/v1"), pulled).await;
     })
     .await;
 }
@@ -213,47 +120,21 @@ async fn an_upload_in_chunks_counts_whole() {
         let blob = Blob::new("application/octet-stream", bytes.clone());
         let place = h.start_upload(&repository).await;
         let first = h
-            .send(
-                &As::Admin,
-                Method::PATCH,
-                &place,
-                &[octets[0], ("content-range", "0-99999")],
-                bytes[..100_000].to_vec(),
-            )
+            .send(&As::Admin, Method::PATCH, &place, &[octets[0], ("content-range", "0-99999")], bytes[..100_000].to_vec())
             .await
             .expect(202);
         assert_eq!(first.header("range"), Some("0-99999"));
         let place = h.place(first.header("location").unwrap());
         let second = h
-            .send(
-                &As::Admin,
-                Method::PATCH,
-                &place,
-                &[octets[0], ("content-range", "100000-149999")],
-                bytes[100_000..].to_vec(),
-            )
+            .send(&As::Admin, Method::PATCH, &place, &[octets[0], ("content-range", "100000-149999")], bytes[100_000..].to_vec())
             .await
             .expect(202);
-        let place = format!(
-            "{}&digest={}",
-            h.place(second.header("location").unwrap()),
-            blob.digest
-        );
-        let done = h
-            .send(&As::Admin, Method::PUT, &place, &[], Vec::new())
-            .await
-            .expect(201);
-        assert_eq!(
-            done.header("docker-content-digest"),
-            Some(blob.digest.as_str())
-        );
+        let place = format!("{}&digest={}", h.place(second.header("location").unwrap()), blob.digest);
+        let done = h.send(&As::Admin, Method::PUT, &place, &[], Vec::new()).await.expect(201);
+        assert_eq!(done.header("docker-content-digest"), Some(blob.digest.as_str()));
         let head = h.head_blob(&repository, &blob.digest).await.expect(200);
         assert_eq!(head.header("content-length"), Some("150000"));
-        let summary = h
-            .get(&format!("/projects/{id}/summary"))
-            .await
-            .expect(200)
-            .json();
+        let summary = h.get(&format!("/projects/{id}/summary")).await.expect(200).json();
         assert_eq!(summary["quota"]["used"]["storage"], 150_000);
     })
     .await;
@@ -268,27 +149,11 @@ async fn a_wrong_digest_and_a_single_post_store_nothing() {
         let bytes = [7_u8; 100];
         let wrong = format!("sha256:{}", "4".repeat(64));
         let place = format!("{}&digest={wrong}", h.start_upload(&repository).await);
-        h.send(
-            &As::Admin,
-            Method::PUT,
-            &place,
-            &octets,
-            bytes[..10].to_vec(),
-        )
-        .await
-        .refuse(400, "DIGEST_INVALID");
+        h.send(&As::Admin, Method::PUT, &place, &octets, bytes[..10].to_vec()).await.refuse(400, "DIGEST_INVALID");
         h.head_blob(&repository, &wrong).await.expect(404);
         let small = Blob::new("application/octet-stream", bytes[..77].to_vec());
         let path = format!("/v2/{repository}/blobs/uploads/?digest={}", small.digest);
-        h.send(
-            &As::Admin,
-            Method::POST,
-            &path,
-            &octets,
-            small.bytes.to_vec(),
-        )
-        .await
-        .expect(202);
+        h.send(&As::Admin, Method::POST, &path, &octets, small.bytes.to_vec()).await.expect(202);
         h.head_blob(&repository, &small.digest).await.expect(404);
     })
     .await;
@@ -302,48 +167,18 @@ async fn blobs_mount_across_projects() {
         let image = images::simple(&h.prefix, &[1_500]);
         h.push(&format!("{source}/a/b"), "v1", &image).await;
         let digest = &image.blobs[1].digest;
-        h.head_blob(&format!("{target}/m"), digest)
-            .await
-            .expect(404);
-        let mount = |digest: &str, from: &str| {
-            format!("{target}/m/blobs/uploads/?mount={digest}&from={from}")
-        };
-        let done = h
-            .v2(Method::POST, &mount(digest, &format!("{source}/a/b")))
-            .await
-            .expect(201);
+        h.head_blob(&format!("{target}/m"), digest).await.expect(404);
+        let mount = |digest: &str, from: &str| format!("{target}/m/blobs/uploads/?mount={digest}&from={from}");
+        let done = h.v2(Method::POST, &mount(digest, &format!("{source}/a/b"))).await.expect(201);
         assert_eq!(done.header("docker-content-digest"), Some(digest.as_str()));
-        h.head_blob(&format!("{target}/m"), digest)
-            .await
-            .expect(200);
-        h.v2(
-            Method::POST,
-            &mount(
-                &format!("sha256:{}", "3".repeat(64)),
-                &format!("{source}/a/b"),
-            ),
-        )
-        .await
-        .expect(202);
+        h.head_blob(&format!("{target}/m"), digest).await.expect(200);
+        h.v2(Method::POST, &mount(&format!("sha256:{}", "3".repeat(64)), &format!("{source}/a/b"))).await.expect(202);
         let config = &image.blobs[0].digest;
-        h.v2(
-            Method::POST,
-            &format!("{target}/m/blobs/uploads/?mount={config}"),
-        )
-        .await
-        .expect(202);
-        h.v2(Method::POST, &mount(config, &format!("{}nope/x", h.prefix)))
-            .await
-            .refuse(401, "UNAUTHORIZED");
-        h.put_manifest(&format!("{target}/m"), "v1", &image.manifest)
-            .await
-            .refuse(400, "MANIFEST_BLOB_UNKNOWN");
-        h.v2(Method::POST, &mount(config, &format!("{source}/a/b")))
-            .await
-            .expect(201);
-        h.put_manifest(&format!("{target}/m"), "v1", &image.manifest)
-            .await
-            .expect(201);
+        h.v2(Method::POST, &format!("{target}/m/blobs/uploads/?mount={config}")).await.expect(202);
+        h.v2(Method::POST, &mount(config, &format!("{}nope/x", h.prefix))).await.refuse(401, "UNAUTHORIZED");
+        h.put_manifest(&format!("{target}/m"), "v1", &image.manifest).await.refuse(400, "MANIFEST_BLOB_UNKNOWN");
+        h.v2(Method::POST, &mount(config, &format!("{source}/a/b"))).await.expect(201);
+        h.put_manifest(&format!("{target}/m"), "v1", &image.manifest).await.expect(201);
     })
     .await;
 }
@@ -356,65 +191,29 @@ async fn signatures_and_referrers_may_come_before_their_subject() {
         let image = images::simple(&h.prefix, &[250]);
         let digest = &image.manifest.digest;
         let bill = images::referrer(&image.manifest, images::SPDX, "{\"early\":true}");
-        let put = h
-            .push(&repository, &bill.manifest.digest.clone(), &bill)
-            .await;
+        let put = h.push(&repository, &bill.manifest.digest.clone(), &bill).await;
         assert_eq!(put.header("oci-subject"), Some(digest.as_str()));
         let first = images::cosign_signature(&repository, digest, "first");
-        h.push(&repository, &images::cosign_tag(digest), &first)
-            .await;
-        let listed = h
-            .get(&format!("/projects/{name}/artifacts?q=base%3D*"))
-            .await;
+        h.push(&repository, &images::cosign_tag(digest), &first).await;
+        let listed = h.get(&format!("/projects/{name}/artifacts?q=base%3D*")).await;
         assert_eq!(listed.expect(200).total(), 0, "orphans are listed nowhere");
-        let orphans = h
-            .v2(Method::GET, &format!("{repository}/referrers/{digest}"))
-            .await
-            .expect(200)
-            .json();
-        assert_eq!(
-            orphans["manifests"].as_array().unwrap().len(),
-            2,
-            "but among the referrers"
-        );
+        let orphans = h.v2(Method::GET, &format!("{repository}/referrers/{digest}")).await.expect(200).json();
+        assert_eq!(orphans["manifests"].as_array().unwrap().len(), 2, "but among the referrers");
         h.push(&repository, "v1", &image).await;
         let second = images::cosign_signature(&repository, digest, "second");
-        h.push(&repository, &images::cosign_tag(digest), &second)
-            .await;
-        h.put_manifest(&repository, &images::cosign_tag(digest), &second.manifest)
-            .await
-            .expect(201);
-        let path =
-            format!("/projects/{name}/repositories/r/artifacts/{digest}/accessories?page_size=100");
+        h.push(&repository, &images::cosign_tag(digest), &second).await;
+        h.put_manifest(&repository, &images::cosign_tag(digest), &second.manifest).await.expect(201);
+        let path = format!("/projects/{name}/repositories/r/artifacts/{digest}/accessories?page_size=100");
         let rows = h.get(&path).await.expect(200);
-        assert_eq!(
-            rows.total(),
-            3,
-            "the older signature stays linked, a repeated one is not linked twice"
-        );
+        assert_eq!(rows.total(), 3, "the older signature stays linked, a repeated one is not linked twice");
         let mut kinds = texts(&rows.json(), "type");
         kinds.sort();
-        assert_eq!(
-            kinds,
-            ["signature.cosign", "signature.cosign", "subject.accessory"]
-        );
+        assert_eq!(kinds, ["signature.cosign", "signature.cosign", "subject.accessory"]);
         let plain = images::simple("not a signature", &[20]);
         let other = images::simple("another subject", &[20]);
-        h.push(
-            &repository,
-            &images::cosign_tag(&other.manifest.digest),
-            &plain,
-        )
-        .await;
-        let listed = h
-            .get(&format!("/projects/{name}/artifacts?q=base%3D*"))
-            .await
-            .expect(200);
-        assert_eq!(
-            listed.total(),
-            2,
-            "a .sig tag without cosign's layer is an ordinary artifact"
-        );
+        h.push(&repository, &images::cosign_tag(&other.manifest.digest), &plain).await;
+        let listed = h.get(&format!("/projects/{name}/artifacts?q=base%3D*")).await.expect(200);
+        assert_eq!(listed.total(), 2, "a .sig tag without cosign's layer is an ordinary artifact");
     })
     .await;
 }

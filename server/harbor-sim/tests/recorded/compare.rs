@@ -34,20 +34,12 @@ const NAMED: [&str; 13] = [
     "docker-upload-uuid",
 ];
 /// Keys that depend on what else was in the Harbor at that time.
-const FREE: [&str; 4] = [
-    "metadata.",
-    "extra_attrs.config.",
-    "cve_allowlist.items.",
-    "cve_allowlist.expires_at",
-];
+const FREE: [&str; 4] = ["metadata.", "extra_attrs.config.", "cve_allowlist.items.", "cve_allowlist.expires_at"];
 
 pub fn differences(replay: &Replay, exchange: &Exchange, got: &Got) -> Vec<String> {
     let mut found = Vec::new();
     if got.status != exchange.status {
-        found.push(format!(
-            "status {} and not {}: {}",
-            got.status, exchange.status, got.json
-        ));
+        found.push(format!("status {} and not {}: {}", got.status, exchange.status, got.json));
         return found;
     }
     errors(replay, exchange, got, &mut found);
@@ -62,10 +54,8 @@ fn errors(replay: &Replay, exchange: &Exchange, got: &Got, found: &mut Vec<Strin
     let Some(recorded) = &exchange.errors else {
         return;
     };
-    let mut wanted: Vec<(String, String)> = recorded
-        .iter()
-        .map(|(code, message)| (code.clone(), masked(&replay.translate(message))))
-        .collect();
+    let mut wanted: Vec<(String, String)> =
+        recorded.iter().map(|(code, message)| (code.clone(), masked(&replay.translate(message)))).collect();
     let ours = got.json["errors"].as_array().cloned().unwrap_or_default();
     let mut have: Vec<(String, String)> = ours
         .iter()
@@ -79,16 +69,9 @@ fn errors(replay: &Replay, exchange: &Exchange, got: &Got, found: &mut Vec<Strin
     if wanted != have {
         found.push(format!("errors {have:?} and not {wanted:?}"));
     }
-    let mut details: Vec<String> = ours
-        .iter()
-        .filter_map(|error| error["detail"].as_str().map(str::to_owned))
-        .collect();
+    let mut details: Vec<String> = ours.iter().filter_map(|error| error["detail"].as_str().map(str::to_owned)).collect();
     details.sort();
-    let mut wanted: Vec<String> = exchange
-        .details
-        .iter()
-        .map(|detail| replay.translate(detail))
-        .collect();
+    let mut wanted: Vec<String> = exchange.details.iter().map(|detail| replay.translate(detail)).collect();
     wanted.sort();
     if details != wanted {
         found.push(format!("details {details:?} and not {wanted:?}"));
@@ -136,25 +119,15 @@ fn gather(value: &Value, path: &str, keys: &mut BTreeSet<String>) {
                 gather(value, &format!("{path}{key}."), keys);
             }
         }
-        Value::Array(list) => list
-            .iter()
-            .for_each(|value| gather(value, &format!("{path}[]."), keys)),
+        Value::Array(list) => list.iter().for_each(|value| gather(value, &format!("{path}[]."), keys)),
         _ => {}
     }
 }
 
 fn headers(replay: &Replay, exchange: &Exchange, got: &Got, found: &mut Vec<String>) {
     for name in NAMED {
-        let recorded = exchange.headers.get(name).map(|text| {
-            replay
-                .translate(text)
-                .replace("http://harbor.example", &replay.sim.url())
-        });
-        let ours = got
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
+        let recorded = exchange.headers.get(name).map(|text| replay.translate(text).replace("http://harbor.example", &replay.sim.url()));
+        let ours = got.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let differs = match (&recorded, &ours) {
             (Some(recorded), Some(ours)) if EXACT.contains(&name) => recorded != ours,
             (Some(recorded), Some(ours)) if name == "location" => place(recorded) != place(ours),
@@ -173,11 +146,7 @@ fn place(text: &str) -> String {
     let path = text.split('?').next().unwrap_or_default();
     let parts = path.split('/').map(|part| {
         let id = part.len() == 36 && part.bytes().filter(|b| *b == b'-').count() == 4;
-        if id || (!part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())) {
-            "*"
-        } else {
-            part
-        }
+        if id || (!part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())) { "*" } else { part }
     });
     parts.collect::<Vec<_>>().join("/")
 }

@@ -69,17 +69,8 @@ application/vnd.docker.distribution.manifest.v2+json,application/vnd.docker.dist
 const FILLED: [&str; 3] = ["push", "order", "odd-manifests"];
 
 pub async fn run(version: Version, fixture: &str) -> Vec<String> {
-    let sim = harbor_sim::start(Config {
-        version,
-        ..Config::default()
-    })
-    .await
-    .unwrap();
-    let client = Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .unwrap();
+    let sim = harbor_sim::start(Config { version, ..Config::default() }).await.unwrap();
+    let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
     let mut replay = Replay {
         sim,
         client,
@@ -98,10 +89,7 @@ pub async fn run(version: Version, fixture: &str) -> Vec<String> {
             Step::Exchange(exchange) => {
                 let got = replay.exchange(&exchange).await;
                 for problem in compare::differences(&replay, &exchange, &got) {
-                    problems.push(format!(
-                        "{} / {} / {} {}: {problem}",
-                        exchange.topic, exchange.note, exchange.method, exchange.path
-                    ));
+                    problems.push(format!("{} / {} / {} {}: {problem}", exchange.topic, exchange.note, exchange.method, exchange.path));
                 }
             }
         }
@@ -134,13 +122,11 @@ impl Replay {
     }
 
     pub fn learn(&mut self, recorded: &str, ours: &str) {
-        self.digests
-            .insert(hex(recorded).to_owned(), hex(ours).to_owned());
+        self.digests.insert(hex(recorded).to_owned(), hex(ours).to_owned());
     }
 
     pub fn learn_id(&mut self, kind: &str, recorded: &str, ours: &str) {
-        self.ids
-            .insert((kind.to_owned(), recorded.to_owned()), ours.to_owned());
+        self.ids.insert((kind.to_owned(), recorded.to_owned()), ours.to_owned());
     }
 
     pub fn learn_secret(&mut self, name: &str, secret: &str) {
@@ -148,10 +134,7 @@ impl Replay {
     }
 
     fn id(&self, kind: &str, recorded: &str) -> String {
-        self.ids
-            .get(&(kind.to_owned(), recorded.to_owned()))
-            .cloned()
-            .unwrap_or_else(|| recorded.to_owned())
+        self.ids.get(&(kind.to_owned(), recorded.to_owned())).cloned().unwrap_or_else(|| recorded.to_owned())
     }
 
     fn path(&self, path: &str) -> String {
@@ -170,13 +153,8 @@ impl Replay {
             let Some(at) = path.find(marker).map(|at| at + marker.len()) else {
                 continue;
             };
-            let end = path[at..]
-                .find(|c: char| !c.is_ascii_digit())
-                .map_or(path.len(), |end| at + end);
-            let whole = path[end..]
-                .chars()
-                .next()
-                .is_none_or(|c| !c.is_ascii_alphanumeric());
+            let end = path[at..].find(|c: char| !c.is_ascii_digit()).map_or(path.len(), |end| at + end);
+            let whole = path[end..].chars().next().is_none_or(|c| !c.is_ascii_alphanumeric());
             if end > at && whole {
                 let ours = self.id(kind, &path[at..end]);
                 path.replace_range(at..end, &ours);
@@ -201,11 +179,7 @@ impl Replay {
             if let Some(id) = value.pointer_mut(pointer)
                 && let Some(number) = id.as_i64()
             {
-                *id = json!(
-                    self.id("projects", &number.to_string())
-                        .parse::<i64>()
-                        .unwrap()
-                );
+                *id = json!(self.id("projects", &number.to_string()).parse::<i64>().unwrap());
             }
         }
         value
@@ -229,22 +203,14 @@ impl Replay {
             };
             let blob = Blob::new("application/octet-stream", ours);
             self.learn(recorded, &blob.digest);
-            self.contents
-                .insert(blob.digest.clone(), blob.bytes.to_vec());
+            self.contents.insert(blob.digest.clone(), blob.bytes.to_vec());
             self.sim.put_blob(repository, &blob).await.unwrap();
         }
-        for child in manifest["manifests"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default()
-        {
+        for child in manifest["manifests"].as_array().cloned().unwrap_or_default() {
             let recorded = child["digest"].as_str().unwrap();
             if !self.digests.contains_key(hex(recorded)) {
                 let image = images::simple(recorded, &[200]);
-                self.sim
-                    .push_image(repository, &image.manifest.digest.clone(), &image)
-                    .await
-                    .unwrap();
+                self.sim.push_image(repository, &image.manifest.digest.clone(), &image).await.unwrap();
                 self.learn(recorded, &image.manifest.digest);
             }
         }
@@ -253,27 +219,13 @@ impl Replay {
     /// Our bytes of a recorded manifest.
     pub fn manifest(&mut self, raw: &str) -> Vec<u8> {
         let ours = self.translate(raw).into_bytes();
-        let (recorded, digest) = (
-            Blob::new("", raw.to_owned()).digest,
-            Blob::new("", ours.clone()).digest,
-        );
+        let (recorded, digest) = (Blob::new("", raw.to_owned()).digest, Blob::new("", ours.clone()).digest);
         self.learn(&recorded, &digest);
         ours
     }
 
-    pub async fn send(
-        &self,
-        who: Option<(&str, &str)>,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: Vec<u8>,
-    ) -> Got {
-        let url = if path.starts_with("http") {
-            path.to_owned()
-        } else {
-            format!("{}{path}", self.sim.url())
-        };
+    pub async fn send(&self, who: Option<(&str, &str)>, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Got {
+        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.sim.url()) };
         let method: Method = method.parse().unwrap();
         let mut request = self.client.request(method.clone(), url);
         match who {
@@ -290,35 +242,19 @@ impl Replay {
         let answer = request.send().await.unwrap();
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let bytes = answer.bytes().await.unwrap();
-        Got {
-            status,
-            headers,
-            json: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-        }
+        Got { status, headers, json: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
     }
 
     pub async fn admin(&self, method: &str, path: &str, body: Option<&Value>) -> Got {
-        let body = body
-            .map(|body| self.body(path, body).to_string().into_bytes())
-            .unwrap_or_default();
+        let body = body.map(|body| self.body(path, body).to_string().into_bytes()).unwrap_or_default();
         let (user, password) = self.sim.admin();
-        self.send(
-            Some((user, password)),
-            method,
-            &self.path(path),
-            &[("content-type", "application/json")],
-            body,
-        )
-        .await
+        self.send(Some((user, password)), method, &self.path(path), &[("content-type", "application/json")], body).await
     }
 
     /// The repository a `/v2` path speaks of.
     fn repository(path: &str) -> Option<&str> {
         let rest = path.strip_prefix("/v2/")?;
-        ["/manifests/", "/blobs/", "/tags/", "/referrers/"]
-            .iter()
-            .find_map(|word| rest.split_once(word))
-            .map(|(name, _)| name)
+        ["/manifests/", "/blobs/", "/tags/", "/referrers/"].iter().find_map(|word| rest.split_once(word)).map(|(name, _)| name)
     }
 
     async fn credential(&self, exchange: &Exchange) -> Option<(String, String)> {
@@ -329,23 +265,12 @@ impl Replay {
         }
         if who.starts_with("Bearer") {
             let name = Self::repository(&exchange.path).unwrap();
-            let path =
-                format!("/service/token?service=harbor-registry&scope=repository:{name}:pull,push");
-            let token = self
-                .send(Some((user, password)), "GET", &path, &[], Vec::new())
-                .await
-                .json;
-            return Some((
-                "Bearer".to_owned(),
-                token["token"].as_str().unwrap().to_owned(),
-            ));
+            let path = format!("/service/token?service=harbor-registry&scope=repository:{name}:pull,push");
+            let token = self.send(Some((user, password)), "GET", &path, &[], Vec::new()).await.json;
+            return Some(("Bearer".to_owned(), token["token"].as_str().unwrap().to_owned()));
         }
         let name = who.trim_start_matches("Basic <").trim_end_matches('>');
-        let password = if name == "admin" {
-            password
-        } else {
-            self.secrets[name].as_str()
-        };
+        let password = if name == "admin" { password } else { self.secrets[name].as_str() };
         Some((name.to_owned(), password.to_owned()))
     }
 
@@ -353,8 +278,7 @@ impl Replay {
         let manifest_put = exchange.method == "PUT" && exchange.path.contains("/manifests/");
         if manifest_put && exchange.status == 201 && FILLED.contains(&exchange.topic.as_str()) {
             let repository = Self::repository(&exchange.path).unwrap().to_owned();
-            self.fill(&repository, exchange.raw.as_deref().unwrap())
-                .await;
+            self.fill(&repository, exchange.raw.as_deref().unwrap()).await;
         }
         let mut body = match (&exchange.raw, exchange.bytes, &exchange.json) {
             (Some(raw), _, _) => self.manifest(raw),
@@ -363,36 +287,20 @@ impl Replay {
             (_, _, Some(value)) => self.body(&exchange.path, value).to_string().into_bytes(),
             _ => Vec::new(),
         };
-        if let Some(headroom) = self
-            .headroom
-            .filter(|_| exchange.path.contains("/quotas/") && exchange.method == "PUT")
-        {
-            body = json!({"hard": {"storage": headroom}})
-                .to_string()
-                .into_bytes();
+        if let Some(headroom) = self.headroom.filter(|_| exchange.path.contains("/quotas/") && exchange.method == "PUT") {
+            body = json!({"hard": {"storage": headroom}}).to_string().into_bytes();
             self.headroom = None;
         }
         let path = self.upload_path(exchange, &mut body);
         let mut headers: Vec<(&str, String)> = Vec::new();
         for (name, value) in &exchange.send {
-            let value = if value == "all" {
-                ALL.to_owned()
-            } else {
-                self.translate(value)
-            };
+            let value = if value == "all" { ALL.to_owned() } else { self.translate(value) };
             headers.push((name, value));
         }
-        let headers: Vec<(&str, &str)> = headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let who = self.credential(exchange).await;
-        let who = who
-            .as_ref()
-            .map(|(user, password)| (user.as_str(), password.as_str()));
-        let got = self
-            .send(who, &exchange.method, &path, &headers, body.clone())
-            .await;
+        let who = who.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
+        let got = self.send(who, &exchange.method, &path, &headers, body.clone()).await;
         self.remember(exchange, &got, &body);
         got
     }
@@ -412,11 +320,7 @@ impl Replay {
         };
         let recorded = digest.replace("%3A", ":");
         if exchange.status == 201 {
-            if let Some(known) = self
-                .digests
-                .get(hex(&recorded))
-                .and_then(|ours| self.contents.get(&format!("sha256:{ours}")))
-            {
+            if let Some(known) = self.digests.get(hex(&recorded)).and_then(|ours| self.contents.get(&format!("sha256:{ours}"))) {
                 body.clone_from(known);
             }
             let mut whole = upload.bytes.clone();
@@ -430,27 +334,15 @@ impl Replay {
 
     /// What later exchanges need of this answer.
     fn remember(&mut self, exchange: &Exchange, got: &Got, body: &[u8]) {
-        let header = |name: &str| {
-            got.headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned)
-        };
-        if let (Some(id), Some(place)) = (
-            exchange.headers.get("docker-upload-uuid"),
-            header("location"),
-        ) {
-            let upload = self.uploads.entry(id.clone()).or_insert(Upload {
-                place: String::new(),
-                bytes: Vec::new(),
-            });
+        let header = |name: &str| got.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        if let (Some(id), Some(place)) = (exchange.headers.get("docker-upload-uuid"), header("location")) {
+            let upload = self.uploads.entry(id.clone()).or_insert(Upload { place: String::new(), bytes: Vec::new() });
             upload.place = place;
             if exchange.method == "PATCH" {
                 upload.bytes.extend_from_slice(body);
             }
         }
-        if let (Some(recorded), Some(ours)) = (exchange.headers.get("location"), header("location"))
-        {
+        if let (Some(recorded), Some(ours)) = (exchange.headers.get("location"), header("location")) {
             let last = |place: &str| -> Option<(String, String)> {
                 let (rest, id) = place.rsplit_once('/')?;
                 Some((rest.rsplit('/').next()?.to_owned(), id.to_owned()))
@@ -459,8 +351,7 @@ impl Replay {
                 self.learn_id(&kind, &recorded, &ours);
             }
         }
-        if let (Some(name), Some(secret)) = (got.json["name"].as_str(), got.json["secret"].as_str())
-        {
+        if let (Some(name), Some(secret)) = (got.json["name"].as_str(), got.json["secret"].as_str()) {
             self.secrets.insert(name.to_owned(), secret.to_owned());
         }
     }
@@ -486,7 +377,5 @@ fn content(media_type: &str, seed: &str, size: usize) -> Vec<u8> {
 }
 
 fn large_manifest(size: usize) -> Vec<u8> {
-    json!({"schemaVersion": 2, "annotations": {"x": "y".repeat(size)}})
-        .to_string()
-        .into_bytes()
+    json!({"schemaVersion": 2, "annotations": {"x": "y".repeat(size)}}).to_string().into_bytes()
 }

@@ -80,9 +80,7 @@ async fn bytes_that_differ_from_their_name_leave_nothing(store: Arc<dyn Store>) 
         let digest = Digest::of(&bytes);
         let other = Digest::of(b"something else");
         let size = size_bytes as u64;
-        for (digest, announced) in
-            [(other, Some(size)), (other, None), (digest, Some(size - 1)), (digest, Some(size + 1))]
-        {
+        for (digest, announced) in [(other, Some(size)), (other, None), (digest, Some(size - 1)), (digest, Some(size + 1))] {
             let expected = Expected { digest, size_bytes: announced };
             let outcome = put_as(store.as_ref(), &expected, &bytes, 100_000).await;
             assert!(matches!(outcome, Err(StoreError::WrongBytes { .. })), "{outcome:?}");
@@ -170,9 +168,7 @@ async fn a_range_is_exactly_that_part(store: Arc<dyn Store>) {
     let bytes = pattern(7, 2 * BATCH_BYTES + 100);
     put(store.as_ref(), &bytes, MIB).await.expect("put");
     let size = bytes.len();
-    for (offset, length) in
-        [(0, 0), (0, 1), (5, MIB), (size - 1, 1), (size - 1, 99), (size, 5), (size + 5, 1), (BATCH_BYTES, size)]
-    {
+    for (offset, length) in [(0, 0), (0, 1), (5, MIB), (size - 1, 1), (size - 1, 99), (size, 5), (size + 5, 1), (BATCH_BYTES, size)] {
         let range = ByteRange { offset: offset as u64, length: Some(length as u64) };
         let part = read(store.as_ref(), &object(&bytes), range).await.expect("get");
         let (start, end) = (offset.min(size), (offset + length).min(size).max(offset.min(size)));
@@ -198,9 +194,7 @@ async fn a_taken_name_is_refused_and_unchanged(store: Arc<dyn Store>) {
     assert_eq!(read(store.as_ref(), &key, ByteRange::default()).await.expect("get"), b"first");
     let racers = (0..16).map(|n: u128| {
         let store = store.clone();
-        tokio::spawn(
-            async move { store.create(&Key::Hold(Uuid::from_u128(99)), Bytes::from(n.to_string())).await.is_ok() },
-        )
+        tokio::spawn(async move { store.create(&Key::Hold(Uuid::from_u128(99)), Bytes::from(n.to_string())).await.is_ok() })
     });
     let won = join_all(racers).await.into_iter().filter(|won| matches!(won, Ok(true))).count();
     assert_eq!(won, 1, "of many creates of one name");
@@ -262,16 +256,14 @@ fn pointer(harbor: &str, project: &str, second: i64) -> Key {
 }
 
 async fn pointers_are_listed_in_order(store: Arc<dyn Store>) {
-    let sorted =
-        [("a", "p", 1), ("a", "p", 2_000_000_000), ("a", "q", 5), ("b", "p", 3)].map(|(h, p, s)| pointer(h, p, s));
+    let sorted = [("a", "p", 1), ("a", "p", 2_000_000_000), ("a", "q", 5), ("b", "p", 3)].map(|(h, p, s)| pointer(h, p, s));
     for key in sorted.iter().rev() {
         store.create(key, Bytes::from_static(b"{}")).await.expect("create");
     }
     let keys = |entries: Vec<Entry>| entries.into_iter().map(|entry| entry.key).collect::<Vec<_>>();
     assert_eq!(keys(listed(store.as_ref(), &Prefix::Pointers).await), sorted);
-    let of = |harbor: &str, project: &str| {
-        Prefix::PointersOf(harbor.parse().expect("a harbor name"), project.parse().expect("a project name"))
-    };
+    let of =
+        |harbor: &str, project: &str| Prefix::PointersOf(harbor.parse().expect("a harbor name"), project.parse().expect("a project name"));
     assert_eq!(keys(listed(store.as_ref(), &of("a", "p")).await), sorted[..2]);
     assert!(listed(store.as_ref(), &of("a", "nothing")).await.is_empty());
 }
@@ -283,10 +275,7 @@ async fn a_rename_moves_and_never_replaces(store: Arc<dyn Store>) {
     store.rename(&object(&bytes), &aside).await.expect("rename");
     assert_eq!(store.head(&object(&bytes)).await.expect("head"), None);
     assert_eq!(read(store.as_ref(), &aside, ByteRange::default()).await.expect("get"), bytes);
-    assert!(matches!(
-        store.rename(&object(&bytes), &aside).await,
-        Err(StoreError::Missing { .. } | StoreError::Exists { .. })
-    ));
+    assert!(matches!(store.rename(&object(&bytes), &aside).await, Err(StoreError::Missing { .. } | StoreError::Exists { .. })));
     assert_eq!(put(store.as_ref(), &bytes, 100).await.expect("put"), Written::New { size_bytes: 100 });
     assert!(matches!(store.rename(&object(&bytes), &aside).await, Err(StoreError::Exists { .. })));
     assert!(store.head(&object(&bytes)).await.expect("head").is_some());

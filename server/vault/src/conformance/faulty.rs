@@ -145,11 +145,7 @@ impl FaultyStore {
         }
     }
 
-    async fn around<T>(
-        &self,
-        operation: Operation,
-        work: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
+    async fn around<T>(&self, operation: Operation, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         match self.strike(operation) {
             None => work.await,
             Some(Fault::After) => {

@@ -47,16 +47,9 @@ pub async fn put(store: &dyn Store, bytes: &Bytes, piece_bytes: usize) -> Result
     put_as(store, &expected, bytes, piece_bytes).await
 }
 
-async fn put_as(
-    store: &dyn Store,
-    expected: &Expected,
-    bytes: &Bytes,
-    piece_bytes: usize,
-) -> Result<Written, StoreError> {
-    let pieces: Vec<Result<Bytes, BodyBroken>> = (0..bytes.len())
-        .step_by(piece_bytes)
-        .map(|at| Ok(bytes.slice(at..bytes.len().min(at + piece_bytes))))
-        .collect();
+async fn put_as(store: &dyn Store, expected: &Expected, bytes: &Bytes, piece_bytes: usize) -> Result<Written, StoreError> {
+    let pieces: Vec<Result<Bytes, BodyBroken>> =
+        (0..bytes.len()).step_by(piece_bytes).map(|at| Ok(bytes.slice(at..bytes.len().min(at + piece_bytes)))).collect();
     store.put(expected, stream::iter(pieces).boxed()).await
 }
 

@@ -127,8 +127,7 @@ impl Store for MemoryStore {
         let end = range.length.map_or(size, |length| start.saturating_add(length).min(size));
         let position = |at: u64| usize::try_from(at).unwrap_or(bytes.len());
         let part = bytes.slice(position(start)..position(end));
-        let pieces: Vec<_> =
-            (0..part.len()).step_by(READ_BYTES).map(|at| Ok(part.slice(at..part.len().min(at + READ_BYTES)))).collect();
+        let pieces: Vec<_> = (0..part.len()).step_by(READ_BYTES).map(|at| Ok(part.slice(at..part.len().min(at + READ_BYTES)))).collect();
         Ok(stream::iter(pieces).boxed())
     }
 
@@ -170,9 +169,6 @@ impl Store for MemoryStore {
 
     async fn space(&self) -> Result<Option<Space>, StoreError> {
         let used: usize = self.files().values().map(Bytes::len).sum();
-        Ok(Some(Space {
-            free_bytes: self.capacity_bytes.saturating_sub(used as u64),
-            total_bytes: self.capacity_bytes,
-        }))
+        Ok(Some(Space { free_bytes: self.capacity_bytes.saturating_sub(used as u64), total_bytes: self.capacity_bytes }))
     }
 }

@@ -150,9 +150,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Runs `work`, which blocks on the disk, away from the tasks.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
     joined(tokio::task::spawn_blocking(work)).await
 }
 

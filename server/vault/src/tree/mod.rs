@@ -105,11 +105,7 @@ struct IndexDocument {
 }
 
 /// The bytes of an index. `descriptors` are taken in the order given.
-pub(crate) fn encode_index(
-    artifact_type: Option<&str>,
-    descriptors: &[Descriptor],
-    annotations: &BTreeMap<String, String>,
-) -> Vec<u8> {
+pub(crate) fn encode_index(artifact_type: Option<&str>, descriptors: &[Descriptor], annotations: &BTreeMap<String, String>) -> Vec<u8> {
     let document = IndexDocument {
         schema_version: 2,
         media_type: media::OCI_INDEX.to_owned(),

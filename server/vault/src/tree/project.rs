@@ -49,8 +49,7 @@ impl ProjectSettings {
 
     /// The descriptor of the settings, given the artifact manifest.
     pub fn blob_of(manifest: &[u8]) -> Result<Descriptor, TreeError> {
-        let document: ArtifactManifest =
-            serde_json::from_slice(manifest).map_err(|e| TreeError::Json(e.to_string()))?;
+        let document: ArtifactManifest = serde_json::from_slice(manifest).map_err(|e| TreeError::Json(e.to_string()))?;
         if document.artifact_type != PROJECT_TYPE {
             let found = document.artifact_type.chars().take(100).collect();
             return Err(TreeError::OtherType { expected: PROJECT_TYPE, found });

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use vocab::{Descriptor, Digest, RepositoryName, Tag};
 
 use super::{
-    DESCRIPTION, KIND, LABELS, REF_NAME, REPOSITORY, REPOSITORY_TYPE, ROLE, SUBJECT, TreeError, decode_index,
-    encode_checked, foreign_only,
+    DESCRIPTION, KIND, LABELS, REF_NAME, REPOSITORY, REPOSITORY_TYPE, ROLE, SUBJECT, TreeError, decode_index, encode_checked, foreign_only,
 };
 
 /// A repository of one snapshot.

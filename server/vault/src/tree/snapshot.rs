@@ -8,8 +8,8 @@ use time::{OffsetDateTime, UtcOffset};
 use vocab::{Descriptor, ProjectName, RepositoryName};
 
 use super::{
-    FINISHED, GAPS, HARBOR, PROJECT, PROJECT_TYPE, REPOSITORY, REPOSITORY_TYPE, SNAPSHOT_TYPE, STARTED, TreeError,
-    decode_index, encode_checked, foreign_only,
+    FINISHED, GAPS, HARBOR, PROJECT, PROJECT_TYPE, REPOSITORY, REPOSITORY_TYPE, SNAPSHOT_TYPE, STARTED, TreeError, decode_index,
+    encode_checked, foreign_only,
 };
 use crate::layout::HarborName;
 
@@ -94,8 +94,7 @@ impl SnapshotIndex {
     pub fn decode(bytes: &[u8]) -> Result<Self, TreeError> {
         let document = decode_index(SNAPSHOT_TYPE, bytes)?;
         let text = |name: &'static str| document.annotations.get(name).ok_or(TreeError::Annotation(name));
-        let time =
-            |name: &'static str| OffsetDateTime::parse(text(name)?, &Rfc3339).map_err(|_| TreeError::Annotation(name));
+        let time = |name: &'static str| OffsetDateTime::parse(text(name)?, &Rfc3339).map_err(|_| TreeError::Annotation(name));
         let project: ProjectName = text(PROJECT)?.parse().map_err(|_| TreeError::Annotation(PROJECT))?;
         let mut config = None;
         let mut repositories = Vec::new();

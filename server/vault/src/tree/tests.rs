@@ -20,8 +20,7 @@ fn role() -> impl Strategy<Value = Role> {
     prop_oneof![
         Just(Role::Root),
         Just(Role::Child),
-        any::<u8>()
-            .prop_map(|seed| Role::Accessory { subject: Digest::of(&[seed]), kind: "signature.cosign".to_owned() }),
+        any::<u8>().prop_map(|seed| Role::Accessory { subject: Digest::of(&[seed]), kind: "signature.cosign".to_owned() }),
     ]
 }
 
@@ -32,8 +31,7 @@ fn label() -> impl Strategy<Value = Label> {
 /// Members as Harbor lists them: each tag once, each (artifact, role) without a tag once.
 fn members() -> impl Strategy<Value = Vec<RepositoryMember>> {
     let tagged = proptest::collection::btree_map("[a-z0-9_][a-zA-Z0-9._-]{0,8}", (any::<u8>(), any::<bool>()), 0..12);
-    let untagged =
-        proptest::collection::btree_map((any::<u8>(), role()), proptest::collection::vec(label(), 0..4), 0..12);
+    let untagged = proptest::collection::btree_map((any::<u8>(), role()), proptest::collection::vec(label(), 0..4), 0..12);
     (tagged, untagged).prop_map(|(tagged, untagged)| {
         let mut out: Vec<RepositoryMember> = tagged
             .into_iter()
@@ -172,8 +170,7 @@ fn annotations_of_a_stranger_cannot_pass_for_ours() {
     let mut descriptor = described(1, 1);
     descriptor.annotations.insert(REF_NAME.to_owned(), "../../etc".to_owned());
     descriptor.annotations.insert(ROLE.to_owned(), "accessory".to_owned());
-    let read =
-        RepositoryIndex::decode(&repository(vec![RepositoryMember::root(descriptor, None)]).encode().unwrap()).unwrap();
+    let read = RepositoryIndex::decode(&repository(vec![RepositoryMember::root(descriptor, None)]).encode().unwrap()).unwrap();
     assert_eq!(read.members, vec![RepositoryMember::root(described(1, 1), None)]);
 }
 

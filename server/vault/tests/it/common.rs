@@ -103,10 +103,8 @@ pub async fn small_backup(vault: &Vault) -> Result<Pointer, VaultError> {
     let signature = Image::new("signature", 512);
     let signature = signature.put(vault).await?;
     put(vault, &pattern(1, 2_500_000)).await?;
-    let tagged =
-        |descriptor: &Descriptor, tag: &str| RepositoryMember::root(descriptor.clone(), Some(tag.parse().unwrap()));
-    let untagged =
-        |descriptor: &Descriptor, role| RepositoryMember { role, ..RepositoryMember::root(descriptor.clone(), None) };
+    let tagged = |descriptor: &Descriptor, tag: &str| RepositoryMember::root(descriptor.clone(), Some(tag.parse().unwrap()));
+    let untagged = |descriptor: &Descriptor, role| RepositoryMember { role, ..RepositoryMember::root(descriptor.clone(), None) };
     let one = RepositoryIndex {
         name: "prod/team/shop".parse().unwrap(),
         description: Some("sells".to_owned()),
@@ -120,11 +118,7 @@ pub async fn small_backup(vault: &Vault) -> Result<Pointer, VaultError> {
     let two = RepositoryIndex {
         name: "prod/web".parse().unwrap(),
         description: None,
-        members: vec![
-            tagged(&plain(media::OCI_INDEX, &index), "latest"),
-            untagged(&shop, Role::Child),
-            untagged(&web, Role::Child),
-        ],
+        members: vec![tagged(&plain(media::OCI_INDEX, &index), "latest"), untagged(&shop, Role::Child), untagged(&web, Role::Child)],
     };
     let snapshot = SnapshotIndex {
         harbor: "main".parse().unwrap(),
@@ -138,10 +132,7 @@ pub async fn small_backup(vault: &Vault) -> Result<Pointer, VaultError> {
             remedy: "none needed if it was deleted meanwhile".to_owned(),
         }],
         config: Some(vault.put_project(&json!({ "public": false, "storage_limit": -1 })).await?),
-        repositories: vec![
-            (two.name.clone(), vault.put_repository(&two).await?),
-            (one.name.clone(), vault.put_repository(&one).await?),
-        ],
+        repositories: vec![(two.name.clone(), vault.put_repository(&two).await?), (one.name.clone(), vault.put_repository(&one).await?)],
     };
     let pointer = Pointer {
         harbor: snapshot.harbor.clone(),

@@ -38,9 +38,7 @@ async fn a_new_vault_is_an_image_layout_and_opens_by_its_id() {
     assert_eq!(Vault::open(&path, Some(vault.id())).await.unwrap().id(), vault.id());
     assert_eq!(Vault::open(&path, None).await.unwrap().path(), path);
     let other = VaultId::random();
-    assert!(
-        matches!(Vault::open(&path, Some(other)).await, Err(VaultError::OtherVault { found, .. }) if found == vault.id())
-    );
+    assert!(matches!(Vault::open(&path, Some(other)).await, Err(VaultError::OtherVault { found, .. }) if found == vault.id()));
     assert!(matches!(Vault::init(&path).await, Err(VaultError::AlreadyAVault { id, .. }) if id == vault.id()));
 }
 
@@ -304,10 +302,7 @@ async fn below_the_reserve_only_new_objects_are_refused() {
     let first = pattern(1, 2_700_000);
     put(&vault, &first).await.unwrap();
     let outcome = put(&vault, &pattern(2, 150_000)).await;
-    assert!(
-        matches!(outcome, Err(VaultError::NoSpace { needed_bytes: 150_000, reserve_bytes: 200_000, .. })),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Err(VaultError::NoSpace { needed_bytes: 150_000, reserve_bytes: 200_000, .. })), "{outcome:?}");
     assert!(!put(&vault, &first).await.unwrap().new, "what is here needs no room");
     vault.put_pointer(&pointer).await.unwrap();
     vault.rebuild_index().await.unwrap();

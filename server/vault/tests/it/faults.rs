@@ -64,8 +64,7 @@ async fn fail_each_call_of_a_backup(fault: Fault, make: impl AsyncFn() -> Arc<dy
 #[tokio::test]
 async fn a_backup_survives_the_failure_of_any_one_call_in_memory() {
     for fault in [Fault::Before, Fault::After, Fault::NoSpace] {
-        let calls =
-            fail_each_call_of_a_backup(fault, async || Arc::new(MemoryStore::default()) as Arc<dyn Store>).await;
+        let calls = fail_each_call_of_a_backup(fault, async || Arc::new(MemoryStore::default()) as Arc<dyn Store>).await;
         let least = if fault == Fault::NoSpace { 15 } else { 50 };
         assert!(calls >= least, "{fault:?} fired at {calls} calls only");
     }
@@ -192,8 +191,7 @@ struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     fn mount(at: &Path, size: &str) -> Option<Self> {
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(at).output();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(at).output();
         mounted.is_ok_and(|output| output.status.success()).then(|| Self(at.to_owned()))
     }
 }
@@ -227,10 +225,6 @@ async fn a_full_disk_refuses_new_objects_and_serves_the_old_ones() {
     assert_eq!(read(&vault, &Digest::of(&first)).await.unwrap(), first);
     vault.put_pointer(&pointer).await.unwrap();
     nothing_is_half_done(&vault).await;
-    assert_eq!(
-        vault.clean_temp(std::time::Duration::ZERO).await.unwrap().count,
-        0,
-        "the broken-off write cleaned up after itself"
-    );
+    assert_eq!(vault.clean_temp(std::time::Duration::ZERO).await.unwrap().count, 0, "the broken-off write cleaned up after itself");
     put(&vault, &pattern(3, 100_000)).await.expect("there is room for less");
 }

@@ -66,8 +66,7 @@ async fn seal(vault: &Vault, bytes: &bytes::Bytes) -> Pointer {
     };
     let (harbor, project) = (snapshot.harbor.clone(), snapshot.project.clone());
     let descriptor = vault.put_snapshot(&snapshot).await.unwrap();
-    let pointer =
-        Pointer { harbor, project, moment: moment(1), id: Uuid::new_v4(), snapshot: descriptor, signature: None };
+    let pointer = Pointer { harbor, project, moment: moment(1), id: Uuid::new_v4(), snapshot: descriptor, signature: None };
     vault.put_pointer(&pointer).await.unwrap();
     pointer
 }

@@ -126,8 +126,5 @@ async fn a_view_of_a_store_without_files_is_a_verified_copy() {
         let name = entry.file_name().into_string().unwrap();
         assert_eq!(Digest::of(&fs::read(entry.path()).unwrap()).hex(), name);
     }
-    assert_eq!(
-        fs::read_dir(folder.path().join("view/blobs/sha256")).unwrap().count(),
-        usize::try_from(view.copies).unwrap()
-    );
+    assert_eq!(fs::read_dir(folder.path().join("view/blobs/sha256")).unwrap().count(), usize::try_from(view.copies).unwrap());
 }

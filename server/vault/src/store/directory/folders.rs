@@ -14,16 +14,8 @@ use crate::error::StoreError;
 use crate::layout::Key;
 
 /// Every folder of an empty vault, parents first.
-const FOLDERS: [&str; 8] = [
-    "blobs",
-    OBJECTS,
-    "breakwater",
-    TEMP,
-    "breakwater/snapshots",
-    "breakwater/checkpoints",
-    "breakwater/quarantine",
-    "breakwater/holds",
-];
+const FOLDERS: [&str; 8] =
+    ["blobs", OBJECTS, "breakwater", TEMP, "breakwater/snapshots", "breakwater/checkpoints", "breakwater/quarantine", "breakwater/holds"];
 /// What may lie in a directory that is to become a vault: our own names of a start that was broken off, and what a new
 /// file system puts into its root.
 const HARMLESS: [&str; 5] = ["blobs", "breakwater", "oci-layout", "index.json", "lost+found"];
@@ -86,8 +78,7 @@ fn parent_of(key: &Key) -> String {
 
 /// Opens the folder `key` lies in.
 pub(super) fn open_parent(shared: &Shared, key: &Key) -> Result<OwnedFd, StoreError> {
-    rustix::fs::openat(&shared.root, parent_of(key), FOLDER, Mode::empty())
-        .map_err(|e| shared.error("open the folder of", key, e))
+    rustix::fs::openat(&shared.root, parent_of(key), FOLDER, Mode::empty()).map_err(|e| shared.error("open the folder of", key, e))
 }
 
 /// Opens the folder `key` lies in, making it durably if it is not there.

@@ -105,9 +105,7 @@ impl Walk<'_> {
     fn subfolder(&mut self, folder: &str, name: &str, depth: u32) -> Result<(), Stop> {
         match self.folder(&format!("{folder}/{name}"), depth - 1) {
             // A file where a folder should be is not ours.
-            Err(Stop::Failed(StoreError::Io { source, .. })) if source.kind() == std::io::ErrorKind::NotADirectory => {
-                Ok(())
-            }
+            Err(Stop::Failed(StoreError::Io { source, .. })) if source.kind() == std::io::ErrorKind::NotADirectory => Ok(()),
             other => other,
         }
     }

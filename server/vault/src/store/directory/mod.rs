@@ -34,9 +34,7 @@ use tokio::task::JoinHandle;
 
 use self::names::Names;
 use self::writer::Writer;
-use super::{
-    BATCH_BYTES, Body, ByteRange, Chunks, Cleaned, Entry, Expected, Head, Space, Store, Written, blocking, joined,
-};
+use super::{BATCH_BYTES, Body, ByteRange, Chunks, Cleaned, Entry, Expected, Head, Space, Store, Written, blocking, joined};
 use crate::error::StoreError;
 use crate::layout::{Key, Prefix};
 

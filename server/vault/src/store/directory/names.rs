@@ -58,11 +58,7 @@ impl Names {
         let mut outcome = self.outcome.clone().lock_owned().await;
         if outcome.settled >= mine {
             let failed = mine <= outcome.failed_upto && mine > outcome.failed_after;
-            return if failed {
-                Err(shared.error("fsync", OBJECTS, std::io::Error::other("a shared fsync failed")))
-            } else {
-                Ok(())
-            };
+            return if failed { Err(shared.error("fsync", OBJECTS, std::io::Error::other("a shared fsync failed"))) } else { Ok(()) };
         }
         let shared = shared.clone();
         // The lock goes along, so the outcome is recorded even if this future is dropped meanwhile.

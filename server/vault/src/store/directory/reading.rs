@@ -51,8 +51,7 @@ impl Reader {
     fn next(mut self) -> Result<(Self, Bytes), StoreError> {
         let most = self.left.min(READ_BYTES as u64);
         let mut buffer = Vec::new();
-        let count =
-            (&self.file).take(most).read_to_end(&mut buffer).map_err(|e| self.shared.error("read", &self.key, e))?;
+        let count = (&self.file).take(most).read_to_end(&mut buffer).map_err(|e| self.shared.error("read", &self.key, e))?;
         self.left -= count as u64;
         Ok((self, Bytes::from(buffer)))
     }

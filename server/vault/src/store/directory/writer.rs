@@ -33,8 +33,7 @@ impl Temp {
     fn create(shared: &Arc<Shared>, mode: Mode) -> Result<Self, StoreError> {
         let name = Uuid::new_v4().hyphenated().to_string();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let fd =
-            rustix::fs::openat(shared.temp()?, &name, flags, mode).map_err(|e| shared.error("create", &name, e))?;
+        let fd = rustix::fs::openat(shared.temp()?, &name, flags, mode).map_err(|e| shared.error("create", &name, e))?;
         Ok(Self { file: File::from(fd), name, shared: shared.clone(), renamed: false })
     }
 }
@@ -110,19 +109,15 @@ impl Writer {
     }
 
     fn wrong_bytes(&self, expected: &Expected) -> StoreError {
-        StoreError::WrongBytes {
-            expected: expected.digest,
-            actual: self.hasher.clone().finish(),
-            size_bytes: self.hasher.size_bytes(),
-        }
+        StoreError::WrongBytes { expected: expected.digest, actual: self.hasher.clone().finish(), size_bytes: self.hasher.size_bytes() }
     }
 }
 
 /// Reads what another writer stored under the same name: it must be the same bytes (F-33).
 fn check_existing(shared: &Shared, digest: Digest, size_bytes: u64) -> Result<(), StoreError> {
     let error = |e: std::io::Error| shared.error("read", digest, e);
-    let fd = rustix::fs::openat(&shared.objects, digest.hex(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|e| error(e.into()))?;
+    let fd =
+        rustix::fs::openat(&shared.objects, digest.hex(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|e| error(e.into()))?;
     let mut file = File::from(fd);
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; READ_BYTES];
