@@ -83,8 +83,8 @@ async fn every_server_function_needs_a_caller_but_the_four_of_the_sign_in(pool: 
     }
 }
 
-#[test]
-fn every_page_has_a_line_in_the_table() {
+#[tokio::test]
+async fn every_page_has_a_line_in_the_table() {
     let pages: Vec<String> = leptos_axum::generate_route_list(app::App).iter().map(|r| r.path().to_owned()).collect();
     assert!(pages.len() > 25, "{pages:?}");
     for page in &pages {
