@@ -13,7 +13,7 @@ export default defineConfig({
   testDir: "tests",
   workers: 1,
   forbidOnly: true,
-  timeout: 90_000,
+  timeout: 60_000,
   expect: { timeout: 15_000 },
   use: {
     baseURL: `http://127.0.0.1:${port}`,

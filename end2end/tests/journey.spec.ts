@@ -10,7 +10,7 @@ test("a developer gets a deleted tag back, and the lead approves exactly that", 
   await dev.getByRole("searchbox").first().fill(`web:${tag}`);
   await dev.keyboard.press("Enter");
   await dev.getByRole("link", { name: `shop/web:${tag}`, exact: true }).first().click();
-  await dev.waitForURL(/\/tags\//);
+  await dev.waitForURL(/\/tags\?/);
   await ready(dev, js);
   await dev.getByRole("link", { name: "Restore this…" }).first().click();
   await dev.waitForURL(/\/restore\/new/);
