@@ -4,14 +4,14 @@
 #[path = "render_tests/fake.rs"]
 mod fake;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use leptos::prelude::{LeptosOptions, provide_context};
-use leptos_axum::{LeptosRoutes as _, generate_route_list, handle_server_fns_with_context};
+use leptos_axum::{AxumRouteListing, LeptosRoutes as _, generate_route_list, handle_server_fns_with_context};
 use tower::ServiceExt as _;
 
 use self::fake::{Fake, harbor, home, operator, plan, vault};
@@ -21,6 +21,12 @@ use crate::error::{ApiError, ErrorKind};
 use crate::harbors::types::HarborState;
 use crate::session::types::Me;
 
+/// The list of routes, made once: while it is made, no resource of the process loads, so a page drawn meanwhile would wait for ever.
+fn routes() -> Vec<AxumRouteListing> {
+    static ROUTES: OnceLock<Vec<AxumRouteListing>> = OnceLock::new();
+    ROUTES.get_or_init(|| generate_route_list(crate::App)).clone()
+}
+
 fn router(fake: Fake) -> Router {
     let options = LeptosOptions::builder().output_name("breakwater").build();
     let backend: Arc<dyn Backend> = Arc::new(fake);
@@ -28,7 +34,7 @@ fn router(fake: Fake) -> Router {
     let for_calls = context.clone();
     let for_shell = options.clone();
     Router::new()
-        .leptos_routes_with_context(&options, generate_route_list(crate::App), context.clone(), move || crate::shell(for_shell.clone()))
+        .leptos_routes_with_context(&options, routes(), context.clone(), move || crate::shell(for_shell.clone()))
         .route("/fn/{*name}", axum::routing::any(move |request| handle_server_fns_with_context(for_calls.clone(), request)))
         .fallback(leptos_axum::file_and_error_handler_with_context::<LeptosOptions, _>(context, crate::shell))
         .with_state(options)

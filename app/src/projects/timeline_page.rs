@@ -57,6 +57,21 @@ fn zooms(base: &str, at: Option<Moment>, zoom: Option<&str>) -> AnyView {
     .into_any()
 }
 
+fn never_captured(timeline: &Timeline, crumbs: Vec<(String, String)>) -> AnyView {
+    let p = &timeline.project;
+    let (tone, word) = protection_word(p.protection);
+    let next = timeline.next_run.map_or_else(
+        || t("No plan has it yet: an operator adds it to one.", "尚无备份计划包含该项目，请由系统管理员加入。").to_owned(),
+        |at| lang().pick(format!("The first snapshot runs at {}.", at.long()), format!("首个快照将于 {} 运行。", at.long())),
+    );
+    let title = lang().pick(format!("{} was never captured.", p.project), format!("{} 尚未捕获。", p.project));
+    view! {
+        <PageHead title=title crumbs=crumbs here=p.project.clone()><Status tone=tone text=word/></PageHead>
+        <Empty kind=EmptyKind::NothingYet title=t("No snapshot yet.", "暂无快照。") text=next/>
+    }
+    .into_any()
+}
+
 fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
     let p = &timeline.project;
     let base = project_href(&p.harbor, &p.project);
@@ -66,16 +81,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
         (p.harbor.clone(), format!("/projects?harbor={}", url_part(&p.harbor))),
     ];
     let Some(s) = timeline.at.clone() else {
-        let next = timeline.next_run.map_or_else(
-            || t("No plan has it yet: an operator adds it to one.", "尚无备份计划包含该项目，请由系统管理员加入。").to_owned(),
-            |at| lang().pick(format!("The first snapshot runs at {}.", at.long()), format!("首个快照将于 {} 运行。", at.long())),
-        );
-        let title = lang().pick(format!("{} was never captured.", p.project), format!("{} 尚未捕获。", p.project));
-        return view! {
-            <PageHead title=title crumbs=crumbs here=p.project.clone()><Status tone=tone text=word/></PageHead>
-            <Empty kind=EmptyKind::NothingYet title=t("No snapshot yet.", "暂无快照。") text=next/>
-        }
-        .into_any();
+        return never_captured(timeline, crumbs);
     };
     let title = lang().pick(format!("{} as of {}", p.project, s.moment.long()), format!("{} 在 {} 的状态", p.project, s.moment.long()));
     let keep = zoom.as_ref().map(|z| format!("&zoom={z}")).unwrap_or_default();
