@@ -89,8 +89,8 @@ mod tests {
             .zip(1_i64..)
             .map(|(text, seq)| {
                 let sum = hash(&prev, seq, text.as_bytes()).to_vec();
-                let link = Link { seq, record: text.as_bytes().to_vec(), prev_hash: std::mem::replace(&mut prev, sum.clone()), hash: sum };
-                link
+
+                Link { seq, record: text.as_bytes().to_vec(), prev_hash: std::mem::replace(&mut prev, sum.clone()), hash: sum }
             })
             .collect()
     }

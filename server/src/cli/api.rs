@@ -85,7 +85,7 @@ impl Api {
         );
         Err(match status.as_u16() {
             400..=499 => CliError::Refused(text),
-            502 | 503 | 504 => CliError::Unreachable(text),
+            502..=504 => CliError::Unreachable(text),
             _ => CliError::Failed(text),
         })
     }

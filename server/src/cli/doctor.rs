@@ -113,12 +113,14 @@ async fn questions(pool: &PgPool) -> Result<Vec<Broken>, CliError> {
     Ok(broken)
 }
 
+/// A harbor's id, name and sealed secrets for reading and for writing.
+type SecretRow = (i64, String, Vec<u8>, Option<Vec<u8>>);
+
 /// Every stored secret opens with the keys at hand (I-28).
 async fn secrets(state: &AppState, broken: &mut Vec<Broken>) -> Result<(), CliError> {
-    let rows: Vec<(i64, String, Vec<u8>, Option<Vec<u8>>)> =
-        sqlx::query_as("select harbor_id, name, read_secret, write_secret from harbor where removed_at is null")
-            .fetch_all(&state.pool)
-            .await?;
+    let rows: Vec<SecretRow> = sqlx::query_as("select harbor_id, name, read_secret, write_secret from harbor where removed_at is null")
+        .fetch_all(&state.pool)
+        .await?;
     for (row, name, read, write) in rows {
         for (column, sealed) in [("read_secret", Some(read)), ("write_secret", write)] {
             let Some(sealed) = sealed else { continue };

@@ -186,7 +186,7 @@ async fn rebuild(args: Rebuild) -> Result<(), CliError> {
         let changes = catalogue::apply(&mut tx, &prepared).await?;
         let sentence = format!("entered a snapshot of {}/{} from the vault {}", pointer.harbor, pointer.project, args.name);
         let event = Event::new("snapshot.adopt", "snapshot", changes.snapshot_id.to_string(), sentence)
-            .project(&pointer.harbor.to_string(), pointer.project.as_str())
+            .project(pointer.harbor.as_ref(), pointer.project.as_str())
             .with("digest", pointer.snapshot.digest.to_string());
         audit::record(&mut tx, &Actor::command_line(), event).await?;
         tx.commit().await?;

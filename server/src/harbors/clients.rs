@@ -21,8 +21,11 @@ pub enum Access {
     Write,
 }
 
+/// A client with the version of its harbor's row.
+type Versioned = (i64, Client);
+
 /// Clients of this process, by harbor, purpose and version of its row: caps and tokens are shared by all jobs.
-static CLIENTS: LazyLock<Mutex<HashMap<(i64, Access), (i64, Client)>>> = LazyLock::new(Mutex::default);
+static CLIENTS: LazyLock<Mutex<HashMap<(i64, Access), Versioned>>> = LazyLock::new(Mutex::default);
 
 /// The client of a harbor.
 pub fn client(state: &AppState, reach: &Reach, access: Access) -> Result<Client, Error> {

@@ -98,7 +98,7 @@ async fn store(
     source: &Source,
     plan: &EffectPlan,
 ) -> Result<(), Error> {
-    let risk = i32::from(plan.risk());
+    let risk = plan.risk();
     let rule = policy::rule(risk, asked.target.as_str());
     let stored_form =
         serde_json::to_value(RestoreForm { draft_id: Some(number), ..form.clone() }).map_err(|e| Error::defect(e.to_string()))?;

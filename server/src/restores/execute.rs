@@ -88,21 +88,14 @@ fn stopped(stop: engine::Stop) -> JobError {
 /// The effect is another one: votes lapse, the request waits again (I-17).
 async fn ask_again(context: &JobContext, row: &Row, fresh: &EffectPlan) -> Result<(), JobError> {
     let plan = serde_json::to_value(fresh).map_err(|e| JobError::from(Error::defect(e.to_string())))?;
-    let risk = i32::from(fresh.risk());
+    let risk = fresh.risk();
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
     let hash = fresh.hash();
-    queries::replan(
-        &mut tx,
-        row.request_id,
-        &plan,
-        hash.as_bytes(),
-        risk,
-        policy::votes_needed(risk),
-        &policy::rule(risk, &row.target_project),
-        policy::DECIDE_H,
-    )
-    .await?;
+    let rule = policy::rule(risk, &row.target_project);
+    let (votes, decide_h) = (policy::votes_needed(risk), policy::DECIDE_H);
+    queries::replan(&mut tx, row.request_id, queries::Replan { plan: &plan, hash: hash.as_bytes(), risk, votes, rule: &rule, decide_h })
+        .await?;
     events::notify(&mut tx, Topic::Requests).await?;
     let event = Event::new(
         "restore.replan",

@@ -167,29 +167,30 @@ pub async fn start(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<()>
     Ok(())
 }
 
+/// An effect plan as stored, and what it asks of the people who vote on it.
+pub struct Replan<'a> {
+    pub plan: &'a serde_json::Value,
+    pub hash: &'a [u8],
+    pub risk: i32,
+    pub votes: i32,
+    pub rule: &'a str,
+    pub decide_h: i32,
+}
+
 /// Another plan: votes so far lapse.
-pub async fn replan(
-    conn: &mut PgConnection,
-    request_id: i64,
-    plan: &serde_json::Value,
-    hash: &[u8],
-    risk: i32,
-    votes: i32,
-    rule: &str,
-    decide_h: i32,
-) -> sqlx::Result<()> {
+pub async fn replan(conn: &mut PgConnection, request_id: i64, new: Replan<'_>) -> sqlx::Result<()> {
     sqlx::query(
         "update request set state = 'reapproval', plan = $2, plan_hash = $3, planned_at = now(), risk = $4, votes_needed = $5, rule = $6,
                 decide_before = now() + make_interval(hours => $7), job_id = null, version = version + 1
           where request_id = $1",
     )
     .bind(request_id)
-    .bind(plan)
-    .bind(hash)
-    .bind(risk)
-    .bind(votes)
-    .bind(rule)
-    .bind(decide_h)
+    .bind(new.plan)
+    .bind(new.hash)
+    .bind(new.risk)
+    .bind(new.votes)
+    .bind(new.rule)
+    .bind(new.decide_h)
     .execute(&mut *conn)
     .await?;
     sqlx::query("update vote set void_at = now(), void_reason = 'Harbor changed since, so the effect is another one' where request_id = $1 and void_at is null")

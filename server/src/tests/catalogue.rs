@@ -30,7 +30,7 @@ impl World {
             .fetch_one(&pool)
             .await
             .unwrap();
-        let project_id = catalogue::project_id(&mut *pool.acquire().await.unwrap(), harbor_id, "shop").await.unwrap();
+        let project_id = catalogue::project_id(&mut pool.acquire().await.unwrap(), harbor_id, "shop").await.unwrap();
         Self { pool, vault, vault_id, project_id, _folder: folder }
     }
 
@@ -98,7 +98,7 @@ impl World {
     }
 
     async fn at(&self, moment: OffsetDateTime) -> Vec<(String, String, Vec<u8>)> {
-        queries::all_tags_at(&mut *self.pool.acquire().await.unwrap(), self.project_id, moment).await.unwrap()
+        queries::all_tags_at(&mut self.pool.acquire().await.unwrap(), self.project_id, moment).await.unwrap()
     }
 
     async fn rows(&self) -> i64 {

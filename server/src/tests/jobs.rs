@@ -38,11 +38,11 @@ async fn two_clicks_are_one_job(pool: PgPool) {
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn two_workers_never_have_the_same_job(pool: PgPool) {
     for n in 0..20 {
-        enqueue(&mut *pool.acquire().await.unwrap(), &job(&n.to_string())).await.unwrap();
+        enqueue(&mut pool.acquire().await.unwrap(), &job(&n.to_string())).await.unwrap();
     }
     let claim = |name: &'static str, pool: PgPool| async move {
         let mut mine = Vec::new();
-        while let Some(claimed) = queries::claim(&mut *pool.acquire().await.unwrap(), name, 30.0).await.unwrap() {
+        while let Some(claimed) = queries::claim(&mut pool.acquire().await.unwrap(), name, 30.0).await.unwrap() {
             mine.push(claimed.job_id);
         }
         mine

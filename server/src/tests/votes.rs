@@ -104,7 +104,7 @@ async fn a_vote_stops_counting_when_its_voter_loses_the_right(pool: PgPool) {
     let lead = person(&state, "lead", &[], "approver prod/shop").await;
     let (id, hash) = request(&pool, &dev, harbor_id, 1, 1).await;
     restores::cast(&state, &lead, &origin(), ballot(id, hash, 1, "approve")).await.unwrap();
-    let counting = |pool: PgPool| async move { restores::queries::counting(&mut *pool.acquire().await.unwrap(), id).await.unwrap() };
+    let counting = |pool: PgPool| async move { restores::queries::counting(&mut pool.acquire().await.unwrap(), id).await.unwrap() };
     assert_eq!(counting(pool.clone()).await, 1);
     let change = ChangeRoles {
         user_id: lead.account_id,

@@ -82,7 +82,7 @@ pub fn plan(risk_move: bool) -> (serde_json::Value, Digest) {
 /// A request that waits for votes.
 pub async fn request(pool: &PgPool, author: &Caller, harbor_id: i64, risk: i32, votes_needed: i32) -> (i64, Digest) {
     let vault_id: i64 = sqlx::query_scalar("insert into vault (name, path, vault_uuid) values ('v', '/v', gen_random_uuid()) on conflict (name) do update set path = excluded.path returning vault_id").fetch_one(pool).await.unwrap();
-    let project_id: i64 = crate::projects::catalogue::project_id(&mut *pool.acquire().await.unwrap(), harbor_id, "shop").await.unwrap();
+    let project_id: i64 = crate::projects::catalogue::project_id(&mut pool.acquire().await.unwrap(), harbor_id, "shop").await.unwrap();
     let snapshot_id: i64 = sqlx::query_scalar(
         "insert into snapshot (project_id, vault_id, pointer_id, digest, moment, started_at, finished_at, gaps, gap_count, repositories, tags, artifacts, logical_bytes, bytes_new, tags_added, tags_removed, tags_moved)
          values ($1, $2, gen_random_uuid(), sha256('s'), clock_timestamp(), now(), now(), '[]', 0, 1, 1, 1, 1, 1, 1, 0, 0) returning snapshot_id",

@@ -127,9 +127,12 @@ pub async fn snapshots(conn: &mut PgConnection, vault_id: i64, after: i64, limit
         .await
 }
 
+/// Id, kind, object, detail, remedy, found and healed.
+type FindingRow = (i64, String, Vec<u8>, String, String, OffsetDateTime, Option<OffsetDateTime>);
+
 /// Findings, open ones first.
 pub async fn findings(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<Finding>> {
-    let rows: Vec<(i64, String, Vec<u8>, String, String, OffsetDateTime, Option<OffsetDateTime>)> = sqlx::query_as(
+    let rows: Vec<FindingRow> = sqlx::query_as(
         "select finding_id, kind, object, detail, remedy, found_at, healed_at from finding
           where vault_id = $1 order by healed_at is not null, finding_id desc limit $2",
     )
