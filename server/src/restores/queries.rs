@@ -289,10 +289,10 @@ pub async fn author_may(conn: &mut PgConnection, request_id: i64) -> sqlx::Resul
     .await
 }
 
-/// Requests nobody decided in time.
+/// Requests nobody decided in time, locked; waits for a vote that is being cast, so that none is passed over.
 pub async fn overdue(conn: &mut PgConnection) -> sqlx::Result<Vec<i64>> {
     sqlx::query_scalar(
-        "select request_id from request where state in ('waiting', 'reapproval') and decide_before <= now() for update skip locked",
+        "select request_id from request where state in ('waiting', 'reapproval') and decide_before <= now() order by request_id for update",
     )
     .fetch_all(conn)
     .await
