@@ -15,6 +15,7 @@ pub mod backup;
 mod content;
 pub mod control;
 pub mod effect;
+mod hold;
 pub mod report;
 pub mod restore;
 pub mod select;

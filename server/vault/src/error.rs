@@ -210,6 +210,18 @@ pub enum VaultError {
         /// The hold.
         id: uuid::Uuid,
     },
+    /// A sweep would let go of more than its terms allow; nothing was changed. Look why, then sweep with other terms.
+    #[error("a sweep of {place} would remove {count} objects, {percent} % of the vault; up to {limit_percent} % is allowed unasked")]
+    SweepTooMuch {
+        /// Which vault.
+        place: String,
+        /// How many objects.
+        count: u64,
+        /// Which share of the objects or the bytes, whatever is more.
+        percent: u64,
+        /// The terms.
+        limit_percent: u8,
+    },
     /// The snapshot has no such repository.
     #[error("snapshot {snapshot} has no repository {repository}")]
     NotInSnapshot {
@@ -251,7 +263,7 @@ impl VaultError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unstable { .. } => true,
+            Self::Unstable { .. } | Self::HoldLapsed { .. } => true,
             Self::Store { source: StoreError::Io { source, .. }, .. } => {
                 !matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory)
             }
@@ -279,6 +291,7 @@ impl VaultError {
             Self::DamagedRecord { .. } => "vault_record_damaged",
             Self::PointerConflict { .. } => "pointer_conflict",
             Self::HoldLapsed { .. } => "hold_lapsed",
+            Self::SweepTooMuch { .. } => "sweep_too_much",
             Self::NotInSnapshot { .. } => "not_in_snapshot",
             Self::Invalid { .. } => "invalid_value",
             Self::Tree { .. } => "index_unreadable",

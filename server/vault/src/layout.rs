@@ -211,13 +211,17 @@ pub enum Key {
     QuarantineNote(Digest, Uuid),
     /// `breakwater/holds/<id>.json`.
     Hold(Uuid),
+    /// `breakwater/condemned/<sweep>/<hex>`: an object no snapshot needed when that sweep looked.
+    Condemned(Uuid, Digest),
+    /// `breakwater/condemned/<sweep>.json`: how far that sweep is, and who held the vault when it had moved its objects.
+    Sweep(Uuid),
 }
 
 impl Key {
-    /// Whether [`crate::store::Store::remove`] may take it away. Only holds: nothing here deletes backed-up bytes.
+    /// Whether [`crate::store::Store::remove`] may take it away. An object never: it has to be condemned first.
     #[must_use]
     pub const fn is_removable(&self) -> bool {
-        matches!(self, Self::Hold(_))
+        matches!(self, Self::Hold(_) | Self::Pointer(_) | Self::Condemned(..) | Self::Sweep(_))
     }
 
     /// Reads a path back. `None` for anything this program did not write.
@@ -238,6 +242,8 @@ impl Key {
                     None => Self::Quarantined(digest, rest.parse().ok()?),
                 }
             }
+            ["breakwater", "condemned", file] => Self::Sweep(file.strip_suffix(".json")?.parse().ok()?),
+            ["breakwater", "condemned", sweep, hex] => Self::Condemned(sweep.parse().ok()?, Digest::from_hex(hex).ok()?),
             _ => return None,
         };
         (key.to_string() == path).then_some(key)
@@ -257,6 +263,8 @@ impl fmt::Display for Key {
                 write!(f, "breakwater/quarantine/{}-{}.json", digest.hex(), id.hyphenated())
             }
             Self::Hold(id) => write!(f, "breakwater/holds/{}.json", id.hyphenated()),
+            Self::Condemned(sweep, digest) => write!(f, "breakwater/condemned/{}/{}", sweep.hyphenated(), digest.hex()),
+            Self::Sweep(sweep) => write!(f, "breakwater/condemned/{}.json", sweep.hyphenated()),
         }
     }
 }
@@ -274,6 +282,10 @@ pub enum Prefix {
     Quarantine,
     /// Every hold.
     Holds,
+    /// Every condemned object.
+    Condemned,
+    /// Every record of a sweep.
+    Sweeps,
 }
 
 impl Prefix {
@@ -286,6 +298,8 @@ impl Prefix {
             Self::PointersOf(harbor, project) => (format!("breakwater/snapshots/{harbor}/{project}"), 0),
             Self::Quarantine => ("breakwater/quarantine".to_owned(), 0),
             Self::Holds => ("breakwater/holds".to_owned(), 0),
+            Self::Condemned => ("breakwater/condemned".to_owned(), 1),
+            Self::Sweeps => ("breakwater/condemned".to_owned(), 0),
         }
     }
 }
@@ -334,6 +348,8 @@ mod tests {
             Key::Quarantined(digest, id),
             Key::QuarantineNote(digest, id),
             Key::Hold(id),
+            Key::Condemned(id, digest),
+            Key::Sweep(id),
         ] {
             assert_eq!(Key::parse(&key.to_string()), Some(key));
         }

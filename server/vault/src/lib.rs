@@ -9,6 +9,8 @@
 //! breakwater/holds/<id>.json                        who still needs what is here, until when
 //! breakwater/quarantine/<hex>-<id>                  damaged bytes, moved aside, never deleted
 //! breakwater/quarantine/<hex>-<id>.json             when and why
+//! breakwater/condemned/<sweep>/<hex>                objects nothing needed when that sweep looked; deleted by a later one
+//! breakwater/condemned/<sweep>.json                 how far that sweep is, and who held the vault when it had moved them
 //! breakwater/checkpoints/                           signed audit checkpoints (written by a later format user)
 //! breakwater/tmp/<uuid>                             writes under way; removed by age
 //! ```
@@ -18,7 +20,8 @@
 //! * Nothing under a final name is ever torn, or overwritten in place. Objects are hashed while they are written and again
 //!   before their last byte leaves; *corrupt* (two reads agree on wrong bytes) is never confused with *unreachable*.
 //! * Names are digests, UUIDs, moments and checked harbor and project names; nothing else forms a path.
-//! * Nothing here deletes an object. A quarantined one heals when the same digest is put again.
+//! * Only a sweep deletes an object, and only one that it condemned before ([`sweep`]). A quarantined one heals when the same
+//!   digest is put again.
 //! * A pointer is written after every object it needs is durable, so a vault restores with no database alive: pointers →
 //!   snapshot index → repository indexes → manifests.
 //! * Below a reserve of free space new objects are refused and everything else still works: reads, pointers, holds, index.
@@ -35,8 +38,7 @@
 //! | **quarantine** | see put | – | see get | – | one of two moves wins, the other reports the object missing | independent | independent |
 //! | **rebuild index** | – | – | – | see pointer | – | in one process one after the other; across processes the last one wins, by one atomic replace | independent |
 //!
-//! There is no sweep yet: nothing removes objects, so no operation can lose one that another is about to use. When there
-//! is one, it must spare everything younger than the oldest live hold ([`Hold::since`]).
+//! The sweep meets all of them; how it does so without a lock, and why nothing needed is lost, is told in [`sweep`].
 
 pub mod error;
 pub mod hold;
@@ -46,6 +48,7 @@ mod quarantine;
 pub mod record;
 mod snapshot;
 pub mod store;
+pub mod sweep;
 pub mod tree;
 mod view;
 
@@ -68,6 +71,7 @@ pub use self::object::{Intact, Stored};
 pub use self::quarantine::Quarantined;
 pub use self::snapshot::{INDEX_REBUILD_MAX, Pointer};
 pub use self::store::{Cleaned, Space};
+pub use self::sweep::{Amount, Swept, Terms};
 pub use self::view::{View, ViewReference};
 
 use self::layout::{Key, Marker, OCI_LAYOUT, RECORD_BYTES_MAX};

@@ -17,6 +17,9 @@ const SPACE_CHECK_BYTES: u64 = 64 * 1024 * 1024;
 /// Pieces up to this size are hashed in place; larger ones on a blocking thread, so that tasks keep their turn.
 const HASH_INLINE_BYTES: usize = 64 * 1024;
 
+/// How often an absent object is looked for while sweeps move objects to and fro.
+const LOOKS_MAX: u32 = 4;
+
 /// What became of a put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stored {
@@ -40,10 +43,17 @@ enum Broken<E> {
 }
 
 impl Vault {
-    /// The size of an object in bytes, `None` if it is not here. Looks at the name only, not at the bytes.
+    /// The size of an object in bytes, `None` if it is not here. Looks at the name only, not at the bytes. An object a sweep has
+    /// condemned is brought back.
     pub async fn size_of(&self, digest: &Digest) -> Result<Option<u64>, VaultError> {
-        let head = self.store().head(&Key::Object(*digest)).await;
-        Ok(head.map_err(|source| self.store_error("look up an object", source))?.map(|head| head.size_bytes))
+        for _ in 0..LOOKS_MAX {
+            let head = self.store().head(&Key::Object(*digest)).await;
+            let head = head.map_err(|source| self.store_error("look up an object", source))?;
+            if head.is_some() || !Box::pin(self.rescue(digest)).await? {
+                return Ok(head.map(|head| head.size_bytes));
+            }
+        }
+        Ok(None)
     }
 
     /// Stores an object unless it is here: durable, and hashed on the way in.
@@ -262,8 +272,13 @@ impl Vault {
     }
 
     async fn open_object(&self, digest: &Digest) -> Result<crate::store::Chunks, VaultError> {
-        let opened = self.store().get(&Key::Object(*digest), ByteRange::default()).await;
-        opened.map_err(|source| self.read_error(digest, source))
+        for _ in 0..LOOKS_MAX {
+            match self.store().get(&Key::Object(*digest), ByteRange::default()).await {
+                Err(StoreError::Missing { .. }) if Box::pin(self.rescue(digest)).await? => {}
+                opened => return opened.map_err(|source| self.read_error(digest, source)),
+            }
+        }
+        Err(VaultError::Missing { digest: *digest })
     }
 
     fn read_error(&self, digest: &Digest, source: StoreError) -> VaultError {

@@ -69,8 +69,8 @@ impl Pointer {
 impl Vault {
     /// Seals a snapshot: from now on it is kept. Call it after every object below the snapshot was put.
     ///
-    /// Makes all visible object names durable, checks that the snapshot index is here with the right size, then writes
-    /// the pointer. The same pointer again is `Ok`; another one of the same name is [`VaultError::PointerConflict`].
+    /// Makes all visible object names durable, checks that the snapshot index is here with the right size, writes the
+    /// pointer, then brings back what a sweep may have moved. The same pointer again is `Ok`; another one of the same name is [`VaultError::PointerConflict`].
     pub async fn put_pointer(&self, pointer: &Pointer) -> Result<PointerName, VaultError> {
         let name = pointer.name()?;
         if pointer.signature.as_ref().is_some_and(|signature| signature.len() > SIGNATURE_BYTES_MAX) {
@@ -85,7 +85,7 @@ impl Vault {
         self.sync().await?;
         let bytes = self.encode_pointer(pointer)?;
         match self.store().create(&Key::Pointer(name.clone()), bytes).await {
-            Ok(()) => Ok(name),
+            Ok(()) => {}
             Err(StoreError::Exists { .. }) => {
                 let existing = self.pointer(&name).await?;
                 // The existing file may be one whose folder was never synced; writing the same again makes it durable.
@@ -93,12 +93,14 @@ impl Vault {
                     let again = self.encode_pointer(pointer)?;
                     let replaced = self.store().replace(&Key::Pointer(name.clone()), again).await;
                     replaced.map_err(|source| self.store_error("write a pointer", source))?;
-                    return Ok(name);
+                } else {
+                    return Err(VaultError::PointerConflict { name: name.to_string() });
                 }
-                Err(VaultError::PointerConflict { name: name.to_string() })
             }
-            Err(source) => Err(self.store_error("write a pointer", source)),
+            Err(source) => return Err(self.store_error("write a pointer", source)),
         }
+        self.bring_back_for(&digest).await?;
+        Ok(name)
     }
 
     /// Reads one pointer. `None` when it is not here.

@@ -15,7 +15,6 @@ mod collect;
 mod crosscheck;
 mod fetch;
 pub mod gap;
-mod hold;
 mod listing;
 mod manifests;
 mod pace;

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::tree::{Gap, SnapshotIndex};
-use vault::{Pointer, VaultError};
+use vault::{Pointer, PointerName, VaultError};
 use vocab::{Descriptor, Digest, ProjectName, RepositoryName};
 
 use super::accessories::Search;
 use super::assemble::{Assembled, assemble};
 use super::collect::Nodes;
 use super::fetch::{Fetcher, Stored};
-use super::hold::Held;
 use super::listing::{Listed, list, unlisted_gap};
 use super::pace::{Breaker, Pace};
 use super::previous::Previous;
 use super::{BackupContext, BackupError, Note, Reconcile, SnapshotOutcome, Stats, blobs, crosscheck, manifests, settings};
 use crate::control::{Event, Level};
+use crate::hold::Held;
+use crate::verify;
 
 /// Backs a project up. `previous` is the newest snapshot of it in this vault that is not degraded; without one everything is read anew,
 /// as far as the vault does not have it.
@@ -145,6 +146,7 @@ impl Seal<'_> {
             signature: None,
         };
         let name = cx.vault.put_pointer(&pointer).await?;
+        self.confirm_whole(&pointer, &name).await?;
         let stats = Stats {
             repositories: index.repositories.len() as u64,
             repositories_changed: changed,
@@ -156,6 +158,22 @@ impl Seal<'_> {
             requests: 0,
         };
         Ok(SnapshotOutcome { digest: descriptor.digest, pointer: name, pointer_id: pointer.id, moment: self.started, index, stats, notes })
+    }
+
+    /// The other half of the bargain with the sweep: a hold that lapsed before the pointer was there protected nothing, so the snapshot
+    /// is looked at, and withdrawn if something of it is gone.
+    async fn confirm_whole(&self, pointer: &Pointer, name: &PointerName) -> Result<(), BackupError> {
+        match self.held.confirm().await {
+            Err(error @ VaultError::HoldLapsed { .. }) => {
+                let findings = verify::snapshot(&self.cx.vault, &pointer.snapshot.digest).await;
+                if findings.is_empty() {
+                    return Ok(());
+                }
+                self.cx.vault.forget(name).await?;
+                Err(error.into())
+            }
+            other => Ok(other?),
+        }
     }
 
     /// The settings: read again on a full run, when there are none, and when the project's own row changed; else those of before.

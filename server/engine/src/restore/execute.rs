@@ -2,11 +2,13 @@
 
 use futures::{StreamExt, stream};
 use registry::RegistryError;
+use vault::VaultError;
 
 use super::state::State;
 use super::{LINES_AT_ONCE, RestoreContext, RestoreError};
 use crate::control::{Event, Gate, ItemOutcome, Stop};
 use crate::effect::{EFFECT_VERSION, EffectPlan};
+use crate::hold::Held;
 use crate::report::{ItemResult, Outcome, Report};
 use crate::source;
 
@@ -18,6 +20,23 @@ pub async fn execute(cx: &RestoreContext, plan: &EffectPlan, gate: &dyn Gate) ->
     let requests_before = cx.client.counters().requests;
     cx.vault.check().await?;
     cx.client.prove_login().await?;
+    // Before the first look at the vault: what the plan needs stays until the end, whatever retention decides meanwhile.
+    let held = match Held::take(&cx.vault, &format!("restore to {}", plan.target_project)).await {
+        // A full disk must not keep anybody from restoring (I-34); the waiting time of the sweep protects it.
+        Err(VaultError::NoSpace { .. }) => None,
+        held => Some(held?),
+    };
+    let mut outcome = run(cx, plan, gate).await;
+    if let Ok(report) = &mut outcome {
+        report.requests = cx.client.counters().requests.saturating_sub(requests_before);
+    }
+    if let Some(held) = held {
+        held.release().await;
+    }
+    outcome
+}
+
+async fn run(cx: &RestoreContext, plan: &EffectPlan, gate: &dyn Gate) -> Result<Report, RestoreError> {
     let state = State::new(cx, plan, gate);
     let mut report = Report::default();
     if plan.writes() {
@@ -34,7 +53,6 @@ pub async fn execute(cx: &RestoreContext, plan: &EffectPlan, gate: &dyn Gate) ->
     drop(lines);
     report.items.sort_by_key(|result| result.item);
     state.fill(&mut report);
-    report.requests = cx.client.counters().requests.saturating_sub(requests_before);
     Ok(report)
 }
 

@@ -40,7 +40,7 @@ pub(super) async fn run(make: Make<'_>) -> usize {
         a_listing_has_every_name_once,
         pointers_are_listed_in_order,
         a_rename_moves_and_never_replaces,
-        only_holds_can_be_removed,
+        an_object_cannot_be_removed_unless_condemned,
         cleaning_never_takes_a_final_name,
     ];
     for (name, case) in all {
@@ -225,20 +225,21 @@ async fn a_replaced_record_is_the_old_or_the_new_one(store: Arc<dyn Store>) {
 
 async fn a_listing_has_every_name_once(store: Arc<dyn Store>) {
     let count = 2_500;
-    let mut expected: Vec<Entry> = stream::iter(0..count)
+    let mut expected: Vec<(Key, u64)> = stream::iter(0..count)
         .map(|seed| {
             let (store, bytes) = (store.clone(), pattern(seed, 24));
             async move {
                 put(store.as_ref(), &bytes, 24).await.expect("put");
-                Entry { key: object(&bytes), size_bytes: 24 }
+                (object(&bytes), 24)
             }
         })
         .buffer_unordered(16)
         .collect()
         .await;
-    let mut found = listed(store.as_ref(), &Prefix::Objects).await;
-    expected.sort_by(|a, b| a.key.cmp(&b.key));
-    found.sort_by(|a, b| a.key.cmp(&b.key));
+    let mut found: Vec<(Key, u64)> =
+        listed(store.as_ref(), &Prefix::Objects).await.into_iter().map(|entry| (entry.key, entry.size_bytes)).collect();
+    expected.sort();
+    found.sort();
     assert!(found == expected, "{} of {count} listed", found.len());
     assert!(listed(store.as_ref(), &Prefix::Pointers).await.is_empty());
     assert!(listed(store.as_ref(), &Prefix::Holds).await.is_empty());
@@ -282,18 +283,24 @@ async fn a_rename_moves_and_never_replaces(store: Arc<dyn Store>) {
     assert_eq!(listed(store.as_ref(), &Prefix::Quarantine).await.len(), 1);
 }
 
-async fn only_holds_can_be_removed(store: Arc<dyn Store>) {
+async fn an_object_cannot_be_removed_unless_condemned(store: Arc<dyn Store>) {
     let bytes = pattern(10, 10);
     put(store.as_ref(), &bytes, 10).await.expect("put");
     store.create(&Key::Marker, Bytes::from_static(b"{}")).await.expect("create");
-    for key in [object(&bytes), Key::Marker, pointer("a", "p", 1), Key::Index] {
+    for key in [object(&bytes), Key::Marker, Key::Index] {
         assert!(matches!(store.remove(&key).await, Err(StoreError::NotRemovable { .. })), "{key}");
     }
     assert!(store.head(&object(&bytes)).await.expect("head").is_some());
-    let hold = Key::Hold(Uuid::from_u128(4));
-    store.create(&hold, Bytes::from_static(b"{}")).await.expect("create");
-    store.remove(&hold).await.expect("a hold can be removed");
-    assert_eq!(store.head(&hold).await.expect("head"), None);
+    for key in [Key::Hold(Uuid::from_u128(4)), pointer("a", "p", 1), Key::Sweep(Uuid::from_u128(4))] {
+        store.create(&key, Bytes::from_static(b"{}")).await.expect("create");
+        store.remove(&key).await.expect("a record can be removed");
+        assert_eq!(store.head(&key).await.expect("head"), None);
+        assert!(matches!(store.remove(&key).await, Err(StoreError::Missing { .. })), "{key}");
+    }
+    let condemned = Key::Condemned(Uuid::from_u128(4), Digest::of(&bytes));
+    store.rename(&object(&bytes), &condemned).await.expect("rename");
+    store.remove(&condemned).await.expect("a condemned object can be removed");
+    assert_eq!(store.head(&condemned).await.expect("head"), None);
 }
 
 async fn cleaning_never_takes_a_final_name(store: Arc<dyn Store>) {

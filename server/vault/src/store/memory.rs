@@ -38,6 +38,12 @@ impl MemoryStore {
         Self { files: Arc::default(), capacity_bytes }
     }
 
+    /// Another store with the same content.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self { files: Arc::new(Mutex::new(self.files().clone())), capacity_bytes: self.capacity_bytes }
+    }
+
     fn files(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
         // Every change is one insert or remove, so a panic cannot leave it half done.
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
@@ -132,12 +138,14 @@ impl Store for MemoryStore {
     }
 
     fn list(&self, prefix: &Prefix) -> BoxStream<'static, Result<Entry, StoreError>> {
-        let start = format!("{}/", prefix.folder().0);
+        let (folder, depth) = prefix.folder();
+        let start = format!("{folder}/");
         let found: Vec<_> = self
             .files()
             .range::<str, _>((Bound::Included(start.as_str()), Bound::Unbounded))
             .take_while(|(path, _)| path.starts_with(&start))
-            .filter_map(|(path, bytes)| Key::parse(path).map(|key| Ok(Entry { key, size_bytes: bytes.len() as u64 })))
+            .filter(|(path, _)| path[start.len()..].matches('/').count() == depth as usize)
+            .filter_map(|(path, bytes)| Key::parse(path).map(|key| Ok(Entry { key, size_bytes: bytes.len() as u64, modified: None })))
             .collect();
         stream::iter(found).boxed()
     }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 use vocab::Digest;
 
@@ -76,6 +77,9 @@ pub struct Entry {
     pub key: Key,
     /// Size in bytes.
     pub size_bytes: u64,
+    /// When its bytes were last written, by the store's own clock; `None` where it has none. A saving, never a proof: only used to
+    /// spare what a running backup has just stored.
+    pub modified: Option<OffsetDateTime>,
 }
 
 /// A part of an object.

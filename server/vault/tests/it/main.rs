@@ -9,6 +9,10 @@ mod contents;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod interleave;
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod sweep;
 #[cfg(test)]
 mod view;

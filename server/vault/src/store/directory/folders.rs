@@ -14,8 +14,17 @@ use crate::error::StoreError;
 use crate::layout::Key;
 
 /// Every folder of an empty vault, parents first.
-const FOLDERS: [&str; 8] =
-    ["blobs", OBJECTS, "breakwater", TEMP, "breakwater/snapshots", "breakwater/checkpoints", "breakwater/quarantine", "breakwater/holds"];
+const FOLDERS: [&str; 9] = [
+    "blobs",
+    OBJECTS,
+    "breakwater",
+    TEMP,
+    "breakwater/snapshots",
+    "breakwater/checkpoints",
+    "breakwater/quarantine",
+    "breakwater/holds",
+    "breakwater/condemned",
+];
 /// What may lie in a directory that is to become a vault: our own names of a start that was broken off, and what a new
 /// file system puts into its root.
 const HARMLESS: [&str; 5] = ["blobs", "breakwater", "oci-layout", "index.json", "lost+found"];

@@ -8,6 +8,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
+use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
 use super::Shared;
@@ -118,7 +119,8 @@ impl Walk<'_> {
             Err(Errno::NOENT) => return Ok(()),
             Err(other) => return Err(self.fail(folder, other)),
         };
-        self.batch.push(Entry { key, size_bytes: u64::try_from(stat.st_size).unwrap_or(0) });
+        let modified = OffsetDateTime::from_unix_timestamp(stat.st_mtime).ok();
+        self.batch.push(Entry { key, size_bytes: u64::try_from(stat.st_size).unwrap_or(0), modified });
         if self.batch.len() >= LISTING_BATCH { self.flush() } else { Ok(()) }
     }
 }

@@ -207,6 +207,10 @@ impl Store for DirectoryStore {
         blocking(move || {
             let error = |e| shared.error("remove", &key, e);
             rustix::fs::unlinkat(&shared.root, key.to_string(), AtFlags::empty()).map_err(error)?;
+            if let Key::Sweep(_) = key {
+                // Its folder, if it is empty now; if it is not, a later sweep takes it.
+                let _ = rustix::fs::unlinkat(&shared.root, key.to_string().trim_end_matches(".json"), AtFlags::REMOVEDIR);
+            }
             let folder = folders::open_parent(&shared, &key)?;
             rustix::fs::fsync(&folder).map_err(error)
         })

@@ -1,4 +1,4 @@
-//! Keeps the vault's objects alive while a backup runs.
+//! Keeps the vault's objects alive while a backup or a restore runs.
 
 use std::time::Duration;
 

@@ -1,0 +1,293 @@
+//! The sweep beside a backup, an expiry and another sweep: every order of their steps, up to a number of switches, with a crash at
+//! any step (the sequence of PBS and of Harbor issue threads: list, reuse, delete, sweep).
+//!
+//! The real code runs over a store that stops before each call, so one poll is one step and the driver decides whose.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use uuid::Uuid;
+use vault::error::StoreError;
+use vault::layout::{Key, Prefix};
+use vault::store::memory::MemoryStore;
+use vault::store::{Body, ByteRange, Chunks, Cleaned, Entry, Expected, Head, Space, Store, Written};
+use vault::tree::{RepositoryIndex, RepositoryMember, SnapshotIndex};
+use vault::{Pointer, Vault, VaultError};
+
+use crate::common::{Image, moment};
+use crate::sweep::AT_ONCE;
+
+/// Pending once.
+async fn step() {
+    let mut waited = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[derive(Debug)]
+struct Stepped(MemoryStore);
+
+#[async_trait]
+impl Store for Stepped {
+    fn place(&self) -> String {
+        self.0.place()
+    }
+    fn local_path(&self, key: &Key) -> Option<PathBuf> {
+        self.0.local_path(key)
+    }
+    async fn put(&self, expected: &Expected, body: Body<'_>) -> Result<Written, StoreError> {
+        step().await;
+        self.0.put(expected, body).await
+    }
+    async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        step().await;
+        self.0.create(key, bytes).await
+    }
+    async fn replace(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        step().await;
+        self.0.replace(key, bytes).await
+    }
+    async fn head(&self, key: &Key) -> Result<Option<Head>, StoreError> {
+        step().await;
+        self.0.head(key).await
+    }
+    async fn get(&self, key: &Key, range: ByteRange) -> Result<Chunks, StoreError> {
+        step().await;
+        self.0.get(key, range).await
+    }
+    fn list(&self, prefix: &Prefix) -> BoxStream<'static, Result<Entry, StoreError>> {
+        let (store, prefix) = (self.0.clone(), prefix.clone());
+        stream::once(async move {
+            step().await;
+            store.list(&prefix)
+        })
+        .flatten()
+        .boxed()
+    }
+    async fn rename(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
+        step().await;
+        self.0.rename(from, to).await
+    }
+    async fn remove(&self, key: &Key) -> Result<(), StoreError> {
+        step().await;
+        self.0.remove(key).await
+    }
+    async fn sync(&self) -> Result<(), StoreError> {
+        self.0.sync().await
+    }
+    async fn clean_temp(&self, older_than: Duration) -> Result<Cleaned, StoreError> {
+        self.0.clean_temp(older_than).await
+    }
+    async fn space(&self) -> Result<Option<Space>, StoreError> {
+        self.0.space().await
+    }
+}
+
+async fn seal(vault: &Vault, id: u128, second: i64) -> Result<Pointer, VaultError> {
+    let shop = Image::new("shop", 512).put(vault).await?;
+    let repository = RepositoryIndex {
+        name: "prod/shop".parse().unwrap(),
+        description: None,
+        members: vec![RepositoryMember::root(shop, Some("1".parse().unwrap()))],
+    };
+    let repository = vault.put_repository(&repository).await?;
+    let snapshot = SnapshotIndex {
+        harbor: "main".parse().unwrap(),
+        project: "prod".parse().unwrap(),
+        started: moment(second),
+        finished: moment(second),
+        gaps: Vec::new(),
+        config: None,
+        repositories: vec![("prod/shop".parse().unwrap(), repository)],
+    };
+    let snapshot = vault.put_snapshot(&snapshot).await?;
+    let (harbor, project) = ("main".parse().unwrap(), "prod".parse().unwrap());
+    let pointer = Pointer { harbor, project, moment: moment(second), id: Uuid::from_u128(id), snapshot, signature: None };
+    vault.put_pointer(&pointer).await?;
+    Ok(pointer)
+}
+
+/// A backup as the engine does it: hold, look and put, confirm, seal, confirm again, release.
+async fn backup(vault: Vault) {
+    let hold = vault.hold("backup", Duration::from_secs(60)).await.unwrap();
+    seal(&vault, 2, 60).await.unwrap();
+    vault.renew_hold(&hold, Duration::from_secs(60)).await.unwrap();
+    vault.release_hold(&hold).await.unwrap();
+}
+
+type Actor = Pin<Box<dyn Future<Output = ()>>>;
+
+/// One schedule: which actor goes on from which step on; the last one listed goes to its end, then the others in order.
+struct World {
+    store: MemoryStore,
+    actors: Vec<Option<Actor>>,
+    steps: usize,
+}
+
+fn settled<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..1_000_000 {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+            return value;
+        }
+    }
+    panic!("nothing settles");
+}
+
+thread_local! {
+    /// The vault every schedule begins with: one snapshot, and nothing else.
+    static START: RefCell<Option<(MemoryStore, Pointer)>> = const { RefCell::new(None) };
+}
+
+impl World {
+    fn new(sweepers: usize) -> Self {
+        let (base, first) = START.with_borrow_mut(|start| {
+            start
+                .get_or_insert_with(|| {
+                    let store = MemoryStore::default();
+                    let vault = settled(Vault::init_store(Arc::new(store.clone()))).unwrap();
+                    let pointer = settled(seal(&vault, 1, 0)).unwrap();
+                    (store, pointer)
+                })
+                .clone()
+        });
+        let store = base.copy();
+        let open = || settled(Vault::open_store(Arc::new(Stepped(store.clone())), None)).unwrap();
+        let expiry = open();
+        let mut actors: Vec<Option<Actor>> =
+            vec![Some(Box::pin(backup(open()))), Some(Box::pin(async move { expiry.forget(&first.name().unwrap()).await.unwrap() }))];
+        for _ in 0..sweepers {
+            let vault = open();
+            actors.push(Some(Box::pin(async move {
+                for _ in 0..2 {
+                    // It may refuse, when what it marks is moved by another; it must not take what is needed.
+                    let _ = vault.sweep(&AT_ONCE).await;
+                }
+            })));
+        }
+        Self { store, actors, steps: 0 }
+    }
+
+    /// Lets `actor` take up to `steps` steps; whether it goes on.
+    fn go(&mut self, actor: usize, steps: usize) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..steps {
+            let Some(future) = self.actors[actor].as_mut() else { return false };
+            self.steps += 1;
+            if future.as_mut().poll(&mut cx).is_ready() {
+                self.actors[actor] = None;
+                return false;
+            }
+        }
+        self.actors[actor].is_some()
+    }
+
+    fn finish(&mut self) {
+        for actor in 0..self.actors.len() {
+            self.go(actor, usize::MAX);
+        }
+    }
+
+    /// Every snapshot that has a pointer is whole, and once nobody works, nothing is left that none of them needs.
+    fn judge(&self, schedule: &str) {
+        let vault = settled(Vault::open_store(Arc::new(self.store.clone()), None)).unwrap();
+        let needed = settled(vault.needed()).unwrap_or_else(|error| panic!("{schedule}: {error}"));
+        for digest in &needed {
+            settled(vault.verify_object(digest)).unwrap_or_else(|error| panic!("{schedule}: {error}"));
+        }
+        let late = vault.with_clock(Arc::new(|| time::OffsetDateTime::now_utc() + time::Duration::days(30)));
+        for _ in 0..3 {
+            settled(late.sweep(&AT_ONCE)).unwrap_or_else(|error| panic!("{schedule}: {error}"));
+        }
+        let left: Vec<_> = settled(vault.objects().collect::<Vec<_>>()).into_iter().map(|object| object.unwrap().0).collect();
+        assert_eq!(left.len(), needed.len(), "{schedule}: {left:?}");
+        assert!(left.iter().all(|digest| needed.contains(digest)), "{schedule}");
+        assert!(settled(late.condemned()).unwrap().is_empty(), "{schedule}");
+    }
+}
+
+/// Steps each actor takes when it runs alone, after the ones before it.
+fn lengths(sweepers: usize) -> Vec<usize> {
+    let mut world = World::new(sweepers);
+    (0..world.actors.len())
+        .map(|actor| {
+            let before = world.steps;
+            world.go(actor, usize::MAX);
+            world.steps - before
+        })
+        .collect()
+}
+
+#[test]
+fn no_order_of_backup_expiry_and_sweep_loses_an_object() {
+    let lengths = lengths(1);
+    let (backup, sweep) = (lengths[0], lengths[2] * 2);
+    let mut schedules = 0;
+    for expired_first in [true, false] {
+        // backup a steps, sweep b steps, backup c steps, then the sweep to its end and the backup to its end.
+        for a in 0..=backup {
+            for b in 0..=sweep {
+                for c in [1, 2, 3, 5, 8, 13, usize::MAX] {
+                    let mut world = World::new(1);
+                    if expired_first {
+                        world.go(1, usize::MAX);
+                    }
+                    let more = world.go(0, a) && world.go(2, b) && world.go(0, c);
+                    world.go(1, usize::MAX);
+                    world.go(2, usize::MAX);
+                    world.finish();
+                    world.judge(&format!("expired first {expired_first}, backup {a}, sweep {b}, backup {c}"));
+                    schedules += 1;
+                    if !more {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    assert!(schedules > 2_000, "only {schedules} schedules");
+}
+
+#[test]
+fn no_order_with_two_sweeps_and_crashes_loses_an_object() {
+    let seed = std::env::var("BREAKWATER_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_124);
+    let mut rng = StdRng::seed_from_u64(seed);
+    let (mut crashes, mut met) = (0, 0);
+    for round in 0..6_000 {
+        let mut world = World::new(2);
+        let mut schedule = format!("seed {seed}, round {round}:");
+        for _ in 0..rng.random_range(2..12) {
+            let (actor, steps) = (rng.random_range(0..4), rng.random_range(1..40));
+            world.go(actor, steps);
+            schedule.push_str(&format!(" {actor}x{steps}"));
+            if rng.random_ratio(1, 12) && world.actors[actor].is_some() {
+                world.actors[actor] = None;
+                crashes += 1;
+                schedule.push_str(" dies");
+            }
+        }
+        let vault = settled(Vault::open_store(Arc::new(world.store.clone()), None)).unwrap();
+        met += usize::from(!settled(vault.condemned()).unwrap().is_empty());
+        world.finish();
+        world.judge(&schedule);
+    }
+    assert!(crashes > 1_000 && met > 200, "{crashes} crashes, {met} rounds met condemned objects");
+}
