@@ -1,7 +1,8 @@
 # The whole set-up is two targets: `make demo` to look at, `make test` to trust.
-# What is built stays outside the clone, so that a fresh clone starts in seconds; set CARGO_TARGET_DIR to choose where.
+# What is built stays outside the clone, in a folder of this clone's own: cargo tells sources apart by age, so two clones that shared one
+# could run each other's code. Set CARGO_TARGET_DIR to choose where.
 
-export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/breakwater/target
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/breakwater/target-$(firstword $(shell pwd -P | cksum))
 SITE := $(CARGO_TARGET_DIR)/site
 PORT ?= 8300
 HARBOR_PORT ?= 8301

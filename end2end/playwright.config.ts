@@ -1,10 +1,11 @@
 // Browser tests against `breakwater demo` on ports and data of their own, with JavaScript and without it.
 import { defineConfig } from "@playwright/test";
 import { mkdtempSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const target = process.env.CARGO_TARGET_DIR ?? join(homedir(), ".cache/breakwater/target");
+const target = process.env.CARGO_TARGET_DIR;
+if (!target) throw new Error("set CARGO_TARGET_DIR to where the program was built, or run make test");
 // Set once, so that the workers read the folder the server was started with.
 process.env.E2E_DIR ??= mkdtempSync(join(tmpdir(), "breakwater-e2e-"));
 const [port, harborPort] = [8390, 8391];

@@ -37,8 +37,9 @@ fn main() -> ExitCode {
     }
 }
 
+/// The workspace this was started in. Asked when it runs: what was compiled in may be another clone's.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+    std::env::var_os("CARGO_MANIFEST_DIR").and_then(|here| Path::new(&here).parent().map(Path::to_path_buf)).unwrap_or_default()
 }
 
 fn target_dir() -> PathBuf {

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::plans::types::{Plan, PlanForm, PlanPreview, Run};
+use crate::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
 use crate::units::Page;
 
 /// All plans the caller sees.
@@ -31,7 +31,26 @@ pub async fn preview_plan(form: PlanForm) -> Result<PlanPreview, ApiError> {
 #[server(prefix = "/fn", endpoint = "plans/save")]
 pub async fn save_plan(form: PlanForm) -> Result<Plan, ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&form, &["name", "harbor", "vault_id", "include", "exclude", "cron", "zone", "rpo_hours"]);
+    let kept = keep(
+        &form,
+        &[
+            "name",
+            "harbor",
+            "vault_id",
+            "include",
+            "exclude",
+            "cron",
+            "zone",
+            "rpo_hours",
+            "keep_last",
+            "keep_hourly",
+            "keep_daily",
+            "keep_weekly",
+            "keep_monthly",
+            "keep_yearly",
+            "keep_within_days",
+        ],
+    );
     let plan = answer_form::<SavePlan, _>(backend().save_plan(&cx(), form).await, kept)?;
     done(&format!("/plans/{}", plan.id), "The plan is saved.", "备份计划已保存。").await;
     Ok(plan)
@@ -70,6 +89,13 @@ pub async fn run_plan(plan_id: i64) -> Result<i64, ApiError> {
 pub async fn list_runs(plan_id: i64, after: Option<String>) -> Result<Page<Run>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_runs(&cx(), plan_id, after).await)
+}
+
+/// What the plan keeps now, and why.
+#[server(prefix = "/fn", endpoint = "plans/keeping", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_keeping(plan_id: i64) -> Result<Keeping, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().get_keeping(&cx(), plan_id).await)
 }
 
 /// Deletes a plan; its snapshots stay.

@@ -10,7 +10,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::calls::{PreviewPlan, SavePlan, get_plan, preview_plan};
 use super::preview::PreviewView;
-use super::types::{Plan, PlanForm, PlanPreview};
+use super::types::{Keep, Plan, PlanForm, PlanPreview};
 use crate::error::ApiError;
 use crate::harbors::calls::list_harbors;
 use crate::harbors::types::Harbor;
@@ -58,6 +58,8 @@ fn first_values(plan: Option<&Plan>, harbors: &[Harbor], vaults: &[Vault]) -> Pl
     let harbor = query.with_untracked(|q| q.get("harbor")).or_else(|| harbors.first().map(|h| h.name.clone())).unwrap_or_default();
     let rpo = or("rpo_hours", plan.map(|p| (p.rpo_s / 3_600).max(1).to_string()), "26");
     let vault = given("vault_id").and_then(|v| v.parse().ok()).or(plan.map(|p| p.vault_id)).or(vaults.first().map(|v| v.id));
+    let stored = plan.map_or_else(default_keep, |p| p.keep);
+    let keep = |name: &str, stored: u32| given(&format!("keep_{name}")).and_then(|v| v.parse().ok()).unwrap_or(stored);
     PlanForm {
         plan_id: plan.map(|p| p.id),
         version: given("version").and_then(|v| v.parse().ok()).or(plan.map(|p| p.version)),
@@ -69,7 +71,45 @@ fn first_values(plan: Option<&Plan>, harbors: &[Harbor], vaults: &[Vault]) -> Pl
         cron: or("cron", plan.map(|p| p.cron.clone()), "0 2 * * *"),
         zone: or("zone", plan.map(|p| p.zone.clone()), "UTC"),
         rpo_hours: rpo.parse().unwrap_or(26),
+        keep_last: keep("last", stored.last),
+        keep_hourly: keep("hourly", stored.hourly),
+        keep_daily: keep("daily", stored.daily),
+        keep_weekly: keep("weekly", stored.weekly),
+        keep_monthly: keep("monthly", stored.monthly),
+        keep_yearly: keep("yearly", stored.yearly),
+        keep_within_days: keep("within_days", stored.within_days),
     }
+}
+
+/// What a new plan starts with: two weeks day by day, then thinner, a year back.
+fn default_keep() -> Keep {
+    Keep { daily: 14, weekly: 8, monthly: 12, ..Keep::default() }
+}
+
+/// The counters of keeping.
+#[component]
+fn KeepFields(values: PlanForm) -> impl IntoView {
+    let fields = [
+        ("keep_last", t("Newest", "最近"), values.keep_last),
+        ("keep_hourly", t("Hours", "小时"), values.keep_hourly),
+        ("keep_daily", t("Days", "天"), values.keep_daily),
+        ("keep_weekly", t("Weeks", "周"), values.keep_weekly),
+        ("keep_monthly", t("Months", "月"), values.keep_monthly),
+        ("keep_yearly", t("Years", "年"), values.keep_yearly),
+        ("keep_within_days", t("All of the last days", "最近若干天全部"), values.keep_within_days),
+    ];
+    let fields = fields
+        .into_iter()
+        .map(|(name, label, value)| view! { <Field name=name label=label kind="number" min="0" max="10000" value=value.to_string()/> })
+        .collect_view();
+    view! {
+        <fieldset class="keep">
+            <legend>{t("Keep", "保留")}</legend>
+            <p class="note">{t("One snapshot for each of so many hours, days, weeks … that have one; whatever one of them keeps stays. All zero keeps everything.", "每小时、每天、每周……各保留一个快照，数量如下；满足任一规则即保留。全部为 0 则永久保留。")}</p>
+            <div class="counts">{fields}</div>
+        </fieldset>
+    }
+    .into_any()
 }
 
 fn content((plan, harbors, vaults): Needs, action: ServerAction<SavePlan>) -> AnyView {
@@ -95,7 +135,7 @@ fn content((plan, harbors, vaults): Needs, action: ServerAction<SavePlan>) -> An
             <Stack>
                 <Form values=values plan=plan harbors=harbors vaults=vaults action=action wanted=wanted self_address=self_address page=page/>
             </Stack>
-            <Stack><div class="stack" aria-live="polite"><Preview preview=preview/></div></Stack>
+            <Stack><div class="stack" aria-live="polite"><Preview preview=preview wanted=wanted/></div></Stack>
         </Columns>
     }
     .into_any()
@@ -116,12 +156,12 @@ fn missing_first(title: String, crumbs: Vec<(String, String)>, here: &'static st
 
 /// The preview, or what keeps it from being made.
 #[component]
-fn Preview(preview: Resource<Result<PlanPreview, ApiError>>) -> impl IntoView {
+fn Preview(preview: Resource<Result<PlanPreview, ApiError>>, wanted: RwSignal<PlanForm>) -> impl IntoView {
     view! {
         <Transition fallback=|| view! { <p class="waiting">{t("Reading the Harbor…", "正在读取 Harbor…")}</p> }>
             {move || Suspend::new(async move {
                 match preview.await {
-                    Ok(preview) => view! { <PreviewView preview=preview/> }.into_any(),
+                    Ok(preview) => view! { <PreviewView preview=preview keep=wanted.get_untracked().keep()/> }.into_any(),
                     Err(error) => {
                         let text = error_text(&error);
                         view! { <Panel title=t("Preview", "预览")><Callout tone=Tone::Warn>{t("The preview waits: ", "暂无法预览：")}{text}</Callout></Panel> }.into_any()
@@ -192,6 +232,7 @@ fn Form(
                     <Field name="zone" label=t("Time zone", "时区") mono=true value=values.zone.clone() hint="Asia/Shanghai, Europe/Berlin, UTC …"/>
                 </div>
                 <Field name="rpo_hours" label=t("Target: the newest copy is never older than this many hours", "目标：最新备份不超过多少小时") kind="number" min="1" max="8760" value=values.rpo_hours.to_string()/>
+                <KeepFields values=values.clone()/>
                 <Bar>
                     <SubmitButton text=t("Save the plan", "保存计划") kind=ButtonKind::Primary/>
                     <button type="submit" class="btn" formmethod="get" formaction=self_address on:click=at_once>{t("Preview", "预览")}</button>

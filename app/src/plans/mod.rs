@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod delete_page;
 pub mod form_page;
+pub mod keeping;
 pub mod list_page;
 pub mod plan_page;
 pub mod preview;

@@ -3,9 +3,10 @@
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
 
-use super::calls::{PausePlan, ResumePlan, RunPlan, get_plan, list_runs};
+use super::calls::{PausePlan, ResumePlan, RunPlan, get_keeping, get_plan, list_runs};
+use super::keeping::KeepingPanel;
 use super::runs::runs_panel;
-use super::types::{Plan, Run};
+use super::types::{Keeping, Plan, Run};
 use super::words::{PauseNote, plan_now};
 use crate::accounts::types::Duty;
 use crate::home::sentence::target_words;
@@ -34,10 +35,11 @@ pub fn PlanPage() -> impl IntoView {
             let plan = get_plan(id).await?;
             let paged = after.is_some();
             let runs = list_runs(id, after).await?;
-            Ok((plan, runs, paged))
+            let keeping = get_keeping(id).await?;
+            Ok((plan, runs, paged, keeping))
         },
     );
-    view! { <Load data=data view=move |(plan, runs, paged)| content(plan, runs, paged, actions)/> }
+    view! { <Load data=data view=move |(plan, runs, paged, keeping)| content(plan, runs, paged, keeping, actions)/> }
 }
 
 fn sentence(plan: &Plan) -> String {
@@ -57,12 +59,12 @@ fn sentence(plan: &Plan) -> String {
     }
 }
 
-fn content(plan: Plan, runs: Page<Run>, paged: bool, actions: Actions) -> AnyView {
+fn content(plan: Plan, runs: Page<Run>, paged: bool, keeping: Keeping, actions: Actions) -> AnyView {
     let crumbs = vec![(t("Plans", "备份计划").to_owned(), "/plans".to_owned())];
     let paused = plan.paused.clone().map(|paused| view! { <Callout tone=Tone::Held><PauseNote paused=paused/></Callout> });
     let title = sentence(&plan);
     let here = plan.name.clone();
-    let days = plan.days.clone();
+    let (days, keep) = (plan.days.clone(), plan.keep);
     let now = plan_now(&plan);
     let (next, last_good) = (plan.next, plan.last_good);
     let buttons = has_duty(Duty::Operator).then(|| act(&plan, actions));
@@ -79,6 +81,7 @@ fn content(plan: Plan, runs: Page<Run>, paged: bool, actions: Actions) -> AnyVie
             <Stack>
                 <Panel title=t("Last 30 days", "最近 30 天") padded=true><DayStrip days=days/></Panel>
                 {runs}
+                <KeepingPanel keep=keep keeping=keeping/>
             </Stack>
             <Stack>
                 {buttons}

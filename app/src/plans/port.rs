@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::error::ApiError;
-use crate::plans::types::{Plan, PlanForm, PlanPreview, Run};
+use crate::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
 use crate::ports::Cx;
 use crate::units::Page;
 
@@ -26,6 +26,8 @@ pub trait Plans: Send + Sync {
     async fn run_plan(&self, cx: &Cx, plan_id: i64) -> Result<i64, ApiError>;
     /// Runs, newest first.
     async fn list_runs(&self, cx: &Cx, plan_id: i64, after: Option<String>) -> Result<Page<Run>, ApiError>;
+    /// What a plan keeps now, and why.
+    async fn get_keeping(&self, cx: &Cx, plan_id: i64) -> Result<Keeping, ApiError>;
     /// Deletes a plan; `confirm` must be its name. Snapshots stay.
     async fn delete_plan(&self, cx: &Cx, plan_id: i64, confirm: String) -> Result<(), ApiError>;
 }

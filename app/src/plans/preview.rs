@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::types::{NextRun, PlanPreview, ProjectMatch};
+use super::keeping::KeepingPanel;
+use super::types::{Keep, NextRun, PlanPreview, ProjectMatch};
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::count;
@@ -76,7 +77,12 @@ fn runs(runs: Vec<NextRun>) -> AnyView {
 
 /// The preview.
 #[component]
-pub fn PreviewView(preview: PlanPreview) -> impl IntoView {
+pub fn PreviewView(
+    /// What it says.
+    preview: PlanPreview,
+    /// The rule of the form.
+    keep: Keep,
+) -> impl IntoView {
     let title = headline(&preview);
     let warnings = preview.warnings.into_iter().map(|w| view! { <Callout tone=Tone::Warn>{w}</Callout> }).collect_view();
     let stale = preview.stale.map(|why| {
@@ -91,6 +97,7 @@ pub fn PreviewView(preview: PlanPreview) -> impl IntoView {
             {left_out(preview.left_out)}
         </Panel>
         <Panel title=t("Next five runs", "接下来五次运行") note=preview.schedule_words padded=true>{runs(preview.next_runs)}</Panel>
+        <KeepingPanel keep=keep keeping=preview.keeping/>
     }
     .into_any()
 }

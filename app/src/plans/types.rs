@@ -25,6 +25,62 @@ pub enum DayState {
     Failed,
 }
 
+/// How much a plan keeps of each project. Zero everywhere keeps everything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keep {
+    /// The newest, whatever their age.
+    pub last: u32,
+    /// One for each of so many hours that have one.
+    pub hourly: u32,
+    /// Days.
+    pub daily: u32,
+    /// ISO weeks.
+    pub weekly: u32,
+    /// Months.
+    pub monthly: u32,
+    /// Years.
+    pub yearly: u32,
+    /// All that are at most so many days older than the newest complete one.
+    pub within_days: u32,
+}
+
+impl Keep {
+    /// Whether it keeps everything.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A snapshot under a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Kept {
+    /// Project.
+    pub project: String,
+    /// Its moment.
+    pub at: Moment,
+    /// Why it is kept, in words: `day 2026-11-24`, `newest good`; none = the rule lets it go.
+    pub reasons: Vec<String>,
+}
+
+/// What a rule does to the snapshots there are, and what it comes to in the long run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Keeping {
+    /// Snapshots of the plan there are.
+    pub snapshots: i64,
+    /// Of these, how many the rule lets go.
+    pub go: i64,
+    /// Those that would go first, then those that stay, newest first, shortened.
+    pub shown: Vec<Kept>,
+    /// Snapshots of each project once the rule has worked for years.
+    pub in_the_long_run: i64,
+    /// Age of the oldest of them, days.
+    pub oldest_days: i64,
+    /// Until when a changed rule lets nothing go.
+    pub acts_from: Option<Moment>,
+}
+
 /// One plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Plan {
@@ -62,6 +118,8 @@ pub struct Plan {
     pub projects: i64,
     /// The last 30 days, oldest first.
     pub days: Vec<DayState>,
+    /// How much it keeps.
+    pub keep: Keep,
     /// Version, raised at each change; a form posts it back.
     pub version: i64,
 }
@@ -107,6 +165,43 @@ pub struct PlanForm {
     pub zone: String,
     /// Target age, hours.
     pub rpo_hours: i64,
+    /// How much to keep: see [`Keep`]. All zero keeps everything.
+    #[serde(default)]
+    pub keep_last: u32,
+    /// Hours.
+    #[serde(default)]
+    pub keep_hourly: u32,
+    /// Days.
+    #[serde(default)]
+    pub keep_daily: u32,
+    /// Weeks.
+    #[serde(default)]
+    pub keep_weekly: u32,
+    /// Months.
+    #[serde(default)]
+    pub keep_monthly: u32,
+    /// Years.
+    #[serde(default)]
+    pub keep_yearly: u32,
+    /// All of so many days.
+    #[serde(default)]
+    pub keep_within_days: u32,
+}
+
+impl PlanForm {
+    /// The rule of the form.
+    #[must_use]
+    pub const fn keep(&self) -> Keep {
+        Keep {
+            last: self.keep_last,
+            hourly: self.keep_hourly,
+            daily: self.keep_daily,
+            weekly: self.keep_weekly,
+            monthly: self.keep_monthly,
+            yearly: self.keep_yearly,
+            within_days: self.keep_within_days,
+        }
+    }
 }
 
 /// What a plan form would do.
@@ -126,6 +221,8 @@ pub struct PlanPreview {
     pub next_runs: Vec<NextRun>,
     /// The schedule in words.
     pub schedule_words: String,
+    /// What the rule of keeping does.
+    pub keeping: Keeping,
     /// Things to know: target shorter than the interval, scope empty …
     pub warnings: Vec<String>,
 }

@@ -110,6 +110,8 @@ nothing! { vaults::Vaults {
     create_vault(form: NewVault) -> Vault;
     verify_vault(vault_id: i64) -> i64;
     list_findings(vault_id: i64) -> Vec<Finding>;
+    sweep_vault(vault_id: i64, form: SweepForm) -> i64;
+    list_sweeps(vault_id: i64) -> Vec<Sweep>;
 }
     async fn list_vaults(&self, _cx: &Cx) -> Result<Vec<Vault>, ApiError> {
         self.answer(Some(self.vaults.clone()))
@@ -128,6 +130,10 @@ nothing! { plans::Plans {
     }
     async fn get_plan(&self, _cx: &Cx, plan_id: i64) -> Result<Plan, ApiError> {
         self.answer(self.plans.iter().find(|p| p.id == plan_id).cloned())
+    }
+    async fn get_keeping(&self, _cx: &Cx, plan_id: i64) -> Result<Keeping, ApiError> {
+        let _ = plan_id;
+        Ok(keeping())
     }
     async fn preview_plan(&self, _cx: &Cx, form: PlanForm) -> Result<PlanPreview, ApiError> {
         let _ = form;
@@ -221,6 +227,22 @@ fn moment(text: &str) -> Moment {
     Moment::parse(text).unwrap()
 }
 
+fn keeping() -> Keeping {
+    let kept = |at, reasons: &[&str]| Kept {
+        project: "payments".to_owned(),
+        at: moment(at),
+        reasons: reasons.iter().map(|r| (*r).to_owned()).collect(),
+    };
+    Keeping {
+        snapshots: 2,
+        go: 1,
+        shown: vec![kept("2026-10-01T02:00:00Z", &[]), kept("2026-11-23T02:00:00Z", &["newest good", "day 2026-11-23"])],
+        in_the_long_run: 34,
+        oldest_days: 365,
+        acts_from: None,
+    }
+}
+
 fn preview() -> PlanPreview {
     PlanPreview {
         matched: vec![ProjectMatch { project: "payments".to_owned(), repositories: 3, in_plans: Vec::new() }],
@@ -234,6 +256,7 @@ fn preview() -> PlanPreview {
             clock_change: false,
         }],
         schedule_words: "every day at 02:00".to_owned(),
+        keeping: keeping(),
         warnings: Vec::new(),
     }
 }
@@ -298,6 +321,7 @@ pub fn plan(name: &str) -> Plan {
         running_job: None,
         projects: 37,
         days: vec![DayState::Good, DayState::Failed, DayState::Missed],
+        keep: Keep { daily: 14, ..Keep::default() },
         version: 2,
     }
 }

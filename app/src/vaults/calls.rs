@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::vaults::types::{Finding, NewVault, Vault};
+use crate::vaults::types::{Finding, NewVault, Sweep, SweepForm, Vault};
 
 /// All vaults.
 #[server(prefix = "/fn", endpoint = "vaults/list", input = leptos::server_fn::codec::GetUrl)]
@@ -34,6 +34,23 @@ pub async fn create_vault(form: NewVault) -> Result<Vault, ApiError> {
     let vault = answer_form::<CreateVault, _>(backend().create_vault(&cx(), form).await, kept)?;
     done(&format!("/vaults/{}", vault.id), "The vault is ready.", "保管库已就绪。").await;
     Ok(vault)
+}
+
+/// The last sweeps of a vault.
+#[server(prefix = "/fn", endpoint = "vaults/sweeps", input = leptos::server_fn::codec::GetUrl)]
+pub async fn list_sweeps(vault_id: i64) -> Result<Vec<Sweep>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().list_sweeps(&cx(), vault_id).await)
+}
+
+/// Starts a sweep and goes to its job.
+#[server(prefix = "/fn", endpoint = "vaults/sweep")]
+pub async fn sweep_vault(vault_id: i64, dry_run: Option<String>, however_much: Option<String>) -> Result<i64, ApiError> {
+    use crate::ports::{answer, backend, cx, go};
+    let form = SweepForm { dry_run: dry_run.is_some(), however_much: however_much.is_some() };
+    let job = answer(backend().sweep_vault(&cx(), vault_id, form).await)?;
+    go(&format!("/jobs/{job}"));
+    Ok(job)
 }
 
 /// Starts a verification and goes to its job.

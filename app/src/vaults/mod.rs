@@ -3,5 +3,6 @@
 pub mod calls;
 pub mod form_page;
 pub mod list_page;
+pub mod sweeps;
 pub mod types;
 pub mod vault_page;

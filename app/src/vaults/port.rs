@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::error::ApiError;
 use crate::ports::Cx;
-use crate::vaults::types::{Finding, NewVault, Vault};
+use crate::vaults::types::{Finding, NewVault, Sweep, SweepForm, Vault};
 
 /// Vaults. Reading: any duty. Changing: operator.
 #[async_trait]
@@ -17,6 +17,10 @@ pub trait Vaults: Send + Sync {
     async fn create_vault(&self, cx: &Cx, form: NewVault) -> Result<Vault, ApiError>;
     /// Starts a job that reads and hashes every object; answers with the job.
     async fn verify_vault(&self, cx: &Cx, vault_id: i64) -> Result<i64, ApiError>;
+    /// Starts a job that lets go of what no snapshot needs; answers with the job.
+    async fn sweep_vault(&self, cx: &Cx, vault_id: i64, form: SweepForm) -> Result<i64, ApiError>;
+    /// The last sweeps, newest first.
+    async fn list_sweeps(&self, cx: &Cx, vault_id: i64) -> Result<Vec<Sweep>, ApiError>;
     /// Findings, open ones first.
     async fn list_findings(&self, cx: &Cx, vault_id: i64) -> Result<Vec<Finding>, ApiError>;
 }

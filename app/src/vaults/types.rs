@@ -50,6 +50,52 @@ pub struct Vault {
     pub created: Moment,
 }
 
+/// Some objects and their bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Amount {
+    /// How many.
+    pub count: i64,
+    /// Their bytes.
+    pub size_bytes: i64,
+}
+
+/// What one sweep did, or would have done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Sweep {
+    /// Id.
+    pub id: i64,
+    /// Its job.
+    pub job_id: i64,
+    /// It only looked.
+    pub dry_run: bool,
+    /// When it ended.
+    pub finished: Moment,
+    /// Needed by a snapshot.
+    pub needed: Amount,
+    /// Not needed, too young to be set aside.
+    pub young: Amount,
+    /// Set aside by it.
+    pub condemned: Amount,
+    /// Set aside by an earlier one, needed after all, put back.
+    pub returned: Amount,
+    /// Set aside by an earlier one and deleted by it.
+    pub deleted: Amount,
+    /// Set aside, and not judged yet.
+    pub waiting: Amount,
+    /// Whose work that waits for.
+    pub waiting_for: Vec<String>,
+}
+
+/// Wish for a sweep.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SweepForm {
+    /// Look only.
+    pub dry_run: bool,
+    /// Go on although more than a fifth of the vault would be set aside.
+    pub however_much: bool,
+}
+
 /// New vault form.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

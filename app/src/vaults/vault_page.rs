@@ -2,9 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::calls::{VerifyVault, get_vault, list_findings};
+use super::calls::{SweepVault, VerifyVault, get_vault, list_findings, list_sweeps};
 use super::list_page::vault_status;
-use super::types::{Finding, Vault, VaultState};
+use super::sweeps::{sweep_panel, sweeps_panel};
+use super::types::{Finding, Sweep, Vault, VaultState};
 use crate::accounts::types::Duty;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
@@ -14,17 +15,18 @@ use crate::units::{bytes, count};
 #[component]
 pub fn VaultPage() -> impl IntoView {
     let id = use_id("id");
-    let verify = ServerAction::<VerifyVault>::new();
+    let (verify, sweep) = (ServerAction::<VerifyVault>::new(), ServerAction::<SweepVault>::new());
     let data = fetch(
         Topic::Vaults,
         move || id.get(),
         |id| async move {
             let vault = get_vault(id).await?;
             let findings = list_findings(id).await?;
-            Ok((vault, findings))
+            let sweeps = list_sweeps(id).await?;
+            Ok((vault, findings, sweeps))
         },
     );
-    view! { <Load data=data view=move |(vault, findings)| content(vault, findings, verify)/> }
+    view! { <Load data=data view=move |(vault, findings, sweeps)| content(vault, findings, sweeps, verify, sweep)/> }
 }
 
 fn sentence(vault: &Vault) -> String {
@@ -49,7 +51,13 @@ fn sentence(vault: &Vault) -> String {
     }
 }
 
-fn content(vault: Vault, findings: Vec<Finding>, verify: ServerAction<VerifyVault>) -> AnyView {
+fn content(
+    vault: Vault,
+    findings: Vec<Finding>,
+    sweeps: Vec<Sweep>,
+    verify: ServerAction<VerifyVault>,
+    sweep: ServerAction<SweepVault>,
+) -> AnyView {
     let (tone, word) = vault_status(vault.state);
     let crumbs = vec![(t("Vaults", "保管库").to_owned(), "/vaults".to_owned())];
     let bad = (vault.state != VaultState::Healthy).then(|| {
@@ -61,6 +69,7 @@ fn content(vault: Vault, findings: Vec<Finding>, verify: ServerAction<VerifyVaul
     let facts = facts(&vault);
     let title = sentence(&vault);
     let findings = findings_panel(findings, vault.verified.is_some());
+    let (space, swept) = (sweep_panel(id, &vault.path, sweep), sweeps_panel(sweeps));
     let path = vault.path.clone();
     let (free, verified, here) = (vault.free_bytes, vault.verified, vault.name.clone());
     view! {
@@ -74,7 +83,7 @@ fn content(vault: Vault, findings: Vec<Finding>, verify: ServerAction<VerifyVaul
         </PageHead>
         {bad}
         <Columns>
-            <Stack>{findings}</Stack>
+            <Stack>{findings}{swept}</Stack>
             <Stack>
                 {facts}
                 <Panel title=t("Verification", "校验") padded=true>
@@ -87,6 +96,7 @@ fn content(vault: Vault, findings: Vec<Finding>, verify: ServerAction<VerifyVaul
                     </IfDuty>
                     <CliTwin command=format!("breakwater vault verify {path}")/>
                 </Panel>
+                {space}
             </Stack>
         </Columns>
     }

@@ -18,6 +18,7 @@ pub mod effect;
 mod hold;
 pub mod report;
 pub mod restore;
+pub mod retention;
 pub mod select;
 mod source;
 pub mod undo;

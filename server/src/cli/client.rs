@@ -186,6 +186,27 @@ pub struct CreatePlan {
     /// Target age, hours
     #[arg(long, default_value_t = 24)]
     rpo_hours: i64,
+    /// Keep the newest so many of each project. With no --keep… everything is kept
+    #[arg(long, default_value_t = 0)]
+    keep_last: u32,
+    /// Keep one for each of so many hours that have one
+    #[arg(long, default_value_t = 0)]
+    keep_hourly: u32,
+    /// Days
+    #[arg(long, default_value_t = 0)]
+    keep_daily: u32,
+    /// Weeks
+    #[arg(long, default_value_t = 0)]
+    keep_weekly: u32,
+    /// Months
+    #[arg(long, default_value_t = 0)]
+    keep_monthly: u32,
+    /// Years
+    #[arg(long, default_value_t = 0)]
+    keep_yearly: u32,
+    /// Keep all of so many days
+    #[arg(long, default_value_t = 0)]
+    keep_within_days: u32,
 }
 
 /// `breakwater plan …`.
@@ -211,6 +232,13 @@ pub async fn plan(verb: PlanVerb) -> Result<(), CliError> {
                 cron: args.cron,
                 zone: args.zone,
                 rpo_hours: args.rpo_hours,
+                keep_last: args.keep_last,
+                keep_hourly: args.keep_hourly,
+                keep_daily: args.keep_daily,
+                keep_weekly: args.keep_weekly,
+                keep_monthly: args.keep_monthly,
+                keep_yearly: args.keep_yearly,
+                keep_within_days: args.keep_within_days,
                 ..PlanForm::default()
             };
             let made: Plan = args.remote.api()?.post("/plans", &form).await?;

@@ -109,8 +109,15 @@ pub async fn demo(args: Demo) -> Result<(), CliError> {
         Some(_) => None,
         None => {
             say("starting Postgres");
-            let folder = private_folder(&dir);
-            Some(tokio::task::spawn_blocking(move || Postgres::start(&folder)).await.map_err(|e| CliError::Failed(e.to_string()))??)
+            let (folder, anew) = (private_folder(&dir), !secrets.ready);
+            if anew {
+                discard(&[dir.join("harbor"), dir.join("vault")])?;
+            }
+            Some(
+                tokio::task::spawn_blocking(move || Postgres::start(&folder, anew))
+                    .await
+                    .map_err(|e| CliError::Failed(e.to_string()))??,
+            )
         }
     };
     let url = args.database_url.clone().or_else(|| postgres.as_ref().map(|p| p.url.clone())).unwrap_or_default();
@@ -119,6 +126,14 @@ pub async fn demo(args: Demo) -> Result<(), CliError> {
         let _ = tokio::task::spawn_blocking(move || postgres.stop()).await;
     }
     done
+}
+
+/// What a first start that was broken off has made: the next one begins again.
+fn discard(folders: &[PathBuf]) -> Result<(), CliError> {
+    for folder in folders.iter().filter(|folder| folder.exists()) {
+        std::fs::remove_dir_all(folder).map_err(|e| CliError::Failed(format!("cannot remove {}: {e}", folder.display())))?;
+    }
+    Ok(())
 }
 
 /// Postgres's folder: inside the demo's, unless its user could not get there, as below a home of root.
@@ -212,6 +227,9 @@ async fn prepare(
         cron: "0 * * * *".to_owned(),
         zone: "UTC".to_owned(),
         rpo_hours: 4,
+        keep_hourly: 48,
+        keep_daily: 14,
+        keep_weekly: 8,
         ..PlanForm::default()
     };
     let plan = plans::save(state, &operator, &origin, plan).await?;

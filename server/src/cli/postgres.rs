@@ -53,8 +53,9 @@ fn other_user() -> Result<Option<(u32, u32)>, CliError> {
 }
 
 impl Postgres {
-    /// Starts the cluster in `folder`, made at the first time.
-    pub fn start(folder: &Path) -> Result<Self, CliError> {
+    /// Starts the cluster in `folder`, made at the first time; with `anew`, what a first start that was broken off, or a demo whose
+    /// folder is gone, left there is thrown away.
+    pub fn start(folder: &Path, anew: bool) -> Result<Self, CliError> {
         let bin = programs().ok_or_else(|| {
             CliError::Failed("no Postgres server is installed; install the package postgresql, or set DATABASE_URL".to_owned())
         })?;
@@ -64,11 +65,17 @@ impl Postgres {
         if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
             return Err(CliError::Usage(format!("{} is too long a path for a socket; choose another with --dir", folder.display())));
         }
-        for dir in [folder, &data, &socket] {
-            own(dir, user).map_err(|e| CliError::Failed(format!("cannot prepare {}: {e}", dir.display())))?;
-        }
         let url = format!("postgres://postgres@localhost/postgres?host={}", socket.display());
         let postgres = Self { bin, data, user, url };
+        if anew && folder.exists() {
+            if postgres.runs() {
+                postgres.stop();
+            }
+            std::fs::remove_dir_all(folder).map_err(|e| CliError::Failed(format!("cannot remove {}: {e}", folder.display())))?;
+        }
+        for dir in [folder, &postgres.data, &socket] {
+            own(dir, user).map_err(|e| CliError::Failed(format!("cannot prepare {}: {e}", dir.display())))?;
+        }
         if !postgres.data.join("PG_VERSION").exists() {
             let path = postgres.data.display().to_string();
             postgres.run("initdb", &["-D", &path, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-locale"])?;

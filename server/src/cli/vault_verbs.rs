@@ -1,10 +1,11 @@
 //! Looking after a vault without a server: the bytes are enough.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use futures::StreamExt as _;
-use vault::{Vault, VaultError};
+use vault::{Amount, Terms, Vault, VaultError};
 use vocab::RepositoryName;
 
 use super::{CliError, local_state};
@@ -23,6 +24,8 @@ pub enum VaultVerb {
     View(View),
     /// Read and hash every object, and walk every snapshot
     Verify(Folder),
+    /// Free what no snapshot needs: set it aside, or delete what an earlier sweep set aside
+    Sweep(Sweep),
     /// Enter into the catalogue every snapshot of a registered vault that it does not know
     Rebuild(Rebuild),
 }
@@ -47,6 +50,22 @@ pub struct View {
     /// Folder to write, which must not exist
     #[arg(long)]
     out: PathBuf,
+}
+
+/// A vault to sweep.
+#[derive(Args)]
+pub struct Sweep {
+    /// Folder of the vault
+    path: PathBuf,
+    /// Count only; change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Largest share of the vault one sweep may set aside, in percent
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u8).range(0..=100))]
+    share_max: u8,
+    /// Hours between setting aside and deleting
+    #[arg(long, default_value_t = 24)]
+    wait_hours: u32,
 }
 
 /// A catalogue to fill.
@@ -86,6 +105,7 @@ pub async fn run(verb: VaultVerb) -> Result<(), CliError> {
         }
         VaultVerb::View(args) => view(args).await,
         VaultVerb::Verify(args) => verify(&args).await,
+        VaultVerb::Sweep(args) => sweep(&args).await,
         VaultVerb::Rebuild(args) => rebuild(args).await,
     }
 }
@@ -135,6 +155,32 @@ async fn verify(args: &Folder) -> Result<(), CliError> {
     if faults > 0 { Err(CliError::Failed(format!("{faults} faults found"))) } else { Ok(()) }
 }
 
+async fn sweep(args: &Sweep) -> Result<(), CliError> {
+    let vault = Vault::open(&args.path, None).await?;
+    let terms = Terms {
+        dry_run: args.dry_run,
+        share_max_percent: args.share_max,
+        wait: Duration::from_secs(u64::from(args.wait_hours) * 3_600),
+        ..Terms::default()
+    };
+    let swept = vault.sweep(&terms).await?;
+    let line = |what: &str, amount: Amount| {
+        let size = app::units::bytes(i64::try_from(amount.size_bytes).unwrap_or(i64::MAX));
+        println!("{what}\t{} objects\t{size}", amount.count);
+    };
+    println!("{} snapshots", swept.snapshots);
+    line("needed", swept.needed);
+    line("young", swept.young);
+    line(if args.dry_run { "would be set aside" } else { "set aside" }, swept.condemned);
+    line("put back", swept.returned);
+    line("waiting", swept.waiting);
+    line(if args.dry_run { "would be deleted" } else { "deleted" }, swept.deleted);
+    for owner in swept.waiting_for {
+        println!("waits for\t{owner}");
+    }
+    Ok(())
+}
+
 /// Snapshots the catalogue does not know are entered oldest first. What a vault does not hold cannot come back: accounts, plans, votes.
 async fn rebuild(args: Rebuild) -> Result<(), CliError> {
     let state = local_state(&args.database, &args.key).await?;
@@ -151,7 +197,7 @@ async fn rebuild(args: Rebuild) -> Result<(), CliError> {
     pointers.sort_by_key(|p| (p.moment, p.id));
     let mut entered = 0;
     for pointer in pointers {
-        let known: bool = sqlx::query_scalar("select exists (select 1 from snapshot where pointer_id = $1)")
+        let known: bool = sqlx::query_scalar("select exists (select 1 from snapshot_ever where pointer_id = $1)")
             .bind(pointer.id)
             .fetch_one(&state.pool)
             .await?;

@@ -6,14 +6,14 @@ use app::error::ApiError;
 use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor};
 use app::home::types::Home;
 use app::jobs::types::{Job, JobFilter, LogLine};
-use app::plans::types::{Plan, PlanForm, PlanPreview, Run};
+use app::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
 use app::ports::{Cx, accounts::Accounts, audit::Audits, harbors::Harbors, home::Homes, jobs::Jobs, plans::Plans};
 use app::ports::{projects::Projects, restores::Restores, session::Sessions, vaults::Vaults};
 use app::projects::types::{ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, TagHistory, Timeline};
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::{SetUp, Shell, SignIn};
 use app::units::{Moment, Page};
-use app::vaults::types::{Finding, NewVault, Vault};
+use app::vaults::types::{Finding, NewVault, Sweep, SweepForm, Vault};
 use async_trait::async_trait;
 
 use crate::access::{Caller, Origin};
@@ -104,6 +104,12 @@ impl Vaults for Live {
     async fn create_vault(&self, cx: &Cx, form: NewVault) -> Result<Vault, ApiError> {
         api(cx, vaults::create(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
     }
+    async fn sweep_vault(&self, cx: &Cx, vault_id: i64, form: SweepForm) -> Result<i64, ApiError> {
+        api(cx, vaults::sweep::start(&self.state, &Caller::of(cx)?, &origin(cx), vault_id, form).await)
+    }
+    async fn list_sweeps(&self, cx: &Cx, vault_id: i64) -> Result<Vec<Sweep>, ApiError> {
+        api(cx, vaults::sweep::list(&self.state, &Caller::of(cx)?, vault_id).await)
+    }
     async fn verify_vault(&self, cx: &Cx, vault_id: i64) -> Result<i64, ApiError> {
         api(cx, vaults::start_verify(&self.state, &Caller::of(cx)?, &origin(cx), vault_id).await)
     }
@@ -137,6 +143,9 @@ impl Plans for Live {
     }
     async fn list_runs(&self, cx: &Cx, plan_id: i64, after: Option<String>) -> Result<Page<Run>, ApiError> {
         api(cx, plans::list_runs(&self.state, &Caller::of(cx)?, plan_id, after).await)
+    }
+    async fn get_keeping(&self, cx: &Cx, plan_id: i64) -> Result<Keeping, ApiError> {
+        api(cx, plans::keeping::get(&self.state, &Caller::of(cx)?, plan_id).await)
     }
     async fn delete_plan(&self, cx: &Cx, plan_id: i64, confirm: String) -> Result<(), ApiError> {
         api(cx, plans::delete(&self.state, &Caller::of(cx)?, &origin(cx), plan_id, &confirm).await)

@@ -8,13 +8,13 @@ use app::error::ApiError;
 use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor};
 use app::home::types::Home;
 use app::jobs::types::{Job, JobFilter, LogLine};
-use app::plans::types::{Plan, PlanForm, PlanPreview, Run};
+use app::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
 use app::ports::Cx;
 use app::projects::types::{ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, TagHistory, Timeline};
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::Me;
 use app::units::{Moment, Page};
-use app::vaults::types::{Finding, NewVault, Vault};
+use app::vaults::types::{Finding, NewVault, Sweep, SweepForm, Vault};
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
 use axum::http::StatusCode;
@@ -252,6 +252,10 @@ endpoint!(/// One vault.
     get "/api/v1/vaults/{id}" "vaults" get_vault(cx, b, Path(id): Path<i64>) Vault => b.get_vault(cx, id).await?);
 endpoint!(/// Queues a verification.
     post "/api/v1/vaults/{id}/verify" "vaults" verify_vault(cx, b, Path(id): Path<i64>) Queued => Queued { job_id: b.verify_vault(cx, id).await? });
+endpoint!(/// Queues a sweep.
+    post "/api/v1/vaults/{id}/sweep" "vaults" sweep_vault(cx, b, Path(id): Path<i64>, Body(form): Body<SweepForm>) Queued => Queued { job_id: b.sweep_vault(cx, id, form).await? });
+endpoint!(/// The last sweeps.
+    get "/api/v1/vaults/{id}/sweeps" "vaults" list_sweeps(cx, b, Path(id): Path<i64>) Vec<Sweep> => b.list_sweeps(cx, id).await?);
 endpoint!(/// What verification found.
     get "/api/v1/vaults/{id}/findings" "vaults" list_findings(cx, b, Path(id): Path<i64>) Vec<Finding> => b.list_findings(cx, id).await?);
 
@@ -265,6 +269,8 @@ endpoint!(/// One plan.
     get "/api/v1/plans/{id}" "plans" get_plan(cx, b, Path(id): Path<i64>) Plan => b.get_plan(cx, id).await?);
 endpoint!(/// Changes a plan.
     put "/api/v1/plans/{id}" "plans" change_plan(cx, b, Path(id): Path<i64>, Body(form): Body<PlanForm>) Plan => b.save_plan(cx, PlanForm { plan_id: Some(id), ..form }).await?);
+endpoint!(/// What a plan keeps, and why.
+    get "/api/v1/plans/{id}/keeping" "plans" get_keeping(cx, b, Path(id): Path<i64>) Keeping => b.get_keeping(cx, id).await?);
 endpoint!(/// Deletes a plan; its snapshots stay.
     delete "/api/v1/plans/{id}" "plans" delete_plan(cx, b, Path(id): Path<i64>, Body(form): Body<Confirm>) () => b.delete_plan(cx, id, form.confirm).await?);
 endpoint!(/// Queues a run.
@@ -375,12 +381,15 @@ pub const ROUTES: &[Line] = &[
     ("GET", "/api/v1/vaults/{id}", Rule::SignedIn),
     ("POST", "/api/v1/vaults/{id}/verify", Rule::SignedIn),
     ("GET", "/api/v1/vaults/{id}/findings", Rule::SignedIn),
+    ("POST", "/api/v1/vaults/{id}/sweep", Rule::SignedIn),
+    ("GET", "/api/v1/vaults/{id}/sweeps", Rule::SignedIn),
     ("GET", "/api/v1/plans", Rule::SignedIn),
     ("POST", "/api/v1/plans", Rule::SignedIn),
     ("POST", "/api/v1/plans/preview", Rule::SignedIn),
     ("GET", "/api/v1/plans/{id}", Rule::SignedIn),
     ("PUT", "/api/v1/plans/{id}", Rule::SignedIn),
     ("DELETE", "/api/v1/plans/{id}", Rule::SignedIn),
+    ("GET", "/api/v1/plans/{id}/keeping", Rule::SignedIn),
     ("POST", "/api/v1/plans/{id}/run", Rule::SignedIn),
     ("POST", "/api/v1/plans/{id}/pause", Rule::SignedIn),
     ("POST", "/api/v1/plans/{id}/resume", Rule::SignedIn),
@@ -445,9 +454,12 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(get_vault))
         .routes(routes!(verify_vault))
         .routes(routes!(list_findings))
+        .routes(routes!(sweep_vault))
+        .routes(routes!(list_sweeps))
         .routes(routes!(list_plans, create_plan))
         .routes(routes!(preview_plan))
         .routes(routes!(get_plan, change_plan, delete_plan))
+        .routes(routes!(get_keeping))
         .routes(routes!(run_plan))
         .routes(routes!(pause_plan))
         .routes(routes!(resume_plan))

@@ -38,6 +38,15 @@ pub enum Work {
         /// The vault.
         vault_id: i64,
     },
+    /// Frees what no snapshot in a vault needs.
+    Sweep {
+        /// The vault.
+        vault_id: i64,
+        /// Look only.
+        dry_run: bool,
+        /// Go on although it is more than a fifth of the vault.
+        however_much: bool,
+    },
     /// Lists the projects of a harbor and checks its login.
     Inventory {
         /// The harbor.
@@ -53,6 +62,7 @@ impl Work {
             Self::Backup { .. } => "backup",
             Self::Restore { .. } => "restore",
             Self::Verify { .. } => "verify",
+            Self::Sweep { .. } => "sweep",
             Self::Inventory { .. } => "inventory",
         }
     }
@@ -62,7 +72,7 @@ impl Work {
     pub const fn attempt_max(&self) -> i32 {
         match self {
             Self::Backup { .. } | Self::Restore { .. } => 5,
-            Self::Verify { .. } => 3,
+            Self::Verify { .. } | Self::Sweep { .. } => 3,
             Self::Inventory { .. } => 2,
         }
     }

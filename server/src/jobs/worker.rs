@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use app::vaults::types::SweepForm;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -129,6 +130,9 @@ async fn execute(context: Arc<JobContext>, work: Work) -> Result<(), JobError> {
         Work::Backup { run_id } => crate::plans::backup_job(context, run_id).await,
         Work::Restore { request_id } => crate::restores::restore_job(context, request_id).await,
         Work::Verify { vault_id } => crate::vaults::verify_job(context, vault_id).await,
+        Work::Sweep { vault_id, dry_run, however_much } => {
+            crate::vaults::sweep::sweep_job(context, vault_id, SweepForm { dry_run, however_much }).await
+        }
         Work::Inventory { harbor_id } => crate::harbors::inventory_job(context, harbor_id).await,
     }
 }
@@ -226,7 +230,7 @@ async fn settle(conn: &mut sqlx::PgConnection, job_id: i64, work: &Work, end: &E
     match work {
         Work::Backup { run_id } => crate::plans::settle_run(conn, job_id, *run_id, end).await,
         Work::Restore { request_id } => crate::restores::settle_request(conn, job_id, *request_id, end).await,
-        Work::Verify { .. } | Work::Inventory { .. } => Ok(()),
+        Work::Verify { .. } | Work::Sweep { .. } | Work::Inventory { .. } => Ok(()),
     }
 }
 

@@ -9,8 +9,8 @@ use engine::backup::{BackupContext, BackupError, Reconcile, SnapshotOutcome};
 use registry::RegistryError;
 use vocab::ProjectName;
 
-use super::queries;
 use super::scope::Scope;
+use super::{keeping, queries};
 use crate::error::{Error, chain};
 use crate::events::{self, Topic};
 use crate::harbors::{self, Access};
@@ -63,6 +63,13 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
                 failures.push((project.clone(), error));
             }
         }
+    }
+    // Retention comes after the new snapshots, which may be what makes older ones dispensable. It is no part of the backup's success.
+    match keeping::expire(&context, &run.plan, &run.vault).await {
+        Ok(0) => {}
+        Ok(gone) => context.log("info", format!("{gone} snapshots let go by the plan's rule")).await,
+        Err(JobError::Stopped(stop)) => return Err(stop.into()),
+        Err(error) => context.log("warn", format!("retention could not finish and goes on with the next run: {error}")).await,
     }
     // Foreign tools list a vault by its index.json; it is made from the pointers, so a failure here loses nothing.
     if let Err(error) = run.vault.rebuild_index().await {

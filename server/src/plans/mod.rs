@@ -2,6 +2,7 @@
 
 mod backup;
 mod due;
+pub mod keeping;
 mod ops;
 pub mod queries;
 mod runs;

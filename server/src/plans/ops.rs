@@ -1,8 +1,9 @@
 //! Making, changing, pausing and deleting plans.
 
 use app::error::{ApiError, ErrorKind};
-use app::plans::types::{Plan, PlanForm, PlanPreview, ProjectMatch};
+use app::plans::types::{Keep, Plan, PlanForm, PlanPreview, ProjectMatch};
 use app::units::{Moment, duration};
+use engine::retention::{COUNT_MAX, WITHIN_DAYS_MAX};
 use serde_json::json;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -10,7 +11,7 @@ use time::OffsetDateTime;
 use super::queries::{self, Row, Stored};
 use super::schedule::{INTERVAL_MIN_S, Schedule, words};
 use super::scope::{self, Scope};
-use super::view;
+use super::{keeping, view};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -70,6 +71,7 @@ struct Checked {
     cron: String,
     zone: String,
     rpo_s: i64,
+    keep: Keep,
     scope: Scope,
     schedule: Schedule,
 }
@@ -86,6 +88,10 @@ async fn check(conn: &mut PgConnection, form: &PlanForm) -> Result<Checked, Erro
     }
     if !(1..=RPO_HOURS_MAX).contains(&form.rpo_hours) {
         fault(ApiError::field("rpo_hours", "the target is 1 hour to a year"));
+    }
+    if !keeping::rule(&form.keep()).is_valid() {
+        let (most, days) = (COUNT_MAX, WITHIN_DAYS_MAX);
+        fault(ApiError::field("keep_last", format!("each figure of keeping is 0 to {most}, of days 0 to {days}")));
     }
     let harbor = harbors::queries::reach_by_name(conn, form.harbor.trim()).await?.filter(|h| !h.removed);
     if harbor.is_none() {
@@ -114,6 +120,7 @@ async fn check(conn: &mut PgConnection, form: &PlanForm) -> Result<Checked, Erro
             cron: form.cron.split_whitespace().collect::<Vec<_>>().join(" "),
             zone: form.zone.trim().to_owned(),
             rpo_s: form.rpo_hours * 3_600,
+            keep: form.keep(),
             scope,
             schedule,
         }),
@@ -151,6 +158,7 @@ pub async fn preview(state: &AppState, caller: &Caller, form: PlanForm) -> Resul
         }
     }
     let now = OffsetDateTime::now_utc();
+    let keeping = keeping::foresee(&mut conn, form.plan_id, &checked.keep, &checked.cron, &checked.zone).await?;
     let warnings = warnings(&checked, matched.is_empty(), &proxies, now);
     Ok(PlanPreview {
         repositories: matched.iter().map(|m| m.repositories).sum(),
@@ -160,6 +168,7 @@ pub async fn preview(state: &AppState, caller: &Caller, form: PlanForm) -> Resul
         stale,
         next_runs: checked.schedule.next_runs(now, RUNS_AHEAD),
         schedule_words: words(&checked.cron, &checked.zone),
+        keeping,
         warnings,
     })
 }
@@ -207,11 +216,12 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
         cron: &checked.cron,
         zone: &checked.zone,
         rpo_s: checked.rpo_s,
+        keep: checked.keep,
         next_at,
     };
     let taken = |error: sqlx::Error| Error::from(error).on_constraint("plan_name", ApiError::field("name", "there is a plan of this name"));
     let after = json!({ "harbor": form.harbor.trim(), "vault": vault_id, "include": checked.include, "exclude": checked.exclude,
-        "cron": checked.cron, "zone": checked.zone, "rpo_s": checked.rpo_s });
+        "cron": checked.cron, "zone": checked.zone, "rpo_s": checked.rpo_s, "keep": checked.keep });
     let (plan_id, event) = match form.plan_id {
         None => {
             let id = queries::insert(&mut tx, &stored, &caller.login).await.map_err(taken)?;
@@ -228,7 +238,7 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
                 return Err(ApiError::new(ErrorKind::Conflict, "stale_version", text).into());
             }
             let was = json!({ "vault": before.vault_id, "include": before.include, "exclude": before.exclude, "cron": before.cron,
-                "zone": before.zone, "rpo_s": before.rpo_s, "name": before.name });
+                "zone": before.zone, "rpo_s": before.rpo_s, "name": before.name, "keep": before.keep.0 });
             (id, Event::new("plan.update", "plan", &checked.name, format!("changed the plan {}", checked.name)).with("before", was))
         }
     };

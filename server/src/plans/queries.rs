@@ -1,6 +1,8 @@
 //! The SQL of plans and runs.
 
+use app::plans::types::Keep;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use time::OffsetDateTime;
 
 /// Rows of a page of runs.
@@ -20,6 +22,7 @@ pub struct Row {
     pub cron: String,
     pub zone: String,
     pub rpo_s: i64,
+    pub keep: Json<Keep>,
     pub next_at: Option<OffsetDateTime>,
     pub paused_at: Option<OffsetDateTime>,
     pub paused_until: Option<OffsetDateTime>,
@@ -31,7 +34,7 @@ pub struct Row {
 
 const SELECT: &str =
     "select p.plan_id, p.name, p.harbor_id, h.name as harbor, p.vault_id, v.name as vault, p.include, p.exclude, p.cron, p.zone,
-       p.rpo_s, p.next_at, p.paused_at, p.paused_until, p.paused_by, p.paused_reason, p.version, p.created_at
+       p.rpo_s, p.keep, p.next_at, p.paused_at, p.paused_until, p.paused_by, p.paused_reason, p.version, p.created_at
   from plan p join harbor h using (harbor_id) join vault v using (vault_id)
  where p.deleted_at is null";
 
@@ -63,14 +66,15 @@ pub struct Stored<'a> {
     pub cron: &'a str,
     pub zone: &'a str,
     pub rpo_s: i64,
+    pub keep: Keep,
     pub next_at: Option<OffsetDateTime>,
 }
 
 /// Makes a plan.
 pub async fn insert(conn: &mut PgConnection, s: &Stored<'_>, by: &str) -> sqlx::Result<i64> {
     sqlx::query_scalar(
-        "insert into plan (name, harbor_id, vault_id, include, exclude, cron, zone, rpo_s, next_at, created_by)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning plan_id",
+        "insert into plan (name, harbor_id, vault_id, include, exclude, cron, zone, rpo_s, next_at, created_by, keep)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning plan_id",
     )
     .bind(s.name)
     .bind(s.harbor_id)
@@ -82,6 +86,7 @@ pub async fn insert(conn: &mut PgConnection, s: &Stored<'_>, by: &str) -> sqlx::
     .bind(s.rpo_s)
     .bind(s.next_at)
     .bind(by)
+    .bind(Json(s.keep))
     .fetch_one(conn)
     .await
 }
@@ -90,7 +95,7 @@ pub async fn insert(conn: &mut PgConnection, s: &Stored<'_>, by: &str) -> sqlx::
 pub async fn update(conn: &mut PgConnection, plan_id: i64, version: i64, s: &Stored<'_>) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update plan set name = $3, vault_id = $4, include = $5, exclude = $6, cron = $7, zone = $8, rpo_s = $9, next_at = $10,
-                version = version + 1
+                keep_since = case when keep = $11 then keep_since else now() end, keep = $11, version = version + 1
           where plan_id = $1 and version = $2 and deleted_at is null",
     )
     .bind(plan_id)
@@ -103,6 +108,7 @@ pub async fn update(conn: &mut PgConnection, plan_id: i64, version: i64, s: &Sto
     .bind(s.zone)
     .bind(s.rpo_s)
     .bind(s.next_at)
+    .bind(Json(s.keep))
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -329,4 +335,59 @@ pub async fn days(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<(i3
     .bind(plan_id)
     .fetch_all(conn)
     .await
+}
+
+/// Since when the rule of keeping is as it is.
+pub async fn keep_since(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<OffsetDateTime> {
+    sqlx::query_scalar("select keep_since from plan where plan_id = $1").bind(plan_id).fetch_one(conn).await
+}
+
+/// Open requests and fresh drafts that restore from a snapshot `s`, and holds on it.
+const NEEDED: &str = "exists (select 1 from hold h where h.snapshot_id = s.snapshot_id and h.released_at is null)
+       or exists (select 1 from request q where q.snapshot_id = s.snapshot_id
+                     and (q.state in ('waiting', 'reapproval', 'queued', 'running')
+                          or q.state = 'draft' and q.planned_at > now() - interval '1 day'))";
+
+/// Snapshots a plan made and still has.
+pub async fn keepable(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<super::keeping::Row>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select s.snapshot_id, p.name as project, s.moment, s.digest, s.pointer_id, s.gap_count = 0 and s.degraded_at is null as good,
+                ({NEEDED}) as held
+           from snapshot s join run r using (run_id) join project p using (project_id)
+          where r.plan_id = $1"
+    ));
+    sqlx::query_as(sql).bind(plan_id).fetch_all(conn).await
+}
+
+/// Lets a snapshot go unless it is needed by now; whether it went. The lock keeps a hold or a request from coming in between.
+pub async fn expire(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<bool> {
+    let locked: Option<i64> =
+        sqlx::query_scalar("select snapshot_id from snapshot_ever where snapshot_id = $1 and expired_at is null for update")
+            .bind(snapshot_id)
+            .fetch_optional(&mut *conn)
+            .await?;
+    if locked.is_none() {
+        return Ok(false);
+    }
+    // A statement of its own: it sees what was committed while it waited for the lock.
+    let sql = sqlx::AssertSqlSafe(format!("update snapshot_ever s set expired_at = now() where s.snapshot_id = $1 and not ({NEEDED})"));
+    Ok(sqlx::query(sql).bind(snapshot_id).execute(conn).await?.rows_affected() == 1)
+}
+
+/// Snapshots of a vault that were let go and whose pointer may still be there: id, harbor, project, pointer.
+pub async fn to_forget(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<(i64, String, String, uuid::Uuid)>> {
+    sqlx::query_as(
+        "select s.snapshot_id, h.name, p.name, s.pointer_id
+           from snapshot_ever s join project p using (project_id) join harbor h using (harbor_id)
+          where s.vault_id = $1 and s.expired_at is not null and s.forgotten_at is null order by s.snapshot_id",
+    )
+    .bind(vault_id)
+    .fetch_all(conn)
+    .await
+}
+
+/// Its pointer is gone.
+pub async fn forgotten(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<()> {
+    sqlx::query("update snapshot_ever set forgotten_at = now() where snapshot_id = $1").bind(snapshot_id).execute(conn).await?;
+    Ok(())
 }

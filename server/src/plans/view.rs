@@ -38,6 +38,7 @@ pub async fn plan(conn: &mut PgConnection, row: Row) -> Result<Plan, Error> {
         running_job,
         projects: i64::try_from(projects).unwrap_or(i64::MAX),
         days,
+        keep: row.keep.0,
         version: row.version,
     })
 }

@@ -194,7 +194,7 @@ pub async fn apply(conn: &mut PgConnection, prepared: &Prepared) -> Result<Chang
     let sealed = &prepared.sealed;
     // One at a time per project: two plans may have it.
     sqlx::query("select 1 from project where project_id = $1 for update").bind(sealed.project_id).execute(&mut *conn).await?;
-    if let Some(snapshot_id) = sqlx::query_scalar("select snapshot_id from snapshot where pointer_id = $1")
+    if let Some(snapshot_id) = sqlx::query_scalar("select snapshot_id from snapshot_ever where pointer_id = $1")
         .bind(sealed.pointer_id)
         .fetch_optional(&mut *conn)
         .await?
@@ -227,7 +227,7 @@ pub async fn apply(conn: &mut PgConnection, prepared: &Prepared) -> Result<Chang
 /// When its listing began; if a longer backup of the same project was sealed in between, just after that one, because spans only grow.
 async fn moment(conn: &mut PgConnection, sealed: &Sealed) -> Result<OffsetDateTime, Error> {
     let newest: Option<OffsetDateTime> =
-        sqlx::query_scalar("select max(moment) from snapshot where project_id = $1").bind(sealed.project_id).fetch_one(conn).await?;
+        sqlx::query_scalar("select max(moment) from snapshot_ever where project_id = $1").bind(sealed.project_id).fetch_one(conn).await?;
     let started = sealed.index.started;
     let started = started.replace_nanosecond(started.microsecond() * 1_000).unwrap_or(started);
     Ok(newest.map_or(started, |newest| started.max(newest + time::Duration::microseconds(1))))

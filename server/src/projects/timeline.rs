@@ -142,7 +142,8 @@ pub async fn hold(state: &AppState, caller: &Caller, origin: &Origin, snapshot_i
     }
     let mut tx = state.pool.begin().await?;
     let found: Option<(i64, String, String, OffsetDateTime)> = sqlx::query_as(
-        "select h.harbor_id, h.name, p.name, s.moment from snapshot s join project p using (project_id) join harbor h using (harbor_id) where s.snapshot_id = $1",
+        "select h.harbor_id, h.name, p.name, s.moment from snapshot s join project p using (project_id) join harbor h using (harbor_id) where s.snapshot_id = $1
+            for share of s",
     )
     .bind(snapshot_id)
     .fetch_optional(&mut *tx)

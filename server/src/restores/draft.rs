@@ -190,6 +190,10 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
     if hex::encode(&row.plan_hash) != form.plan_hash {
         return Err(ApiError::new(ErrorKind::Conflict, "plan_changed", "the draft was changed in another tab; look at it again").into());
     }
+    if !queries::lock_snapshot(&mut tx, row.snapshot_id).await? {
+        let text = "the snapshot was let go by its plan's rule meanwhile; look at the preview of another moment";
+        return Err(ApiError::new(ErrorKind::Conflict, "snapshot_gone", text).into());
+    }
     let next = if row.votes_needed == 0 { "queued" } else { "waiting" };
     queries::submit(&mut tx, row.request_id, next, &form.category, reason, form.ticket.trim(), policy::DECIDE_H).await?;
     if next == "queued" {

@@ -63,6 +63,15 @@ pub async fn next_id(conn: &mut PgConnection) -> sqlx::Result<i64> {
     sqlx::query_scalar("select nextval(pg_get_serial_sequence('request', 'request_id'))").fetch_one(conn).await
 }
 
+/// Keeps retention from letting a snapshot go until the transaction ends; false = it has.
+pub async fn lock_snapshot(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<bool> {
+    let kept: Option<i64> = sqlx::query_scalar("select snapshot_id from snapshot where snapshot_id = $1 for share")
+        .bind(snapshot_id)
+        .fetch_optional(conn)
+        .await?;
+    Ok(kept.is_some())
+}
+
 /// A draft to store.
 pub struct Draft<'a> {
     pub request_id: i64,

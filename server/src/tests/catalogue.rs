@@ -12,16 +12,16 @@ use super::world::harbor;
 use crate::projects::catalogue::{self, Changes, Sealed};
 use crate::projects::queries;
 
-struct World {
-    pool: PgPool,
-    vault: Vault,
-    vault_id: i64,
-    project_id: i64,
+pub(super) struct World {
+    pub pool: PgPool,
+    pub vault: Vault,
+    pub vault_id: i64,
+    pub project_id: i64,
     _folder: tempfile::TempDir,
 }
 
 impl World {
-    async fn new(pool: PgPool) -> Self {
+    pub(super) async fn new(pool: PgPool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let vault = Vault::init(&folder.path().join("v")).await.unwrap();
         let harbor_id = harbor(&pool, "prod").await;
@@ -36,9 +36,11 @@ impl World {
 
     /// Puts a tiny image for `seed` into the vault.
     async fn image(&self, seed: &str) -> Descriptor {
-        let config = self.vault.put_bytes(format!("{{\"seed\":\"{seed}\"}}").as_bytes()).await.unwrap();
+        let config = format!("{{\"seed\":\"{seed}\"}}");
+        let size = config.len();
+        let config = self.vault.put_bytes(config.as_bytes()).await.unwrap();
         let manifest = format!(
-            r#"{{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{config}","size":10}},"layers":[]}}"#,
+            r#"{{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{config}","size":{size}}},"layers":[]}}"#,
             media::OCI_MANIFEST
         );
         let digest = self.vault.put_bytes(manifest.as_bytes()).await.unwrap();
@@ -53,7 +55,7 @@ impl World {
         }
     }
 
-    async fn snapshot(&self, at: OffsetDateTime, repositories: &[(&str, &[(&str, &str)])], gaps: &[&str]) -> Sealed {
+    pub(super) async fn snapshot(&self, at: OffsetDateTime, repositories: &[(&str, &[(&str, &str)])], gaps: &[&str]) -> Sealed {
         let mut indexes = Vec::new();
         for (name, tags) in repositories {
             let mut members = Vec::new();
@@ -89,7 +91,7 @@ impl World {
         }
     }
 
-    async fn enter(&self, sealed: Sealed) -> Changes {
+    pub(super) async fn enter(&self, sealed: Sealed) -> Changes {
         let prepared = catalogue::prepare(&self.pool, &self.vault, sealed).await.unwrap();
         let mut tx = self.pool.begin().await.unwrap();
         let changes = catalogue::apply(&mut tx, &prepared).await.unwrap();

@@ -4,6 +4,7 @@ mod audit;
 mod catalogue;
 mod house;
 mod jobs;
+mod keeping;
 mod sessions;
 mod votes;
 mod web;

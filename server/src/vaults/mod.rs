@@ -1,7 +1,8 @@
-//! Vaults as rows: where they are, what is in them, what verification found.
+//! Vaults as rows: where they are, what is in them, what verification found, what sweeps freed.
 
 mod ops;
 pub mod queries;
+pub mod sweep;
 mod verify;
 
 pub use ops::{create, findings, get, list, open, start_verify};

@@ -3,8 +3,10 @@
 use app::units::Moment;
 use app::vaults::types::Finding;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
+use vault::Swept;
 use vocab::Digest;
 
 /// Findings answered at most.
@@ -129,6 +131,47 @@ pub async fn snapshots(conn: &mut PgConnection, vault_id: i64, after: i64, limit
 
 /// Id, kind, object, detail, remedy, found and healed.
 type FindingRow = (i64, String, Vec<u8>, String, String, OffsetDateTime, Option<OffsetDateTime>);
+
+/// Id, job, whether it only looked, end and outcome.
+pub type SweepRow = (i64, i64, bool, OffsetDateTime, Json<Swept>);
+
+/// The last sweeps, newest first.
+pub async fn sweeps(conn: &mut PgConnection, vault_id: i64, limit: i64) -> sqlx::Result<Vec<SweepRow>> {
+    sqlx::query_as("select sweep_id, job_id, dry_run, finished_at, outcome from sweep where vault_id = $1 order by sweep_id desc limit $2")
+        .bind(vault_id)
+        .bind(limit)
+        .fetch_all(conn)
+        .await
+}
+
+/// Keeps what a sweep did; once per job.
+pub async fn insert_sweep(conn: &mut PgConnection, vault_id: i64, job_id: i64, dry_run: bool, swept: &Swept) -> sqlx::Result<()> {
+    sqlx::query("insert into sweep (vault_id, job_id, dry_run, outcome) values ($1, $2, $3, $4)")
+        .bind(vault_id)
+        .bind(job_id)
+        .bind(dry_run)
+        .bind(Json(swept))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Keeps what a sweep counted.
+pub async fn swept(conn: &mut PgConnection, vault_id: i64, stored_bytes: i64) -> sqlx::Result<()> {
+    sqlx::query("update vault set stored_bytes = $2 where vault_id = $1").bind(vault_id).bind(stored_bytes).execute(conn).await?;
+    Ok(())
+}
+
+/// Vaults whose sweep is due, each moved on by a day.
+pub async fn sweeps_due(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, String)>> {
+    sqlx::query_as(
+        "update vault set sweep_at = now() + interval '1 day'
+          where vault_id in (select vault_id from vault where sweep_at <= now() order by vault_id for update skip locked)
+      returning vault_id, name",
+    )
+    .fetch_all(conn)
+    .await
+}
 
 /// Findings, open ones first.
 pub async fn findings(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<Finding>> {

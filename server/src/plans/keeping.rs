@@ -1,0 +1,271 @@
+//! What a plan keeps: the rule asked about the snapshots there are, about those to come, and letting go of the rest.
+//!
+//! Letting go has three steps, in this order: the row (with its audit record, in one transaction that looks once more for holds and open
+//! requests), the pointer in the vault, the bytes (by a sweep, later). A crash between them leaves something for the next run to finish,
+//! never a snapshot offered whose bytes may be gone.
+
+use std::collections::BTreeMap;
+
+use app::plans::types::{Keep, Keeping, Kept};
+use app::units::Moment;
+use engine::retention::{self, Candidate, Reason, Rule};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use vault::{HarborName, PointerName, Vault};
+use vocab::ProjectName;
+
+use super::queries;
+use super::schedule::Schedule;
+use crate::access::Caller;
+use crate::audit::{self, Actor, Event};
+use crate::error::{Error, chain};
+use crate::events::{self, Topic};
+use crate::jobs::{JobContext, JobError};
+use crate::state::AppState;
+
+/// For how long a changed rule lets nothing go: time to notice a mistake.
+pub const COOLING: time::Duration = time::Duration::hours(24);
+/// Snapshots made up at most to say what a rule comes to.
+const CANDIDATES_MAX: usize = 10_000;
+/// A day, seconds.
+const DAY_S: i64 = 86_400;
+/// Snapshots shown of each sort.
+const SHOWN: usize = 30;
+
+/// The rule in the engine's words.
+#[must_use]
+pub const fn rule(keep: &Keep) -> Rule {
+    Rule {
+        last: keep.last,
+        hourly: keep.hourly,
+        daily: keep.daily,
+        weekly: keep.weekly,
+        monthly: keep.monthly,
+        yearly: keep.yearly,
+        within_days: keep.within_days,
+    }
+}
+
+/// A snapshot of a plan, as retention sees it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Row {
+    pub snapshot_id: i64,
+    pub project: String,
+    pub moment: OffsetDateTime,
+    pub digest: Vec<u8>,
+    pub pointer_id: uuid::Uuid,
+    pub good: bool,
+    pub held: bool,
+}
+
+fn stamp(at: OffsetDateTime) -> Timestamp {
+    Timestamp::from_nanosecond(at.unix_timestamp_nanos()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn candidate(row: &Row) -> Candidate {
+    Candidate { at: stamp(row.moment), good: row.good, held: row.held }
+}
+
+fn zone(name: &str) -> Result<TimeZone, Error> {
+    TimeZone::get(name).map_err(|_| Error::defect("a stored time zone cannot be read"))
+}
+
+/// Each snapshot of a plan with the reasons to keep it, project by project.
+fn decide(rule: &Rule, zone: &TimeZone, now: OffsetDateTime, rows: Vec<Row>) -> Vec<(Row, Vec<Reason>)> {
+    let mut projects: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+    for row in rows {
+        projects.entry(row.project.clone()).or_default().push(row);
+    }
+    let mut decided = Vec::new();
+    for rows in projects.into_values() {
+        let candidates: Vec<Candidate> = rows.iter().map(candidate).collect();
+        decided.extend(rows.into_iter().zip(retention::decide(rule, zone, stamp(now), &candidates)));
+    }
+    decided
+}
+
+fn words(reason: &Reason) -> String {
+    match reason {
+        Reason::NoRule => "everything is kept".to_owned(),
+        Reason::Held => "held, or asked for".to_owned(),
+        Reason::LastGood => "newest good".to_owned(),
+        Reason::Future => "dated in the future".to_owned(),
+        Reason::Last { .. } => "among the newest".to_owned(),
+        Reason::Period { unit, period, .. } => format!("{unit} {period}"),
+        Reason::Oldest { unit } => format!("oldest, until there is a {unit} for each place"),
+        Reason::Within { days } => format!("within {days} days"),
+    }
+}
+
+/// What a plan keeps now, and why.
+pub async fn get(state: &AppState, caller: &Caller, plan_id: i64) -> Result<Keeping, Error> {
+    let plan = super::ops::get(state, caller, plan_id).await?;
+    let mut conn = state.pool.acquire().await?;
+    let mut keeping = foresee(&mut conn, Some(plan_id), &plan.keep, &plan.cron, &plan.zone).await?;
+    let acts_from = queries::keep_since(&mut conn, plan_id).await? + COOLING;
+    keeping.acts_from = (acts_from > OffsetDateTime::now_utc()).then_some(Moment(acts_from));
+    // Whoever sees the plan for one project sees that project's snapshots only.
+    keeping.shown.retain(|kept| caller.may(crate::access::Operation::ReadEstate, None) || sees(caller, &plan.harbor, &kept.project));
+    Ok(keeping)
+}
+
+fn sees(caller: &Caller, harbor: &str, project: &str) -> bool {
+    caller
+        .roles
+        .iter()
+        .any(|role| role.harbor.as_ref().is_none_or(|(_, name)| name == harbor) && role.project.as_deref().is_none_or(|own| own == project))
+}
+
+/// What a rule would do, to the snapshots of a plan and in the long run.
+pub async fn foresee(conn: &mut PgConnection, plan_id: Option<i64>, keep: &Keep, cron: &str, zone_name: &str) -> Result<Keeping, Error> {
+    let (rule, zone) = (rule(keep), zone(zone_name)?);
+    let now = OffsetDateTime::now_utc();
+    let rows = match plan_id {
+        Some(plan_id) => queries::keepable(conn, plan_id).await?,
+        None => Vec::new(),
+    };
+    let mut decided = decide(&rule, &zone, now, rows);
+    let snapshots = whole(decided.len());
+    let go = whole(decided.iter().filter(|(_, why)| why.is_empty()).count());
+    decided.sort_by_key(|(row, _)| std::cmp::Reverse(row.moment));
+    let (going, staying): (Vec<_>, Vec<_>) = decided.into_iter().partition(|(_, why)| why.is_empty());
+    let shown = going.into_iter().take(SHOWN).chain(staying.into_iter().take(SHOWN));
+    let shown = shown.map(|(row, why)| Kept { project: row.project, at: Moment(row.moment), reasons: why.iter().map(words).collect() });
+    let (in_the_long_run, oldest_days) = long_run(&rule, &zone, &Schedule::parse(cron, zone_name)?, now);
+    Ok(Keeping { snapshots, go, shown: shown.collect(), in_the_long_run, oldest_days, acts_from: None })
+}
+
+fn whole(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// How many snapshots of a project there are, and how old the oldest is, after years of runs that all went well.
+///
+/// Asked of a made-up history that ends now: every run as far back as the fine counters reach, then a run a day, then one a week; what
+/// lies between them no rule would have kept so long.
+fn long_run(rule: &Rule, zone: &TimeZone, schedule: &Schedule, now: OffsetDateTime) -> (i64, i64) {
+    if rule.keeps_all() {
+        return (0, 0);
+    }
+    let interval = schedule.interval_s(now).map_or(DAY_S, |(shortest, _)| shortest).max(1);
+    let days = |count: u32, each: i64| i64::from(count).saturating_mul(each * DAY_S);
+    let fine = (i64::from(rule.last) * interval).max(i64::from(rule.hourly) * 3_600).max(days(rule.within_days, 1));
+    let daily = days(rule.daily, 1).max(days(rule.weekly, 7));
+    let all = daily.max(fine).max(days(rule.monthly, 31)).max(days(rule.yearly, 366)) + 2 * DAY_S;
+    let end = now.unix_timestamp();
+    let mut candidates = Vec::new();
+    let mut age = 0;
+    while age <= all && candidates.len() < CANDIDATES_MAX {
+        if let Ok(at) = Timestamp::from_second(end - age) {
+            candidates.push(Candidate { at, good: true, held: false });
+        }
+        age += match age {
+            age if age < fine => interval,
+            age if age < daily => interval.max(DAY_S),
+            _ => interval.max(7 * DAY_S),
+        };
+    }
+    let reasons = retention::decide(rule, zone, stamp(now), &candidates);
+    let kept: Vec<Timestamp> =
+        candidates.iter().zip(reasons).filter(|(_, why)| !why.is_empty()).map(|(candidate, _)| candidate.at).collect();
+    let oldest = kept.iter().map(|at| at.as_second()).min().unwrap_or(end);
+    (whole(kept.len()), (end - oldest) / DAY_S)
+}
+
+/// Lets go of what the rule of a plan no longer keeps; answers how many. Part of each run, after its snapshots are sealed.
+pub async fn expire(context: &JobContext, plan: &queries::Row, vault: &Vault) -> Result<u64, JobError> {
+    let rule = rule(&plan.keep.0);
+    if rule.keeps_all() {
+        return Ok(0);
+    }
+    let (rows, now, since) = {
+        let mut conn = context.state.pool.acquire().await?;
+        let now: OffsetDateTime = sqlx::query_scalar("select now()").fetch_one(&mut *conn).await?;
+        (queries::keepable(&mut conn, plan.plan_id).await?, now, queries::keep_since(&mut conn, plan.plan_id).await?)
+    };
+    if since + COOLING > now {
+        context.log("info", "the rule of keeping was changed less than a day ago: nothing is let go yet").await;
+        return Ok(0);
+    }
+    let mut gone = 0;
+    for (row, _) in decide(&rule, &zone(&plan.zone)?, now, rows).into_iter().filter(|(_, why)| why.is_empty()) {
+        context.check().await?;
+        gone += u64::from(let_go(context, plan, &row).await?);
+    }
+    forget(context, plan.vault_id, vault).await?;
+    Ok(gone)
+}
+
+/// The row and its audit record; false = somebody holds it or asked for it meanwhile.
+async fn let_go(context: &JobContext, plan: &queries::Row, row: &Row) -> Result<bool, JobError> {
+    let mut tx = context.state.pool.begin().await?;
+    context.fence(&mut tx).await?;
+    if !queries::expire(&mut tx, row.snapshot_id).await? {
+        return Ok(false);
+    }
+    let sentence =
+        format!("the plan {} let go of the snapshot of {}/{} at {}", plan.name, plan.harbor, row.project, Moment(row.moment).long());
+    let event = Event::new("snapshot.expire", "snapshot", row.snapshot_id.to_string(), sentence)
+        .project(&plan.harbor, &row.project)
+        .with("digest", format!("sha256:{}", hex::encode(&row.digest)))
+        .with("moment", Moment(row.moment).url())
+        .with("rule", serde_json::to_value(plan.keep.0).unwrap_or_default());
+    audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
+    events::notify(&mut tx, Topic::Snapshots).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Removes the pointers of snapshots that were let go, of this try and of those that broke off before.
+pub async fn forget(context: &JobContext, vault_id: i64, vault: &Vault) -> Result<(), JobError> {
+    let rows = {
+        let mut conn = context.state.pool.acquire().await?;
+        queries::to_forget(&mut conn, vault_id).await?
+    };
+    let mut names: BTreeMap<(String, String), Vec<PointerName>> = BTreeMap::new();
+    for (snapshot_id, harbor, project, pointer_id) in rows {
+        context.check().await?;
+        let of_project = match names.entry((harbor.clone(), project.clone())) {
+            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::btree_map::Entry::Vacant(new) => new.insert(pointer_names(vault, &harbor, &project).await?),
+        };
+        for name in of_project.iter().filter(|name| name.id() == pointer_id) {
+            vault.forget(name).await.map_err(Error::from)?;
+        }
+        let mut conn = context.state.pool.acquire().await?;
+        queries::forgotten(&mut conn, snapshot_id).await?;
+    }
+    Ok(())
+}
+
+/// By what lies in the vault: a catalogue's moment may differ from the pointer's by a microsecond.
+async fn pointer_names(vault: &Vault, harbor: &str, project: &str) -> Result<Vec<PointerName>, JobError> {
+    let unreadable = |what| JobError::from(Error::defect(format!("a stored {what} has a name the vault refuses")));
+    let harbor: HarborName = harbor.parse().map_err(|_| unreadable("harbor"))?;
+    let project: ProjectName = project.parse().map_err(|_| unreadable("project"))?;
+    vault.pointer_names(&harbor, &project).await.map_err(|error| JobError::Transient { message: chain(&error), remedy: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_for_years(keep: Keep, cron: &str) -> (i64, i64) {
+        let now = OffsetDateTime::from_unix_timestamp(1_795_000_000).unwrap();
+        long_run(&rule(&keep), &TimeZone::UTC, &Schedule::parse(cron, "UTC").unwrap(), now)
+    }
+
+    #[test]
+    fn the_long_run_is_what_the_counters_add_up_to() {
+        let keep = Keep { daily: 7, weekly: 4, monthly: 12, ..Keep::default() };
+        let (count, days) = run_for_years(keep, "0 3 * * *");
+        // 7 days, 4 weeks and 12 months, some of them the same snapshot.
+        assert!((20..=22).contains(&count), "{count}");
+        assert!((320..=372).contains(&days), "{days}");
+        assert_eq!(run_for_years(Keep { last: 10, ..Keep::default() }, "*/5 * * * *").0, 10);
+        assert_eq!(run_for_years(Keep { within_days: 2, ..Keep::default() }, "0 * * * *"), (49, 2));
+        assert_eq!(run_for_years(Keep { yearly: 5, ..Keep::default() }, "0 3 1 * *").0, 5);
+    }
+}

@@ -1,0 +1,231 @@
+//! Retention and sweep against the catalogue: what goes, what stays whatever the rule says, and in which order (I-10, I-14).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::plans::types::Keep;
+use futures::TryStreamExt as _;
+use sqlx::PgPool;
+use sqlx::types::Json;
+use time::OffsetDateTime;
+use time::macros::datetime;
+use vault::{Pointer, Terms};
+use vocab::{Descriptor, Digest};
+
+use super::catalogue::World;
+use super::world::{harbor, origin, person, recorded, state};
+use crate::jobs::{JobContext, NewJob, Work, enqueue, queries};
+use crate::plans::keeping;
+use crate::projects;
+
+const FIRST: OffsetDateTime = datetime!(2026-01-01 03:00 UTC);
+
+/// A plan with a snapshot on each of `days` days, each with an image of its own.
+struct Kept {
+    world: World,
+    context: JobContext,
+    plan_id: i64,
+    snapshots: Vec<i64>,
+}
+
+impl Kept {
+    async fn new(pool: PgPool, days: i64, keep: Keep) -> Self {
+        let world = World::new(pool.clone()).await;
+        let harbor_id = harbor_of(&pool).await;
+        let plan_id: i64 = sqlx::query_scalar(
+            "insert into plan (name, harbor_id, vault_id, include, exclude, cron, zone, rpo_s, created_by, keep, keep_since)
+             values ('nightly', $1, $2, '{*}', '{}', '0 3 * * *', 'UTC', 93600, 'test', $3, now() - interval '2 days') returning plan_id",
+        )
+        .bind(harbor_id)
+        .bind(world.vault_id)
+        .bind(Json(keep))
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+        let context = claimed(&pool).await;
+        let run_id: i64 = sqlx::query_scalar("insert into run (plan_id, job_id, trigger) values ($1, $2, 'user') returning run_id")
+            .bind(plan_id)
+            .bind(context.job_id)
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+        let mut snapshots = Vec::new();
+        for day in 0..days {
+            let at = FIRST + time::Duration::days(day);
+            let mut sealed = world.snapshot(at, &[("shop/web", &[("1", &day.to_string())])], &[]).await;
+            sealed.run_id = Some(run_id);
+            world.vault.put_pointer(&pointer(&world, &sealed).await).await.unwrap();
+            snapshots.push(world.enter(sealed).await.snapshot_id);
+        }
+        Self { world, context, plan_id, snapshots }
+    }
+
+    async fn expire(&self) -> u64 {
+        let plan = crate::plans::queries::one(&mut self.world.pool.acquire().await.unwrap(), self.plan_id).await.unwrap().unwrap();
+        keeping::expire(&self.context, &plan, &self.world.vault).await.unwrap()
+    }
+
+    /// Which days still have a snapshot: by the catalogue, and by the vault.
+    async fn days(&self) -> (Vec<i64>, Vec<i64>) {
+        let day = |at: OffsetDateTime| (at - FIRST).whole_days();
+        let kept: Vec<OffsetDateTime> =
+            sqlx::query_scalar("select moment from snapshot order by moment").fetch_all(&self.world.pool).await.unwrap();
+        let pointers: Vec<Pointer> = self.world.vault.pointers().try_collect().await.unwrap();
+        (kept.into_iter().map(day).collect(), pointers.into_iter().map(|p| day(p.moment)).collect())
+    }
+}
+
+async fn harbor_of(pool: &PgPool) -> i64 {
+    match sqlx::query_scalar("select harbor_id from harbor where name = 'prod'").fetch_optional(pool).await.unwrap() {
+        Some(id) => id,
+        None => harbor(pool, "prod").await,
+    }
+}
+
+async fn claimed(pool: &PgPool) -> JobContext {
+    let mut conn = pool.acquire().await.unwrap();
+    let job = NewJob {
+        work: Work::Backup { run_id: 1 },
+        title: "run".to_owned(),
+        dedupe_key: "run".to_owned(),
+        trigger: "test".to_owned(),
+        account_id: None,
+        harbor_id: None,
+        project: None,
+        link: None,
+    };
+    enqueue(&mut conn, &job).await.unwrap();
+    let claimed = queries::claim(&mut conn, "test", 600.0).await.unwrap().unwrap();
+    JobContext::new(state(pool.clone()), &claimed)
+}
+
+async fn pointer(world: &World, sealed: &projects::catalogue::Sealed) -> Pointer {
+    let size = world.vault.size_of(&sealed.digest).await.unwrap().unwrap();
+    Pointer {
+        harbor: sealed.index.harbor.clone(),
+        project: sealed.index.project.clone(),
+        moment: sealed.index.started,
+        id: sealed.pointer_id,
+        snapshot: Descriptor {
+            media_type: vocab::media::OCI_INDEX.to_owned(),
+            digest: sealed.digest,
+            size,
+            artifact_type: None,
+            annotations: Default::default(),
+            platform: None,
+            urls: vec![],
+        },
+        signature: None,
+    }
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_no_rule_keeps_goes_from_catalogue_and_vault_and_is_recorded(pool: PgPool) {
+    let kept = Kept::new(pool.clone(), 6, Keep { last: 2, ..Keep::default() }).await;
+    assert_eq!(kept.expire().await, 4);
+    assert_eq!(kept.days().await, (vec![4, 5], vec![4, 5]));
+    assert_eq!(recorded(&pool, "snapshot.expire").await, 4);
+    assert_eq!(kept.expire().await, 0, "once is enough");
+    // Their bytes go with two sweeps, those of the kept ones stay.
+    let terms = Terms { young: Duration::ZERO, wait: Duration::ZERO, share_max_percent: 100, ..Terms::default() };
+    let later = kept.world.vault.with_clock(Arc::new(|| OffsetDateTime::now_utc() + time::Duration::days(1)));
+    // Per snapshot: configuration, manifest, repository index, snapshot index.
+    assert_eq!(later.sweep(&terms).await.unwrap().condemned.count, 16);
+    assert_eq!(later.sweep(&terms).await.unwrap().deleted.count, 16);
+    let digests: Vec<Vec<u8>> = sqlx::query_scalar("select digest from snapshot").fetch_all(&pool).await.unwrap();
+    for digest in digests {
+        assert_eq!(engine::verify::snapshot(&kept.world.vault, &Digest::from_bytes(&digest).unwrap()).await, []);
+    }
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn holds_and_open_requests_outrank_the_rule(pool: PgPool) {
+    let kept = Kept::new(pool.clone(), 5, Keep { last: 1, ..Keep::default() }).await;
+    let state = state(pool.clone());
+    let owner = person(&state, "lead", &[], "owner prod/shop").await;
+    projects::hold(&state, &owner, &origin(), kept.snapshots[1], "the auditors asked").await.unwrap();
+    sqlx::query(
+        "insert into request (state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule)
+         select 'waiting', $1, harbor_id, 'shop', $2, 'shop', '{}', '{}', sha256('p'), now(), 1, 1, 'r' from harbor",
+    )
+    .bind(owner.account_id)
+    .bind(kept.snapshots[2])
+    .execute(&pool)
+    .await
+    .unwrap();
+    assert_eq!(kept.expire().await, 2);
+    assert_eq!(kept.days().await.0, [1, 2, 4]);
+    sqlx::query("update request set state = 'done'").execute(&pool).await.unwrap();
+    assert_eq!(kept.expire().await, 1);
+    assert_eq!(kept.days().await.0, [1, 4]);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_hold_and_the_expiry_of_one_moment_never_both_happen(pool: PgPool) {
+    let kept = Kept::new(pool.clone(), 2, Keep { last: 1, ..Keep::default() }).await;
+    let state = state(pool.clone());
+    let owner = person(&state, "lead", &[], "owner prod/shop").await;
+    // The expiry has the row; the hold has to wait, and then finds nothing to hold.
+    let mut tx = pool.begin().await.unwrap();
+    assert!(crate::plans::queries::expire(&mut tx, kept.snapshots[0]).await.unwrap());
+    let holding = tokio::spawn({
+        let (state, owner, snapshot) = (state.clone(), owner.clone(), kept.snapshots[0]);
+        async move { projects::hold(&state, &owner, &origin(), snapshot, "the auditors asked").await }
+    });
+    until_somebody_waits(&pool).await;
+    tx.commit().await.unwrap();
+    assert!(holding.await.unwrap().is_err());
+    let holds: i64 = sqlx::query_scalar("select count(*) from hold").fetch_one(&pool).await.unwrap();
+    assert_eq!(holds, 0);
+    // The other way round: the hold has it, and the expiry lets it be.
+    let mut tx = pool.begin().await.unwrap();
+    sqlx::query("select 1 from snapshot where snapshot_id = $1 for share").bind(kept.snapshots[1]).execute(&mut *tx).await.unwrap();
+    sqlx::query("insert into hold (snapshot_id, reason, made_by) values ($1, 'asked', 'lead')")
+        .bind(kept.snapshots[1])
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    let expiring = tokio::spawn({
+        let (pool, snapshot) = (pool.clone(), kept.snapshots[1]);
+        async move { crate::plans::queries::expire(&mut pool.acquire().await.unwrap(), snapshot).await.unwrap() }
+    });
+    until_somebody_waits(&pool).await;
+    tx.commit().await.unwrap();
+    assert!(!expiring.await.unwrap());
+}
+
+/// Until a statement of this database waits for a row.
+async fn until_somebody_waits(pool: &PgPool) {
+    for _ in 0..10_000 {
+        let waits: bool = sqlx::query_scalar(
+            "select exists (select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')",
+        )
+        .fetch_one(pool)
+        .await
+        .unwrap();
+        if waits {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("nobody waited");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_changed_rule_lets_nothing_go_for_a_day(pool: PgPool) {
+    let kept = Kept::new(pool.clone(), 3, Keep { last: 1, ..Keep::default() }).await;
+    sqlx::query("update plan set keep_since = now() - interval '23 hours'").execute(&pool).await.unwrap();
+    assert_eq!(kept.expire().await, 0);
+    sqlx::query("update plan set keep_since = now() - interval '25 hours'").execute(&pool).await.unwrap();
+    assert_eq!(kept.expire().await, 2);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_pointer_left_by_a_broken_off_run_is_forgotten_later(pool: PgPool) {
+    let kept = Kept::new(pool.clone(), 2, Keep { last: 1, ..Keep::default() }).await;
+    // The process died between the commit and the vault.
+    assert!(crate::plans::queries::expire(&mut pool.acquire().await.unwrap(), kept.snapshots[0]).await.unwrap());
+    assert_eq!(kept.days().await, (vec![1], vec![0, 1]));
+    keeping::forget(&kept.context, kept.world.vault_id, &kept.world.vault).await.unwrap();
+    assert_eq!(kept.days().await, (vec![1], vec![1]));
+}

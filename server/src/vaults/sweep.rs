@@ -1,0 +1,169 @@
+//! The job that frees what no snapshot needs. How it spares what somebody still needs is told in the vault's own `sweep` module; here
+//! it is scheduled, bounded, recorded and shown.
+
+use std::sync::Arc;
+
+use app::error::ApiError;
+use app::units::{Moment, bytes};
+use app::vaults::types::{Amount, Sweep, SweepForm};
+use sqlx::PgConnection;
+use vault::{Swept, Terms, VaultError};
+
+use super::queries;
+use crate::access::{Caller, Operation, Origin};
+use crate::audit::{self, Actor, Event};
+use crate::error::{Error, chain};
+use crate::events::{self, Topic};
+use crate::jobs::{self, Enqueued, JobContext, JobError, NewJob, Work};
+use crate::state::AppState;
+
+/// Sweeps of a vault that are shown.
+const SHOWN: i64 = 10;
+
+fn job(vault_id: i64, name: &str, form: SweepForm, trigger: &str, account_id: Option<i64>) -> NewJob {
+    NewJob {
+        work: Work::Sweep { vault_id, dry_run: form.dry_run, however_much: form.however_much },
+        title: if form.dry_run { format!("look what a sweep of {name} would free") } else { format!("sweep the vault {name}") },
+        dedupe_key: format!("sweep:{vault_id}:{}", form.dry_run),
+        trigger: trigger.to_owned(),
+        account_id,
+        harbor_id: None,
+        project: None,
+        link: Some(format!("/vaults/{vault_id}")),
+    }
+}
+
+/// Queues a sweep.
+pub async fn start(state: &AppState, caller: &Caller, origin: &Origin, vault_id: i64, form: SweepForm) -> Result<i64, Error> {
+    caller.require(Operation::ManageEstate, None)?;
+    let mut tx = state.pool.begin().await?;
+    let row = queries::one(&mut tx, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    let Enqueued { job_id, new } = jobs::enqueue(&mut tx, &job(vault_id, &row.name, form, &caller.login, Some(caller.account_id))).await?;
+    if new && !form.dry_run {
+        let event = Event::new("vault.sweep.start", "vault", &row.name, format!("asked for a sweep of the vault {}", row.name))
+            .with("job", job_id)
+            .with("however_much", form.however_much);
+        audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    }
+    tx.commit().await?;
+    Ok(job_id)
+}
+
+/// Queues the sweeps that are due, each once.
+pub async fn queue_due(state: &AppState) -> Result<(), Error> {
+    let mut tx = state.pool.begin().await?;
+    for (vault_id, name) in queries::sweeps_due(&mut tx).await? {
+        jobs::enqueue(&mut tx, &job(vault_id, &name, SweepForm::default(), "schedule", None)).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The last sweeps.
+pub async fn list(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Vec<Sweep>, Error> {
+    caller.require(Operation::ReadEstate, None)?;
+    let mut conn = state.pool.acquire().await?;
+    queries::place(&mut conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    let rows = queries::sweeps(&mut conn, vault_id, SHOWN).await?;
+    Ok(rows.into_iter().map(view).collect())
+}
+
+fn view((id, job_id, dry_run, finished, outcome): queries::SweepRow) -> Sweep {
+    let swept = outcome.0;
+    let amount = |a: vault::Amount| Amount { count: whole(a.count), size_bytes: whole(a.size_bytes) };
+    Sweep {
+        id,
+        job_id,
+        dry_run,
+        finished: Moment(finished),
+        needed: amount(swept.needed),
+        young: amount(swept.young),
+        condemned: amount(swept.condemned),
+        returned: amount(swept.returned),
+        deleted: amount(swept.deleted),
+        waiting: amount(swept.waiting),
+        waiting_for: swept.waiting_for,
+    }
+}
+
+fn whole(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// Runs it.
+pub async fn sweep_job(context: Arc<JobContext>, vault_id: i64, form: SweepForm) -> Result<(), JobError> {
+    let (row, vault) = {
+        let mut conn = context.state.pool.acquire().await?;
+        let row = queries::one(&mut conn, vault_id)
+            .await?
+            .ok_or_else(|| JobError::Permanent { message: "the vault is gone".to_owned(), remedy: None })?;
+        (row, super::open(&context.state, &mut conn, vault_id).await?)
+    };
+    context.progress(|p| p.phase = "finishing what retention let go".to_owned()).await;
+    if !form.dry_run {
+        crate::plans::keeping::forget(&context, vault_id, &vault).await?;
+    }
+    context.check().await?;
+    context.progress(|p| p.phase = "marking what the snapshots need".to_owned()).await;
+    let mut terms = Terms { dry_run: form.dry_run, ..Terms::default() };
+    if form.however_much {
+        terms.share_max_percent = 100;
+    }
+    let swept = vault.sweep(&terms).await.map_err(|error| refused(&error))?;
+    context.log("info", sentence(&swept, form.dry_run)).await;
+    let mut tx = context.state.pool.begin().await?;
+    context.fence(&mut tx).await?;
+    record(&mut tx, &context, &row, &swept, form.dry_run).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn record(conn: &mut PgConnection, context: &JobContext, row: &queries::Row, swept: &Swept, dry_run: bool) -> Result<(), JobError> {
+    queries::insert_sweep(conn, row.vault_id, context.job_id, dry_run, swept).await?;
+    events::notify(conn, Topic::Vaults).await?;
+    if dry_run {
+        return Ok(());
+    }
+    let stored = swept.needed.size_bytes + swept.young.size_bytes + swept.condemned.size_bytes + swept.waiting.size_bytes;
+    queries::swept(conn, row.vault_id, whole(stored)).await?;
+    let text = format!("swept the vault {}: {}", row.name, sentence(swept, false));
+    let event = Event::new("vault.sweep.finish", "vault", &row.name, text)
+        .with("snapshots", swept.snapshots)
+        .with("condemned_objects", swept.condemned.count)
+        .with("deleted_objects", swept.deleted.count)
+        .with("deleted_bytes", swept.deleted.size_bytes)
+        .with("returned_objects", swept.returned.count);
+    audit::record(conn, &Actor::job(context.job_id), event).await?;
+    Ok(())
+}
+
+fn sentence(swept: &Swept, dry_run: bool) -> String {
+    let amount = |a: vault::Amount| format!("{} objects ({})", a.count, bytes(whole(a.size_bytes)));
+    let (condemned, deleted) = if dry_run { ("would set aside", "would delete") } else { ("set aside", "deleted") };
+    let mut parts = vec![
+        format!("{} snapshots need {}", swept.snapshots, amount(swept.needed)),
+        format!("{condemned} {}", amount(swept.condemned)),
+        format!("{deleted} {} that were set aside before", amount(swept.deleted)),
+    ];
+    if swept.returned.count > 0 {
+        parts.push(format!("put back {}", amount(swept.returned)));
+    }
+    if swept.waiting.count > 0 {
+        parts.push(format!("{} wait", amount(swept.waiting)));
+    }
+    parts.join("; ")
+}
+
+fn refused(error: &VaultError) -> JobError {
+    let remedy = match error {
+        VaultError::SweepTooMuch { .. } => {
+            "look what it would free on the vault's page; if that is right, sweep once however much it is".to_owned()
+        }
+        VaultError::Corrupt { .. } | VaultError::Missing { .. } | VaultError::Tree { .. } | VaultError::DamagedRecord { .. } => {
+            "verify the vault and run the plans: nothing is swept while a snapshot cannot be read, since it might need anything".to_owned()
+        }
+        error if error.is_transient() => return JobError::Transient { message: chain(error), remedy: None },
+        _ => return JobError::Permanent { message: chain(error), remedy: None },
+    };
+    JobError::Permanent { message: chain(error), remedy: Some(remedy) }
+}
