@@ -42,11 +42,25 @@ pub enum JobError {
     Permanent { message: String, remedy: Option<String> },
 }
 
+impl JobError {
+    /// What a registry's refusal means for a job, and what helps.
+    #[must_use]
+    pub fn registry(error: &registry::RegistryError, message: String) -> Self {
+        let remedy = match error.code() {
+            "not_logged_in" => Some("renew the login's robot in Harbor and give the new secret on the harbor's page"),
+            "forbidden" => Some("the login lacks a right: test the connection on the harbor's page to see which"),
+            _ => None,
+        }
+        .map(str::to_owned);
+        if error.is_transient() { Self::Transient { message, remedy } } else { Self::Permanent { message, remedy } }
+    }
+}
+
 impl From<Error> for JobError {
     fn from(error: Error) -> Self {
         let message = crate::error::chain(&error);
         match &error {
-            Error::Registry(inner) if !inner.is_transient() => Self::Permanent { message, remedy: None },
+            Error::Registry(inner) => Self::registry(inner, message),
             Error::Api(_) | Error::Crypto(_) => Self::Permanent { message, remedy: None },
             _ => Self::Transient { message, remedy: None },
         }

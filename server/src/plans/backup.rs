@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use engine::backup::{BackupContext, BackupError, Reconcile, SnapshotOutcome};
-use registry::RegistryError;
+use vault::{HarborName, VaultError};
 use vocab::ProjectName;
 
 use super::queries;
@@ -124,16 +124,21 @@ async fn projects(context: &JobContext, run: &Run, only: Option<String>) -> Resu
 }
 
 async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName) -> Result<(), JobError> {
-    let (project_id, previous) = {
+    let harbor: HarborName =
+        run.plan.harbor.parse().map_err(|_| JobError::from(Error::defect("a registered harbor has a name the vault refuses")))?;
+    let project_id = {
         let mut conn = context.state.pool.acquire().await?;
-        let project_id = catalogue::project_id(&mut conn, run.plan.harbor_id, project.as_str()).await?;
-        (project_id, catalogue::newest_in_vault(&mut conn, project_id, run.plan.vault_id).await?)
+        catalogue::project_id(&mut conn, run.plan.harbor_id, project.as_str()).await?
+    };
+    let previous = {
+        let mut conn = context.state.pool.acquire().await?;
+        catalogue::newest_in_vault(&mut conn, project_id, run.plan.vault_id).await?
     };
     let observer = Arc::new(Observer { context: Arc::clone(context) });
     let cx = BackupContext {
         client: run.client.clone(),
         vault: run.vault.clone(),
-        harbor: run.plan.harbor.parse().map_err(|_| JobError::from(Error::defect("a registered harbor has a name the vault refuses")))?,
+        harbor,
         progress: observer.clone(),
         control: observer,
         reconcile: run.reconcile,
@@ -185,24 +190,13 @@ fn summary(project: &ProjectName, outcome: &SnapshotOutcome) -> String {
 fn backup_error(error: &BackupError) -> JobError {
     match error {
         BackupError::Stopped(stop) => JobError::Stopped(stop_of(*stop).unwrap_or(Stop::Cancelled)),
-        BackupError::Registry(inner) => registry_error(inner),
+        BackupError::Registry(inner) => JobError::registry(inner, chain(error)),
+        BackupError::Vault(VaultError::NoSpace { .. }) => {
+            let remedy = "free some space on the vault's disk or make the disk larger, then run the plan again";
+            JobError::Permanent { message: chain(error), remedy: Some(remedy.to_owned()) }
+        }
         other if other.is_transient() => JobError::Transient { message: chain(other), remedy: None },
         other => JobError::Permanent { message: chain(other), remedy: None },
-    }
-}
-
-fn registry_error(error: &RegistryError) -> JobError {
-    let remedy = match error.code() {
-        "not_logged_in" => {
-            Some("the harbor refuses the backup login: renew its robot and give the new secret on the harbor's page".to_owned())
-        }
-        "forbidden" => Some("the backup login lacks a right: test the connection on the harbor's page to see which".to_owned()),
-        _ => None,
-    };
-    if error.is_transient() {
-        JobError::Transient { message: chain(error), remedy }
-    } else {
-        JobError::Permanent { message: chain(error), remedy }
     }
 }
 
