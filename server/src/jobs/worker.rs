@@ -206,12 +206,15 @@ async fn end(context: &JobContext, work: Option<&Work>, result: Result<(), JobEr
                 settle(&mut tx, context.job_id, work, &end).await?;
             }
             events::notify(&mut tx, Topic::Jobs).await?;
+        } else {
+            return Ok(false);
         }
         tx.commit().await?;
-        Ok::<_, Error>(())
+        Ok::<_, Error>(true)
     };
     match ended.await {
-        Ok(()) => tracing::info!(job.id = context.job_id, job.end = line, "job ended"),
+        Ok(false) => tracing::warn!(job.id = context.job_id, "lease was lost; another worker goes on"),
+        Ok(true) => tracing::info!(job.id = context.job_id, job.end = line, "job ended"),
         Err(error) => {
             tracing::error!(job.id = context.job_id, error = %chain(&error), "cannot write the end of a job; its lease ends by itself")
         }
