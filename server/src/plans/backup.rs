@@ -15,7 +15,7 @@ use crate::error::{Error, chain};
 use crate::events::{self, Topic};
 use crate::harbors::{self, Access};
 use crate::jobs::{JobContext, JobError, Stop};
-use crate::projects::catalogue;
+use crate::projects::{adopt, catalogue};
 
 /// Everything one run needs.
 struct Run {
@@ -130,6 +130,7 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
         let mut conn = context.state.pool.acquire().await?;
         catalogue::project_id(&mut conn, run.plan.harbor_id, project.as_str()).await?
     };
+    adopt_sealed(context, run, project_id, &harbor, project).await?;
     let previous = {
         let mut conn = context.state.pool.acquire().await?;
         catalogue::newest_in_vault(&mut conn, project_id, run.plan.vault_id).await?
@@ -165,11 +166,37 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
     crate::vaults::queries::add_stored(&mut tx, run.plan.vault_id, whole(figures.bytes_new)).await?;
     events::notify(&mut tx, Topic::Snapshots).await?;
     let actor = crate::audit::Actor::job(context.job_id);
-    catalogue::record_snapshot(&mut tx, &actor, &run.plan.harbor, project.as_str(), &prepared, &changes).await?;
+    // One that another run adopted in this moment has its record.
+    if changes.new {
+        catalogue::record_snapshot(&mut tx, &actor, &run.plan.harbor, project.as_str(), &prepared, &changes).await?;
+    }
     tx.commit().await?;
     context.log("info", summary(project, &outcome)).await;
     for gap in outcome.index.gaps.iter().take(50) {
         context.log("warn", format!("gap: {} {}: {}", gap.kind, gap.subject, gap.cause)).await;
+    }
+    Ok(())
+}
+
+/// Enters what is sealed and not in the catalogue: the try before, or another run, died between the two.
+async fn adopt_sealed(
+    context: &JobContext,
+    run: &Run,
+    project_id: i64,
+    harbor: &HarborName,
+    project: &ProjectName,
+) -> Result<(), JobError> {
+    let pool = &context.state.pool;
+    for pointer in adopt::unknown(pool, &run.vault, project_id, harbor, project).await? {
+        let Some(prepared) = adopt::prepare(pool, &run.vault, run.plan.vault_id, project_id, &pointer).await? else { continue };
+        let mut tx = pool.begin().await?;
+        context.fence(&mut tx).await?;
+        let entered = adopt::enter(&mut tx, &crate::audit::Actor::job(context.job_id), &prepared, &pointer).await?;
+        events::notify(&mut tx, Topic::Snapshots).await?;
+        tx.commit().await?;
+        if entered {
+            context.log("info", format!("{project}: entered a snapshot that was sealed before its worker died")).await;
+        }
     }
     Ok(())
 }
