@@ -21,6 +21,8 @@ async fn a_database_that_stops_and_comes_back_is_found_again_by_server_and_worke
     let (status, refusal) = client.ask(world.token(), Method::GET, "/api/v1/me", None).await.unwrap();
     assert_eq!((status, refusal["code"].as_str()), (503, Some("database")), "{refusal}");
     assert_eq!(client.sign_in("dev").await.0, 503);
+    let page = world.http.get(format!("{}/signin", world.base)).send().await.unwrap();
+    assert_eq!(page.status(), 503, "a page says so too");
     until("the worker gives the job up", async || worker.said().contains("lease was lost").then_some(())).await;
     assert_eq!(world.pointers(), 0);
     world.cluster.start_again();

@@ -35,7 +35,7 @@ pub struct World {
     /// Where `serve` answers.
     pub base: String,
     pub serve: Option<Process>,
-    /// The plan of project `shop`.
+    /// The plan; it has the projects `shop` and, where a test makes it, `base`.
     pub plan: i64,
     token: String,
     key: String,
@@ -49,7 +49,7 @@ pub struct Held {
 }
 
 impl World {
-    /// Project `shop` in a Harbor, a vault, a plan that has it, `serve`, an operator with a token; no worker yet.
+    /// Project `shop` in a Harbor, a vault, a plan, `serve`, an operator with a token; no worker yet.
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let vault = folder.path().join("vault");
@@ -100,7 +100,7 @@ impl World {
         self.post("/api/v1/harbors", harbor).await;
         let vault = self.post("/api/v1/vaults", json!({ "name": "main", "path": self.vault })).await;
         let plan = json!({
-            "name": "nightly", "harbor": "prod", "vault_id": vault["id"], "include": "shop", "cron": "0 3 1 1 *", "zone": "UTC", "rpo_hours": 24
+            "name": "nightly", "harbor": "prod", "vault_id": vault["id"], "include": "shop\nbase", "cron": "0 3 1 1 *", "zone": "UTC", "rpo_hours": 24
         });
         self.plan = self.post("/api/v1/plans", plan).await["id"].as_i64().unwrap();
     }
