@@ -40,6 +40,10 @@ pub enum JobError {
     /// Another try would end the same.
     #[error("{message}")]
     Permanent { message: String, remedy: Option<String> },
+    /// The same, and nothing else that the job still has to do would go better: its login is refused, and each further try with it brings the
+    /// registry closer to locking it.
+    #[error("{message}")]
+    Refused { message: String, remedy: Option<String> },
 }
 
 impl JobError {
@@ -52,6 +56,9 @@ impl JobError {
             _ => None,
         }
         .map(str::to_owned);
+        if matches!(error, registry::RegistryError::NotLoggedIn { .. }) {
+            return Self::Refused { message, remedy };
+        }
         if error.is_transient() { Self::Transient { message, remedy } } else { Self::Permanent { message, remedy } }
     }
 }

@@ -176,7 +176,7 @@ fn judge(context: &JobContext, result: Result<(), JobError>) -> Option<End> {
         Err(JobError::Stopped(Stop::Shutdown)) => {
             Some(End::Again { error: "the worker was stopped; the job goes on elsewhere".to_owned(), remedy: None, wait_s: 0.0 })
         }
-        Err(JobError::Permanent { message, remedy }) => Some(End::Dead { error: message, remedy }),
+        Err(JobError::Permanent { message, remedy } | JobError::Refused { message, remedy }) => Some(End::Dead { error: message, remedy }),
         Err(JobError::Transient { message, remedy }) if context.is_last_try() => Some(End::Dead { error: message, remedy }),
         Err(JobError::Transient { message, remedy }) => {
             let doublings = u32::try_from(context.attempt - 1).unwrap_or(0).min(16);

@@ -1,7 +1,7 @@
 //! The job of a run: lists the projects, backs each up, and enters each snapshot into the catalogue as soon as it is sealed.
 //!
-//! A project that fails does not stop the others; the run then ends as failed and says which. A try that broke off goes on with the
-//! projects that are not sealed yet. Blobs that arrived before stay in the vault, so nothing is fetched twice.
+//! A project that fails does not stop the others, unless the login is refused; the run then ends as failed and says which. A try that
+//! broke off goes on with the projects that are not sealed yet. Blobs that arrived before stay in the vault, so nothing is fetched twice.
 
 use std::sync::Arc;
 
@@ -60,7 +60,11 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
             Err(JobError::Stopped(stop)) => return Err(stop.into()),
             Err(error) => {
                 context.log("error", format!("{project}: {error}")).await;
+                let refused = matches!(error, JobError::Refused { .. });
                 failures.push((project.clone(), error));
+                if refused {
+                    break;
+                }
             }
         }
     }
@@ -240,7 +244,9 @@ pub const fn stop_of(stop: engine::Stop) -> Option<Stop> {
     }
 }
 
-async fn finish(context: &JobContext, failures: Vec<(ProjectName, JobError)>) -> Result<(), JobError> {
+async fn finish(context: &JobContext, mut failures: Vec<(ProjectName, JobError)>) -> Result<(), JobError> {
+    // A refused login is the last one met and the first one to tell of.
+    failures.sort_by_key(|(_, error)| !matches!(error, JobError::Refused { .. }));
     let Some((first, _)) = failures.first() else {
         context.progress(|p| p.phase = "done".to_owned()).await;
         return Ok(());
@@ -251,13 +257,14 @@ async fn finish(context: &JobContext, failures: Vec<(ProjectName, JobError)>) ->
         format!("{first} and {} more projects could not be backed up", failures.len() - 1)
     };
     let permanent = failures.iter().all(|(_, error)| matches!(error, JobError::Permanent { .. }));
+    let refused = matches!(failures.first(), Some((_, JobError::Refused { .. })));
     let remedy = failures.iter().find_map(|(_, error)| match error {
-        JobError::Permanent { remedy, .. } | JobError::Transient { remedy, .. } => remedy.clone(),
+        JobError::Permanent { remedy, .. } | JobError::Refused { remedy, .. } | JobError::Transient { remedy, .. } => remedy.clone(),
         JobError::Stopped(_) => None,
     });
     let detail = failures.into_iter().next().map(|(_, error)| error.to_string()).unwrap_or_default();
     let message = format!("{message}: {detail}");
-    Err(if permanent { JobError::Permanent { message, remedy } } else { JobError::Transient { message, remedy } })
+    Err(if permanent || refused { JobError::Permanent { message, remedy } } else { JobError::Transient { message, remedy } })
 }
 
 /// Carries the engine's progress into the job's row, and the job's lease into the engine.

@@ -9,27 +9,49 @@ fn server_error() -> Action {
     Action::Status(500, "UNKNOWN".to_owned(), "internal server error".to_owned())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_revoked_login_fails_the_run_and_never_looks_like_an_empty_harbor() {
-    let world = World::new().await;
-    world.push("shop/web", 2).await;
-    world.back_up().await;
-    let (_, robots) = world.harbor_api(Method::GET, "/api/v2.0/robots").await;
-    for robot in robots.as_array().unwrap() {
-        assert_eq!(world.harbor_api(Method::DELETE, &format!("/api/v2.0/robots/{}", robot["id"])).await.0, 200);
-    }
-    world.harbor.control().reset_counts();
-    let _worker = world.worker("w");
-    let job = world.queue_run().await;
+/// The newest job failed because of the login, says so and says what helps.
+async fn login_refused(world: &World, job: i64) {
     assert_eq!(world.job_over(job).await, "dead");
-    let refused = world.harbor.control().seen().iter().filter(|seen| seen.status == 401).count();
-    assert!((1..=6).contains(&refused), "{refused} times refused: no login is tried again and again");
     let job = world.get(&format!("/api/v1/jobs/{job}")).await;
     assert!(job["error"].as_str().unwrap().contains("credential rejected"), "{job}");
     assert!(job["remedy"].as_str().unwrap_or_default().contains("robot"), "{job}");
     assert_eq!(job["attempt"], 1, "another try would end the same");
     assert_eq!(world.newest_run().await["state"], "failed");
-    assert_eq!((world.pointers(), world.number("select count(*) from snapshot").await), (1, 1));
+    let refused = world.harbor.control().seen().iter().filter(|seen| seen.status == 401).count();
+    assert!((1..=6).contains(&refused), "{refused} times refused: no login is tried again and again");
+    assert_eq!((world.pointers(), world.number("select count(*) from snapshot").await), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_login_ends_the_run_at_once_and_never_looks_like_an_empty_harbor() {
+    let world = World::new().await;
+    world.harbor.create_project("base", false).unwrap();
+    world.push("base/os", 2).await;
+    world.push("shop/web", 2).await;
+    world.back_up().await;
+    let control = world.harbor.control();
+    let _worker = world.worker("w");
+
+    // In the middle of the first project.
+    world.push("base/more", 2).await;
+    world.push("shop/more", 2).await;
+    let held = world.hold(Method::GET, "/v2/base/more/blobs/", 1);
+    let job = world.queue_run().await;
+    world.held(&held, "a layer of the first project is being read").await;
+    let (_, robots) = world.harbor_api(Method::GET, "/api/v2.0/robots").await;
+    for robot in robots.as_array().unwrap() {
+        assert_eq!(world.harbor_api(Method::DELETE, &format!("/api/v2.0/robots/{}", robot["id"])).await.0, 200);
+    }
+    control.reset_counts();
+    held.gate.open();
+    login_refused(&world, job).await;
+    let log = world.get(&format!("/api/v1/jobs/{job}/log")).await.to_string();
+    assert!(log.contains("base:") && !log.contains("shop:"), "a login that was refused is not tried on the next project: {log}");
+
+    // From the start: a listing with it is no empty listing.
+    control.reset_counts();
+    let job = world.queue_run().await;
+    login_refused(&world, job).await;
     let timeline = world.get("/api/v1/projects/prod/shop").await;
     assert_eq!(timeline["project"]["tags"], 2, "what was there is still shown: {timeline}");
     world.doctor();
