@@ -34,7 +34,7 @@ async fn a_restore_whose_worker_is_killed_before_and_after_a_write_ends_once_and
     assert_eq!(request["state"], "done", "{request}");
     world.are_back(&lost).await;
     assert_eq!(world.number("select count(*) from restore_item where outcome = 'done'").await, TAGS as i64);
-    assert_eq!(world.number("select attempt::bigint from job where kind = 'restore'").await, 3);
+    assert!(world.number("select attempt::bigint from job where kind = 'restore'").await > 2, "each kill cost a try");
     for action in ["restore.submit", "restore.vote.approve", "restore.start", "restore.finish"] {
         assert_eq!(world.recorded(action).await, 1, "{action}");
     }

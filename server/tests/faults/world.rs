@@ -109,7 +109,8 @@ impl World {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(BREAKWATER);
-        command.args(args).env("DATABASE_URL", self.cluster.url()).env("BREAKWATER_KEY", &self.key);
+        // What is logged is waited for, so it must not depend on who runs the tests.
+        command.args(args).env_remove("RUST_LOG").env("DATABASE_URL", self.cluster.url()).env("BREAKWATER_KEY", &self.key);
         command.env("BREAKWATER_ALLOW_NETS", "127.0.0.0/8").env("BREAKWATER_LEASE_S", LEASE_S.to_string());
         command
     }
@@ -119,19 +120,22 @@ impl World {
         self.folder.path().join(format!("{number:02}-{name}.log"))
     }
 
-    /// Starts `serve` on a free port and waits until it answers.
+    /// Starts `serve` on a port the system chose and waits until it answers.
     pub async fn start_serve(&mut self) {
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let site = self.folder.path().join("site");
-        let mut command = self.command(&["serve", "--listen", &address]);
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         let mut serve = Process::start("serve", self.log_file("serve"), command.arg("--site").arg(site));
-        self.base = format!("http://{address}");
-        until("serve answers", async || {
+        let address = until("serve listens", async || {
             assert!(serve.is_alive(), "serve ended: {}", serve.said());
-            let answer = self.http.get(format!("{}/health", self.base)).send().await.ok()?;
-            answer.status().is_success().then_some(())
+            let said = serve.said();
+            let line = said.lines().find(|line| line.contains("console is ready"))?;
+            let line: Value = serde_json::from_str(line).ok()?;
+            Some(line["fields"]["listen"].as_str().unwrap().to_owned())
         })
         .await;
+        self.base = format!("http://{address}");
+        let health = self.http.get(format!("{}/health", self.base)).send().await.unwrap();
+        assert!(health.status().is_success(), "serve answers");
         self.serve = Some(serve);
     }
 
