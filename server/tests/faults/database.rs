@@ -37,8 +37,5 @@ async fn a_database_that_stops_and_comes_back_is_found_again_by_server_and_worke
     assert_eq!(world.newest_run().await["state"], "good");
     assert!(worker.is_alive() && world.serve.as_mut().unwrap().is_alive(), "both found it again by themselves");
     assert!(world.number("select attempt::bigint from job").await > 1, "the outage cost a try");
-    for process in [&worker, world.serve.as_ref().unwrap()] {
-        assert!(!process.said().contains("panicked"), "{} panicked:\n{}", process.name, process.said());
-    }
     world.doctor();
 }

@@ -159,9 +159,21 @@ impl World {
         self.run(&["token", "create", login, "--name", "faults", "--write"], "")
     }
 
-    /// Every invariant holds, by the oracle that reads database and vault only.
+    /// Every invariant holds, by the oracle that reads database and vault only; and nothing panicked on the way.
     pub fn doctor(&self) {
         self.run(&["doctor", "--strict"], "");
+        for (log, said) in self.logs() {
+            assert!(!said.contains("panicked"), "{}\n{said}", log.display());
+        }
+    }
+
+    /// What each process said, oldest first.
+    fn logs(&self) -> Vec<(PathBuf, String)> {
+        let mut files = Vec::new();
+        collect(self.folder.path(), &mut files);
+        files.retain(|path| path.extension().is_some_and(|e| e == "log"));
+        files.sort();
+        files.into_iter().map(|path| (path.clone(), std::fs::read_to_string(path).unwrap_or_default())).collect()
     }
 
     // The API.
@@ -320,11 +332,8 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let mut logs: Vec<PathBuf> = Vec::new();
-            collect(self.folder.path(), &mut logs);
-            logs.sort();
-            for log in logs.iter().filter(|path| path.extension().is_some_and(|e| e == "log")) {
-                eprintln!("== {}\n{}", log.display(), std::fs::read_to_string(log).unwrap_or_default());
+            for (log, said) in self.logs() {
+                eprintln!("== {}\n{said}", log.display());
             }
         }
     }
