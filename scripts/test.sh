@@ -11,7 +11,10 @@ say "unit and registry tests"
 cargo test --quiet -p vocab -p vault -p registry -p harbor-sim -p testkit -p engine
 cargo test --quiet -p app --features ssr
 say "tests on Postgres"
-sh scripts/with-postgres.sh cargo test --quiet -p server
+sh scripts/with-postgres.sh cargo test --quiet -p server --lib --bins
+say "faults against the whole program"
+# Each makes its own Postgres, and waits for leases more than it works: more of them at a time than there are cores.
+cargo test --quiet -p server --test faults -- --test-threads=6
 say "the console"
 cargo xtask build
 say "browser tests"

@@ -20,6 +20,9 @@ const CONNECTIONS_MAX: u32 = 24;
 const ACQUIRE_S: u64 = 5;
 /// Longest a statement may take.
 const STATEMENT_S: &str = "30s";
+/// Longest a transaction may wait for its next statement. A process that sleeps in the middle of one keeps its row locks, and nobody could
+/// take its job over; none of ours waits for anything but Postgres inside a transaction.
+const IDLE_IN_TRANSACTION_S: &str = "10s";
 
 /// What every operation can reach; cheap to clone.
 #[derive(Clone)]
@@ -89,6 +92,14 @@ pub async fn connect(url: &SecretString) -> sqlx::Result<PgPool> {
     PgPoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(Duration::from_secs(ACQUIRE_S))
-        .connect_with(options.options([("statement_timeout", STATEMENT_S), ("timezone", "UTC")]).application_name("breakwater"))
+        .connect_with(
+            options
+                .options([
+                    ("statement_timeout", STATEMENT_S),
+                    ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_S),
+                    ("timezone", "UTC"),
+                ])
+                .application_name("breakwater"),
+        )
         .await
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::Method;
+use tokio_util::sync::CancellationToken;
 
 /// Requests that are remembered one by one; later ones are only counted.
 const SEEN_MAX: usize = 200_000;
@@ -99,6 +100,21 @@ impl Match {
     }
 }
 
+/// What a test opens to let a held request go on. Opening it lets all of them go, also those that come later.
+#[derive(Debug, Clone, Default)]
+pub struct Gate(CancellationToken);
+
+impl Gate {
+    /// Lets the held requests go on.
+    pub fn open(&self) {
+        self.0.cancel();
+    }
+
+    pub(crate) async fn opened(&self) {
+        self.0.cancelled().await;
+    }
+}
+
 /// What goes wrong.
 #[derive(Debug, Clone)]
 pub enum Action {
@@ -120,6 +136,10 @@ pub enum Action {
     Redirect(String),
     /// Never answer, until the server stops.
     Hang,
+    /// Hold the request until the gate opens, then go on as usual: the moment before something is done.
+    HoldRequest(Gate),
+    /// Do it, and keep the answer back until the gate opens: the moment after something was done.
+    HoldAnswer(Gate),
 }
 
 /// A fault that was set; counts its hits.

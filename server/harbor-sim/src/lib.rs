@@ -33,5 +33,5 @@ mod v2;
 mod world;
 
 pub use app::{Account, Config, Seed, Version};
-pub use control::{Action, Class, Control, Fault, Match, Nth, Seen};
+pub use control::{Action, Class, Control, Fault, Gate, Match, Nth, Seen};
 pub use running::{Running, SimError, start};

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::control::{Action, Class};
+use crate::control::{Action, Class, Gate};
 use crate::identity::{self, Who};
 use crate::query::Params;
 use crate::reply::{self, Refusal, Reply};
@@ -156,7 +156,24 @@ async fn troubled(app: Arc<App>, request: Request<Incoming>, action: Action) -> 
             app.stopping.cancelled().await;
             return Err(Cut);
         }
+        Action::HoldRequest(gate) => {
+            held(&app, &gate).await?;
+            route(app, request).await
+        }
+        Action::HoldAnswer(gate) => {
+            let answer = route(Arc::clone(&app), request).await;
+            held(&app, &gate).await?;
+            answer
+        }
     })
+}
+
+/// Waits at a gate. A client that goes away meanwhile ends the request; so does the end of the server.
+async fn held(app: &App, gate: &Gate) -> Result<(), Cut> {
+    tokio::select! {
+        () = gate.opened() => Ok(()),
+        () = app.stopping.cancelled() => Err(Cut),
+    }
 }
 
 /// Keeps the announced length and breaks off early.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use harbor_sim::{Account, Action, Class, Config, Match, Nth, Running, Seed, Version, images};
+use harbor_sim::{Account, Action, Class, Config, Gate, Match, Nth, Running, Seed, Version, images};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
@@ -119,6 +119,28 @@ async fn a_lost_answer_is_done_all_the_same() {
     let request = client.post(format!("{}/api/v2.0/projects", harbor.url())).basic_auth(user, Some(password));
     assert!(request.json(&serde_json::json!({"project_name": "made"})).send().await.is_err());
     assert_eq!(get(&harbor, &client, "/api/v2.0/projects/made").await.status(), StatusCode::OK);
+    harbor.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_gate_holds_a_request_before_or_after_it_is_done() {
+    let (harbor, client) = started(Config::default()).await;
+    let (user, password) = harbor.admin();
+    let (before, after) = (Gate::default(), Gate::default());
+    let made = Match::new(Method::POST, "/projects");
+    let first = harbor.control().fail(made.clone().nth(Nth::Only(1)), Action::HoldRequest(before.clone()));
+    let second = harbor.control().fail(made.nth(Nth::Only(2)), Action::HoldAnswer(after.clone()));
+    for (name, fault, gate, done) in [("one", &first, &before, StatusCode::NOT_FOUND), ("two", &second, &after, StatusCode::OK)] {
+        let request = client.post(format!("{}/api/v2.0/projects", harbor.url())).basic_auth(user, Some(password));
+        let asked = tokio::spawn(request.json(&serde_json::json!({ "project_name": name })).send());
+        while fault.fired() == 0 || get(&harbor, &client, &format!("/api/v2.0/projects/{name}")).await.status() != done {
+            tokio::task::yield_now().await;
+        }
+        assert!(!asked.is_finished(), "{name} is held");
+        gate.open();
+        assert_eq!(asked.await.unwrap().unwrap().status(), StatusCode::CREATED);
+        assert_eq!(get(&harbor, &client, &format!("/api/v2.0/projects/{name}")).await.status(), StatusCode::OK);
+    }
     harbor.stop().await.unwrap();
 }
 

@@ -24,7 +24,9 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[non_exhaustive]
 pub enum RegistryError {
     /// Wrong password or secret, expired or disabled robot. Renew the login; nothing that was listed with it counts.
-    #[error("the registry does not accept the login {username}; check its secret and whether it expired or was disabled")]
+    #[error(
+        "credential rejected: the registry does not accept the login {username}; check its secret and whether it expired or was disabled"
+    )]
     NotLoggedIn { username: String },
     /// The login is good but lacks a right.
     #[error("the login {username} may not {what}; give it the missing right")]

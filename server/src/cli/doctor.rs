@@ -3,12 +3,13 @@
 //! With `--strict` every snapshot's closure is walked, and any broken invariant ends with exit code 1.
 
 use clap::Args;
-use futures::StreamExt as _;
+use futures::TryStreamExt as _;
 use sqlx::PgPool;
 
 use super::{CliError, local_state};
 use crate::audit::{self, Actor};
 use crate::config::{DatabaseArgs, KeyArgs};
+use crate::projects::adopt;
 use crate::state::AppState;
 
 /// Checks the invariants.
@@ -145,12 +146,9 @@ async fn vaults(state: &AppState, strict: bool, broken: &mut Vec<Broken>) -> Res
                 continue;
             }
         };
-        let mut pointed = std::collections::HashSet::new();
-        let pointers = vault.pointers();
-        futures::pin_mut!(pointers);
-        while let Some(pointer) = pointers.next().await {
-            pointed.insert(pointer?.snapshot.digest);
-        }
+        let pointers: Vec<vault::Pointer> = vault.pointers().try_collect().await?;
+        let pointed: std::collections::HashSet<vocab::Digest> = pointers.iter().map(|pointer| pointer.snapshot.digest).collect();
+        adrift(&state.pool, &name, &pointers, broken).await?;
         let snapshots: Vec<(i64, Vec<u8>, bool)> =
             sqlx::query_as("select snapshot_id, digest, degraded_at is not null from snapshot where vault_id = $1")
                 .bind(vault_id)
@@ -174,4 +172,34 @@ async fn vaults(state: &AppState, strict: bool, broken: &mut Vec<Broken>) -> Res
         }
     }
     Ok(walked)
+}
+
+/// Sealed snapshots that the catalogue should have and does not (I-33). While a backup runs, one may be on its way there.
+async fn adrift(pool: &PgPool, vault: &str, pointers: &[vault::Pointer], broken: &mut Vec<Broken>) -> Result<(), CliError> {
+    let ids: Vec<uuid::Uuid> = pointers.iter().map(|pointer| pointer.id).collect();
+    let unknown: Vec<uuid::Uuid> = sqlx::query_scalar(
+        "select p.id from unnest($1::uuid[]) p (id)
+          where not exists (select 1 from snapshot_ever s where s.pointer_id = p.id)
+            and not exists (select 1 from job j where j.kind = 'backup' and j.state = 'running')",
+    )
+    .bind(&ids)
+    .fetch_all(pool)
+    .await?;
+    for pointer in pointers.iter().filter(|pointer| unknown.contains(&pointer.id)) {
+        let newest: Option<time::OffsetDateTime> = sqlx::query_scalar(
+            "select max(s.moment) from snapshot_ever s join project p using (project_id) join harbor h using (harbor_id) where h.name = $1 and p.name = $2",
+        )
+        .bind(pointer.harbor.to_string())
+        .bind(pointer.project.as_str())
+        .fetch_one(pool)
+        .await?;
+        if adopt::is_later(pointer.moment, newest) {
+            let what = format!(
+                "{}/{} at {} is sealed in the vault {vault} and not in the catalogue",
+                pointer.harbor, pointer.project, pointer.moment
+            );
+            broken.push(Broken { invariant: "I-33", what });
+        }
+    }
+    Ok(())
 }

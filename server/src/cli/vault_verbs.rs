@@ -9,9 +9,9 @@ use vault::{Amount, Terms, Vault, VaultError};
 use vocab::RepositoryName;
 
 use super::{CliError, local_state};
-use crate::audit::{self, Actor, Event};
+use crate::audit::Actor;
 use crate::config::{DatabaseArgs, KeyArgs};
-use crate::projects::catalogue;
+use crate::projects::{adopt, catalogue};
 
 /// Vault verbs.
 #[derive(Subcommand)]
@@ -195,7 +195,7 @@ async fn rebuild(args: Rebuild) -> Result<(), CliError> {
         pointers.push(pointer?);
     }
     pointers.sort_by_key(|p| (p.moment, p.id));
-    let mut entered = 0;
+    let mut entered = 0_u64;
     for pointer in pointers {
         let known: bool = sqlx::query_scalar("select exists (select 1 from snapshot_ever where pointer_id = $1)")
             .bind(pointer.id)
@@ -216,27 +216,19 @@ async fn rebuild(args: Rebuild) -> Result<(), CliError> {
             continue;
         };
         let project_id = catalogue::project_id(&mut *state.pool.acquire().await?, harbor_id, pointer.project.as_str()).await?;
-        let index = vault.snapshot(&pointer.snapshot.digest).await?;
-        let sealed = catalogue::Sealed {
-            project_id,
-            vault_id,
-            run_id: None,
-            pointer_id: pointer.id,
-            digest: pointer.snapshot.digest,
-            index,
-            logical_bytes: 0,
-            bytes_new: 0,
+        let newest = adopt::newest(&mut *state.pool.acquire().await?, project_id).await?;
+        if !adopt::is_later(pointer.moment, newest) {
+            println!("left out: {}/{} at {}: the catalogue has later ones", pointer.harbor, pointer.project, pointer.moment);
+            continue;
+        }
+        let Some(prepared) = adopt::prepare(&state.pool, &vault, vault_id, project_id, &pointer).await? else {
+            println!("left out: {}/{} at {}: verify the vault to see what it lacks", pointer.harbor, pointer.project, pointer.moment);
+            continue;
         };
-        let prepared = catalogue::prepare(&state.pool, &vault, sealed).await?;
         let mut tx = state.pool.begin().await?;
-        let changes = catalogue::apply(&mut tx, &prepared).await?;
-        let sentence = format!("entered a snapshot of {}/{} from the vault {}", pointer.harbor, pointer.project, args.name);
-        let event = Event::new("snapshot.adopt", "snapshot", changes.snapshot_id.to_string(), sentence)
-            .project(pointer.harbor.as_ref(), pointer.project.as_str())
-            .with("digest", pointer.snapshot.digest.to_string());
-        audit::record(&mut tx, &Actor::command_line(), event).await?;
+        let new = adopt::enter(&mut tx, &Actor::command_line(), &prepared, &pointer).await?;
         tx.commit().await?;
-        entered += 1;
+        entered += u64::from(new);
     }
     println!("{entered} snapshots entered");
     Ok(())

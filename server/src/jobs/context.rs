@@ -40,13 +40,34 @@ pub enum JobError {
     /// Another try would end the same.
     #[error("{message}")]
     Permanent { message: String, remedy: Option<String> },
+    /// The same, and nothing else that the job still has to do would go better: its login is refused, and each further try with it brings the
+    /// registry closer to locking it.
+    #[error("{message}")]
+    Refused { message: String, remedy: Option<String> },
+}
+
+impl JobError {
+    /// What a registry's refusal means for a job, and what helps.
+    #[must_use]
+    pub fn registry(error: &registry::RegistryError, message: String) -> Self {
+        let remedy = match error.code() {
+            "not_logged_in" => Some("renew the login's robot in Harbor and give the new secret on the harbor's page"),
+            "forbidden" => Some("the login lacks a right: test the connection on the harbor's page to see which"),
+            _ => None,
+        }
+        .map(str::to_owned);
+        if matches!(error, registry::RegistryError::NotLoggedIn { .. }) {
+            return Self::Refused { message, remedy };
+        }
+        if error.is_transient() { Self::Transient { message, remedy } } else { Self::Permanent { message, remedy } }
+    }
 }
 
 impl From<Error> for JobError {
     fn from(error: Error) -> Self {
         let message = crate::error::chain(&error);
         match &error {
-            Error::Registry(inner) if !inner.is_transient() => Self::Permanent { message, remedy: None },
+            Error::Registry(inner) => Self::registry(inner, message),
             Error::Api(_) | Error::Crypto(_) => Self::Permanent { message, remedy: None },
             _ => Self::Transient { message, remedy: None },
         }

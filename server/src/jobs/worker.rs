@@ -180,7 +180,7 @@ fn judge(context: &JobContext, result: Result<(), JobError>) -> Option<End> {
         Err(JobError::Stopped(Stop::Shutdown)) => {
             Some(End::Again { error: "the worker was stopped; the job goes on elsewhere".to_owned(), remedy: None, wait_s: 0.0 })
         }
-        Err(JobError::Permanent { message, remedy }) => Some(End::Dead { error: message, remedy }),
+        Err(JobError::Permanent { message, remedy } | JobError::Refused { message, remedy }) => Some(End::Dead { error: message, remedy }),
         Err(JobError::Transient { message, remedy }) if context.is_last_try() => Some(End::Dead { error: message, remedy }),
         Err(JobError::Transient { message, remedy }) => {
             let doublings = u32::try_from(context.attempt - 1).unwrap_or(0).min(16);
@@ -210,12 +210,15 @@ async fn end(context: &JobContext, work: Option<&Work>, result: Result<(), JobEr
                 settle(&mut tx, context.job_id, work, &end).await?;
             }
             events::notify(&mut tx, Topic::Jobs).await?;
+        } else {
+            return Ok(false);
         }
         tx.commit().await?;
-        Ok::<_, Error>(())
+        Ok::<_, Error>(true)
     };
     match ended.await {
-        Ok(()) => tracing::info!(job.id = context.job_id, job.end = line, "job ended"),
+        Ok(false) => tracing::warn!(job.id = context.job_id, "lease was lost; another worker goes on"),
+        Ok(true) => tracing::info!(job.id = context.job_id, job.end = line, "job ended"),
         Err(error) => {
             tracing::error!(job.id = context.job_id, error = %chain(&error), "cannot write the end of a job; its lease ends by itself")
         }

@@ -1,12 +1,12 @@
 //! The job of a run: lists the projects, backs each up, and enters each snapshot into the catalogue as soon as it is sealed.
 //!
-//! A project that fails does not stop the others; the run then ends as failed and says which. A try that broke off goes on with the
-//! projects that are not sealed yet. Blobs that arrived before stay in the vault, so nothing is fetched twice.
+//! A project that fails does not stop the others, unless the login is refused; the run then ends as failed and says which. A try that
+//! broke off goes on with the projects that are not sealed yet. Blobs that arrived before stay in the vault, so nothing is fetched twice.
 
 use std::sync::Arc;
 
 use engine::backup::{BackupContext, BackupError, Reconcile, SnapshotOutcome};
-use registry::RegistryError;
+use vault::{HarborName, VaultError};
 use vocab::ProjectName;
 
 use super::scope::Scope;
@@ -15,7 +15,7 @@ use crate::error::{Error, chain};
 use crate::events::{self, Topic};
 use crate::harbors::{self, Access};
 use crate::jobs::{JobContext, JobError, Stop};
-use crate::projects::catalogue;
+use crate::projects::{adopt, catalogue};
 
 /// Everything one run needs.
 struct Run {
@@ -60,7 +60,11 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
             Err(JobError::Stopped(stop)) => return Err(stop.into()),
             Err(error) => {
                 context.log("error", format!("{project}: {error}")).await;
+                let refused = matches!(error, JobError::Refused { .. });
                 failures.push((project.clone(), error));
+                if refused {
+                    break;
+                }
             }
         }
     }
@@ -131,16 +135,22 @@ async fn projects(context: &JobContext, run: &Run, only: Option<String>) -> Resu
 }
 
 async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName) -> Result<(), JobError> {
-    let (project_id, previous) = {
+    let harbor: HarborName =
+        run.plan.harbor.parse().map_err(|_| JobError::from(Error::defect("a registered harbor has a name the vault refuses")))?;
+    let project_id = {
         let mut conn = context.state.pool.acquire().await?;
-        let project_id = catalogue::project_id(&mut conn, run.plan.harbor_id, project.as_str()).await?;
-        (project_id, catalogue::newest_in_vault(&mut conn, project_id, run.plan.vault_id).await?)
+        catalogue::project_id(&mut conn, run.plan.harbor_id, project.as_str()).await?
+    };
+    adopt_sealed(context, run, project_id, &harbor, project).await?;
+    let previous = {
+        let mut conn = context.state.pool.acquire().await?;
+        catalogue::newest_in_vault(&mut conn, project_id, run.plan.vault_id).await?
     };
     let observer = Arc::new(Observer { context: Arc::clone(context) });
     let cx = BackupContext {
         client: run.client.clone(),
         vault: run.vault.clone(),
-        harbor: run.plan.harbor.parse().map_err(|_| JobError::from(Error::defect("a registered harbor has a name the vault refuses")))?,
+        harbor,
         progress: observer.clone(),
         control: observer,
         reconcile: run.reconcile,
@@ -167,11 +177,37 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
     crate::vaults::queries::add_stored(&mut tx, run.plan.vault_id, whole(figures.bytes_new)).await?;
     events::notify(&mut tx, Topic::Snapshots).await?;
     let actor = crate::audit::Actor::job(context.job_id);
-    catalogue::record_snapshot(&mut tx, &actor, &run.plan.harbor, project.as_str(), &prepared, &changes).await?;
+    // One that another run adopted in this moment has its record.
+    if changes.new {
+        catalogue::record_snapshot(&mut tx, &actor, &run.plan.harbor, project.as_str(), &prepared, &changes).await?;
+    }
     tx.commit().await?;
     context.log("info", summary(project, &outcome)).await;
     for gap in outcome.index.gaps.iter().take(50) {
         context.log("warn", format!("gap: {} {}: {}", gap.kind, gap.subject, gap.cause)).await;
+    }
+    Ok(())
+}
+
+/// Enters what is sealed and not in the catalogue: the try before, or another run, died between the two.
+async fn adopt_sealed(
+    context: &JobContext,
+    run: &Run,
+    project_id: i64,
+    harbor: &HarborName,
+    project: &ProjectName,
+) -> Result<(), JobError> {
+    let pool = &context.state.pool;
+    for pointer in adopt::unknown(pool, &run.vault, project_id, harbor, project).await? {
+        let Some(prepared) = adopt::prepare(pool, &run.vault, run.plan.vault_id, project_id, &pointer).await? else { continue };
+        let mut tx = pool.begin().await?;
+        context.fence(&mut tx).await?;
+        let entered = adopt::enter(&mut tx, &crate::audit::Actor::job(context.job_id), &prepared, &pointer).await?;
+        events::notify(&mut tx, Topic::Snapshots).await?;
+        tx.commit().await?;
+        if entered {
+            context.log("info", format!("{project}: entered a snapshot that was sealed before its worker died")).await;
+        }
     }
     Ok(())
 }
@@ -192,24 +228,13 @@ fn summary(project: &ProjectName, outcome: &SnapshotOutcome) -> String {
 fn backup_error(error: &BackupError) -> JobError {
     match error {
         BackupError::Stopped(stop) => JobError::Stopped(stop_of(*stop).unwrap_or(Stop::Cancelled)),
-        BackupError::Registry(inner) => registry_error(inner),
+        BackupError::Registry(inner) => JobError::registry(inner, chain(error)),
+        BackupError::Vault(VaultError::NoSpace { .. }) => {
+            let remedy = "free some space on the vault's disk or make the disk larger, then run the plan again";
+            JobError::Permanent { message: chain(error), remedy: Some(remedy.to_owned()) }
+        }
         other if other.is_transient() => JobError::Transient { message: chain(other), remedy: None },
         other => JobError::Permanent { message: chain(other), remedy: None },
-    }
-}
-
-fn registry_error(error: &RegistryError) -> JobError {
-    let remedy = match error.code() {
-        "not_logged_in" => {
-            Some("the harbor refuses the backup login: renew its robot and give the new secret on the harbor's page".to_owned())
-        }
-        "forbidden" => Some("the backup login lacks a right: test the connection on the harbor's page to see which".to_owned()),
-        _ => None,
-    };
-    if error.is_transient() {
-        JobError::Transient { message: chain(error), remedy }
-    } else {
-        JobError::Permanent { message: chain(error), remedy }
     }
 }
 
@@ -226,7 +251,9 @@ pub const fn stop_of(stop: engine::Stop) -> Option<Stop> {
     }
 }
 
-async fn finish(context: &JobContext, failures: Vec<(ProjectName, JobError)>) -> Result<(), JobError> {
+async fn finish(context: &JobContext, mut failures: Vec<(ProjectName, JobError)>) -> Result<(), JobError> {
+    // A refused login is the last one met and the first one to tell of.
+    failures.sort_by_key(|(_, error)| !matches!(error, JobError::Refused { .. }));
     let Some((first, _)) = failures.first() else {
         context.progress(|p| p.phase = "done".to_owned()).await;
         return Ok(());
@@ -237,13 +264,14 @@ async fn finish(context: &JobContext, failures: Vec<(ProjectName, JobError)>) ->
         format!("{first} and {} more projects could not be backed up", failures.len() - 1)
     };
     let permanent = failures.iter().all(|(_, error)| matches!(error, JobError::Permanent { .. }));
+    let refused = matches!(failures.first(), Some((_, JobError::Refused { .. })));
     let remedy = failures.iter().find_map(|(_, error)| match error {
-        JobError::Permanent { remedy, .. } | JobError::Transient { remedy, .. } => remedy.clone(),
+        JobError::Permanent { remedy, .. } | JobError::Refused { remedy, .. } | JobError::Transient { remedy, .. } => remedy.clone(),
         JobError::Stopped(_) => None,
     });
     let detail = failures.into_iter().next().map(|(_, error)| error.to_string()).unwrap_or_default();
     let message = format!("{message}: {detail}");
-    Err(if permanent { JobError::Permanent { message, remedy } } else { JobError::Transient { message, remedy } })
+    Err(if permanent || refused { JobError::Permanent { message, remedy } } else { JobError::Transient { message, remedy } })
 }
 
 /// Carries the engine's progress into the job's row, and the job's lease into the engine.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use app::plans::types::{Keep, Keeping, Kept};
 use app::units::Moment;
 use engine::retention::{self, Candidate, Reason, Rule};
+use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sqlx::PgConnection;
@@ -245,7 +246,8 @@ async fn pointer_names(vault: &Vault, harbor: &str, project: &str) -> Result<Vec
     let unreadable = |what| JobError::from(Error::defect(format!("a stored {what} has a name the vault refuses")));
     let harbor: HarborName = harbor.parse().map_err(|_| unreadable("harbor"))?;
     let project: ProjectName = project.parse().map_err(|_| unreadable("project"))?;
-    vault.pointer_names(&harbor, &project).await.map_err(|error| JobError::Transient { message: chain(&error), remedy: None })
+    let names = vault.pointer_names_of(&harbor, &project).try_collect();
+    names.await.map_err(|error: vault::VaultError| JobError::Transient { message: chain(&error), remedy: None })
 }
 
 #[cfg(test)]

@@ -245,13 +245,14 @@ pub async fn runs(conn: &mut PgConnection, plan_id: i64, before: Option<i64>) ->
     sqlx::query_as(sql).bind(plan_id).bind(before).bind(PAGE_ROWS + 1).fetch_all(conn).await
 }
 
-/// A run begins, or goes on after a try that broke off.
-pub async fn start_run(conn: &mut PgConnection, run_id: i64, projects: i64) -> sqlx::Result<()> {
+/// A run begins, or goes on after a try that broke off; `still` are the projects to do, without those that try sealed.
+pub async fn start_run(conn: &mut PgConnection, run_id: i64, still: i64) -> sqlx::Result<()> {
     sqlx::query(
-        "update run set state = 'running', started_at = coalesce(started_at, now()), projects = $2, error = null where run_id = $1",
+        "update run set state = 'running', started_at = coalesce(started_at, now()), projects = projects_done + $2, error = null
+          where run_id = $1",
     )
     .bind(run_id)
-    .bind(projects)
+    .bind(still)
     .execute(conn)
     .await?;
     Ok(())

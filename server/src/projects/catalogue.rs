@@ -62,6 +62,8 @@ struct Artifact {
 pub struct Changes {
     /// Row of the snapshot.
     pub snapshot_id: i64,
+    /// False: the catalogue had it already.
+    pub new: bool,
     /// Tags new, gone, moved.
     pub added: i64,
     /// Tags gone.
@@ -194,11 +196,7 @@ pub async fn apply(conn: &mut PgConnection, prepared: &Prepared) -> Result<Chang
     let sealed = &prepared.sealed;
     // One at a time per project: two plans may have it.
     sqlx::query("select 1 from project where project_id = $1 for update").bind(sealed.project_id).execute(&mut *conn).await?;
-    if let Some(snapshot_id) = sqlx::query_scalar("select snapshot_id from snapshot_ever where pointer_id = $1")
-        .bind(sealed.pointer_id)
-        .fetch_optional(&mut *conn)
-        .await?
-    {
+    if let Some(snapshot_id) = entered(conn, sealed).await? {
         return Ok(Changes { snapshot_id, ..Changes::default() });
     }
     let moment = moment(conn, sealed).await?;
@@ -221,7 +219,26 @@ pub async fn apply(conn: &mut PgConnection, prepared: &Prepared) -> Result<Chang
     .fetch_one(&mut *conn)
     .await?;
     changes.snapshot_id = insert_snapshot(conn, sealed, moment, &changes).await?;
+    changes.new = true;
     Ok(changes)
+}
+
+/// The row of a snapshot that is there already. Another run may have adopted it right after it was sealed; what only its own run knows is
+/// added then.
+async fn entered(conn: &mut PgConnection, sealed: &Sealed) -> sqlx::Result<Option<i64>> {
+    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    sqlx::query_scalar(
+        "update snapshot_ever
+            set run_id = coalesce(run_id, $2), logical_bytes = greatest(logical_bytes, $3), bytes_new = greatest(bytes_new, $4)
+          where pointer_id = $1
+         returning snapshot_id",
+    )
+    .bind(sealed.pointer_id)
+    .bind(sealed.run_id)
+    .bind(whole(sealed.logical_bytes))
+    .bind(whole(sealed.bytes_new))
+    .fetch_optional(conn)
+    .await
 }
 
 /// When its listing began; if a longer backup of the same project was sealed in between, just after that one, because spans only grow.

@@ -1,5 +1,6 @@
 //! Projects through time: the catalogue of spans, and the questions asked of it.
 
+pub mod adopt;
 mod browse;
 pub mod catalogue;
 mod history;

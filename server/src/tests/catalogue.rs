@@ -4,13 +4,14 @@ use sqlx::PgPool;
 use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::Uuid;
-use vault::Vault;
 use vault::tree::{Gap, RepositoryIndex, RepositoryMember, SnapshotIndex};
+use vault::{Pointer, Vault};
 use vocab::{Descriptor, Digest, media};
 
-use super::world::harbor;
+use super::world::{harbor, recorded};
+use crate::audit::Actor;
 use crate::projects::catalogue::{self, Changes, Sealed};
-use crate::projects::queries;
+use crate::projects::{adopt, queries};
 
 pub(super) struct World {
     pub pool: PgPool,
@@ -160,9 +161,9 @@ async fn entering_a_snapshot_twice_changes_nothing_and_moments_never_go_back(poo
     let sealed = world.snapshot(T2, &[("shop/web", &[("1", "a")])], &[]).await;
     let pointer_id = sealed.pointer_id;
     let prepared = catalogue::prepare(&world.pool, &world.vault, sealed).await.unwrap();
-    for _ in 0..2 {
+    for new in [true, false] {
         let mut tx = world.pool.begin().await.unwrap();
-        catalogue::apply(&mut tx, &prepared).await.unwrap();
+        assert_eq!(catalogue::apply(&mut tx, &prepared).await.unwrap().new, new);
         tx.commit().await.unwrap();
     }
     let count: i64 =
@@ -178,4 +179,32 @@ async fn entering_a_snapshot_twice_changes_nothing_and_moments_never_go_back(poo
         seed.as_bytes().to_vec()
     });
     assert!(Digest::from_bytes(&world.at(T3).await[0].2).is_ok());
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_is_sealed_and_unknown_is_entered_once_and_what_was_overtaken_is_left(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (harbor, project) = ("prod".parse().unwrap(), "shop".parse().unwrap());
+    let mut sealed = Vec::new();
+    for (moment, seed) in [(T1, "a"), (T2, "b"), (T3, "c")] {
+        let snapshot = world.snapshot(moment, &[("shop/web", &[("1", seed)])], &[]).await;
+        let descriptor = world.vault.put_snapshot(&snapshot.index).await.unwrap();
+        let id = snapshot.pointer_id;
+        let (index, signature) = (&snapshot.index, None);
+        let pointer = Pointer { harbor: index.harbor.clone(), project: index.project.clone(), moment, id, snapshot: descriptor, signature };
+        world.vault.put_pointer(&pointer).await.unwrap();
+        sealed.push(snapshot);
+    }
+    world.enter(sealed.swap_remove(1)).await;
+    let unknown = || adopt::unknown(&world.pool, &world.vault, world.project_id, &harbor, &project);
+    let found = unknown().await.unwrap();
+    assert_eq!(found.iter().map(|pointer| pointer.moment).collect::<Vec<_>>(), [T3], "the first one would show old tags as new");
+    let prepared = adopt::prepare(&world.pool, &world.vault, world.vault_id, world.project_id, &found[0]).await.unwrap().unwrap();
+    for entered in [true, false] {
+        let mut tx = world.pool.begin().await.unwrap();
+        assert_eq!(adopt::enter(&mut tx, &Actor::system("test"), &prepared, &found[0]).await.unwrap(), entered);
+        tx.commit().await.unwrap();
+    }
+    assert!(unknown().await.unwrap().is_empty());
+    assert_eq!(recorded(&world.pool, "snapshot.adopt").await, 1);
 }

@@ -48,11 +48,11 @@ pub async fn open(state: &AppState, conn: &mut PgConnection, vault_id: i64) -> R
 
 async fn view(state: &AppState, row: Row) -> Vault {
     let (vault_state, detail, free) = match state.vault(&row.path, row.vault_uuid).await {
-        Ok(open) => match open.free_space().await {
-            Ok(free) if free < vault::RESERVE_BYTES => {
-                (VaultState::Full, "below its reserve of free space: reads work, new backups wait".to_owned(), Some(free))
+        Ok(open) => match open.space().await {
+            Ok(Some(space)) if space.free_bytes < open.reserve_of(&space) => {
+                (VaultState::Full, "below its reserve of free space: reads work, new backups wait".to_owned(), Some(space.free_bytes))
             }
-            Ok(free) => (VaultState::Healthy, "open".to_owned(), Some(free)),
+            Ok(space) => (VaultState::Healthy, "open".to_owned(), space.map(|space| space.free_bytes)),
             Err(error) => (VaultState::Failing, error.to_string(), None),
         },
         Err(error @ (VaultError::NotAVault { .. } | VaultError::OtherVault { .. })) => (VaultState::Missing, error.to_string(), None),

@@ -238,6 +238,12 @@ impl Vault {
         self.store().space().await.map_err(|source| self.store_error("measure free space", source))
     }
 
+    /// Bytes kept back of this room: [`RESERVE_BYTES`], or a twentieth of a small file system.
+    #[must_use]
+    pub fn reserve_of(&self, space: &Space) -> u64 {
+        self.inner.reserve_bytes.unwrap_or(RESERVE_BYTES.min(space.total_bytes / 20))
+    }
+
     /// Makes every object name that is visible now durable. [`Vault::put`] has done so for its own; [`Vault::put_pointer`]
     /// calls this for those of others.
     pub async fn sync(&self) -> Result<(), VaultError> {

@@ -95,8 +95,9 @@ impl Vault {
 
     /// The disk was full before the reserve was noticed: says how full.
     async fn no_space(&self, needed_bytes: u64) -> VaultError {
-        let free_bytes = self.free_space().await.unwrap_or(0);
-        let reserve_bytes = self.inner.reserve_bytes.unwrap_or(RESERVE_BYTES);
+        let space = self.space().await.ok().flatten();
+        let free_bytes = space.map_or(0, |space| space.free_bytes);
+        let reserve_bytes = space.map_or(RESERVE_BYTES, |space| self.reserve_of(&space));
         VaultError::NoSpace { place: self.place(), needed_bytes, free_bytes, reserve_bytes }
     }
 
@@ -291,8 +292,7 @@ impl Vault {
     /// Refuses when writing `needed_bytes` would go below the reserve (I-34).
     async fn ensure_room(&self, needed_bytes: u64) -> Result<(), VaultError> {
         let Some(space) = self.space().await? else { return Ok(()) };
-        let usual = RESERVE_BYTES.min(space.total_bytes / 20);
-        let reserve_bytes = self.inner.reserve_bytes.unwrap_or(usual);
+        let reserve_bytes = self.reserve_of(&space);
         if space.free_bytes >= reserve_bytes.saturating_add(needed_bytes) {
             return Ok(());
         }

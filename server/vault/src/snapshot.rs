@@ -134,6 +134,24 @@ impl Vault {
         self.pointers_under(&Prefix::PointersOf(harbor.clone(), project.clone()))
     }
 
+    /// The names of the pointers of one project, by time: a listing alone, nothing is read.
+    pub fn pointer_names_of(
+        &self,
+        harbor: &HarborName,
+        project: &ProjectName,
+    ) -> impl Stream<Item = Result<PointerName, VaultError>> + Send + 'static + use<> {
+        let vault = self.clone();
+        self.store().list(&Prefix::PointersOf(harbor.clone(), project.clone())).filter_map(move |entry| {
+            std::future::ready(match entry {
+                Ok(entry) => match entry.key {
+                    Key::Pointer(name) => Some(Ok(name)),
+                    _ => None,
+                },
+                Err(source) => Some(Err(vault.store_error("list pointers", source))),
+            })
+        })
+    }
+
     fn pointers_under(&self, prefix: &Prefix) -> impl Stream<Item = Result<Pointer, VaultError>> + Send + 'static + use<> {
         let vault = self.clone();
         self.store()

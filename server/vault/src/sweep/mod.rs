@@ -30,13 +30,13 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
-use vocab::{Digest, ProjectName};
+use vocab::Digest;
 
 use self::mark::Mark;
 use crate::Vault;
 use crate::error::{StoreError, VaultError};
 use crate::hold::{HOLD_TTL_MAX, Hold};
-use crate::layout::{HarborName, Key, PointerName, Prefix};
+use crate::layout::{Key, PointerName, Prefix};
 use crate::record;
 
 /// Objects moved or deleted side by side; each costs an fsync.
@@ -182,16 +182,6 @@ impl Vault {
             Ok(()) | Err(StoreError::Missing { .. }) => Ok(()),
             Err(source) => Err(self.store_error("forget a snapshot", source)),
         }
-    }
-
-    /// The names of a project's pointers, without reading them.
-    pub async fn pointer_names(&self, harbor: &HarborName, project: &ProjectName) -> Result<Vec<PointerName>, VaultError> {
-        let listing = self.store().list(&Prefix::PointersOf(harbor.clone(), project.clone()));
-        let names = listing.try_filter_map(|entry| {
-            let name = if let Key::Pointer(name) = entry.key { Some(name) } else { None };
-            std::future::ready(Ok(name))
-        });
-        names.try_collect().await.map_err(|source| self.store_error("list pointers", source))
     }
 
     /// After a seal: brings back what the snapshot needs and a sweep has moved meanwhile. Costs one empty listing when no sweep is
