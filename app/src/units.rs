@@ -12,17 +12,10 @@ use utoipa::ToSchema;
 pub struct Moment(#[serde(with = "time::serde::rfc3339")] pub OffsetDateTime);
 
 impl Moment {
-    /// `2026-11-23 09:30:05 UTC`.
+    /// `2026-11-23 09:30:05 UTC`: in records, and as the title of what a page shows by the reader's clocks.
     #[must_use]
     pub fn long(self) -> String {
         let form = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
-        self.0.to_offset(time::UtcOffset::UTC).format(&form).unwrap_or_default()
-    }
-
-    /// `2026-11-23 09:30`.
-    #[must_use]
-    pub fn minute(self) -> String {
-        let form = format_description!("[year]-[month]-[day] [hour]:[minute]");
         self.0.to_offset(time::UtcOffset::UTC).format(&form).unwrap_or_default()
     }
 

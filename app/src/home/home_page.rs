@@ -28,7 +28,7 @@ fn content(home: Home) -> AnyView {
         <PageHead title=sentence here=t("Home", "首页")>
             {home.last_good.map(|at| view! { <SubItem label=t("Last good backup", "最近成功备份")><When at=at brief=true/></SubItem> })}
             {home.next_run.map(|at| view! { <SubItem label=t("Next run", "下次运行")><When at=at brief=true/></SubItem> })}
-            {home.oldest.map(|at| view! { <SubItem label=t("Oldest restorable moment", "最早可恢复时间点")>{at.minute()}" UTC"</SubItem> })}
+            {home.oldest.map(|at| view! { <SubItem label=t("Oldest restorable moment", "最早可恢复时间点")>{minute(at)}</SubItem> })}
         </PageHead>
     };
     let open = home.setup.iter().any(|s| !s.done);

@@ -72,7 +72,7 @@ fn content(plan: Plan, runs: Page<Run>, paged: bool, actions: Actions) -> AnyVie
         <PageHead title=title crumbs=crumbs here=here>
             <SubItem>{now}</SubItem>
             {next.map(|at| view! { <SubItem label=t("Next run", "下次运行")><When at=at brief=true/></SubItem> })}
-            {last_good.map(|at| view! { <SubItem label=t("Last good", "最近成功")>{at.minute()}" UTC"</SubItem> })}
+            {last_good.map(|at| view! { <SubItem label=t("Last good", "最近成功")>{minute(at)}</SubItem> })}
         </PageHead>
         {paused}
         <Columns>

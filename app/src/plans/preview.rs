@@ -66,7 +66,7 @@ fn runs(runs: Vec<NextRun>) -> AnyView {
             view! {
                 <li>
                     <span>{run.local}{run.clock_change.then(|| view! { " "<Status tone=Tone::Warn text=t("the clock changes before it", "此前时钟调整")/> })}</span>
-                    <span class="note">{run.at.minute()}" UTC"</span>
+                    <span class="note">{minute(run.at)}</span>
                 </li>
             }
         })
@@ -83,7 +83,7 @@ pub fn PreviewView(preview: PlanPreview) -> impl IntoView {
         view! { <Callout tone=Tone::Warn>{t("Harbor could not be read; this is from the last listing. ", "无法读取 Harbor，以下为最近一次列表。")}{why}</Callout> }
     });
     view! {
-        <Panel title=t("Scope", "范围") note=preview.read_at.map(|at| format!("{} {} UTC", t("read", "读取于"), at.minute())).unwrap_or_default() padded=true>
+        <Panel title=t("Scope", "范围") note=preview.read_at.map(|at| format!("{} {}", t("read", "读取于"), minute(at))).unwrap_or_default() padded=true>
             <p><b>{title}</b></p>
             {stale}
             {warnings}

@@ -7,8 +7,9 @@ use super::types::{Project, ProjectFilter, Protection};
 use super::{project_href, protection_word};
 use crate::jobs::list_page::choice;
 use crate::text::{lang, t};
+use crate::ui::clock::span_words;
 use crate::ui::*;
-use crate::units::{Page, bytes, count, duration};
+use crate::units::{Page, bytes, count};
 
 /// The list with its filters.
 #[component]
@@ -32,8 +33,11 @@ fn list(page: Page<Project>, filter: ProjectFilter) -> AnyView {
     let open = page.items.iter().filter(|p| matches!(p.protection, Protection::Missed | Protection::Unprotected)).count();
     let title = match (total, open) {
         (0, _) => t("No project matches.", "没有匹配的项目。").to_owned(),
+        (1, 0) => t("One project, within its target.", "共 1 个项目，在目标之内。").to_owned(),
+        (1, _) => t("One project, and it needs a look.", "共 1 个项目，需要关注。").to_owned(),
         (n, 0) => lang()
             .pick(format!("{} projects, none of them beyond its target.", count(n)), format!("共 {} 个项目，均在目标之内。", count(n))),
+        (n, 1) => lang().pick(format!("{} projects; one needs a look.", count(n)), format!("共 {} 个项目，其中 1 个需要关注。", count(n))),
         (n, o) => lang().pick(format!("{} projects; {o} need a look.", count(n)), format!("共 {} 个项目，其中 {o} 个需要关注。", count(n))),
     };
     let filtered = filter.harbor.is_some() || filter.state.is_some() || filter.q.is_some();
@@ -81,7 +85,7 @@ fn row(p: Project) -> impl IntoView {
             <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
             <Cell label=t("Last good backup", "最近成功备份")>{p.last_good.map_or_else(|| t("never", "从未").into_any(), |at| view! { <When at=at brief=true/> }.into_any())}</Cell>
             <Cell label=t("Plans", "备份计划")>{if p.plans.is_empty() { "–".to_owned() } else { p.plans.join(", ") }}</Cell>
-            <Cell label=t("Target", "目标") number=true>{p.rpo_s.map_or_else(|| "–".to_owned(), duration)}</Cell>
+            <Cell label=t("Target", "目标") number=true>{p.rpo_s.map_or_else(|| "–".to_owned(), |s| span_words(s, lang()))}</Cell>
             <Cell label=t("Tags", "Tag") number=true>{count(p.tags)}</Cell>
             <Cell label=t("Size", "大小") number=true>{bytes(p.bytes)}</Cell>
             <Cell label=t("Snapshots", "快照") number=true>{count(p.snapshots)}</Cell>

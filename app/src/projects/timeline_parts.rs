@@ -40,7 +40,7 @@ pub fn Difference(timeline: Timeline, diff: LiveDiff) -> impl IntoView {
     }
     let read = diff
         .read_at
-        .map(|m| lang().pick(format!("read from Harbor at {}", m.long()), format!("读取自 Harbor：{}", m.long())))
+        .map(|m| lang().pick(format!("read from Harbor at {}", long(m)), format!("读取自 Harbor：{}", long(m))))
         .unwrap_or_default();
     let same = diff.same;
     let items = missing_items(&diff);
@@ -100,6 +100,12 @@ fn BringBack(timeline: Timeline, missing: i64, moved: i64, items: String) -> imp
         (0, 0) => t(
             "Nothing went. You can still restore from this moment into another project.",
             "没有内容丢失。您仍可将该时间点恢复到其他项目。",
+        )
+        .to_owned(),
+        (0, 1) => t("One tag points elsewhere now. You can move it back.", "1 个 Tag 现指向其他镜像，可移回。").to_owned(),
+        (1, _) => t(
+            "One tag of this moment is not in Harbor. Restoring it overwrites nothing.",
+            "该时间点的 1 个 Tag 已不在 Harbor 中，恢复不会覆盖任何内容。",
         )
         .to_owned(),
         (0, m) => lang()
@@ -179,14 +185,14 @@ pub fn SnapshotTable(harbor: String, project: String, snapshots: Vec<Snapshot>, 
             };
             view! {
                 <tr>
-                    <Cell><a href=href><time datetime=s.moment.url()>{s.moment.long()}</time></a>{s.hold.is_some().then(|| view! { " "<Status tone=Tone::Held text=t("held", "已锁定")/> })}</Cell>
+                    <Cell><a href=href><Exact at=s.moment/></a>{s.hold.is_some().then(|| view! { " "<Status tone=Tone::Held text=t("held", "已锁定")/> })}</Cell>
                     <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
                     <Cell label=t("Tags", "Tag") number=true>{count(s.tags)}</Cell>
                     <Cell label=t("Added", "新增") number=true>{count(s.added)}</Cell>
                     <Cell label=t("Removed", "删除") number=true>{count(s.removed)}</Cell>
                     <Cell label=t("Moved", "移动") number=true>{count(s.moved)}</Cell>
                     <Cell label=t("New bytes", "新增数据") number=true>{bytes(s.bytes_new)}</Cell>
-                    <Cell label=t("Digest", "摘要")><code class="mono">{short_digest(&s.digest)}</code></Cell>
+                    <Cell label=t("Digest", "摘要")><code class="mono short">{short_digest(&s.digest)}</code></Cell>
                 </tr>
             }
         })

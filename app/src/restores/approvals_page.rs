@@ -21,6 +21,10 @@ fn page(rows: Vec<RequestRow>, tab: String) -> AnyView {
         ("mine", 0) => t("Nothing waits for you.", "没有等待您审批的申请。").to_owned(),
         ("mine", 1) => t("One request waits for your decision.", "有 1 个申请等待您审批。").to_owned(),
         ("mine", n) => lang().pick(format!("{n} requests wait for your decision."), format!("有 {n} 个申请等待您审批。")),
+        ("team", 0) => t("Nothing waits for others.", "没有等待他人审批的申请。").to_owned(),
+        ("team", 1) => t("One request waits for others.", "有 1 个申请等待他人审批。").to_owned(),
+        (_, 0) => t("You decided on no request yet.", "您尚未审批任何申请。").to_owned(),
+        (_, 1) => t("You decided on one request.", "您已审批 1 个申请。").to_owned(),
         ("team", n) => lang().pick(format!("{n} requests wait for others."), format!("有 {n} 个申请等待他人审批。")),
         (_, n) => lang().pick(format!("You decided on {n} requests."), format!("您已审批 {n} 个申请。")),
     };

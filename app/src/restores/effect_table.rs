@@ -63,7 +63,7 @@ pub fn EffectTable(plan: EffectPlan, harbor: String) -> impl IntoView {
         ),
     );
     let title = lang().pick(format!("What will happen in Harbor {harbor}"), format!("将在 Harbor {harbor} 中执行的操作"));
-    let read = lang().pick(format!("read at {}", plan.read_at.long()), format!("读取于 {}", plan.read_at.long()));
+    let read = lang().pick(format!("read at {}", long(plan.read_at)), format!("读取于 {}", long(plan.read_at)));
     view! {
         <Panel title=title note=read>
             <DataTable caption=t("Effects", "操作") cols=vec![Col::text(t("Tag", "Tag")), Col::text(t("Now", "现在")), Col::text(t("Then", "之后")), Col::text(t("Effect", "操作"))]>

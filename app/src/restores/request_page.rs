@@ -6,7 +6,7 @@ use super::calls::get_request;
 use super::effect_table::{EffectTable, sentence};
 use super::request_parts::{Actions, Decision, Results, Votes, Why};
 use super::types::{Request, RequestState};
-use super::{is_moving, short_hash, state_word};
+use super::{is_moving, moment_words, short_hash, state_word};
 use crate::projects::project_href;
 use crate::text::{lang, t};
 use crate::ui::*;
@@ -31,11 +31,10 @@ fn step(state: RequestState) -> usize {
 }
 
 fn steps(request: &Request) -> AnyView {
-    let asked = request.submitted.map_or_else(|| t("Asked", "已提交").to_owned(), |at| format!("{} {}", t("Asked", "已提交"), at.minute()));
+    let asked = request.submitted.map_or_else(|| t("Asked", "已提交").to_owned(), |at| format!("{} {}", t("Asked", "已提交"), bare(at)));
     let mut names = vec![asked, t("Decision", "审批").to_owned(), t("Restore", "恢复").to_owned(), t("Read back", "回读校验").to_owned()];
-    names.push(
-        request.finished.map_or_else(|| t("Ended", "结束").to_owned(), |at| format!("{} {}", state_word(request.state).1, at.minute())),
-    );
+    names
+        .push(request.finished.map_or_else(|| t("Ended", "结束").to_owned(), |at| format!("{} {}", state_word(request.state).1, bare(at))));
     view! { <Steps steps=names now=step(request.state)/> }.into_any()
 }
 
@@ -51,7 +50,7 @@ fn page(request: Request) -> AnyView {
     let doing = request.plan.creates + request.plan.moves;
     let (name, here, title) = (request.requester_name.clone(), format!("#{}", request.id), sentence(&request.plan));
     let (risk, hash, at, decide) =
-        (request.risk, request.plan.hash.clone(), request.form.at.clone(), request.decide_before.filter(|_| open));
+        (request.risk, request.plan.hash.clone(), moment_words(&request.form.at), request.decide_before.filter(|_| open));
     let (next, detail, done) = (request.next.clone(), request.outcome_detail.clone(), request.items_done);
     let id = request.id;
     let path = steps(&request);

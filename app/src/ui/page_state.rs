@@ -43,6 +43,8 @@ where
         <Transition fallback=fallback>
             {move || {
                 let view = view.clone();
+                // What is inside writes moments, so it is drawn again in the rare case that the zone becomes known later.
+                drop(super::clock::page_zone());
                 // Untracked: a new count in the rail must not draw the page again.
                 let shell = viewer.0.with_untracked(Option::is_none).then(|| ScopedFuture::new_untracked(shell.into_future()));
                 Suspend::new(async move {
@@ -77,6 +79,9 @@ pub fn error_text(error: &ApiError) -> String {
         "bad_request" => "表单无法读取，请重新加载页面后再试".to_owned(),
         "cross_site" => "该请求来自其他站点，已被拒绝；请重新加载页面后再试".to_owned(),
         "not_found" => "不存在，或您无权查看".to_owned(),
+        "nothing_captured" => "该时间点或之前没有任何快照".to_owned(),
+        "forbidden" => "您的角色不包含此权限；角色由安全管理员授予".to_owned(),
+        "throttled" => "尝试次数过多，请稍后再试".to_owned(),
         _ => error.message.clone(),
     }
 }
@@ -117,18 +122,24 @@ pub fn ErrorBlock(error: ApiError) -> impl IntoView {
         let here = format!("{}{}", location.pathname.get_untracked(), query_of(&location.search.get_untracked()));
         return view! { <Redirect path=format!("/signin?next={}", super::form::url_part(&here))/> }.into_any();
     }
-    let tone = if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Forbidden) { Tone::Warn } else { Tone::Fail };
+    // Trying again helps against what passes, not against a missing right or thing.
+    let refused = matches!(error.kind, ErrorKind::NotFound | ErrorKind::Forbidden);
+    let tone = if refused { Tone::Warn } else { Tone::Fail };
     let text = error_text(&error);
     view! {
-        <section class="error-block" role="alert">
-            <h2><StatusShape tone=tone/>{heading(error.kind)}</h2>
+        <leptos_meta::Title text=format!("{} · Breakwater", heading(error.kind))/>
+        <section class=format!("error-block {}", tone.class()) role="alert">
+            <h1><StatusShape tone=tone/>{heading(error.kind)}</h1>
             <p>{text}</p>
             {still_works(error.kind).map(|s| view! { <p class="note">{s}</p> })}
             <p class="note">
                 <code class="mono">{error.code}</code>
                 {error.request_id.map(|id| view! { " · "{t("request", "请求编号")}" "<code class="mono">{id}</code> })}
             </p>
-            <p><a href="">{t("Try again", "重试")}</a></p>
+            <p class="bar">
+                {(!refused).then(|| view! { <a class="btn" href="" rel="external">{t("Try again", "重试")}</a> })}
+                {refused.then(|| view! { <a class="btn" href="/">{t("Go to the home page", "返回首页")}</a> })}
+            </p>
         </section>
     }
     .into_any()
