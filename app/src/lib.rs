@@ -17,6 +17,7 @@ pub mod plans;
 pub mod ports;
 pub mod projects;
 pub mod restores;
+pub mod said;
 pub mod session;
 pub mod text;
 pub mod ui;

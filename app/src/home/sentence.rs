@@ -59,7 +59,7 @@ fn posture_en(home: &Home) -> String {
 }
 
 fn posture_zh(home: &Home) -> String {
-    let within = home.rpo_s.map(|s| format!("到 {} 以内的时间点", target_words(s, Lang::ZhCn))).unwrap_or_default();
+    let within = home.rpo_s.map(|s| format!("到 {}以内的时间点", target_words(s, Lang::ZhCn))).unwrap_or_default();
     if home.protected == 0 {
         return match home.unprotected {
             0 => "尚无受保护的内容。".to_owned(),
@@ -68,7 +68,7 @@ fn posture_zh(home: &Home) -> String {
     }
     let good = home.met + home.at_risk;
     let mut text = if good == home.protected {
-        format!("全部 {} 个受保护项目均可恢复{within}。", count(home.protected))
+        format!("全部 {} 个受保护项目均可恢复{within}。", count(home.protected)).replace("全部 1 个受保护项目均", "唯一受保护的项目")
     } else {
         format!("{} 个受保护项目中有 {} 个可恢复{within}。", count(home.protected), count(good))
     };

@@ -6,6 +6,7 @@ use super::calls::{CancelJob, RetryJob, get_job, get_job_log};
 use super::list_page::progress_words;
 use super::state_word;
 use super::types::{Job, JobState, LogLine};
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::clock::span_words;
 use crate::ui::*;
@@ -27,8 +28,8 @@ fn job_view(job: Job) -> AnyView {
     let (tone, word) = state_word(job.state);
     let moving = matches!(job.state, JobState::Queued | JobState::Running);
     let title = match job.state {
-        JobState::Running if !job.phase.is_empty() => format!("{}: {}", job.title, job.phase),
-        _ => job.title.clone(),
+        JobState::Running if !job.phase.is_empty() => format!("{}: {}", said(&job.title), said(&job.phase)),
+        _ => said(&job.title),
     };
     let cancel = ServerAction::<CancelJob>::new();
     let retry = ServerAction::<RetryJob>::new();

@@ -9,6 +9,7 @@ use super::types::{Plan, Run};
 use super::words::{PauseNote, plan_now};
 use crate::accounts::types::Duty;
 use crate::home::sentence::target_words;
+use crate::said::said;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::{Page, count};
@@ -95,7 +96,7 @@ fn facts(plan: &Plan) -> AnyView {
     let exclude = (!plan.exclude.is_empty()).then(|| view! { <Kv key=t("Left out", "排除")><ul class="names">{exclude}</ul></Kv> });
     let (include, harbor) = (patterns(&plan.include), plan.harbor.clone());
     let (cron, zone, words, vault, version) =
-        (plan.cron.clone(), plan.zone.clone(), plan.schedule_words.clone(), plan.vault.clone(), plan.version);
+        (plan.cron.clone(), plan.zone.clone(), said(&plan.schedule_words), plan.vault.clone(), plan.version);
     let rpo = target_words(plan.rpo_s, lang());
     view! {
         <Panel title=t("What it does", "内容")>

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::types::{NextRun, PlanPreview, ProjectMatch};
+use crate::said::said;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::count;
@@ -90,7 +91,7 @@ pub fn PreviewView(preview: PlanPreview) -> impl IntoView {
             {matched(preview.matched)}
             {left_out(preview.left_out)}
         </Panel>
-        <Panel title=t("Next five runs", "接下来五次运行") note=preview.schedule_words padded=true>{runs(preview.next_runs)}</Panel>
+        <Panel title=t("Next five runs", "接下来五次运行") note=said(&preview.schedule_words) padded=true>{runs(preview.next_runs)}</Panel>
     }
     .into_any()
 }

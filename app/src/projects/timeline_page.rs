@@ -7,6 +7,7 @@ use super::ribbon::Ribbon;
 use super::timeline_parts::{Difference, MomentActions, SnapshotTable};
 use super::types::Timeline;
 use super::{project_href, protection_word};
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::{Moment, bytes, count};
@@ -165,7 +166,7 @@ fn rest(timeline: Timeline) -> AnyView {
         {(!events.is_empty()).then(|| view! {
             <Panel title=t("Events of this window", "该时段的事件")>
                 {events.into_iter().rev().map(|e| view! {
-                    <Row><Exact at=e.at/>" "{e.link.map_or_else(|| e.text.clone().into_any(), |href| view! { <a href=href>{e.text.clone()}</a> }.into_any())}</Row>
+                    <Row><Exact at=e.at/>" "{e.link.map_or_else(|| said(&e.text).into_any(), |href| view! { <a href=href>{said(&e.text)}</a> }.into_any())}</Row>
                 }).collect_view()}
             </Panel>
         })}

@@ -12,11 +12,14 @@ use crate::units::{bytes, count, short_digest};
 /// Most items put into an address; more are chosen in the browser or by repository.
 const ITEMS_MAX: usize = 60;
 
+/// Most rows of the table of snapshots: the ribbon above has the whole window.
+const ROWS_MAX: usize = 50;
+
 /// The lines of a wizard for everything that is missing now, or the repositories where there are too many.
 #[must_use]
 pub fn missing_items(diff: &LiveDiff) -> String {
     let all: Vec<String> = diff.repositories.iter().flat_map(|r| r.missing.iter().map(|tag| format!("{}:{tag}", r.repository))).collect();
-    if all.len() <= ITEMS_MAX {
+    if all.len() <= ITEMS_MAX && diff.repositories.iter().all(|r| i64::try_from(r.missing.len()) == Ok(r.missing_total)) {
         return all.join("\n");
     }
     diff.repositories.iter().filter(|r| !r.missing.is_empty()).map(|r| r.repository.clone()).collect::<Vec<_>>().join("\n")
@@ -50,13 +53,13 @@ pub fn Difference(timeline: Timeline, diff: LiveDiff) -> impl IntoView {
         .into_iter()
         .map(|r| {
             let choose = format!("{}/browse?at={}&repo={}", project_href(&harbor, &project), url_part(&at), url_part(&r.repository));
-            let (name, missing, moved, new) = (r.repository.clone(), r.missing.len(), r.moved.len(), r.new);
+            let (name, missing, moved, new) = (r.repository.clone(), r.missing_total, r.moved_total, r.new);
             let here = choose.clone();
             view! {
                 <tr>
                     <Cell><a href=here class="mono">{name}</a></Cell>
-                    <Cell label=t("Missing now", "现缺失") number=true>{count(i64::try_from(missing).unwrap_or(0))}</Cell>
-                    <Cell label=t("Moved", "已移动") number=true>{count(i64::try_from(moved).unwrap_or(0))}</Cell>
+                    <Cell label=t("Missing now", "现缺失") number=true>{count(missing)}</Cell>
+                    <Cell label=t("Moved", "已移动") number=true>{count(moved)}</Cell>
                     <Cell label=t("New since", "新增") number=true>{count(new)}</Cell>
                     <Cell><LinkButton href=choose text=t("Choose…", "选择…") kind=ButtonKind::Small/></Cell>
                 </tr>
@@ -171,9 +174,20 @@ pub fn MomentActions(timeline: Timeline) -> impl IntoView {
 /// The same data as the ribbon, as a table.
 #[component]
 pub fn SnapshotTable(harbor: String, project: String, snapshots: Vec<Snapshot>, thinned: bool) -> impl IntoView {
+    let note = if thinned {
+        t("the newest, thinned; choose a narrower window to see all", "最近的快照（已抽稀），缩小时段可查看全部").to_owned()
+    } else if snapshots.len() > ROWS_MAX {
+        lang().pick(
+            format!("the newest {ROWS_MAX} of {}; choose a narrower window to see others", snapshots.len()),
+            format!("共 {} 个，显示最近 {ROWS_MAX} 个；缩小时段可查看其他", snapshots.len()),
+        )
+    } else {
+        String::new()
+    };
     let rows = snapshots
         .into_iter()
         .rev()
+        .take(ROWS_MAX)
         .map(|s| {
             let href = format!("{}?at={}", project_href(&harbor, &project), url_part(&s.moment.url()));
             let (tone, word) = if s.degraded {
@@ -198,7 +212,7 @@ pub fn SnapshotTable(harbor: String, project: String, snapshots: Vec<Snapshot>, 
         })
         .collect_view();
     view! {
-        <Panel title=t("Snapshots", "快照") note=if thinned { t("thinned: zoom in to see all", "已抽稀，放大可查看全部") } else { "" }>
+        <Panel title=t("Snapshots", "快照") note=note>
             <DataTable caption=t("Snapshots of this window", "该时段的快照") cols=vec![
                 Col::text(t("Moment", "时间点")), Col::text(t("State", "状态")), Col::number(t("Tags", "Tag")), Col::number(t("Added", "新增")),
                 Col::number(t("Removed", "删除")), Col::number(t("Moved", "移动")), Col::number(t("New bytes", "新增数据")), Col::text(t("Digest", "摘要")),

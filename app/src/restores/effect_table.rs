@@ -18,23 +18,6 @@ pub fn effect_word(effect: EffectKind) -> (Tone, &'static str) {
     }
 }
 
-/// The effect in one sentence, in the reader's language.
-#[must_use]
-pub fn sentence(plan: &EffectPlan) -> String {
-    let doing: Vec<&EffectItem> = plan.items.iter().filter(|i| matches!(i.effect, EffectKind::Create | EffectKind::Move)).collect();
-    lang().pick(
-        plan.sentence.clone(),
-        match (doing.as_slice(), plan.creates, plan.moves) {
-            ([one], 1, 0) => format!("重新创建 {}:{}", one.repository, one.reference),
-            ([one], 0, 1) => format!("将 {}:{} 移回 {}", one.repository, one.reference, short_digest(&one.then)),
-            (_, 0, 0) => "没有可执行的操作".to_owned(),
-            (_, c, 0) => format!("新建 {c} 个 Tag，不覆盖任何内容"),
-            (_, 0, m) => format!("移动 {m} 个 Tag"),
-            (_, c, m) => format!("新建 {c} 个、移动 {m} 个 Tag"),
-        },
-    )
-}
-
 /// The table with its warnings and the bytes.
 #[component]
 pub fn EffectTable(plan: EffectPlan, harbor: String) -> impl IntoView {

@@ -3,11 +3,12 @@
 use leptos::prelude::*;
 
 use super::calls::get_request;
-use super::effect_table::{EffectTable, sentence};
+use super::effect_table::EffectTable;
 use super::request_parts::{Actions, Decision, Results, Votes, Why};
 use super::types::{Request, RequestState};
 use super::{is_moving, moment_words, short_hash, state_word};
 use crate::projects::project_href;
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
 
@@ -48,10 +49,10 @@ fn page(request: Request) -> AnyView {
         (format!("{}/{target}", request.form.harbor), project_href(&request.form.harbor, &target)),
     ];
     let doing = request.plan.creates + request.plan.moves;
-    let (name, here, title) = (request.requester_name.clone(), format!("#{}", request.id), sentence(&request.plan));
+    let (name, here, title) = (request.requester_name.clone(), format!("#{}", request.id), said(&request.plan.sentence));
     let (risk, hash, at, decide) =
         (request.risk, request.plan.hash.clone(), moment_words(&request.form.at), request.decide_before.filter(|_| open));
-    let (next, detail, done) = (request.next.clone(), request.outcome_detail.clone(), request.items_done);
+    let (next, detail, done) = (said(&request.next), request.outcome_detail.as_deref().map(said), request.items_done);
     let id = request.id;
     let path = steps(&request);
     let shared = StoredValue::new(request.clone());

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::calls::{CancelRequest, CastVoteCall, RetryRequest, UndoRequest, WithdrawRequest};
 use super::short_hash;
 use super::types::{ItemResult, Request, RequestState};
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::{bytes, short_digest};
@@ -19,7 +20,7 @@ pub fn Why(request: Request) -> impl IntoView {
             <KeyValue>
                 <Kv key=t("Reason", "原因")><q>{request.reason.clone()}</q>{(!request.ticket.is_empty()).then(|| view! { " "<code class="mono">{request.ticket.clone()}</code> })}</Kv>
                 <Kv key=t("From", "申请人")>{request.requester_name.clone()}<span class="note block">{history}</span></Kv>
-                <Kv key=t("Rule", "规则")>{request.rule.clone()}</Kv>
+                <Kv key=t("Rule", "规则")>{said(&request.rule)}</Kv>
                 <Kv key=t("May decide", "可审批人")>{if request.approvers.is_empty() { t("nobody", "无").to_owned() } else { request.approvers.join(", ") }}</Kv>
             </KeyValue>
         </Panel>
@@ -65,7 +66,7 @@ pub fn Decision(request: Request) -> impl IntoView {
         return ().into_any();
     }
     if !request.may.iter().any(|m| m == "vote") {
-        let why = request.why_not_vote.clone().unwrap_or_default();
+        let why = request.why_not_vote.as_deref().map(said).unwrap_or_default();
         return view! { <Panel title=t("Decision", "审批") padded=true><p class="note">{why}</p></Panel> }.into_any();
     }
     let hash = request.plan.hash.clone();

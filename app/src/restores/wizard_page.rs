@@ -4,10 +4,12 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::calls::get_draft;
+use super::effect_table::EffectTable;
+use super::moment_words;
 use super::types::{Draft, RestoreForm};
 use super::wizard_parts::{Choose, Reason};
-use super::{effect_table::EffectTable, effect_table::sentence, moment_words};
 use crate::projects::project_href;
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
 
@@ -78,7 +80,7 @@ fn DraftView(id: i64) -> impl IntoView {
 }
 
 fn preview(draft: Draft) -> AnyView {
-    let title = sentence(&draft.plan);
+    let title = said(&draft.plan.sentence);
     let nothing = draft.plan.creates + draft.plan.moves == 0;
     let crumbs = vec![(format!("{}/{}", draft.form.harbor, draft.form.project), project_href(&draft.form.harbor, &draft.form.project))];
     let form = draft.form.clone();

@@ -60,10 +60,17 @@ fn browser_zone() -> Option<String> {
     web_sys::js_sys::Reflect::get(&format.resolved_options(), &"timeZone".into()).ok()?.as_string()
 }
 
-/// The zone of this page. Tracked: what reads it in a closure is written anew when the browser's zone becomes known.
+/// The zone of this page.
 #[must_use]
 pub fn page_zone() -> ZoneOfPage {
-    use_context::<PageZone>().map_or_else(ZoneOfPage::default, |page| page.0.get())
+    use_context::<PageZone>().map_or_else(ZoneOfPage::default, |page| page.0.get_untracked())
+}
+
+/// Makes the closure it is called in run again when the browser's zone becomes known.
+pub fn track_zone() {
+    if let Some(page) = use_context::<PageZone>() {
+        page.0.track();
+    }
 }
 
 /// `2026-11-23 17:30:05 UTC+8`, by the reader's clocks.

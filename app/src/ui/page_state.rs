@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::status::{StatusShape, Tone};
 use crate::accounts::types::Duty;
 use crate::error::{ApiError, ErrorKind};
+use crate::said::said;
 use crate::session::types::{Me, Shell};
 use crate::text::{Lang, lang, t};
 
@@ -44,7 +45,7 @@ where
             {move || {
                 let view = view.clone();
                 // What is inside writes moments, so it is drawn again in the rare case that the zone becomes known later.
-                drop(super::clock::page_zone());
+                super::clock::track_zone();
                 // Untracked: a new count in the rail must not draw the page again.
                 let shell = viewer.0.with_untracked(Option::is_none).then(|| ScopedFuture::new_untracked(shell.into_future()));
                 Suspend::new(async move {
@@ -82,7 +83,7 @@ pub fn error_text(error: &ApiError) -> String {
         "nothing_captured" => "该时间点或之前没有任何快照".to_owned(),
         "forbidden" => "您的角色不包含此权限；角色由安全管理员授予".to_owned(),
         "throttled" => "尝试次数过多，请稍后再试".to_owned(),
-        _ => error.message.clone(),
+        _ => said(&error.message),
     }
 }
 
@@ -128,7 +129,7 @@ pub fn ErrorBlock(error: ApiError) -> impl IntoView {
     let text = error_text(&error);
     view! {
         <leptos_meta::Title text=format!("{} · Breakwater", heading(error.kind))/>
-        <section class=format!("error-block {}", tone.class()) role="alert">
+        <section class=if refused { "error-block refused" } else { "error-block" } role="alert">
             <h1><StatusShape tone=tone/>{heading(error.kind)}</h1>
             <p>{text}</p>
             {still_works(error.kind).map(|s| view! { <p class="note">{s}</p> })}

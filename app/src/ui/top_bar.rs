@@ -27,7 +27,7 @@ pub fn TopBar() -> impl IntoView {
                 <LiveChip/>
                 <Transition fallback=|| ()>
                     {move || {
-                        drop(super::clock::page_zone());
+                        super::clock::track_zone();
                         Suspend::new(async move { shell.await.ok().map(|shell| view! { <Seal shell=shell.clone()/><Bell waiting=shell.approvals_waiting/><PersonMenu shell=shell/> }) })
                     }}
                 </Transition>
