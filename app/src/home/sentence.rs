@@ -25,9 +25,12 @@ fn projects(number: i64) -> String {
 /// The sentence of the home page.
 #[must_use]
 pub fn posture(home: &Home, lang: Lang) -> String {
-    match lang {
-        Lang::En => posture_en(home),
-        Lang::ZhCn => posture_zh(home),
+    match (lang, home.vaults_out) {
+        (Lang::En, 0) => posture_en(home),
+        (Lang::ZhCn, 0) => posture_zh(home),
+        (Lang::En, 1) => "A vault cannot be read: what it holds cannot be restored until it is back.".to_owned(),
+        (Lang::En, n) => format!("{n} vaults cannot be read: what they hold cannot be restored until they are back."),
+        (Lang::ZhCn, n) => format!("{n} 个保管库无法读取：恢复访问前，其中的内容无法恢复。"),
     }
 }
 
@@ -102,6 +105,7 @@ mod tests {
             concerns: Vec::new(),
             restores: Vec::new(),
             waiting: Vec::new(),
+            vaults_out: 0,
             vaults: Vec::new(),
             running: Vec::new(),
             setup: Vec::new(),
@@ -111,6 +115,10 @@ mod tests {
     #[test]
     fn the_sentence_names_what_is_not_well() {
         let check = |home: Home, wanted: &str| assert_eq!(posture(&home, Lang::En), wanted);
+        check(
+            Home { vaults_out: 1, ..home(37, 37, 0, 0, 0) },
+            "A vault cannot be read: what it holds cannot be restored until it is back.",
+        );
         check(home(37, 37, 0, 0, 0), "All 37 protected projects can be restored to within 24 hours.");
         check(home(1, 1, 0, 0, 2), "The one protected project can be restored to within 24 hours. 2 projects have no backup plan.");
         check(

@@ -7,6 +7,7 @@ use super::ribbon::Ribbon;
 use super::timeline_parts::{Difference, MomentActions, SnapshotTable};
 use super::types::Timeline;
 use super::{project_href, protection_word};
+use crate::accounts::types::Duty;
 use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
@@ -84,10 +85,14 @@ fn never_captured(timeline: &Timeline, crumbs: Vec<(String, String)>) -> AnyView
         || t("No plan has it yet: an operator adds it to one.", "尚无备份计划包含该项目，请由系统管理员加入。").to_owned(),
         |at| lang().pick(format!("The first snapshot runs at {}.", long(at)), format!("首个快照将于 {} 运行。", long(at))),
     );
+    let plan = (timeline.next_run.is_none() && has_duty(Duty::Operator))
+        .then(|| format!("/plans/new?harbor={}&form[include]={}", url_part(&p.harbor), url_part(&p.project)));
     let title = lang().pick(format!("{} was never captured.", p.project), format!("{} 尚未捕获。", p.project));
     view! {
         <PageHead title=title crumbs=crumbs here=p.project.clone()><Status tone=tone text=word/></PageHead>
-        <Empty kind=EmptyKind::NothingYet title=t("No snapshot yet.", "暂无快照。") text=next/>
+        <Empty kind=EmptyKind::NothingYet title=t("No snapshot yet.", "暂无快照。") text=next>
+            {plan.map(|href| view! { <LinkButton href=href text=t("Make a plan for it", "为其创建备份计划") kind=ButtonKind::Primary/> })}
+        </Empty>
     }
     .into_any()
 }

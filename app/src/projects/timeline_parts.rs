@@ -144,6 +144,8 @@ pub fn MomentActions(timeline: Timeline) -> impl IntoView {
     let hold = ServerAction::<HoldSnapshot>::new();
     let backup = ServerAction::<BackUpProject>::new();
     let (harbor, project) = (timeline.project.harbor.clone(), timeline.project.project.clone());
+    // Without a plan there is no vault to back it up into.
+    let planned = !timeline.project.plans.is_empty();
     let back = project_href(&harbor, &project);
     view! {
         <div class="pair">
@@ -158,14 +160,14 @@ pub fn MomentActions(timeline: Timeline) -> impl IntoView {
                     </PostForm>
                 </Panel>
             })}
-            <Panel title=t("Back up now", "立即备份") padded=true>
+            {planned.then(|| view! { <Panel title=t("Back up now", "立即备份") padded=true>
                 <p class="note">{timeline.next_run.map(|at| view! { {t("The next scheduled run is", "下次计划运行：")}" "<When at=at brief=true/> })}</p>
                 <PostForm action=backup id="backup">
                     <Hidden name="harbor" value=harbor/>
                     <Hidden name="project" value=project/>
                     <SubmitButton text=t("Back this project up now", "立即备份该项目")/>
                 </PostForm>
-            </Panel>
+            </Panel> })}
         </div>
     }
     .into_any()

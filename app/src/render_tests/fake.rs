@@ -322,6 +322,7 @@ pub fn home() -> Home {
         concerns: Vec::new(),
         restores: Vec::new(),
         waiting: Vec::new(),
+        vaults_out: 0,
         vaults: vec![vault()],
         running: Vec::new(),
         setup: Vec::new(),

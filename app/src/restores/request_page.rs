@@ -99,7 +99,7 @@ fn Record(request: Request) -> impl IntoView {
     let links = request.audit.into_iter().map(|seq| view! { <a class="btn small" href=format!("/audit/{seq}")>{seq}</a> }).collect_view();
     view! {
         <Panel title=t("On the record", "审计记录") padded=true>
-            <p class="note">{lang().pick(format!("{count} audit events"), format!("{count} 条审计记录"))}</p>
+            <p class="note">{lang().pick(if count == 1 { "one audit event".to_owned() } else { format!("{count} audit events") }, format!("{count} 条审计记录"))}</p>
             <Bar>
                 {links}
                 {request.job_id.map(|job| view! { <LinkButton href=format!("/jobs/{job}") text=t("Job and log", "任务与日志") kind=ButtonKind::Small/> })}

@@ -102,8 +102,14 @@ fn heading(kind: ErrorKind) -> &'static str {
     }
 }
 
-fn still_works(kind: ErrorKind) -> Option<&'static str> {
-    match kind {
+fn still_works(error: &ApiError) -> Option<&'static str> {
+    if error.code.starts_with("vault") {
+        return Some(t(
+            "Timelines, histories and searches stay readable; only what lies in the vault waits.",
+            "时间线、历史与搜索仍可使用，仅需读取保管库的内容暂不可用。",
+        ));
+    }
+    match error.kind {
         ErrorKind::Upstream => Some(t(
             "Backups in the vault stay readable; only what needs the other system waits.",
             "保管库中的备份仍可读取，仅依赖外部系统的内容暂不可用。",
@@ -132,7 +138,7 @@ pub fn ErrorBlock(error: ApiError) -> impl IntoView {
         <section class=if refused { "error-block refused" } else { "error-block" } role="alert">
             <h1><StatusShape tone=tone/>{heading(error.kind)}</h1>
             <p>{text}</p>
-            {still_works(error.kind).map(|s| view! { <p class="note">{s}</p> })}
+            {still_works(&error).map(|s| view! { <p class="note">{s}</p> })}
             <p class="note">
                 <code class="mono">{error.code}</code>
                 {error.request_id.map(|id| view! { " · "{t("request", "请求编号")}" "<code class="mono">{id}</code> })}

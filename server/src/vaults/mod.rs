@@ -4,5 +4,5 @@ mod ops;
 pub mod queries;
 mod verify;
 
-pub use ops::{create, findings, get, list, open, start_verify};
+pub use ops::{count_out, create, findings, get, list, open, start_verify};
 pub use verify::verify_job;
