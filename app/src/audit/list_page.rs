@@ -31,7 +31,7 @@ pub fn AuditPage() -> impl IntoView {
     };
     view! {
         <Load data=shell view=chain/>
-        <Load data=events view={move |rows: AuditRows| list(rows, filter_now())}/>
+        <Load data=events part=true view={move |rows: AuditRows| list(rows, filter_now())}/>
     }
 }
 

@@ -19,7 +19,7 @@ pub fn JobPage() -> impl IntoView {
     let log = fetch(Topic::Jobs, move || id.get(), get_job_log);
     view! {
         <Load data=job view=job_view/>
-        <Load data=log view=log_view/>
+        <Load data=log view=log_view part=true/>
         {move || view! { <CliTwin command=format!("breakwater run log {}", id.get())/> }}
     }
 }

@@ -33,7 +33,7 @@ pub fn TimelinePage() -> impl IntoView {
             let captured = timeline.at.is_some();
             view! {
                 {head(&timeline, zoom.get_untracked())}
-                {captured.then(|| view! { <Load data=diff view={move |diff| view! { <Difference timeline=of_diff.clone() diff=diff/> }}/> })}
+                {captured.then(|| view! { <Load data=diff part=true view={move |diff| view! { <Difference timeline=of_diff.clone() diff=diff/> }}/> })}
                 {rest(timeline)}
             }
         }}/>

@@ -30,7 +30,13 @@ pub fn use_shell() -> ShellResource {
 ///
 /// Waits for the shell too, so that everything inside knows the time. A session that ended leads to the sign-in and back.
 #[component]
-pub fn Load<T, V, F>(data: Resource<Result<T, ApiError>>, view: F) -> impl IntoView
+pub fn Load<T, V, F>(
+    data: Resource<Result<T, ApiError>>,
+    view: F,
+    /// A part beside or below what the page is about: its failure is not the page's.
+    #[prop(optional)]
+    part: bool,
+) -> impl IntoView
 where
     T: Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static,
     V: IntoView + 'static,
@@ -57,7 +63,7 @@ where
                     }
                     match data.await {
                         Ok(value) => Either::Left(view(value).into_any()),
-                        Err(error) => Either::Right(view! { <ErrorBlock error=error/> }),
+                        Err(error) => Either::Right(view! { <ErrorBlock error=error part=part/> }),
                     }
                 })
             }}
@@ -123,20 +129,28 @@ fn still_works(error: &ApiError) -> Option<&'static str> {
 
 /// What failed, what still works, what to do, and the number to quote.
 #[component]
-pub fn ErrorBlock(error: ApiError) -> impl IntoView {
+pub fn ErrorBlock(error: ApiError, #[prop(optional)] part: bool) -> impl IntoView {
     if error.kind == ErrorKind::SignedOut {
         let location = use_location();
         let here = format!("{}{}", location.pathname.get_untracked(), query_of(&location.search.get_untracked()));
         return view! { <Redirect path=format!("/signin?next={}", super::form::url_part(&here))/> }.into_any();
+    }
+    if part && error.kind == ErrorKind::NotFound {
+        // What it is a part of says so already.
+        return ().into_any();
     }
     // Trying again helps against what passes, not against a missing right or thing.
     let refused = matches!(error.kind, ErrorKind::NotFound | ErrorKind::Forbidden);
     let tone = if refused { Tone::Warn } else { Tone::Fail };
     let text = error_text(&error);
     view! {
-        <leptos_meta::Title text=format!("{} · Breakwater", heading(error.kind))/>
+        {(!part).then(|| view! { <leptos_meta::Title text=format!("{} · Breakwater", heading(error.kind))/> })}
         <section class=if refused { "error-block refused" } else { "error-block" } role="alert">
-            <h1><StatusShape tone=tone/>{heading(error.kind)}</h1>
+            {if part {
+                view! { <h2><StatusShape tone=tone/>{heading(error.kind)}</h2> }.into_any()
+            } else {
+                view! { <h1><StatusShape tone=tone/>{heading(error.kind)}</h1> }.into_any()
+            }}
             <p>{text}</p>
             {still_works(&error).map(|s| view! { <p class="note">{s}</p> })}
             <p class="note">
