@@ -128,7 +128,7 @@ mod tests {
         check(home(0, 0, 0, 0, 3), "No project is protected yet: 3 projects have no backup plan.");
         assert_eq!(
             posture(&home(2, 2, 0, 0, 1), Lang::ZhCn),
-            "全部 2 个受保护项目均可恢复到 24 小时 以内的时间点。1 个项目未纳入任何备份计划。"
+            "全部 2 个受保护项目均可恢复到 24 小时以内的时间点。1 个项目未纳入任何备份计划。"
         );
     }
 }
