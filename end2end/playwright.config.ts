@@ -8,7 +8,8 @@ const target = process.env.CARGO_TARGET_DIR;
 if (!target) throw new Error("set CARGO_TARGET_DIR to where the program was built, or run make test");
 // Set once, so that the workers read the folder the server was started with.
 process.env.E2E_DIR ??= mkdtempSync(join(tmpdir(), "breakwater-e2e-"));
-const [port, harborPort] = [8390, 8391];
+const port = Number(process.env.E2E_PORT ?? 8390);
+const harborPort = port + 1;
 
 export default defineConfig({
   testDir: "tests",

@@ -17,11 +17,13 @@ pub mod plans;
 pub mod ports;
 pub mod projects;
 pub mod restores;
+pub mod said;
 pub mod session;
 pub mod text;
 pub mod ui;
 pub mod units;
 pub mod vaults;
+pub mod zone;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};
@@ -39,7 +41,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     let display = Display::here();
     view! {
         <!DOCTYPE html>
-        <html lang=display.lang.code() data-theme=display.theme_attribute()>
+        <html lang=display.lang.code() data-theme=display.theme_attribute() data-zone=display.zone.zone.attribute() data-zone-chosen=display.zone.chosen>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
@@ -62,7 +64,8 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     let display = Display::here();
     text::provide_lang(display.lang);
-    provide_context(display);
+    provide_context(display.theme);
+    ui::clock::provide_zone(display.zone);
     ui::clock::provide_clock();
     provide_live();
     view! { <Router><Pages/></Router> }

@@ -84,8 +84,8 @@ async fn home_says_the_posture_first_and_what_it_rests_on() {
 async fn language_and_theme_are_the_cookies_before_anything_is_asked() {
     let fake = Fake { me: operator(), home: Some(home()), ..Fake::default() };
     let (_, _, page) = get(&fake, "/", "lang=zh-CN; theme=dark").await;
-    has(&page, r#"<html lang="zh-CN" data-theme="dark">"#);
-    has(&page, "39 个受保护项目中有 37 个可恢复到 24 小时 以内的时间点。");
+    has(&page, r#"<html lang="zh-CN" data-theme="dark" data-zone="UTC 0">"#);
+    has(&page, "39 个受保护项目中有 37 个可恢复到 24 小时以内的时间点。");
 }
 
 #[tokio::test]

@@ -12,17 +12,10 @@ use utoipa::ToSchema;
 pub struct Moment(#[serde(with = "time::serde::rfc3339")] pub OffsetDateTime);
 
 impl Moment {
-    /// `2026-11-23 09:30:05 UTC`.
+    /// `2026-11-23 09:30:05 UTC`: in records, and as the title of what a page shows by the reader's clocks.
     #[must_use]
     pub fn long(self) -> String {
         let form = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
-        self.0.to_offset(time::UtcOffset::UTC).format(&form).unwrap_or_default()
-    }
-
-    /// `2026-11-23 09:30`.
-    #[must_use]
-    pub fn minute(self) -> String {
-        let form = format_description!("[year]-[month]-[day] [hour]:[minute]");
         self.0.to_offset(time::UtcOffset::UTC).format(&form).unwrap_or_default()
     }
 
@@ -94,6 +87,15 @@ pub fn short_digest(digest: &str) -> String {
     }
 }
 
+/// A tag as it is shown: one that carries a whole digest, as signatures do (`sha256-….sig`), with that digest shortened.
+#[must_use]
+pub fn short_tag(tag: &str) -> String {
+    match tag.strip_prefix("sha256-") {
+        Some(rest) if rest.len() >= 64 && rest.is_ascii() => format!("sha256-{}…{}", &rest[..4], &rest[60..]),
+        _ => tag.to_owned(),
+    }
+}
+
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
@@ -117,5 +119,7 @@ mod tests {
         assert_eq!(count(1_284_331), "1,284,331");
         assert_eq!(duration(7_300), "2 h");
         assert_eq!(short_digest("x"), "x");
+        assert_eq!(short_tag(&format!("sha256-{}beef.sig", "a".repeat(60))), "sha256-aaaa…beef.sig");
+        assert_eq!(short_tag("sha256-beef"), "sha256-beef");
     }
 }

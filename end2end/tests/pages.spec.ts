@@ -1,32 +1,109 @@
 // Every page opens for who may see it, says what it is, and has no accessibility violation; who may not is told nothing.
 import AxeBuilder from "@axe-core/playwright";
-import { expect, test } from "@playwright/test";
+import { expect, test, type BrowserContextOptions, type Page } from "@playwright/test";
 import { hydrates, ready, signedIn } from "./people";
 
+const shop = "/projects/demo/shop";
 const seen: Record<string, string[]> = {
-  dev: ["/", "/projects", "/restores", "/me"],
-  ops: ["/harbors", "/vaults", "/plans", "/plans/new", "/jobs", "/jobs/1"],
-  auditor: ["/audit"],
+  dev: ["/", "/projects", shop, `${shop}/browse?repo=shop/web`, "/tags?h=demo&p=shop&repo=shop/web&tag=1.4.0", "/search?q=web", "/restores", "/me"],
+  ops: ["/harbors", "/harbors/demo", "/vaults", "/vaults/1", "/plans", "/plans/1", "/plans/new", "/jobs", "/jobs/1", "/dev/gallery"],
+  auditor: ["/audit", "/audit/1"],
 };
+
+async function violations(page: Page, path: string) {
+  const { violations } = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]).analyze();
+  return violations.map((v) => `${path}: ${v.id} ${v.nodes[0]?.html}`);
+}
 
 for (const [login, paths] of Object.entries(seen)) {
   test(`${login} can use every page`, async ({ browser }, info) => {
     const js = hydrates(info.project.name);
     const { page, errors, close } = await signedIn(browser, login, js);
+    const found: string[] = [];
     for (const path of paths) {
       const answer = await page.goto(path);
       expect(answer?.status(), path).toBe(200);
       await ready(page, js);
       await expect(page.getByRole("heading", { level: 1 }), path).toHaveCount(1);
-      if (js) {
-        const { violations } = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa"]).analyze();
-        expect(violations.map((v) => `${path}: ${v.id} ${v.nodes[0]?.html}`)).toEqual([]);
-      }
+      if (js) found.push(...(await violations(page, path)));
     }
+    expect(found).toEqual([]);
     expect(errors).toEqual([]);
     await close();
   });
 }
+
+// The same pages as others see them: every colour again in the dark, Chinese words in place of English ones, a telephone's width.
+const looks: Record<string, BrowserContextOptions> = {
+  "in the dark": { colorScheme: "dark" },
+  "in Chinese": { locale: "zh-CN", timezoneId: "Asia/Shanghai" },
+  "on a telephone": { viewport: { width: 390, height: 844 } },
+};
+
+for (const [look, options] of Object.entries(looks)) {
+  test(`every page holds ${look}`, async ({ browser }, info) => {
+    test.skip(!hydrates(info.project.name), "axe needs JavaScript");
+    test.setTimeout(120_000);
+    const found: string[] = [];
+    for (const [login, paths] of Object.entries(seen)) {
+      const { page, errors, close } = await signedIn(browser, login, true, options);
+      for (const path of paths) {
+        await page.goto(path);
+        await ready(page, true);
+        found.push(...(await violations(page, path)));
+        const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        if (wider > 0) found.push(`${path} is ${wider} px wider than the window`);
+      }
+      expect(errors).toEqual([]);
+      await close();
+    }
+    expect(found).toEqual([]);
+  });
+}
+
+test("times follow the reader's zone, and a local time leads to its one address", async ({ browser }, info) => {
+  const js = hydrates(info.project.name);
+  const { page, errors, close } = await signedIn(browser, "dev", js, { timezoneId: "Asia/Shanghai" });
+  if (!js) {
+    await page.goto("/me");
+    await page.getByLabel("Time zone").selectOption("Asia/Shanghai");
+    await page.getByRole("button", { name: "Use it" }).click();
+    await expect(page.getByLabel("Time zone")).toHaveValue("Asia/Shanghai");
+  }
+  await page.goto(shop);
+  await ready(page, js);
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("UTC+8");
+  const newest = page.locator("table time").first();
+  await expect(newest).toHaveAttribute("title", / UTC$/);
+  await page.getByRole("button", { name: "Go", exact: true }).click();
+  await page.waitForURL(/at=.*Z/);
+  await expect(page.getByRole("heading", { level: 1 })).toContainText(await newest.innerText());
+  expect(errors).toEqual([]);
+  await close();
+});
+
+test("the page can be used by keys alone", async ({ browser }, info) => {
+  const js = hydrates(info.project.name);
+  const { page, close } = await signedIn(browser, "dev", js);
+  await page.keyboard.press("Tab");
+  await expect(page.locator(":focus")).toHaveClass("skip");
+  await page.keyboard.press("Enter");
+  await expect(page.locator("#main")).toBeFocused();
+  if (js) {
+    await page.keyboard.press("?");
+    await expect(page.getByRole("dialog")).toBeVisible();
+    await page.keyboard.press("Escape");
+    await expect(page.getByRole("dialog")).toBeHidden();
+    await page.keyboard.press("/");
+    await expect(page.locator("#q")).toBeFocused();
+  } else {
+    await page.locator("#q").focus();
+  }
+  await page.keyboard.type("web:1.4.0");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/search\?q=/);
+  await close();
+});
 
 test("a developer finds no pages of operators", async ({ browser }, info) => {
   const { page, close } = await signedIn(browser, "dev", hydrates(info.project.name));

@@ -1,4 +1,4 @@
-import { expect, type Browser, type Page } from "@playwright/test";
+import { expect, type Browser, type BrowserContextOptions, type Page } from "@playwright/test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -18,23 +18,25 @@ export async function ready(page: Page, js: boolean) {
 }
 
 /** Someone signed in, in a browser context of their own; errors the page reports fail the test at the end. */
-export async function signedIn(browser: Browser, login: string, js: boolean) {
-  const context = await browser.newContext({ javaScriptEnabled: js });
+export async function signedIn(browser: Browser, login: string, js: boolean, look: BrowserContextOptions = {}) {
+  const context = await browser.newContext({ javaScriptEnabled: js, ...look });
   const page = await context.newPage();
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(`${page.url()} ${error}`));
+  // The browser itself logs the 400 of a refused form. A test that provokes one names its call here, and asserts its message on the page.
+  const refused = new Set<string>();
   page.on("console", (message) => {
-    // The browser itself logs a refused form's 400; the test that provokes one asserts its message on the page.
-    const refusal = message.text().includes("status of 400");
-    if (message.type() === "error" && !refusal) errors.push(`${page.url()} ${message.text()}`);
+    const { url } = message.location();
+    const expected = message.text().includes("status of 400") && refused.has(url ? new URL(url).pathname : "");
+    if (message.type() === "error" && !expected) errors.push(`${page.url()} ${message.text()}`);
   });
   await page.goto("/signin");
   await ready(page, js);
   await page.fill('input[name="form[login]"]', login);
   await page.fill('input[name="form[password]"]', password(login));
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.locator("main form button[type=submit].primary").click();
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   await page.waitForURL((url) => url.pathname === "/");
   await ready(page, js);
-  return { page, errors, close: () => context.close() };
+  return { page, errors, refused, close: () => context.close() };
 }

@@ -229,7 +229,12 @@ impl ScopedRole {
 
 fn forbidden(operation: Operation) -> ApiError {
     let rule = operation.rule();
-    let mut who: Vec<String> = rule.duties.iter().map(|d| format!("{d:?}").to_lowercase()).collect();
+    let duty = |d: &Duty| match d {
+        Duty::Operator => "operator".to_owned(),
+        Duty::Secadmin => "security administrator".to_owned(),
+        Duty::Auditor => "auditor".to_owned(),
+    };
+    let mut who: Vec<String> = rule.duties.iter().map(duty).collect();
     who.extend(rule.roles.iter().map(|r| format!("{r:?}").to_lowercase()));
     let mut text = format!("this needs the role {}; a security administrator gives roles", who.join(" or "));
     if rule.people_only {

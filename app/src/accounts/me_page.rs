@@ -1,4 +1,4 @@
-//! One's own page: rights, language and theme, password, tokens.
+//! One's own page: rights, language, theme and time zone, password, tokens.
 
 use leptos::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::error::{ApiError, ErrorKind};
 use crate::session::calls::get_shell;
 use crate::session::types::Me;
 use crate::text::{Lang, lang, t};
-use crate::ui::top_bar::DisplayForms;
+use crate::ui::top_bar::{DisplayForms, ZoneForm};
 use crate::ui::*;
 
 /// What the forms do.
@@ -54,7 +54,7 @@ fn content((me, tokens, made): Data, actions: Actions) -> AnyView {
             <Stack>{tokens_panel(tokens, made, actions.create, actions.revoke)}</Stack>
             <Stack>
                 <Panel title=t("Your duties and roles", "您的职责与角色") padded=true>{rights(&me.duties, &me.grants)}</Panel>
-                <Panel title=t("Language and theme", "语言与主题") padded=true><DisplayForms/></Panel>
+                <Panel title=t("Language, theme and time zone", "语言、主题与时区") padded=true><DisplayForms/><ZoneForm/></Panel>
                 <Panel title=t("Password", "密码") padded=true>
                     <PostForm action=actions.password id="password">
                         <Field name="current" label=t("Present password", "当前密码") kind="password" autocomplete="current-password"/>

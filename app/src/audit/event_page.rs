@@ -6,6 +6,7 @@ use super::calls::get_audit;
 use super::list_page::row;
 use super::outcome_word;
 use super::types::AuditDetail;
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
 
@@ -30,7 +31,7 @@ fn detail(detail: AuditDetail) -> AnyView {
         (Tone::Fail, text)
     };
     let related = detail.related.into_iter().map(row).collect::<Vec<_>>();
-    let title = format!("{}: {}", event.actor, event.sentence);
+    let title = format!("{}: {}", event.actor, said(&event.sentence));
     view! {
         <PageHead title=title crumbs=vec![(t("Audit", "审计").to_owned(), "/audit".to_owned())] here=format!("#{}", event.seq)>
             <Status tone=tone text=word/>

@@ -7,6 +7,7 @@ use super::outcome_word;
 use super::types::{AuditEvent, AuditFilter, AuditPage as AuditRows};
 use crate::accounts::types::Duty;
 use crate::jobs::list_page::choice;
+use crate::said::said;
 use crate::session::types::Shell;
 use crate::text::{lang, t};
 use crate::ui::*;
@@ -30,7 +31,7 @@ pub fn AuditPage() -> impl IntoView {
     };
     view! {
         <Load data=shell view=chain/>
-        <Load data=events view={move |rows: AuditRows| list(rows, filter_now())}/>
+        <Load data=events part=true view={move |rows: AuditRows| list(rows, filter_now())}/>
     }
 }
 
@@ -52,17 +53,15 @@ fn chain(shell: Shell) -> AnyView {
         ),
     };
     view! {
-        <PageHead title=title here=t("Audit", "审计")>
-            {shell.audit_verified.map(|(at, good)| view! {
-                <Status tone=if good { Tone::Ok } else { Tone::Fail } text=if good { t("verified", "已校验") } else { t("broken", "断裂") }/>
-                <When at=at/>
-            })}
-        </PageHead>
-        {auditor.then(|| view! {
-            <Bar>
-                <PostForm action=verify id="verify" class="inline"><SubmitButton text=t("Verify the chain now", "立即校验审计链")/></PostForm>
-            </Bar>
-        })}
+        <div class="head-bar">
+            <PageHead title=title here=t("Audit", "审计")>
+                {shell.audit_verified.map(|(at, good)| view! {
+                    <Status tone=if good { Tone::Ok } else { Tone::Fail } text=if good { t("verified", "已校验") } else { t("broken", "断裂") }/>
+                    <When at=at/>
+                })}
+            </PageHead>
+            {auditor.then(|| view! { <PostForm action=verify id="verify" class="inline"><SubmitButton text=t("Verify the chain now", "立即校验审计链")/></PostForm> })}
+        </div>
         {(!auditor).then(|| view! { <p class="note">{t("You see events of your own and of your projects. Auditors see all.", "您可查看自己及所属项目的事件，审计员可查看全部。")}</p> })}
     }
     .into_any()
@@ -123,10 +122,10 @@ pub fn row(event: AuditEvent) -> impl IntoView {
     view! {
         <tr>
             <Cell number=true><a href=format!("/audit/{}", event.seq)>{event.seq}</a></Cell>
-            <Cell label=t("Time", "时间")><time datetime=event.at.url()>{event.at.long()}</time></Cell>
+            <Cell label=t("Time", "时间")><Exact at=event.at/></Cell>
             <Cell label=t("Who", "操作者")>{event.actor}{event.ip.map(|ip| view! { <span class="note block">{ip}</span> })}</Cell>
             <Cell label=t("What", "动作")><code class="mono">{event.action}</code></Cell>
-            <Cell label=t("Event", "事件")>{event.sentence}</Cell>
+            <Cell label=t("Event", "事件")>{said(&event.sentence)}</Cell>
             <Cell label=t("Outcome", "结果")><Status tone=tone text=word/></Cell>
         </tr>
     }

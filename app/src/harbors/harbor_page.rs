@@ -95,7 +95,7 @@ fn overview(harbor: &Harbor) -> AnyView {
 }
 
 fn connection(harbor: Harbor) -> AnyView {
-    let secret = harbor.secret_set.map(|(at, by)| view! { <Kv key=t("Secrets set", "密钥设置于")>{at.minute()}" UTC, "{by}</Kv> });
+    let secret = harbor.secret_set.map(|(at, by)| view! { <Kv key=t("Secrets set", "密钥设置于")>{minute(at)}", "{by}</Kv> });
     let http = harbor.plain_http.then(|| view! { " "<Status tone=Tone::Warn text=t("plain http", "明文 http")/> });
     let write = match harbor.write_login {
         Some(login) => view! { <code class="mono">{login}</code> }.into_any(),

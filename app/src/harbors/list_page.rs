@@ -34,6 +34,7 @@ fn sentence(harbors: &[Harbor]) -> String {
         (Lang::ZhCn, 0, _) => "尚未登记任何 Harbor。".to_owned(),
         (Lang::En, 1, 0) => "The registered Harbor answers, and its login is good.".to_owned(),
         (Lang::En, n, 0) => format!("All {n} Harbors answer, and their logins are good."),
+        (Lang::ZhCn, 1, 0) => "已登记的 Harbor 连接正常。".to_owned(),
         (Lang::ZhCn, n, 0) => format!("全部 {n} 个 Harbor 连接正常。"),
         (Lang::En, n, b) => format!("{b} of {n} Harbors cannot be backed up right now. What was captured stays restorable."),
         (Lang::ZhCn, n, b) => format!("{n} 个 Harbor 中有 {b} 个当前无法备份，已有备份仍可恢复。"),

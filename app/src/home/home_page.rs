@@ -10,6 +10,7 @@ use crate::plans::types::Plan;
 use crate::plans::words::plan_now;
 use crate::restores::state_word;
 use crate::restores::types::RequestRow;
+use crate::said::said;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::{bytes, count};
@@ -28,7 +29,7 @@ fn content(home: Home) -> AnyView {
         <PageHead title=sentence here=t("Home", "首页")>
             {home.last_good.map(|at| view! { <SubItem label=t("Last good backup", "最近成功备份")><When at=at brief=true/></SubItem> })}
             {home.next_run.map(|at| view! { <SubItem label=t("Next run", "下次运行")><When at=at brief=true/></SubItem> })}
-            {home.oldest.map(|at| view! { <SubItem label=t("Oldest restorable moment", "最早可恢复时间点")>{at.minute()}" UTC"</SubItem> })}
+            {home.oldest.map(|at| view! { <SubItem label=t("Oldest restorable moment", "最早可恢复时间点")>{minute(at)}</SubItem> })}
         </PageHead>
     };
     let open = home.setup.iter().any(|s| !s.done);
@@ -167,9 +168,9 @@ fn restores(rows: Vec<RequestRow>) -> AnyView {
             view! {
                 <tr>
                     <Cell><a href=format!("/restores/{}", row.id)>{format!("#{}", row.id)}</a></Cell>
-                    <Cell label=t("Effect", "效果")>{row.sentence}</Cell>
+                    <Cell label=t("Effect", "效果")>{said(&row.sentence)}</Cell>
                     <Cell label=t("By", "申请人")>{row.requester}</Cell>
-                    <Cell label=t("Result", "结果")><Status tone=tone text=if row.result.is_empty() { word.to_owned() } else { row.result }/></Cell>
+                    <Cell label=t("Result", "结果")><Status tone=tone text=if row.result.is_empty() { word.to_owned() } else { said(&row.result) }/></Cell>
                 </tr>
             }
         })
@@ -189,7 +190,7 @@ fn waits(rows: Vec<RequestRow>) -> AnyView {
             let end = move || view! { <LinkButton href=href.clone() text=t("Decide", "处理") kind=ButtonKind::Small/> };
             view! {
                 <Row end=ViewFn::from(end)>
-                    <span><b>{format!("#{} ", row.id)}</b>{row.sentence}</span>
+                    <span><b>{format!("#{} ", row.id)}</b>{said(&row.sentence)}</span>
                     <span class="note">{row.requester}{row.submitted.map(|at| view! { " · "<When at=at brief=true/> })}</span>
                 </Row>
             }
@@ -205,11 +206,12 @@ fn running(jobs: Vec<Job>) -> Option<AnyView> {
     let body = jobs
         .into_iter()
         .map(|job| {
-            let label = job.title.clone();
+            let title = said(&job.title);
+            let label = title.clone();
             view! {
                 <Row>
-                    <a href=format!("/jobs/{}", job.id)>{job.title}</a>
-                    <span class="note">{job.phase}</span>
+                    <a href=format!("/jobs/{}", job.id)>{title}</a>
+                    <span class="note">{said(&job.phase)}</span>
                     <Progress label=label done=job.items_done total=job.items_total/>
                 </Row>
             }

@@ -25,9 +25,12 @@ fn projects(number: i64) -> String {
 /// The sentence of the home page.
 #[must_use]
 pub fn posture(home: &Home, lang: Lang) -> String {
-    match lang {
-        Lang::En => posture_en(home),
-        Lang::ZhCn => posture_zh(home),
+    match (lang, home.vaults_out) {
+        (Lang::En, 0) => posture_en(home),
+        (Lang::ZhCn, 0) => posture_zh(home),
+        (Lang::En, 1) => "A vault cannot be read: what it holds cannot be restored until it is back.".to_owned(),
+        (Lang::En, n) => format!("{n} vaults cannot be read: what they hold cannot be restored until they are back."),
+        (Lang::ZhCn, n) => format!("{n} 个保管库无法读取：恢复访问前，其中的内容无法恢复。"),
     }
 }
 
@@ -59,7 +62,7 @@ fn posture_en(home: &Home) -> String {
 }
 
 fn posture_zh(home: &Home) -> String {
-    let within = home.rpo_s.map(|s| format!("到 {} 以内的时间点", target_words(s, Lang::ZhCn))).unwrap_or_default();
+    let within = home.rpo_s.map(|s| format!("到 {}以内的时间点", target_words(s, Lang::ZhCn))).unwrap_or_default();
     if home.protected == 0 {
         return match home.unprotected {
             0 => "尚无受保护的内容。".to_owned(),
@@ -68,7 +71,7 @@ fn posture_zh(home: &Home) -> String {
     }
     let good = home.met + home.at_risk;
     let mut text = if good == home.protected {
-        format!("全部 {} 个受保护项目均可恢复{within}。", count(home.protected))
+        format!("全部 {} 个受保护项目均可恢复{within}。", count(home.protected)).replace("全部 1 个受保护项目均", "唯一受保护的项目")
     } else {
         format!("{} 个受保护项目中有 {} 个可恢复{within}。", count(home.protected), count(good))
     };
@@ -102,6 +105,7 @@ mod tests {
             concerns: Vec::new(),
             restores: Vec::new(),
             waiting: Vec::new(),
+            vaults_out: 0,
             vaults: Vec::new(),
             running: Vec::new(),
             setup: Vec::new(),
@@ -111,6 +115,10 @@ mod tests {
     #[test]
     fn the_sentence_names_what_is_not_well() {
         let check = |home: Home, wanted: &str| assert_eq!(posture(&home, Lang::En), wanted);
+        check(
+            Home { vaults_out: 1, ..home(37, 37, 0, 0, 0) },
+            "A vault cannot be read: what it holds cannot be restored until it is back.",
+        );
         check(home(37, 37, 0, 0, 0), "All 37 protected projects can be restored to within 24 hours.");
         check(home(1, 1, 0, 0, 2), "The one protected project can be restored to within 24 hours. 2 projects have no backup plan.");
         check(
@@ -120,7 +128,7 @@ mod tests {
         check(home(0, 0, 0, 0, 3), "No project is protected yet: 3 projects have no backup plan.");
         assert_eq!(
             posture(&home(2, 2, 0, 0, 1), Lang::ZhCn),
-            "全部 2 个受保护项目均可恢复到 24 小时 以内的时间点。1 个项目未纳入任何备份计划。"
+            "全部 2 个受保护项目均可恢复到 24 小时以内的时间点。1 个项目未纳入任何备份计划。"
         );
     }
 }

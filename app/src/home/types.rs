@@ -66,6 +66,8 @@ pub struct Home {
     pub restores: Vec<RequestRow>,
     /// Waits for the viewer's vote.
     pub waiting: Vec<RequestRow>,
+    /// Vaults that cannot be read now, whoever asks: while there are any, nothing in them can be restored.
+    pub vaults_out: i64,
     /// Vaults, for those with a duty.
     pub vaults: Vec<Vault>,
     /// Jobs that run.

@@ -6,9 +6,10 @@ use super::calls::{CancelJob, RetryJob, get_job, get_job_log};
 use super::list_page::progress_words;
 use super::state_word;
 use super::types::{Job, JobState, LogLine};
-use crate::text::t;
+use crate::said::said;
+use crate::text::{lang, t};
+use crate::ui::clock::span_words;
 use crate::ui::*;
-use crate::units::duration;
 
 /// The page.
 #[component]
@@ -18,7 +19,8 @@ pub fn JobPage() -> impl IntoView {
     let log = fetch(Topic::Jobs, move || id.get(), get_job_log);
     view! {
         <Load data=job view=job_view/>
-        <Load data=log view=log_view/>
+        <Load data=log view=log_view part=true/>
+        {move || view! { <CliTwin command=format!("breakwater run log {}", id.get())/> }}
     }
 }
 
@@ -26,8 +28,8 @@ fn job_view(job: Job) -> AnyView {
     let (tone, word) = state_word(job.state);
     let moving = matches!(job.state, JobState::Queued | JobState::Running);
     let title = match job.state {
-        JobState::Running if !job.phase.is_empty() => format!("{}: {}", job.title, job.phase),
-        _ => job.title.clone(),
+        JobState::Running if !job.phase.is_empty() => format!("{}: {}", said(&job.title), said(&job.phase)),
+        _ => said(&job.title),
     };
     let cancel = ServerAction::<CancelJob>::new();
     let retry = ServerAction::<RetryJob>::new();
@@ -36,7 +38,7 @@ fn job_view(job: Job) -> AnyView {
     let (stopping, again) = (job.may.iter().any(|m| m == "cancel"), job.may.iter().any(|m| m == "retry"));
     let tries = format!("{} / {}", job.attempt.max(1), job.attempt_max);
     let progress = progress_words(&job);
-    let took = job.started.zip(job.finished).map(|(a, b)| duration(a.seconds_until(b)));
+    let took = job.started.zip(job.finished).map(|(a, b)| span_words(a.seconds_until(b), lang()));
     let tone_of_error = if job.state == JobState::Dead { Tone::Fail } else { Tone::Warn };
     let Job { id: number, trigger, worker, started, items_done, items_total, error, remedy, cancel_requested, link, .. } = job;
     view! {
@@ -48,9 +50,9 @@ fn job_view(job: Job) -> AnyView {
             {worker.map(|w| view! { <SubItem label=t("worker", "执行节点")>{w}</SubItem> })}
             {started.map(|at| view! { <SubItem label=t("started", "开始")><When at=at/></SubItem> })}
             {took.map(|took| view! { <SubItem label=t("took", "耗时")>{took}</SubItem> })}
+            {(!moving && !progress.is_empty()).then(|| view! { <SubItem label=t("did", "已完成")>{progress}</SubItem> })}
         </PageHead>
         {moving.then(|| view! { <Progress label=t("Progress", "进度") done=items_done total=items_total/> })}
-        {(!moving).then(|| view! { <p class="note">{progress}</p> })}
         {error.map(|error| view! {
             <Callout tone=tone_of_error>
                 <p>{error}</p>
@@ -63,7 +65,6 @@ fn job_view(job: Job) -> AnyView {
             {stopping.then(|| view! { <PostForm action=cancel id="cancel" class="inline">{hidden()}<SubmitButton text=t("Stop this job", "停止任务") kind=ButtonKind::Danger/></PostForm> })}
             {again.then(|| view! { <PostForm action=retry id="retry" class="inline">{hidden()}<SubmitButton text=t("Queue it again", "重新排队") kind=ButtonKind::Primary/></PostForm> })}
         </Bar>
-        <CliTwin command=format!("breakwater run log {number}")/>
     }
     .into_any()
 }
@@ -80,7 +81,7 @@ fn log_view(lines: Vec<LogLine>) -> AnyView {
             view! {
                 <li id=anchor.clone() class=format!("log-line {}", line.level)>
                     <a class="log-seq" href=format!("#{anchor}")>{line.seq}</a>
-                    <time class="log-time" datetime=line.at.url()>{line.at.long()}</time>
+                    <time class="log-time" datetime=line.at.url() title=line.at.long()>{long(line.at)}</time>
                     <span class="log-level">{line.level.clone()}</span>
                     <span class="log-text">{line.text}</span>
                 </li>

@@ -5,9 +5,11 @@ use leptos::prelude::*;
 use super::calls::list_jobs;
 use super::state_word;
 use super::types::{Job, JobFilter};
-use crate::text::t;
+use crate::said::said;
+use crate::text::{lang, t};
+use crate::ui::clock::span_words;
 use crate::ui::*;
-use crate::units::{Page, bytes, duration};
+use crate::units::{Page, bytes};
 
 /// The list with its filters.
 #[component]
@@ -26,10 +28,10 @@ fn list(page: Page<Job>, kind: Option<String>, state: Option<String>, paged: boo
     let failed = page.items.iter().filter(|j| j.state == super::types::JobState::Dead).count();
     let title = match (running, failed) {
         (0, 0) => t("Nothing runs now, and nothing on this page failed.", "当前没有运行中的任务，本页没有失败的任务。").to_owned(),
-        (r, 0) => crate::text::lang()
-            .pick(format!("{r} jobs run now; nothing on this page failed."), format!("{r} 个任务运行中，本页没有失败的任务。")),
-        (r, f) => crate::text::lang()
-            .pick(format!("{r} jobs run now; {f} on this page failed."), format!("{r} 个任务运行中，本页有 {f} 个失败。")),
+        (1, 0) => t("One job runs now; nothing on this page failed.", "1 个任务运行中，本页没有失败的任务。").to_owned(),
+        (0, f) => lang().pick(format!("Nothing runs now; {f} on this page failed."), format!("当前没有运行中的任务，本页有 {f} 个失败。")),
+        (r, 0) => lang().pick(format!("{r} jobs run now; nothing on this page failed."), format!("{r} 个任务运行中，本页没有失败的任务。")),
+        (r, f) => lang().pick(format!("{r} jobs run now; {f} on this page failed."), format!("{r} 个任务运行中，本页有 {f} 个失败。")),
     };
     let filtered = kind.is_some() || state.is_some();
     let base = {
@@ -82,12 +84,12 @@ pub fn choice(name: &'static str, label: &'static str, chosen: Option<String>, o
 
 fn row(job: Job) -> impl IntoView {
     let (tone, word) = state_word(job.state);
-    let took = job.started.zip(job.finished).map(|(from, to)| duration(from.seconds_until(to)));
+    let took = job.started.zip(job.finished).map(|(from, to)| span_words(from.seconds_until(to), lang()));
     let progress = progress_words(&job);
     let Job { id, title, error, started, trigger, .. } = job;
     view! {
         <tr>
-            <Cell><a href=format!("/jobs/{id}")>{title}</a>{error.map(|e| view! { <span class="note block">{e}</span> })}</Cell>
+            <Cell><a href=format!("/jobs/{id}")>{said(&title)}</a>{error.map(|e| view! { <span class="note block">{e}</span> })}</Cell>
             <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
             <Cell label=t("Progress", "进度")>{progress}</Cell>
             <Cell label=t("Started", "开始")>{started.map(|at| view! { <When at=at brief=true/> })}</Cell>

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::types::{Keep, Keeping, Kept};
+use crate::said::said;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::count;
@@ -75,7 +76,7 @@ fn row(kept: Kept) -> impl IntoView {
         <tr>
             <Cell>{kept.project}</Cell>
             <Cell label=t("Moment", "时刻")><When at=kept.at/></Cell>
-            <Cell label=t("Rule", "规则")>{state}" "<span class="note">{kept.reasons.join(" · ")}</span></Cell>
+            <Cell label=t("Rule", "规则")>{state}" "<span class="note">{kept.reasons.iter().map(|why| said(why)).collect::<Vec<_>>().join(" · ")}</span></Cell>
         </tr>
     }
 }

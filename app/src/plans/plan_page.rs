@@ -10,6 +10,7 @@ use super::types::{Keeping, Plan, Run};
 use super::words::{PauseNote, plan_now};
 use crate::accounts::types::Duty;
 use crate::home::sentence::target_words;
+use crate::said::said;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::{Page, count};
@@ -74,7 +75,7 @@ fn content(plan: Plan, runs: Page<Run>, paged: bool, keeping: Keeping, actions: 
         <PageHead title=title crumbs=crumbs here=here>
             <SubItem>{now}</SubItem>
             {next.map(|at| view! { <SubItem label=t("Next run", "下次运行")><When at=at brief=true/></SubItem> })}
-            {last_good.map(|at| view! { <SubItem label=t("Last good", "最近成功")>{at.minute()}" UTC"</SubItem> })}
+            {last_good.map(|at| view! { <SubItem label=t("Last good", "最近成功")>{minute(at)}</SubItem> })}
         </PageHead>
         {paused}
         <Columns>
@@ -98,7 +99,7 @@ fn facts(plan: &Plan) -> AnyView {
     let exclude = (!plan.exclude.is_empty()).then(|| view! { <Kv key=t("Left out", "排除")><ul class="names">{exclude}</ul></Kv> });
     let (include, harbor) = (patterns(&plan.include), plan.harbor.clone());
     let (cron, zone, words, vault, version) =
-        (plan.cron.clone(), plan.zone.clone(), plan.schedule_words.clone(), plan.vault.clone(), plan.version);
+        (plan.cron.clone(), plan.zone.clone(), said(&plan.schedule_words), plan.vault.clone(), plan.version);
     let rpo = target_words(plan.rpo_s, lang());
     view! {
         <Panel title=t("What it does", "内容")>

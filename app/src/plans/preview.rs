@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::keeping::KeepingPanel;
 use super::types::{Keep, NextRun, PlanPreview, ProjectMatch};
+use crate::said::said;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::count;
@@ -67,7 +68,7 @@ fn runs(runs: Vec<NextRun>) -> AnyView {
             view! {
                 <li>
                     <span>{run.local}{run.clock_change.then(|| view! { " "<Status tone=Tone::Warn text=t("the clock changes before it", "此前时钟调整")/> })}</span>
-                    <span class="note">{run.at.minute()}" UTC"</span>
+                    <span class="note">{minute(run.at)}</span>
                 </li>
             }
         })
@@ -89,14 +90,14 @@ pub fn PreviewView(
         view! { <Callout tone=Tone::Warn>{t("Harbor could not be read; this is from the last listing. ", "无法读取 Harbor，以下为最近一次列表。")}{why}</Callout> }
     });
     view! {
-        <Panel title=t("Scope", "范围") note=preview.read_at.map(|at| format!("{} {} UTC", t("read", "读取于"), at.minute())).unwrap_or_default() padded=true>
+        <Panel title=t("Scope", "范围") note=preview.read_at.map(|at| format!("{} {}", t("read", "读取于"), minute(at))).unwrap_or_default() padded=true>
             <p><b>{title}</b></p>
             {stale}
             {warnings}
             {matched(preview.matched)}
             {left_out(preview.left_out)}
         </Panel>
-        <Panel title=t("Next five runs", "接下来五次运行") note=preview.schedule_words padded=true>{runs(preview.next_runs)}</Panel>
+        <Panel title=t("Next five runs", "接下来五次运行") note=said(&preview.schedule_words) padded=true>{runs(preview.next_runs)}</Panel>
         <KeepingPanel keep=keep keeping=preview.keeping/>
     }
     .into_any()

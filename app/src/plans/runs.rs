@@ -4,9 +4,10 @@ use leptos::prelude::*;
 
 use super::types::Run;
 use super::words::{run_status, trigger_words};
-use crate::text::t;
+use crate::text::{lang, t};
+use crate::ui::clock::span_words;
 use crate::ui::*;
-use crate::units::{Page, bytes, count, duration};
+use crate::units::{Page, bytes, count};
 
 /// The table of runs.
 #[must_use]
@@ -38,7 +39,7 @@ pub fn runs_panel(plan_id: i64, runs: Page<Run>, paged: bool) -> AnyView {
 fn row(run: Run) -> AnyView {
     let (tone, word) = run_status(&run.state);
     let word = if run.gaps > 0 { format!("{word} ({})", count(run.gaps)) } else { word };
-    let took = run.started.zip(run.finished).map(|(from, to)| duration(from.seconds_until(to)));
+    let took = run.started.zip(run.finished).map(|(from, to)| span_words(from.seconds_until(to), lang()));
     view! {
         <tr>
             <Cell><a href=format!("/jobs/{}", run.job_id)>{format!("#{}", run.id)}</a></Cell>

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::types::{DayState, Paused, Plan};
 use crate::text::{Lang, lang, t};
 use crate::ui::clock::span_words;
-use crate::ui::{Status, Tone, When, use_now};
+use crate::ui::{Status, Tone, When, long, minute, use_now};
 
 /// How a plan stands now, against its target.
 #[must_use]
@@ -43,7 +43,7 @@ pub fn plan_now(plan: &Plan) -> AnyView {
         };
         view! { <Status tone=tone text=text/> }
     };
-    view! { <span title=good.long()>{status}</span> }.into_any()
+    view! { <span title=long(good)>{status}</span> }.into_any()
 }
 
 /// State of a run.
@@ -78,7 +78,7 @@ pub fn PauseNote(paused: Paused) -> impl IntoView {
     view! {
         <p>
             <b>{paused.by}</b>" "{t("paused it", "已将其暂停")}" "<When at=paused.since brief=true/>
-            {paused.until.map(|until| view! { ", "{t("until", "至")}" "{until.minute()}" UTC" })}
+            {paused.until.map(|until| view! { ", "{t("until", "至")}" "{minute(until)} })}
             ": "{paused.reason}
         </p>
     }

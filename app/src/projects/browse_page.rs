@@ -7,7 +7,7 @@ use super::types::{Browse, BrowseQuery, TagAt};
 use super::{artifact_href, now_word, project_href, tag_href};
 use crate::text::{lang, t};
 use crate::ui::*;
-use crate::units::{Moment, bytes, count, short_digest};
+use crate::units::{Moment, bytes, count, short_digest, short_tag};
 
 /// The page.
 #[component]
@@ -39,12 +39,12 @@ fn page(browse: Browse, query: BrowseQuery) -> AnyView {
     let repo = browse.repository.clone();
     let title = match &repo {
         Some(repo) => lang().pick(
-            format!("{repo} held {} tags at {}", count(browse.tags_total), browse.at.moment.long()),
-            format!("{repo} 在 {} 有 {} 个 Tag", browse.at.moment.long(), count(browse.tags_total)),
+            format!("{repo} held {} tags at {}", count(browse.tags_total), long(browse.at.moment)),
+            format!("{repo} 在 {} 有 {} 个 Tag", long(browse.at.moment), count(browse.tags_total)),
         ),
         None => lang().pick(
-            format!("Nothing was in {} at {}", query.project, browse.at.moment.long()),
-            format!("{} 在 {} 没有内容", query.project, browse.at.moment.long()),
+            format!("Nothing was in {} at {}", query.project, long(browse.at.moment)),
+            format!("{} 在 {} 没有内容", query.project, long(browse.at.moment)),
         ),
     };
     let crumbs = vec![
@@ -145,9 +145,9 @@ fn row(query: &BrowseQuery, tag: TagAt) -> AnyView {
     view! {
         <tr>
             <Cell><input type="checkbox" name="item" value=item aria-label=label/></Cell>
-            <Cell><a class="mono" href=history>{tag.tag}</a></Cell>
-            <Cell label=t("Image", "镜像")><a class="mono" href=image>{short_digest(&tag.digest)}</a></Cell>
-            <Cell label=t("Kind", "类型")>{tag.kind}{(tag.accessories > 0).then(|| view! { <span class="note">{lang().pick(format!(" · {} accessories", tag.accessories), format!(" · {} 个附件", tag.accessories))}</span> })}</Cell>
+            <Cell><a class="mono" href=history title=tag.tag.clone()>{short_tag(&tag.tag)}</a></Cell>
+            <Cell label=t("Image", "镜像")><a class="mono short" href=image>{short_digest(&tag.digest)}</a></Cell>
+            <Cell label=t("Kind", "类型")>{tag.kind}{(tag.accessories > 0).then(|| view! { <span class="note block">{lang().pick(format!("{} accessories", tag.accessories), format!("{} 个附件", tag.accessories))}</span> })}</Cell>
             <Cell label=t("Size", "大小") number=true>{bytes(tag.size_bytes)}</Cell>
             <Cell label=t("Since then", "此后")><Status tone=tone text=word/></Cell>
         </tr>

@@ -1,30 +1,44 @@
 //! The time ribbon: one SVG, drawn on the server, with lanes for changes, snapshots and events, and a mark for the moment looked at.
 //!
-//! Positions are computed in whole units of a fixed canvas, so that server and browser draw the same.
+//! Across, everything is in hundredths of a percent of the window, so it fits every screen without bending its letters; server and
+//! browser compute the same whole numbers. Clicking a snapshot goes to it; the same is in the table below, which is what keyboards
+//! and screen readers use, so the drawing is hidden from them but for one sentence.
 
 use leptos::prelude::*;
 
+use super::project_href;
 use super::types::{Snapshot, Timeline};
-use crate::text::t;
+use crate::said::said;
+use crate::text::{lang, t};
+use crate::ui::{bare, long, minute, page_zone, url_part};
 use crate::units::Moment;
+use crate::zone::Zone;
 
-/// Width of the canvas, units.
-const WIDTH: i64 = 1_000;
-/// Left edge of the lanes: room for their names.
-const LEFT: i64 = 84;
-/// Right edge.
-const RIGHT: i64 = 990;
-/// Tallest bar of changes.
-const BAR: i64 = 34;
-/// Grid lines.
-const GRID: i64 = 6;
+/// The whole width.
+const WIDTH: i64 = 10_000;
+/// Tallest bar of changes, and where bars stand.
+const BAR: i64 = 40;
+const FLOOR: i64 = 72;
+/// Most grid lines.
+const GRID_MAX: i64 = 7;
+/// Distances of grid lines, seconds: those that people count in.
+const STEPS_S: [i64; 22] = [
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 432_000, 864_000, 2_592_000,
+    7_776_000,
+];
 
-/// Where a moment is on the canvas.
+/// Where a moment is across the window.
 #[must_use]
-pub fn x(at: Moment, from: Moment, to: Moment) -> i64 {
-    let span = from.seconds_until(to).max(1);
-    let into = from.seconds_until(at).clamp(0, span);
-    LEFT + (RIGHT - LEFT) * into / span
+pub fn across(at: Moment, from: Moment, to: Moment) -> i64 {
+    let span = (to.0 - from.0).whole_microseconds().max(1);
+    let into = (at.0 - from.0).whole_microseconds().clamp(0, span);
+    i64::try_from(i128::from(WIDTH) * into / span).unwrap_or(WIDTH)
+}
+
+/// A place or a width as an attribute.
+#[must_use]
+pub fn percent(across: i64) -> String {
+    format!("{}.{:02}%", across / 100, across % 100)
 }
 
 /// Height of a bar: by the square root, so that one change is seen beside a thousand.
@@ -43,99 +57,123 @@ pub fn height(changes: i64, most: i64) -> i64 {
     (BAR * root(changes * 100) / root(most * 100).max(1)).max(3)
 }
 
-fn label(at: Moment, span_s: i64) -> String {
-    let text = at.minute();
-    if span_s <= 3 * 86_400 { text.get(11..).unwrap_or_default().to_owned() } else { text.get(5..10).unwrap_or_default().to_owned() }
+/// Round moments of the window by the reader's clocks, and what is written at them.
+fn grid(from: Moment, to: Moment, zone: &Zone) -> Vec<(Moment, String)> {
+    let span = from.seconds_until(to).max(1);
+    let step = STEPS_S.into_iter().find(|step| span / step < GRID_MAX).unwrap_or(31_104_000);
+    let east = i64::from(zone.east_s(from));
+    let start = from.0.unix_timestamp() + east;
+    let first = start + (step - start.rem_euclid(step)) % step - east;
+    let end = to.0.unix_timestamp();
+    (0..=GRID_MAX)
+        .map(|i| first + i * step)
+        .take_while(|at| *at <= end)
+        .filter_map(|at| time::OffsetDateTime::from_unix_timestamp(at).ok().map(Moment))
+        .map(|at| {
+            let text = zone.field(at);
+            let part = if step < 60 {
+                text.get(11..19)
+            } else if step < 86_400 {
+                text.get(11..16)
+            } else {
+                text.get(5..10)
+            };
+            (at, part.unwrap_or_default().to_owned())
+        })
+        .collect()
 }
 
 /// The ribbon.
 #[component]
 pub fn Ribbon(timeline: Timeline) -> impl IntoView {
     let (from, to) = (timeline.from, timeline.to);
-    let span = from.seconds_until(to).max(1);
     let most = timeline.snapshots.iter().map(|s| s.added + s.removed + s.moved).max().unwrap_or(0);
-    let grid = (0..GRID)
-        .map(|i| {
-            let at = Moment(from.0 + time::Duration::seconds(span * i / GRID));
-            let gx = x(at, from, to);
-            view! {
-                <line class="grid" x1=gx.to_string() x2=gx.to_string() y1="22" y2="128"></line>
-                <text class="tick" x=(gx + 3).to_string() y="16">{label(at, span)}</text>
-            }
-        })
-        .collect_view();
-    let bars = timeline.snapshots.iter().map(|s| bar(s, most, from, to)).collect_view();
-    let ticks = timeline
-        .snapshots
-        .iter()
-        .map(|s| {
-            let sx = x(s.moment, from, to);
-            let class = if s.degraded {
-                "snap bad"
-            } else if s.gaps > 0 {
-                "snap gaps"
-            } else if s.hold.is_some() {
-                "snap held"
-            } else {
-                "snap"
-            };
-            view! { <line class=class x1=sx.to_string() x2=sx.to_string() y1="78" y2="94"><title>{s.moment.long()}</title></line> }
-        })
-        .collect_view();
+    let base = project_href(&timeline.project.harbor, &timeline.project.project);
+    let lines = grid(from, to, &page_zone().zone).into_iter().map(|(at, text)| tick(across(at, from, to), text)).collect_view();
+    let marks = timeline.snapshots.iter().map(|s| mark(s, &base, most, across(s.moment, from, to))).collect_view();
     let events = timeline
         .events
         .iter()
         .map(|e| {
-            let ex = x(e.at, from, to);
-            let (class, path) = if e.kind == "run_failed" {
-                ("event bad", format!("M{} 108l8 8m0-8l-8 8", ex - 4))
-            } else {
-                ("event", format!("M{ex} 106l5 6l-5 6l-5-6z"))
-            };
-            view! { <path class=class d=path><title>{e.text.clone()}</title></path> }
+            let (class, path) =
+                if e.kind == "run_failed" { ("event bad", "M-4 122l8 8m0-8l-8 8") } else { ("event", "M0 120l5 6l-5 6l-5-6z") };
+            let x = percent(across(e.at, from, to));
+            view! { <svg x=x class="over"><path class=class d=path><title>{said(&e.text)}</title></path></svg> }
         })
         .collect_view();
-    let here = timeline.at.as_ref().map(|s| {
-        let hx = x(s.moment, from, to);
-        view! {
-            <line class="here" x1=hx.to_string() x2=hx.to_string() y1="20" y2="134"></line>
-            <circle class="here" cx=hx.to_string() cy="134" r="5"></circle>
-        }
-    });
-    let described = format!(
-        "{} {} – {}",
-        crate::text::lang().pick(format!("{} snapshots,", timeline.snapshots.len()), format!("{} 个快照，", timeline.snapshots.len())),
-        from.minute(),
-        to.minute()
+    let here = timeline.at.as_ref().map(|s| here(s.moment, across(s.moment, from, to)));
+    let n = timeline.snapshots.len();
+    let described = lang().pick(
+        format!("{n} snapshots from {} to {}; the table of snapshots has the same.", bare(from), minute(to)),
+        format!("{} 至 {} 共 {n} 个快照；快照表内容相同。", bare(from), minute(to)),
     );
     view! {
-        <svg class="ribbon" viewBox=format!("0 0 {WIDTH} 144") role="img" aria-label=described preserveAspectRatio="none">
-            {grid}
-            <text class="lane" x="0" y="60">{t("changes", "变更")}</text>
-            <text class="lane" x="0" y="90">{t("snapshots", "快照")}</text>
-            <text class="lane" x="0" y="116">{t("events", "事件")}</text>
-            {bars}{ticks}{events}
-            <line class="base" x1=LEFT.to_string() x2=RIGHT.to_string() y1="134" y2="134"></line>
-            {here}
-        </svg>
+        <p class="unseen">{described}</p>
+        <div class="ribbon" aria-hidden="true">
+            <div class="lanes">
+                <span>{t("changes", "变更")}</span>
+                <span>{t("snapshots", "快照")}</span>
+                <span>{t("events", "事件")}</span>
+            </div>
+            <svg class="over">
+                {lines}
+                <line class="base" x1="0" x2="100%" y1="144" y2="144"></line>
+                {marks}{events}{here}
+            </svg>
+        </div>
     }
     .into_any()
 }
 
-fn bar(s: &Snapshot, most: i64, from: Moment, to: Moment) -> impl IntoView + use<> {
-    let sx = x(s.moment, from, to) - 2;
+fn tick(x: i64, text: String) -> impl IntoView {
+    let late = x > WIDTH * 93 / 100;
+    let (anchor, aside) = if late { ("end", "translate(-4 0)") } else { ("start", "translate(4 0)") };
+    view! {
+        <line class="grid" x1=percent(x) x2=percent(x) y1="8" y2="144"></line>
+        <text class="tick" x=percent(x) y="18" text-anchor=anchor transform=aside>{text}</text>
+    }
+}
+
+/// The moment looked at, and its time under it.
+fn here(at: Moment, x: i64) -> impl IntoView {
+    let anchor = match x {
+        ..1_200 => "start",
+        1_200..8_800 => "middle",
+        _ => "end",
+    };
+    view! {
+        <line class="here" x1=percent(x) x2=percent(x) y1="24" y2="144"></line>
+        <circle class="here" cx=percent(x) cy="144" r="5"></circle>
+        <text class="here" x=percent(x) y="166" text-anchor=anchor>{long(at)}</text>
+    }
+}
+
+/// A snapshot: the bar of its changes, its stroke, and an area around both that is easy to hit.
+fn mark(s: &Snapshot, base: &str, most: i64, x: i64) -> impl IntoView + use<> {
     let all = height(s.added + s.removed + s.moved, most);
     let lost = height(s.removed, most).min(all);
-    let words = format!("{}: +{} −{} ↻{}", s.moment.minute(), s.added, s.removed, s.moved);
-    (all > 0).then(|| {
-        view! {
-            <g class="bar">
+    let words = format!("{} · +{} −{} ↻{}", long(s.moment), s.added, s.removed, s.moved);
+    let class = if s.degraded {
+        "snap bad"
+    } else if s.gaps > 0 {
+        "snap gaps"
+    } else if s.hold.is_some() {
+        "snap held"
+    } else {
+        "snap"
+    };
+    let href = format!("{base}?at={}", url_part(&s.moment.url()));
+    view! {
+        <svg x=percent(x) class="over">
+            <a href=href tabindex="-1">
                 <title>{words}</title>
-                <rect class="more" x=sx.to_string() y=(66 - all).to_string() width="5" height=all.to_string()></rect>
-                {(lost > 0).then(|| view! { <rect class="less" x=sx.to_string() y=(66 - lost).to_string() width="5" height=lost.to_string()></rect> })}
-            </g>
-        }
-    })
+                <rect class="hit" x="-6" y="28" width="12" height="82"></rect>
+                {(all > 0).then(|| view! { <rect class="more" x="-3" y=(FLOOR - all).to_string() width="6" height=all.to_string()></rect> })}
+                {(lost > 0).then(|| view! { <rect class="less" x="-3" y=(FLOOR - lost).to_string() width="6" height=lost.to_string()></rect> })}
+                <line class=class x1="0" x2="0" y1="86" y2="106"></line>
+            </a>
+        </svg>
+    }
 }
 
 #[cfg(test)]
@@ -149,11 +187,11 @@ mod tests {
     #[test]
     fn the_window_fills_the_lane_and_nothing_leaves_it() {
         let (from, to) = (at("2026-11-01T00:00:00Z"), at("2026-11-02T00:00:00Z"));
-        assert_eq!(x(from, from, to), LEFT);
-        assert_eq!(x(to, from, to), RIGHT);
-        assert_eq!(x(at("2026-12-01T00:00:00Z"), from, to), RIGHT);
-        assert_eq!(x(at("2026-11-01T12:00:00Z"), from, to), (LEFT + RIGHT) / 2);
-        assert_eq!(x(from, from, from), LEFT, "an empty window does not divide by zero");
+        assert_eq!(across(from, from, to), 0);
+        assert_eq!(across(to, from, to), WIDTH);
+        assert_eq!(across(at("2026-12-01T00:00:00Z"), from, to), WIDTH);
+        assert_eq!(percent(across(at("2026-11-01T12:00:00Z"), from, to)), "50.00%");
+        assert_eq!(across(from, from, from), 0, "an empty window does not divide by zero");
     }
 
     #[test]
@@ -162,5 +200,15 @@ mod tests {
         assert!(height(1, 1_000) >= 3);
         assert_eq!(height(1_000, 1_000), BAR);
         assert!(height(10, 1_000) < height(100, 1_000));
+    }
+
+    #[test]
+    fn grid_lines_stand_at_round_times_of_the_readers_clocks() {
+        let texts = |from, to, zone: &Zone| grid(at(from), at(to), zone).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        let shanghai = Zone::of_attribute("Asia/Shanghai 28800").unwrap();
+        assert_eq!(texts("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z", &shanghai), ["12:00", "18:00", "00:00", "06:00"]);
+        assert_eq!(texts("2026-11-01T00:00:57.5Z", "2026-11-01T00:01:09Z", &Zone::default())[..2], ["00:00:58", "00:01:00"]);
+        assert_eq!(texts("2026-10-02T10:00:00Z", "2026-11-02T10:00:00Z", &Zone::default()).len(), 6);
+        assert!(texts("2016-10-02T10:00:00Z", "2026-11-02T10:00:00Z", &Zone::default()).len() <= 8);
     }
 }

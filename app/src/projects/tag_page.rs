@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::calls::get_tag_history;
+use super::ribbon::{across, percent};
 use super::types::{TagHistory, TagSpan};
 use super::{artifact_href, project_href, restore_href};
 use crate::text::{lang, t};
@@ -50,7 +51,7 @@ fn page(history: TagHistory) -> AnyView {
         <PageHead title=title crumbs=crumbs here=history.tag.clone()>
             <Status tone=tone text=word/>
             {here.map(|d| view! { <Digest value=d/> })}
-            {edges.map(|(from, to)| view! { <SubItem label=t("known from", "已知范围")>{format!("{} – {}", from.minute(), to.minute())}</SubItem> })}
+            {edges.map(|(from, to)| view! { <SubItem label=t("known from", "已知范围")>{format!("{} – {}", bare(from), minute(to))}</SubItem> })}
         </PageHead>
         {history.live_error.clone().map(|e| view! { <Callout tone=Tone::Warn><p>{e}</p></Callout> })}
         {if empty {
@@ -85,8 +86,8 @@ fn row(history: &TagHistory, span: &TagSpan) -> AnyView {
                 <a class="mono" href=image>{short_digest(&span.digest)}</a>
                 {(span.accessories > 0).then(|| view! { <span class="note block">{lang().pick(format!("{} accessories", span.accessories), format!("{} 个附件", span.accessories))}</span> })}
             </Cell>
-            <Cell label=t("From", "自")><time datetime=span.from.url()>{span.from.long()}</time></Cell>
-            <Cell label=t("To", "至")>{span.to.map_or_else(|| t("still, as captured", "至今（按捕获）").into_any(), |to| view! { <time datetime=to.url()>{to.long()}</time> }.into_any())}{span.ended.clone().map(|e| view! { <span class="note block">{e}</span> })}</Cell>
+            <Cell label=t("From", "自")><Exact at=span.from/></Cell>
+            <Cell label=t("To", "至")>{span.to.map_or_else(|| t("still, as captured", "至今（按捕获）").into_any(), |to| view! { <Exact at=to/> }.into_any())}{span.ended.clone().map(|e| view! { <span class="note block">{e}</span> })}</Cell>
             <Cell label=t("Kind", "类型")>{kind}</Cell>
             <Cell label=t("Size", "大小") number=true>{bytes(span.size_bytes)}</Cell>
             <Cell label=t("Snapshots", "快照") number=true>{count(span.snapshots)}</Cell>
@@ -103,29 +104,43 @@ fn row(history: &TagHistory, span: &TagSpan) -> AnyView {
     .into_any()
 }
 
+/// Bars of the drawing; the table below has all.
+const BARS_MAX: usize = 12;
+/// Height of one line of it, as in the style sheet.
+const LINE: usize = 24;
+
 /// Stretches over time, one bar each.
 #[component]
 fn Gantt(spans: Vec<TagSpan>, from: Moment, to: Moment) -> impl IntoView {
-    let rows = i64::try_from(spans.len().min(12)).unwrap_or(12);
+    let drawn = spans.len().min(BARS_MAX);
+    let names = spans
+        .iter()
+        .take(BARS_MAX)
+        .map(|span| view! { <span class="mono">{short_digest(&span.digest).replace("sha256:", "")}</span> })
+        .collect_view();
     let bars = spans
         .iter()
-        .take(12)
-        .zip(0_i64..)
-        .map(|(span, i)| {
-            let start = super::ribbon::x(span.from, from, to);
-            let end = super::ribbon::x(span.to.unwrap_or(to), from, to);
+        .take(BARS_MAX)
+        .enumerate()
+        .map(|(i, span)| {
+            let start = across(span.from, from, to);
+            let end = across(span.to.unwrap_or(to), from, to);
             let class = if span.to.is_none() { "span now" } else { "span" };
-            let words = format!("{}: {} – {}", short_digest(&span.digest), span.from.minute(), span.to.map_or_else(String::new, Moment::minute));
+            let words = format!("{}: {} – {}", short_digest(&span.digest), bare(span.from), span.to.map_or_else(String::new, minute));
             view! {
-                <rect class=class x=start.to_string() y=(i * 16 + 4).to_string() width=(end - start).max(3).to_string() height="9" rx="1"><title>{words}</title></rect>
-                <text class="lane mono" x="0" y=(i * 16 + 12).to_string()>{short_digest(&span.digest).replace("sha256:", "")}</text>
+                <rect class=class x=percent(start) y=(i * LINE + 7).to_string() width=percent((end - start).max(30)) height="10" rx="1"><title>{words}</title></rect>
             }
         })
         .collect_view();
+    let said = t("Images over time; the table below says the same", "镜像随时间的变化，详见下表");
     view! {
-        <section class="panel"><div class="panel-body padded">
-            <svg class="gantt" viewBox=format!("0 0 1000 {}", rows * 16 + 4) role="img" aria-label=t("Images over time; the table below says the same", "镜像随时间的变化，详见下表")>{bars}</svg>
-        </div></section>
+        <section class="panel">
+            <div class="gantt">
+                <div class="names-of-bars" aria-hidden="true">{names}</div>
+                <svg role="img" aria-label=said height=(drawn * LINE).to_string()>{bars}</svg>
+                <p class="edges" aria-hidden="true"><span>{bare(from)}</span><span>{minute(to)}</span></p>
+            </div>
+        </section>
     }
     .into_any()
 }

@@ -7,6 +7,8 @@ use super::ribbon::Ribbon;
 use super::timeline_parts::{Difference, MomentActions, SnapshotTable};
 use super::types::Timeline;
 use super::{project_href, protection_word};
+use crate::accounts::types::Duty;
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::{Moment, bytes, count};
@@ -31,17 +33,20 @@ pub fn TimelinePage() -> impl IntoView {
             let captured = timeline.at.is_some();
             view! {
                 {head(&timeline, zoom.get_untracked())}
-                {captured.then(|| view! { <Load data=diff view={move |diff| view! { <Difference timeline=of_diff.clone() diff=diff/> }}/> })}
+                {captured.then(|| view! { <Load data=diff part=true view={move |diff| view! { <Difference timeline=of_diff.clone() diff=diff/> }}/> })}
                 {rest(timeline)}
             }
         }}/>
     }
 }
 
-fn zooms(base: &str, at: Option<Moment>, zoom: Option<&str>) -> AnyView {
-    let at = at.map(|m| format!("&at={}", url_part(&m.url()))).unwrap_or_default();
-    let now = zoom.unwrap_or("month");
+fn zooms(base: &str, timeline: &Timeline, zoom: Option<&str>) -> AnyView {
+    let at = timeline.at.as_ref().map(|s| format!("&at={}", url_part(&s.moment.url()))).unwrap_or_default();
+    // Without a wish the server shows all of a short history, the last month of a long one.
+    let month = timeline.from.seconds_until(timeline.to) == 31 * 86_400;
+    let now = zoom.unwrap_or(if month { "month" } else { "all" });
     [
+        ("all", t("all", "全部")),
         ("year", t("year", "年")),
         ("quarter", t("quarter", "季")),
         ("month", t("month", "月")),
@@ -57,17 +62,37 @@ fn zooms(base: &str, at: Option<Moment>, zoom: Option<&str>) -> AnyView {
     .into_any()
 }
 
+/// A date and a time by the reader's clocks. A plain form: the server makes the one address of that moment out of it.
+fn go_to(base: String, at: Moment, zoom: Option<String>) -> AnyView {
+    let zone = page_zone().zone;
+    let clocks = if zone.name == "UTC" { zone.name.clone() } else { format!("{}, {}", zone.name, zone.distance(at)) };
+    let label = lang().pick(format!("Go to ({clocks})"), format!("跳转至（{clocks}）"));
+    view! {
+        <form method="get" action=base class="filters goto">
+            <label class="filter"><span>{label}</span><input type="datetime-local" step="1" name="at" value=zone.field(at)/></label>
+            <input type="hidden" name="zone" value=zone.name/>
+            {zoom.map(|zoom| view! { <input type="hidden" name="zoom" value=zoom/> })}
+            <button type="submit" class="btn">{t("Go", "跳转")}</button>
+        </form>
+    }
+    .into_any()
+}
+
 fn never_captured(timeline: &Timeline, crumbs: Vec<(String, String)>) -> AnyView {
     let p = &timeline.project;
     let (tone, word) = protection_word(p.protection);
     let next = timeline.next_run.map_or_else(
         || t("No plan has it yet: an operator adds it to one.", "尚无备份计划包含该项目，请由系统管理员加入。").to_owned(),
-        |at| lang().pick(format!("The first snapshot runs at {}.", at.long()), format!("首个快照将于 {} 运行。", at.long())),
+        |at| lang().pick(format!("The first snapshot runs at {}.", long(at)), format!("首个快照将于 {} 运行。", long(at))),
     );
+    let plan = (timeline.next_run.is_none() && has_duty(Duty::Operator))
+        .then(|| format!("/plans/new?harbor={}&form[include]={}", url_part(&p.harbor), url_part(&p.project)));
     let title = lang().pick(format!("{} was never captured.", p.project), format!("{} 尚未捕获。", p.project));
     view! {
         <PageHead title=title crumbs=crumbs here=p.project.clone()><Status tone=tone text=word/></PageHead>
-        <Empty kind=EmptyKind::NothingYet title=t("No snapshot yet.", "暂无快照。") text=next/>
+        <Empty kind=EmptyKind::NothingYet title=t("No snapshot yet.", "暂无快照。") text=next>
+            {plan.map(|href| view! { <LinkButton href=href text=t("Make a plan for it", "为其创建备份计划") kind=ButtonKind::Primary/> })}
+        </Empty>
     }
     .into_any()
 }
@@ -83,7 +108,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
     let Some(s) = timeline.at.clone() else {
         return never_captured(timeline, crumbs);
     };
-    let title = lang().pick(format!("{} as of {}", p.project, s.moment.long()), format!("{} 在 {} 的状态", p.project, s.moment.long()));
+    let title = lang().pick(format!("{} as of {}", p.project, long(s.moment)), format!("{} 在 {} 的状态", p.project, long(s.moment)));
     let keep = zoom.as_ref().map(|z| format!("&zoom={z}")).unwrap_or_default();
     let step = |to: Option<Moment>| to.map(|m| format!("{base}?at={}{keep}", url_part(&m.url())));
     let (before, after) = (step(timeline.before), step(timeline.after));
@@ -93,7 +118,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
     let size = bytes(p.bytes);
     let tags = lang().pick(format!("{} tags", count(s.tags)), format!("{} 个 Tag", count(s.tags)));
     let (digest, moment, gap_count, degraded) = (s.digest.clone(), s.moment, s.gaps, s.degraded);
-    let (newest, action) = (base.clone(), base.clone());
+    let newest = base.clone();
     view! {
         <PageHead title=title crumbs=crumbs here=here>
             <SubItem>{repositories}</SubItem>
@@ -112,7 +137,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
         <section class="panel timeline">
             <header>
                 <h2>{t("Timeline", "时间线")}</h2>
-                <nav class="zoom" aria-label=t("Width of the window", "时段宽度")>{zooms(&base, Some(moment), zoom.as_deref())}</nav>
+                <nav class="zoom" aria-label=t("Width of the window", "时段宽度")>{zooms(&base, timeline, zoom.as_deref())}</nav>
                 <div class="steps-nav">
                     {before.map(|href| view! { <a class="btn small" id="snapshot-before" href=href rel="prev"><kbd>"["</kbd>" "{t("before", "前一个")}</a> })}
                     {after.map(|href| view! { <a class="btn small" id="snapshot-after" href=href rel="next">{t("after", "后一个")}" "<kbd>"]"</kbd></a> })}
@@ -120,10 +145,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
                 </div>
             </header>
             <div class="panel-body"><Ribbon timeline=drawn/></div>
-            <GetForm action=action class="goto">
-                <label class="filter"><span>{t("Go to (UTC)", "跳转至 (UTC)")}</span><input type="text" name="at" value=moment.url() spellcheck="false" class="mono"/></label>
-                <SubmitButton text=t("Go", "跳转") kind=ButtonKind::Small/>
-            </GetForm>
+            {go_to(base, moment, zoom)}
         </section>
         {(!gaps.is_empty()).then(|| view! {
             <Panel title=t("Gaps of this snapshot", "该快照的缺口") note=t("what could not be read, and what helps", "未能读取的内容及处理方法")>
@@ -149,7 +171,7 @@ fn rest(timeline: Timeline) -> AnyView {
         {(!events.is_empty()).then(|| view! {
             <Panel title=t("Events of this window", "该时段的事件")>
                 {events.into_iter().rev().map(|e| view! {
-                    <Row><time datetime=e.at.url()>{e.at.long()}</time>" "{e.link.map_or_else(|| e.text.clone().into_any(), |href| view! { <a href=href>{e.text.clone()}</a> }.into_any())}</Row>
+                    <Row><Exact at=e.at/>" "{e.link.map_or_else(|| said(&e.text).into_any(), |href| view! { <a href=href>{said(&e.text)}</a> }.into_any())}</Row>
                 }).collect_view()}
             </Panel>
         })}

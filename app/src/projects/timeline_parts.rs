@@ -12,11 +12,14 @@ use crate::units::{bytes, count, short_digest};
 /// Most items put into an address; more are chosen in the browser or by repository.
 const ITEMS_MAX: usize = 60;
 
+/// Most rows of the table of snapshots: the ribbon above has the whole window.
+const ROWS_MAX: usize = 50;
+
 /// The lines of a wizard for everything that is missing now, or the repositories where there are too many.
 #[must_use]
 pub fn missing_items(diff: &LiveDiff) -> String {
     let all: Vec<String> = diff.repositories.iter().flat_map(|r| r.missing.iter().map(|tag| format!("{}:{tag}", r.repository))).collect();
-    if all.len() <= ITEMS_MAX {
+    if all.len() <= ITEMS_MAX && diff.repositories.iter().all(|r| i64::try_from(r.missing.len()) == Ok(r.missing_total)) {
         return all.join("\n");
     }
     diff.repositories.iter().filter(|r| !r.missing.is_empty()).map(|r| r.repository.clone()).collect::<Vec<_>>().join("\n")
@@ -40,7 +43,7 @@ pub fn Difference(timeline: Timeline, diff: LiveDiff) -> impl IntoView {
     }
     let read = diff
         .read_at
-        .map(|m| lang().pick(format!("read from Harbor at {}", m.long()), format!("读取自 Harbor：{}", m.long())))
+        .map(|m| lang().pick(format!("read from Harbor at {}", long(m)), format!("读取自 Harbor：{}", long(m))))
         .unwrap_or_default();
     let same = diff.same;
     let items = missing_items(&diff);
@@ -50,13 +53,13 @@ pub fn Difference(timeline: Timeline, diff: LiveDiff) -> impl IntoView {
         .into_iter()
         .map(|r| {
             let choose = format!("{}/browse?at={}&repo={}", project_href(&harbor, &project), url_part(&at), url_part(&r.repository));
-            let (name, missing, moved, new) = (r.repository.clone(), r.missing.len(), r.moved.len(), r.new);
+            let (name, missing, moved, new) = (r.repository.clone(), r.missing_total, r.moved_total, r.new);
             let here = choose.clone();
             view! {
                 <tr>
                     <Cell><a href=here class="mono">{name}</a></Cell>
-                    <Cell label=t("Missing now", "现缺失") number=true>{count(i64::try_from(missing).unwrap_or(0))}</Cell>
-                    <Cell label=t("Moved", "已移动") number=true>{count(i64::try_from(moved).unwrap_or(0))}</Cell>
+                    <Cell label=t("Missing now", "现缺失") number=true>{count(missing)}</Cell>
+                    <Cell label=t("Moved", "已移动") number=true>{count(moved)}</Cell>
                     <Cell label=t("New since", "新增") number=true>{count(new)}</Cell>
                     <Cell><LinkButton href=choose text=t("Choose…", "选择…") kind=ButtonKind::Small/></Cell>
                 </tr>
@@ -102,6 +105,12 @@ fn BringBack(timeline: Timeline, missing: i64, moved: i64, items: String) -> imp
             "没有内容丢失。您仍可将该时间点恢复到其他项目。",
         )
         .to_owned(),
+        (0, 1) => t("One tag points elsewhere now. You can move it back.", "1 个 Tag 现指向其他镜像，可移回。").to_owned(),
+        (1, _) => t(
+            "One tag of this moment is not in Harbor. Restoring it overwrites nothing.",
+            "该时间点的 1 个 Tag 已不在 Harbor 中，恢复不会覆盖任何内容。",
+        )
+        .to_owned(),
         (0, m) => lang()
             .pick(format!("{m} tags point elsewhere now. Choose which to move back."), format!("{m} 个 Tag 现指向其他镜像，可选择移回。")),
         (n, _) => lang().pick(
@@ -135,6 +144,8 @@ pub fn MomentActions(timeline: Timeline) -> impl IntoView {
     let hold = ServerAction::<HoldSnapshot>::new();
     let backup = ServerAction::<BackUpProject>::new();
     let (harbor, project) = (timeline.project.harbor.clone(), timeline.project.project.clone());
+    // Without a plan there is no vault to back it up into.
+    let planned = !timeline.project.plans.is_empty();
     let back = project_href(&harbor, &project);
     view! {
         <div class="pair">
@@ -149,14 +160,14 @@ pub fn MomentActions(timeline: Timeline) -> impl IntoView {
                     </PostForm>
                 </Panel>
             })}
-            <Panel title=t("Back up now", "立即备份") padded=true>
+            {planned.then(|| view! { <Panel title=t("Back up now", "立即备份") padded=true>
                 <p class="note">{timeline.next_run.map(|at| view! { {t("The next scheduled run is", "下次计划运行：")}" "<When at=at brief=true/> })}</p>
                 <PostForm action=backup id="backup">
                     <Hidden name="harbor" value=harbor/>
                     <Hidden name="project" value=project/>
                     <SubmitButton text=t("Back this project up now", "立即备份该项目")/>
                 </PostForm>
-            </Panel>
+            </Panel> })}
         </div>
     }
     .into_any()
@@ -165,9 +176,20 @@ pub fn MomentActions(timeline: Timeline) -> impl IntoView {
 /// The same data as the ribbon, as a table.
 #[component]
 pub fn SnapshotTable(harbor: String, project: String, snapshots: Vec<Snapshot>, thinned: bool) -> impl IntoView {
+    let note = if thinned {
+        t("the newest, thinned; choose a narrower window to see all", "最近的快照（已抽稀），缩小时段可查看全部").to_owned()
+    } else if snapshots.len() > ROWS_MAX {
+        lang().pick(
+            format!("the newest {ROWS_MAX} of {}; choose a narrower window to see others", snapshots.len()),
+            format!("共 {} 个，显示最近 {ROWS_MAX} 个；缩小时段可查看其他", snapshots.len()),
+        )
+    } else {
+        String::new()
+    };
     let rows = snapshots
         .into_iter()
         .rev()
+        .take(ROWS_MAX)
         .map(|s| {
             let href = format!("{}?at={}", project_href(&harbor, &project), url_part(&s.moment.url()));
             let (tone, word) = if s.degraded {
@@ -179,20 +201,20 @@ pub fn SnapshotTable(harbor: String, project: String, snapshots: Vec<Snapshot>, 
             };
             view! {
                 <tr>
-                    <Cell><a href=href><time datetime=s.moment.url()>{s.moment.long()}</time></a>{s.hold.is_some().then(|| view! { " "<Status tone=Tone::Held text=t("held", "已锁定")/> })}</Cell>
+                    <Cell><a href=href><Exact at=s.moment/></a>{s.hold.is_some().then(|| view! { " "<Status tone=Tone::Held text=t("held", "已锁定")/> })}</Cell>
                     <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
                     <Cell label=t("Tags", "Tag") number=true>{count(s.tags)}</Cell>
                     <Cell label=t("Added", "新增") number=true>{count(s.added)}</Cell>
                     <Cell label=t("Removed", "删除") number=true>{count(s.removed)}</Cell>
                     <Cell label=t("Moved", "移动") number=true>{count(s.moved)}</Cell>
                     <Cell label=t("New bytes", "新增数据") number=true>{bytes(s.bytes_new)}</Cell>
-                    <Cell label=t("Digest", "摘要")><code class="mono">{short_digest(&s.digest)}</code></Cell>
+                    <Cell label=t("Digest", "摘要")><code class="mono short">{short_digest(&s.digest)}</code></Cell>
                 </tr>
             }
         })
         .collect_view();
     view! {
-        <Panel title=t("Snapshots", "快照") note=if thinned { t("thinned: zoom in to see all", "已抽稀，放大可查看全部") } else { "" }>
+        <Panel title=t("Snapshots", "快照") note=note>
             <DataTable caption=t("Snapshots of this window", "该时段的快照") cols=vec![
                 Col::text(t("Moment", "时间点")), Col::text(t("State", "状态")), Col::number(t("Tags", "Tag")), Col::number(t("Added", "新增")),
                 Col::number(t("Removed", "删除")), Col::number(t("Moved", "移动")), Col::number(t("New bytes", "新增数据")), Col::text(t("Digest", "摘要")),

@@ -175,10 +175,14 @@ pub struct LiveDiff {
 pub struct RepositoryDiff {
     /// Name with project.
     pub repository: String,
-    /// Tags missing now.
+    /// Tags missing now, by name; at most 200.
     pub missing: Vec<String>,
-    /// Tags that point elsewhere now.
+    /// Tags missing now in all.
+    pub missing_total: i64,
+    /// Tags that point elsewhere now, by name; at most 200.
     pub moved: Vec<String>,
+    /// Tags that point elsewhere now in all.
+    pub moved_total: i64,
     /// Count of tags that are new since.
     pub new: i64,
 }

@@ -17,6 +17,7 @@ use crate::session::types::{Me, SetUp, Shell, SignIn, Theme};
 use crate::text::Lang;
 use crate::units::{Moment, Page};
 use crate::vaults::types::*;
+use crate::zone::Zone;
 
 /// What the backend that is not there answers.
 #[derive(Clone, Default)]
@@ -221,6 +222,9 @@ impl crate::ports::session::Sessions for Fake {
     async fn set_display(&self, _cx: &Cx, _lang: Option<String>, _theme: Option<String>) -> Result<(), ApiError> {
         Ok(())
     }
+    async fn keep_zone(&self, _cx: &Cx, name: String, _chosen: bool) -> Result<Zone, ApiError> {
+        Ok(Zone { name, ..Zone::default() })
+    }
 }
 
 fn moment(text: &str) -> Moment {
@@ -342,6 +346,7 @@ pub fn home() -> Home {
         concerns: Vec::new(),
         restores: Vec::new(),
         waiting: Vec::new(),
+        vaults_out: 0,
         vaults: vec![vault()],
         running: Vec::new(),
         setup: Vec::new(),

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::calls::list_approvals;
 use super::state_word;
 use super::types::RequestRow;
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
 
@@ -21,6 +22,10 @@ fn page(rows: Vec<RequestRow>, tab: String) -> AnyView {
         ("mine", 0) => t("Nothing waits for you.", "没有等待您审批的申请。").to_owned(),
         ("mine", 1) => t("One request waits for your decision.", "有 1 个申请等待您审批。").to_owned(),
         ("mine", n) => lang().pick(format!("{n} requests wait for your decision."), format!("有 {n} 个申请等待您审批。")),
+        ("team", 0) => t("Nothing waits for others.", "没有等待他人审批的申请。").to_owned(),
+        ("team", 1) => t("One request waits for others.", "有 1 个申请等待他人审批。").to_owned(),
+        (_, 0) => t("You decided on no request yet.", "您尚未审批任何申请。").to_owned(),
+        (_, 1) => t("You decided on one request.", "您已审批 1 个申请。").to_owned(),
         ("team", n) => lang().pick(format!("{n} requests wait for others."), format!("有 {n} 个申请等待他人审批。")),
         (_, n) => lang().pick(format!("You decided on {n} requests."), format!("您已审批 {n} 个申请。")),
     };
@@ -53,7 +58,7 @@ fn card(r: RequestRow) -> impl IntoView {
     let end = href.clone();
     view! {
         <Row end=ViewFn::from(move || view! { <LinkButton href=end.clone() text=if waiting { t("Decide", "审批") } else { t("Look", "查看") } kind=ButtonKind::Small/> })>
-            <a href=href><b>{format!("#{} ", r.id)}</b>{r.sentence.clone()}</a>
+            <a href=href><b>{format!("#{} ", r.id)}</b>{said(&r.sentence)}</a>
             <span class="note block">
                 {format!("{}/{} · {} · ", r.harbor, r.project, r.requester)}
                 {lang().pick(format!("risk {} · {} of {} approvals", r.risk, r.votes, r.votes_needed), format!("风险 {} · 审批 {} / {}", r.risk, r.votes, r.votes_needed))}

@@ -3,9 +3,10 @@
 use leptos::prelude::*;
 
 use super::types::{EffectItem, EffectKind, EffectPlan};
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
-use crate::units::{bytes, count, short_digest};
+use crate::units::{bytes, count, short_digest, short_tag};
 
 /// Shape and word of an effect.
 #[must_use]
@@ -18,29 +19,13 @@ pub fn effect_word(effect: EffectKind) -> (Tone, &'static str) {
     }
 }
 
-/// The effect in one sentence, in the reader's language.
-#[must_use]
-pub fn sentence(plan: &EffectPlan) -> String {
-    let doing: Vec<&EffectItem> = plan.items.iter().filter(|i| matches!(i.effect, EffectKind::Create | EffectKind::Move)).collect();
-    lang().pick(
-        plan.sentence.clone(),
-        match (doing.as_slice(), plan.creates, plan.moves) {
-            ([one], 1, 0) => format!("重新创建 {}:{}", one.repository, one.reference),
-            ([one], 0, 1) => format!("将 {}:{} 移回 {}", one.repository, one.reference, short_digest(&one.then)),
-            (_, 0, 0) => "没有可执行的操作".to_owned(),
-            (_, c, 0) => format!("新建 {c} 个 Tag，不覆盖任何内容"),
-            (_, 0, m) => format!("移动 {m} 个 Tag"),
-            (_, c, m) => format!("新建 {c} 个、移动 {m} 个 Tag"),
-        },
-    )
-}
-
 /// The table with its warnings and the bytes.
 #[component]
 pub fn EffectTable(plan: EffectPlan, harbor: String) -> impl IntoView {
     let rows = plan.items.iter().cloned().map(row).collect_view();
     let more = plan.items_total - i64::try_from(plan.items.len()).unwrap_or(0);
-    let warnings = plan.warnings.clone().into_iter().map(|w| view! { <Callout tone=Tone::Warn><p>{w.text}</p></Callout> }).collect_view();
+    let warnings =
+        plan.warnings.clone().into_iter().map(|w| view! { <Callout tone=Tone::Warn><p>{said(&w.text)}</p></Callout> }).collect_view();
     let blocked = plan.blocked;
     let summary = lang().pick(
         format!(
@@ -63,7 +48,7 @@ pub fn EffectTable(plan: EffectPlan, harbor: String) -> impl IntoView {
         ),
     );
     let title = lang().pick(format!("What will happen in Harbor {harbor}"), format!("将在 Harbor {harbor} 中执行的操作"));
-    let read = lang().pick(format!("read at {}", plan.read_at.long()), format!("读取于 {}", plan.read_at.long()));
+    let read = lang().pick(format!("read at {}", long(plan.read_at)), format!("读取于 {}", long(plan.read_at)));
     view! {
         <Panel title=title note=read>
             <DataTable caption=t("Effects", "操作") cols=vec![Col::text(t("Tag", "Tag")), Col::text(t("Now", "现在")), Col::text(t("Then", "之后")), Col::text(t("Effect", "操作"))]>
@@ -81,15 +66,18 @@ pub fn EffectTable(plan: EffectPlan, harbor: String) -> impl IntoView {
 
 fn row(item: EffectItem) -> impl IntoView {
     let (tone, word) = effect_word(item.effect);
-    let reference =
-        if item.reference.starts_with("sha256:") { format!("@{}", short_digest(&item.reference)) } else { format!(":{}", item.reference) };
+    let reference = if item.reference.starts_with("sha256:") {
+        format!("@{}", short_digest(&item.reference))
+    } else {
+        format!(":{}", short_tag(&item.reference))
+    };
     let then = if item.effect == EffectKind::Blocked { "–".to_owned() } else { short_digest(&item.then) };
     view! {
         <tr>
-            <Cell><span class="mono">{item.repository.clone()}<wbr/>{reference}</span></Cell>
-            <Cell label=t("Now", "现在")>{item.now.clone().map_or_else(|| view! { <span class="note">"–"</span> }.into_any(), |d| view! { <code class="mono" title=d.clone()>{short_digest(&d)}</code> }.into_any())}</Cell>
-            <Cell label=t("Then", "之后")><code class="mono" title=item.then.clone()>{then}</code>{(item.accessories > 0).then(|| view! { <span class="note block">{lang().pick(format!("with {} accessories", item.accessories), format!("含 {} 个附件", item.accessories))}</span> })}</Cell>
-            <Cell label=t("Effect", "操作")><Status tone=tone text=word/>{(!item.detail.is_empty()).then(|| view! { <span class="note block">{item.detail.clone()}</span> })}</Cell>
+            <Cell><span class="mono" title=item.reference.clone()>{item.repository.clone()}<wbr/>{reference}</span></Cell>
+            <Cell label=t("Now", "现在")>{item.now.clone().map_or_else(|| view! { <span class="note">"–"</span> }.into_any(), |d| view! { <code class="mono short" title=d.clone()>{short_digest(&d)}</code> }.into_any())}</Cell>
+            <Cell label=t("Then", "之后")><code class="mono short" title=item.then.clone()>{then}</code>{(item.accessories > 0).then(|| view! { <span class="note block">{lang().pick(format!("with {} accessories", item.accessories), format!("含 {} 个附件", item.accessories))}</span> })}</Cell>
+            <Cell label=t("Effect", "操作")><Status tone=tone text=word/>{(!item.detail.is_empty()).then(|| view! { <span class="note block">{said(&item.detail)}</span> })}</Cell>
         </tr>
     }
 }

@@ -6,6 +6,7 @@ use super::calls::list_requests;
 use super::state_word;
 use super::types::{RequestFilter, RequestRow};
 use crate::jobs::list_page::choice;
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::Page;
@@ -83,7 +84,7 @@ pub fn row(r: RequestRow) -> impl IntoView {
     view! {
         <tr>
             <Cell><a href=format!("/restores/{}", r.id)>{format!("#{}", r.id)}</a></Cell>
-            <Cell label=t("Effect", "操作")>{r.sentence.clone()}<span class="note block">{format!("{}/{}", r.harbor, r.project)}{(!r.result.is_empty()).then(|| format!(" · {}", r.result))}</span></Cell>
+            <Cell label=t("Effect", "操作")>{said(&r.sentence)}<span class="note block">{format!("{}/{}", r.harbor, r.project)}{(!r.result.is_empty()).then(|| format!(" · {}", said(&r.result)))}</span></Cell>
             <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
             <Cell label=t("By", "申请人")>{r.requester.clone()}</Cell>
             <Cell label=t("Risk", "风险") number=true>{r.risk}</Cell>

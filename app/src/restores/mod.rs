@@ -11,7 +11,8 @@ pub mod wizard_page;
 pub mod wizard_parts;
 
 use crate::text::t;
-use crate::ui::Tone;
+use crate::ui::{Tone, long};
+use crate::units::Moment;
 use types::RequestState;
 
 /// Shape and word of a state.
@@ -37,6 +38,12 @@ pub fn state_word(state: RequestState) -> (Tone, &'static str) {
 #[must_use]
 pub const fn is_moving(state: RequestState) -> bool {
     matches!(state, RequestState::Queued | RequestState::Running)
+}
+
+/// The moment of a request by the reader's clocks; a draft without one takes the newest snapshot.
+#[must_use]
+pub fn moment_words(at: &str) -> String {
+    if at.is_empty() { t("the newest snapshot", "最新快照").to_owned() } else { Moment::parse(at).map_or_else(|| at.to_owned(), long) }
 }
 
 /// `7c1e 09af`: the first eight digits of a plan's hash.

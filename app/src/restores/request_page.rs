@@ -3,11 +3,12 @@
 use leptos::prelude::*;
 
 use super::calls::get_request;
-use super::effect_table::{EffectTable, sentence};
+use super::effect_table::EffectTable;
 use super::request_parts::{Actions, Decision, Results, Votes, Why};
 use super::types::{Request, RequestState};
-use super::{is_moving, short_hash, state_word};
+use super::{is_moving, moment_words, short_hash, state_word};
 use crate::projects::project_href;
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
 
@@ -31,11 +32,10 @@ fn step(state: RequestState) -> usize {
 }
 
 fn steps(request: &Request) -> AnyView {
-    let asked = request.submitted.map_or_else(|| t("Asked", "已提交").to_owned(), |at| format!("{} {}", t("Asked", "已提交"), at.minute()));
+    let asked = request.submitted.map_or_else(|| t("Asked", "已提交").to_owned(), |at| format!("{} {}", t("Asked", "已提交"), bare(at)));
     let mut names = vec![asked, t("Decision", "审批").to_owned(), t("Restore", "恢复").to_owned(), t("Read back", "回读校验").to_owned()];
-    names.push(
-        request.finished.map_or_else(|| t("Ended", "结束").to_owned(), |at| format!("{} {}", state_word(request.state).1, at.minute())),
-    );
+    names
+        .push(request.finished.map_or_else(|| t("Ended", "结束").to_owned(), |at| format!("{} {}", state_word(request.state).1, bare(at))));
     view! { <Steps steps=names now=step(request.state)/> }.into_any()
 }
 
@@ -49,10 +49,10 @@ fn page(request: Request) -> AnyView {
         (format!("{}/{target}", request.form.harbor), project_href(&request.form.harbor, &target)),
     ];
     let doing = request.plan.creates + request.plan.moves;
-    let (name, here, title) = (request.requester_name.clone(), format!("#{}", request.id), sentence(&request.plan));
+    let (name, here, title) = (request.requester_name.clone(), format!("#{}", request.id), said(&request.plan.sentence));
     let (risk, hash, at, decide) =
-        (request.risk, request.plan.hash.clone(), request.form.at.clone(), request.decide_before.filter(|_| open));
-    let (next, detail, done) = (request.next.clone(), request.outcome_detail.clone(), request.items_done);
+        (request.risk, request.plan.hash.clone(), moment_words(&request.form.at), request.decide_before.filter(|_| open));
+    let (next, detail, done) = (said(&request.next), request.outcome_detail.as_deref().map(said), request.items_done);
     let id = request.id;
     let path = steps(&request);
     let shared = StoredValue::new(request.clone());
@@ -99,7 +99,7 @@ fn Record(request: Request) -> impl IntoView {
     let links = request.audit.into_iter().map(|seq| view! { <a class="btn small" href=format!("/audit/{seq}")>{seq}</a> }).collect_view();
     view! {
         <Panel title=t("On the record", "审计记录") padded=true>
-            <p class="note">{lang().pick(format!("{count} audit events"), format!("{count} 条审计记录"))}</p>
+            <p class="note">{lang().pick(if count == 1 { "one audit event".to_owned() } else { format!("{count} audit events") }, format!("{count} 条审计记录"))}</p>
             <Bar>
                 {links}
                 {request.job_id.map(|job| view! { <LinkButton href=format!("/jobs/{job}") text=t("Job and log", "任务与日志") kind=ButtonKind::Small/> })}

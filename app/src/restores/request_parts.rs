@@ -5,21 +5,26 @@ use leptos::prelude::*;
 use super::calls::{CancelRequest, CastVoteCall, RetryRequest, UndoRequest, WithdrawRequest};
 use super::short_hash;
 use super::types::{ItemResult, Request, RequestState};
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
-use crate::units::{bytes, short_digest};
+use crate::units::{bytes, short_digest, short_tag};
 
 /// Why it was asked for, by whom, and why this person is asked.
 #[component]
 pub fn Why(request: Request) -> impl IntoView {
     let (all, fine) = request.requester_history;
-    let history = lang().pick(format!("{all} restores in 90 days, {fine} of them fine"), format!("90 天内 {all} 次恢复，{fine} 次成功"));
+    let history = if all == 0 {
+        t("no restore in 90 days before", "此前 90 天内没有恢复").to_owned()
+    } else {
+        lang().pick(format!("{all} restores in 90 days, {fine} of them fine"), format!("90 天内 {all} 次恢复，{fine} 次成功"))
+    };
     view! {
         <Panel title=t("Why", "原因")>
             <KeyValue>
                 <Kv key=t("Reason", "原因")><q>{request.reason.clone()}</q>{(!request.ticket.is_empty()).then(|| view! { " "<code class="mono">{request.ticket.clone()}</code> })}</Kv>
                 <Kv key=t("From", "申请人")>{request.requester_name.clone()}<span class="note block">{history}</span></Kv>
-                <Kv key=t("Rule", "规则")>{request.rule.clone()}</Kv>
+                <Kv key=t("Rule", "规则")>{said(&request.rule)}</Kv>
                 <Kv key=t("May decide", "可审批人")>{if request.approvers.is_empty() { t("nobody", "无").to_owned() } else { request.approvers.join(", ") }}</Kv>
             </KeyValue>
         </Panel>
@@ -65,7 +70,7 @@ pub fn Decision(request: Request) -> impl IntoView {
         return ().into_any();
     }
     if !request.may.iter().any(|m| m == "vote") {
-        let why = request.why_not_vote.clone().unwrap_or_default();
+        let why = request.why_not_vote.as_deref().map(said).unwrap_or_default();
         return view! { <Panel title=t("Decision", "审批") padded=true><p class="note">{why}</p></Panel> }.into_any();
     }
     let hash = request.plan.hash.clone();
@@ -76,8 +81,10 @@ pub fn Decision(request: Request) -> impl IntoView {
                 <Hidden name="plan_hash" value=hash.clone()/>
                 <Hidden name="version" value=request.version.to_string()/>
                 <TextArea name="comment" label=t("Comment", "意见") rows=2 optional=request.risk < 4 hint=t("needed to refuse, and from risk 4", "拒绝时必填，风险 4 及以上必填")/>
-                <SubmitButton text=format!("{} · {}", t("Approve exactly this plan", "批准此方案"), short_hash(&hash)) kind=ButtonKind::Primary name="form[decision]" value="approve"/>
-                <SubmitButton text=t("Refuse", "拒绝") kind=ButtonKind::Danger name="form[decision]" value="deny"/>
+                <Bar>
+                    <SubmitButton text=format!("{} · {}", t("Approve exactly this plan", "批准此方案"), short_hash(&hash)) kind=ButtonKind::Primary name="form[decision]" value="approve"/>
+                    <SubmitButton text=t("Refuse", "拒绝") kind=ButtonKind::Danger name="form[decision]" value="deny"/>
+                </Bar>
                 <p class="note">{t("If Harbor changes before it runs, your vote lapses and you are asked again.", "若执行前 Harbor 发生变化，您的审批将失效并需重新审批。")}</p>
             </PostForm>
         </Panel>
@@ -138,8 +145,8 @@ fn result(r: ItemResult) -> impl IntoView {
     };
     view! {
         <tr>
-            <Cell><span class="mono">{format!("{}:{}", r.repository, if r.reference.starts_with("sha256:") { short_digest(&r.reference) } else { r.reference.clone() })}</span></Cell>
-            <Cell label=t("Image", "镜像")><code class="mono" title=r.digest.clone()>{short_digest(&r.digest)}</code></Cell>
+            <Cell><span class="mono">{format!("{}:{}", r.repository, if r.reference.starts_with("sha256:") { short_digest(&r.reference) } else { short_tag(&r.reference) })}</span></Cell>
+            <Cell label=t("Image", "镜像")><code class="mono short" title=r.digest.clone()>{short_digest(&r.digest)}</code></Cell>
             <Cell label=t("Before", "之前")>{r.previous.map_or_else(|| "–".to_owned(), |d| short_digest(&d))}</Cell>
             <Cell label=t("Result", "结果")><Status tone=tone text=word/>{(!r.detail.is_empty()).then(|| view! { <span class="note block">{r.detail.clone()}</span> })}{r.code.map(|c| view! { <code class="mono note block">{c}</code> })}</Cell>
             <Cell label=t("Sent", "发送") number=true>{bytes(r.bytes_sent)}</Cell>

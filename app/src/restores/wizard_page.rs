@@ -4,10 +4,12 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::calls::get_draft;
+use super::effect_table::EffectTable;
+use super::moment_words;
 use super::types::{Draft, RestoreForm};
 use super::wizard_parts::{Choose, Reason};
-use super::{effect_table::EffectTable, effect_table::sentence};
 use crate::projects::project_href;
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
 
@@ -62,7 +64,7 @@ fn first(form: RestoreForm) -> AnyView {
         n => lang().pick(format!("Restore {n} items of {}.", form.project), format!("恢复 {} 的 {n} 项内容。", form.project)),
     };
     let crumbs = vec![(format!("{}/{}", form.harbor, form.project), project_href(&form.harbor, &form.project))];
-    let at = form.at.clone();
+    let at = moment_words(&form.at);
     view! {
         <PageHead title=title crumbs=crumbs here=t("Restore", "恢复")><SubItem label=t("as of", "时间点")>{at}</SubItem></PageHead>
         {steps(0)}
@@ -78,7 +80,7 @@ fn DraftView(id: i64) -> impl IntoView {
 }
 
 fn preview(draft: Draft) -> AnyView {
-    let title = sentence(&draft.plan);
+    let title = said(&draft.plan.sentence);
     let nothing = draft.plan.creates + draft.plan.moves == 0;
     let crumbs = vec![(format!("{}/{}", draft.form.harbor, draft.form.project), project_href(&draft.form.harbor, &draft.form.project))];
     let form = draft.form.clone();
@@ -86,7 +88,7 @@ fn preview(draft: Draft) -> AnyView {
         let items: String = form.items.lines().map(|line| format!(" --item '{line}'")).collect();
         format!("breakwater restore preview {}/{} --at {}{items}", form.harbor, form.project, form.at)
     };
-    let (at, risk, votes, hash) = (form.at.clone(), draft.risk, draft.votes_needed, super::short_hash(&draft.plan.hash));
+    let (at, risk, votes, hash) = (moment_words(&form.at), draft.risk, draft.votes_needed, super::short_hash(&draft.plan.hash));
     let (plan, harbor) = (draft.plan.clone(), form.harbor.clone());
     view! {
         <PageHead title=title crumbs=crumbs here=t("Restore", "恢复")>

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::calls::{PreviewRestore, SubmitRestore};
 use super::types::{Draft, RestoreForm};
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
 
@@ -79,7 +80,7 @@ pub fn Reason(draft: Draft) -> impl IntoView {
     ];
     view! {
         <Panel title=t("Why", "原因") padded=true>
-            <p class="note">{draft.rule.clone()}" "{who}</p>
+            <p class="note">{said(&draft.rule)}" "{who}</p>
             <PostForm action=action prefix="form" id="why">
                 <Hidden name="draft_id" value=draft.id.to_string()/>
                 <Hidden name="plan_hash" value=draft.plan.hash.clone()/>

@@ -1,9 +1,10 @@
-//! Calls of the session: the shell, signing in and out, set-up, language and theme.
+//! Calls of the session: the shell, signing in and out, set-up, language, theme and time zone.
 
 use leptos::prelude::*;
 
 use crate::error::ApiError;
 use crate::session::types::{SetUp, Shell, SignIn};
+use crate::zone::Zone;
 
 /// What the shell around this page shows.
 #[server(prefix = "/fn", endpoint = "session/shell", input = leptos::server_fn::codec::GetUrl)]
@@ -46,4 +47,18 @@ pub async fn set_up(form: SetUp) -> Result<(), ApiError> {
 pub async fn set_display(#[server(default)] lang: Option<String>, #[server(default)] theme: Option<String>) -> Result<(), ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().set_display(&cx(), lang, theme).await)
+}
+
+/// Keeps the zone of the browser for the pages to come; answers with its clocks.
+#[server(name = KeepZone, prefix = "/fn", endpoint = "session/zone")]
+pub async fn keep_zone(name: String) -> Result<Zone, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().keep_zone(&cx(), name, false).await)
+}
+
+/// Chooses a zone, or leaves it to the browser where the name is empty; then comes back to the page the form was on.
+#[server(name = ChooseZone, prefix = "/fn", endpoint = "session/choose_zone")]
+pub async fn choose_zone(#[server(default)] name: String) -> Result<Zone, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().keep_zone(&cx(), name, true).await)
 }

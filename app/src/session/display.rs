@@ -1,20 +1,33 @@
-//! Language and theme of a page, known before anything is asked of the backend.
+//! Language, theme and time zone of a page, known before anything is asked of the backend.
 //!
 //! On the server they come from the cookies `lang` and `theme` and from `Accept-Language`; in the browser from the attributes
 //! the server wrote on the root element, so both sides agree. Unknown values fall back to English and the system's theme.
+//! The zone is looked up by the server before the page is made, since only it has the database; without one it is UTC.
 
 use leptos::prelude::{document, is_browser, use_context};
 
 use crate::session::types::Theme;
 use crate::text::Lang;
+use crate::zone::Zone;
 
-/// Language and theme of this page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Language, theme and zone of this page.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Display {
     /// Language.
     pub lang: Lang,
     /// Theme.
     pub theme: Theme,
+    /// Time zone, and whether the reader chose it.
+    pub zone: ZoneOfPage,
+}
+
+/// The zone moments are written in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ZoneOfPage {
+    /// The zone.
+    pub zone: Zone,
+    /// Chosen by the reader; else it is what their browser says.
+    pub chosen: bool,
 }
 
 impl Display {
@@ -23,7 +36,8 @@ impl Display {
     pub fn here() -> Self {
         // The request first: a server function runs outside of any page, where "in a browser" cannot be asked.
         if let Some(parts) = use_context::<http::request::Parts>() {
-            return Self::of_headers(&parts.headers);
+            let zone = parts.extensions.get::<ZoneOfPage>().cloned().unwrap_or_default();
+            return Self { zone, ..Self::of_headers(&parts.headers) };
         }
         if is_browser() { Self::of_document().unwrap_or_default() } else { Self::default() }
     }
@@ -31,7 +45,11 @@ impl Display {
     fn of_document() -> Option<Self> {
         let root = document().document_element()?;
         let lang = root.get_attribute("lang").map(|l| Lang::from_header(&l)).unwrap_or_default();
-        Some(Self { lang, theme: theme(root.get_attribute("data-theme").as_deref()) })
+        let zone = ZoneOfPage {
+            zone: root.get_attribute("data-zone").and_then(|z| Zone::of_attribute(&z)).unwrap_or_default(),
+            chosen: root.has_attribute("data-zone-chosen"),
+        };
+        Some(Self { lang, theme: theme(root.get_attribute("data-theme").as_deref()), zone })
     }
 
     fn of_headers(headers: &http::HeaderMap) -> Self {
@@ -40,12 +58,12 @@ impl Display {
         let cookie =
             |name: &str| cookies().filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value);
         let lang = cookie("lang").or_else(|| text(http::header::ACCEPT_LANGUAGE)).map(Lang::from_header).unwrap_or_default();
-        Self { lang, theme: theme(cookie("theme")) }
+        Self { lang, theme: theme(cookie("theme")), ..Self::default() }
     }
 
     /// The value of `data-theme`; none = as the system says.
     #[must_use]
-    pub const fn theme_attribute(self) -> Option<&'static str> {
+    pub const fn theme_attribute(&self) -> Option<&'static str> {
         match self.theme {
             Theme::System => None,
             Theme::Light => Some("light"),
@@ -72,6 +90,6 @@ mod tests {
         headers.insert("accept-language", http::HeaderValue::from_static("zh-CN,zh;q=0.9"));
         assert_eq!(Display::of_headers(&headers).lang, Lang::ZhCn);
         headers.insert("cookie", http::HeaderValue::from_static("a=b; lang=en; theme=dark"));
-        assert_eq!(Display::of_headers(&headers), Display { lang: Lang::En, theme: Theme::Dark });
+        assert_eq!(Display::of_headers(&headers), Display { lang: Lang::En, theme: Theme::Dark, ..Display::default() });
     }
 }

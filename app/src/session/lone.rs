@@ -3,14 +3,12 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use crate::session::display::Display;
 use crate::ui::icons::Mark;
 use crate::ui::top_bar::DisplayForms;
 
 /// A narrow page with its sentence.
 #[component]
 pub fn Lone(#[prop(into)] title: String, #[prop(into)] here: String, children: Children) -> impl IntoView {
-    let _: Display = expect_context();
     view! {
         <Title text=format!("{here} · Breakwater")/>
         <main class="lone" id="main">

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use crate::error::ApiError;
 use crate::ports::Cx;
 use crate::session::types::{SetUp, Shell, SignIn};
+use crate::zone::Zone;
 
 /// Signing in and out.
 #[async_trait]
@@ -19,6 +20,8 @@ pub trait Sessions: Send + Sync {
     async fn set_up(&self, cx: &Cx, form: SetUp) -> Result<(), ApiError>;
     /// Keeps language and theme in cookies; answers nothing to check.
     async fn set_display(&self, cx: &Cx, lang: Option<String>, theme: Option<String>) -> Result<(), ApiError>;
+    /// Keeps a time zone in a cookie, as `chosen` by the reader or as the browser has it; an empty name forgets it.
+    async fn keep_zone(&self, cx: &Cx, name: String, chosen: bool) -> Result<Zone, ApiError>;
     /// Leaves a message that the next page shows once.
     async fn leave_flash(&self, cx: &Cx, text: &str);
 }

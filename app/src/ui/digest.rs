@@ -34,7 +34,7 @@ pub fn CopyButton(#[prop(into)] text: String, #[prop(into)] what: String) -> imp
     view! {
         <button type="button" class="copy" aria-label=label.clone() title=label hidden=move || !hydrated.get() on:click=copy>
             <super::icons::Drawing icon=super::Icon::Copy/>
-            <span class="copied" role="status">{move || if copied.get() { done } else { "" }}</span>
+            <span class="copied" role="status">{move || copied.get().then_some(done)}</span>
         </button>
     }
     .into_any()

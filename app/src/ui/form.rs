@@ -22,6 +22,7 @@ use super::live::use_live;
 use super::page_state::error_text;
 use super::status::{StatusShape, Tone};
 use crate::error::ApiError;
+use crate::said::said;
 use crate::text::t;
 
 /// Name of the query parameter that carries the kept fields.
@@ -87,7 +88,7 @@ impl FormState {
     #[must_use]
     pub fn error_of(&self, name: &'static str) -> Signal<Option<String>> {
         let error = self.error;
-        Signal::derive(move || error.with(|e| e.as_ref().and_then(|e| e.of_field(name).map(str::to_owned))))
+        Signal::derive(move || error.with(|e| e.as_ref().and_then(|e| e.of_field(name).map(said))))
     }
 }
 
@@ -164,7 +165,7 @@ pub fn ErrorSummary() -> impl IntoView {
                     // Lines of a check-list belong to no field.
                     let at_field = !f.field.contains(':');
                     let href = at_field.then(|| format!("#{}", form.input_id(&f.field)));
-                    view! { <li><a href=href rel="external">{f.message.clone()}</a></li> }
+                    view! { <li><a href=href rel="external">{said(&f.message)}</a></li> }
                 })
                 .collect_view();
             let many = error.fields.len() > 1 || error.fields.first().is_some_and(|f| f.message != error.message);

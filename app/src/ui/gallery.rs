@@ -85,7 +85,7 @@ pub fn GalleryPage() -> impl IntoView {
                         {TONES.into_iter().map(|(tone, text)| view! { <Row><Status tone=tone text=text/></Row> }).collect_view()}
                         {TONES.into_iter().map(|(tone, text)| view! { <Callout tone=tone>{text}</Callout> }).collect_view()}
                     </Panel>
-                    <ErrorBlock error=error/>
+                    <ErrorBlock error=error part=true/>
                 </Stack>
                 <Stack>
                     <Panel title="Buttons" padded=true>

@@ -29,7 +29,7 @@ pub mod top_bar;
 
 pub use button::{Button, ButtonKind, LinkButton, SubmitButton};
 pub use cli_twin::CliTwin;
-pub use clock::{When, use_now};
+pub use clock::{Exact, When, bare, long, minute, page_zone, use_now};
 pub use day_strip::DayStrip;
 pub use digest::{CopyButton, Digest};
 pub use fields::{Checkbox, ConfirmType, Field, Hidden, Select, TextArea};

@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::status::{StatusShape, Tone};
 use crate::accounts::types::Duty;
 use crate::error::{ApiError, ErrorKind};
+use crate::said::said;
 use crate::session::types::{Me, Shell};
 use crate::text::{Lang, lang, t};
 
@@ -29,7 +30,13 @@ pub fn use_shell() -> ShellResource {
 ///
 /// Waits for the shell too, so that everything inside knows the time. A session that ended leads to the sign-in and back.
 #[component]
-pub fn Load<T, V, F>(data: Resource<Result<T, ApiError>>, view: F) -> impl IntoView
+pub fn Load<T, V, F>(
+    data: Resource<Result<T, ApiError>>,
+    view: F,
+    /// A part beside or below what the page is about: its failure is not the page's.
+    #[prop(optional)]
+    part: bool,
+) -> impl IntoView
 where
     T: Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static,
     V: IntoView + 'static,
@@ -43,6 +50,8 @@ where
         <Transition fallback=fallback>
             {move || {
                 let view = view.clone();
+                // What is inside writes moments, so it is drawn again in the rare case that the zone becomes known later.
+                super::clock::track_zone();
                 // Untracked: a new count in the rail must not draw the page again.
                 let shell = viewer.0.with_untracked(Option::is_none).then(|| ScopedFuture::new_untracked(shell.into_future()));
                 Suspend::new(async move {
@@ -54,7 +63,7 @@ where
                     }
                     match data.await {
                         Ok(value) => Either::Left(view(value).into_any()),
-                        Err(error) => Either::Right(view! { <ErrorBlock error=error/> }),
+                        Err(error) => Either::Right(view! { <ErrorBlock error=error part=part/> }),
                     }
                 })
             }}
@@ -77,7 +86,10 @@ pub fn error_text(error: &ApiError) -> String {
         "bad_request" => "表单无法读取，请重新加载页面后再试".to_owned(),
         "cross_site" => "该请求来自其他站点，已被拒绝；请重新加载页面后再试".to_owned(),
         "not_found" => "不存在，或您无权查看".to_owned(),
-        _ => error.message.clone(),
+        "nothing_captured" => "该时间点或之前没有任何快照".to_owned(),
+        "forbidden" => "您的角色不包含此权限；角色由安全管理员授予".to_owned(),
+        "throttled" => "尝试次数过多，请稍后再试".to_owned(),
+        _ => said(&error.message),
     }
 }
 
@@ -96,8 +108,14 @@ fn heading(kind: ErrorKind) -> &'static str {
     }
 }
 
-fn still_works(kind: ErrorKind) -> Option<&'static str> {
-    match kind {
+fn still_works(error: &ApiError) -> Option<&'static str> {
+    if error.code.starts_with("vault") {
+        return Some(t(
+            "Timelines, histories and searches stay readable; only what lies in the vault waits.",
+            "时间线、历史与搜索仍可使用，仅需读取保管库的内容暂不可用。",
+        ));
+    }
+    match error.kind {
         ErrorKind::Upstream => Some(t(
             "Backups in the vault stay readable; only what needs the other system waits.",
             "保管库中的备份仍可读取，仅依赖外部系统的内容暂不可用。",
@@ -111,24 +129,38 @@ fn still_works(kind: ErrorKind) -> Option<&'static str> {
 
 /// What failed, what still works, what to do, and the number to quote.
 #[component]
-pub fn ErrorBlock(error: ApiError) -> impl IntoView {
+pub fn ErrorBlock(error: ApiError, #[prop(optional)] part: bool) -> impl IntoView {
     if error.kind == ErrorKind::SignedOut {
         let location = use_location();
         let here = format!("{}{}", location.pathname.get_untracked(), query_of(&location.search.get_untracked()));
         return view! { <Redirect path=format!("/signin?next={}", super::form::url_part(&here))/> }.into_any();
     }
-    let tone = if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Forbidden) { Tone::Warn } else { Tone::Fail };
+    if part && error.kind == ErrorKind::NotFound {
+        // What it is a part of says so already.
+        return ().into_any();
+    }
+    // Trying again helps against what passes, not against a missing right or thing.
+    let refused = matches!(error.kind, ErrorKind::NotFound | ErrorKind::Forbidden);
+    let tone = if refused { Tone::Warn } else { Tone::Fail };
     let text = error_text(&error);
     view! {
-        <section class="error-block" role="alert">
-            <h2><StatusShape tone=tone/>{heading(error.kind)}</h2>
+        {(!part).then(|| view! { <leptos_meta::Title text=format!("{} · Breakwater", heading(error.kind))/> })}
+        <section class=if refused { "error-block refused" } else { "error-block" } role="alert">
+            {if part {
+                view! { <h2><StatusShape tone=tone/>{heading(error.kind)}</h2> }.into_any()
+            } else {
+                view! { <h1><StatusShape tone=tone/>{heading(error.kind)}</h1> }.into_any()
+            }}
             <p>{text}</p>
-            {still_works(error.kind).map(|s| view! { <p class="note">{s}</p> })}
+            {still_works(&error).map(|s| view! { <p class="note">{s}</p> })}
             <p class="note">
                 <code class="mono">{error.code}</code>
                 {error.request_id.map(|id| view! { " · "{t("request", "请求编号")}" "<code class="mono">{id}</code> })}
             </p>
-            <p><a href="">{t("Try again", "重试")}</a></p>
+            <p class="bar">
+                {(!refused).then(|| view! { <a class="btn" href="" rel="external">{t("Try again", "重试")}</a> })}
+                {refused.then(|| view! { <a class="btn" href="/">{t("Go to the home page", "返回首页")}</a> })}
+            </p>
         </section>
     }
     .into_any()

@@ -7,9 +7,8 @@ use super::icons::{Drawing, Icon};
 use super::live::{LiveState, use_live};
 use super::page_state::use_shell;
 use super::status::{StatusShape, Tone};
-use crate::session::display::Display;
 use crate::session::types::{Shell, Theme};
-use crate::text::{Lang, t};
+use crate::text::{Lang, lang, t};
 use crate::units::{Moment, count};
 
 /// The bar.
@@ -27,7 +26,10 @@ pub fn TopBar() -> impl IntoView {
             <div class="right">
                 <LiveChip/>
                 <Transition fallback=|| ()>
-                    {move || Suspend::new(async move { shell.await.ok().map(|shell| view! { <Seal shell=shell.clone()/><Bell waiting=shell.approvals_waiting/><PersonMenu shell=shell/> }) })}
+                    {move || {
+                        super::clock::track_zone();
+                        Suspend::new(async move { shell.await.ok().map(|shell| view! { <Seal shell=shell.clone()/><Bell waiting=shell.approvals_waiting/><PersonMenu shell=shell/> }) })
+                    }}
                 </Transition>
             </div>
         </header>
@@ -53,7 +55,7 @@ fn LiveChip() -> impl IntoView {
 }
 
 fn clock_of(moment: Moment) -> String {
-    moment.minute().split_once(' ').map(|(_, clock)| clock.to_owned()).unwrap_or_default()
+    super::clock::bare(moment).split_once(' ').map(|(_, clock)| clock.to_owned()).unwrap_or_default()
 }
 
 /// The state of the audit chain, and the way to it.
@@ -65,7 +67,7 @@ fn Seal(shell: Shell) -> impl IntoView {
         Some((at, false)) => (Tone::Fail, format!("{} · {}", t("Chain broken", "审计链已断"), clock_of(at))),
         None => (Tone::Idle, format!("{} · {events}", t("Chain not checked yet", "审计链尚未校验"))),
     };
-    let title = shell.audit_verified.map_or_else(|| events.clone(), |(at, _)| format!("{} · {events}", at.long()));
+    let title = shell.audit_verified.map_or_else(|| events.clone(), |(at, _)| format!("{} · {events}", super::clock::long(at)));
     view! {
         <a class="chip seal" href="/audit" title=title>
             <span class=format!("s {}", tone.class())><StatusShape tone=tone/><span>{text}</span></span>
@@ -111,11 +113,11 @@ fn PersonMenu(shell: Shell) -> impl IntoView {
 /// Language and theme: posts that keep a cookie and come back to this page.
 #[component]
 pub fn DisplayForms() -> impl IntoView {
-    let display = expect_context::<Display>();
+    let (here, theme_here) = (lang(), expect_context::<Theme>());
     let languages = [(Lang::En, "English"), (Lang::ZhCn, "简体中文")]
         .into_iter()
         .map(|(lang, name)| {
-            let on = (lang == display.lang).to_string();
+            let on = (lang == here).to_string();
             view! { <button type="submit" name="lang" value=lang.code() lang=lang.code() aria-pressed=on>{name}</button> }
         })
         .collect_view();
@@ -126,13 +128,81 @@ pub fn DisplayForms() -> impl IntoView {
     ]
     .into_iter()
     .map(|(theme, value, name)| {
-        let on = (theme == display.theme).to_string();
+        let on = (theme == theme_here).to_string();
         view! { <button type="submit" name="theme" value=value aria-pressed=on>{name}</button> }
     })
     .collect_view();
     view! {
         <form method="post" action="/fn/session/display" class="switch" aria-label=t("Language", "语言")>{languages}</form>
         <form method="post" action="/fn/session/display" class="switch" aria-label=t("Theme", "主题")>{themes}</form>
+    }
+    .into_any()
+}
+
+/// Zones offered; the reader's own is added where it is another.
+const ZONES: [&str; 29] = [
+    "UTC",
+    "Pacific/Honolulu",
+    "America/Los_Angeles",
+    "America/Denver",
+    "America/Chicago",
+    "America/New_York",
+    "America/Sao_Paulo",
+    "Atlantic/Azores",
+    "Europe/London",
+    "Europe/Berlin",
+    "Europe/Paris",
+    "Europe/Athens",
+    "Africa/Cairo",
+    "Africa/Johannesburg",
+    "Africa/Nairobi",
+    "Europe/Moscow",
+    "Asia/Dubai",
+    "Asia/Karachi",
+    "Asia/Kolkata",
+    "Asia/Dhaka",
+    "Asia/Bangkok",
+    "Asia/Shanghai",
+    "Asia/Hong_Kong",
+    "Asia/Singapore",
+    "Asia/Taipei",
+    "Asia/Tokyo",
+    "Asia/Seoul",
+    "Australia/Sydney",
+    "Pacific/Auckland",
+];
+
+/// The time zone: as the browser says, or one that is chosen. A post that keeps a cookie and comes back to this page.
+#[component]
+pub fn ZoneForm() -> impl IntoView {
+    let here = super::clock::page_zone();
+    let name = here.zone.name.clone();
+    let own = (!ZONES.contains(&name.as_str())).then(|| name.clone());
+    let options = own
+        .into_iter()
+        .chain(ZONES.map(str::to_owned))
+        .map(|zone| {
+            let selected = here.chosen && zone == name;
+            view! { <option value=zone.clone() selected=selected>{zone.clone()}</option> }
+        })
+        .collect_view();
+    let browser = match (here.chosen, lang()) {
+        (true, Lang::En) => "as the browser says".to_owned(),
+        (true, Lang::ZhCn) => "跟随浏览器".to_owned(),
+        (false, Lang::En) => format!("as the browser says: {name}"),
+        (false, Lang::ZhCn) => format!("跟随浏览器：{name}"),
+    };
+    view! {
+        <form method="post" action="/fn/session/choose_zone" class="form zone">
+            <div class="field">
+                <label for="zone">{t("Time zone", "时区")}</label>
+                <p class="hint" id="zone-hint">{t("Times are shown in it; their titles and the audit record keep UTC. Without JavaScript the browser's zone is not known and UTC is used.", "时间按此时区显示；悬停提示与审计记录保留 UTC。未启用 JavaScript 时无法得知浏览器时区，按 UTC 显示。")}</p>
+                <div class="with-button">
+                    <select id="zone" name="name" aria-describedby="zone-hint"><option value="" selected=!here.chosen>{browser}</option>{options}</select>
+                    <button type="submit" class="btn">{t("Use it", "使用")}</button>
+                </div>
+            </div>
+        </form>
     }
     .into_any()
 }

@@ -42,6 +42,7 @@ pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
         next_run: plans.iter().filter_map(|p| p.next).min(),
         oldest: projects.iter().filter_map(|p| p.oldest).min(),
         concerns: concerns(&projects, &harbors, &vaults, &failed(state, caller).await?),
+        vaults_out: vaults::count_out(state).await?,
         setup: set_up(state, caller, &harbors, &vaults, &plans, &projects).await?,
         waiting: restores::approvals(state, caller, "mine").await?,
         plans,

@@ -14,6 +14,7 @@ use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, 
 use app::session::types::{SetUp, Shell, SignIn};
 use app::units::{Moment, Page};
 use app::vaults::types::{Finding, NewVault, Sweep, SweepForm, Vault};
+use app::zone::Zone;
 use async_trait::async_trait;
 
 use crate::access::{Caller, Origin};
@@ -52,6 +53,9 @@ impl Sessions for Live {
     }
     async fn set_up(&self, cx: &Cx, form: SetUp) -> Result<(), ApiError> {
         api(cx, session::set_up(&self.state, cx, form).await)
+    }
+    async fn keep_zone(&self, cx: &Cx, name: String, chosen: bool) -> Result<Zone, ApiError> {
+        api(cx, session::zone::keep(cx, &name, chosen))
     }
     async fn set_display(&self, cx: &Cx, lang: Option<String>, theme: Option<String>) -> Result<(), ApiError> {
         api(cx, session::set_display(cx, lang.as_deref(), theme.as_deref()))

@@ -60,7 +60,8 @@ pub const ROUTES: &[Line] = &[
 ];
 
 /// Server functions strangers may call; every other one needs a caller. All must be registered, or the gate refuses them.
-pub const OPEN_FUNCTIONS: &[&str] = &["/fn/session/shell", "/fn/session/in", "/fn/session/set_up", "/fn/session/display"];
+pub const OPEN_FUNCTIONS: &[&str] =
+    &["/fn/session/shell", "/fn/session/in", "/fn/session/set_up", "/fn/session/display", "/fn/session/zone", "/fn/session/choose_zone"];
 
 /// The rule of a route; none = refused.
 #[must_use]

@@ -110,10 +110,12 @@ fn diff(captured: Vec<(String, String, Vec<u8>)>, mut now: HashMap<(String, Stri
         match now.remove(&(repository, tag.clone())) {
             None => {
                 totals.0 += 1;
+                entry.missing_total += 1;
                 entry.missing.push(tag);
             }
             Some(live) if live.as_bytes().as_slice() != digest => {
                 totals.1 += 1;
+                entry.moved_total += 1;
                 entry.moved.push(tag);
             }
             Some(_) => {}
@@ -144,7 +146,7 @@ fn diff(captured: Vec<(String, String, Vec<u8>)>, mut now: HashMap<(String, Stri
 }
 
 fn empty(repository: &str) -> RepositoryDiff {
-    RepositoryDiff { repository: repository.to_owned(), missing: Vec::new(), moved: Vec::new(), new: 0 }
+    RepositoryDiff { repository: repository.to_owned(), missing: Vec::new(), missing_total: 0, moved: Vec::new(), moved_total: 0, new: 0 }
 }
 
 #[cfg(test)]
@@ -163,5 +165,6 @@ mod tests {
         assert_eq!((diff.missing, diff.moved, diff.new, diff.same), (1, 1, 1, 0));
         assert_eq!(diff.repositories[0].missing, ["gone"]);
         assert_eq!(diff.repositories[0].moved, ["moved"]);
+        assert_eq!((diff.repositories[0].missing_total, diff.repositories[0].moved_total), (1, 1));
     }
 }

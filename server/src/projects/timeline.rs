@@ -14,16 +14,22 @@ use crate::events::{self, Topic};
 use crate::plans;
 use crate::state::AppState;
 
+/// A longer history is first shown by its last month.
+const FITTED_MAX: Duration = Duration::days(31);
+/// A shorter one is shown as if it were this long.
+const FITTED_MIN: Duration = Duration::seconds(10);
 /// Snapshots drawn in one window.
 const DRAWN_MAX: i64 = 400;
 
-fn span(zoom: Option<&str>) -> Duration {
+/// Width of a window by its name; none = as wide as the history.
+fn span(zoom: Option<&str>) -> Option<Duration> {
     match zoom {
-        Some("hour") => Duration::hours(1),
-        Some("day") => Duration::days(1),
-        Some("quarter") => Duration::days(92),
-        Some("year") => Duration::days(366),
-        _ => Duration::days(31),
+        Some("hour") => Some(Duration::hours(1)),
+        Some("day") => Some(Duration::days(1)),
+        Some("month") => Some(Duration::days(31)),
+        Some("quarter") => Some(Duration::days(92)),
+        Some("year") => Some(Duration::days(366)),
+        _ => None,
     }
 }
 
@@ -46,7 +52,14 @@ pub async fn timeline(
         .ok_or_else(|| ApiError::not_found("project"))?;
     let next_run = next_run(&mut conn, &place).await?;
     let now: OffsetDateTime = sqlx::query_scalar("select now()").fetch_one(&mut *conn).await?;
-    let (from, to) = window(at.map(|m| m.0), now, span(zoom));
+    let known = match place.project_id {
+        Some(id) => queries::known(&mut conn, id).await?,
+        None => (None, None),
+    };
+    let (from, to) = match (span(zoom), known.0.zip(known.1)) {
+        (None, Some((first, last))) if zoom == Some("all") || now - first <= FITTED_MAX => fitted(first, last, now),
+        (width, _) => window(at.map(|m| m.0), now, width.unwrap_or(FITTED_MAX)),
+    };
     let Some(project_id) = place.project_id else {
         return Ok(Timeline {
             project: row,
@@ -65,7 +78,7 @@ pub async fn timeline(
     let snapshot = queries::snapshot_at(&mut conn, project_id, at.map(|m| m.0)).await?;
     let (before, after) = match &snapshot {
         Some(s) => queries::neighbours(&mut conn, project_id, s.moment.0).await?,
-        None => queries::known(&mut conn, project_id).await.map(|(first, _)| (None, first))?,
+        None => (None, known.0),
     };
     let gaps = match &snapshot {
         Some(s) => read_gaps(&mut conn, s.id).await?,
@@ -85,6 +98,15 @@ pub async fn timeline(
         gaps,
         next_run,
     })
+}
+
+/// The window that shows a whole history with some room at its sides. It goes on to now, unless that would press a short history
+/// into a corner of it.
+fn fitted(first: OffsetDateTime, last: OffsetDateTime, now: OffsetDateTime) -> (OffsetDateTime, OffsetDateTime) {
+    let held = (last - first).max(FITTED_MIN);
+    let end = if now - last <= held { now.max(last) } else { last };
+    let room = (end - first).max(FITTED_MIN) / 20;
+    (first - room, end + room)
 }
 
 /// A window of the given width that ends now, or has the moment in its middle if that is further back.
@@ -172,4 +194,21 @@ pub async fn back_up(state: &AppState, caller: &Caller, origin: &Origin, harbor:
         place(&mut conn, caller, Operation::BackUpProject, harbor, project).await?
     };
     plans::queue_project(state, caller, origin, (place.harbor_id, harbor), project).await
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_short_history_fills_its_window_whenever_it_is_looked_at() {
+        let (first, last) = (datetime!(2026-11-24 09:00 UTC), datetime!(2026-11-24 09:01 UTC));
+        assert_eq!(fitted(first, last, datetime!(2026-11-25 09:00 UTC)), (first - Duration::seconds(3), last + Duration::seconds(3)));
+        let now = datetime!(2026-11-24 09:01:30 UTC);
+        assert!(fitted(first, last, now).1 > now, "what is young goes on to now");
+        let (from, to) = fitted(first, first, datetime!(2026-11-25 09:00 UTC));
+        assert!(from < first && first < to, "one snapshot alone has a window too");
+    }
 }

@@ -3,5 +3,6 @@
 mod ops;
 pub mod store;
 mod throttle;
+pub mod zone;
 
 pub use ops::{account_of, begin_bootstrap, bootstrap_open, set_display, set_flash, set_up, shell, sign_in, sign_out};

@@ -161,17 +161,21 @@ pub async fn set_up(state: &AppState, cx: &Cx, form: SetUp) -> Result<(), Error>
     Ok(())
 }
 
-/// Keeps language and theme in cookies of this site, for a year.
+/// Keeps language and theme in cookies of this site.
 pub fn set_display(cx: &Cx, lang: Option<&str>, theme: Option<&str>) -> Result<(), Error> {
-    let Some(response) = leptos::prelude::use_context::<leptos_axum::ResponseOptions>() else { return Ok(()) };
     let lang = lang.filter(|l| matches!(*l, "en" | "zh-CN")).map(|l| ("lang", l));
     let theme = theme.filter(|t| matches!(*t, "system" | "light" | "dark")).map(|t| ("theme", t));
-    let secure = cx.parts.uri.scheme_str() == Some("https");
-    for (name, value) in [lang, theme].into_iter().flatten() {
-        let cookie = format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax{}", if secure { "; Secure" } else { "" });
-        let value = http::HeaderValue::from_str(&cookie).map_err(|e| Error::defect(e.to_string()))?;
-        response.append_header(header::SET_COOKIE, value);
-    }
+    [lang, theme].into_iter().flatten().try_for_each(|(name, value)| set_cookie(cx, name, Some(value)))
+}
+
+/// Keeps a choice in a cookie of this site, for a year; none = forgets it.
+pub(super) fn set_cookie(cx: &Cx, name: &str, value: Option<&str>) -> Result<(), Error> {
+    let Some(response) = leptos::prelude::use_context::<leptos_axum::ResponseOptions>() else { return Ok(()) };
+    let secure = if cx.parts.uri.scheme_str() == Some("https") { "; Secure" } else { "" };
+    let age_s = if value.is_some() { 31_536_000 } else { 0 };
+    let cookie = format!("{name}={}; Path=/; Max-Age={age_s}; SameSite=Lax{secure}", value.unwrap_or_default());
+    let cookie = http::HeaderValue::from_str(&cookie).map_err(|e| Error::defect(e.to_string()))?;
+    response.append_header(header::SET_COOKIE, cookie);
     Ok(())
 }
 
@@ -225,9 +229,8 @@ fn me(caller: &Caller) -> Me {
     }
 }
 
-fn cookie<'a>(cx: &'a Cx, name: &str) -> Option<&'a str> {
-    cx.parts
-        .headers
+pub(super) fn cookie_of<'a>(headers: &'a http::HeaderMap, name: &str) -> Option<&'a str> {
+    headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|v| v.to_str().ok())
@@ -238,13 +241,13 @@ fn cookie<'a>(cx: &'a Cx, name: &str) -> Option<&'a str> {
 }
 
 fn language(cx: &Cx) -> Lang {
-    cookie(cx, "lang")
+    cookie_of(&cx.parts.headers, "lang")
         .or_else(|| cx.parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()))
         .map_or(Lang::En, Lang::from_header)
 }
 
 fn theme(cx: &Cx) -> Theme {
-    match cookie(cx, "theme") {
+    match cookie_of(&cx.parts.headers, "theme") {
         Some("light") => Theme::Light,
         Some("dark") => Theme::Dark,
         _ => Theme::System,

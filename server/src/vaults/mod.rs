@@ -5,5 +5,5 @@ pub mod queries;
 pub mod sweep;
 mod verify;
 
-pub use ops::{create, findings, get, list, open, start_verify};
+pub use ops::{count_out, create, findings, get, list, open, start_verify};
 pub use verify::verify_job;

@@ -19,6 +19,16 @@ use crate::state::AppState;
 /// All vaults.
 pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Vault>, Error> {
     caller.require(Operation::ReadEstate, None)?;
+    all(state).await
+}
+
+/// How many vaults cannot be read now. Whoever relies on a backup may know that, and no more.
+pub async fn count_out(state: &AppState) -> Result<i64, Error> {
+    let out = |vault: &&Vault| matches!(vault.state, VaultState::Missing | VaultState::Failing);
+    Ok(i64::try_from(all(state).await?.iter().filter(out).count()).unwrap_or(i64::MAX))
+}
+
+async fn all(state: &AppState) -> Result<Vec<Vault>, Error> {
     let rows = {
         let mut conn = state.pool.acquire().await?;
         queries::all(&mut conn).await?

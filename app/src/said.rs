@@ -1,0 +1,228 @@
+//! Sentences the server says, in the reader's language.
+//!
+//! The server speaks English: in the audit history, whose records are never translated, in the command line and in stored titles.
+//! Pages in another language look its sentences up here by their shape; one without an entry stays as it was said.
+
+use crate::text::{Lang, lang};
+
+/// Shapes and their translation: `{}` stands for what varies, in the same order unless numbered.
+const SENTENCES: &[(&str, &str)] = &[
+    // Titles and phases of jobs.
+    ("{} backs up {}", "{} 备份 {}"),
+    ("back up {} of {}", "备份 {1} 的 {0}"),
+    ("restore #{} into {}", "恢复 #{} 到 {}"),
+    ("verify the vault {}", "校验保管库 {}"),
+    ("sweep the vault {}", "清理保管库 {}"),
+    ("look what a sweep of {} would free", "查看清理 {} 可释放的空间"),
+    ("finishing what retention let go", "完成保留规则的清理"),
+    ("marking what the snapshots need", "标记快照所需内容"),
+    // Why a snapshot is kept.
+    ("everything is kept", "全部保留"),
+    ("held, or asked for", "已锁定或有恢复申请"),
+    ("newest good", "最新完好"),
+    ("dated in the future", "时间在未来"),
+    ("among the newest", "属于最近若干个"),
+    ("hour {}", "小时 {}"),
+    ("day {}", "日 {}"),
+    ("week {}", "周 {}"),
+    ("month {}", "月 {}"),
+    ("year {}", "年 {}"),
+    ("oldest, until there is a {} for each place", "最早的一个，直到规则填满"),
+    ("within {} days", "{} 天以内"),
+    ("listing projects", "列出项目"),
+    ("looking at Harbor again", "再次核对 Harbor"),
+    ("writing to Harbor", "写入 Harbor"),
+    ("reading every object", "读取所有对象"),
+    ("walking every snapshot", "检查所有快照"),
+    // Effects of a restore.
+    ("Creates {} again", "重新创建 {}"),
+    ("Moves {} back to {}", "将 {} 移回 {}"),
+    ("Creates {} and moves {} tags in {}", "在 {2} 中新建 {0} 个、移动 {1} 个 Tag"),
+    ("Creates {} tags in {}, nothing is overwritten", "在 {1} 中新建 {0} 个 Tag，不覆盖任何内容"),
+    ("Moves {} tags in {}", "在 {1} 中移动 {0} 个 Tag"),
+    ("Nothing to do in {}", "{} 中无需操作"),
+    ("Cannot do anything in {}: {} blocked", "{} 中无法执行：{} 项受阻"),
+    ("{} done, {} sent", "完成 {}，发送 {}"),
+    ("it is the same already", "已经相同"),
+    ("it points to another image now, and that is left as it is", "现指向其他镜像，保持不变"),
+    ("today's image keeps the tag {}", "现有镜像保留为 Tag {}"),
+    ("Harbor will show the moment of the restore as push time, and no pull", "Harbor 将以恢复时间作为推送时间，且无拉取记录"),
+    (
+        "Harbor still has the bytes of these images; after its next garbage collection they would have to be sent",
+        "Harbor 仍保有这些镜像的数据；下次垃圾回收后则需重新发送",
+    ),
+    ("signatures and SBOMs do not come along", "不包含签名与 SBOM"),
+    ("the snapshot has {} gaps: what could not be read then cannot come back", "该快照有 {} 处缺口：当时未能读取的内容无法恢复"),
+    // Whose move it is.
+    ("Its author has to send it off.", "等待申请人提交。"),
+    ("Waits for {} or {} more to decide: {} of {} approvals.", "等待 {} 或另外 {} 人审批：{} / {}。"),
+    ("Waits for {} to decide: {} of {} approvals.", "等待 {} 审批：{} / {}。"),
+    (
+        "Harbor changed since approval, so earlier approvals no longer count. Waits for {} to decide again.",
+        "审批后 Harbor 内容已变化，原审批失效。等待 {} 重新审批。",
+    ),
+    ("Approved. A worker takes it up at once.", "已批准，即将执行。"),
+    ("Writes to Harbor and reads every image back.", "正在写入 Harbor 并逐一回读镜像。"),
+    ("Done: everything was read back from Harbor.", "已完成：全部内容已从 Harbor 回读校验。"),
+    ("Done in part. Look at the items that failed.", "部分完成，请查看失败的条目。"),
+    ("Nothing more happens by itself. Look at the reason and ask again.", "不会自动继续，请查看原因后重新申请。"),
+    ("Stopped. What was written before stays and is listed.", "已停止，此前写入的内容保留并已列出。"),
+    ("Refused. It can be asked for again with another reason or plan.", "已拒绝，可更换原因或方案后重新申请。"),
+    ("Nobody decided in time. It can be asked for again.", "未在期限内审批，可重新申请。"),
+    ("Taken back by its author.", "申请人已撤回。"),
+    // Rules of approval.
+    ("No approval needed: nothing is written.", "无需审批：不写入任何内容。"),
+    (
+        "Risk {}: it only adds what is missing. Needs {} from approvers of {}; nobody approves their own request.",
+        "风险 {0}：仅补回缺失内容。需要 {2} 的审批人审批；申请人不能审批自己的申请。",
+    ),
+    (
+        "Risk {}: it writes to another project. Needs {} from approvers of {}; nobody approves their own request.",
+        "风险 {0}：写入其他项目。需要 {2} 的审批人审批；申请人不能审批自己的申请。",
+    ),
+    (
+        "Risk {}: it moves an existing tag. Needs {} from approvers of {}; nobody approves their own request.",
+        "风险 {0}：移动现有 Tag。需要 {2} 的审批人审批；申请人不能审批自己的申请。",
+    ),
+    (
+        "Risk {}: it is a whole project, many tags or something immutable. Needs {} from approvers of {}; nobody approves their own request.",
+        "风险 {0}：涉及整个项目、大量 Tag 或不可变内容。需要 {2} 的审批人审批；申请人不能审批自己的申请。",
+    ),
+    ("nobody decides on a request of their own", "申请人不能审批自己的申请"),
+    ("this needs the role approver or owner on {}", "需要 {} 的审批人或所有者角色"),
+    ("you have voted already", "您已审批"),
+    // Schedules.
+    ("every hour at minute {}, {}", "每小时第 {} 分，{}"),
+    ("every {} minutes, {}", "每 {} 分钟，{}"),
+    ("every {} hours at minute {}, {}", "每 {} 小时第 {} 分，{}"),
+    ("every day at {}, {}", "每天 {}，{}"),
+    ("at {} on day of week {}, {}", "每周 {1} 的 {0}，{2}"),
+    // Events of a timeline.
+    ("#{} restored with issues", "#{} 已恢复，有问题"),
+    ("#{} restored", "#{} 已恢复"),
+    ("{} failed", "{} 失败"),
+    // The audit history.
+    ("{} signed in", "{} 登录"),
+    ("{} signed out", "{} 退出登录"),
+    ("failed to sign in as {}", "以 {} 登录失败"),
+    ("made the account {}", "创建账号 {}"),
+    ("made the plan {}", "创建备份计划 {}"),
+    ("made the vault {}", "创建保管库 {}"),
+    ("registered the harbor {}", "登记 Harbor {}"),
+    ("changed the harbor {}", "更改 Harbor {}"),
+    ("tested the connection to {}", "测试到 {} 的连接"),
+    ("changed the plan {}", "更改备份计划 {}"),
+    ("deleted the plan {}; its snapshots stay", "删除备份计划 {}，其快照保留"),
+    ("paused the plan {} for {} days", "暂停备份计划 {}，共 {} 天"),
+    ("resumed the plan {}", "恢复备份计划 {}"),
+    ("the plan {} is due", "备份计划 {} 到期运行"),
+    ("asked for a run of the plan {}", "请求运行备份计划 {}"),
+    ("asked for a backup of {}", "请求备份 {}"),
+    ("asked to verify the vault {}", "请求校验保管库 {}"),
+    ("a run of {} backed up {} projects of {}", "{0} 的一次运行备份了 {2} 的 {1} 个项目"),
+    ("a run of {} failed: {}", "{} 的一次运行失败：{}"),
+    ("captured {}: {} tags", "捕获 {}：{} 个 Tag"),
+    ("verified {} audit events", "校验 {} 条审计记录"),
+    ("read the audit history, {} events matched", "查看审计记录，匹配 {} 条"),
+    ("holds the snapshot of {} at {}", "锁定 {} 在 {} 的快照"),
+    ("restore #{} starts to write", "恢复 #{} 开始写入"),
+    ("restore #{} ended: {}", "恢复 #{} 结束：{}"),
+    ("took restore #{} back", "撤回恢复 #{}"),
+    ("changed the roles of {}", "更改 {} 的角色"),
+    ("changed the password of {}; its sessions ended", "更改 {} 的密码，其会话已结束"),
+    // Refusals that forms meet often.
+    ("say why, in 10 to 2,000 characters", "请用 10 至 2,000 字说明原因"),
+    ("say why, in 3 to 500 characters", "请用 3 至 500 字说明原因"),
+    ("say why, in ten characters or more", "请用至少 10 个字说明原因"),
+    ("say why you refuse", "请说明拒绝的原因"),
+    ("type {} to confirm", "请输入 {} 以确认"),
+    ("check the form", "请检查表单"),
+    ("give the plan a name of 1 to 100 characters", "计划名称为 1 至 100 个字符"),
+    ("there is a plan of this name", "已有同名计划"),
+    ("there is a vault of this name", "已有同名保管库"),
+    ("name at least one project, or * for all", "至少填写一个项目，或用 * 表示全部"),
+    ("the target is 1 hour to a year", "目标为 1 小时至 1 年"),
+    ("this is not a time zone of the IANA database, such as Asia/Shanghai", "不是 IANA 时区名，例如 Asia/Shanghai"),
+    ("this schedule never runs", "该时间表不会触发任何运行"),
+    (
+        "write five fields: minute, hour, day of month, month, day of week, such as 0 3 * * *",
+        "请填写五个字段：分、时、日、月、星期，例如 0 3 * * *",
+    ),
+    ("give an absolute folder, such as /srv/breakwater/vault", "请填写绝对路径，例如 /srv/breakwater/vault"),
+    ("somebody has this sign-in name already", "该用户名已存在"),
+    ("this is not your password", "当前密码不正确"),
+    ("operator, security administrator and auditor are three different people", "系统、安全、审计管理员须由三人分别担任"),
+    ("no plan has this project; an operator adds it to one", "没有备份计划包含该项目，请由系统管理员加入"),
+    ("there is no such {}, or it is not visible to you", "不存在，或您无权查看"),
+    ("this restore would change nothing in Harbor", "该恢复不会改变 Harbor 中的任何内容"),
+    ("this request moved on since you opened it; look at it again", "申请在您打开后已有变化，请重新查看"),
+];
+
+/// A sentence of the server in the language of this page.
+#[must_use]
+pub fn said(sentence: &str) -> String {
+    match lang() {
+        Lang::En => sentence.to_owned(),
+        Lang::ZhCn => translated(sentence).unwrap_or_else(|| sentence.to_owned()),
+    }
+}
+
+fn translated(sentence: &str) -> Option<String> {
+    SENTENCES.iter().find_map(|(shape, words)| parts(shape, sentence).map(|parts| filled(words, &parts)))
+}
+
+/// What stands for the `{}` of a shape, if the sentence has it.
+fn parts<'a>(shape: &str, sentence: &'a str) -> Option<Vec<&'a str>> {
+    let mut fixed = shape.split("{}");
+    let mut rest = sentence.strip_prefix(fixed.next()?)?;
+    let mut found = Vec::new();
+    let mut between: Vec<&str> = fixed.collect();
+    let Some(last) = between.pop() else { return rest.is_empty().then_some(found) };
+    for text in between {
+        let (part, after) = rest.split_once(text)?;
+        found.push(part);
+        rest = after;
+    }
+    found.push(rest.strip_suffix(last)?);
+    found.iter().all(|part| !part.is_empty()).then_some(found)
+}
+
+fn filled(words: &str, parts: &[&str]) -> String {
+    let mut text = words.to_owned();
+    for (i, part) in parts.iter().enumerate() {
+        let numbered = format!("{{{i}}}");
+        text = if words.contains(&numbered) { text.replacen(&numbered, part, 1) } else { text.replacen("{}", part, 1) };
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_known_by_its_shape() {
+        let zh = |text| translated(text);
+        assert_eq!(zh("nightly backs up prod").as_deref(), Some("nightly 备份 prod"));
+        assert_eq!(zh("back up shop of prod").as_deref(), Some("备份 prod 的 shop"));
+        assert_eq!(zh("Creates 3 tags in shop, nothing is overwritten").as_deref(), Some("在 shop 中新建 3 个 Tag，不覆盖任何内容"));
+        assert_eq!(zh("Waits for Lee or 2 more to decide: 0 of 1 approvals.").as_deref(), Some("等待 Lee 或另外 2 人审批：0 / 1。"));
+        assert_eq!(
+            zh("Risk 1: it only adds what is missing. Needs 1 approval from approvers of shop; nobody approves their own request.")
+                .as_deref(),
+            Some("风险 1：仅补回缺失内容。需要 shop 的审批人审批；申请人不能审批自己的申请。")
+        );
+        assert_eq!(zh("something nobody thought of"), None);
+        assert_eq!(zh(""), None);
+    }
+
+    #[test]
+    fn every_translation_uses_all_parts_of_its_shape_that_it_names() {
+        for (shape, words) in SENTENCES {
+            let varying = shape.matches("{}").count();
+            let named = (0..9).filter(|i| words.contains(&format!("{{{i}}}"))).count();
+            let plain = words.matches("{}").count();
+            assert!(plain == varying && named == 0 || plain == 0, "{shape}: {words}");
+        }
+    }
+}
