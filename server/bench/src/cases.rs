@@ -98,13 +98,7 @@ async fn measure_all<'a>(
     (world, measured)
 }
 
-async fn turns(
-    world: &mut World<'_>,
-    harbor: &Harbor,
-    tools: &[Installed],
-    options: &Options,
-    report: &mut Report,
-) -> Result<(), Failure> {
+async fn turns(world: &mut World<'_>, harbor: &Harbor, tools: &[Installed], options: &Options, report: &mut Report) -> Result<(), Failure> {
     report.unique_bytes.insert(world.tags(), world.unique_bytes());
     let proxy = Proxy::start_with(&harbor.url, |method, path| format!("{method} {:?}", Class::of(path))).await;
     for latency_ms in &options.latency_ms {

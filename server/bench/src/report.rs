@@ -115,7 +115,10 @@ impl Report {
         for (series, samples) in &self.samples {
             if before.replace((series.tags, series.latency_ms)) != Some((series.tags, series.latency_ms)) {
                 println!("\n{} tags, {} ms added to each request", series.tags, series.latency_ms);
-                println!("{:<14}{:<12}{:>8}{:>8}{:>10}{:>9}{:>9}{:>8}{:>7}", head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7], head[8]);
+                println!(
+                    "{:<14}{:<12}{:>8}{:>8}{:>10}{:>9}{:>9}{:>8}{:>7}",
+                    head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7], head[8]
+                );
             }
             let (case, tool) = (series.case.name(), series.tool.name());
             let Some(sample) = median(samples) else {
@@ -123,7 +126,9 @@ impl Report {
                 println!("{case:<14}{tool:<12} {why}");
                 continue;
             };
-            let ratio = self.fastest_peer(*series).map_or_else(|| "–".to_owned(), |(_, peer)| format!("{:.2}", sample.used.wall_s / peer.used.wall_s));
+            let ratio = self
+                .fastest_peer(*series)
+                .map_or_else(|| "–".to_owned(), |(_, peer)| format!("{:.2}", sample.used.wall_s / peer.used.wall_s));
             println!(
                 "{case:<14}{tool:<12}{:>8.2}{ratio:>8}{:>10}{:>9}{:>9}{:>8}{:>7}",
                 sample.used.wall_s,
@@ -136,7 +141,12 @@ impl Report {
         }
         println!();
         if let Some(large) = &self.large {
-            println!("one layer of {} MiB: backup {:.1} s, peak memory {} MB", large.mib, large.used.wall_s, megabytes(large.used.rss_bytes));
+            println!(
+                "one layer of {} MiB: backup {:.1} s, peak memory {} MB",
+                large.mib,
+                large.used.wall_s,
+                megabytes(large.used.rss_bytes)
+            );
         }
         for target in &self.targets {
             println!("{} {}: {}", if target.met { "met   " } else { "MISSED" }, target.what, target.found);

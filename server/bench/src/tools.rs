@@ -124,11 +124,15 @@ impl Tool {
             }
             (Self::Oras, false) => {
                 let config = at("config.json");
-                ["backup", "--plain-http", "--no-tty", "--registry-config", &config, "--output", &at("layout"), &source].map(String::from).into()
+                ["backup", "--plain-http", "--no-tty", "--registry-config", &config, "--output", &at("layout"), &source]
+                    .map(String::from)
+                    .into()
             }
             (Self::Oras, true) => {
                 let config = at("config.json");
-                ["restore", "--plain-http", "--no-tty", "--registry-config", &config, "--input", &at("layout"), &source].map(String::from).into()
+                ["restore", "--plain-http", "--no-tty", "--registry-config", &config, "--input", &at("layout"), &source]
+                    .map(String::from)
+                    .into()
             }
             (Self::Crane, restores) => {
                 let copy = format!("{copy}/{REPOSITORY}");
