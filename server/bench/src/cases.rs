@@ -65,8 +65,8 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode, Failure> {
         }
     }
     for tags in &options.tags {
-        let world = World::build(&harbor, *tags).await?;
-        // Also after a failure: a project of ours must not stay in somebody's Harbor.
+        let world = World::make(&harbor, *tags).await?;
+        // Also after a failure or an interrupt: a project of ours must not stay in somebody's Harbor.
         let (world, measured) = measure_all(world, &harbor, &tools, options, &mut report).await;
         world.remove().await?;
         measured?;
@@ -94,11 +94,15 @@ async fn measure_all<'a>(
     options: &Options,
     report: &mut Report,
 ) -> (World<'a>, Result<(), Failure>) {
-    let measured = turns(&mut world, harbor, tools, options, report).await;
+    let measured = tokio::select! {
+        measured = turns(&mut world, harbor, tools, options, report) => measured,
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+    };
     (world, measured)
 }
 
 async fn turns(world: &mut World<'_>, harbor: &Harbor, tools: &[Installed], options: &Options, report: &mut Report) -> Result<(), Failure> {
+    world.fill().await?;
     report.unique_bytes.insert(world.tags(), world.unique_bytes());
     let proxy = Proxy::start_with(&harbor.url, |method, path| format!("{method} {:?}", Class::of(path))).await;
     for latency_ms in &options.latency_ms {

@@ -69,10 +69,20 @@ pub(crate) struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// Makes the project, the two robots the product would have, and the images.
-    pub async fn build(harbor: &'a Harbor, tags: usize) -> Result<Self, Failure> {
+    /// Makes the project and the two robots the product would have. Once this returned, [`World::remove`] is owed, whatever happens.
+    pub async fn make(harbor: &'a Harbor, tags: usize) -> Result<Self, Failure> {
         let project: ProjectName = format!("bwbench{}", &uuid::Uuid::new_v4().simple().to_string()[..10]).parse()?;
         harbor.admin.create_project(&project, false).await?;
+        match Self::with_robots(harbor, &project, tags).await {
+            Ok(world) => Ok(world),
+            Err(error) => {
+                harbor.admin.delete_project(&project).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn with_robots(harbor: &'a Harbor, project: &ProjectName, tags: usize) -> Result<Self, Failure> {
         let reader = harbor.admin.create_robot(&RobotSpec::least_privilege_backup(&format!("{project}-read"))).await?;
         let writer = harbor.admin.create_robot(&RobotSpec::least_privilege_restore(&format!("{project}-write"))).await?;
         let push = ours::client(&harbor.url, &writer.name, writer.secret.expose_secret())?;
@@ -80,10 +90,10 @@ impl<'a> World<'a> {
             let layer = |at| images::random_layer(&format!("bench/{kind}/{at}"), &format!("{kind}/{at}.bin"), size_bytes);
             (0..count).map(layer).collect::<Vec<_>>()
         };
-        let world = Self {
+        Ok(Self {
             harbor,
             repository: format!("{project}/{REPOSITORY}").parse()?,
-            project,
+            project: project.clone(),
             reader,
             writer,
             push,
@@ -91,12 +101,15 @@ impl<'a> World<'a> {
             families: layers("family", FAMILIES, FAMILY_BYTES),
             generations: vec![0; tags],
             sent: tokio::sync::Mutex::default(),
-        };
-        for layer in world.shared.iter().chain(&world.families) {
-            world.blob(&layer.blob).await?;
+        })
+    }
+
+    /// Pushes the images.
+    pub async fn fill(&self) -> Result<(), Failure> {
+        for layer in self.shared.iter().chain(&self.families) {
+            self.blob(&layer.blob).await?;
         }
-        world.push_all((0..tags).collect()).await?;
-        Ok(world)
+        self.push_all((0..self.tags()).collect()).await
     }
 
     pub fn tags(&self) -> usize {
