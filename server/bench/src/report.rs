@@ -39,7 +39,7 @@ pub(crate) struct Report {
     pub large: Option<Large>,
     pub targets: Vec<Target>,
     /// What a reader must know to compare.
-    pub notes: [&'static str; 2],
+    pub notes: [&'static str; 3],
 }
 
 fn commands<S: Serializer>(commands: &BTreeMap<(Tool, Case), String>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -88,7 +88,8 @@ impl Report {
             large: None,
             targets: Vec::new(),
             notes: [
-                "Breakwater's vault is durable when the command ends (fsync of every object and of its name); no peer syncs what it writes",
+                "Breakwater's vault is durable when the command ends (fsync of every object and of its name)",
+                "skopeo and crane copy into docker-registry, so its speed and its own syncing are part of their time; oras and regsync write a folder",
                 "restore: the repository was deleted and Harbor's garbage not collected; the restore goes to the same place",
             ],
         }
@@ -140,6 +141,9 @@ impl Report {
             );
         }
         println!();
+        for note in &self.notes {
+            println!("note: {note}");
+        }
         if let Some(large) = &self.large {
             println!(
                 "one layer of {} MiB: backup {:.1} s, peak memory {} MB",
