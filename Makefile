@@ -7,12 +7,13 @@ SITE := $(CARGO_TARGET_DIR)/site
 PORT ?= 8300
 HARBOR_PORT ?= 8301
 
-.PHONY: demo test test-live lint site build setup help
+.PHONY: demo test test-live bench lint site build setup help
 
 help:
 	@echo "make demo       everything on this machine, with a small Harbor and sample images"
 	@echo "make test       format, lints, unit, Postgres, registry and browser tests"
 	@echo "make test-live  HARBOR_URL=… HARBOR_USER=… HARBOR_PASSWORD=…  the contract against a real Harbor"
+	@echo "make bench      [BENCH='--runs 5 --strict'] [HARBOR_URL=… HARBOR_USER=… HARBOR_PASSWORD=…]  beside skopeo, oras, crane and regsync"
 
 setup:
 	@sh scripts/setup.sh
@@ -39,3 +40,7 @@ test-live: setup
 	@HARBOR_URL="$(HARBOR_URL)" HARBOR_USER="$(HARBOR_USER)" HARBOR_PASSWORD="$(HARBOR_PASSWORD)" cargo test -p harbor-sim --test contract
 	@HARBOR_URL="$(HARBOR_URL)" HARBOR_USER="$(HARBOR_USER)" HARBOR_PASSWORD="$(HARBOR_PASSWORD)" cargo test -p registry --test live
 	@HARBOR_URL="$(HARBOR_URL)" HARBOR_USER="$(HARBOR_USER)" HARBOR_PASSWORD="$(HARBOR_PASSWORD)" cargo test -p engine --test live
+
+# Beside the peers that are on PATH; against the simulator unless HARBOR_URL names a real Harbor. The JSON goes to the target folder.
+bench:
+	@HARBOR_URL="$(HARBOR_URL)" HARBOR_USER="$(HARBOR_USER)" HARBOR_PASSWORD="$(HARBOR_PASSWORD)" cargo run --quiet --release -p bench -- $(BENCH)

@@ -28,7 +28,10 @@ use crate::wire::{Task, listen};
 /// Most requests remembered one by one; the counters go on.
 const SEEN_MAX: usize = 100_000;
 
-/// Requests and bytes of one method.
+/// Sorts a request, by method and path, into a class that is counted apart.
+pub type Classify = fn(&Method, &str) -> String;
+
+/// Requests and bytes of one class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     pub requests: u64,
@@ -59,6 +62,7 @@ struct Cell {
 struct Inner {
     upstream: String,
     client: reqwest::Client,
+    classify: Classify,
     latency_us: AtomicU64,
     faults: Faults,
     counts: Mutex<BTreeMap<String, Arc<Cell>>>,
@@ -73,8 +77,13 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts in front of `upstream`, such as `http://127.0.0.1:5000`.
+    /// Starts in front of `upstream`, such as `http://127.0.0.1:5000`, and counts by method.
     pub async fn start(upstream: &str) -> Self {
+        Self::start_with(upstream, |method, _| method.to_string()).await
+    }
+
+    /// Starts in front of `upstream` and counts by the classes `classify` gives.
+    pub async fn start_with(upstream: &str, classify: Classify) -> Self {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -83,6 +92,7 @@ impl Proxy {
         let inner = Arc::new(Inner {
             upstream: upstream.trim_end_matches('/').to_owned(),
             client,
+            classify,
             latency_us: AtomicU64::new(0),
             faults: Faults::default(),
             counts: Mutex::default(),
@@ -131,7 +141,7 @@ impl Proxy {
         self.inner.faults.clear();
     }
 
-    /// Counters by method.
+    /// Counters by class; by method unless started with other classes.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, Counts> {
         let get = |n: &AtomicU64| n.load(Ordering::Acquire);
@@ -141,7 +151,7 @@ impl Proxy {
             .collect()
     }
 
-    /// All methods together.
+    /// All classes together.
     #[must_use]
     pub fn total(&self) -> Counts {
         self.counts().values().fold(Counts::default(), |a, b| Counts {
@@ -182,9 +192,9 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
 }
 
 impl Inner {
-    fn cell(&self, method: &Method) -> Arc<Cell> {
+    fn cell(&self, method: &Method, path: &str) -> Arc<Cell> {
         let mut held = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(held.entry(method.to_string()).or_default())
+        Arc::clone(held.entry((self.classify)(method, path)).or_default())
     }
 
     fn note(&self, seen: Seen) -> Option<usize> {
@@ -206,7 +216,7 @@ impl Inner {
     async fn handle(self: Arc<Self>, request: Request<Incoming>, reset: &AtomicBool) -> Result<Response<Outgoing>, Cut> {
         let method = request.method().clone();
         let path = request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
-        let cell = self.cell(&method);
+        let cell = self.cell(&method, &path);
         cell.requests.fetch_add(1, Ordering::AcqRel);
         let at = self.note(Seen { method: method.clone(), path: path.clone(), headers: request.headers().clone(), status: 0 });
         let latency = self.latency_us.load(Ordering::Acquire);

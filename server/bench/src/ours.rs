@@ -1,0 +1,112 @@
+//! Breakwater's own part, in a process of its own: what a worker does with one job, without the database.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use engine::Silent;
+use engine::backup::{self, BackupContext, Reconcile};
+use engine::effect::{self, OnConflict, PlanContext, Policy};
+use engine::restore::{self, RestoreContext};
+use engine::select::Selection;
+use registry::{AddressRule, Client, Credential, Endpoint, Limits};
+use serde_json::json;
+use vault::{HarborName, Vault};
+use vocab::{Digest, ProjectName};
+
+use crate::Failure;
+
+/// Names in the environment under which the login is passed on: a command line can be seen by everybody.
+pub(crate) const USER: &str = "BREAKWATER_BENCH_USER";
+pub(crate) const SECRET: &str = "BREAKWATER_BENCH_SECRET";
+
+/// Where from and where to.
+#[derive(clap::Args)]
+pub(crate) struct Place {
+    #[arg(long)]
+    url: String,
+    #[arg(long)]
+    project: ProjectName,
+    #[arg(long)]
+    folder: PathBuf,
+}
+
+/// Networks a Harbor may be in besides public ones: whoever runs a benchmark names it himself.
+const OWN_NETS: [&str; 5] = ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+
+/// A client with the product's own limits.
+pub(crate) fn client(url: &str, user: &str, secret: &str) -> Result<Client, Failure> {
+    let addresses = AddressRule { allow: OWN_NETS.iter().map(|net| net.parse()).collect::<Result<_, _>>()? };
+    let endpoint = Endpoint::new(url, url.starts_with("http://"), None, addresses)?;
+    Ok(Client::new(endpoint, Credential { username: user.to_owned(), secret: secret.to_owned().into() }, Limits::default())?)
+}
+
+impl Place {
+    fn client(&self) -> Result<Client, Failure> {
+        client(&self.url, &std::env::var(USER)?, &std::env::var(SECRET)?)
+    }
+
+    async fn vault(&self) -> Result<Vault, Failure> {
+        let path = self.folder.join("vault");
+        Ok(if path.exists() { Vault::open(&path, None).await? } else { Vault::init(&path).await? })
+    }
+
+    fn newest(&self) -> PathBuf {
+        self.folder.join("newest")
+    }
+}
+
+fn harbor() -> Result<HarborName, Failure> {
+    Ok("bench".parse()?)
+}
+
+async fn digest(file: &Path) -> Result<Option<Digest>, Failure> {
+    if !file.exists() {
+        return Ok(None);
+    }
+    Ok(Some(tokio::fs::read_to_string(file).await?.parse()?))
+}
+
+/// Backs the project up and prints the engine's own figures.
+pub(crate) async fn backup(place: &Place) -> Result<(), Failure> {
+    let cx = BackupContext {
+        client: place.client()?,
+        vault: place.vault().await?,
+        harbor: harbor()?,
+        progress: Arc::new(Silent),
+        control: Arc::new(Silent),
+        reconcile: Reconcile::Hinted,
+    };
+    let outcome = backup::project(&cx, &place.project, digest(&place.newest()).await?).await?;
+    if !outcome.index.gaps.is_empty() {
+        return Err(format!("{} gaps", outcome.index.gaps.len()).into());
+    }
+    tokio::fs::write(place.newest(), outcome.digest.to_string()).await?;
+    let stats = outcome.stats;
+    println!("{}", json!({ "tags": stats.tags, "blobs_new": stats.blobs_new, "bytes_new": stats.bytes_new, "requests": stats.requests }));
+    Ok(())
+}
+
+/// Plans the restore of the newest snapshot and does it.
+pub(crate) async fn restore(place: &Place) -> Result<(), Failure> {
+    let (client, vault) = (place.client()?, place.vault().await?);
+    let snapshot = digest(&place.newest()).await?.ok_or("there is no snapshot")?;
+    let policy = Policy {
+        on_conflict: OnConflict::Leave,
+        accessories: true,
+        keep_suffix: "before".to_owned(),
+        rename_suffix: "restored".to_owned(),
+    };
+    let cx = PlanContext { client: client.clone(), vault: vault.clone(), harbor: harbor()? };
+    let plan = effect::plan(&cx, &snapshot, &Selection::Project, &place.project, &policy).await?;
+    let cx = RestoreContext { client, vault, progress: Arc::new(Silent) };
+    if !plan.writes() {
+        println!("{}", json!({ "nothing": true }));
+        return Ok(());
+    }
+    let report = restore::execute(&cx, &plan, &Silent).await?;
+    if !report.is_clean() {
+        return Err(format!("{} lines failed", report.failed()).into());
+    }
+    println!("{}", json!({ "done": report.done(), "manifests_put": report.manifests_put, "bytes_sent": report.bytes_sent }));
+    Ok(())
+}
