@@ -102,6 +102,37 @@ test("the page can be used by keys alone", async ({ browser }, info) => {
   await page.keyboard.type("web:1.4.0");
   await page.keyboard.press("Enter");
   await page.waitForURL(/\/search\?q=/);
+  if (js) {
+    await page.goto(shop);
+    await ready(page, js);
+    await page.keyboard.press("[");
+    await page.waitForURL(/at=.*Z/);
+    await expect(page.locator("#snapshot-after")).toBeVisible();
+  }
+  await close();
+});
+
+test("an operator sees what a rule would let go before it is saved, and what a sweep would free", async ({ browser }, info) => {
+  const js = hydrates(info.project.name);
+  const { page, errors, close } = await signedIn(browser, "ops", js);
+  await page.goto("/plans/1/edit");
+  await ready(page, js);
+  for (const name of ["Hours", "Days", "Weeks"]) await page.getByLabel(name, { exact: true }).fill("0");
+  await page.getByLabel("Newest", { exact: true }).fill("1");
+  await page.getByRole("button", { name: "Preview" }).click();
+  await expect(page.getByText("In the long run 1 snapshots of each project")).toBeVisible();
+  await expect(page.getByText(/snapshots there are it lets \d+ go\./)).toBeVisible();
+  await page.goto("/vaults/1");
+  await ready(page, js);
+  await page.getByRole("button", { name: "Look what it would free" }).click();
+  await page.waitForURL(/\/jobs\/\d+/);
+  await expect(async () => {
+    if (!js) await page.reload();
+    await expect(page.getByText(/would delete 0 objects/)).toBeVisible({ timeout: 1_000 });
+  }).toPass();
+  await page.goto("/vaults/1");
+  await expect(page.getByText("only looked").first()).toBeVisible();
+  expect(errors).toEqual([]);
   await close();
 });
 

@@ -41,6 +41,7 @@ pub fn HelpDialog() -> impl IntoView {
             <h2 id="keys-title">{t("Keys", "快捷键")}</h2>
             <dl class="kv">
                 <dt><kbd>"/"</kbd></dt><dd>{t("Search over all time", "在全部历史中搜索")}</dd>
+                <dt><kbd>"["</kbd>" "<kbd>"]"</kbd></dt><dd>{t("The snapshot before, and after", "前一个、后一个快照")}</dd>
                 {rows}
                 <dt><kbd>"?"</kbd></dt><dd>{t("This sheet", "本说明")}</dd>
             </dl>

@@ -1,4 +1,4 @@
-//! Keys: `/` searches, `g` and a letter goes somewhere, `?` explains. Never while something is being typed.
+//! Keys: `/` searches, `[` and `]` go a snapshot back and on, `g` and a letter goes somewhere, `?` explains. Never while something is being typed.
 
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
@@ -51,6 +51,8 @@ pub fn listen_for_keys() {
                     focus("q");
                 }
                 "?" => super::help::open(),
+                "[" => press("snapshot-before"),
+                "]" => press("snapshot-after"),
                 "g" => {
                     after_g.set_value(true);
                     set_timeout(move || after_g.set_value(false), PAUSE);
@@ -60,6 +62,13 @@ pub fn listen_for_keys() {
         });
         on_cleanup(move || handle.remove());
     });
+}
+
+/// Follows the link with this id, where the page has one.
+fn press(id: &str) {
+    if let Some(link) = document().get_element_by_id(id).and_then(|e| e.dyn_into::<web_sys::HtmlElement>().ok()) {
+        link.click();
+    }
 }
 
 /// Moves the focus to the element with this id.

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::vaults::types::{Finding, NewVault, Sweep, SweepForm, Vault};
+use crate::vaults::types::{Finding, NewVault, Sweep, Vault};
 
 /// All vaults.
 #[server(prefix = "/fn", endpoint = "vaults/list", input = leptos::server_fn::codec::GetUrl)]
@@ -47,6 +47,7 @@ pub async fn list_sweeps(vault_id: i64) -> Result<Vec<Sweep>, ApiError> {
 #[server(prefix = "/fn", endpoint = "vaults/sweep")]
 pub async fn sweep_vault(vault_id: i64, dry_run: Option<String>, however_much: Option<String>) -> Result<i64, ApiError> {
     use crate::ports::{answer, backend, cx, go};
+    use crate::vaults::types::SweepForm;
     let form = SweepForm { dry_run: dry_run.is_some(), however_much: however_much.is_some() };
     let job = answer(backend().sweep_vault(&cx(), vault_id, form).await)?;
     go(&format!("/jobs/{job}"));
