@@ -120,7 +120,7 @@ test("an operator sees what a rule would let go before it is saved, and what a s
   for (const name of ["Hours", "Days", "Weeks"]) await page.getByLabel(name, { exact: true }).fill("0");
   await page.getByLabel("Newest", { exact: true }).fill("1");
   await page.getByRole("button", { name: "Preview" }).click();
-  await expect(page.getByText("In the long run 1 snapshots of each project")).toBeVisible();
+  await expect(page.getByText("In the long run one snapshot of each project.")).toBeVisible();
   await expect(page.getByText(/snapshots there are it lets \d+ go\./)).toBeVisible();
   await page.goto("/vaults/1");
   await ready(page, js);

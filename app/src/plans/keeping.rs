@@ -43,6 +43,7 @@ fn comes_to(keeping: &Keeping) -> String {
     match (lang(), keeping.in_the_long_run) {
         (Lang::En, 0) => "Every snapshot stays.".to_owned(),
         (Lang::ZhCn, 0) => "所有快照均保留。".to_owned(),
+        (Lang::En, 1) => "In the long run one snapshot of each project.".to_owned(),
         (Lang::En, n) => {
             format!("In the long run {} snapshots of each project, the oldest {} days old.", count(n), count(keeping.oldest_days))
         }
