@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::common::{moment, put};
+use crate::sweep::AT_ONCE;
 use futures::TryStreamExt;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
@@ -19,6 +20,7 @@ use vault::{Pointer, Vault};
 use vocab::{Digest, media};
 
 const CHILD: &str = "BREAKWATER_TEST_KILL_VAULT";
+const SWEEPER: &str = "BREAKWATER_TEST_KILL_SWEEPER";
 const SEED: &str = "BREAKWATER_TEST_KILL_SEED";
 const CYCLES: u64 = 24;
 /// How many writers the child runs at once.
@@ -147,4 +149,80 @@ fn a_process_killed_at_any_point_leaves_no_torn_object_and_loses_nothing() {
         leftovers += runtime.block_on(check(&path, &reported));
     }
     assert!(leftovers > 0, "no kill fell into a write: this run proved nothing");
+}
+
+/// Objects nothing needs, in the vault that is swept.
+const LOOSE: u64 = 120;
+
+/// Not a test by itself: sweeps twice, and is killed meanwhile.
+#[test]
+fn the_sweeper_that_is_killed() {
+    let Ok(path) = std::env::var(SWEEPER) else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async move {
+        let vault = later(Vault::open(Path::new(&path), None).await.unwrap(), 1);
+        loop {
+            vault.sweep(&AT_ONCE).await.unwrap();
+        }
+    });
+}
+
+/// So many days on: what was just written is old, and the holds of the killed have lapsed.
+fn later(vault: Vault, days: i64) -> Vault {
+    vault.with_clock(std::sync::Arc::new(move || time::OffsetDateTime::now_utc() + time::Duration::days(days)))
+}
+
+fn count(folder: &Path) -> u64 {
+    fs::read_dir(folder)
+        .map_or(0, |entries| entries.flatten().map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum())
+}
+
+#[test]
+fn a_sweep_killed_at_any_point_loses_nothing_and_the_next_ones_finish_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (mut while_moving, mut while_deleting) = (0, 0);
+    for cycle in 0..6 {
+        let path = folder.path().join(cycle.to_string());
+        let needed = runtime.block_on(async {
+            let vault = Vault::init(&path).await.unwrap();
+            crate::common::small_backup(&vault).await.unwrap();
+            let loose = (0..LOOSE).map(|seed| pattern(100 + seed, 64)).collect::<Vec<_>>();
+            futures::future::try_join_all(loose.iter().map(|bytes| put(&vault, bytes))).await.unwrap();
+            vault.needed().await.unwrap()
+        });
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "kill::the_sweeper_that_is_killed", "--nocapture", "--test-threads=1"])
+            .env(SWEEPER, &path)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // At a share of the moves, or of the deletions that follow: by what is on the disk, not by time.
+        let (objects, condemned) = (path.join("blobs/sha256"), path.join("breakwater/condemned"));
+        let share = LOOSE * (cycle / 2 * 3 + 1) / 10;
+        let reached = || match cycle % 2 {
+            0 => count(&objects) <= needed.len() as u64 + LOOSE - share,
+            _ => count(&objects) <= needed.len() as u64 && count(&condemned) <= LOOSE - share,
+        };
+        while !reached() {
+            assert!(child.try_wait().unwrap().is_none(), "the sweeper ended by itself");
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        while_moving += u64::from(count(&objects) > needed.len() as u64);
+        while_deleting += u64::from(count(&objects) == needed.len() as u64 && count(&condemned) > 1);
+        runtime.block_on(async {
+            let vault = later(Vault::open(&path, None).await.unwrap(), 30);
+            for digest in &needed {
+                vault.verify_object(digest).await.unwrap();
+            }
+            for _ in 0..3 {
+                vault.sweep(&AT_ONCE).await.unwrap();
+            }
+            assert_eq!(vault.needed().await.unwrap(), needed);
+        });
+        assert_eq!((count(&objects), count(&condemned)), (needed.len() as u64, 0));
+    }
+    assert!(while_moving > 0 && while_deleting > 0, "{while_moving} kills while moving, {while_deleting} while deleting");
 }
