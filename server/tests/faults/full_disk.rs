@@ -19,13 +19,16 @@ const LAYERS_BYTES: [usize; 4] = [2_000_000; 4];
 struct Disk(tempfile::TempDir);
 
 impl Disk {
-    /// None: this machine lets nobody mount one, and nothing requires that it does.
+    /// None: whoever runs this may not mount one. That is a right of the machine, no tool that could be installed, so it is said and left
+    /// out; anything else that keeps it from being mounted fails the test.
     fn new() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         match mount(&["-t", "tmpfs", "-o", SMALL, "tmpfs"], folder.path()) {
             Ok(()) => Some(Self(folder)),
             Err(why) => {
-                assert!(std::env::var("BREAKWATER_REQUIRE_TOOLS").as_deref() != Ok("1"), "a small disk needs root and mount(2): {why}");
+                let refused =
+                    ["permission denied", "not permitted", "must be superuser"].iter().any(|said| why.to_lowercase().contains(said));
+                assert!(refused, "a small disk cannot be mounted: {why}");
                 eprintln!("left out: a small disk needs root and mount(2): {why}");
                 None
             }
