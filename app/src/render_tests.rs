@@ -170,7 +170,7 @@ async fn the_preview_of_a_plan_is_a_page_of_its_own_without_script() {
     let (_, _, page) = get(&fake, "/plans/new?form[name]=nightly&form[include]=pay*", "").await;
     has(&page, r#"value="nightly""#);
     has(&page, "pay*</textarea>");
-    has(&page, "1 project with 3 repositories; 1 of them in no plan yet.");
+    has(&page, "1 project with 3 repositories; 1 of them in no other plan.");
     has(&page, "Tue 2026-11-24 02:00 +00:00");
     has(&page, "In the long run 34 snapshots of each project, the oldest 365 days old.");
     has(&page, "Of the 2 snapshots there are it lets 1 go.");

@@ -18,12 +18,12 @@ fn headline(preview: &PlanPreview) -> String {
         (Lang::En, 0) => "No project matches.".to_owned(),
         (Lang::ZhCn, 0) => "没有匹配的项目。".to_owned(),
         (Lang::En, n) => format!(
-            "{} project{} with {} repositories; {fresh} of them in no plan yet.",
+            "{} project{} with {} repositories; {fresh} of them in no other plan.",
             n,
             if n == 1 { "" } else { "s" },
             count(preview.repositories)
         ),
-        (Lang::ZhCn, n) => format!("{n} 个项目，{} 个仓库；其中 {fresh} 个尚未纳入任何计划。", count(preview.repositories)),
+        (Lang::ZhCn, n) => format!("{n} 个项目，{} 个仓库；其中 {fresh} 个未纳入其他计划。", count(preview.repositories)),
     }
 }
 
