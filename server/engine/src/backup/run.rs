@@ -169,7 +169,10 @@ impl Seal<'_> {
                 if findings.is_empty() {
                     return Ok(());
                 }
-                self.cx.vault.forget(name).await?;
+                // What could only not be looked at is not lost (I-6): then the snapshot stays, and verification says what it lacks.
+                if findings.iter().any(verify::Finding::degrades) {
+                    self.cx.vault.forget(name).await?;
+                }
                 Err(error.into())
             }
             other => Ok(other?),
