@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use vault::{Hold, Vault, VaultError};
+use vault::{Hold, Pointer, PointerName, Vault, VaultError};
+
+use crate::verify;
 
 /// How long the hold lives without being renewed: long enough for a machine that sleeps over lunch.
 const HOLD_TTL: Duration = Duration::from_secs(6 * 60 * 60);
@@ -25,9 +27,33 @@ impl Held {
         Ok(Self { vault: vault.clone(), hold, renewal })
     }
 
-    /// Renews it now. An error means that what the backup relied on may be gone.
-    pub(crate) async fn confirm(&self) -> Result<(), VaultError> {
+    /// Renews it now. An error means that what was relied on may be gone.
+    async fn confirm(&self) -> Result<(), VaultError> {
         self.vault.renew_hold(&self.hold, HOLD_TTL).await.map(|_| ())
+    }
+
+    /// Writes the pointer: the snapshot is kept from now on. A hold that lapsed before protects nothing, and nothing is sealed.
+    ///
+    /// One that lapses before the pointer is there is the other half of the bargain with the sweep: the snapshot is looked at, and
+    /// withdrawn if something of it is gone.
+    pub(crate) async fn seal(&self, pointer: &Pointer) -> Result<PointerName, VaultError> {
+        self.confirm().await?;
+        let name = self.vault.put_pointer(pointer).await?;
+        match self.confirm().await {
+            Err(error @ VaultError::HoldLapsed { .. }) => {
+                let findings = verify::snapshot(&self.vault, &pointer.snapshot.digest).await;
+                if findings.is_empty() {
+                    return Ok(name);
+                }
+                // What could only not be looked at is not lost (I-6): then the snapshot stays, and verification says what it lacks.
+                if findings.iter().any(verify::Finding::degrades) {
+                    self.vault.forget(&name).await?;
+                }
+                Err(error)
+            }
+            Err(error) => Err(error),
+            Ok(()) => Ok(name),
+        }
     }
 
     /// Ends it. One that cannot be ended lapses by itself.

@@ -16,6 +16,7 @@ mod content;
 pub mod control;
 pub mod effect;
 mod hold;
+pub mod import;
 pub mod report;
 pub mod restore;
 pub mod retention;

@@ -41,6 +41,7 @@
 //! The sweep meets all of them; how it does so without a lock, and why nothing needed is lost, is told in [`sweep`].
 
 pub mod error;
+mod export;
 pub mod hold;
 pub mod layout;
 mod object;
@@ -65,6 +66,7 @@ use futures::TryStreamExt;
 use time::OffsetDateTime;
 
 pub use self::error::{PutError, StoreError, VaultError};
+pub use self::export::{Choice, Export, LeftOut};
 pub use self::hold::Hold;
 pub use self::layout::{FORMAT, HarborName, PointerName, VaultId};
 pub use self::object::{Intact, Stored};

@@ -8,7 +8,7 @@
 //! (skopeo takes everything after the first colon behind the directory, so DIR itself must not contain one). Tags that
 //! the OCI grammar for reference names does not allow (`_x`, `a..b`, `v1-`) are written all the same, and marked in
 //! [`ViewReference::addressable`]. Untagged artifacts and accessories are listed without a name, which is how referrers
-//! are found in a layout.
+//! are found in a layout; where it holds several repositories, an annotation says which one they are of.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -98,7 +98,11 @@ impl Vault {
         Ok(view)
     }
 
-    async fn repositories_for_view(&self, snapshot: &Digest, only: Option<&RepositoryName>) -> Result<Vec<RepositoryIndex>, VaultError> {
+    pub(crate) async fn repositories_for_view(
+        &self,
+        snapshot: &Digest,
+        only: Option<&RepositoryName>,
+    ) -> Result<Vec<RepositoryIndex>, VaultError> {
         let index = self.snapshot(snapshot).await?;
         let mut repositories = Vec::new();
         for (name, descriptor) in &index.repositories {
@@ -151,7 +155,7 @@ impl Vault {
     }
 
     /// Copies an object; a file that turned out damaged is removed again.
-    async fn copy_object(&self, digest: &Digest, to: &Path) -> Result<(), VaultError> {
+    pub(crate) async fn copy_object(&self, digest: &Digest, to: &Path) -> Result<(), VaultError> {
         let failed = |e: io::Error| view_error("copy an object into", to, e);
         let mut file = tokio::fs::File::create_new(to).await.map_err(failed)?;
         let chunks = self.get(digest);
@@ -170,7 +174,7 @@ impl Vault {
 }
 
 /// The line of `index.json` for a member: named if tagged; nameless roots and accessories; children not at all.
-fn entry(index: &RepositoryIndex, member: &RepositoryMember, single: bool) -> Option<Descriptor> {
+pub(crate) fn entry(index: &RepositoryIndex, member: &RepositoryMember, single: bool) -> Option<Descriptor> {
     let mut descriptor = member.descriptor.clone();
     match (&member.tag, &member.role) {
         (Some(tag), _) if single => descriptor.annotations.insert(tree::REF_NAME.to_owned(), tag.to_string()),
@@ -179,12 +183,13 @@ fn entry(index: &RepositoryIndex, member: &RepositoryMember, single: bool) -> Op
             descriptor.annotations.insert(tree::REF_NAME.to_owned(), name)
         }
         (None, Role::Child) => return None,
-        (None, Role::Root | Role::Accessory { .. }) => None,
+        (None, _) if single => None,
+        (None, _) => descriptor.annotations.insert(tree::REPOSITORY.to_owned(), index.name.within_project().to_owned()),
     };
     Some(descriptor)
 }
 
-fn reference(name: &str, digest: Digest) -> Option<ViewReference> {
+pub(crate) fn reference(name: &str, digest: Digest) -> Option<ViewReference> {
     Some(ViewReference { reference: name.to_owned(), digest, addressable: is_reference_name(name) })
 }
 
@@ -255,7 +260,7 @@ fn link(object: &Path, to: &Path) -> io::Result<Linked> {
 }
 
 /// Makes the folders of a layout in an empty or absent directory.
-async fn prepare(out: &Path) -> Result<PathBuf, VaultError> {
+pub(crate) async fn prepare(out: &Path) -> Result<PathBuf, VaultError> {
     let place = out.display().to_string();
     let out = out.to_owned();
     let empty = blocking_io("prepare", &out.clone(), move || {
@@ -277,7 +282,7 @@ fn view_error(action: &'static str, path: &Path, source: io::Error) -> VaultErro
     VaultError::Store { action: "write a view", place, source }
 }
 
-async fn blocking_io<T: Send + 'static>(
+pub(crate) async fn blocking_io<T: Send + 'static>(
     action: &'static str,
     path: &Path,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,

@@ -9,7 +9,6 @@ use super::DEPTH_MAX;
 use super::blobs::Failures;
 use super::collect::{Node, Nodes};
 use super::gap::{Cause, artifact_subject, tag_subject};
-use super::listing::Listed;
 use super::manifests::{Parts, State, States};
 
 /// What is to be sealed.
@@ -23,9 +22,14 @@ pub(crate) struct Assembled {
 }
 
 /// Puts the indexes together.
-pub(crate) fn assemble(listed: &Listed, nodes: &Nodes, states: &States, blobs: &Failures) -> Assembled {
+pub(crate) fn assemble(
+    repositories: &BTreeMap<RepositoryName, Option<String>>,
+    nodes: &Nodes,
+    states: &States,
+    blobs: &Failures,
+) -> Assembled {
     let verdicts = judge(states, blobs);
-    let mut members: BTreeMap<&RepositoryName, Vec<RepositoryMember>> = listed.repositories.keys().map(|name| (name, Vec::new())).collect();
+    let mut members: BTreeMap<&RepositoryName, Vec<RepositoryMember>> = repositories.keys().map(|name| (name, Vec::new())).collect();
     let (mut gaps, mut foreign, mut tags, mut artifacts) = (Vec::new(), Vec::new(), 0, 0);
     for (repository, digest, node) in nodes.iter() {
         match verdicts.get(digest).cloned().unwrap_or_else(|| Err(Cause::deep())) {
@@ -42,7 +46,7 @@ pub(crate) fn assemble(listed: &Listed, nodes: &Nodes, states: &States, blobs: &
     }
     let index = |(name, members): (&RepositoryName, Vec<RepositoryMember>)| RepositoryIndex {
         name: name.clone(),
-        description: listed.repositories.get(name).cloned().flatten(),
+        description: repositories.get(name).cloned().flatten(),
         members,
     };
     Assembled { repositories: members.into_iter().map(index).collect(), gaps, tags, artifacts, foreign }
@@ -128,7 +132,7 @@ mod tests {
         };
         let blobs = blobs.iter().map(|b| (Digest::of(b), Some(1))).collect();
         let children = children.iter().map(|c| (Digest::of(c), String::new())).collect();
-        (digest, State::Read(Parts { descriptor, blobs, children, foreign: 0 }))
+        (digest, State::Read(Parts { descriptor, blobs, children, subject: None, foreign: 0 }))
     }
 
     #[test]

@@ -155,7 +155,7 @@ async fn fetch_one(fetcher: &Fetcher, need: &Need) -> Result<Option<Cause>, Back
                 Err(error) => {
                     let again = again > 0 && (error.is_transient() || matches!(error, RegistryError::WrongDigest { .. }));
                     let error = fetcher.breaker.failure(error)?;
-                    cause.get_or_insert_with(|| Cause::of(&error));
+                    cause.get_or_insert_with(|| fetcher.origin.cause(&error));
                     if !again {
                         break;
                     }
@@ -169,7 +169,7 @@ async fn fetch_one(fetcher: &Fetcher, need: &Need) -> Result<Option<Cause>, Back
 async fn stream_one(fetcher: &Fetcher, need: &Need, place: &RepositoryName) -> Result<Result<(), RegistryError>, BackupError> {
     fetcher.stored.read();
     let progress = Arc::clone(&fetcher.progress);
-    let body = fetcher.client.blob_get(place, &need.digest, need.size_bytes).inspect_ok(move |piece| {
+    let body = fetcher.origin.blob(place, &need.digest, need.size_bytes).inspect_ok(move |piece| {
         progress.event(Event::Bytes(piece.len() as u64));
     });
     match fetcher.vault.put(&need.digest, need.size_bytes, body).await {

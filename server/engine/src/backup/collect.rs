@@ -73,6 +73,12 @@ impl Nodes {
         }
     }
 
+    pub(crate) fn set_role(&mut self, repository: &RepositoryName, digest: &Digest, role: Role) {
+        if let Some(node) = self.map.get_mut(&(repository.clone(), *digest)) {
+            node.role = role;
+        }
+    }
+
     pub(crate) fn contains(&self, repository: &RepositoryName, digest: &Digest) -> bool {
         self.map.contains_key(&(repository.clone(), *digest))
     }

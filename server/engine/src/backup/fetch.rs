@@ -1,24 +1,65 @@
-//! What both kinds of fetching share: the registry, the vault, who watches, and what was stored.
+//! What both kinds of fetching share: where the bytes come from, the vault, who watches, and what was stored.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
-use registry::Client;
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use registry::{Client, RawManifest, RegistryError};
 use vault::{Vault, VaultId};
-use vocab::Digest;
+use vocab::{Digest, RepositoryName};
 
+use super::gap::Cause;
 use super::pace::{Breaker, Pace};
 use crate::control::{Event, ItemOutcome, Progress};
 
+/// Where manifests and blobs come from: a registry, or files somebody exported from one.
+#[async_trait]
+pub(crate) trait Origin: Send + Sync {
+    /// A manifest whose bytes hash to `digest`.
+    async fn manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<RawManifest, RegistryError>;
+
+    /// A blob's bytes; whoever stores them hashes them.
+    fn blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        size_bytes: Option<u64>,
+    ) -> BoxStream<'static, Result<Bytes, RegistryError>>;
+
+    /// Why something could not be read, in words for whoever looks after this origin.
+    fn cause(&self, error: &RegistryError) -> Cause {
+        Cause::of(error)
+    }
+}
+
+#[async_trait]
+impl Origin for Client {
+    async fn manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<RawManifest, RegistryError> {
+        self.manifest_get(repository, digest).await
+    }
+
+    fn blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        size_bytes: Option<u64>,
+    ) -> BoxStream<'static, Result<Bytes, RegistryError>> {
+        self.blob_get(repository, digest, size_bytes).boxed()
+    }
+}
+
 /// Everything a fetch needs; shared by its tasks.
 pub(crate) struct Fetcher {
-    pub client: Client,
+    pub origin: Arc<dyn Origin>,
     pub vault: Vault,
     pub progress: Arc<dyn Progress>,
     pub pace: Pace,
     pub breaker: Breaker,
-    pub stored: Stored,
+    pub stored: Arc<Stored>,
 }
 
 /// What this run stored.

@@ -39,6 +39,8 @@ pub(crate) struct Parts {
     /// Digest and stated size; schema 1 states none.
     pub blobs: Vec<(Digest, Option<u64>)>,
     pub children: Vec<(Digest, String)>,
+    /// The manifest it is about: a signature's image.
+    pub subject: Option<Digest>,
     pub foreign: usize,
 }
 
@@ -127,7 +129,7 @@ async fn read_one(fetcher: &Fetcher, wanted: &Wanted) -> Result<State, BackupErr
     let mut cause = None;
     for place in &wanted.places {
         fetcher.stored.read();
-        match fetcher.client.manifest_get(place, &wanted.digest).await {
+        match fetcher.origin.manifest(place, &wanted.digest).await {
             Ok(raw) => {
                 fetcher.breaker.success();
                 let state = match parts(&wanted.digest, &raw.media_type, &raw.bytes) {
@@ -140,7 +142,7 @@ async fn read_one(fetcher: &Fetcher, wanted: &Wanted) -> Result<State, BackupErr
             }
             Err(error) => {
                 let error = fetcher.breaker.failure(error)?;
-                cause.get_or_insert_with(|| Cause::of(&error));
+                cause.get_or_insert_with(|| fetcher.origin.cause(&error));
             }
         }
     }
@@ -166,6 +168,7 @@ fn parts(digest: &Digest, media_type: &str, bytes: &[u8]) -> Result<State, vocab
         descriptor: content::descriptor(*digest, bytes.len(), &manifest),
         blobs: manifest.blobs.iter().map(|blob| (blob.digest, content::stated_size(&manifest, blob))).collect(),
         children: manifest.children.iter().map(|child| (child.digest, child.media_type.clone())).collect(),
+        subject: manifest.subject.as_ref().map(|subject| subject.digest),
         foreign: manifest.foreign.len(),
     }))
 }

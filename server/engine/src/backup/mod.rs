@@ -9,16 +9,16 @@
 //! new, and all of them with [`Reconcile::Full`].
 
 mod accessories;
-mod assemble;
-mod blobs;
-mod collect;
+pub(crate) mod assemble;
+pub(crate) mod blobs;
+pub(crate) mod collect;
 mod crosscheck;
-mod fetch;
+pub(crate) mod fetch;
 pub mod gap;
 mod listing;
-mod manifests;
-mod pace;
-mod previous;
+pub(crate) mod manifests;
+pub(crate) mod pace;
+pub(crate) mod previous;
 mod run;
 mod settings;
 

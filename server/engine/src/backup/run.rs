@@ -5,20 +5,19 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::tree::{Gap, SnapshotIndex};
-use vault::{Pointer, PointerName, VaultError};
+use vault::{Pointer, VaultError};
 use vocab::{Descriptor, Digest, ProjectName, RepositoryName};
 
 use super::accessories::Search;
 use super::assemble::{Assembled, assemble};
 use super::collect::Nodes;
-use super::fetch::{Fetcher, Stored};
+use super::fetch::Fetcher;
 use super::listing::{Listed, list, unlisted_gap};
 use super::pace::{Breaker, Pace};
 use super::previous::Previous;
 use super::{BackupContext, BackupError, Note, Reconcile, SnapshotOutcome, Stats, blobs, crosscheck, manifests, settings};
 use crate::control::{Event, Level};
 use crate::hold::Held;
-use crate::verify;
 
 /// Backs a project up. `previous` is the newest snapshot of it in this vault that is not degraded; without one everything is read anew,
 /// as far as the vault does not have it.
@@ -39,12 +38,12 @@ async fn run(cx: &BackupContext, name: &ProjectName, previous: Option<Digest>, h
     cx.progress.event(Event::Phase("listing"));
     let listed = list(&cx.client, name).await?;
     let fetcher = Arc::new(Fetcher {
-        client: cx.client.clone(),
+        origin: Arc::new(cx.client.clone()),
         vault: cx.vault.clone(),
         progress: Arc::clone(&cx.progress),
         pace: Pace::new(Arc::clone(&cx.control)),
         breaker: Breaker::default(),
-        stored: Stored::default(),
+        stored: Arc::default(),
     });
     let mut nodes = Nodes::of(&listed);
     let mut notes = listed.notes.clone();
@@ -63,7 +62,7 @@ async fn run(cx: &BackupContext, name: &ProjectName, previous: Option<Digest>, h
         notes.extend(crosscheck::moves(&cx.client, &listed).await?);
         cx.client.prove_login().await?;
     }
-    let assembled = assemble(&listed, &nodes, &states, &failures);
+    let assembled = assemble(&listed.repositories, &nodes, &states, &failures);
     gaps.extend(assembled.gaps.iter().cloned());
     gaps.extend(listed.unlisted.iter().map(unlisted_gap));
     notes.extend(standing_notes(&listed, &assembled));
@@ -134,9 +133,8 @@ impl Seal<'_> {
             repositories,
         };
         let descriptor = cx.vault.put_snapshot(&index).await?;
-        // The last moment to stop: whoever lost the lease or was cancelled seals nothing (I-20), and a hold that lapsed protects nothing.
+        // The last moment to stop: whoever lost the lease or was cancelled seals nothing (I-20).
         self.fetcher.pace.check_now().await?;
-        self.held.confirm().await?;
         let pointer = Pointer {
             harbor: index.harbor.clone(),
             project: index.project.clone(),
@@ -145,8 +143,7 @@ impl Seal<'_> {
             snapshot: descriptor.clone(),
             signature: None,
         };
-        let name = cx.vault.put_pointer(&pointer).await?;
-        self.confirm_whole(&pointer, &name).await?;
+        let name = self.held.seal(&pointer).await?;
         let stats = Stats {
             repositories: index.repositories.len() as u64,
             repositories_changed: changed,
@@ -158,25 +155,6 @@ impl Seal<'_> {
             requests: 0,
         };
         Ok(SnapshotOutcome { digest: descriptor.digest, pointer: name, pointer_id: pointer.id, moment: self.started, index, stats, notes })
-    }
-
-    /// The other half of the bargain with the sweep: a hold that lapsed before the pointer was there protected nothing, so the snapshot
-    /// is looked at, and withdrawn if something of it is gone.
-    async fn confirm_whole(&self, pointer: &Pointer, name: &PointerName) -> Result<(), BackupError> {
-        match self.held.confirm().await {
-            Err(error @ VaultError::HoldLapsed { .. }) => {
-                let findings = verify::snapshot(&self.cx.vault, &pointer.snapshot.digest).await;
-                if findings.is_empty() {
-                    return Ok(());
-                }
-                // What could only not be looked at is not lost (I-6): then the snapshot stays, and verification says what it lacks.
-                if findings.iter().any(verify::Finding::degrades) {
-                    self.cx.vault.forget(name).await?;
-                }
-                Err(error.into())
-            }
-            other => Ok(other?),
-        }
     }
 
     /// The settings: read again on a full run, when there are none, and when the project's own row changed; else those of before.

@@ -5,6 +5,7 @@
 mod backup;
 mod faults;
 mod harness;
+mod import;
 mod push;
 mod restore;
 mod resume;
@@ -25,10 +26,14 @@ fn everything_long_can_run_in_a_task_of_its_own() {
         policy: engine::effect::Policy,
         project: vocab::ProjectName,
         digest: vocab::Digest,
+        import: engine::import::ImportContext,
+        destination: engine::import::Destination,
+        path: std::path::PathBuf,
     }
     is_send(|p| async move { engine::backup::project(&p.backup, &p.project, Some(p.digest)).await.map(|_| ()) });
     is_send(|p| async move { engine::effect::plan(&p.plan, &p.digest, &p.selection, &p.project, &p.policy).await.map(|_| ()) });
     is_send(|p| async move { engine::restore::execute(&p.restore, &p.effect, &engine::Silent).await.map(|_| ()) });
+    is_send(|p| async move { engine::import::run(&p.import, &p.destination, &p.path).await.map(|_| ()) });
     is_send(|p| async move { engine::undo::plan(&p.client, &p.effect, &p.report).await.map(|_| ()) });
     is_send(|p| async move { engine::verify::snapshot(&p.vault, &p.digest).await.len() });
 }

@@ -42,7 +42,8 @@ const PROJECT: &str = "io.breakwater.project";
 const STARTED: &str = "io.breakwater.started";
 const FINISHED: &str = "io.breakwater.finished";
 const GAPS: &str = "io.breakwater.gaps";
-const REPOSITORY: &str = "io.breakwater.repository";
+/// Annotation with a repository's name: of a repository index, and of an untagged image where a layout holds several repositories.
+pub const REPOSITORY: &str = "io.breakwater.repository";
 const ROLE: &str = "io.breakwater.role";
 const SUBJECT: &str = "io.breakwater.subject";
 const KIND: &str = "io.breakwater.accessory-kind";
