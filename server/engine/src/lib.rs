@@ -14,6 +14,7 @@
 pub mod backup;
 mod content;
 pub mod control;
+pub mod copy;
 pub mod effect;
 mod hold;
 pub mod import;
