@@ -289,7 +289,8 @@ async fn hostile_archives_write_nothing_outside_and_seal_nothing() {
     let index = json!({ "manifests": [entry(&image, Some("1"))] }).to_string();
     let index = (Kind::Regular, "index.json", index.as_bytes());
     let long = vec![b'a'; 2 * 1024 * 1024];
-    let cases: Vec<(&str, Vec<(Kind, &str, &[u8])>)> = vec![
+    type Entry<'a> = (Kind, &'a str, &'a [u8]);
+    let cases: Vec<(&str, Vec<Entry>)> = vec![
         ("symlink", vec![marker, (Kind::Symlink, &name, b"")]),
         ("hard link", vec![marker, (Kind::Link, &name, b"")]),
         ("device", vec![marker, (Kind::Char, &name, b"")]),
