@@ -36,8 +36,6 @@ impl Listed {
 /// Lists the project. Wrong credentials never look like an empty project: the login is proved before and after (harbor.md §0.1).
 pub(crate) async fn list(client: &Client, name: &ProjectName) -> Result<Listed, BackupError> {
     client.prove_login().await?;
-    // Remembered by the client: whether one listing covers the whole project is then not probed for on each run.
-    client.version().await?;
     let project = source::project(client, name).await?;
     let Some(project) = project else {
         client.prove_login().await?;
