@@ -4,6 +4,7 @@
 
 mod backup;
 mod faults;
+mod glance;
 mod harness;
 mod push;
 mod restore;
