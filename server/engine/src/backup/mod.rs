@@ -88,6 +88,8 @@ pub struct SnapshotOutcome {
     pub index: SnapshotIndex,
     /// Figures.
     pub stats: Stats,
+    /// When Harbor says one of its repositories changed last; none where it was not listed.
+    pub last_change: Option<OffsetDateTime>,
     /// What is worth knowing and no gap: a tag that moved meanwhile, a layer a registry never stores.
     pub notes: Vec<Note>,
 }

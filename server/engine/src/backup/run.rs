@@ -147,7 +147,7 @@ impl Seal<'_> {
             bytes_logical: self.listed.logical_bytes(),
             requests: 0,
         };
-        Ok(sealed.outcome(index, stats, notes))
+        Ok(sealed.outcome(index, stats, notes, self.listed.last_change))
     }
 
     /// The settings: read again on a full run, when there are none, and when the project's own row changed; else those of before.
@@ -172,9 +172,9 @@ struct Pointed {
 }
 
 impl Pointed {
-    fn outcome(self, index: SnapshotIndex, stats: Stats, notes: Vec<Note>) -> SnapshotOutcome {
+    fn outcome(self, index: SnapshotIndex, stats: Stats, notes: Vec<Note>, last_change: Option<OffsetDateTime>) -> SnapshotOutcome {
         let moment = index.started;
-        SnapshotOutcome { digest: self.digest, pointer: self.name, pointer_id: self.id, moment, index, stats, notes }
+        SnapshotOutcome { digest: self.digest, pointer: self.name, pointer_id: self.id, moment, index, stats, last_change, notes }
     }
 }
 
@@ -246,5 +246,5 @@ async fn seal_again(cx: &BackupContext, project: &Project, previous: Digest, hel
     };
     let stats = Stats { repositories: index.repositories.len() as u64, ..Stats::default() };
     let sealed = point(cx, held, &Pace::new(Arc::clone(&cx.control)), &index).await?;
-    Ok(Some(sealed.outcome(index, stats, Vec::new())))
+    Ok(Some(sealed.outcome(index, stats, Vec::new(), None)))
 }
