@@ -42,6 +42,7 @@ pub async fn save_plan(form: PlanForm) -> Result<Plan, ApiError> {
             "cron",
             "zone",
             "rpo_hours",
+            "full_every_h",
             "keep_last",
             "keep_hourly",
             "keep_daily",

@@ -71,6 +71,7 @@ fn first_values(plan: Option<&Plan>, harbors: &[Harbor], vaults: &[Vault]) -> Pl
         cron: or("cron", plan.map(|p| p.cron.clone()), "0 2 * * *"),
         zone: or("zone", plan.map(|p| p.zone.clone()), "UTC"),
         rpo_hours: rpo.parse().unwrap_or(26),
+        full_every_h: given("full_every_h").and_then(|v| v.parse().ok()).or(plan.map(|p| p.full_every_h)).unwrap_or(24),
         keep_last: keep("last", stored.last),
         keep_hourly: keep("hourly", stored.hourly),
         keep_daily: keep("daily", stored.daily),
@@ -232,6 +233,7 @@ fn Form(
                     <Field name="zone" label=t("Time zone", "时区") mono=true value=values.zone.clone() hint="Asia/Shanghai, Europe/Berlin, UTC …"/>
                 </div>
                 <Field name="rpo_hours" label=t("Target: the newest copy is never older than this many hours", "目标：最新备份不超过多少小时") kind="number" min="1" max="8760" value=values.rpo_hours.to_string()/>
+                <Field name="full_every_h" label=t("List everything anew after this many hours", "每隔多少小时全面清点一次") kind="number" min="1" max="720" value=values.full_every_h.to_string() hint=t("Between, projects in which the Harbor names no change are not listed. A label is seen by the full listing only.", "其间，Harbor 未显示变更的项目不再清点。标签（label）仅在全面清点时发现。")/>
                 <KeepFields values=values.clone()/>
                 <Bar>
                     <SubmitButton text=t("Save the plan", "保存计划") kind=ButtonKind::Primary/>

@@ -40,13 +40,17 @@ fn row(run: Run) -> AnyView {
     let (tone, word) = run_status(&run.state);
     let word = if run.gaps > 0 { format!("{word} ({})", count(run.gaps)) } else { word };
     let took = run.started.zip(run.finished).map(|(from, to)| span_words(from.seconds_until(to), lang()));
+    let unchanged = (run.projects_unchanged > 0).then(|| {
+        let text = format!("{} {}", count(run.projects_unchanged), t("unchanged", "未变更"));
+        view! { <span class="note" title=run.hint.clone()>" "{text}</span> }
+    });
     view! {
         <tr>
             <Cell><a href=format!("/jobs/{}", run.job_id)>{format!("#{}", run.id)}</a></Cell>
             <Cell label=t("Result", "结果")><Status tone=tone text=word/>{run.error.map(|e| view! { <span class="note">" "{e}</span> })}</Cell>
             <Cell label=t("Started", "开始")>{run.started.map(|at| view! { <When at=at brief=true/> })}</Cell>
             <Cell label=t("Took", "耗时") number=true>{took}</Cell>
-            <Cell label=t("Projects", "项目") number=true>{format!("{} / {}", count(run.projects_done), count(run.projects))}</Cell>
+            <Cell label=t("Projects", "项目") number=true>{format!("{} / {}", count(run.projects_done), count(run.projects))}{unchanged}</Cell>
             <Cell label=t("New bytes", "新增") number=true>{bytes(run.bytes_new)}</Cell>
             <Cell label=t("Requests", "请求") number=true>{count(run.requests)}</Cell>
             <Cell label=t("By", "触发")>{trigger_words(&run.trigger)}</Cell>

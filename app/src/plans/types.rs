@@ -120,6 +120,8 @@ pub struct Plan {
     pub days: Vec<DayState>,
     /// How much it keeps.
     pub keep: Keep,
+    /// Hours after which a run lists everything again, whatever the hints say.
+    pub full_every_h: i32,
     /// Version, raised at each change; a form posts it back.
     pub version: i64,
 }
@@ -165,6 +167,9 @@ pub struct PlanForm {
     pub zone: String,
     /// Target age, hours.
     pub rpo_hours: i64,
+    /// Hours after which a run lists everything again; 0 = 24.
+    #[serde(default)]
+    pub full_every_h: i32,
     /// How much to keep: see [`Keep`]. All zero keeps everything.
     #[serde(default)]
     pub keep_last: u32,
@@ -274,6 +279,10 @@ pub struct Run {
     pub requests: i64,
     /// Gaps named.
     pub gaps: i64,
+    /// What its first look at the harbor rested on.
+    pub hint: String,
+    /// Projects it took as unchanged and sealed again without listing them.
+    pub projects_unchanged: i64,
     /// Why it failed.
     pub error: Option<String>,
 }

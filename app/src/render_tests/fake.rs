@@ -318,6 +318,7 @@ pub fn plan(name: &str) -> Plan {
         cron: "0 2 * * *".to_owned(),
         zone: "UTC".to_owned(),
         schedule_words: "every day at 02:00".to_owned(),
+        full_every_h: 24,
         rpo_s: 86_400,
         paused: None,
         next: Some(moment("2026-11-24T02:00:00Z")),

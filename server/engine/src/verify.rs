@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use futures::{StreamExt, stream};
-use vault::tree::{RepositoryIndex, SnapshotIndex};
+use vault::tree::{RepositoryIndex, SettingsOf, SnapshotIndex};
 use vault::{Vault, VaultError};
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Descriptor, Digest, Manifest, RepositoryName};
@@ -131,9 +131,15 @@ struct Look {
 
 impl Walk<'_> {
     async fn settings(&mut self, index: &SnapshotIndex) {
-        let Some(config) = &index.config else { return };
-        if let Err(error) = self.vault.project_settings(&config.digest).await {
-            self.findings.push(Finding::of(&error, config.digest, "the project's settings"));
+        let parts = [
+            (SettingsOf::Project, &index.config, "the project's settings"),
+            (SettingsOf::Harbor, &index.harbor_config, "the Harbor's settings"),
+        ];
+        for (of, config, subject) in parts {
+            let Some(config) = config else { continue };
+            if let Err(error) = self.vault.settings(of, &config.digest).await {
+                self.findings.push(Finding::of(&error, config.digest, subject));
+            }
         }
     }
 

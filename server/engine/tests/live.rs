@@ -61,6 +61,7 @@ impl Live {
             progress: Arc::new(Silent),
             control: Arc::new(Silent),
             reconcile: Reconcile::Hinted,
+            harbor_config: None,
         }
     }
 
@@ -263,4 +264,41 @@ async fn on_a_real_harbor_the_least_robots_back_up_a_project_and_bring_it_back_a
     for robot in [reader, writer] {
         live.client.delete_robot(robot.id).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn on_a_real_harbor_update_times_name_the_projects_that_changed_from_2_15_2_on() {
+    use engine::backup::glance::{Basis, Glance, OVERLAP, Standing};
+    let Some(mut live) = Live::new().await else { return };
+    let admin = live.client.clone();
+    let web = push::repository(&live.name("web"));
+    let image = push::image(&admin, web.as_str(), Some("1"), &images::simple("hint", &[100])).await;
+    push::image(&admin, &live.name("api"), Some("1"), &images::simple("hint-api", &[100])).await;
+    let robot = admin.create_robot(&RobotSpec::least_privilege_backup(&format!("{}-hint", live.project))).await.unwrap();
+    live.client = live.login(&robot);
+    let first = Glance::take(&live.client, None, 0).await.unwrap();
+    let project = first.projects.iter().find(|p| p.name == live.project).unwrap();
+    // As if the overlap were over: what came before this look is known.
+    let standing = Standing { seen_at: first.at + OVERLAP + std::time::Duration::from_millis(1_500), ..first.standing(project) };
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let before = live.client.counters().requests;
+    let look = || async {
+        let glance = Glance::take(&live.client, Some(standing.seen_at), first.projects.len() as u64).await.unwrap();
+        let project = glance.projects.iter().find(|p| p.name == live.project).unwrap().clone();
+        (glance.basis, glance.is_unchanged(&project, &standing))
+    };
+    let (basis, unchanged) = look().await;
+    println!("hint: {}; {} requests", basis.sentence(), live.client.counters().requests - before);
+    let version = live.client.version().await.unwrap().unwrap();
+    if version < registry::HarborVersion::UPDATE_TIMES {
+        assert_eq!((basis, unchanged), (Basis::Version, false));
+    } else {
+        assert_eq!((basis, unchanged), (Basis::UpdateTimes, true));
+        assert!(live.client.counters().requests - before <= 5);
+        admin.create_tag(&web, &image, &push::tag("2")).await.unwrap();
+        assert_eq!(look().await, (Basis::UpdateTimes, false), "a tag");
+    }
+    live.client = admin;
+    live.remove(&live.project).await;
+    live.client.delete_robot(robot.id).await.unwrap();
 }

@@ -117,6 +117,15 @@ impl Running {
         Ok(referrer)
     }
 
+    /// Moves the times of all repositories back, as if nothing had happened in them for so long.
+    pub fn age_repositories(&self, by: std::time::Duration) {
+        let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        for repo in self.app().change().projects.values_mut().flat_map(|project| project.repos.values_mut()) {
+            repo.created = repo.created.saturating_sub(by);
+            repo.updated = repo.updated.saturating_sub(by);
+        }
+    }
+
     /// Makes a label of a project and gives its id.
     pub fn create_label(&self, project: &str, name: &str, color: &str) -> Result<i64, SimError> {
         let mut world = self.app().change();

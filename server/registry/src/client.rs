@@ -46,6 +46,8 @@ struct Inner {
     manifest_puts: Arc<Semaphore>,
     proof: tokio::sync::Mutex<Option<(Instant, bool)>>,
     system_info: Mutex<Option<SystemInfo>>,
+    /// Whether one listing gives all artifacts of a project, once that was seen.
+    whole_projects: Mutex<Option<bool>>,
 }
 
 /// Who is asked with what.
@@ -138,6 +140,7 @@ impl Client {
             auth: Auth::new(credential),
             proof: tokio::sync::Mutex::default(),
             system_info: Mutex::default(),
+            whole_projects: Mutex::default(),
         })))
     }
 
@@ -176,7 +179,18 @@ impl Client {
     }
 
     pub(crate) fn remember_system_info(&self, info: &SystemInfo) {
-        *self.0.system_info.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.clone());
+        let before = self.0.system_info.lock().unwrap_or_else(PoisonError::into_inner).replace(info.clone());
+        if before.is_some_and(|before| before.version_text != info.version_text) {
+            *self.0.whole_projects.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
+    pub(crate) fn known_whole_projects(&self) -> Option<bool> {
+        *self.0.whole_projects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn remember_whole_projects(&self, can: bool) {
+        *self.0.whole_projects.lock().unwrap_or_else(PoisonError::into_inner) = Some(can);
     }
 
     pub(crate) async fn enter(&self, lane: Lane) -> OwnedSemaphorePermit {

@@ -16,6 +16,9 @@ impl HarborVersion {
     /// One artifact listing for a whole project.
     pub const PROJECT_LISTING: Self = Self::new(2, 12, 0);
 
+    /// A repository's update time moves with its artifacts and tags (harbor.md §2).
+    pub const UPDATE_TIMES: Self = Self::new(2, 15, 2);
+
     /// Puts one together.
     #[must_use]
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {

@@ -186,6 +186,9 @@ pub struct CreatePlan {
     /// Target age, hours
     #[arg(long, default_value_t = 24)]
     rpo_hours: i64,
+    /// Hours after which a run lists everything again, whatever the hints say
+    #[arg(long, default_value_t = 24)]
+    full_every_h: i32,
     /// Keep the newest so many of each project. With no --keep… everything is kept
     #[arg(long, default_value_t = 0)]
     keep_last: u32,
@@ -232,6 +235,7 @@ pub async fn plan(verb: PlanVerb) -> Result<(), CliError> {
                 cron: args.cron,
                 zone: args.zone,
                 rpo_hours: args.rpo_hours,
+                full_every_h: args.full_every_h,
                 keep_last: args.keep_last,
                 keep_hourly: args.keep_hourly,
                 keep_daily: args.keep_daily,

@@ -227,6 +227,7 @@ async fn prepare(
         cron: "0 * * * *".to_owned(),
         zone: "UTC".to_owned(),
         rpo_hours: 4,
+        full_every_h: 24,
         keep_hourly: 48,
         keep_daily: 14,
         keep_weekly: 8,

@@ -6,4 +6,4 @@ pub mod queries;
 mod robots;
 
 pub use clients::{Access, client};
-pub use ops::{change, check, create, get, inventory_job, last_check, list, refresh_projects, remove, try_connection};
+pub use ops::{change, check, create, get, inventory_job, keep_listing, last_check, list, refresh_projects, remove, try_connection};

@@ -371,7 +371,18 @@ pub async fn refresh_projects(state: &AppState, harbor_id: i64) -> Result<Vec<(S
         client.prove_login().await?;
         Ok::<_, registry::RegistryError>(projects)
     };
-    let result = listed.await;
+    keep_listing(state, &reach, listed.await).await?;
+    let mut conn = state.pool.acquire().await?;
+    Ok(queries::projects(&mut conn, harbor_id).await?)
+}
+
+/// Keeps a listing of projects that was made with the login proved before and after, or notes why there is none.
+pub async fn keep_listing(
+    state: &AppState,
+    reach: &Reach,
+    result: Result<Vec<registry::Project>, registry::RegistryError>,
+) -> Result<Vec<registry::Project>, Error> {
+    let harbor_id = reach.harbor_id;
     let mut tx = state.pool.begin().await?;
     let before = match &result {
         Ok(projects) => {
@@ -399,9 +410,7 @@ pub async fn refresh_projects(state: &AppState, harbor_id: i64) -> Result<Vec<(S
         audit::record(&mut tx, &Actor::system("inventory"), Event::new(action, "harbor", &reach.name, sentence)).await?;
     }
     tx.commit().await?;
-    result?;
-    let mut conn = state.pool.acquire().await?;
-    Ok(queries::projects(&mut conn, harbor_id).await?)
+    Ok(result?)
 }
 
 async fn contact(conn: &mut PgConnection, harbor_id: i64, state: &str, detail: &str) -> Result<Option<String>, Error> {

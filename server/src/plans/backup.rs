@@ -6,9 +6,11 @@
 use std::sync::Arc;
 
 use engine::backup::{BackupContext, BackupError, Reconcile, SnapshotOutcome};
+use time::OffsetDateTime;
 use vault::{HarborName, VaultError};
-use vocab::ProjectName;
+use vocab::{Descriptor, Digest, ProjectName};
 
+use super::look::{self, Look};
 use super::scope::Scope;
 use super::{keeping, queries};
 use crate::error::{Error, chain};
@@ -24,6 +26,21 @@ struct Run {
     client: registry::Client,
     vault: vault::Vault,
     reconcile: Reconcile,
+    /// The first look at the harbor.
+    look: Look,
+    /// What it cost.
+    look_requests: i64,
+    /// When the last run that listed everything began.
+    last_full: Option<OffsetDateTime>,
+    /// Settings of the Harbor itself, where this run read them.
+    harbor_config: Option<Descriptor>,
+}
+
+/// What the run found out about its hint.
+#[derive(Default)]
+struct Compared {
+    projects: u64,
+    missed: bool,
 }
 
 /// Runs it.
@@ -34,7 +51,7 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
         let plan = queries::one(&mut conn, run.plan_id).await?.ok_or_else(|| gone("the plan"))?;
         (plan, run.only_project)
     };
-    let run = prepare(&context, run_id, plan).await?;
+    let run = prepare(&context, run_id, plan, only.is_none()).await?;
     let projects = projects(&context, &run, only).await?;
     {
         let mut tx = context.state.pool.begin().await?;
@@ -42,10 +59,13 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
         let total = i64::try_from(projects.len()).unwrap_or(i64::MAX);
         queries::start_run(&mut tx, run_id, total).await?;
         queries::set_full(&mut tx, run_id, run.reconcile == Reconcile::Full).await?;
+        queries::set_hint(&mut tx, run_id, run.look.glance.basis.sentence(), run.look_requests).await?;
         events::notify(&mut tx, Topic::Plans).await?;
         tx.commit().await?;
     }
+    context.log("info", run.look.sentence(run.last_full)).await;
     let mut failures = Vec::new();
+    let mut compared = Compared::default();
     for (index, project) in projects.iter().enumerate() {
         context.check().await?;
         let at = i64::try_from(index).unwrap_or(i64::MAX);
@@ -55,7 +75,7 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
                 p.phase = format!("{project} ({} of {of})", at + 1);
             })
             .await;
-        match one_project(&context, &run, project).await {
+        match one_project(&context, &run, project, &mut compared).await {
             Ok(()) => {}
             Err(JobError::Stopped(stop)) => return Err(stop.into()),
             Err(error) => {
@@ -67,6 +87,17 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
                 }
             }
         }
+    }
+    if run.reconcile == Reconcile::Full && compared.projects > 0 && (compared.missed || failures.is_empty()) {
+        let mut conn = context.state.pool.acquire().await?;
+        look::judge(&mut conn, run.plan.harbor_id, compared.missed).await?;
+    }
+    let spared = {
+        let mut conn = context.state.pool.acquire().await?;
+        queries::run(&mut conn, run_id).await?.map_or(0, |row| row.projects_unchanged)
+    };
+    if spared > 0 {
+        context.log("info", format!("{spared} projects are unchanged as far as the hint shows, and were sealed without a listing")).await;
     }
     // Retention comes after the new snapshots, which may be what makes older ones dispensable. It is no part of the backup's success.
     match keeping::expire(&context, &run.plan, &run.vault).await {
@@ -86,25 +117,36 @@ fn gone(what: &str) -> JobError {
     JobError::Permanent { message: format!("{what} is gone"), remedy: None }
 }
 
-async fn prepare(context: &JobContext, run_id: i64, plan: queries::Row) -> Result<Run, JobError> {
+async fn prepare(context: &JobContext, run_id: i64, plan: queries::Row, whole: bool) -> Result<Run, JobError> {
     let (reach, vault) = {
         let mut conn = context.state.pool.acquire().await?;
         let reach = harbors::queries::reach(&mut conn, plan.harbor_id).await?.ok_or_else(|| gone("the harbor"))?;
         (reach, crate::vaults::open(&context.state, &mut conn, plan.vault_id).await?)
     };
     let client = harbors::client(&context.state, &reach, Access::Read)?;
-    let reconcile = {
+    let last_full = {
         let mut conn = context.state.pool.acquire().await?;
-        // What the cheap way may miss is caught by the first whole run of each day, which asks everything again.
-        if queries::reconciled_today(&mut conn, plan.plan_id, run_id).await? { Reconcile::Hinted } else { Reconcile::Full }
+        queries::last_full(&mut conn, plan.plan_id, run_id).await?
     };
-    Ok(Run { run_id, plan, client, vault, reconcile })
+    // Five minutes an hour of slack: a run that begins a little early is the full one of its day all the same.
+    let due_after = time::Duration::minutes(i64::from(plan.full_every_h) * 55);
+    let is_due = last_full.is_none_or(|at| OffsetDateTime::now_utc() - at >= due_after);
+    // What the cheap way may miss is caught by a run that asks everything again.
+    let reconcile = if is_due { Reconcile::Full } else { Reconcile::Hinted };
+    context.progress(|p| p.phase = "listing projects".to_owned()).await;
+    let before = client.counters().requests;
+    // Whoever asks for one project now wants it read.
+    let look = Look::take(context, &reach, &client, &plan, whole).await?;
+    let look_requests = i64::try_from(client.counters().requests.saturating_sub(before)).unwrap_or(i64::MAX);
+    Ok(Run { run_id, plan, client, vault, reconcile, look, look_requests, last_full, harbor_config: None })
 }
 
 /// Projects to do: in scope now, no caches, not sealed by an earlier try of this run.
 async fn projects(context: &JobContext, run: &Run, only: Option<String>) -> Result<Vec<ProjectName>, JobError> {
-    context.progress(|p| p.phase = "listing projects".to_owned()).await;
-    let listed = harbors::refresh_projects(&context.state, run.plan.harbor_id).await?;
+    let listed = {
+        let mut conn = context.state.pool.acquire().await?;
+        harbors::queries::projects(&mut conn, run.plan.harbor_id).await?
+    };
     let scope = Scope::new(&run.plan.include, &run.plan.exclude).map_err(Error::from)?;
     let sealed = {
         let mut conn = context.state.pool.acquire().await?;
@@ -134,7 +176,7 @@ async fn projects(context: &JobContext, run: &Run, only: Option<String>) -> Resu
     Ok(names)
 }
 
-async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName) -> Result<(), JobError> {
+async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName, compared: &mut Compared) -> Result<(), JobError> {
     let harbor: HarborName =
         run.plan.harbor.parse().map_err(|_| JobError::from(Error::defect("a registered harbor has a name the vault refuses")))?;
     let project_id = {
@@ -146,16 +188,7 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
         let mut conn = context.state.pool.acquire().await?;
         catalogue::newest_in_vault(&mut conn, project_id, run.plan.vault_id).await?
     };
-    let observer = Arc::new(Observer { context: Arc::clone(context) });
-    let cx = BackupContext {
-        client: run.client.clone(),
-        vault: run.vault.clone(),
-        harbor,
-        progress: observer.clone(),
-        control: observer,
-        reconcile: run.reconcile,
-    };
-    let outcome = engine::backup::project(&cx, project, previous).await.map_err(|error| backup_error(&error))?;
+    let (outcome, unchanged) = capture(context, run, harbor, project, (project_id, previous)).await?;
     let figures = &outcome.stats;
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let sealed = catalogue::Sealed {
@@ -173,6 +206,10 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
     let changes = catalogue::apply(&mut tx, &prepared).await?;
+    run.look.keep(&mut tx, project_id, run.plan.vault_id, project.as_str(), &outcome.digest).await?;
+    if unchanged {
+        queries::add_unchanged(&mut tx, run.run_id).await?;
+    }
     queries::add_to_run(&mut tx, run.run_id, whole(figures.bytes_new), whole(figures.requests), gaps).await?;
     crate::vaults::queries::add_stored(&mut tx, run.plan.vault_id, whole(figures.bytes_new)).await?;
     events::notify(&mut tx, Topic::Snapshots).await?;
@@ -182,11 +219,67 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
         catalogue::record_snapshot(&mut tx, &actor, &run.plan.harbor, project.as_str(), &prepared, &changes).await?;
     }
     tx.commit().await?;
+    compare(context, run, project, previous, (&outcome, &changes), compared).await;
+    if unchanged {
+        return Ok(());
+    }
     context.log("info", summary(project, &outcome)).await;
     for gap in outcome.index.gaps.iter().take(50) {
         context.log("warn", format!("gap: {} {}: {}", gap.kind, gap.subject, gap.cause)).await;
     }
     Ok(())
+}
+
+/// Backs the project up: reads it, or seals it again where the look shows no change; says which.
+async fn capture(
+    context: &Arc<JobContext>,
+    run: &Run,
+    harbor: HarborName,
+    project: &ProjectName,
+    (project_id, previous): (i64, Option<Digest>),
+) -> Result<(SnapshotOutcome, bool), JobError> {
+    let observer = Arc::new(Observer { context: Arc::clone(context) });
+    let cx = BackupContext {
+        client: run.client.clone(),
+        vault: run.vault.clone(),
+        harbor,
+        progress: observer.clone(),
+        control: observer,
+        reconcile: run.reconcile,
+        harbor_config: run.harbor_config.clone(),
+    };
+    if let (Reconcile::Hinted, Some(row), Some(previous)) = (run.reconcile, run.look.unchanged(project.as_str(), previous), previous)
+        && let Some(mut outcome) = engine::backup::unchanged(&cx, row, previous).await.map_err(|error| backup_error(&error))?
+    {
+        let mut conn = context.state.pool.acquire().await?;
+        outcome.stats.bytes_logical = catalogue::logical_bytes(&mut conn, project_id, run.plan.vault_id).await?;
+        return Ok((outcome, true));
+    }
+    Ok((engine::backup::project(&cx, project, previous).await.map_err(|error| backup_error(&error))?, false))
+}
+
+/// Compares what a full listing found with what the hint would have said.
+async fn compare(
+    context: &JobContext,
+    run: &Run,
+    project: &ProjectName,
+    previous: Option<Digest>,
+    (outcome, changes): (&SnapshotOutcome, &catalogue::Changes),
+    compared: &mut Compared,
+) {
+    if run.reconcile != Reconcile::Full {
+        return;
+    }
+    let Some(missed) = run.look.missed(project.as_str(), previous, outcome) else { return };
+    compared.projects += 1;
+    if missed && changes.added + changes.removed + changes.moved > 0 {
+        compared.missed = true;
+        let text = "the update times of its repositories did not show that its tags changed; hints of this harbor are not followed \
+                    until a full listing finds none of that";
+        context.log("warn", format!("{project}: {text}")).await;
+    } else if outcome.stats.repositories_changed > 0 {
+        context.log("info", format!("{project}: the full listing found what update times do not show, labels perhaps")).await;
+    }
 }
 
 /// Enters what is sealed and not in the catalogue: the try before, or another run, died between the two.

@@ -23,6 +23,10 @@ use crate::state::AppState;
 const RUNS_AHEAD: usize = 5;
 /// Longest pause, days; longer ones lower protection too much to be one person's choice.
 const PAUSE_DAYS_MAX: i64 = 7;
+/// Longest between two runs that list everything, hours: a month.
+const FULL_EVERY_H_MAX: i32 = 720;
+/// The same where the form says nothing.
+const FULL_EVERY_H: i32 = 24;
 /// Longest target, hours: a year.
 const RPO_HOURS_MAX: i64 = 8_784;
 
@@ -72,6 +76,7 @@ struct Checked {
     zone: String,
     rpo_s: i64,
     keep: Keep,
+    full_every_h: i32,
     scope: Scope,
     schedule: Schedule,
 }
@@ -88,6 +93,9 @@ async fn check(conn: &mut PgConnection, form: &PlanForm) -> Result<Checked, Erro
     }
     if !(1..=RPO_HOURS_MAX).contains(&form.rpo_hours) {
         fault(ApiError::field("rpo_hours", "the target is 1 hour to a year"));
+    }
+    if !(0..=FULL_EVERY_H_MAX).contains(&form.full_every_h) {
+        fault(ApiError::field("full_every_h", format!("everything is listed anew each 1 to {FULL_EVERY_H_MAX} hours")));
     }
     if !keeping::rule(&form.keep()).is_valid() {
         let (most, days) = (COUNT_MAX, WITHIN_DAYS_MAX);
@@ -121,6 +129,7 @@ async fn check(conn: &mut PgConnection, form: &PlanForm) -> Result<Checked, Erro
             zone: form.zone.trim().to_owned(),
             rpo_s: form.rpo_hours * 3_600,
             keep: form.keep(),
+            full_every_h: if form.full_every_h == 0 { FULL_EVERY_H } else { form.full_every_h },
             scope,
             schedule,
         }),
@@ -217,11 +226,12 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
         zone: &checked.zone,
         rpo_s: checked.rpo_s,
         keep: checked.keep,
+        full_every_h: checked.full_every_h,
         next_at,
     };
     let taken = |error: sqlx::Error| Error::from(error).on_constraint("plan_name", ApiError::field("name", "there is a plan of this name"));
     let after = json!({ "harbor": form.harbor.trim(), "vault": vault_id, "include": checked.include, "exclude": checked.exclude,
-        "cron": checked.cron, "zone": checked.zone, "rpo_s": checked.rpo_s, "keep": checked.keep });
+        "cron": checked.cron, "zone": checked.zone, "rpo_s": checked.rpo_s, "keep": checked.keep, "full_every_h": checked.full_every_h });
     let (plan_id, event) = match form.plan_id {
         None => {
             let id = queries::insert(&mut tx, &stored, &caller.login).await.map_err(taken)?;
@@ -238,7 +248,8 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
                 return Err(ApiError::new(ErrorKind::Conflict, "stale_version", text).into());
             }
             let was = json!({ "vault": before.vault_id, "include": before.include, "exclude": before.exclude, "cron": before.cron,
-                "zone": before.zone, "rpo_s": before.rpo_s, "name": before.name, "keep": before.keep.0 });
+                "zone": before.zone, "rpo_s": before.rpo_s, "name": before.name, "keep": before.keep.0,
+                "full_every_h": before.full_every_h });
             (id, Event::new("plan.update", "plan", &checked.name, format!("changed the plan {}", checked.name)).with("before", was))
         }
     };

@@ -23,6 +23,7 @@ pub struct Row {
     pub zone: String,
     pub rpo_s: i64,
     pub keep: Json<Keep>,
+    pub full_every_h: i32,
     pub next_at: Option<OffsetDateTime>,
     pub paused_at: Option<OffsetDateTime>,
     pub paused_until: Option<OffsetDateTime>,
@@ -34,7 +35,7 @@ pub struct Row {
 
 const SELECT: &str =
     "select p.plan_id, p.name, p.harbor_id, h.name as harbor, p.vault_id, v.name as vault, p.include, p.exclude, p.cron, p.zone,
-       p.rpo_s, p.keep, p.next_at, p.paused_at, p.paused_until, p.paused_by, p.paused_reason, p.version, p.created_at
+       p.rpo_s, p.keep, p.full_every_h, p.next_at, p.paused_at, p.paused_until, p.paused_by, p.paused_reason, p.version, p.created_at
   from plan p join harbor h using (harbor_id) join vault v using (vault_id)
  where p.deleted_at is null";
 
@@ -67,14 +68,15 @@ pub struct Stored<'a> {
     pub zone: &'a str,
     pub rpo_s: i64,
     pub keep: Keep,
+    pub full_every_h: i32,
     pub next_at: Option<OffsetDateTime>,
 }
 
 /// Makes a plan.
 pub async fn insert(conn: &mut PgConnection, s: &Stored<'_>, by: &str) -> sqlx::Result<i64> {
     sqlx::query_scalar(
-        "insert into plan (name, harbor_id, vault_id, include, exclude, cron, zone, rpo_s, next_at, created_by, keep)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning plan_id",
+        "insert into plan (name, harbor_id, vault_id, include, exclude, cron, zone, rpo_s, next_at, created_by, keep, full_every_h)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning plan_id",
     )
     .bind(s.name)
     .bind(s.harbor_id)
@@ -87,6 +89,7 @@ pub async fn insert(conn: &mut PgConnection, s: &Stored<'_>, by: &str) -> sqlx::
     .bind(s.next_at)
     .bind(by)
     .bind(Json(s.keep))
+    .bind(s.full_every_h)
     .fetch_one(conn)
     .await
 }
@@ -95,7 +98,7 @@ pub async fn insert(conn: &mut PgConnection, s: &Stored<'_>, by: &str) -> sqlx::
 pub async fn update(conn: &mut PgConnection, plan_id: i64, version: i64, s: &Stored<'_>) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update plan set name = $3, vault_id = $4, include = $5, exclude = $6, cron = $7, zone = $8, rpo_s = $9, next_at = $10,
-                keep_since = case when keep = $11 then keep_since else now() end, keep = $11, version = version + 1
+                keep_since = case when keep = $11 then keep_since else now() end, keep = $11, full_every_h = $12, version = version + 1
           where plan_id = $1 and version = $2 and deleted_at is null",
     )
     .bind(plan_id)
@@ -109,6 +112,7 @@ pub async fn update(conn: &mut PgConnection, plan_id: i64, version: i64, s: &Sto
     .bind(s.rpo_s)
     .bind(s.next_at)
     .bind(Json(s.keep))
+    .bind(s.full_every_h)
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -200,12 +204,14 @@ pub struct RunRow {
     pub bytes_new: i64,
     pub requests: i64,
     pub gaps: i64,
+    pub hint: String,
+    pub projects_unchanged: i64,
     pub error: Option<String>,
 }
 
 const RUN: &str =
     "select run_id, plan_id, job_id, trigger, only_project, state, started_at, finished_at, projects_done, projects, bytes_new,
-       requests, gaps, error from run";
+       requests, gaps, hint, projects_unchanged, error from run";
 
 /// Makes a run for a job.
 pub async fn insert_run(
@@ -292,16 +298,33 @@ pub async fn sealed_in_run(conn: &mut PgConnection, run_id: i64) -> sqlx::Result
         .await
 }
 
-/// Whether another whole run of the plan ended well in the last 24 hours.
-pub async fn reconciled_today(conn: &mut PgConnection, plan_id: i64, run_id: i64) -> sqlx::Result<bool> {
+/// When the newest run began that listed everything and ended, without gaps or with; `run_id` does not count.
+pub async fn last_full(conn: &mut PgConnection, plan_id: i64, run_id: i64) -> sqlx::Result<Option<OffsetDateTime>> {
     sqlx::query_scalar(
-        "select exists (select 1 from run where plan_id = $1 and run_id <> $2 and only_project is null and state = 'good' and full_reconcile
-                           and finished_at > now() - interval '24 hours')",
+        "select max(started_at) from run where plan_id = $1 and run_id <> $2 and only_project is null and state in ('good', 'gaps')
+            and full_reconcile",
     )
     .bind(plan_id)
     .bind(run_id)
     .fetch_one(conn)
     .await
+}
+
+/// Notes what the first look of a run rested on, and what it cost.
+pub async fn set_hint(conn: &mut PgConnection, run_id: i64, hint: &str, requests: i64) -> sqlx::Result<()> {
+    sqlx::query("update run set hint = $2, requests = requests + $3 where run_id = $1")
+        .bind(run_id)
+        .bind(hint)
+        .bind(requests)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Counts a project that was sealed again without being listed.
+pub async fn add_unchanged(conn: &mut PgConnection, run_id: i64) -> sqlx::Result<()> {
+    sqlx::query("update run set projects_unchanged = projects_unchanged + 1 where run_id = $1").bind(run_id).execute(conn).await?;
+    Ok(())
 }
 
 /// Notes that a run asks everything again.

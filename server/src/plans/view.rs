@@ -39,6 +39,7 @@ pub async fn plan(conn: &mut PgConnection, row: Row) -> Result<Plan, Error> {
         projects: i64::try_from(projects).unwrap_or(i64::MAX),
         days,
         keep: row.keep.0,
+        full_every_h: row.full_every_h,
         version: row.version,
     })
 }
@@ -76,6 +77,8 @@ pub fn run(row: RunRow) -> Run {
         bytes_new: row.bytes_new,
         requests: row.requests,
         gaps: row.gaps,
+        hint: row.hint,
+        projects_unchanged: row.projects_unchanged,
         error: row.error,
     }
 }

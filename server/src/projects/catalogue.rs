@@ -98,6 +98,18 @@ pub async fn newest_in_vault(conn: &mut PgConnection, project_id: i64, vault_id:
     bytes.map(|b| Digest::from_bytes(&b).map_err(|e| Error::defect(e.to_string()))).transpose()
 }
 
+/// Bytes of the images in the newest snapshot of a project in a vault.
+pub async fn logical_bytes(conn: &mut PgConnection, project_id: i64, vault_id: i64) -> sqlx::Result<u64> {
+    let bytes: Option<i64> = sqlx::query_scalar(
+        "select logical_bytes from snapshot where project_id = $1 and vault_id = $2 and degraded_at is null order by moment desc limit 1",
+    )
+    .bind(project_id)
+    .bind(vault_id)
+    .fetch_optional(conn)
+    .await?;
+    Ok(bytes.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+}
+
 /// Reads from the vault what the catalogue does not know yet.
 pub async fn prepare(pool: &sqlx::PgPool, vault: &Vault, sealed: Sealed) -> Result<Prepared, Error> {
     let open: HashMap<String, Vec<u8>> = sqlx::query_as::<_, (String, Vec<u8>)>(

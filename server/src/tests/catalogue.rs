@@ -71,6 +71,8 @@ impl World {
             .map(|s| Gap { kind: "missing".to_owned(), subject: (*s).to_owned(), cause: "c".to_owned(), remedy: "r".to_owned() })
             .collect();
         let index = SnapshotIndex {
+            listed: None,
+            harbor_config: None,
             harbor: "prod".parse().unwrap(),
             project: "shop".parse().unwrap(),
             started: at,

@@ -17,7 +17,7 @@ use crate::Vault;
 use crate::error::{StoreError, VaultError};
 use crate::layout::{FORMAT, HarborName, Key, PointerName, Prefix, VaultId};
 use crate::record;
-use crate::tree::{self, ProjectSettings, RepositoryIndex, SnapshotIndex, TREE_BYTES_MAX};
+use crate::tree::{self, RepositoryIndex, SettingsOf, SnapshotIndex, TREE_BYTES_MAX};
 
 /// How often a rebuild of the index starts over because pointers came while it ran.
 pub const INDEX_REBUILD_MAX: u32 = 3;
@@ -235,13 +235,18 @@ impl Vault {
         self.put_index(repository.encode().map_err(|e| invalid("repository index", &e))?, tree::REPOSITORY_TYPE).await
     }
 
-    /// Stores a project's settings as an OCI artifact and answers its descriptor, the one a snapshot index needs.
-    pub async fn put_project(&self, settings: &Value) -> Result<Descriptor, VaultError> {
-        let encoded = ProjectSettings::encode(settings).map_err(|e| invalid("project settings", &e))?;
+    /// Stores settings as an OCI artifact and answers its descriptor, the one a snapshot index needs.
+    pub async fn put_settings(&self, of: SettingsOf, settings: &Value) -> Result<Descriptor, VaultError> {
+        let encoded = of.encode(settings).map_err(|e| invalid("settings", &e))?;
         self.put_bytes(tree::OCI_EMPTY_BYTES).await?;
         self.put_bytes(&encoded.settings).await?;
         let digest = self.put_bytes(&encoded.manifest).await?;
-        Ok(tree::descriptor(media::OCI_MANIFEST, digest, encoded.manifest.len(), tree::PROJECT_TYPE))
+        Ok(tree::descriptor(media::OCI_MANIFEST, digest, encoded.manifest.len(), of.artifact_type()))
+    }
+
+    /// Stores a project's settings.
+    pub async fn put_project(&self, settings: &Value) -> Result<Descriptor, VaultError> {
+        self.put_settings(SettingsOf::Project, settings).await
     }
 
     async fn put_index(&self, bytes: Vec<u8>, artifact_type: &str) -> Result<Descriptor, VaultError> {
@@ -263,9 +268,14 @@ impl Vault {
 
     /// Reads a project's settings, given the digest of their manifest.
     pub async fn project_settings(&self, digest: &Digest) -> Result<Value, VaultError> {
+        self.settings(SettingsOf::Project, digest).await
+    }
+
+    /// Reads settings, given the digest of their manifest.
+    pub async fn settings(&self, of: SettingsOf, digest: &Digest) -> Result<Value, VaultError> {
         let unreadable = |source| VaultError::Tree { digest: *digest, source };
         let manifest = self.get_bytes(digest, TREE_BYTES_MAX).await?;
-        let blob = ProjectSettings::blob_of(&manifest).map_err(unreadable)?;
+        let blob = of.blob_of(&manifest).map_err(unreadable)?;
         let bytes = self.get_bytes(&blob.digest, TREE_BYTES_MAX).await?;
         serde_json::from_slice(&bytes).map_err(|e| unreadable(tree::TreeError::Json(e.to_string())))
     }

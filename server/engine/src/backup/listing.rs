@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use registry::{Client, Project, Repository};
+use time::OffsetDateTime;
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
 use super::gap::{self, tag_subject};
@@ -21,6 +22,8 @@ pub(crate) struct Listed {
     pub notes: Vec<Note>,
     /// Repositories that have tags and list no artifact.
     pub unlisted: Vec<RepositoryName>,
+    /// The latest update time of a repository.
+    pub last_change: Option<OffsetDateTime>,
 }
 
 impl Listed {
@@ -36,8 +39,6 @@ impl Listed {
 /// Lists the project. Wrong credentials never look like an empty project: the login is proved before and after (harbor.md §0.1).
 pub(crate) async fn list(client: &Client, name: &ProjectName) -> Result<Listed, BackupError> {
     client.prove_login().await?;
-    // Remembered by the client: whether one listing covers the whole project is then not probed for on each run.
-    client.version().await?;
     let project = source::project(client, name).await?;
     let Some(project) = project else {
         client.prove_login().await?;
@@ -79,6 +80,7 @@ async fn really_unlisted(client: &Client, silent: Vec<RepositoryName>) -> Result
 }
 
 fn listed(project: Project, repositories: Vec<Repository>, artifacts: Vec<Seen>, unlisted: Vec<RepositoryName>) -> Listed {
+    let last_change = repositories.iter().filter_map(|r| r.update_time).max();
     let mut names: BTreeMap<RepositoryName, Option<String>> = repositories.into_iter().map(|r| (r.name, r.description)).collect();
     for artifact in &artifacts {
         if !names.contains_key(&artifact.repository) {
@@ -86,7 +88,7 @@ fn listed(project: Project, repositories: Vec<Repository>, artifacts: Vec<Seen>,
         }
     }
     let (artifacts, notes) = first_seen(artifacts);
-    Listed { project, repositories: names, artifacts, notes, unlisted }
+    Listed { project, repositories: names, artifacts, notes, unlisted, last_change }
 }
 
 /// A tag that moved between two pages is listed twice: the first sight counts (I-8). An artifact listed twice is taken once.

@@ -2,7 +2,8 @@
 //!
 //! Order of writes: blobs and manifests, then repository indexes, then the snapshot index, then the pointer. Whatever breaks off before
 //! the pointer leaves no snapshot, and nothing of it is fetched twice. An unchanged project costs five requests: a proof of login, the
-//! project, its repositories, its artifacts, and a proof of login again.
+//! project, its repositories, its artifacts, and a proof of login again. Where a [`glance`] at the whole Harbor shows that nothing in it
+//! changed, it is sealed again without any ([`unchanged`]).
 //!
 //! What the listing says decides what exists; what cannot be read becomes a [`vault::tree::Gap`] under one of the codes in
 //! [`gap`]. Accessories never appear in listings: direct ones come with their subject, deeper ones are asked for when an accessory is
@@ -15,6 +16,7 @@ pub(crate) mod collect;
 mod crosscheck;
 pub(crate) mod fetch;
 pub mod gap;
+pub mod glance;
 mod listing;
 pub(crate) mod manifests;
 pub(crate) mod pace;
@@ -29,11 +31,11 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::tree::SnapshotIndex;
 use vault::{HarborName, PointerName, Vault, VaultError};
-use vocab::{Digest, ProjectName};
+use vocab::{Descriptor, Digest, ProjectName};
 
 use crate::control::{Control, Progress, Stop};
 
-pub use self::run::project;
+pub use self::run::{project, unchanged};
 
 /// Most artifacts of one project in one snapshot.
 pub const ARTIFACTS_MAX: usize = 1_000_000;
@@ -67,6 +69,8 @@ pub struct BackupContext {
     pub control: Arc<dyn Control>,
     /// How thorough.
     pub reconcile: Reconcile,
+    /// The settings of the Harbor itself, where they were read for this run; else those of the snapshot before are kept.
+    pub harbor_config: Option<Descriptor>,
 }
 
 /// A sealed snapshot.
@@ -84,6 +88,8 @@ pub struct SnapshotOutcome {
     pub index: SnapshotIndex,
     /// Figures.
     pub stats: Stats,
+    /// When Harbor says one of its repositories changed last; none where it was not listed.
+    pub last_change: Option<OffsetDateTime>,
     /// What is worth knowing and no gap: a tag that moved meanwhile, a layer a registry never stores.
     pub notes: Vec<Note>,
 }

@@ -31,6 +31,8 @@ pub(crate) struct Previous {
     complete: HashMap<Digest, Descriptor>,
     /// The project's settings.
     pub config: Option<Descriptor>,
+    /// The Harbor's settings.
+    pub harbor_config: Option<Descriptor>,
 }
 
 impl Previous {
@@ -47,11 +49,39 @@ impl Previous {
             Err(error) => return unusable(vault, error).await.map(|()| Self::default()),
         };
         let trusted = is_whole(vault).await?;
-        let mut previous = Self { config: index.config.clone(), ..Self::default() };
+        let mut previous = Self { config: index.config.clone(), harbor_config: index.harbor_config.clone(), ..Self::default() };
         for (name, descriptor, repository) in read(vault, index).await? {
             previous.add(name, descriptor, repository, trusted);
         }
         Ok(previous)
+    }
+
+    /// The snapshot before, if it is complete and all its indexes are there: then it may be sealed again. As in a run that lists, what they
+    /// name is taken to be there too, unless the vault has a damaged object.
+    pub(crate) async fn whole(
+        vault: &Vault,
+        harbor: &HarborName,
+        project: &ProjectName,
+        digest: &Digest,
+    ) -> Result<Option<SnapshotIndex>, VaultError> {
+        let index = match vault.snapshot(digest).await {
+            Ok(index) if index.harbor == *harbor && index.project == *project && index.is_complete() => index,
+            Ok(_) => return Ok(None),
+            Err(error) => return unusable(vault, error).await.map(|()| None),
+        };
+        if !is_whole(vault).await? {
+            return Ok(None);
+        }
+        let parts = index.repositories.iter().map(|(_, descriptor)| descriptor).chain(&index.config).chain(&index.harbor_config);
+        let digests: Vec<Digest> = parts.map(|descriptor| descriptor.digest).collect();
+        let mut sizes = stream::iter(digests).map(|digest| async move { vault.size_of(&digest).await }).buffer_unordered(INDEXES_AT_ONCE);
+        while let Some(size) = sizes.try_next().await? {
+            if size.is_none() {
+                return Ok(None);
+            }
+        }
+        drop(sizes);
+        Ok(Some(index))
     }
 
     fn add(&mut self, name: RepositoryName, descriptor: Descriptor, index: RepositoryIndex, trusted: bool) {

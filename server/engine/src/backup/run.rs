@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use registry::Project;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::tree::{Gap, SnapshotIndex};
-use vault::{Pointer, VaultError};
+use vault::{Pointer, PointerName, VaultError};
 use vocab::{Descriptor, Digest, ProjectName, RepositoryName};
 
 use super::accessories::Search;
@@ -124,6 +125,8 @@ impl Seal<'_> {
             repositories.push((index.name.clone(), descriptor));
         }
         let index = SnapshotIndex {
+            listed: None,
+            harbor_config: cx.harbor_config.clone().or(self.previous.harbor_config.clone()),
             harbor: cx.harbor.clone(),
             project: self.listed.project.name.clone(),
             started: self.started,
@@ -132,18 +135,7 @@ impl Seal<'_> {
             config: Some(self.config().await?),
             repositories,
         };
-        let descriptor = cx.vault.put_snapshot(&index).await?;
-        // The last moment to stop: whoever lost the lease or was cancelled seals nothing (I-20).
-        self.fetcher.pace.check_now().await?;
-        let pointer = Pointer {
-            harbor: index.harbor.clone(),
-            project: index.project.clone(),
-            moment: self.started,
-            id: Uuid::now_v7(),
-            snapshot: descriptor.clone(),
-            signature: None,
-        };
-        let name = self.held.seal(&pointer).await?;
+        let sealed = point(cx, self.held, &self.fetcher.pace, &index).await?;
         let stats = Stats {
             repositories: index.repositories.len() as u64,
             repositories_changed: changed,
@@ -154,7 +146,7 @@ impl Seal<'_> {
             bytes_logical: self.listed.logical_bytes(),
             requests: 0,
         };
-        Ok(SnapshotOutcome { digest: descriptor.digest, pointer: name, pointer_id: pointer.id, moment: self.started, index, stats, notes })
+        Ok(sealed.outcome(index, stats, notes, self.listed.last_change))
     }
 
     /// The settings: read again on a full run, when there are none, and when the project's own row changed; else those of before.
@@ -169,4 +161,68 @@ impl Seal<'_> {
         let value = settings::read(&self.cx.client, &self.listed.project).await?;
         Ok(vault.put_project(&value).await?)
     }
+}
+
+/// A pointer that was written.
+struct Pointed {
+    digest: Digest,
+    id: Uuid,
+    name: PointerName,
+}
+
+impl Pointed {
+    fn outcome(self, index: SnapshotIndex, stats: Stats, notes: Vec<Note>, last_change: Option<OffsetDateTime>) -> SnapshotOutcome {
+        let moment = index.started;
+        SnapshotOutcome { digest: self.digest, pointer: self.name, pointer_id: self.id, moment, index, stats, last_change, notes }
+    }
+}
+
+/// Stores the snapshot index, and points at it.
+async fn point(cx: &BackupContext, held: &Held, pace: &Pace, index: &SnapshotIndex) -> Result<Pointed, BackupError> {
+    let descriptor = cx.vault.put_snapshot(index).await?;
+    // The last moment to stop: whoever lost the lease or was cancelled seals nothing (I-20).
+    pace.check_now().await?;
+    let pointer = Pointer {
+        harbor: index.harbor.clone(),
+        project: index.project.clone(),
+        moment: index.started,
+        id: Uuid::now_v7(),
+        snapshot: descriptor.clone(),
+        signature: None,
+    };
+    let name = held.seal(&pointer).await?;
+    Ok(Pointed { digest: descriptor.digest, id: pointer.id, name })
+}
+
+/// Seals what the snapshot before holds once more, for a project in which nothing changed as far as a [`super::glance::Glance`] shows.
+///
+/// No request is made. `None`: it has to be listed, because the snapshot before has gaps, is not whole, or has other settings than the
+/// project's own row shows now.
+pub async fn unchanged(cx: &BackupContext, project: &Project, previous: Digest) -> Result<Option<SnapshotOutcome>, BackupError> {
+    cx.control.check().await?;
+    cx.vault.check().await?;
+    let held = Held::take(&cx.vault, &format!("backup {}/{}", cx.harbor, project.name)).await?;
+    let outcome = seal_again(cx, project, previous, &held).await;
+    held.release().await;
+    outcome
+}
+
+async fn seal_again(cx: &BackupContext, project: &Project, previous: Digest, held: &Held) -> Result<Option<SnapshotOutcome>, BackupError> {
+    let started = OffsetDateTime::now_utc();
+    let Some(before) = Previous::whole(&cx.vault, &cx.harbor, &project.name, &previous).await? else { return Ok(None) };
+    let Some(config) = &before.config else { return Ok(None) };
+    match cx.vault.project_settings(&config.digest).await {
+        Ok(stored) if settings::has_own(&stored, project) => {}
+        _ => return Ok(None),
+    }
+    let index = SnapshotIndex {
+        listed: Some(before.listed_at()),
+        started,
+        finished: OffsetDateTime::now_utc().max(started),
+        harbor_config: cx.harbor_config.clone().or(before.harbor_config.clone()),
+        ..before
+    };
+    let stats = Stats { repositories: index.repositories.len() as u64, ..Stats::default() };
+    let sealed = point(cx, held, &Pace::new(Arc::clone(&cx.control)), &index).await?;
+    Ok(Some(sealed.outcome(index, stats, Vec::new(), None)))
 }

@@ -94,7 +94,6 @@ fn may_be_accessory(tag: &Tag) -> bool {
 
 impl Listing {
     async fn read(client: &Client, project: &ProjectName) -> Result<Self, PlanError> {
-        client.version().await?;
         let repositories = client.repositories(project).await?;
         let Some(seen) = source::artifacts(client, project, &repositories, ARTIFACTS_MAX).await? else {
             return Err(PlanError::TooMuch { project: project.clone() });

@@ -41,13 +41,16 @@ async fn a_first_backup_takes_images_indexes_signatures_and_what_is_about_them()
 
 #[tokio::test]
 async fn an_unchanged_project_of_two_hundred_tags_costs_five_requests_and_no_new_object() {
-    let h = Harness::new().await;
+    let mut h = Harness::new().await;
     for number in 0..200 {
         let image = images::simple(&format!("base-{number}"), &[300]);
         push::image(&h.client, "shop/many", Some(&format!("v{number}")), &image).await;
     }
     push::rich(&h.client, "shop/web", "a").await;
     let first = h.backup(None).await;
+    // A client that knows nothing of this Harbor yet, as after a restart.
+    let (user, password) = h.sim.admin();
+    h.client = push::client(&h.sim.url(), user, password);
     h.sim.control().reset_counts();
     let second = h.backup(Some(first.digest)).await;
     let seen: Vec<String> = h.sim.control().seen().iter().map(|s| format!("{} {}", s.method, s.path)).collect();

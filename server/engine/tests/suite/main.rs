@@ -5,6 +5,7 @@
 mod backup;
 mod copy;
 mod faults;
+mod glance;
 mod harness;
 mod import;
 mod push;

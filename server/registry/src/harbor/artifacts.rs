@@ -4,7 +4,7 @@
 //! accessories never appear in a listing, only inside their subject's row, direct ones (harbor.md §2).
 
 use futures::Stream;
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 use time::OffsetDateTime;
@@ -141,21 +141,42 @@ impl Client {
     ) -> impl Stream<Item = Result<Artifact, RegistryError>> + Send + 'static {
         let (client, project) = (self.clone(), project.clone());
         async_stream::try_stream! {
-            let whole = listing(format!("/projects/{project}/artifacts"), format!("list artifacts of {project}"));
-            let mut listings = Vec::new();
-            if client.lists_whole_projects(&project).await? {
-                listings.push((whole, None, artifact_count));
-            } else {
-                for repository in client.repositories(&project).await? {
-                    let one = listing(format!("{}/artifacts", repository_path(&repository.name)), format!("list artifacts of {}", repository.name));
-                    listings.push((one, Some(repository.name), Some(repository.artifact_count)));
+            let path = format!("/projects/{project}/artifacts");
+            let mut rows = Rows::new(&client, listing(path, format!("list artifacts of {project}")), artifact_count);
+            let mut whole = client.lists_whole_projects();
+            if whole != Some(false) {
+                // Where nothing is known yet, the first page tells whether there are such listings.
+                let first = match rows.next().await {
+                    Err(RegistryError::NotFound { .. } | RegistryError::Unsupported { .. }) if whole.is_none() => {
+                        // The unknown project has its own message; the unknown path is an older Harbor.
+                        if client.project(&project).await?.is_none() {
+                            Err(RegistryError::NotFound { what: format!("the project {project}") })?;
+                        }
+                        None
+                    }
+                    other => Some(other?),
+                };
+                whole = Some(first.is_some());
+                client.remember_whole_projects(first.is_some());
+                for row in first.into_iter().flatten().flatten() {
+                    yield row.into_artifact(None)?;
                 }
             }
-            for (listing, repository, count) in listings {
-                let mut rows = Rows::new(&client, listing, count);
+            if whole == Some(true) {
                 while let Some(page) = rows.next().await? {
                     for row in page {
-                        yield row.into_artifact(repository.as_ref())?;
+                        yield row.into_artifact(None)?;
+                    }
+                }
+                return;
+            }
+            for repository in client.repositories(&project).await? {
+                let name = repository.name;
+                let one = listing(format!("{}/artifacts", repository_path(&name)), format!("list artifacts of {name}"));
+                let mut rows = Rows::new(&client, one, Some(repository.artifact_count));
+                while let Some(page) = rows.next().await? {
+                    for row in page {
+                        yield row.into_artifact(Some(&name))?;
                     }
                 }
             }
@@ -179,25 +200,10 @@ impl Client {
         }
     }
 
-    /// By version where known; a custom build is asked.
-    async fn lists_whole_projects(&self, project: &ProjectName) -> Result<bool, RegistryError> {
-        let known = self.known_system_info().and_then(|info| info.version);
-        if let Some(version) = known {
-            return Ok(version >= HarborVersion::PROJECT_LISTING);
-        }
-        let probe = self
-            .api(Method::GET, &format!("/projects/{project}/artifacts"), format!("list artifacts of {project}"))
-            .query("page_size", "1");
-        let answer = self.fetch(&probe).await?;
-        match answer.status {
-            // The unknown project has its own message; the unknown path is an older Harbor.
-            StatusCode::NOT_FOUND if self.project(project).await?.is_none() => {
-                Err(RegistryError::NotFound { what: format!("the project {project}") })
-            }
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Ok(false),
-            status if status.is_success() => Ok(true),
-            _ => Err(self.refusal(&answer, &probe.request.what, None)),
-        }
+    /// What earlier listings or the version told; `None`: the next listing will.
+    fn lists_whole_projects(&self) -> Option<bool> {
+        let by_version = || Some(self.known_system_info()?.version? >= HarborVersion::PROJECT_LISTING);
+        self.known_whole_projects().or_else(by_version)
     }
 
     /// One artifact with tags, labels and accessories; works for accessories too, which no listing shows.

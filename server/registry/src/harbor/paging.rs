@@ -33,7 +33,8 @@ pub(crate) struct Listing {
 pub(crate) struct Page<T> {
     pub rows: Vec<T>,
     pub more: bool,
-    total: Option<u64>,
+    /// Rows in all that fit the filter, where Harbor says so.
+    pub total: Option<u64>,
 }
 
 impl Listing {
@@ -111,6 +112,19 @@ impl Client {
             }
         }
         Err(too_long(listing))
+    }
+
+    /// One page of an order of the caller's. Rows may move between two pages while somebody writes: use it only where a row that is missed is
+    /// met again next time.
+    pub(crate) async fn page_sorted<T: DeserializeOwned>(
+        &self,
+        listing: &Listing,
+        sort: &str,
+        number: usize,
+    ) -> Result<Page<T>, RegistryError> {
+        let mut extra = vec![("page_size", PAGE_SIZE.to_string()), ("page", number.to_string()), ("sort", sort.to_owned())];
+        extra.extend(listing.condition(None).map(|q| ("q", q)));
+        self.page(listing, &extra, PAGE_SIZE).await
     }
 
     /// All rows in one answer, if Harbor gives them all; `None` means to page.

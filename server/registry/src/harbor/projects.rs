@@ -8,7 +8,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 use vocab::ProjectName;
 
-use super::paging::Listing;
+use super::paging::{Listing, PAGE_SIZE, UNPAGED_ROWS_MAX};
 use super::values::{moment, or_default, size};
 use crate::client::Client;
 use crate::error::RegistryError;
@@ -93,6 +93,18 @@ impl Client {
     /// (harbor.md §0.1).
     pub async fn projects(&self) -> Result<Vec<Project>, RegistryError> {
         self.keyed(&Listing::new("/projects", "list projects"), "project_id", |p: &Project| p.id).await
+    }
+
+    /// The same; `count` is how many there were last time: more than a page are asked for in one answer.
+    pub async fn projects_at_once(&self, count: u64) -> Result<Vec<Project>, RegistryError> {
+        let listing = Listing::new("/projects", "list projects");
+        if count > PAGE_SIZE as u64
+            && count <= UNPAGED_ROWS_MAX
+            && let Some(rows) = self.unpaged(&listing, "project_id").await?
+        {
+            return Ok(rows);
+        }
+        self.projects().await
     }
 
     /// One project; `None` if it does not exist. Without administrator's rights Harbor answers 403 for an unknown one too, which is

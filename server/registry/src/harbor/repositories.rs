@@ -6,7 +6,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 use vocab::{Digest, ProjectName, RepositoryName};
 
-use super::paging::Listing;
+use super::paging::{Listing, PAGE_SIZE, Page, pages_max, too_long};
 use super::values::{moment, or_default, repository_path, size, unescaped};
 use crate::client::Client;
 use crate::error::RegistryError;
@@ -32,6 +32,15 @@ pub struct Repository {
     pub update_time: Option<OffsetDateTime>,
 }
 
+/// The repositories that changed last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newest {
+    /// Last changed first; all that changed at or after the moment asked for, and one page at least.
+    pub rows: Vec<Repository>,
+    /// Repositories this login sees in all projects together.
+    pub total: u64,
+}
+
 fn description<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text: String = or_default(deserializer)?;
     Ok(Some(unescaped(&text)).filter(|t| !t.is_empty()))
@@ -42,6 +51,25 @@ impl Client {
     pub async fn repositories(&self, project: &ProjectName) -> Result<Vec<Repository>, RegistryError> {
         let listing = Listing::new(format!("/projects/{project}/repositories"), format!("list repositories of {project}"));
         self.keyed(&listing, "repository_id", |r: &Repository| r.id).await
+    }
+
+    /// Repositories of all projects this login sees, the last changed first, down to `since`. `None`: this Harbor does not sort them so, or does not count
+    /// them, and nothing follows from its answer. Before Harbor 2.15.2 only pulls move the time.
+    pub async fn newest_repositories(&self, since: OffsetDateTime) -> Result<Option<Newest>, RegistryError> {
+        let listing = Listing::new("/repositories", "list the repositories that changed last");
+        let mut rows: Vec<Repository> = Vec::new();
+        for number in 1..=pages_max() {
+            let page: Page<Repository> = self.page_sorted(&listing, "-update_time", number).await?;
+            let Some(total) = page.total else { return Ok(None) };
+            let ended = page.rows.len() < PAGE_SIZE;
+            rows.extend(page.rows);
+            let times: Option<Vec<OffsetDateTime>> = rows.iter().map(|row| row.update_time).collect();
+            let Some(times) = times.filter(|times| times.is_sorted_by(|a, b| a >= b)) else { return Ok(None) };
+            if ended || times.last().is_none_or(|last| *last < since) {
+                return Ok(Some(Newest { rows, total }));
+            }
+        }
+        Err(too_long(&listing))
     }
 
     /// One repository.

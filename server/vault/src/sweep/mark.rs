@@ -49,10 +49,10 @@ impl Mark {
             return Ok(());
         }
         let index = vault.snapshot(digest).await?;
-        if let Some(config) = &index.config
-            && !self.has(&config.digest)
-        {
-            self.manifests(vault, vec![config.clone()]).await?;
+        for config in [&index.config, &index.harbor_config].into_iter().flatten() {
+            if !self.has(&config.digest) {
+                self.manifests(vault, vec![config.clone()]).await?;
+            }
         }
         for (_, repository) in &index.repositories {
             if self.has(&repository.digest) {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use vocab::{Descriptor, Digest, media};
 
 pub use self::canonical::canonical_json;
-pub use self::project::{EncodedProject, ProjectSettings};
+pub use self::project::{EncodedSettings, SettingsOf};
 pub use self::repository::{Label, RepositoryIndex, RepositoryMember, Role};
 pub use self::snapshot::{Gap, SnapshotIndex};
 
@@ -28,6 +28,10 @@ pub const REPOSITORY_TYPE: &str = "application/vnd.breakwater.repository.v1";
 pub const PROJECT_TYPE: &str = "application/vnd.breakwater.project.v1";
 /// Media type of the one blob of a project's settings.
 pub const PROJECT_BLOB_TYPE: &str = "application/vnd.breakwater.project.v1+json";
+/// Artifact type of the settings of a whole Harbor.
+pub const HARBOR_TYPE: &str = "application/vnd.breakwater.harbor.v1";
+/// Media type of the one blob of a Harbor's settings.
+pub const HARBOR_BLOB_TYPE: &str = "application/vnd.breakwater.harbor.v1+json";
 /// The empty configuration of an OCI artifact (image-spec, manifest.md, "Guidance for an empty descriptor").
 pub const OCI_EMPTY_BYTES: &[u8] = b"{}";
 
@@ -41,6 +45,7 @@ const HARBOR: &str = "io.breakwater.harbor";
 const PROJECT: &str = "io.breakwater.project";
 const STARTED: &str = "io.breakwater.started";
 const FINISHED: &str = "io.breakwater.finished";
+const LISTED: &str = "io.breakwater.listed";
 const GAPS: &str = "io.breakwater.gaps";
 /// Annotation with a repository's name: of a repository index, and of an untagged image where a layout holds several repositories.
 pub const REPOSITORY: &str = "io.breakwater.repository";

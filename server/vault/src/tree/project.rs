@@ -1,18 +1,24 @@
-//! A project's settings: an OCI artifact manifest with one JSON blob (image-spec 1.1, manifest.md, "Guidelines for
-//! artifact usage").
+//! Settings, of a project or of a whole Harbor: an OCI artifact manifest with one JSON blob (image-spec 1.1, manifest.md,
+//! "Guidelines for artifact usage"). Settings that did not change are the same object in every snapshot.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vocab::{Descriptor, Digest, media};
 
-use super::{OCI_EMPTY_BYTES, PROJECT_BLOB_TYPE, PROJECT_TYPE, TREE_BYTES_MAX, TreeError, canonical_json};
+use super::{HARBOR_BLOB_TYPE, HARBOR_TYPE, OCI_EMPTY_BYTES, PROJECT_BLOB_TYPE, PROJECT_TYPE, TREE_BYTES_MAX, TreeError, canonical_json};
 
-/// Writes and reads the artifact that holds a project's settings.
-pub enum ProjectSettings {}
+/// Whose settings. Writes and reads the artifact that holds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettingsOf {
+    /// One project's.
+    Project,
+    /// A whole Harbor's, as far as they belong to no project.
+    Harbor,
+}
 
-/// The two objects a project's settings become, besides the empty configuration [`OCI_EMPTY_BYTES`].
+/// The two objects that settings become, besides the empty configuration [`OCI_EMPTY_BYTES`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EncodedProject {
+pub struct EncodedSettings {
     /// The artifact manifest.
     pub manifest: Vec<u8>,
     /// The settings, canonical JSON.
@@ -29,9 +35,23 @@ struct ArtifactManifest {
     layers: Vec<Descriptor>,
 }
 
-impl ProjectSettings {
+impl SettingsOf {
+    pub(crate) const fn artifact_type(self) -> &'static str {
+        match self {
+            Self::Project => PROJECT_TYPE,
+            Self::Harbor => HARBOR_TYPE,
+        }
+    }
+
+    const fn blob_type(self) -> &'static str {
+        match self {
+            Self::Project => PROJECT_BLOB_TYPE,
+            Self::Harbor => HARBOR_BLOB_TYPE,
+        }
+    }
+
     /// The objects for `settings`. Equal settings give equal bytes, whatever order their keys came in.
-    pub fn encode(settings: &Value) -> Result<EncodedProject, TreeError> {
+    pub fn encode(self, settings: &Value) -> Result<EncodedSettings, TreeError> {
         let settings = canonical_json(settings)?;
         if settings.len() > TREE_BYTES_MAX {
             return Err(TreeError::TooLarge(settings.len()));
@@ -39,22 +59,22 @@ impl ProjectSettings {
         let manifest = ArtifactManifest {
             schema_version: 2,
             media_type: media::OCI_MANIFEST.to_owned(),
-            artifact_type: PROJECT_TYPE.to_owned(),
+            artifact_type: self.artifact_type().to_owned(),
             config: plain(media::OCI_EMPTY, OCI_EMPTY_BYTES),
-            layers: vec![plain(PROJECT_BLOB_TYPE, &settings)],
+            layers: vec![plain(self.blob_type(), &settings)],
         };
         let manifest = serde_json::to_vec(&manifest).map_err(|e| TreeError::Json(e.to_string()))?;
-        Ok(EncodedProject { manifest, settings })
+        Ok(EncodedSettings { manifest, settings })
     }
 
     /// The descriptor of the settings, given the artifact manifest.
-    pub fn blob_of(manifest: &[u8]) -> Result<Descriptor, TreeError> {
+    pub fn blob_of(self, manifest: &[u8]) -> Result<Descriptor, TreeError> {
         let document: ArtifactManifest = serde_json::from_slice(manifest).map_err(|e| TreeError::Json(e.to_string()))?;
-        if document.artifact_type != PROJECT_TYPE {
+        if document.artifact_type != self.artifact_type() {
             let found = document.artifact_type.chars().take(100).collect();
-            return Err(TreeError::OtherType { expected: PROJECT_TYPE, found });
+            return Err(TreeError::OtherType { expected: self.artifact_type(), found });
         }
-        let blob = document.layers.into_iter().find(|layer| layer.media_type == PROJECT_BLOB_TYPE);
+        let blob = document.layers.into_iter().find(|layer| layer.media_type == self.blob_type());
         blob.ok_or_else(|| TreeError::Json("it has no settings".to_owned()))
     }
 }

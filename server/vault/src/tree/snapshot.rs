@@ -8,8 +8,8 @@ use time::{OffsetDateTime, UtcOffset};
 use vocab::{Descriptor, ProjectName, RepositoryName};
 
 use super::{
-    FINISHED, GAPS, HARBOR, PROJECT, PROJECT_TYPE, REPOSITORY, REPOSITORY_TYPE, SNAPSHOT_TYPE, STARTED, TreeError, decode_index,
-    encode_checked, foreign_only,
+    FINISHED, GAPS, HARBOR, HARBOR_TYPE, LISTED, PROJECT, PROJECT_TYPE, REPOSITORY, REPOSITORY_TYPE, SNAPSHOT_TYPE, STARTED, TreeError,
+    decode_index, encode_checked, foreign_only,
 };
 use crate::layout::HarborName;
 
@@ -24,10 +24,15 @@ pub struct SnapshotIndex {
     pub started: OffsetDateTime,
     /// When the last object was stored. The snapshot is of some moment between the two.
     pub finished: OffsetDateTime,
+    /// When its content was last listed, if that was before `started`: since then it was taken as unchanged because the Harbor named no
+    /// change in it. Absent: it was listed for this snapshot.
+    pub listed: Option<OffsetDateTime>,
     /// What could not be read. Empty means complete.
     pub gaps: Vec<Gap>,
     /// The manifest of the project's settings.
     pub config: Option<Descriptor>,
+    /// The manifest of the settings of the Harbor itself. The same object in every snapshot until one of them changes.
+    pub harbor_config: Option<Descriptor>,
     /// The repositories, in any order; encoding sorts them.
     pub repositories: Vec<(RepositoryName, Descriptor)>,
 }
@@ -52,6 +57,12 @@ impl SnapshotIndex {
         self.gaps.is_empty()
     }
 
+    /// When its content was last listed.
+    #[must_use]
+    pub fn listed_at(&self) -> OffsetDateTime {
+        self.listed.unwrap_or(self.started)
+    }
+
     /// The canonical bytes.
     pub fn encode(&self) -> Result<Vec<u8>, TreeError> {
         let mut repositories: BTreeMap<&RepositoryName, Descriptor> = BTreeMap::new();
@@ -67,10 +78,15 @@ impl SnapshotIndex {
                 _ => {}
             }
         }
-        let mut descriptors: Vec<Descriptor> = Vec::with_capacity(repositories.len() + 1);
+        let mut descriptors: Vec<Descriptor> = Vec::with_capacity(repositories.len() + 2);
         if let Some(config) = &self.config {
             let mut encoded = foreign_only(config);
             encoded.artifact_type = Some(PROJECT_TYPE.to_owned());
+            descriptors.push(encoded);
+        }
+        if let Some(config) = &self.harbor_config {
+            let mut encoded = foreign_only(config);
+            encoded.artifact_type = Some(HARBOR_TYPE.to_owned());
             descriptors.push(encoded);
         }
         descriptors.extend(repositories.into_values());
@@ -80,6 +96,9 @@ impl SnapshotIndex {
             (STARTED.to_owned(), moment(STARTED, self.started)?),
             (FINISHED.to_owned(), moment(FINISHED, self.finished)?),
         ]);
+        if let Some(listed) = self.listed {
+            annotations.insert(LISTED.to_owned(), moment(LISTED, listed)?);
+        }
         let mut gaps = self.gaps.clone();
         gaps.sort();
         gaps.dedup();
@@ -96,11 +115,12 @@ impl SnapshotIndex {
         let text = |name: &'static str| document.annotations.get(name).ok_or(TreeError::Annotation(name));
         let time = |name: &'static str| OffsetDateTime::parse(text(name)?, &Rfc3339).map_err(|_| TreeError::Annotation(name));
         let project: ProjectName = text(PROJECT)?.parse().map_err(|_| TreeError::Annotation(PROJECT))?;
-        let mut config = None;
+        let (mut config, mut harbor_config) = (None, None);
         let mut repositories = Vec::new();
         for descriptor in &document.manifests {
             match descriptor.artifact_type.as_deref() {
                 Some(PROJECT_TYPE) => config = Some(foreign_only(descriptor)),
+                Some(HARBOR_TYPE) => harbor_config = Some(foreign_only(descriptor)),
                 Some(REPOSITORY_TYPE) => {
                     let name = descriptor.annotations.get(REPOSITORY).and_then(|name| name.parse().ok());
                     let name: RepositoryName = name.ok_or(TreeError::Annotation(REPOSITORY))?;
@@ -121,8 +141,10 @@ impl SnapshotIndex {
             project,
             started: time(STARTED)?,
             finished: time(FINISHED)?,
+            listed: if document.annotations.contains_key(LISTED) { Some(time(LISTED)?) } else { None },
             gaps,
             config,
+            harbor_config,
             repositories,
         })
     }

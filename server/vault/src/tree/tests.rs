@@ -92,7 +92,7 @@ proptest! {
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = RepositoryIndex::decode(&bytes);
         let _ = SnapshotIndex::decode(&bytes);
-        let _ = ProjectSettings::blob_of(&bytes);
+        let _ = SettingsOf::Project.blob_of(&bytes);
     }
 
     #[test]
@@ -118,7 +118,9 @@ proptest! {
             project: "prod".parse().unwrap(),
             started,
             finished: started + time::Duration::seconds(1),
+            listed: (nanoseconds % 2 == 0).then_some(started - time::Duration::hours(5)),
             gaps,
+            harbor_config: config.as_ref().map(|_| super::descriptor(media::OCI_MANIFEST, Digest::of(b"harbor"), 9, HARBOR_TYPE)),
             config,
             repositories: repositories.clone(),
         };
@@ -155,6 +157,15 @@ fn the_bytes_of_format_1_do_not_change() {
 }
 
 #[test]
+fn a_snapshot_from_before_the_harbors_settings_is_read() {
+    let text = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","artifactType":"application/vnd.breakwater.snapshot.v1","manifests":[],"annotations":{"io.breakwater.finished":"2026-01-02T03:04:06Z","io.breakwater.harbor":"main","io.breakwater.project":"prod","io.breakwater.started":"2026-01-02T03:04:05Z"}}"#;
+    let read = SnapshotIndex::decode(text.as_bytes()).unwrap();
+    assert_eq!((read.listed, &read.harbor_config), (None, &None));
+    assert_eq!(read.listed_at(), read.started);
+    assert_eq!(read.encode().unwrap(), text.as_bytes(), "and written as it was");
+}
+
+#[test]
 fn a_tag_that_names_two_artifacts_is_refused() {
     let tag: vocab::Tag = "latest".parse().unwrap();
     let two = [1, 2].map(|seed| RepositoryMember::root(described(seed, 1), Some(tag.clone())));
@@ -185,13 +196,16 @@ fn an_index_of_another_kind_is_refused() {
 fn equal_settings_have_equal_bytes() {
     let one: Value = serde_json::from_str(r#"{"b":{"y":1,"x":[{"n":1,"m":2}]},"a":null}"#).unwrap();
     let other: Value = serde_json::from_str(r#"{ "a": null, "b": {"x":[{"m":2,"n":1}],"y":1} }"#).unwrap();
-    let encoded = ProjectSettings::encode(&one).unwrap();
-    assert_eq!(encoded, ProjectSettings::encode(&other).unwrap());
+    let encoded = SettingsOf::Project.encode(&one).unwrap();
+    assert_eq!(encoded, SettingsOf::Project.encode(&other).unwrap());
     assert_eq!(encoded.settings, br#"{"a":null,"b":{"x":[{"m":2,"n":1}],"y":1}}"#);
-    let blob = ProjectSettings::blob_of(&encoded.manifest).unwrap();
+    let blob = SettingsOf::Project.blob_of(&encoded.manifest).unwrap();
     assert_eq!(blob.digest, Digest::of(&encoded.settings));
     let manifest = vocab::Manifest::parse(media::OCI_MANIFEST, &encoded.manifest).unwrap();
     assert_eq!(manifest.artifact_type.as_deref(), Some(PROJECT_TYPE));
     assert_eq!(manifest.blobs.len(), 2);
-    assert_ne!(encoded, ProjectSettings::encode(&json!({})).unwrap());
+    assert_ne!(encoded, SettingsOf::Project.encode(&json!({})).unwrap());
+    let harbor = SettingsOf::Harbor.encode(&one).unwrap();
+    assert_eq!(harbor.settings, encoded.settings);
+    assert!(matches!(SettingsOf::Project.blob_of(&harbor.manifest), Err(TreeError::OtherType { .. })), "one is not taken for the other");
 }

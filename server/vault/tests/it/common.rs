@@ -121,6 +121,8 @@ pub async fn small_backup(vault: &Vault) -> Result<Pointer, VaultError> {
         members: vec![tagged(&plain(media::OCI_INDEX, &index), "latest"), untagged(&shop, Role::Child), untagged(&web, Role::Child)],
     };
     let snapshot = SnapshotIndex {
+        listed: None,
+        harbor_config: None,
         harbor: "main".parse().unwrap(),
         project: "prod".parse().unwrap(),
         started: moment(0),

@@ -287,6 +287,8 @@ async fn below_the_reserve_only_new_objects_are_refused() {
         let small = vault.put_bytes(b"{}").await.unwrap();
         assert_eq!(vault.size_of(&small).await.unwrap(), Some(2));
         let snapshot = vault::tree::SnapshotIndex {
+            listed: None,
+            harbor_config: None,
             harbor: "main".parse().unwrap(),
             project: "prod".parse().unwrap(),
             started: moment(0),

@@ -109,6 +109,8 @@ async fn seal(vault: &Vault, id: u128, second: i64) -> Result<Pointer, VaultErro
     };
     let repository = vault.put_repository(&repository).await?;
     let snapshot = SnapshotIndex {
+        listed: None,
+        harbor_config: None,
         harbor: "main".parse().unwrap(),
         project: "prod".parse().unwrap(),
         started: moment(second),

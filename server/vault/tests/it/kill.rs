@@ -58,6 +58,8 @@ async fn seal(vault: &Vault, bytes: &bytes::Bytes) -> Pointer {
     let members = vec![RepositoryMember::root(crate::common::plain(media::OCI_MANIFEST, bytes), None)];
     let repository = RepositoryIndex { name: name.clone(), description: None, members };
     let snapshot = SnapshotIndex {
+        listed: None,
+        harbor_config: None,
         harbor: "main".parse().unwrap(),
         project: "prod".parse().unwrap(),
         started: moment(0),
