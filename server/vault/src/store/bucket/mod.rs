@@ -32,6 +32,7 @@
 mod copy;
 mod listing;
 mod place;
+mod probe;
 mod wire;
 mod writer;
 
@@ -55,6 +56,7 @@ use time::OffsetDateTime;
 use vocab::Digest;
 
 pub use self::place::{BucketPlace, PlaceError};
+pub use self::probe::{Outcome, Probe, Promise, is_fit};
 use self::wire::{Answer, Ask, Wire};
 use super::{Body, ByteRange, Chunks, Cleaned, Entry, Expected, Head, Space, Store, Written};
 use crate::error::StoreError;

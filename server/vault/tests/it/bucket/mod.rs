@@ -1,5 +1,9 @@
 //! A vault in a bucket of a real S3 server.
 
+mod faults;
+mod probes;
+mod sweeps;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -7,6 +11,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use testkit::S3Server;
 use testkit::s3::{ACCESS_KEY, SECRET};
+use vault::Vault;
 use vault::conformance;
 use vault::store::Store;
 use vault::store::bucket::{BucketPlace, BucketStore};
@@ -34,6 +39,12 @@ pub fn store_at(url: &str, bucket: &str) -> BucketStore {
 /// A fresh bucket whose condemned copies wait for nothing.
 pub fn store(server: &S3Server) -> BucketStore {
     store_at(&server.url(), &server.bucket()).with_fence(Duration::ZERO)
+}
+
+pub async fn vault_in(server: &S3Server) -> (BucketStore, Vault) {
+    let store = store(server);
+    let vault = Vault::init_store(Arc::new(store.clone())).await.unwrap();
+    (store, vault)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
