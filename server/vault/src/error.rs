@@ -63,6 +63,12 @@ pub enum StoreError {
         /// The name asked for.
         key: String,
     },
+    /// It may be removed later, not now. Nothing was changed; a sweep waits.
+    #[error("{key} may not be removed yet")]
+    NotYet {
+        /// The name asked for.
+        key: String,
+    },
     /// The store broke off: unreachable, not corrupt.
     #[error("cannot {action} {key}")]
     Io {

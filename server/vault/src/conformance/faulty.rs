@@ -221,6 +221,10 @@ impl Store for FaultyStore {
         self.around(Operation::Rename, self.inner.rename(from, to)).await
     }
 
+    fn renames_leave_copies(&self) -> bool {
+        self.inner.renames_leave_copies()
+    }
+
     async fn remove(&self, key: &Key) -> Result<(), StoreError> {
         self.around(Operation::Remove, self.inner.remove(key)).await
     }

@@ -1,12 +1,13 @@
-//! What the vault asks of the place its bytes lie in: a directory, memory, later a bucket.
+//! What the vault asks of the place its bytes lie in: a directory, an S3 bucket, memory.
 //!
 //! The trait is small on purpose: everything that makes bytes trustworthy (hashing on the way out, pointers, holds,
 //! quarantine) is written once above it, and the conformance suite holds every implementation to the same promises.
 //!
 //! Rejected: `object_store::local::LocalFileSystem`. With its fsync option it is durable, yet it cannot tell a put that
 //! hashes while it writes, has no rename without replacing, and pays two fsyncs per small object where this one shares
-//! the directory's between concurrent puts. A bucket will be an implementation of [`Store`] over that crate.
+//! the directory's between concurrent puts. That crate signs, reads and lists for [`bucket`].
 
+pub mod bucket;
 pub mod directory;
 pub mod memory;
 
@@ -140,7 +141,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Renames, never onto something ([`StoreError::Exists`]).
     async fn rename(&self, from: &Key, to: &Key) -> Result<(), StoreError>;
 
-    /// Takes a key away. Refuses every key that is not [`Key::is_removable`].
+    /// Whether a rename of a condemned object may leave its copy behind for a while. Only where a rename is not one step.
+    fn renames_leave_copies(&self) -> bool {
+        false
+    }
+
+    /// Takes a key away. Refuses every key that is not [`Key::is_removable`]; [`StoreError::NotYet`] where it has to wait.
     async fn remove(&self, key: &Key) -> Result<(), StoreError>;
 
     /// Makes every object name that is visible now durable, whoever wrote it.

@@ -18,6 +18,15 @@
 //! back, and a seal does so for all that its snapshot needs. A sweep that broke off before it wrote its list never deletes; the next
 //! one returns what it had moved.
 //!
+//! # Where a move is a copy and a delete
+//! In a bucket the bytes have both names between the two. The argument above holds with the delete as the move: it is done before the
+//! list is written, so whoever saw the final name looked before that. A crash in between leaves a sweep without a list, and the next one
+//! finds the object in place, reads it whole, and lets the copy go. The one thing a rename cannot do and a late delete can is to take
+//! away what was brought back meanwhile; therefore such a store keeps a condemned copy ([`StoreError::NotYet`]) until no delete that
+//! belongs to it can still be carried out, and until then whoever misses the object finds it among the condemned. A sweep counts these as
+//! waiting and keeps its record. This is the one place where time matters, and it is the store's own
+//! ([`crate::store::bucket`] has the figures).
+//!
 //! Rejected: locks (restic, borg: users wait for hours), ages alone (zot, Harbor: wrong as soon as a copy lasts longer), and rows in
 //! a database (the vault must stay true without one). Source of the two phases: rustic's prune and PBS's garbage collection.
 
@@ -132,6 +141,15 @@ struct Moved {
 /// What one earlier sweep left among the condemned.
 type Trials = BTreeMap<Uuid, Vec<(Digest, u64)>>;
 
+/// What became of the bytes under a condemned name.
+#[derive(Debug, PartialEq, Eq)]
+enum Copy {
+    /// Nothing is there any more.
+    Gone,
+    /// They stay until a later sweep: the store does not let go of them yet.
+    Stays,
+}
+
 /// What a judgement needs.
 struct Judging<'a> {
     holds: &'a [Hold],
@@ -243,17 +261,24 @@ impl Vault {
         with.mark.pointers(self).await?;
         let (needed, free): (Vec<_>, Vec<_>) = objects.into_iter().partition(|(digest, _)| with.mark.has(digest));
         needed.iter().for_each(|(_, size_bytes)| with.swept.returned.add(*size_bytes));
-        free.iter().for_each(|(_, size_bytes)| with.swept.deleted.add(*size_bytes));
         if with.terms.dry_run {
+            free.iter().for_each(|(_, size_bytes)| with.swept.deleted.add(*size_bytes));
             return Ok(());
         }
+        let mut all_gone = true;
         for (digest, _) in &needed {
-            self.bring_back(id, digest).await?;
+            all_gone &= self.bring_back(id, digest).await? == Copy::Gone;
         }
-        let mut removals = stream::iter(free).map(|(digest, _)| self.remove(Key::Condemned(id, digest))).buffer_unordered(MOVES_AT_ONCE);
-        while removals.try_next().await?.is_some() {}
+        let mut removals = stream::iter(free)
+            .map(|(digest, size_bytes)| async move { Ok((self.remove(Key::Condemned(id, digest)).await?, size_bytes)) })
+            .buffer_unordered(MOVES_AT_ONCE);
+        while let Some((copy, size_bytes)) = removals.try_next().await? {
+            all_gone &= copy == Copy::Gone;
+            if copy == Copy::Gone { with.swept.deleted.add(size_bytes) } else { with.swept.waiting.add(size_bytes) }
+        }
         drop(removals);
-        self.remove(Key::Sweep(id)).await
+        // Without its record a trial is taken for a broken-off one, and what waits would go back.
+        if all_gone { self.remove(Key::Sweep(id)).await.map(|_| ()) } else { Ok(()) }
     }
 
     /// Still moving, or broken off before it knew who holds the vault: then it may not delete.
@@ -268,14 +293,15 @@ impl Vault {
             with.swept.wait(objects, Some(hold));
             return Ok(());
         }
+        let mut all_gone = true;
         for (digest, size_bytes) in objects {
             with.swept.returned.add(*size_bytes);
             if !with.terms.dry_run {
-                self.bring_back(id, digest).await?;
+                all_gone &= self.bring_back(id, digest).await? == Copy::Gone;
             }
         }
         // The record stays for a while: its process may only be frozen, and move one more object when it thaws.
-        if !with.terms.dry_run && record.is_none_or(|record| self.is_due(record.began, HOLD_TTL_MAX)) {
+        if !with.terms.dry_run && all_gone && record.is_none_or(|record| self.is_due(record.began, HOLD_TTL_MAX)) {
             self.remove(Key::Sweep(id)).await?;
         }
         Ok(())
@@ -285,9 +311,10 @@ impl Vault {
         time::Duration::try_from(wait).ok().and_then(|wait| since.checked_add(wait)).is_some_and(|due| due <= self.now())
     }
 
-    async fn remove(&self, key: Key) -> Result<(), VaultError> {
+    async fn remove(&self, key: Key) -> Result<Copy, VaultError> {
         match self.store().remove(&key).await {
-            Ok(()) | Err(StoreError::Missing { .. }) => Ok(()),
+            Ok(()) | Err(StoreError::Missing { .. }) => Ok(Copy::Gone),
+            Err(StoreError::NotYet { .. }) => Ok(Copy::Stays),
             Err(source) => Err(self.store_error("sweep", source)),
         }
     }
@@ -386,11 +413,12 @@ impl Vault {
     }
 
     /// Gives a condemned object its final name again, unless a good one has been put there meanwhile.
-    async fn bring_back(&self, sweep: Uuid, digest: &Digest) -> Result<(), VaultError> {
+    async fn bring_back(&self, sweep: Uuid, digest: &Digest) -> Result<Copy, VaultError> {
         let (condemned, object) = (Key::Condemned(sweep, *digest), Key::Object(*digest));
         for _ in 0..2 {
             match self.store().rename(&condemned, &object).await {
-                Ok(()) | Err(StoreError::Missing { .. }) => return Ok(()),
+                Ok(()) => return self.copy_of(&condemned).await,
+                Err(StoreError::Missing { .. }) => return Ok(Copy::Gone),
                 Err(StoreError::Exists { .. }) => {}
                 Err(source) => return Err(self.store_error("bring back an object", source)),
             }
@@ -403,7 +431,16 @@ impl Vault {
                 Err(other) => return Err(other),
             }
         }
-        Ok(())
+        Ok(Copy::Stays)
+    }
+
+    /// After a rename: where that is a copy and a delete, the copy may have to stay for a while.
+    async fn copy_of(&self, condemned: &Key) -> Result<Copy, VaultError> {
+        if !self.store().renames_leave_copies() {
+            return Ok(Copy::Gone);
+        }
+        let head = self.store().head(condemned).await.map_err(|source| self.store_error("look up a condemned object", source))?;
+        Ok(if head.is_some() { Copy::Stays } else { Copy::Gone })
     }
 
     /// Everything the kept snapshots need, by digest. For tests and for figures of what a snapshot alone holds.

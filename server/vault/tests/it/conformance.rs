@@ -11,7 +11,7 @@ use vault::store::directory::DirectoryStore;
 use vault::store::memory::MemoryStore;
 
 /// How many cases the suite has; a case that is lost on the way would otherwise not be missed.
-const CASES: usize = 17;
+pub const CASES: usize = 17;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_does_what_a_store_must() {

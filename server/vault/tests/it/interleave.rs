@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use vault::store::memory::MemoryStore;
 use vault::store::{Body, ByteRange, Chunks, Cleaned, Entry, Expected, Head, Space, Store, Written};
 use vault::tree::{RepositoryIndex, RepositoryMember, SnapshotIndex};
 use vault::{Pointer, Vault, VaultError};
+use vocab::Digest;
 
 use crate::common::{Image, moment};
 use crate::sweep::AT_ONCE;
@@ -41,8 +42,73 @@ async fn step() {
     .await;
 }
 
+/// How a store renames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Move {
+    /// In one step, as a file system does.
+    AtOnce,
+    /// Copy, look, delete, as a bucket does; a condemned copy stays while a delete that belongs to its object is under way. That is
+    /// what the bucket's fence comes down to: it is longer than any such delete can last.
+    InSteps,
+    /// The same without that rule, to see that it is needed.
+    InStepsUnfenced,
+}
+
+/// Objects whose final name somebody is about to take away.
+type UnderWay = Arc<Mutex<Vec<Digest>>>;
+
+/// One such delete. Dropped with its process.
+struct Delete(UnderWay, Digest);
+
+impl Delete {
+    fn sign(under_way: &UnderWay, digest: Digest) -> Self {
+        under_way.lock().unwrap().push(digest);
+        Self(under_way.clone(), digest)
+    }
+}
+
+impl Drop for Delete {
+    fn drop(&mut self) {
+        let mut all = self.0.lock().unwrap();
+        let at = all.iter().position(|digest| *digest == self.1).unwrap();
+        all.swap_remove(at);
+    }
+}
+
 #[derive(Debug)]
-struct Stepped(MemoryStore);
+struct Stepped(MemoryStore, Move, UnderWay);
+
+impl Stepped {
+    fn has_to_stay(&self, key: &Key) -> bool {
+        matches!(key, Key::Condemned(_, digest) if self.1 == Move::InSteps && self.2.lock().unwrap().contains(digest))
+    }
+
+    async fn move_in_steps(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
+        let bytes = vault::conformance::read(&self.0, from, ByteRange::default()).await?;
+        step().await;
+        self.0.create(to, Bytes::from(bytes)).await?;
+        step().await;
+        match from {
+            Key::Object(digest) => {
+                let _delete = Delete::sign(&self.2, *digest);
+                if self.0.head(to).await?.is_none() {
+                    return Err(StoreError::Missing { key: to.to_string() });
+                }
+                step().await;
+                // Memory has no delete of a final name: into a corner nobody looks at.
+                match self.0.rename(from, &Key::Quarantined(*digest, Uuid::new_v4())).await {
+                    Err(StoreError::Missing { .. }) => Ok(()),
+                    done => done,
+                }
+            }
+            condemned if self.has_to_stay(condemned) => Ok(()),
+            condemned => match self.0.remove(condemned).await {
+                Err(StoreError::Missing { .. }) => Ok(()),
+                done => done,
+            },
+        }
+    }
+}
 
 #[async_trait]
 impl Store for Stepped {
@@ -83,10 +149,16 @@ impl Store for Stepped {
     }
     async fn rename(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
         step().await;
-        self.0.rename(from, to).await
+        if self.1 == Move::AtOnce { self.0.rename(from, to).await } else { self.move_in_steps(from, to).await }
+    }
+    fn renames_leave_copies(&self) -> bool {
+        self.1 == Move::InSteps
     }
     async fn remove(&self, key: &Key) -> Result<(), StoreError> {
         step().await;
+        if self.has_to_stay(key) {
+            return Err(StoreError::NotYet { key: key.to_string() });
+        }
         self.0.remove(key).await
     }
     async fn sync(&self) -> Result<(), StoreError> {
@@ -160,7 +232,7 @@ thread_local! {
 }
 
 impl World {
-    fn new(sweepers: usize) -> Self {
+    fn new(sweepers: usize, moves: Move) -> Self {
         let (base, first) = START.with_borrow_mut(|start| {
             start
                 .get_or_insert_with(|| {
@@ -172,7 +244,8 @@ impl World {
                 .clone()
         });
         let store = base.copy();
-        let open = || settled(Vault::open_store(Arc::new(Stepped(store.clone())), None)).unwrap();
+        let under_way = UnderWay::default();
+        let open = || settled(Vault::open_store(Arc::new(Stepped(store.clone(), moves, under_way.clone())), None)).unwrap();
         let expiry = open();
         let mut actors: Vec<Option<Actor>> =
             vec![Some(Box::pin(backup(open()))), Some(Box::pin(async move { expiry.forget(&first.name().unwrap()).await.unwrap() }))];
@@ -227,8 +300,8 @@ impl World {
 }
 
 /// Steps each actor takes when it runs alone, after the ones before it.
-fn lengths(sweepers: usize) -> Vec<usize> {
-    let mut world = World::new(sweepers);
+fn lengths(sweepers: usize, moves: Move) -> Vec<usize> {
+    let mut world = World::new(sweepers, moves);
     (0..world.actors.len())
         .map(|actor| {
             let before = world.steps;
@@ -238,9 +311,8 @@ fn lengths(sweepers: usize) -> Vec<usize> {
         .collect()
 }
 
-#[test]
-fn no_order_of_backup_expiry_and_sweep_loses_an_object() {
-    let lengths = lengths(1);
+fn every_order_of_backup_expiry_and_sweep(moves: Move) {
+    let lengths = lengths(1, moves);
     let (backup, sweep) = (lengths[0], lengths[2] * 2);
     let mut schedules = 0;
     for expired_first in [true, false] {
@@ -248,7 +320,7 @@ fn no_order_of_backup_expiry_and_sweep_loses_an_object() {
         for a in 0..=backup {
             for b in 0..=sweep {
                 for c in [1, 2, 3, 5, 8, 13, usize::MAX] {
-                    let mut world = World::new(1);
+                    let mut world = World::new(1, moves);
                     if expired_first {
                         world.go(1, usize::MAX);
                     }
@@ -269,12 +341,21 @@ fn no_order_of_backup_expiry_and_sweep_loses_an_object() {
 }
 
 #[test]
-fn no_order_with_two_sweeps_and_crashes_loses_an_object() {
+fn no_order_of_backup_expiry_and_sweep_loses_an_object() {
+    every_order_of_backup_expiry_and_sweep(Move::AtOnce);
+}
+
+#[test]
+fn no_order_loses_an_object_where_a_move_is_a_copy_and_a_delete() {
+    every_order_of_backup_expiry_and_sweep(Move::InSteps);
+}
+
+fn orders_with_two_sweeps_and_crashes(moves: Move, rounds: u32) {
     let seed = std::env::var("BREAKWATER_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_124);
     let mut rng = StdRng::seed_from_u64(seed);
     let (mut crashes, mut met) = (0, 0);
-    for round in 0..6_000 {
-        let mut world = World::new(2);
+    for round in 0..rounds {
+        let mut world = World::new(2, moves);
         let mut schedule = format!("seed {seed}, round {round}:");
         for _ in 0..rng.random_range(2..12) {
             let (actor, steps) = (rng.random_range(0..4), rng.random_range(1..40));
@@ -287,9 +368,27 @@ fn no_order_with_two_sweeps_and_crashes_loses_an_object() {
             }
         }
         let vault = settled(Vault::open_store(Arc::new(world.store.clone()), None)).unwrap();
-        met += usize::from(!settled(vault.condemned()).unwrap().is_empty());
+        met += u32::from(!settled(vault.condemned()).unwrap().is_empty());
         world.finish();
         world.judge(&schedule);
     }
-    assert!(crashes > 1_000 && met > 200, "{crashes} crashes, {met} rounds met condemned objects");
+    assert!(crashes > rounds / 6 && met > rounds / 30, "{crashes} crashes, {met} rounds met condemned objects");
+}
+
+#[test]
+fn no_order_with_two_sweeps_and_crashes_loses_an_object() {
+    orders_with_two_sweeps_and_crashes(Move::AtOnce, 6_000);
+}
+
+#[test]
+fn no_order_with_crashes_loses_an_object_where_a_move_is_a_copy_and_a_delete() {
+    orders_with_two_sweeps_and_crashes(Move::InSteps, 3_000);
+}
+
+#[test]
+fn without_its_fence_a_late_delete_would_lose_an_object() {
+    let lost = std::panic::catch_unwind(|| orders_with_two_sweeps_and_crashes(Move::InStepsUnfenced, 20_000));
+    let why = lost.expect_err("some order loses an object, or the tests above prove nothing");
+    let why = why.downcast_ref::<String>().expect("a sentence");
+    assert!(why.contains("is not in the vault"), "{why}");
 }

@@ -1,6 +1,8 @@
 //! The vault from outside: one binary, so that it is linked once.
 
 #[cfg(test)]
+mod bucket;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod conformance;

@@ -1,0 +1,343 @@
+//! Trying a bucket before it is trusted: what a vault needs is done and looked at, whoever made the server.
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use http::{Method, StatusCode};
+use object_store::ObjectStore;
+use object_store::path::Path;
+use serde::Deserialize;
+use uuid::Uuid;
+use vocab::Digest;
+
+use super::wire::{Ask, CHECKSUM};
+use super::writer::Upload;
+use super::{BucketStore, Shared};
+use crate::error::StoreError;
+
+/// What was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Promise {
+    /// The bucket answers, and the key may list it.
+    Reach,
+    /// A put that refuses to replace.
+    ConditionalPut,
+    /// Damaged bytes are refused.
+    Checksum,
+    /// What was put is read back at once.
+    ReadBack,
+    /// What was put is listed at once.
+    List,
+    /// Large objects go up in parts.
+    Parts,
+    /// A copy inside the bucket that refuses to replace.
+    Copy,
+    /// Unfinished uploads can be found.
+    Unfinished,
+    /// What is deleted is gone at once.
+    Delete,
+    /// Whether old versions are kept.
+    Versions,
+    /// Whether objects are locked.
+    Locks,
+}
+
+impl Promise {
+    /// A stable word for programs.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Reach => "reach",
+            Self::ConditionalPut => "conditional_put",
+            Self::Checksum => "checksum",
+            Self::ReadBack => "read_back",
+            Self::List => "list",
+            Self::Parts => "parts",
+            Self::Copy => "copy",
+            Self::Unfinished => "unfinished",
+            Self::Delete => "delete",
+            Self::Versions => "versions",
+            Self::Locks => "locks",
+        }
+    }
+}
+
+/// How a try ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// As a vault needs it.
+    Pass,
+    /// A vault works; there is something to know.
+    Warn,
+    /// A vault would not be safe here.
+    Fail,
+}
+
+/// One try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What was tried.
+    pub promise: Promise,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// One sentence.
+    pub detail: String,
+    /// What to do about it.
+    pub remedy: Option<&'static str>,
+}
+
+const UNFIT: &str = "use an S3 server that keeps this promise, or a newer version of this one";
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Versioning {
+    status: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Locking {
+    object_lock_enabled: String,
+    rule: Option<serde::de::IgnoredAny>,
+}
+
+struct Probing<'a> {
+    shared: &'a std::sync::Arc<Shared>,
+    /// Where its files go: a folder of this try alone.
+    folder: String,
+    found: Vec<Probe>,
+}
+
+impl BucketStore {
+    /// Tries everything a vault needs, in a folder of its own that is empty again afterwards. Never an error: what does not work is said.
+    pub async fn probe(&self) -> Vec<Probe> {
+        let folder = self.shared.wire.place.full(&format!("breakwater/probe/{}", Uuid::new_v4().hyphenated()));
+        let mut probing = Probing { shared: &self.shared, folder, found: Vec::new() };
+        if probing.reach().await {
+            probing.all().await;
+        }
+        probing.found
+    }
+}
+
+/// Whether every promise is kept that a vault cannot do without.
+#[must_use]
+pub fn is_fit(probes: &[Probe]) -> bool {
+    probes.iter().all(|probe| probe.outcome != Outcome::Fail)
+}
+
+/// An error with its causes, in one sentence.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        // Some errors repeat their cause.
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+impl Probing<'_> {
+    fn say(&mut self, promise: Promise, outcome: Outcome, detail: impl Into<String>, remedy: Option<&'static str>) {
+        self.found.push(Probe { promise, outcome, detail: detail.into(), remedy });
+    }
+
+    fn judge(&mut self, promise: Promise, kept: Result<bool, StoreError>, good: &'static str, bad: &'static str) {
+        match kept {
+            Ok(true) => self.say(promise, Outcome::Pass, good, None),
+            Ok(false) => self.say(promise, Outcome::Fail, bad, Some(UNFIT)),
+            Err(error) => self.say(promise, Outcome::Fail, chain(&error), Some("see what the server says, then test again")),
+        }
+    }
+
+    fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.folder)
+    }
+
+    async fn reach(&mut self) -> bool {
+        let ask = Ask::new(Method::GET, "", "list").query(&[("list-type", "2"), ("max-keys", "1")]);
+        let answered = self.shared.wire().ask(&ask).await;
+        let error = match answered {
+            Ok(answer) if answer.status.is_success() => {
+                self.say(Promise::Reach, Outcome::Pass, "the bucket answers, and the key may list it", None);
+                return true;
+            }
+            Ok(answer) => self.shared.wire().refused(&ask, &answer),
+            Err(error) => error,
+        };
+        let remedy = "check address, region, bucket and key; the key needs to list, read, write and delete";
+        self.say(Promise::Reach, Outcome::Fail, chain(&error), Some(remedy));
+        false
+    }
+
+    async fn all(&mut self) {
+        let here = Bytes::from_static(b"breakwater was here");
+        let kept = self.conditional_put(&here).await;
+        self.judge(
+            Promise::ConditionalPut,
+            kept,
+            "a put that must not replace is refused when the name is taken",
+            "a put that must not replace replaced what was there",
+        );
+        let kept = self.checksum(&here).await;
+        self.judge(
+            Promise::Checksum,
+            kept,
+            "bytes that differ from their checksum are refused",
+            "bytes that differ from their checksum were stored",
+        );
+        let path = self.path("first");
+        let kept = self.shared.read("the probe", &path, 1_024).await.map(|bytes| bytes == here);
+        self.judge(Promise::ReadBack, kept, "what is put is read back at once", "what was put is not what is read back");
+        let kept = self.is_listed(&path).await;
+        self.judge(Promise::List, kept, "what is put is listed at once", "what was put is not listed");
+        self.parts(&here).await;
+        let kept = self.copy(&path, &here).await;
+        self.judge(Promise::Copy, kept, "objects can be copied inside the bucket", "a copy inside the bucket differs from its source");
+        let unfinished = Ask::new(Method::GET, "", "list the unfinished uploads of").query(&[("uploads", ""), ("max-uploads", "1")]);
+        match self.shared.wire().ask(&unfinished).await {
+            Ok(answer) if !answer.is_refusal() => {
+                self.say(Promise::Unfinished, Outcome::Pass, "unfinished uploads can be found and dropped", None)
+            }
+            _ => {
+                let remedy = "let a lifecycle rule of the bucket drop unfinished uploads after some days";
+                self.say(
+                    Promise::Unfinished,
+                    Outcome::Warn,
+                    "unfinished uploads cannot be listed, so they are not tidied up",
+                    Some(remedy),
+                );
+            }
+        }
+        let kept = self.delete().await;
+        self.judge(Promise::Delete, kept, "what is deleted is gone at once", "what was deleted is still there");
+        self.settings().await;
+    }
+
+    async fn conditional_put(&self, here: &Bytes) -> Result<bool, StoreError> {
+        let path = self.path("first");
+        let first = self.shared.put_whole(&path, here.clone(), Digest::of(here), false).await?;
+        if !first.status.is_success() {
+            return Ok(false);
+        }
+        let other = Bytes::from_static(b"breakwater was here again");
+        let second = self.shared.put_whole(&path, other.clone(), Digest::of(&other), false).await?;
+        Ok(second.status == StatusCode::PRECONDITION_FAILED)
+    }
+
+    /// Sends bytes with the checksum of others; where that is not looked at, with the signature over others.
+    async fn checksum(&self, here: &Bytes) -> Result<bool, StoreError> {
+        let path = self.path("wrong");
+        let wrong = Ask::new(Method::PUT, &path, "store").body(Bytes::from_static(b"other bytes"), Digest::of(here));
+        let checksum = wrong.headers.get(&CHECKSUM).cloned();
+        let mut by_checksum = Ask::new(Method::PUT, &path, "store").body(wrong.body.clone(), Digest::of(&wrong.body));
+        if let Some(checksum) = checksum {
+            by_checksum.headers.insert(CHECKSUM, checksum);
+        }
+        let mut by_signature = wrong;
+        by_signature.headers.remove(CHECKSUM);
+        for ask in [by_checksum, by_signature] {
+            let answer = self.shared.wire().ask(&ask).await?;
+            if answer.status.is_client_error() && self.shared.look(&path).await?.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn is_listed(&self, path: &str) -> Result<bool, StoreError> {
+        let folder = Path::from(self.folder.as_str());
+        let found = self.shared.reader.list(Some(&folder)).try_collect::<Vec<_>>().await;
+        let found = found.map_err(|e| super::read_error("the probe", e))?;
+        Ok(found.iter().any(|meta| meta.location.as_ref() == path))
+    }
+
+    async fn upload(&self, name: &str, bytes: &Bytes) -> Result<(), StoreError> {
+        let mut upload = Upload::begin(self.shared, &self.path(name), true).await?;
+        let sent = upload.send(bytes.clone(), Digest::of(bytes))?;
+        upload.parts.push(crate::store::joined(sent).await?);
+        upload.complete().await
+    }
+
+    async fn parts(&mut self, here: &Bytes) {
+        let outcome = match self.upload("parts", here).await {
+            Ok(()) => self.upload("parts", here).await,
+            Err(error) => {
+                self.say(Promise::Parts, Outcome::Fail, chain(&error), Some(UNFIT));
+                return;
+            }
+        };
+        match outcome {
+            Err(StoreError::Exists { .. }) => {
+                self.say(Promise::Parts, Outcome::Pass, "large objects go up in parts and never replace what is there", None);
+            }
+            // Harmless: whoever completes an upload has hashed it, so what replaces an object is the same bytes.
+            Ok(()) => self.say(
+                Promise::Parts,
+                Outcome::Warn,
+                "of two uploads of one large object at the same time the later one replaces the earlier one with the same bytes",
+                Some("nothing needs to be done"),
+            ),
+            Err(error) => self.say(Promise::Parts, Outcome::Fail, chain(&error), Some(UNFIT)),
+        }
+    }
+
+    async fn copy(&self, source: &str, here: &Bytes) -> Result<bool, StoreError> {
+        let target = self.path("copy");
+        let mut upload = Upload::begin(self.shared, &target, false).await?;
+        upload.copy(source, None, 0..here.len() as u64).await?;
+        upload.complete().await?;
+        Ok(self.shared.read("the probe", &target, 1_024).await? == *here)
+    }
+
+    async fn delete(&self) -> Result<bool, StoreError> {
+        for name in ["first", "wrong", "parts", "copy"] {
+            let path = self.path(name);
+            self.shared.remove(&path).await?;
+            if self.shared.look(&path).await?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn settings(&mut self) {
+        let ask = Ask::new(Method::GET, "", "read the settings of").query(&[("versioning", "")]);
+        let versioning = self.shared.wire().ask(&ask).await.ok().filter(|answer| !answer.is_refusal());
+        match versioning.map(|answer| answer.xml::<Versioning>().unwrap_or_default().status) {
+            Some(status) if status == "Enabled" => self.say(
+                Promise::Versions,
+                Outcome::Warn,
+                "the bucket keeps old versions: what a sweep deletes stays as an old version and takes room",
+                Some("let a lifecycle rule of the bucket remove old versions after some days; nothing else frees their room"),
+            ),
+            Some(_) => {
+                self.say(Promise::Versions, Outcome::Pass, "the bucket keeps no old versions: what a sweep deletes frees its room", None)
+            }
+            None => self.say(
+                Promise::Versions,
+                Outcome::Warn,
+                "the key may not see whether the bucket keeps old versions",
+                Some("if it does, only a lifecycle rule of the bucket frees the room of what a sweep deletes"),
+            ),
+        }
+        let ask = Ask::new(Method::GET, "", "read the settings of").query(&[("object-lock", "")]);
+        let locking = self.shared.wire().ask(&ask).await.ok().filter(|answer| !answer.is_refusal());
+        let locking = locking.and_then(|answer| answer.xml::<Locking>());
+        match locking.filter(|locking| locking.object_lock_enabled == "Enabled") {
+            Some(Locking { rule: Some(_), .. }) => self.say(
+                Promise::Locks,
+                Outcome::Warn,
+                "the bucket locks everything that is put: small files that are written again and again pile up as locked versions",
+                Some("take the default retention off the bucket"),
+            ),
+            Some(_) => self.say(Promise::Locks, Outcome::Pass, "the bucket can lock objects and does not by itself", None),
+            None => self.say(Promise::Locks, Outcome::Pass, "the bucket does not lock objects", None),
+        }
+    }
+}
