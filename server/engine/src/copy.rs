@@ -116,9 +116,8 @@ impl Copy<'_> {
             self.object(&descriptor.digest, descriptor.size).await?;
             cx.progress.event(Event::Item { name: name.to_string(), outcome: ItemOutcome::Done });
         }
-        if let Some(config) = index.config.as_ref().filter(|config| !shared.contains(&config.digest)) {
-            self.manifests(vec![config.clone()], &mut blobs).await?;
-        }
+        let settings = [index.config, index.harbor_config].into_iter().flatten().filter(|settings| !shared.contains(&settings.digest));
+        self.manifests(settings.collect(), &mut blobs).await?;
         self.object(&pointer.snapshot.digest, pointer.snapshot.size).await?;
         // The last moment to stop: whoever lost the lease seals nothing (I-20).
         self.pace.check_now().await?;
@@ -190,8 +189,11 @@ async fn one(cx: &CopyContext, digest: &Digest, size_bytes: Option<u64>) -> Resu
 async fn shared(to: &Vault, pointer: &Pointer, before: Option<Digest>) -> HashSet<Digest> {
     let Some(before) = before else { return HashSet::new() };
     match to.snapshot(&before).await {
-        Ok(SnapshotIndex { harbor, project, config, repositories, .. }) if harbor == pointer.harbor && project == pointer.project => {
-            config.into_iter().chain(repositories.into_iter().map(|(_, descriptor)| descriptor)).map(|d| d.digest).collect()
+        Ok(SnapshotIndex { harbor, project, config, harbor_config, repositories, .. })
+            if harbor == pointer.harbor && project == pointer.project =>
+        {
+            let repositories = repositories.into_iter().map(|(_, descriptor)| descriptor);
+            repositories.chain(config).chain(harbor_config).map(|descriptor| descriptor.digest).collect()
         }
         _ => HashSet::new(),
     }

@@ -180,6 +180,8 @@ async fn import(cx: &ImportContext, destination: &Destination, path: &Path, held
         finished: destination.moment + (OffsetDateTime::now_utc() - started).max(time::Duration::ZERO),
         gaps: assembled.gaps,
         config: None,
+        harbor_config: None,
+        listed: None,
         repositories: members,
     };
     let snapshot = cx.vault.put_snapshot(&index).await?;
@@ -203,7 +205,7 @@ async fn import(cx: &ImportContext, destination: &Destination, path: &Path, held
         ..Stats::default()
     };
     let (digest, moment) = (pointer.snapshot.digest, pointer.moment);
-    Ok(SnapshotOutcome { digest, pointer: name, pointer_id: pointer.id, moment, index, stats, notes })
+    Ok(SnapshotOutcome { digest, pointer: name, pointer_id: pointer.id, moment, index, stats, notes, last_change: None })
 }
 
 /// Tells the forms apart by what lies there, never by a name's ending.
