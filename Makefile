@@ -7,7 +7,7 @@ SITE := $(CARGO_TARGET_DIR)/site
 PORT ?= 8300
 HARBOR_PORT ?= 8301
 
-.PHONY: demo test test-live bench lint site build setup help
+.PHONY: demo test test-live bench lint site build setup setup-tests help
 
 help:
 	@echo "make demo       everything on this machine, with a small Harbor and sample images"
@@ -17,6 +17,9 @@ help:
 
 setup:
 	@sh scripts/setup.sh
+
+setup-tests:
+	@sh scripts/setup.sh tests
 
 build: setup
 	@echo "· building (some minutes the first time)"
@@ -31,7 +34,7 @@ site: setup
 lint: setup
 	@sh scripts/lint.sh
 
-test: setup
+test: setup-tests
 	@sh scripts/test.sh
 
 # Makes projects of its own with a random prefix in that Harbor, and removes them.

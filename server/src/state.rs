@@ -1,7 +1,6 @@
 //! What every operation can reach.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::sync::{Mutex, Semaphore};
-use vault::{Vault, VaultError};
+use vault::Vault;
 
 use crate::crypto::KeyRing;
 use crate::events::Events;
@@ -42,7 +41,8 @@ pub struct Inner {
     pub public_url: url::Url,
     /// Password hashing at a time: one per core.
     pub hashing: Semaphore,
-    vaults: Mutex<HashMap<PathBuf, Vault>>,
+    /// By vault, with the version of its bucket's row; 0 for a folder.
+    vaults: Mutex<HashMap<uuid::Uuid, (i64, Vault)>>,
 }
 
 impl std::ops::Deref for AppState {
@@ -69,20 +69,16 @@ impl AppState {
         }))
     }
 
-    /// The vault in a folder, opened once per process and checked to be the one expected.
-    pub async fn vault(&self, path: &str, id: uuid::Uuid) -> Result<Vault, VaultError> {
-        let path = PathBuf::from(path);
-        let mut open = self.vaults.lock().await;
-        if let Some(vault) = open.get(&path) {
-            // The folder may have been unmounted or swapped since: the marker is read again each time.
-            if vault.check().await.is_ok() {
-                return Ok(vault.clone());
-            }
-            open.remove(&path);
-        }
-        let vault = Vault::open(&path, Some(id.into())).await?;
-        open.insert(path, vault.clone());
-        Ok(vault)
+    /// A vault that was opened before, by the same version of its row. Its place may have been unmounted or swapped since: the marker
+    /// is read again each time. Nobody waits here for a vault that does not answer but those who ask for it.
+    pub async fn opened(&self, id: uuid::Uuid, version: i64) -> Option<Vault> {
+        let found = self.vaults.lock().await.get(&id).filter(|(of, _)| *of == version).map(|(_, vault)| vault.clone())?;
+        found.check().await.is_ok().then_some(found)
+    }
+
+    /// Keeps an open vault for the next who asks.
+    pub async fn keep_open(&self, id: uuid::Uuid, version: i64, vault: &Vault) {
+        self.vaults.lock().await.insert(id, (version, vault.clone()));
     }
 }
 

@@ -109,6 +109,8 @@ nothing! { audit::Audits {
 nothing! { vaults::Vaults {
     get_vault(vault_id: i64) -> Vault;
     create_vault(form: NewVault) -> Vault;
+    change_bucket(form: ChangeBucket) -> Vault;
+    check_bucket(vault_id: i64) -> Vault;
     verify_vault(vault_id: i64) -> i64;
     list_findings(vault_id: i64) -> Vec<Finding>;
     sweep_vault(vault_id: i64, form: SweepForm) -> i64;
@@ -293,6 +295,7 @@ pub fn vault() -> Vault {
         id: 1,
         name: "main".to_owned(),
         path: "/srv/vault".to_owned(),
+        bucket: None,
         vault_uuid: "7d1c".to_owned(),
         state: VaultState::Healthy,
         state_detail: String::new(),

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::vaults::types::{Finding, NewVault, Sweep, Vault};
+use crate::vaults::types::{ChangeBucket, Finding, NewVault, Sweep, Vault};
 
 /// All vaults.
 #[server(prefix = "/fn", endpoint = "vaults/list", input = leptos::server_fn::codec::GetUrl)]
@@ -30,9 +30,28 @@ pub async fn list_findings(vault_id: i64) -> Result<Vec<Finding>, ApiError> {
 #[server(prefix = "/fn", endpoint = "vaults/create")]
 pub async fn create_vault(form: NewVault) -> Result<Vault, ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&form, &["name", "path"]);
+    let kept = keep(&form, crate::vaults::types::KEPT);
     let vault = answer_form::<CreateVault, _>(backend().create_vault(&cx(), form).await, kept)?;
     done(&format!("/vaults/{}", vault.id), "The vault is ready.", "保管库已就绪。").await;
+    Ok(vault)
+}
+
+/// Changes how a vault's bucket is reached.
+#[server(name = ChangeBucketCall, prefix = "/fn", endpoint = "vaults/change-bucket")]
+pub async fn change_bucket(form: ChangeBucket) -> Result<Vault, ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let kept = keep(&form, crate::vaults::types::KEPT);
+    let vault = answer_form::<ChangeBucketCall, _>(backend().change_bucket(&cx(), form).await, kept)?;
+    done(&format!("/vaults/{}", vault.id), "The new settings were tested and saved.", "新设置已测试并保存。").await;
+    Ok(vault)
+}
+
+/// Tries again what a vault needs of its bucket.
+#[server(prefix = "/fn", endpoint = "vaults/check-bucket")]
+pub async fn check_bucket(vault_id: i64) -> Result<Vault, ApiError> {
+    use crate::ports::{answer, backend, cx, go};
+    let vault = answer(backend().check_bucket(&cx(), vault_id).await)?;
+    go(&format!("/vaults/{vault_id}"));
     Ok(vault)
 }
 

@@ -1,5 +1,6 @@
 //! See [`types`] for the words and `port` for what the backend answers.
 
+pub mod bucket;
 pub mod calls;
 pub mod form_page;
 pub mod list_page;

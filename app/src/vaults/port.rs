@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::error::ApiError;
 use crate::ports::Cx;
-use crate::vaults::types::{Finding, NewVault, Sweep, SweepForm, Vault};
+use crate::vaults::types::{ChangeBucket, Finding, NewVault, Sweep, SweepForm, Vault};
 
 /// Vaults. Reading: any duty. Changing: operator.
 #[async_trait]
@@ -15,6 +15,10 @@ pub trait Vaults: Send + Sync {
     async fn get_vault(&self, cx: &Cx, vault_id: i64) -> Result<Vault, ApiError>;
     /// Makes a vault, or adopts the one that is in the folder.
     async fn create_vault(&self, cx: &Cx, form: NewVault) -> Result<Vault, ApiError>;
+    /// Changes how a bucket is reached, once its check-list passes.
+    async fn change_bucket(&self, cx: &Cx, form: ChangeBucket) -> Result<Vault, ApiError>;
+    /// Tries again what a vault needs of its bucket.
+    async fn check_bucket(&self, cx: &Cx, vault_id: i64) -> Result<Vault, ApiError>;
     /// Starts a job that reads and hashes every object; answers with the job.
     async fn verify_vault(&self, cx: &Cx, vault_id: i64) -> Result<i64, ApiError>;
     /// Starts a job that lets go of what no snapshot needs; answers with the job.

@@ -10,7 +10,7 @@ use crate::ui::*;
 use crate::units::{bytes, count};
 
 /// How a sweep works, and its buttons.
-pub fn sweep_panel(id: i64, path: &str, sweep: ServerAction<SweepVault>) -> AnyView {
+pub fn sweep_panel(id: i64, folder: Option<&str>, sweep: ServerAction<SweepVault>) -> AnyView {
     let form = move |look: bool, text: &'static str| {
         view! {
             <PostForm action=sweep class="form inline">
@@ -20,7 +20,7 @@ pub fn sweep_panel(id: i64, path: &str, sweep: ServerAction<SweepVault>) -> AnyV
             </PostForm>
         }
     };
-    let command = format!("breakwater vault sweep {path} --dry-run");
+    let twin = folder.map(|path| view! { <CliTwin command=format!("breakwater vault sweep {path} --dry-run")/> });
     view! {
         <Panel title=t("Space", "空间") padded=true>
             <p>{t("Once a day, what no snapshot needs is set aside; a day later, when nobody can need it any more, it is deleted. Backups and restores go on meanwhile.", "每天将任何快照都不需要的对象移到一旁；一天后确认无人需要才删除。备份与恢复不受影响。")}</p>
@@ -37,7 +37,7 @@ pub fn sweep_panel(id: i64, path: &str, sweep: ServerAction<SweepVault>) -> AnyV
                     </PostForm>
                 </details>
             </IfDuty>
-            <CliTwin command=command/>
+            {twin}
         </Panel>
     }
     .into_any()

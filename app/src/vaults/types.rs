@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::harbors::types::CheckList;
 use crate::units::Moment;
 
 /// Whether a vault can be used.
@@ -26,8 +27,10 @@ pub struct Vault {
     pub id: i64,
     /// Name, unique.
     pub name: String,
-    /// Folder on the server and its workers.
+    /// Folder on the server and its workers, or what to call the bucket.
     pub path: String,
+    /// The bucket, if it is in one.
+    pub bucket: Option<Bucket>,
     /// The id written in the vault itself.
     pub vault_uuid: String,
     /// State now.
@@ -48,6 +51,31 @@ pub struct Vault {
     pub verified: Option<Moment>,
     /// When it was made.
     pub created: Moment,
+}
+
+/// The bucket a vault is in. Its secret is never told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Bucket {
+    /// Address of the S3 server.
+    pub endpoint: String,
+    /// Whether it is spoken to in plain http.
+    pub plain_http: bool,
+    /// Certificate of its own authority, PEM.
+    pub ca_pem: String,
+    /// Region.
+    pub region: String,
+    /// Bucket.
+    pub bucket: String,
+    /// Folder in the bucket; empty for all of it.
+    pub prefix: String,
+    /// Whether the bucket is named in the path and not in the host.
+    pub path_style: bool,
+    /// Access key.
+    pub access_key: String,
+    /// When the secret was set, and by whom.
+    pub secret_set: (Moment, String),
+    /// What was tried, and how it came out.
+    pub checks: CheckList,
 }
 
 /// Some objects and their bytes.
@@ -96,14 +124,72 @@ pub struct SweepForm {
     pub however_much: bool,
 }
 
+/// Fields of a refused form that come back: all but the secret.
+pub const KEPT: &[&str] =
+    &["name", "kind", "path", "endpoint", "region", "bucket", "prefix", "access_key", "path_style", "plain_http", "ca_pem"];
+
 /// New vault form.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct NewVault {
     /// Name, `[a-z0-9-]{1,63}`.
     pub name: String,
+    /// `directory`, which is also meant by nothing, or `bucket`.
+    pub kind: String,
     /// Absolute folder; made if missing. An existing vault is adopted.
     pub path: String,
+    /// Address of the S3 server.
+    pub endpoint: String,
+    /// Region; empty is `us-east-1`, which most servers of one's own accept.
+    pub region: String,
+    /// Bucket; it must exist.
+    pub bucket: String,
+    /// Folder in the bucket; empty for all of it. An existing vault is adopted.
+    pub prefix: String,
+    /// Access key.
+    pub access_key: String,
+    /// Secret key; stored encrypted and never told again.
+    pub secret: String,
+    /// Name the bucket in the path and not in the host.
+    pub path_style: bool,
+    /// Allow plain http.
+    pub plain_http: bool,
+    /// Certificate of its own authority, PEM.
+    pub ca_pem: String,
+}
+
+impl std::fmt::Debug for NewVault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewVault").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// How a vault's bucket is reached; which bucket it is does not change.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChangeBucket {
+    /// The vault.
+    pub vault_id: i64,
+    /// Address of the S3 server. Another one needs the secret again.
+    pub endpoint: String,
+    /// Region.
+    pub region: String,
+    /// Access key.
+    pub access_key: String,
+    /// Secret key; empty keeps the one that is stored.
+    pub secret: String,
+    /// Name the bucket in the path and not in the host.
+    pub path_style: bool,
+    /// Allow plain http.
+    pub plain_http: bool,
+    /// Certificate of its own authority, PEM.
+    pub ca_pem: String,
+}
+
+impl std::fmt::Debug for ChangeBucket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChangeBucket").field("vault_id", &self.vault_id).finish_non_exhaustive()
+    }
 }
 
 /// One thing verification found.

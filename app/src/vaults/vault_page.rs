@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::calls::{SweepVault, VerifyVault, get_vault, list_findings, list_sweeps};
+use super::bucket::bucket_panels;
+use super::calls::{ChangeBucketCall, CheckBucket, SweepVault, VerifyVault, get_vault, list_findings, list_sweeps};
 use super::list_page::vault_status;
 use super::sweeps::{sweep_panel, sweeps_panel};
 use super::types::{Finding, Sweep, Vault, VaultState};
@@ -15,7 +16,8 @@ use crate::units::{bytes, count};
 #[component]
 pub fn VaultPage() -> impl IntoView {
     let id = use_id("id");
-    let (verify, sweep) = (ServerAction::<VerifyVault>::new(), ServerAction::<SweepVault>::new());
+    let actions =
+        Actions { verify: ServerAction::new(), sweep: ServerAction::new(), change: ServerAction::new(), check: ServerAction::new() };
     let data = fetch(
         Topic::Vaults,
         move || id.get(),
@@ -26,7 +28,15 @@ pub fn VaultPage() -> impl IntoView {
             Ok((vault, findings, sweeps))
         },
     );
-    view! { <Load data=data view=move |(vault, findings, sweeps)| content(vault, findings, sweeps, verify, sweep)/> }
+    view! { <Load data=data view=move |(vault, findings, sweeps)| content(vault, findings, sweeps, actions)/> }
+}
+
+#[derive(Clone, Copy)]
+struct Actions {
+    verify: ServerAction<VerifyVault>,
+    sweep: ServerAction<SweepVault>,
+    change: ServerAction<ChangeBucketCall>,
+    check: ServerAction<CheckBucket>,
 }
 
 fn sentence(vault: &Vault) -> String {
@@ -51,13 +61,8 @@ fn sentence(vault: &Vault) -> String {
     }
 }
 
-fn content(
-    vault: Vault,
-    findings: Vec<Finding>,
-    sweeps: Vec<Sweep>,
-    verify: ServerAction<VerifyVault>,
-    sweep: ServerAction<SweepVault>,
-) -> AnyView {
+fn content(vault: Vault, findings: Vec<Finding>, sweeps: Vec<Sweep>, actions: Actions) -> AnyView {
+    let Actions { verify, sweep, change, check } = actions;
     let (tone, word) = vault_status(vault.state);
     let crumbs = vec![(t("Vaults", "保管库").to_owned(), "/vaults".to_owned())];
     let bad = (vault.state != VaultState::Healthy).then(|| {
@@ -68,14 +73,17 @@ fn content(
     let id = vault.id;
     let facts = facts(&vault);
     let title = sentence(&vault);
+    // The verbs that need no server work on folders.
+    let folder = vault.bucket.is_none().then(|| vault.path.clone());
     let findings = findings_panel(findings, vault.verified.is_some());
-    let (space, swept) = (sweep_panel(id, &vault.path, sweep), sweeps_panel(sweeps));
-    let path = vault.path.clone();
+    let (space, swept) = (sweep_panel(id, folder.as_deref(), sweep), sweeps_panel(sweeps));
+    let twin = folder.map(|path| view! { <CliTwin command=format!("breakwater vault verify {path}")/> });
+    let bucket = vault.bucket.map(|bucket| bucket_panels(id, bucket, change, check));
     let (free, verified, here) = (vault.free_bytes, vault.verified, vault.name.clone());
     view! {
         <PageHead title=title crumbs=crumbs here=here>
             <SubItem><Status tone=tone text=word/></SubItem>
-            <SubItem label=t("Free", "剩余")>{free.map_or_else(|| t("unknown", "未知").to_owned(), bytes)}</SubItem>
+            {free.map(|free| view! { <SubItem label=t("Free", "剩余")>{bytes(free)}</SubItem> })}
             <SubItem label=t("Every byte read", "全量校验")>{match verified {
                 Some(at) => view! { <When at=at brief=true/> }.into_any(),
                 None => t("not yet", "尚未").into_any(),
@@ -94,9 +102,10 @@ fn content(
                             <SubmitButton text=t("Verify every byte now", "立即全量校验")/>
                         </PostForm>
                     </IfDuty>
-                    <CliTwin command=format!("breakwater vault verify {path}")/>
+                    {twin}
                 </Panel>
                 {space}
+                {bucket}
             </Stack>
         </Columns>
     }
@@ -109,12 +118,12 @@ fn facts(vault: &Vault) -> AnyView {
     view! {
         <Panel title=t("Facts", "信息")>
             <KeyValue>
-                <Kv key=t("Folder", "目录")><code class="mono">{path}</code></Kv>
+                <Kv key=t("Place", "位置")><code class="mono">{path}</code></Kv>
                 <Kv key=t("Stored", "已存储")>{stored}</Kv>
                 <Kv key=t("Protected", "受保护")>{logical}</Kv>
                 <Kv key=t("Snapshots", "快照")>{count(snapshots)}</Kv>
                 <Kv key=t("Made", "创建于")><When at=created brief=true/></Kv>
-                <Kv key=t("Id in the folder", "目录内标识")><code class="mono">{id}</code></Kv>
+                <Kv key=t("Its own id", "自身标识")><code class="mono">{id}</code></Kv>
             </KeyValue>
         </Panel>
     }

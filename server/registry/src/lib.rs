@@ -31,4 +31,5 @@ pub use harbor::{
 };
 pub use limits::{Counters, Credential, Limits};
 pub use oci::{ManifestHead, Mount, RawManifest, Reference};
+pub use transport::guarded_client;
 pub use version::HarborVersion;

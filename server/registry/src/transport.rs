@@ -79,31 +79,45 @@ pub(crate) struct Transport {
     pub throttle: Throttle,
 }
 
+/// A client under the rules of `endpoint`: the operator's networks and certificates, no redirects, no proxies, no retries, and an end
+/// to every wait. For what is no registry: an S3 server.
+pub fn guarded_client(endpoint: &Endpoint, limits: &Limits) -> Result<reqwest::Client, RegistryError> {
+    let builder = builder(endpoint, limits, Arc::new(crate::address::System))?.read_timeout(limits.answer_timeout);
+    build(builder, endpoint)
+}
+
+fn builder(endpoint: &Endpoint, limits: &Limits, lookup: Arc<dyn Lookup>) -> Result<reqwest::ClientBuilder, RegistryError> {
+    let guard = Guarded { rule: endpoint.addresses.clone(), lookup };
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        .dns_resolver(Arc::new(guard))
+        .connect_timeout(limits.connect_timeout)
+        .pool_idle_timeout(POOL_IDLE)
+        .tcp_keepalive(KEEPALIVE)
+        .tcp_nodelay(true)
+        .http1_max_headers(HEADERS_MAX)
+        .https_only(!endpoint.allow_plain_http);
+    if let Some(pem) = &endpoint.ca_pem {
+        let own = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(|_| crate::endpoint::EndpointError::Certificate)?;
+        builder = builder.tls_certs_merge(own);
+    }
+    Ok(builder)
+}
+
+fn build(builder: reqwest::ClientBuilder, endpoint: &Endpoint) -> Result<reqwest::Client, RegistryError> {
+    builder.build().map_err(|error| RegistryError::Tls {
+        host: endpoint.host(),
+        reason: "the system's certificates cannot be read".to_owned(),
+        source: error.without_url().into(),
+    })
+}
+
 impl Transport {
     pub fn new(endpoint: Endpoint, limits: Limits, lookup: Arc<dyn Lookup>) -> Result<Self, RegistryError> {
-        let guard = Guarded { rule: endpoint.addresses.clone(), lookup };
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .dns_resolver(Arc::new(guard))
-            .connect_timeout(limits.connect_timeout)
-            .pool_idle_timeout(POOL_IDLE)
-            .tcp_keepalive(KEEPALIVE)
-            .tcp_nodelay(true)
-            .http1_max_headers(HEADERS_MAX)
-            .https_only(!endpoint.allow_plain_http);
-        if let Some(pem) = &endpoint.ca_pem {
-            let own = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(|_| crate::endpoint::EndpointError::Certificate)?;
-            builder = builder.tls_certs_merge(own);
-        }
-        let host = endpoint.host();
-        let http = builder.build().map_err(|error| RegistryError::Tls {
-            host,
-            reason: "the system's certificates cannot be read".to_owned(),
-            source: error.without_url().into(),
-        })?;
+        let http = build(builder(&endpoint, &limits, lookup)?, &endpoint)?;
         let throttle = Throttle::new(limits.bandwidth_bytes_per_s);
         Ok(Self { http, endpoint, limits, meter: Meter::default(), calm: Calm::default(), throttle })
     }

@@ -215,9 +215,13 @@ async fn prepare(
         ..NewHarbor::default()
     };
     harbors::create(state, &operator, &origin, form).await?;
-    let vault =
-        vaults::create(state, &operator, &origin, NewVault { name: "main".to_owned(), path: dir.join("vault").display().to_string() })
-            .await?;
+    let vault = vaults::create(
+        state,
+        &operator,
+        &origin,
+        NewVault { name: "main".to_owned(), path: dir.join("vault").display().to_string(), ..NewVault::default() },
+    )
+    .await?;
     let plan = PlanForm {
         name: "everything hourly".to_owned(),
         harbor: "demo".to_owned(),

@@ -130,16 +130,26 @@ async fn secrets(state: &AppState, broken: &mut Vec<Broken>) -> Result<(), CliEr
             }
         }
     }
+    let rows: Vec<(i64, String, Vec<u8>)> =
+        sqlx::query_as("select vault_id, name, secret from vault_bucket join vault using (vault_id)").fetch_all(&state.pool).await?;
+    for (row, name, sealed) in rows {
+        if let Err(error) = state.keys.open(crate::vaults::bucket::secret_place(row), &sealed) {
+            broken.push(Broken { invariant: "I-28", what: format!("secret of the vault {name}: {error}") });
+        }
+    }
     Ok(())
 }
 
 /// Vaults open, every snapshot of the catalogue has its pointer, and its closure is whole (I-1).
 async fn vaults(state: &AppState, strict: bool, broken: &mut Vec<Broken>) -> Result<usize, CliError> {
-    let rows: Vec<(i64, String, String, uuid::Uuid)> =
-        sqlx::query_as("select vault_id, name, path, vault_uuid from vault").fetch_all(&state.pool).await?;
+    let rows: Vec<(i64, String)> = sqlx::query_as("select vault_id, name from vault").fetch_all(&state.pool).await?;
     let mut walked = 0;
-    for (vault_id, name, path, uuid) in rows {
-        let vault = match state.vault(&path, uuid).await {
+    for (vault_id, name) in rows {
+        let opened = {
+            let mut conn = state.pool.acquire().await?;
+            crate::vaults::open(state, &mut conn, vault_id).await
+        };
+        let vault = match opened {
             Ok(vault) => vault,
             Err(error) => {
                 broken.push(Broken { invariant: "F-8", what: format!("vault {name}: {}", crate::error::chain(&error)) });

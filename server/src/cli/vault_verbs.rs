@@ -305,10 +305,13 @@ async fn sweep(args: &Sweep) -> Result<(), CliError> {
 /// Snapshots the catalogue does not know are entered oldest first. What a vault does not hold cannot come back: accounts, plans, votes.
 async fn rebuild(args: Rebuild) -> Result<(), CliError> {
     let state = local_state(&args.database, &args.key).await?;
-    let found: Option<(i64, String, uuid::Uuid)> =
-        sqlx::query_as("select vault_id, path, vault_uuid from vault where name = $1").bind(&args.name).fetch_optional(&state.pool).await?;
-    let (vault_id, path, uuid) = found.ok_or_else(|| CliError::Failed(format!("no vault named {} is registered", args.name)))?;
-    let vault = state.vault(&path, uuid).await?;
+    let found: Option<i64> =
+        sqlx::query_scalar("select vault_id from vault where name = $1").bind(&args.name).fetch_optional(&state.pool).await?;
+    let vault_id = found.ok_or_else(|| CliError::Failed(format!("no vault named {} is registered", args.name)))?;
+    let vault = {
+        let mut conn = state.pool.acquire().await?;
+        crate::vaults::open(&state, &mut conn, vault_id).await?
+    };
     let mut pointers = Vec::new();
     let all = vault.pointers();
     futures::pin_mut!(all);

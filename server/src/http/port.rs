@@ -13,7 +13,7 @@ use app::projects::types::{ArtifactDetail, Browse, BrowseQuery, LiveDiff, Projec
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::{SetUp, Shell, SignIn};
 use app::units::{Moment, Page};
-use app::vaults::types::{Finding, NewVault, Sweep, SweepForm, Vault};
+use app::vaults::types::{ChangeBucket, Finding, NewVault, Sweep, SweepForm, Vault};
 use app::zone::Zone;
 use async_trait::async_trait;
 
@@ -107,6 +107,12 @@ impl Vaults for Live {
     }
     async fn create_vault(&self, cx: &Cx, form: NewVault) -> Result<Vault, ApiError> {
         api(cx, vaults::create(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn change_bucket(&self, cx: &Cx, form: ChangeBucket) -> Result<Vault, ApiError> {
+        api(cx, vaults::bucket::change(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn check_bucket(&self, cx: &Cx, vault_id: i64) -> Result<Vault, ApiError> {
+        api(cx, vaults::bucket::check(&self.state, &Caller::of(cx)?, &origin(cx), vault_id).await)
     }
     async fn sweep_vault(&self, cx: &Cx, vault_id: i64, form: SweepForm) -> Result<i64, ApiError> {
         api(cx, vaults::sweep::start(&self.state, &Caller::of(cx)?, &origin(cx), vault_id, form).await)

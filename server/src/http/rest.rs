@@ -14,7 +14,7 @@ use app::projects::types::{ArtifactDetail, Browse, BrowseQuery, LiveDiff, Projec
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::Me;
 use app::units::{Moment, Page};
-use app::vaults::types::{Finding, NewVault, Sweep, SweepForm, Vault};
+use app::vaults::types::{ChangeBucket, Finding, NewVault, Sweep, SweepForm, Vault};
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
 use axum::http::StatusCode;
@@ -250,6 +250,10 @@ endpoint!(/// Makes or adopts a vault.
     post "/api/v1/vaults" "vaults" create_vault(cx, b, Body(form): Body<NewVault>) Vault => b.create_vault(cx, form).await?);
 endpoint!(/// One vault.
     get "/api/v1/vaults/{id}" "vaults" get_vault(cx, b, Path(id): Path<i64>) Vault => b.get_vault(cx, id).await?);
+endpoint!(/// Changes how a vault's bucket is reached.
+    put "/api/v1/vaults/{id}/bucket" "vaults" change_bucket(cx, b, Path(id): Path<i64>, Body(form): Body<ChangeBucket>) Vault => b.change_bucket(cx, ChangeBucket { vault_id: id, ..form }).await?);
+endpoint!(/// Tries again what a vault needs of its bucket.
+    post "/api/v1/vaults/{id}/bucket/check" "vaults" check_bucket(cx, b, Path(id): Path<i64>) Vault => b.check_bucket(cx, id).await?);
 endpoint!(/// Queues a verification.
     post "/api/v1/vaults/{id}/verify" "vaults" verify_vault(cx, b, Path(id): Path<i64>) Queued => Queued { job_id: b.verify_vault(cx, id).await? });
 endpoint!(/// Queues a sweep.
@@ -379,6 +383,8 @@ pub const ROUTES: &[Line] = &[
     ("GET", "/api/v1/vaults", Rule::SignedIn),
     ("POST", "/api/v1/vaults", Rule::SignedIn),
     ("GET", "/api/v1/vaults/{id}", Rule::SignedIn),
+    ("PUT", "/api/v1/vaults/{id}/bucket", Rule::SignedIn),
+    ("POST", "/api/v1/vaults/{id}/bucket/check", Rule::SignedIn),
     ("POST", "/api/v1/vaults/{id}/verify", Rule::SignedIn),
     ("GET", "/api/v1/vaults/{id}/findings", Rule::SignedIn),
     ("POST", "/api/v1/vaults/{id}/sweep", Rule::SignedIn),
@@ -452,6 +458,8 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(check_harbor))
         .routes(routes!(list_vaults, create_vault))
         .routes(routes!(get_vault))
+        .routes(routes!(change_bucket))
+        .routes(routes!(check_bucket))
         .routes(routes!(verify_vault))
         .routes(routes!(list_findings))
         .routes(routes!(sweep_vault))

@@ -1,6 +1,7 @@
 //! Behaviour on a real Postgres: leases, the audit chain, sessions, spans, votes, the gate. Each test has a database of its own.
 
 mod audit;
+mod bucket;
 mod capture;
 mod catalogue;
 mod house;

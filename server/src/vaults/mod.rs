@@ -1,5 +1,6 @@
 //! Vaults as rows: where they are, what is in them, what verification found, what sweeps freed.
 
+pub mod bucket;
 mod ops;
 pub mod queries;
 pub mod sweep;

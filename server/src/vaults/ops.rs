@@ -1,14 +1,18 @@
 //! Making, adopting and looking at vaults.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use app::error::{ApiError, ErrorKind};
 use app::units::Moment;
 use app::vaults::types::{Finding, NewVault, Vault, VaultState};
 use sqlx::PgConnection;
+use uuid::Uuid;
 use vault::VaultError;
 
-use super::queries::{self, Row};
+use super::bucket;
+use super::queries::{self, BucketRow, Row};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -29,35 +33,54 @@ pub async fn count_out(state: &AppState) -> Result<i64, Error> {
 }
 
 async fn all(state: &AppState) -> Result<Vec<Vault>, Error> {
-    let rows = {
+    let (rows, buckets) = {
         let mut conn = state.pool.acquire().await?;
-        queries::all(&mut conn).await?
+        (queries::all(&mut conn).await?, queries::buckets(&mut conn).await?)
     };
-    let mut vaults = Vec::with_capacity(rows.len());
-    for row in rows {
-        vaults.push(view(state, row).await);
-    }
-    Ok(vaults)
+    let mut buckets: HashMap<i64, BucketRow> = buckets.into_iter().map(|bucket| (bucket.vault_id, bucket)).collect();
+    // Side by side: one that does not answer shall not keep the others waiting.
+    let views = rows.into_iter().map(|row| {
+        let bucket = buckets.remove(&row.vault_id);
+        view(state, row, bucket)
+    });
+    Ok(futures::future::join_all(views).await)
 }
 
 /// One vault.
 pub async fn get(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Vault, Error> {
     caller.require(Operation::ReadEstate, None)?;
-    let row = {
+    let (row, bucket) = {
         let mut conn = state.pool.acquire().await?;
-        queries::one(&mut conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?
+        let row = queries::one(&mut conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+        (row, queries::bucket(&mut conn, vault_id).await?)
     };
-    Ok(view(state, row).await)
+    Ok(view(state, row, bucket).await)
 }
 
 /// Opens a vault's bytes.
 pub async fn open(state: &AppState, conn: &mut PgConnection, vault_id: i64) -> Result<vault::Vault, Error> {
     let (path, uuid) = queries::place(conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
-    Ok(state.vault(&path, uuid).await?)
+    let bucket = queries::bucket(conn, vault_id).await?;
+    open_at(state, &path, uuid, bucket.as_ref()).await
 }
 
-async fn view(state: &AppState, row: Row) -> Vault {
-    let (vault_state, detail, free) = match state.vault(&row.path, row.vault_uuid).await {
+/// The vault in a folder or a bucket, opened once per process and checked to be the one expected.
+async fn open_at(state: &AppState, path: &str, uuid: Uuid, bucket: Option<&BucketRow>) -> Result<vault::Vault, Error> {
+    let version = bucket.map_or(0, |bucket| bucket.version);
+    if let Some(vault) = state.opened(uuid, version).await {
+        return Ok(vault);
+    }
+    let vault = match bucket {
+        None => vault::Vault::open(Path::new(path), Some(uuid.into())).await?,
+        Some(bucket) => vault::Vault::open_store(Arc::new(bucket::stored(state, bucket)?), Some(uuid.into())).await?,
+    };
+    state.keep_open(uuid, version, &vault).await;
+    Ok(vault)
+}
+
+async fn view(state: &AppState, row: Row, in_bucket: Option<BucketRow>) -> Vault {
+    let opened = open_at(state, &row.path, row.vault_uuid, in_bucket.as_ref()).await;
+    let (vault_state, detail, free) = match opened {
         Ok(open) => match open.space().await {
             Ok(Some(space)) if space.free_bytes < open.reserve_of(&space) => {
                 (VaultState::Full, "below its reserve of free space: reads work, new backups wait".to_owned(), Some(space.free_bytes))
@@ -65,13 +88,16 @@ async fn view(state: &AppState, row: Row) -> Vault {
             Ok(space) => (VaultState::Healthy, "open".to_owned(), space.map(|space| space.free_bytes)),
             Err(error) => (VaultState::Failing, error.to_string(), None),
         },
-        Err(error @ (VaultError::NotAVault { .. } | VaultError::OtherVault { .. })) => (VaultState::Missing, error.to_string(), None),
-        Err(error) => (VaultState::Failing, error.to_string(), None),
+        Err(Error::Vault(error @ (VaultError::NotAVault { .. } | VaultError::OtherVault { .. }))) => {
+            (VaultState::Missing, error.to_string(), None)
+        }
+        Err(error) => (VaultState::Failing, crate::error::chain(&error), None),
     };
     Vault {
         id: row.vault_id,
         name: row.name,
         path: row.path,
+        bucket: in_bucket.map(bucket::view),
         vault_uuid: row.vault_uuid.to_string(),
         state: vault_state,
         state_detail: detail,
@@ -94,6 +120,12 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
     if !((1..=63).contains(&name.len()) && name.starts_with(part) && name.ends_with(part) && name.chars().all(|c| part(c) || c == '-')) {
         return Err(ApiError::field("name", "use 1 to 63 lower-case letters, digits and dashes").into());
     }
+    if form.kind == "bucket" {
+        return bucket::create(state, caller, origin, name, &form).await;
+    }
+    if !matches!(form.kind.as_str(), "" | "directory") {
+        return Err(ApiError::field("kind", "choose a folder or a bucket").into());
+    }
     let folder = Path::new(&path);
     if !folder.is_absolute() || folder.components().any(|c| matches!(c, std::path::Component::ParentDir)) || path.len() > 1_024 {
         return Err(ApiError::field("path", "give an absolute folder, such as /srv/breakwater/vault").into());
@@ -104,12 +136,7 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
         Err(error) => return Err(in_folder(&error)),
     };
     let mut tx = state.pool.begin().await?;
-    let vault_id = queries::insert(&mut tx, &name, &path, vault.id().as_uuid()).await.map_err(|error| {
-        Error::from(error)
-            .on_constraint("vault_name_unique", ApiError::field("name", "there is a vault of this name"))
-            .on_constraint("vault_path_unique", ApiError::field("path", "this folder is a vault of this installation already"))
-            .on_constraint("vault_uuid_unique", ApiError::field("path", "this vault is registered already, under another folder"))
-    })?;
+    let vault_id = insert(&mut tx, &name, &path, &vault, "path").await?;
     events::notify(&mut tx, Topic::Vaults).await?;
     let (action, verb) = if adopted { ("vault.adopt", "adopted") } else { ("vault.create", "made") };
     let event = Event::new(action, "vault", &name, format!("{verb} the vault {name}"))
@@ -118,6 +145,22 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     get(state, caller, vault_id).await
+}
+
+/// Makes the row; what is taken already is an error of the field `place`.
+pub(super) async fn insert(
+    conn: &mut PgConnection,
+    name: &str,
+    path: &str,
+    vault: &vault::Vault,
+    place: &'static str,
+) -> Result<i64, Error> {
+    queries::insert(conn, name, path, vault.id().as_uuid()).await.map_err(|error| {
+        Error::from(error)
+            .on_constraint("vault_name_unique", ApiError::field("name", "there is a vault of this name"))
+            .on_constraint("vault_path_unique", ApiError::field(place, "this place is a vault of this installation already"))
+            .on_constraint("vault_uuid_unique", ApiError::field(place, "this vault is registered already, under another place"))
+    })
 }
 
 fn in_folder(error: &VaultError) -> Error {

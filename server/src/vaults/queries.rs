@@ -1,5 +1,6 @@
 //! The SQL of vaults and findings.
 
+use app::harbors::types::CheckList;
 use app::units::Moment;
 use app::vaults::types::Finding;
 use sqlx::PgConnection;
@@ -47,9 +48,73 @@ pub async fn one(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Option<
     sqlx::query_as(sql).bind(vault_id).fetch_optional(conn).await
 }
 
-/// Folder and id of a vault.
+/// Folder, or name of the bucket, and id of a vault.
 pub async fn place(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Option<(String, Uuid)>> {
     sqlx::query_as("select path, vault_uuid from vault where vault_id = $1").bind(vault_id).fetch_optional(conn).await
+}
+
+/// A vault's bucket as stored. The secret is still sealed.
+#[derive(Clone, sqlx::FromRow)]
+pub struct BucketRow {
+    pub vault_id: i64,
+    pub endpoint: String,
+    pub plain_http: bool,
+    pub ca_pem: Option<String>,
+    pub region: String,
+    pub bucket: String,
+    pub prefix: String,
+    pub path_style: bool,
+    pub access_key: String,
+    pub secret: Vec<u8>,
+    pub secret_set_at: OffsetDateTime,
+    pub secret_set_by: String,
+    pub checks: Json<CheckList>,
+    pub version: i64,
+}
+
+/// The bucket of a vault, if it is in one.
+pub async fn bucket(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Option<BucketRow>> {
+    sqlx::query_as("select * from vault_bucket where vault_id = $1").bind(vault_id).fetch_optional(conn).await
+}
+
+/// The buckets of all vaults.
+pub async fn buckets(conn: &mut PgConnection) -> sqlx::Result<Vec<BucketRow>> {
+    sqlx::query_as("select * from vault_bucket").fetch_all(conn).await
+}
+
+/// Keeps a vault's bucket: a new one, or as it is reached from now on.
+pub async fn set_bucket(conn: &mut PgConnection, row: &BucketRow) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into vault_bucket as b (vault_id, endpoint, plain_http, ca_pem, region, bucket, prefix, path_style, access_key, secret,
+                secret_set_at, secret_set_by, checks)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         on conflict (vault_id) do update set endpoint = excluded.endpoint, plain_http = excluded.plain_http, ca_pem = excluded.ca_pem,
+                region = excluded.region, path_style = excluded.path_style, access_key = excluded.access_key, secret = excluded.secret,
+                secret_set_at = excluded.secret_set_at, secret_set_by = excluded.secret_set_by, checks = excluded.checks,
+                version = b.version + 1",
+    )
+    .bind(row.vault_id)
+    .bind(&row.endpoint)
+    .bind(row.plain_http)
+    .bind(&row.ca_pem)
+    .bind(&row.region)
+    .bind(&row.bucket)
+    .bind(&row.prefix)
+    .bind(row.path_style)
+    .bind(&row.access_key)
+    .bind(&row.secret)
+    .bind(row.secret_set_at)
+    .bind(&row.secret_set_by)
+    .bind(&row.checks)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Gives a vault another path; only what it is called, for a bucket whose server moved.
+pub async fn set_path(conn: &mut PgConnection, vault_id: i64, path: &str) -> sqlx::Result<()> {
+    sqlx::query("update vault set path = $2 where vault_id = $1").bind(vault_id).bind(path).execute(conn).await?;
+    Ok(())
 }
 
 /// Makes the row.
@@ -195,4 +260,10 @@ pub async fn findings(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Ve
             healed: healed.map(Moment),
         })
         .collect())
+}
+
+/// Keeps what a test of a bucket found.
+pub async fn set_checks(conn: &mut PgConnection, vault_id: i64, checks: &CheckList) -> sqlx::Result<()> {
+    sqlx::query("update vault_bucket set checks = $2 where vault_id = $1").bind(vault_id).bind(Json(checks)).execute(conn).await?;
+    Ok(())
 }
