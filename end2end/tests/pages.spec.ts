@@ -136,6 +136,33 @@ test("an operator sees what a rule would let go before it is saved, and what a s
   await close();
 });
 
+test("a vault may be in a bucket, and what is wrong with it is said where it was typed", async ({ browser }, info) => {
+  const js = hydrates(info.project.name);
+  const { page, errors, refused, close } = await signedIn(browser, "ops", js);
+  refused.add("/fn/vaults/create");
+  await page.goto("/vaults/new");
+  await ready(page, js);
+  const bucket = page.locator('input[name="form[bucket]"]');
+  await expect(page.locator('input[name="form[path]"]')).toBeVisible();
+  await expect(bucket).toBeHidden();
+  await page.selectOption('select[name="form[kind]"]', "bucket");
+  await expect(page.locator('input[name="form[path]"]')).toBeHidden();
+  await page.fill('input[name="form[name]"]', "offsite");
+  await bucket.fill("harbor-backups");
+  // An address inside the server's own network, which nobody allowed.
+  await page.fill('input[name="form[endpoint]"]', "https://169.254.169.254");
+  await page.fill('input[name="form[access_key]"]', "AKIDEXAMPLE");
+  await page.fill('input[name="form[secret]"]', "a secret that does not come back");
+  await page.locator("main form button[type=submit].primary").click();
+  await expect(page.locator('.field.wrong input[name="form[endpoint]"]')).toBeVisible();
+  await expect(page.locator('select[name="form[kind]"]')).toHaveValue("bucket");
+  await expect(bucket).toHaveValue("harbor-backups");
+  expect(page.url()).not.toContain("secret");
+  if (!js) await expect(page.locator('input[name="form[secret]"]')).toHaveValue("");
+  expect(errors).toEqual([]);
+  await close();
+});
+
 test("a developer finds no pages of operators", async ({ browser }, info) => {
   const { page, close } = await signedIn(browser, "dev", hydrates(info.project.name));
   for (const path of ["/vaults", "/plans/new", "/accounts"]) {

@@ -10,10 +10,15 @@ use crate::harbors::check_list::CheckListView;
 use crate::text::t;
 use crate::ui::*;
 
-/// The panels of a vault that is in a bucket.
-pub fn bucket_panels(vault_id: i64, bucket: Bucket, change: ServerAction<ChangeBucketCall>, check: ServerAction<CheckBucket>) -> AnyView {
-    let (set_at, set_by) = bucket.secret_set.clone();
+/// What was tried of the bucket.
+pub fn tried_panel(bucket: &Bucket) -> AnyView {
     let checks = bucket.checks.clone();
+    view! { <Panel title=t("What was tried", "检验结果")><CheckListView list=checks/></Panel> }.into_any()
+}
+
+/// How the bucket is reached, and how to change that.
+pub fn bucket_panel(vault_id: i64, bucket: Bucket, change: ServerAction<ChangeBucketCall>, check: ServerAction<CheckBucket>) -> AnyView {
+    let (set_at, set_by) = bucket.secret_set.clone();
     let plain = bucket.plain_http.then(|| view! { <Status tone=Tone::Warn text=t("plain http", "明文 http")/> });
     let Bucket { endpoint, region, access_key, prefix, .. } = bucket.clone();
     let name = bucket.bucket.clone();
@@ -26,27 +31,24 @@ pub fn bucket_panels(vault_id: i64, bucket: Bucket, change: ServerAction<ChangeB
                 {folder}
                 <Kv key=t("Region", "区域")><code class="mono">{region}</code></Kv>
                 <Kv key=t("Access key", "访问密钥")><code class="mono">{access_key}</code></Kv>
-                <Kv key=t("Secret set", "密钥设置于")><When at=set_at brief=true/>" "{set_by}</Kv>
+                <Kv key=t("Secret set", "密钥设置于")><When at=set_at brief=true/>", "{set_by}</Kv>
             </KeyValue>
         </Panel>
-        <Panel title=t("What was tried", "检验结果")>
-            <CheckListView list=checks/>
-            <IfDuty duty=Duty::Operator>
-                <PostForm action=check>
+        <IfDuty duty=Duty::Operator>
+            <Panel title=t("Access", "访问")  padded=true>
+                <PostForm action=check class="form inline">
                     <Hidden name="vault_id" value=vault_id.to_string()/>
                     <SubmitButton text=t("Try it again", "重新检验")/>
                 </PostForm>
                 <details>
                     <summary>{t("Change how it is reached", "更改访问方式")}</summary>
-                    <div class="inner">
-                        <PostForm action=change prefix="form">
-                            <Change vault_id=vault_id bucket=bucket/>
-                            <SubmitButton text=t("Test and save", "测试并保存") kind=ButtonKind::Primary/>
-                        </PostForm>
-                    </div>
+                    <PostForm action=change prefix="form">
+                        <Change vault_id=vault_id bucket=bucket.clone()/>
+                        <SubmitButton text=t("Test and save", "测试并保存") kind=ButtonKind::Primary/>
+                    </PostForm>
                 </details>
-            </IfDuty>
-        </Panel>
+            </Panel>
+        </IfDuty>
     }
     .into_any()
 }

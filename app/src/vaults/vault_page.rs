@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::bucket::bucket_panels;
+use super::bucket::{bucket_panel, tried_panel};
 use super::calls::{ChangeBucketCall, CheckBucket, SweepVault, VerifyVault, get_vault, list_findings, list_sweeps};
 use super::list_page::vault_status;
 use super::sweeps::{sweep_panel, sweeps_panel};
@@ -78,7 +78,8 @@ fn content(vault: Vault, findings: Vec<Finding>, sweeps: Vec<Sweep>, actions: Ac
     let findings = findings_panel(findings, vault.verified.is_some());
     let (space, swept) = (sweep_panel(id, folder.as_deref(), sweep), sweeps_panel(sweeps));
     let twin = folder.map(|path| view! { <CliTwin command=format!("breakwater vault verify {path}")/> });
-    let bucket = vault.bucket.map(|bucket| bucket_panels(id, bucket, change, check));
+    let tried = vault.bucket.as_ref().map(tried_panel);
+    let bucket = vault.bucket.map(|bucket| bucket_panel(id, bucket, change, check));
     let (free, verified, here) = (vault.free_bytes, vault.verified, vault.name.clone());
     view! {
         <PageHead title=title crumbs=crumbs here=here>
@@ -91,7 +92,7 @@ fn content(vault: Vault, findings: Vec<Finding>, sweeps: Vec<Sweep>, actions: Ac
         </PageHead>
         {bad}
         <Columns>
-            <Stack>{findings}{swept}</Stack>
+            <Stack>{findings}{swept}{tried}</Stack>
             <Stack>
                 {facts}
                 <Panel title=t("Verification", "校验") padded=true>
@@ -104,8 +105,8 @@ fn content(vault: Vault, findings: Vec<Finding>, sweeps: Vec<Sweep>, actions: Ac
                     </IfDuty>
                     {twin}
                 </Panel>
-                {space}
                 {bucket}
+                {space}
             </Stack>
         </Columns>
     }

@@ -165,8 +165,8 @@ fn refused(checks: &CheckList) -> Error {
     let Some(worst) = checks.checks.iter().find(|check| check.outcome == CheckOutcome::Fail) else {
         return Error::defect("a bucket was refused and nothing had failed".to_owned());
     };
-    let text = format!("{}: {}", worst.title, worst.detail);
     if worst.code != Promise::Reach.code() {
+        let text = format!("{}: {}", worst.title, worst.detail);
         let mut error = ApiError::new(ErrorKind::Invalid, "checks_failed", text);
         for check in checks.checks.iter().filter(|check| check.outcome == CheckOutcome::Fail) {
             error = error.and_field(format!("check:{}", check.code), check.remedy.clone().unwrap_or_else(|| check.detail.clone()));
@@ -184,7 +184,7 @@ fn refused(checks: &CheckList) -> Error {
         ("access key", "access_key"),
     ];
     let field = field.iter().find(|(word, _)| said.contains(word)).map_or("endpoint", |(_, field)| field);
-    ApiError::field(field, text).into()
+    ApiError::field(field, worst.detail.clone()).into()
 }
 
 fn in_bucket(error: &VaultError) -> Error {
