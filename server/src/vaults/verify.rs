@@ -128,13 +128,24 @@ async fn walk_snapshots(context: &JobContext, vault_id: i64, vault: &vault::Vaul
                 report(context, vault_id, &finding.kind, &finding.object, &finding.detail, &finding.remedy).await?;
             }
             tally.findings += i64::try_from(findings.len()).unwrap_or(i64::MAX);
-            let degraded = findings.iter().any(engine::verify::Finding::degrades);
-            tally.degraded += i64::from(degraded);
-            let mut conn = context.state.pool.acquire().await?;
-            queries::set_degraded(&mut conn, snapshot_id, degraded).await?;
+            let degraded = verdict(&findings);
+            tally.degraded += i64::from(degraded == Some(true));
+            if let Some(degraded) = degraded {
+                let mut conn = context.state.pool.acquire().await?;
+                queries::set_degraded(&mut conn, snapshot_id, degraded).await?;
+            }
             context.progress(|p| p.phase = "walking every snapshot".to_owned()).await;
         }
     }
+}
+
+/// Whether a snapshot is degraded; `None` where something could not be looked at and nothing is known to be lost: then a mark it has
+/// stays (I-6).
+fn verdict(findings: &[engine::verify::Finding]) -> Option<bool> {
+    if findings.iter().any(engine::verify::Finding::degrades) {
+        return Some(true);
+    }
+    findings.is_empty().then_some(false)
 }
 
 async fn report(
@@ -155,4 +166,24 @@ async fn report(
     tx.commit().await?;
     context.log("error", format!("{kind} {object}: {detail}")).await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::verify::{Finding, Severity};
+    use vocab::Digest;
+
+    use super::verdict;
+
+    fn finding(severity: Severity) -> Finding {
+        let text = String::new();
+        Finding { kind: text.clone(), severity, object: Digest::of(b""), subject: text.clone(), detail: text.clone(), remedy: text }
+    }
+
+    #[test]
+    fn what_could_not_be_looked_at_neither_sets_a_mark_nor_lifts_one() {
+        assert_eq!(verdict(&[]), Some(false));
+        assert_eq!(verdict(&[finding(Severity::Unknown)]), None);
+        assert_eq!(verdict(&[finding(Severity::Unknown), finding(Severity::Loss)]), Some(true));
+    }
 }
