@@ -4,8 +4,9 @@
 //! to another row does not open at all.
 
 use aes_gcm::aead::{Aead, Payload};
-use aes_gcm::{Aes256Gcm, Key, KeyInit, Nonce};
+use aes_gcm::{Aes256Gcm, Key, KeyInit as _, Nonce};
 use base64::Engine as _;
+use hmac::{Hmac, Mac};
 use rand::Rng as _;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -89,6 +90,40 @@ impl KeyRing {
         [&[FORMAT, id_length], id.as_bytes(), &nonce, &sealed].concat()
     }
 
+    /// Encrypts a secret that a snapshot holds: the same secret in the same place gives the same text, so that settings that did not change
+    /// stay the same object.
+    ///
+    /// AES-256-GCM under a key of its own, derived from the first key of the ring. The nonce is an HMAC-SHA-256 over place and secret, cut to 96
+    /// bits: two secrets meet in a nonce by chance alone, one in 2^48 of them, and what equal texts give away is that a secret did not change
+    /// in its place. Another place gives another nonce, so it does not show that two webhooks share a secret. After a new first key each
+    /// secret is sealed anew once. Form: `v1:key id:base64 of nonce and ciphertext`.
+    #[must_use]
+    pub fn seal_in_snapshot(&self, place: &str, secret: &SecretString) -> String {
+        let (id, key) = &self.keys[0];
+        let nonce = &mac(&derived(key, "snapshot nonce"), &[place.as_bytes(), secret.expose_secret().as_bytes()])[..NONCE_BYTES];
+        let encryption = derived(key, "snapshot encryption");
+        let cipher = Aes256Gcm::new(Key::<Aes256Gcm>::from_slice(&encryption));
+        let aad = format!("snapshot|{place}|{id}");
+        let sealed = cipher
+            .encrypt(Nonce::from_slice(nonce), Payload { msg: secret.expose_secret().as_bytes(), aad: aad.as_bytes() })
+            .expect("AES-GCM encrypts any message below 64 GiB");
+        format!("v1:{id}:{}", base64::engine::general_purpose::STANDARD.encode([nonce, &sealed].concat()))
+    }
+
+    /// Opens what [`KeyRing::seal_in_snapshot`] made for the same place.
+    pub fn open_from_snapshot(&self, place: &str, text: &str) -> Result<SecretString, CryptoError> {
+        let (id, encoded) = text.strip_prefix("v1:").and_then(|rest| rest.rsplit_once(':')).ok_or(CryptoError::Damaged)?;
+        let (_, key) = self.keys.iter().find(|(known, _)| known == id).ok_or_else(|| CryptoError::UnknownKey(id.to_owned()))?;
+        let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|_| CryptoError::Damaged)?;
+        let (nonce, sealed) = bytes.split_at_checked(NONCE_BYTES).ok_or(CryptoError::Damaged)?;
+        let encryption = derived(key, "snapshot encryption");
+        let cipher = Aes256Gcm::new(Key::<Aes256Gcm>::from_slice(&encryption));
+        let aad = format!("snapshot|{place}|{id}");
+        let opened =
+            cipher.decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: aad.as_bytes() }).map_err(|_| CryptoError::Damaged)?;
+        String::from_utf8(opened).map(SecretString::from).map_err(|_| CryptoError::Damaged)
+    }
+
     /// Opens what [`KeyRing::seal`] made for the same place.
     pub fn open(&self, place: Place, stored: &[u8]) -> Result<SecretString, CryptoError> {
         let [FORMAT, id_length, rest @ ..] = stored else { return Err(CryptoError::Damaged) };
@@ -101,6 +136,27 @@ impl KeyRing {
         let opened = cipher.decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: &aad }).map_err(|_| CryptoError::Damaged)?;
         String::from_utf8(opened).map(SecretString::from).map_err(|_| CryptoError::Damaged)
     }
+}
+
+impl engine::backup::SealSecrets for KeyRing {
+    fn seal(&self, place: &str, secret: &SecretString) -> String {
+        self.seal_in_snapshot(place, secret)
+    }
+}
+
+/// A key for one purpose.
+fn derived(key: &[u8; KEY_BYTES], purpose: &str) -> [u8; KEY_BYTES] {
+    mac(key, &[b"breakwater", purpose.as_bytes()])
+}
+
+/// HMAC-SHA-256 over parts, each with its length, so that no two lists of parts give the same bytes.
+fn mac(key: &[u8; KEY_BYTES], parts: &[&[u8]]) -> [u8; KEY_BYTES] {
+    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).expect("HMAC takes a key of any length");
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
 }
 
 fn associated(place: Place, key_id: &str) -> Vec<u8> {
@@ -132,6 +188,25 @@ mod tests {
         assert_eq!(ring.open(HERE, &stored).unwrap().expose_secret(), "robot secret");
         for elsewhere in [Place { row: 8, ..HERE }, Place { column: "write_secret", ..HERE }, Place { table: "plan", ..HERE }] {
             assert_eq!(ring.open(elsewhere, &stored).err(), Some(CryptoError::Damaged));
+        }
+    }
+
+    #[test]
+    fn a_secret_in_a_snapshot_is_the_same_text_in_its_place_and_opens_nowhere_else() {
+        let text = format!("old:{}", KeyRing::generate());
+        let ring = KeyRing::parse(&text).unwrap();
+        let secret = SecretString::from("Bearer hook".to_owned());
+        let sealed = ring.seal_in_snapshot("a/webhook", &secret);
+        assert_eq!(sealed, ring.seal_in_snapshot("a/webhook", &secret), "unchanged");
+        assert_ne!(sealed, ring.seal_in_snapshot("a/webhook", &SecretString::from("Bearer hooK".to_owned())));
+        assert_ne!(sealed.split(':').nth(2), ring.seal_in_snapshot("b/webhook", &secret).split(':').nth(2));
+        assert!(!sealed.contains("hook"));
+        assert_eq!(ring.open_from_snapshot("a/webhook", &sealed).unwrap().expose_secret(), "Bearer hook");
+        assert_eq!(ring.open_from_snapshot("b/webhook", &sealed).err(), Some(CryptoError::Damaged));
+        let newer = KeyRing::parse(&format!("new:{}\n{text}", KeyRing::generate())).unwrap();
+        assert_eq!(newer.open_from_snapshot("a/webhook", &sealed).unwrap().expose_secret(), "Bearer hook");
+        for damaged in ["", "v1:", "v1:old:", "v1:old:AAAA", "v2:old:AAAA"] {
+            assert!(ring.open_from_snapshot("a/webhook", damaged).is_err(), "{damaged}");
         }
     }
 

@@ -76,6 +76,7 @@ pub(crate) async fn backup(place: &Place) -> Result<(), Failure> {
         control: Arc::new(Silent),
         reconcile: Reconcile::Hinted,
         harbor_config: None,
+        secrets: None,
     };
     let outcome = backup::project(&cx, &place.project, digest(&place.newest()).await?).await?;
     if !outcome.index.gaps.is_empty() {

@@ -19,6 +19,9 @@ use crate::harbors::{self, Access};
 use crate::jobs::{JobContext, JobError, Stop};
 use crate::projects::{adopt, catalogue};
 
+/// Snapshots looked into for the Harbor's settings of before.
+const SETTINGS_LOOKS_MAX: usize = 3;
+
 /// Everything one run needs.
 struct Run {
     run_id: i64,
@@ -51,8 +54,9 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
         let plan = queries::one(&mut conn, run.plan_id).await?.ok_or_else(|| gone("the plan"))?;
         (plan, run.only_project)
     };
-    let run = prepare(&context, run_id, plan, only.is_none()).await?;
+    let mut run = prepare(&context, run_id, plan, only.is_none()).await?;
     let projects = projects(&context, &run, only).await?;
+    run.harbor_config = harbor_settings(&context, &run, &projects).await;
     {
         let mut tx = context.state.pool.begin().await?;
         context.fence(&mut tx).await?;
@@ -230,6 +234,34 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
     Ok(())
 }
 
+/// The Harbor's own settings: read on a full run and when no snapshot has any. Without them the images are backed up all the same.
+async fn harbor_settings(context: &JobContext, run: &Run, projects: &[ProjectName]) -> Option<Descriptor> {
+    let known = newest_harbor_settings(context, run, projects).await;
+    if run.reconcile == Reconcile::Hinted && known.is_some() {
+        return None;
+    }
+    match engine::backup::harbor_settings(&run.client, &run.vault, known.as_ref()).await {
+        Ok(stored) => Some(stored),
+        Err(error) => {
+            context.log("warn", format!("the Harbor's own settings could not be read this time: {}", chain(&error))).await;
+            None
+        }
+    }
+}
+
+/// Those of a snapshot that is there, of the first project that has any.
+async fn newest_harbor_settings(context: &JobContext, run: &Run, projects: &[ProjectName]) -> Option<Descriptor> {
+    let mut conn = context.state.pool.acquire().await.ok()?;
+    for project in projects.iter().take(SETTINGS_LOOKS_MAX) {
+        let id = catalogue::project_id(&mut conn, run.plan.harbor_id, project.as_str()).await.ok()?;
+        let Some(digest) = catalogue::newest_in_vault(&mut conn, id, run.plan.vault_id).await.ok()? else { continue };
+        if let Some(config) = run.vault.snapshot(&digest).await.ok().and_then(|index| index.harbor_config) {
+            return Some(config);
+        }
+    }
+    None
+}
+
 /// Backs the project up: reads it, or seals it again where the look shows no change; says which.
 async fn capture(
     context: &Arc<JobContext>,
@@ -247,6 +279,7 @@ async fn capture(
         control: observer,
         reconcile: run.reconcile,
         harbor_config: run.harbor_config.clone(),
+        secrets: Some(Arc::new(context.state.keys.clone())),
     };
     if let (Reconcile::Hinted, Some(row), Some(previous)) = (run.reconcile, run.look.unchanged(project.as_str(), previous), previous)
         && let Some(mut outcome) = engine::backup::unchanged(&cx, row, previous).await.map_err(|error| backup_error(&error))?

@@ -35,7 +35,8 @@ use vocab::{Descriptor, Digest, ProjectName};
 
 use crate::control::{Control, Progress, Stop};
 
-pub use self::run::{project, unchanged};
+pub use self::run::{harbor_settings, project, unchanged};
+pub use self::settings::SealSecrets;
 
 /// Most artifacts of one project in one snapshot.
 pub const ARTIFACTS_MAX: usize = 1_000_000;
@@ -71,6 +72,8 @@ pub struct BackupContext {
     pub reconcile: Reconcile,
     /// The settings of the Harbor itself, where they were read for this run; else those of the snapshot before are kept.
     pub harbor_config: Option<Descriptor>,
+    /// Seals secrets that settings hold; without it they are left out.
+    pub secrets: Option<Arc<dyn SealSecrets>>,
 }
 
 /// A sealed snapshot.

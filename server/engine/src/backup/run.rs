@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use registry::Project;
+use registry::{Client, Project};
 use time::OffsetDateTime;
 use uuid::Uuid;
-use vault::tree::{Gap, SnapshotIndex};
-use vault::{Pointer, PointerName, VaultError};
+use vault::tree::{Gap, SettingsOf, SnapshotIndex};
+use vault::{Pointer, PointerName, Vault, VaultError};
 use vocab::{Descriptor, Digest, ProjectName, RepositoryName};
 
 use super::accessories::Search;
@@ -126,7 +126,7 @@ impl Seal<'_> {
         }
         let index = SnapshotIndex {
             listed: None,
-            harbor_config: cx.harbor_config.clone().or(self.previous.harbor_config.clone()),
+            harbor_config: harbor_config(cx, self.previous.harbor_config.as_ref()).await?,
             harbor: cx.harbor.clone(),
             project: self.listed.project.name.clone(),
             started: self.started,
@@ -151,16 +151,43 @@ impl Seal<'_> {
 
     /// The settings: read again on a full run, when there are none, and when the project's own row changed; else those of before.
     async fn config(&self) -> Result<Descriptor, BackupError> {
-        let vault = &self.cx.vault;
-        if let (Reconcile::Hinted, Some(before)) = (self.cx.reconcile, &self.previous.config)
-            && let Ok(stored) = vault.project_settings(&before.digest).await
-            && settings::has_own(&stored, &self.listed.project)
+        let (cx, project) = (self.cx, &self.listed.project);
+        let stored = match &self.previous.config {
+            Some(before) => cx.vault.project_settings(&before.digest).await.ok(),
+            None => None,
+        };
+        if let (Reconcile::Hinted, Some(before), Some(stored)) = (cx.reconcile, &self.previous.config, &stored)
+            && settings::has_own(stored, project)
         {
             return Ok(before.clone());
         }
-        let value = settings::read(&self.cx.client, &self.listed.project).await?;
-        Ok(vault.put_project(&value).await?)
+        let (secrets, before) = (cx.secrets.as_deref(), stored.as_ref());
+        let reading = settings::Reading { client: &cx.client, harbor: &cx.harbor, secrets, before };
+        let value = settings::read(&reading, project).await?;
+        Ok(cx.vault.put_project(&value).await?)
     }
+}
+
+/// The Harbor's settings of this run, else those of the snapshot before; none that are not in the vault while the hold stands.
+async fn harbor_config(cx: &BackupContext, before: Option<&Descriptor>) -> Result<Option<Descriptor>, BackupError> {
+    let Some(config) = cx.harbor_config.as_ref().or(before) else { return Ok(None) };
+    match cx.vault.settings(SettingsOf::Harbor, &config.digest).await {
+        Ok(_) => Ok(Some(config.clone())),
+        Err(error) if error.is_transient() => Err(error.into()),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Reads the settings of the Harbor itself and stores them. `before`: those of an earlier snapshot; the same settings are the same object.
+pub async fn harbor_settings(client: &Client, vault: &Vault, before: Option<&Descriptor>) -> Result<Descriptor, BackupError> {
+    let known = match before {
+        Some(before) => vault.settings(SettingsOf::Harbor, &before.digest).await.ok(),
+        None => None,
+    };
+    client.prove_login().await?;
+    let value = settings::read_harbor(client, known.as_ref()).await?;
+    client.prove_login().await?;
+    Ok(vault.put_settings(SettingsOf::Harbor, &value).await?)
 }
 
 /// A pointer that was written.
@@ -219,7 +246,7 @@ async fn seal_again(cx: &BackupContext, project: &Project, previous: Digest, hel
         listed: Some(before.listed_at()),
         started,
         finished: OffsetDateTime::now_utc().max(started),
-        harbor_config: cx.harbor_config.clone().or(before.harbor_config.clone()),
+        harbor_config: harbor_config(cx, before.harbor_config.as_ref()).await?,
         ..before
     };
     let stats = Stats { repositories: index.repositories.len() as u64, ..Stats::default() };

@@ -75,6 +75,7 @@ impl Harness {
             control: Arc::new(Silent),
             reconcile,
             harbor_config: None,
+            secrets: None,
         }
     }
 

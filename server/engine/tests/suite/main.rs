@@ -11,6 +11,8 @@ mod import;
 mod push;
 mod restore;
 mod resume;
+mod rich_settings;
+mod settings;
 
 /// Whoever runs the engine does so in tasks of its own, on any thread.
 #[test]

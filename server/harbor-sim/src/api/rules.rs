@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{number, object, require, require_login};
+use super::{number, object, require, require_id, require_login};
 use crate::clock;
 use crate::query::{self, Field};
 use crate::reply::{self, Answer, Refusal};
@@ -107,6 +107,11 @@ pub fn webhooks(call: &Call, project: &str, rest: &[&str], body: &Bytes) -> Answ
             let now = clock::text(clock::now_us());
             policy["id"] = json!(new_id);
             policy["project_id"] = json!(project_id);
+            for target in policy["targets"].as_array_mut().into_iter().flatten() {
+                if target["type"] == "http" && target["payload_format"].as_str().is_none_or(str::is_empty) {
+                    target["payload_format"] = json!("Default");
+                }
+            }
             policy["creation_time"] = json!(now);
             policy["update_time"] = json!(now);
             row.webhooks.insert(new_id, policy);
@@ -132,7 +137,7 @@ pub fn retentions(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
             let policy = world.retentions.get(&number(id, "id")?);
             // an unknown id is an internal error in Harbor
             let policy = policy.ok_or_else(|| Refusal::new(500, "UNKNOWN", "internal server error"))?;
-            require(call, &world, &scope_of(policy).to_string(), "tag-retention", "read")?;
+            require_id(call, &world, scope_of(policy), "tag-retention", "read")?;
             Ok(reply::ok(&with_next_run(policy.clone())))
         }
         ("PUT", [id]) => {
@@ -142,7 +147,7 @@ pub fn retentions(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
             let known = world.retentions.get(&id);
             let known = known.ok_or_else(|| Refusal::not_found(format!("no such Retention policy with id {id}")))?;
             let project_id = scope_of(known);
-            require(call, &world, &project_id.to_string(), "tag-retention", "update")?;
+            require_id(call, &world, project_id, "tag-retention", "update")?;
             policy["id"] = json!(id);
             policy["scope"] = json!({"level": "project", "ref": project_id});
             world.retentions.insert(id, policy);
@@ -154,7 +159,7 @@ pub fn retentions(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
             let known = world.retentions.get(&id);
             let known = known.ok_or_else(|| Refusal::not_found(format!("no such Retention policy with id {id}")))?;
             let project_id = scope_of(known);
-            require(call, &world, &project_id.to_string(), "tag-retention", "delete")?;
+            require_id(call, &world, project_id, "tag-retention", "delete")?;
             world.retentions.remove(&id);
             if let Some(project) = world.projects.get_mut(&project_id) {
                 project.metadata.remove("retention_id");
@@ -199,7 +204,7 @@ fn create_retention(call: &Call, body: &Bytes) -> Answer {
     if !world.projects.contains_key(&project_id) {
         return Err(Refusal::bad_request(format!("bad request: invalid Project id {project_id}")));
     }
-    let project = require(call, &world, &project_id.to_string(), "tag-retention", "create")?;
+    let project = require_id(call, &world, project_id, "tag-retention", "create")?;
     if project.metadata.contains_key("retention_id") {
         return Err(Refusal::bad_request(format!("project {project_id} already has retention policy")));
     }

@@ -54,6 +54,7 @@ pub fn route(call: &Call, rest: &[&str]) -> Answer {
         ["registries"] => empty(call, require_system(call, &world, "registry", "list")),
         ["replication", "policies"] => empty(call, require_system(call, &world, "replication-policy", "list")),
         ["replication", "executions"] => empty(call, require_system(call, &world, "replication", "list")),
+        ["p2p", "preheat", "instances"] => empty(call, require_system(call, &world, "preheat-instance", "list")),
         ["scanners"] => empty(call, require_system(call, &world, "scanner", "list")),
         ["usergroups"] => empty(call, require_system(call, &world, "user-group", "list")),
         ["schedules"] => empty(call, require_system(call, &world, "jobservice-monitor", "list")),

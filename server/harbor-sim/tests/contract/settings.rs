@@ -84,3 +84,57 @@ async fn a_project_has_at_most_one_retention_policy() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_a_backup_reads_of_a_harbor_is_there_for_its_robot_and_not_for_others() {
+    topic(|h| async move {
+        let (name, _) = h.project("p", json!({})).await;
+        let hook = json!({
+            "name": "ci", "enabled": true, "event_types": ["PUSH_ARTIFACT"],
+            "targets": [{"type": "http", "address": "https://ci.example/x", "auth_header": "Bearer x", "skip_cert_verify": true}],
+        });
+        h.post(&format!("/projects/{name}/webhook/policies"), hook).await.expect(201);
+        let hooks = h.get(&format!("/projects/{name}/webhook/policies?page_size=100&page=1")).await.expect(200);
+        assert_eq!(hooks.total(), 1);
+        assert_eq!(hooks.json()[0]["targets"][0]["payload_format"], "Default", "what it is when nobody says");
+        assert_eq!(hooks.json()[0]["targets"][0]["auth_header"], "Bearer x", "in the clear");
+        for path in ["/registries", "/replication/policies", "/scanners", "/p2p/preheat/instances", "/usergroups"] {
+            let got = h.get(&format!("{path}?page_size=100&page=1")).await.expect(200);
+            assert!(got.json().is_array(), "{path}");
+            assert_eq!(got.total(), 0, "{path}");
+        }
+        for path in ["/system/gc/schedule", "/system/purgeaudit/schedule", &format!("/projects/{name}/scanner")] {
+            assert_eq!(h.get(path).await.expect(200).bytes, b"", "{path}: none is an empty answer");
+        }
+        h.get("/system/scanAll/schedule").await.refuse(412, "PRECONDITION");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn repositories_of_all_projects_come_by_the_time_of_their_last_change() {
+    topic(|h| async move {
+        let (name, _) = h.project("p", json!({})).await;
+        for repository in ["a", "b"] {
+            h.push(&format!("{name}/{repository}"), "v1", &images::simple(&format!("{}{repository}", h.prefix), &[100])).await;
+        }
+        let listed = || async { h.get("/repositories?sort=-update_time&page_size=100&page=1").await.expect(200) };
+        let times = |rows: &serde_json::Value| -> Vec<String> {
+            rows.as_array().unwrap().iter().map(|row| row["update_time"].as_str().unwrap().to_owned()).collect()
+        };
+        let found = listed().await;
+        let rows = found.json();
+        let order = times(&rows);
+        assert!(order.is_sorted_by(|a, b| a >= b), "{order:?}");
+        let counted = h.get("/projects?page_size=100").await.expect(200).json();
+        let counted: i64 = counted.as_array().unwrap().iter().map(|project| project["repo_count"].as_i64().unwrap_or(0)).sum();
+        assert_eq!(found.total(), counted, "as many as the projects have together");
+        if h.version().await >= (2, 15) {
+            assert_eq!(rows[0]["name"], format!("{name}/b"));
+            let digest = images::simple(&format!("{}a", h.prefix), &[100]).manifest.digest;
+            h.post(&format!("/projects/{name}/repositories/a/artifacts/{digest}/tags"), json!({"name": "v2"})).await.expect(201);
+            assert_eq!(listed().await.json()[0]["name"], format!("{name}/a"), "a tag moves the time");
+        }
+    })
+    .await;
+}

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod audit;
+mod facts;
 mod paging;
 mod projects;
 mod repositories;
@@ -12,7 +13,7 @@ pub(crate) mod values;
 
 pub use artifacts::{Accessory, Artifact, Label, TagInfo};
 pub use audit::AuditEvent;
-pub use projects::{Project, Quota};
+pub use projects::{CveAllowlist, Project, Quota};
 pub use repositories::{Newest, Repository};
 pub use robots::{CreatedRobot, Permission, PermissionKind, RobotScope, RobotSpec};
 pub use settings::{ImmutableRule, Member, ProjectLabel, RetentionRule, RetentionSummary, Selector};

@@ -30,10 +30,32 @@ pub struct Project {
     /// Above zero for a cache of another registry.
     #[serde(default, deserialize_with = "or_default")]
     pub registry_id: i64,
+    /// Vulnerabilities that block nothing.
+    #[serde(default, deserialize_with = "or_default")]
+    pub cve_allowlist: CveAllowlist,
     #[serde(rename = "creation_time", default, deserialize_with = "moment")]
     pub created: Option<OffsetDateTime>,
     #[serde(rename = "update_time", default, deserialize_with = "moment")]
     pub updated: Option<OffsetDateTime>,
+}
+
+/// Vulnerabilities that a policy lets pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct CveAllowlist {
+    #[serde(default, deserialize_with = "cve_ids")]
+    pub items: Vec<String>,
+    /// Seconds since 1970; `None` is never.
+    #[serde(default)]
+    pub expires_at: Option<i64>,
+}
+
+fn cve_ids<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    struct Item {
+        cve_id: String,
+    }
+    let items: Vec<Item> = or_default(deserializer)?;
+    Ok(items.into_iter().map(|item| item.cve_id).collect())
 }
 
 impl Project {

@@ -106,6 +106,20 @@ pub(crate) const WRITE_DETAILS: [(&str, &str); 4] =
 /// In the system, for reading.
 pub(crate) const READ_SYSTEM: [(&str, &str); 2] = [("project", "list"), ("audit-log", "list")];
 
+/// In the system, for reading what belongs to no project: rules of copying, schedules, scanners, groups, robots. Never secrets: Harbor shows none of these.
+pub(crate) const READ_HARBOR: [(&str, &str); 10] = [
+    ("registry", "list"),
+    ("registry", "read"),
+    ("replication-policy", "list"),
+    ("scanner", "list"),
+    ("garbage-collection", "read"),
+    ("purge-audit", "read"),
+    ("scan-all", "read"),
+    ("preheat-instance", "list"),
+    ("robot", "list"),
+    ("user-group", "list"),
+];
+
 fn permissions(groups: &[&[(&str, &str)]]) -> Vec<Permission> {
     groups.iter().flat_map(|group| group.iter()).map(|(resource, action)| Permission::new(resource, action)).collect()
 }
@@ -125,7 +139,8 @@ impl RobotSpec {
     /// What a backup needs in all projects, and nothing that writes.
     #[must_use]
     pub fn least_privilege_backup(name: &str) -> Self {
-        Self::system(name, "Breakwater: backup, reads only", permissions(&[&READ_SYSTEM]), permissions(&[&READ_CONTENT, &READ_SETTINGS]))
+        let system = permissions(&[&READ_SYSTEM, &READ_HARBOR]);
+        Self::system(name, "Breakwater: backup, reads only", system, permissions(&[&READ_CONTENT, &READ_SETTINGS]))
     }
 
     /// What a restore needs: pushing, tagging, creating a lost project. It deletes nothing but tags.
@@ -235,7 +250,7 @@ mod tests {
     fn rights_an_older_harbor_does_not_know_are_left_out_and_named() {
         let mut spec = RobotSpec::least_privilege_backup("b");
         let known = KnownPermissions {
-            system: permissions(&[&READ_SYSTEM]),
+            system: permissions(&[&READ_SYSTEM, &READ_HARBOR]),
             project: permissions(&[&READ_CONTENT, &READ_SETTINGS]).into_iter().filter(|p| p.resource != "member").collect(),
         };
         assert_eq!(spec.restrict(&known), [Permission::new("member", "list")]);
