@@ -13,6 +13,7 @@ pub mod accounts;
 pub mod audit;
 pub mod cli;
 pub mod config;
+pub mod copies;
 pub mod crypto;
 pub mod error;
 pub mod events;

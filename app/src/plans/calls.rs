@@ -37,6 +37,7 @@ pub async fn save_plan(form: PlanForm) -> Result<Plan, ApiError> {
             "name",
             "harbor",
             "vault_id",
+            "copies",
             "include",
             "exclude",
             "cron",

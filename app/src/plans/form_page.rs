@@ -14,6 +14,7 @@ use super::types::{Keep, Plan, PlanForm, PlanPreview};
 use crate::error::ApiError;
 use crate::harbors::calls::list_harbors;
 use crate::harbors::types::Harbor;
+use crate::said::said;
 use crate::text::t;
 use crate::ui::*;
 use crate::vaults::calls::list_vaults;
@@ -60,12 +61,16 @@ fn first_values(plan: Option<&Plan>, harbors: &[Harbor], vaults: &[Vault]) -> Pl
     let vault = given("vault_id").and_then(|v| v.parse().ok()).or(plan.map(|p| p.vault_id)).or(vaults.first().map(|v| v.id));
     let stored = plan.map_or_else(default_keep, |p| p.keep);
     let keep = |name: &str, stored: u32| given(&format!("keep_{name}")).and_then(|v| v.parse().ok()).unwrap_or(stored);
+    // A form's address that names any value of it says also which boxes are not set.
+    let stored_copies = || plan.map(|p| p.copies.iter().map(|c| c.vault_id).collect()).unwrap_or_default();
+    let copies = if given("name").is_some() { given_list("copies") } else { stored_copies() };
     PlanForm {
         plan_id: plan.map(|p| p.id),
         version: given("version").and_then(|v| v.parse().ok()).or(plan.map(|p| p.version)),
         name: or("name", plan.map(|p| p.name.clone()), ""),
         harbor: or("harbor", plan.map(|p| p.harbor.clone()), &harbor),
         vault_id: vault,
+        copies,
         include: or("include", plan.map(|p| p.include.join("\n")), "*"),
         exclude: or("exclude", plan.map(|p| p.exclude.join("\n")), ""),
         cron: or("cron", plan.map(|p| p.cron.clone()), "0 2 * * *"),
@@ -82,9 +87,43 @@ fn first_values(plan: Option<&Plan>, harbors: &[Harbor], vaults: &[Vault]) -> Pl
     }
 }
 
+/// Numbers of a list in the form's address.
+fn given_list(name: &str) -> Vec<i64> {
+    let prefix = format!("form[{name}][");
+    let query = use_query_map();
+    query.with_untracked(|q| {
+        let values = q.into_iter().filter(|(key, _)| key.starts_with(&prefix));
+        values.filter_map(|(_, value)| value.parse().ok()).collect()
+    })
+}
+
 /// What a new plan starts with: two weeks day by day, then thinner, a year back.
 fn default_keep() -> Keep {
     Keep { daily: 14, weekly: 8, monthly: 12, ..Keep::default() }
+}
+
+/// The further vaults.
+#[component]
+fn CopyFields(vaults: Vec<(String, String)>, chosen: Vec<i64>) -> impl IntoView {
+    // Which of them is the plan's own is chosen in the same form, so all are offered and the server refuses that one.
+    let boxes = vaults
+        .into_iter()
+        .enumerate()
+        .map(|(i, (id, name))| {
+            let checked = chosen.iter().any(|chosen| chosen.to_string() == id);
+            view! { <Checkbox name="copies" post_as=format!("copies[{i}]") value=id label=name checked=checked/> }
+        })
+        .collect_view();
+    let error = use_form().error_of("copies");
+    view! {
+        <fieldset>
+            <legend>{t("Copies", "副本")}</legend>
+            <p class="note">{t("After each run its snapshots are copied to these vaults too, older ones included. They are let go in all vaults together; a restore reads a copy when the plan's own vault does not answer.", "每次运行后，快照（含较早的快照）会复制到这些保管库。清理时各库一并清理；计划自身的保管库无响应时，恢复改从副本读取。")}</p>
+            {move || error.get().map(|text| view! { <p class="error" role="alert">{said(&text)}</p> })}
+            {boxes}
+        </fieldset>
+    }
+    .into_any()
 }
 
 /// The counters of keeping.
@@ -198,6 +237,7 @@ fn Form(
         None => harbors.into_iter().map(|h| (h.name.clone(), format!("{} ({})", h.name, h.url))).collect(),
     };
     let vaults: Vec<(String, String)> = vaults.into_iter().map(|v| (v.id.to_string(), v.name)).collect();
+    let (several, further) = (vaults.len() > 1, vaults.clone());
     let timer = StoredValue::new(None::<TimeoutHandle>);
     let follow = move |event: leptos::ev::Event| {
         let Some(values) = values_of(event.target()) else { return };
@@ -234,6 +274,7 @@ fn Form(
                 </div>
                 <Field name="rpo_hours" label=t("Target: the newest copy is never older than this many hours", "目标：最新备份不超过多少小时") kind="number" min="1" max="8760" value=values.rpo_hours.to_string()/>
                 <Field name="full_every_h" label=t("List everything anew after this many hours", "每隔多少小时全面清点一次") kind="number" min="1" max="720" value=values.full_every_h.to_string() hint=t("Between, projects in which the Harbor names no change are not listed. A label is seen by the full listing only.", "其间，Harbor 未显示变更的项目不再清点。标签（label）仅在全面清点时发现。")/>
+                {several.then(|| view! { <CopyFields vaults=further chosen=values.copies.clone()/> })}
                 <KeepFields values=values.clone()/>
                 <Bar>
                     <SubmitButton text=t("Save the plan", "保存计划") kind=ButtonKind::Primary/>

@@ -1,6 +1,7 @@
 //! See [`types`] for the words and `port` for what the backend answers.
 
 pub mod calls;
+pub mod copies;
 pub mod delete_page;
 pub mod form_page;
 pub mod keeping;

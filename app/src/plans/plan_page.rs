@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
 
 use super::calls::{PausePlan, ResumePlan, RunPlan, get_keeping, get_plan, list_runs};
+use super::copies::copies_panel;
 use super::keeping::KeepingPanel;
 use super::runs::runs_panel;
 use super::types::{Keeping, Plan, Run};
@@ -67,6 +68,7 @@ fn content(plan: Plan, runs: Page<Run>, paged: bool, keeping: Keeping, actions: 
     let here = plan.name.clone();
     let (days, keep) = (plan.days.clone(), plan.keep);
     let now = plan_now(&plan);
+    let copies = copies_panel(&plan);
     let (next, last_good) = (plan.next, plan.last_good);
     let buttons = has_duty(Duty::Operator).then(|| act(&plan, actions));
     let facts = facts(&plan);
@@ -82,6 +84,7 @@ fn content(plan: Plan, runs: Page<Run>, paged: bool, keeping: Keeping, actions: 
             <Stack>
                 <Panel title=t("Last 30 days", "最近 30 天") padded=true><DayStrip days=days/></Panel>
                 {runs}
+                {copies}
                 <KeepingPanel keep=keep keeping=keeping/>
             </Stack>
             <Stack>

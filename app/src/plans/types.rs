@@ -122,8 +122,33 @@ pub struct Plan {
     pub keep: Keep,
     /// Hours after which a run lists everything again, whatever the hints say.
     pub full_every_h: i32,
+    /// Further vaults its snapshots are copied to.
+    pub copies: Vec<Copies>,
     /// Version, raised at each change; a form posts it back.
     pub version: i64,
+}
+
+/// How the copies of a plan in a further vault stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Copies {
+    /// Id of that vault.
+    pub vault_id: i64,
+    /// Its name.
+    pub vault: String,
+    /// Snapshots that are whole there.
+    pub copied: i64,
+    /// Snapshots that are not there yet.
+    pub waiting: i64,
+    /// Bytes the copies there had to store.
+    pub bytes_new: i64,
+    /// Moment of the newest one there.
+    pub newest: Option<Moment>,
+    /// The last job that copied, or copies.
+    pub job_id: Option<i64>,
+    /// Whether that job is queued or running.
+    pub working: bool,
+    /// Why its last try failed.
+    pub error: Option<String>,
 }
 
 /// A pause of a plan.
@@ -156,6 +181,9 @@ pub struct PlanForm {
     /// Vault.
     #[serde(default)]
     pub vault_id: Option<i64>,
+    /// Ids of further vaults, which get a copy of each snapshot.
+    #[serde(default)]
+    pub copies: Vec<i64>,
     /// Globs to include, one a line.
     pub include: String,
     /// Globs to leave out, one a line.

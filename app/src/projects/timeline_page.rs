@@ -133,6 +133,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
             }}
             <Status tone=tone text=word/>
             <Digest value=digest/>
+            {(!s.copies.is_empty()).then(|| view! { <SubItem label=t("Copies", "副本")>{s.copies.join(", ")}</SubItem> })}
         </PageHead>
         <section class="panel timeline">
             <header>

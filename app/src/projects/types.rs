@@ -96,6 +96,8 @@ pub struct Snapshot {
     pub hold: Option<String>,
     /// Damaged objects are in it; what needs them cannot be restored.
     pub degraded: bool,
+    /// Names of the further vaults that have a copy.
+    pub copies: Vec<String>,
 }
 
 /// One named gap of a snapshot.

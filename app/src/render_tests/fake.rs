@@ -330,6 +330,7 @@ pub fn plan(name: &str) -> Plan {
         projects: 37,
         days: vec![DayState::Good, DayState::Failed, DayState::Missed],
         keep: Keep { daily: 14, ..Keep::default() },
+        copies: Vec::new(),
         version: 2,
     }
 }

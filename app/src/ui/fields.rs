@@ -135,7 +135,9 @@ pub fn Checkbox(
     let form = use_form();
     let own = post_as.clone().unwrap_or_else(|| name.to_owned());
     let id = form.input_id(&own.replace(['[', ']'], "-"));
-    let checked = if form.came_back() { form.start(&own, "") == value } else { checked };
+    // A list comes back without the boxes that were not set, so its places say nothing.
+    let was_set = || if post_as.is_some() { form.had(name, &value) } else { form.start(&own, "") == value };
+    let checked = if form.came_back() { was_set() } else { checked };
     let input_name = match post_as {
         Some(list) => match list.split_once('[') {
             Some((field, rest)) => format!("{}[{rest}", form.input_name(field)),

@@ -66,6 +66,13 @@ impl FormState {
         self.kept.with_value(|kept| kept.get(name).cloned()).unwrap_or_else(|| default.to_owned())
     }
 
+    /// Whether a value of a list was posted before.
+    #[must_use]
+    pub fn had(&self, list: &str, value: &str) -> bool {
+        let is_in = |name: &String| name.strip_prefix(list).is_some_and(|rest| rest.starts_with('['));
+        self.kept.with_value(|kept| kept.iter().any(|(name, kept)| is_in(name) && kept == value))
+    }
+
     /// Whether the form came back refused from a plain post, so that unset boxes are known to be unset.
     #[must_use]
     pub fn came_back(&self) -> bool {

@@ -160,7 +160,7 @@ async fn vaults(state: &AppState, strict: bool, broken: &mut Vec<Broken>) -> Res
         let pointed: std::collections::HashSet<vocab::Digest> = pointers.iter().map(|pointer| pointer.snapshot.digest).collect();
         adrift(&state.pool, &name, &pointers, broken).await?;
         let snapshots: Vec<(i64, Vec<u8>, bool)> =
-            sqlx::query_as("select snapshot_id, digest, degraded_at is not null from snapshot where vault_id = $1")
+            sqlx::query_as("select snapshot_id, digest, degraded_at is not null from vault_snapshot where vault_id = $1")
                 .bind(vault_id)
                 .fetch_all(&state.pool)
                 .await?;

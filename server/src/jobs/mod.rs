@@ -33,6 +33,13 @@ pub enum Work {
         /// The request.
         request_id: i64,
     },
+    /// Brings what a plan made into a further vault.
+    Copy {
+        /// The plan.
+        plan_id: i64,
+        /// The further vault.
+        vault_id: i64,
+    },
     /// Reads and hashes every object of a vault.
     Verify {
         /// The vault.
@@ -61,6 +68,7 @@ impl Work {
         match self {
             Self::Backup { .. } => "backup",
             Self::Restore { .. } => "restore",
+            Self::Copy { .. } => "copy",
             Self::Verify { .. } => "verify",
             Self::Sweep { .. } => "sweep",
             Self::Inventory { .. } => "inventory",
@@ -71,7 +79,7 @@ impl Work {
     #[must_use]
     pub const fn attempt_max(&self) -> i32 {
         match self {
-            Self::Backup { .. } | Self::Restore { .. } => 5,
+            Self::Backup { .. } | Self::Restore { .. } | Self::Copy { .. } => 5,
             Self::Verify { .. } | Self::Sweep { .. } => 3,
             Self::Inventory { .. } => 2,
         }

@@ -129,6 +129,7 @@ async fn execute(context: Arc<JobContext>, work: Work) -> Result<(), JobError> {
     match work {
         Work::Backup { run_id } => crate::plans::backup_job(context, run_id).await,
         Work::Restore { request_id } => crate::restores::restore_job(context, request_id).await,
+        Work::Copy { plan_id, vault_id } => crate::copies::copy_job(context, plan_id, vault_id).await,
         Work::Verify { vault_id } => crate::vaults::verify_job(context, vault_id).await,
         Work::Sweep { vault_id, dry_run, however_much } => {
             crate::vaults::sweep::sweep_job(context, vault_id, SweepForm { dry_run, however_much }).await
@@ -233,6 +234,7 @@ async fn settle(conn: &mut sqlx::PgConnection, job_id: i64, work: &Work, end: &E
     match work {
         Work::Backup { run_id } => crate::plans::settle_run(conn, job_id, *run_id, end).await,
         Work::Restore { request_id } => crate::restores::settle_request(conn, job_id, *request_id, end).await,
+        Work::Copy { plan_id, .. } => crate::copies::settle(conn, *plan_id, end).await,
         Work::Verify { .. } | Work::Sweep { .. } | Work::Inventory { .. } => Ok(()),
     }
 }

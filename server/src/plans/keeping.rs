@@ -5,6 +5,7 @@
 //! never a snapshot offered whose bytes may be gone.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use app::plans::types::{Keep, Keeping, Kept};
 use app::units::Moment;
@@ -225,20 +226,30 @@ pub async fn forget(context: &JobContext, vault_id: i64, vault: &Vault) -> Resul
         let mut conn = context.state.pool.acquire().await?;
         queries::to_forget(&mut conn, vault_id).await?
     };
-    let mut names: BTreeMap<(String, String), Vec<PointerName>> = BTreeMap::new();
+    let mut names = PointerNames::default();
     for (snapshot_id, harbor, project, pointer_id) in rows {
         context.check().await?;
-        let of_project = match names.entry((harbor.clone(), project.clone())) {
-            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::btree_map::Entry::Vacant(new) => new.insert(pointer_names(vault, &harbor, &project).await?),
-        };
-        for name in of_project.iter().filter(|name| name.id() == pointer_id) {
+        for name in names.of(vault, vault_id, &harbor, &project).await?.iter().filter(|name| name.id() == pointer_id) {
             vault.forget(name).await.map_err(Error::from)?;
         }
         let mut conn = context.state.pool.acquire().await?;
-        queries::forgotten(&mut conn, snapshot_id).await?;
+        queries::forgotten(&mut conn, snapshot_id, vault_id).await?;
     }
     Ok(())
+}
+
+/// Names of the pointers of projects, listed once for each vault and project.
+#[derive(Default)]
+pub struct PointerNames(BTreeMap<(i64, String, String), Vec<PointerName>>);
+
+impl PointerNames {
+    /// Those of one project.
+    pub async fn of(&mut self, vault: &Vault, vault_id: i64, harbor: &str, project: &str) -> Result<&[PointerName], JobError> {
+        Ok(match self.0.entry((vault_id, harbor.to_owned(), project.to_owned())) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(pointer_names(vault, harbor, project).await?),
+        })
+    }
 }
 
 /// By what lies in the vault: a catalogue's moment may differ from the pointer's by a microsecond.

@@ -1,5 +1,7 @@
 //! Making, changing, pausing and deleting plans.
 
+use std::collections::BTreeSet;
+
 use app::error::{ApiError, ErrorKind};
 use app::plans::types::{Keep, Plan, PlanForm, PlanPreview, ProjectMatch};
 use app::units::{Moment, duration};
@@ -14,6 +16,7 @@ use super::scope::{self, Scope};
 use super::{keeping, view};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
+use crate::copies;
 use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::harbors;
@@ -27,6 +30,8 @@ const PAUSE_DAYS_MAX: i64 = 7;
 const FULL_EVERY_H_MAX: i32 = 720;
 /// The same where the form says nothing.
 const FULL_EVERY_H: i32 = 24;
+/// Most further vaults of one plan.
+const COPIES_MAX: usize = 8;
 /// Longest target, hours: a year.
 const RPO_HOURS_MAX: i64 = 8_784;
 
@@ -215,6 +220,7 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
     if crate::vaults::queries::place(&mut tx, vault_id).await?.is_none() {
         return Err(ApiError::field("vault_id", "there is no such vault").into());
     }
+    let further = further_vaults(&mut tx, &form, vault_id).await?;
     let next_at = checked.schedule.next_after(OffsetDateTime::now_utc());
     let stored = Stored {
         name: &checked.name,
@@ -230,7 +236,7 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
         next_at,
     };
     let taken = |error: sqlx::Error| Error::from(error).on_constraint("plan_name", ApiError::field("name", "there is a plan of this name"));
-    let after = json!({ "harbor": form.harbor.trim(), "vault": vault_id, "include": checked.include, "exclude": checked.exclude,
+    let after = json!({ "harbor": form.harbor.trim(), "vault": vault_id, "copies": further, "include": checked.include, "exclude": checked.exclude,
         "cron": checked.cron, "zone": checked.zone, "rpo_s": checked.rpo_s, "keep": checked.keep, "full_every_h": checked.full_every_h });
     let (plan_id, event) = match form.plan_id {
         None => {
@@ -247,16 +253,37 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
                 let text = "somebody changed this plan since you opened it; look at it again and repeat your change";
                 return Err(ApiError::new(ErrorKind::Conflict, "stale_version", text).into());
             }
-            let was = json!({ "vault": before.vault_id, "include": before.include, "exclude": before.exclude, "cron": before.cron,
+            let copies: Vec<i64> = copies::queries::standing(&mut tx, id).await?.into_iter().map(|further| further.vault_id).collect();
+            let was = json!({ "vault": before.vault_id, "copies": copies, "include": before.include, "exclude": before.exclude, "cron": before.cron,
                 "zone": before.zone, "rpo_s": before.rpo_s, "name": before.name, "keep": before.keep.0,
                 "full_every_h": before.full_every_h });
             (id, Event::new("plan.update", "plan", &checked.name, format!("changed the plan {}", checked.name)).with("before", was))
         }
     };
+    copies::queries::set_vaults(&mut tx, plan_id, &further).await?;
+    let stored = row(&mut tx, plan_id).await?;
+    copies::queue(&mut tx, &stored, &caller.login, Some(caller.account_id)).await?;
     events::notify(&mut tx, Topic::Plans).await?;
     audit::record(&mut tx, &Actor::caller(caller, origin), event.with("after", after)).await?;
     tx.commit().await?;
     get(state, caller, plan_id).await
+}
+
+/// The vaults beside the plan's own, each once, in order.
+async fn further_vaults(conn: &mut PgConnection, form: &PlanForm, own: i64) -> Result<Vec<i64>, Error> {
+    let further: BTreeSet<i64> = form.copies.iter().copied().collect();
+    if further.len() > COPIES_MAX {
+        return Err(ApiError::field("copies", format!("at most {COPIES_MAX} further vaults")).into());
+    }
+    for vault_id in &further {
+        if *vault_id == own {
+            return Err(ApiError::field("copies", "the plan's own vault cannot also have the copies; choose another").into());
+        }
+        if crate::vaults::queries::place(conn, *vault_id).await?.is_none() {
+            return Err(ApiError::field("copies", "there is no such vault").into());
+        }
+    }
+    Ok(further.into_iter().collect())
 }
 
 /// Stops the schedule for some days.

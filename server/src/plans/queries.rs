@@ -398,20 +398,32 @@ pub async fn expire(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<b
     Ok(sqlx::query(sql).bind(snapshot_id).execute(conn).await?.rows_affected() == 1)
 }
 
-/// Snapshots of a vault that were let go and whose pointer may still be there: id, harbor, project, pointer.
+/// Snapshots that were let go and whose pointer may still be in a vault, their own or one they were copied to: id, harbor, project, pointer.
 pub async fn to_forget(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<(i64, String, String, uuid::Uuid)>> {
     sqlx::query_as(
         "select s.snapshot_id, h.name, p.name, s.pointer_id
            from snapshot_ever s join project p using (project_id) join harbor h using (harbor_id)
-          where s.vault_id = $1 and s.expired_at is not null and s.forgotten_at is null order by s.snapshot_id",
+          where s.vault_id = $1 and s.expired_at is not null and s.forgotten_at is null
+          union all
+         select s.snapshot_id, h.name, p.name, s.pointer_id
+           from snapshot_copy c join snapshot_ever s using (snapshot_id) join project p using (project_id) join harbor h using (harbor_id)
+          where c.vault_id = $1 and s.expired_at is not null and c.forgotten_at is null
+          order by 1",
     )
     .bind(vault_id)
     .fetch_all(conn)
     .await
 }
 
-/// Its pointer is gone.
-pub async fn forgotten(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<()> {
-    sqlx::query("update snapshot_ever set forgotten_at = now() where snapshot_id = $1").bind(snapshot_id).execute(conn).await?;
+/// Its pointer is gone from a vault.
+pub async fn forgotten(conn: &mut PgConnection, snapshot_id: i64, vault_id: i64) -> sqlx::Result<()> {
+    sqlx::query(
+        "with own as (update snapshot_ever set forgotten_at = now() where snapshot_id = $1 and vault_id = $2)
+         update snapshot_copy set forgotten_at = now() where snapshot_id = $1 and vault_id = $2",
+    )
+    .bind(snapshot_id)
+    .bind(vault_id)
+    .execute(conn)
+    .await?;
     Ok(())
 }

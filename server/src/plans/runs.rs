@@ -11,6 +11,7 @@ use super::scope::Scope;
 use super::view;
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event, Outcome};
+use crate::copies;
 use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::jobs::queries::End;
@@ -126,6 +127,10 @@ pub async fn settle_run(conn: &mut PgConnection, job_id: i64, run_id: i64, end: 
         End::Dead { error, .. } | End::Again { error, .. } => ("failed", Some(error.as_str())),
     };
     queries::end_run(conn, run_id, state, error).await?;
+    // Also after a failure: what it sealed before is worth a copy.
+    if let Some(plan) = queries::one(conn, run.plan_id).await? {
+        copies::queue(conn, &plan, "schedule", None).await?;
+    }
     events::notify(conn, Topic::Plans).await?;
     let event = match state {
         "failed" => Event::new("backup.job.fail", "plan", &plan, format!("a run of {plan} failed: {}", error.unwrap_or_default()))

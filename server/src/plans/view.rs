@@ -1,11 +1,12 @@
 //! From rows to what pages show.
 
-use app::plans::types::{DayState, Paused, Plan, Run};
+use app::plans::types::{Copies, DayState, Paused, Plan, Run};
 use app::units::Moment;
 use sqlx::PgConnection;
 
 use super::queries::{self, Row, RunRow};
 use super::{schedule, scope};
+use crate::copies::queries::Standing;
 use crate::error::Error;
 
 /// A plan with its runs and days.
@@ -13,6 +14,7 @@ pub async fn plan(conn: &mut PgConnection, row: Row) -> Result<Plan, Error> {
     let (last_good, running_job) = queries::standing(conn, row.plan_id).await?;
     let days = queries::days(conn, row.plan_id).await?.into_iter().map(day).collect();
     let listed = crate::harbors::queries::projects(conn, row.harbor_id).await?;
+    let copies = crate::copies::queries::standing(conn, row.plan_id).await?.into_iter().map(copies_in).collect();
     let scope = scope::Scope::new(&row.include, &row.exclude)?;
     let projects = listed.iter().filter(|(name, _, proxy)| !proxy && scope.matches(name)).count();
     Ok(Plan {
@@ -40,8 +42,26 @@ pub async fn plan(conn: &mut PgConnection, row: Row) -> Result<Plan, Error> {
         days,
         keep: row.keep.0,
         full_every_h: row.full_every_h,
+        copies,
         version: row.version,
     })
+}
+
+fn copies_in(row: Standing) -> Copies {
+    let state = row.job_state.unwrap_or_default();
+    let open = matches!(state.as_str(), "queued" | "running");
+    Copies {
+        vault_id: row.vault_id,
+        vault: row.vault,
+        copied: row.copied,
+        waiting: row.waiting,
+        bytes_new: row.bytes,
+        newest: row.newest.map(Moment),
+        // Between tries an open job has the error of the last one.
+        error: row.job_error.filter(|_| open || state == "dead"),
+        job_id: row.job_id,
+        working: open,
+    }
 }
 
 /// Worst wins; a day before the plan was made is none of its days.

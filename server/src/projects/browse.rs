@@ -89,7 +89,7 @@ pub async fn artifact(
         let project_id = place.project_id.ok_or_else(absent)?;
         let repository_id = queries::repository_id(&mut conn, project_id, repository).await?.ok_or_else(absent)?;
         let bytes = digest.as_bytes().as_slice();
-        let vault_id = queries::vault_of(&mut conn, project_id, repository_id, bytes).await?.ok_or_else(absent)?;
+        let snapshot_id = queries::snapshot_of(&mut conn, project_id, repository_id, bytes).await?.ok_or_else(absent)?;
         let media_type: String = sqlx::query_scalar("select media_type from artifact where digest = $1")
             .bind(bytes)
             .fetch_optional(&mut *conn)
@@ -97,7 +97,7 @@ pub async fn artifact(
             .ok_or_else(absent)?;
         let accessories = queries::accessories(&mut conn, repository_id, bytes).await?;
         let tags = queries::tags_of(&mut conn, repository_id, bytes).await?;
-        (crate::vaults::open(state, &mut conn, vault_id).await?, accessories, tags, media_type)
+        (crate::copies::open_for(state, &mut conn, snapshot_id).await?, accessories, tags, media_type)
     };
     let bytes = vault.get_bytes(&digest, MANIFEST_BYTES_MAX).await?;
     let parsed = Manifest::parse(&media_type, &bytes).ok();

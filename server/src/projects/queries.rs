@@ -38,6 +38,8 @@ pub async fn is_listed(conn: &mut PgConnection, harbor_id: i64, project: &str) -
 const SNAPSHOT: &str =
     "s.snapshot_id, s.digest, s.moment, s.started_at, s.finished_at, s.gap_count, s.tags_added, s.tags_removed, s.tags_moved,
        s.tags, s.bytes_new, s.vault_id, s.degraded_at is not null as degraded,
+       array(select v.name from snapshot_copy c join vault v using (vault_id)
+              where c.snapshot_id = s.snapshot_id and c.copied_at is not null and c.forgotten_at is null order by v.name) as copies,
        (select h.reason from hold h where h.snapshot_id = s.snapshot_id and h.released_at is null order by h.hold_id limit 1) as hold";
 
 fn snapshot(row: &PgRow) -> sqlx::Result<Snapshot> {
@@ -57,6 +59,7 @@ fn snapshot(row: &PgRow) -> sqlx::Result<Snapshot> {
         vault_id: row.try_get("vault_id")?,
         hold: row.try_get("hold")?,
         degraded: row.try_get("degraded")?,
+        copies: row.try_get("copies")?,
     })
 }
 
@@ -318,10 +321,10 @@ pub async fn known(conn: &mut PgConnection, project_id: i64) -> sqlx::Result<(Op
     sqlx::query_as("select min(moment), max(moment) from snapshot where project_id = $1").bind(project_id).fetch_one(conn).await
 }
 
-/// A vault whose snapshots of a project hold an artifact.
-pub async fn vault_of(conn: &mut PgConnection, project_id: i64, repository_id: i64, digest: &[u8]) -> sqlx::Result<Option<i64>> {
+/// The newest snapshot of a project that holds an artifact.
+pub async fn snapshot_of(conn: &mut PgConnection, project_id: i64, repository_id: i64, digest: &[u8]) -> sqlx::Result<Option<i64>> {
     sqlx::query_scalar(
-        "select s.vault_id from artifact_span a
+        "select s.snapshot_id from artifact_span a
            join snapshot s on s.project_id = $1 and s.moment >= a.from_at and (a.to_at is null or s.moment < a.to_at)
           where a.repository_id = $2 and a.digest = $3
           order by s.moment desc limit 1",

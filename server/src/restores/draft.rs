@@ -54,7 +54,7 @@ async fn find(state: &AppState, caller: &Caller, form: &RestoreForm, asked: &Ask
     let nothing = || ApiError::field("at", "nothing was captured at or before this moment");
     let project_id = place.project_id.ok_or_else(nothing)?;
     let snapshot = projects::queries::snapshot_at(&mut conn, project_id, Some(asked.at.0)).await?.ok_or_else(nothing)?;
-    let vault = crate::vaults::open(state, &mut conn, snapshot.vault_id).await?;
+    let vault = crate::copies::open_for(state, &mut conn, snapshot.id).await?;
     let reach = harbors::queries::reach(&mut conn, place.harbor_id).await?.ok_or_else(|| ApiError::not_found("harbor"))?;
     Ok(Source {
         harbor_id: place.harbor_id,

@@ -30,9 +30,7 @@ pub async fn restore_job(context: Arc<JobContext>, request_id: i64) -> Result<()
     let (row, vault, client, snapshot) = {
         let mut conn = context.state.pool.acquire().await?;
         let row = queries::one(&mut conn, request_id).await?.ok_or_else(|| permanent("the request is gone"))?;
-        let vault_id: i64 =
-            sqlx::query_scalar("select vault_id from snapshot where snapshot_id = $1").bind(row.snapshot_id).fetch_one(&mut *conn).await?;
-        let vault = crate::vaults::open(&context.state, &mut conn, vault_id).await?;
+        let vault = crate::copies::open_for(&context.state, &mut conn, row.snapshot_id).await?;
         let reach = harbors::queries::reach(&mut conn, row.harbor_id).await?.ok_or_else(|| permanent("the harbor is gone"))?;
         let snapshot = crate::projects::catalogue::snapshot_digest(&mut conn, row.snapshot_id).await?;
         (row, vault, harbors::client(&context.state, &reach, Access::Write)?, snapshot)

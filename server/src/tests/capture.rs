@@ -25,7 +25,7 @@ pub(super) struct Estate {
     pub vault: Vault,
     pub plan_id: i64,
     pub harbor_id: i64,
-    _folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 /// A run as it ended.
@@ -51,7 +51,7 @@ impl Estate {
         }
         let state = state(pool.clone());
         let folder = tempfile::tempdir().unwrap();
-        let (vault, vault_id) = make_vault(&pool, &folder.path().join("v")).await;
+        let (vault, vault_id) = make_vault(&pool, "v", &folder.path().join("v")).await;
         let (user, password) = sim.admin();
         let harbor_id: i64 = sqlx::query_scalar(
             "insert into harbor (name, url, plain_http, read_login, read_secret, secret_set_by) values ('sim', $1, true, $2, '', 'test')
@@ -81,7 +81,7 @@ impl Estate {
         .fetch_one(&pool)
         .await
         .unwrap();
-        Self { pool, state, sim, vault, plan_id, harbor_id, _folder: folder }
+        Self { pool, state, sim, vault, plan_id, harbor_id, folder }
     }
 
     /// One run of the plan, to its end.
@@ -144,9 +144,10 @@ impl Estate {
     }
 }
 
-async fn make_vault(pool: &PgPool, path: &Path) -> (Vault, i64) {
+pub(super) async fn make_vault(pool: &PgPool, name: &str, path: &Path) -> (Vault, i64) {
     let vault = Vault::init(path).await.unwrap();
-    let vault_id = sqlx::query_scalar("insert into vault (name, path, vault_uuid) values ('v', $1, $2) returning vault_id")
+    let vault_id = sqlx::query_scalar("insert into vault (name, path, vault_uuid) values ($1, $2, $3) returning vault_id")
+        .bind(name)
         .bind(path.to_string_lossy())
         .bind(vault.id().as_uuid())
         .fetch_one(pool)

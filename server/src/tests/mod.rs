@@ -4,6 +4,7 @@ mod audit;
 mod bucket;
 mod capture;
 mod catalogue;
+mod copies;
 mod house;
 mod jobs;
 mod keeping;

@@ -29,9 +29,9 @@ pub struct Row {
 }
 
 const SELECT: &str = "select v.vault_id, v.name, v.path, v.vault_uuid, v.stored_bytes, v.verified_at, v.created_at,
-       (select count(*) from snapshot s where s.vault_id = v.vault_id) as snapshots,
+       (select count(*) from vault_snapshot s where s.vault_id = v.vault_id) as snapshots,
        (select coalesce(sum(newest.logical_bytes), 0)::bigint
-          from (select distinct on (s.project_id) s.logical_bytes from snapshot s
+          from (select distinct on (s.project_id) s.logical_bytes from vault_snapshot s
                  where s.vault_id = v.vault_id order by s.project_id, s.moment desc) newest) as logical_bytes,
        (select count(*) from finding f where f.vault_id = v.vault_id and f.healed_at is null) as findings
   from vault v";
@@ -174,10 +174,15 @@ pub async fn heal(conn: &mut PgConnection, vault_id: i64, object: &[u8]) -> sqlx
     Ok(())
 }
 
-/// Snapshots that hold an object directly (an artifact) become degraded, or whole again.
-pub async fn set_degraded(conn: &mut PgConnection, snapshot_id: i64, degraded: bool) -> sqlx::Result<()> {
-    sqlx::query("update snapshot set degraded_at = case when $2 then coalesce(degraded_at, now()) end where snapshot_id = $1")
+/// A snapshot becomes degraded, or whole again, in one of the vaults it is in.
+pub async fn set_degraded(conn: &mut PgConnection, vault_id: i64, snapshot_id: i64, degraded: bool) -> sqlx::Result<()> {
+    sqlx::query(
+        "with own as (update snapshot set degraded_at = case when $3 then coalesce(degraded_at, now()) end
+                       where snapshot_id = $1 and vault_id = $2)
+         update snapshot_copy set degraded_at = case when $3 then coalesce(degraded_at, now()) end where snapshot_id = $1 and vault_id = $2",
+    )
         .bind(snapshot_id)
+        .bind(vault_id)
         .bind(degraded)
         .execute(conn)
         .await?;
@@ -186,7 +191,7 @@ pub async fn set_degraded(conn: &mut PgConnection, snapshot_id: i64, degraded: b
 
 /// Snapshots of a vault by id: id and digest, after `after`.
 pub async fn snapshots(conn: &mut PgConnection, vault_id: i64, after: i64, limit: i64) -> sqlx::Result<Vec<(i64, Vec<u8>)>> {
-    sqlx::query_as("select snapshot_id, digest from snapshot where vault_id = $1 and snapshot_id > $2 order by snapshot_id limit $3")
+    sqlx::query_as("select snapshot_id, digest from vault_snapshot where vault_id = $1 and snapshot_id > $2 order by snapshot_id limit $3")
         .bind(vault_id)
         .bind(after)
         .bind(limit)

@@ -132,7 +132,7 @@ async fn walk_snapshots(context: &JobContext, vault_id: i64, vault: &vault::Vaul
             tally.degraded += i64::from(degraded == Some(true));
             if let Some(degraded) = degraded {
                 let mut conn = context.state.pool.acquire().await?;
-                queries::set_degraded(&mut conn, snapshot_id, degraded).await?;
+                queries::set_degraded(&mut conn, vault_id, snapshot_id, degraded).await?;
             }
             context.progress(|p| p.phase = "walking every snapshot".to_owned()).await;
         }

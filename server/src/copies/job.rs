@@ -1,0 +1,206 @@
+//! The job that brings what a plan made into a further vault, newest first.
+//!
+//! Each copy is whole or has no pointer, and has its row before it has a pointer; a try that broke off goes on with what is missing. A
+//! snapshot that cannot be read does not keep the others from being copied; a vault that does not take one ends the try.
+
+use std::sync::Arc;
+
+use app::units::Moment;
+use engine::copy::{self, Copied, CopyContext, CopyError};
+use sqlx::PgConnection;
+use vault::{Pointer, Vault, VaultError};
+use vocab::Digest;
+
+use super::queries::{self, Wanted};
+use crate::audit::{self, Actor, Event};
+use crate::error::{Error, chain};
+use crate::events::{self, Topic};
+use crate::jobs::queries::End;
+use crate::jobs::{self, JobContext, JobError, NewJob, Stop, Work};
+use crate::plans::keeping::{self, PointerNames};
+use crate::plans::{self, Observer};
+
+/// Snapshots read from the catalogue at once.
+const ROWS: i64 = 100;
+/// Snapshots in the log of one job that could not be copied.
+const LOGGED_MAX: usize = 50;
+
+/// Queues a copy to each further vault that lacks something, in the caller's transaction.
+pub async fn queue(conn: &mut PgConnection, plan: &plans::queries::Row, trigger: &str, account_id: Option<i64>) -> Result<(), Error> {
+    for (vault_id, vault) in queries::lacking(conn, plan.plan_id).await? {
+        let job = NewJob {
+            work: Work::Copy { plan_id: plan.plan_id, vault_id },
+            title: format!("copy what {} made to {vault}", plan.name),
+            dedupe_key: format!("copy:{}:{vault_id}", plan.plan_id),
+            trigger: trigger.to_owned(),
+            account_id,
+            harbor_id: Some(plan.harbor_id),
+            project: None,
+            link: Some(format!("/plans/{}", plan.plan_id)),
+        };
+        jobs::enqueue(conn, &job).await?;
+    }
+    Ok(())
+}
+
+/// What a run made while the job was ending: its wish was answered with the job that did not see it.
+pub async fn settle(conn: &mut PgConnection, plan_id: i64, end: &End) -> Result<(), Error> {
+    events::notify(conn, Topic::Plans).await?;
+    // After a failure the next run asks again; here that would never end.
+    if matches!(end, End::Done)
+        && let Some(plan) = plans::queries::one(conn, plan_id).await?
+    {
+        queue(conn, &plan, "schedule", None).await?;
+    }
+    Ok(())
+}
+
+/// Runs it.
+pub async fn copy_job(context: Arc<JobContext>, plan_id: i64, vault_id: i64) -> Result<(), JobError> {
+    let gone = |what: &str| JobError::Permanent { message: format!("the {what} is gone"), remedy: None };
+    let (plan, to, name) = {
+        let mut conn = context.state.pool.acquire().await?;
+        let plan = plans::queries::one(&mut conn, plan_id).await?.ok_or_else(|| gone("plan"))?;
+        let row = crate::vaults::queries::one(&mut conn, vault_id).await?.ok_or_else(|| gone("vault"))?;
+        (plan, crate::vaults::open(&context.state, &mut conn, vault_id).await?, row.name)
+    };
+    let mut job = Job { context: &context, plan, to, to_id: vault_id, to_name: name, names: PointerNames::default() };
+    let (copied, failed) = job.all().await?;
+    keeping::forget(&context, vault_id, &job.to).await?;
+    if copied > 0
+        && let Err(error) = job.to.rebuild_index().await
+    {
+        context.log("warn", format!("index.json could not be made anew: {}", chain(&error))).await;
+    }
+    match failed {
+        None => Ok(()),
+        Some((count, first)) if count > 1 => Err(widened(first, count)),
+        Some((_, first)) => Err(first),
+    }
+}
+
+fn widened(error: JobError, count: u64) -> JobError {
+    let more = |message: String| format!("{count} snapshots could not be copied; the first: {message}");
+    match error {
+        JobError::Permanent { message, remedy } => JobError::Permanent { message: more(message), remedy },
+        JobError::Transient { message, remedy } => JobError::Transient { message: more(message), remedy },
+        other => other,
+    }
+}
+
+struct Job<'a> {
+    context: &'a Arc<JobContext>,
+    plan: plans::queries::Row,
+    to: Vault,
+    to_id: i64,
+    to_name: String,
+    names: PointerNames,
+}
+
+impl Job<'_> {
+    /// Copies what is missing; answers how many were copied, and how many could not be read with the error of the first.
+    async fn all(&mut self) -> Result<(u64, Option<(u64, JobError)>), JobError> {
+        let (mut copied, mut failed, mut before) = (0, None::<(u64, JobError)>, None);
+        loop {
+            let rows = {
+                let mut conn = self.context.state.pool.acquire().await?;
+                queries::wanted(&mut conn, (self.plan.plan_id, self.to_id), before, ROWS).await?
+            };
+            let Some(last) = rows.last() else { return Ok((copied, failed)) };
+            before = Some((last.moment, last.snapshot_id));
+            for row in rows {
+                self.context.check().await?;
+                let at = Moment(row.moment).long();
+                let phase = format!("{} at {at}", row.project);
+                self.context.progress(|p| p.phase = phase).await;
+                match self.one(&row).await? {
+                    Ok(()) => copied += 1,
+                    Err(error) => {
+                        let count = failed.as_ref().map_or(0, |(count, _)| *count);
+                        if count < LOGGED_MAX as u64 {
+                            self.context.log("error", format!("{} at {at}: {error}", row.project)).await;
+                        }
+                        failed = Some((count + 1, failed.map_or(error, |(_, first)| first)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies one. The inner error is about this snapshot alone; the outer one ends the try.
+    async fn one(&mut self, row: &Wanted) -> Result<Result<(), JobError>, JobError> {
+        let (from, before) = {
+            let mut conn = self.context.state.pool.acquire().await?;
+            (
+                crate::vaults::open(&self.context.state, &mut conn, row.vault_id).await?,
+                queries::newest(&mut conn, row.project_id, self.to_id).await?,
+            )
+        };
+        let Some(pointer) = self.pointer(&from, row).await? else {
+            let message = "its pointer is not in its vault".to_owned();
+            let remedy = Some("verify that vault: it says what is lost".to_owned());
+            return Ok(Err(JobError::Permanent { message, remedy }));
+        };
+        {
+            let mut tx = self.context.state.pool.begin().await?;
+            self.context.fence(&mut tx).await?;
+            queries::begin(&mut tx, row.snapshot_id, self.to_id).await?;
+            tx.commit().await?;
+        }
+        let before = before.as_deref().map(digest).transpose()?;
+        let observer = Arc::new(Observer { context: Arc::clone(self.context) });
+        let cx = CopyContext { from, to: self.to.clone(), progress: observer.clone(), control: observer };
+        match copy::snapshot(&cx, &pointer, before).await {
+            Ok(copied) => self.enter(row, &copied).await.map(Ok),
+            Err(error @ CopyError::From(_)) => Ok(Err(failure(&error))),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    async fn pointer(&mut self, from: &Vault, row: &Wanted) -> Result<Option<Pointer>, JobError> {
+        let names = self.names.of(from, row.vault_id, &self.plan.harbor, &row.project).await?;
+        let Some(name) = names.iter().find(|name| name.id() == row.pointer_id) else { return Ok(None) };
+        from.pointer(name).await.map_err(|error| JobError::from(Error::from(error)))
+    }
+
+    async fn enter(&self, row: &Wanted, copied: &Copied) -> Result<(), JobError> {
+        let (harbor, project, to) = (&self.plan.harbor, &row.project, &self.to_name);
+        let bytes = i64::try_from(copied.bytes).unwrap_or(i64::MAX);
+        let mut tx = self.context.state.pool.begin().await?;
+        self.context.fence(&mut tx).await?;
+        queries::finish(&mut tx, row.snapshot_id, self.to_id, bytes).await?;
+        crate::vaults::queries::add_stored(&mut tx, self.to_id, bytes).await?;
+        events::notify(&mut tx, Topic::Plans).await?;
+        events::notify(&mut tx, Topic::Snapshots).await?;
+        let sentence = format!("copied the snapshot of {harbor}/{project} at {} to the vault {to}", Moment(row.moment).long());
+        let event = Event::new("snapshot.copy", "snapshot", row.snapshot_id.to_string(), sentence)
+            .project(harbor, project)
+            .with("digest", format!("sha256:{}", hex::encode(&row.digest)))
+            .with("vault", to.as_str())
+            .with("bytes_new", bytes);
+        audit::record(&mut tx, &Actor::job(self.context.job_id), event).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+fn digest(bytes: &[u8]) -> Result<Digest, JobError> {
+    Digest::from_bytes(bytes).map_err(|error| JobError::from(Error::defect(error.to_string())))
+}
+
+fn failure(error: &CopyError) -> JobError {
+    let message = chain(error);
+    match error {
+        CopyError::Stopped(stop) => JobError::Stopped(plans::stop_of(*stop).unwrap_or(Stop::Cancelled)),
+        CopyError::To(VaultError::NoSpace { .. }) => {
+            let remedy = Some("free some space in that vault or make it larger; the next run of the plan copies again".to_owned());
+            JobError::Permanent { message, remedy }
+        }
+        error if error.is_transient() => JobError::Transient { message, remedy: None },
+        CopyError::From(_) => {
+            let remedy = Some("verify the vault it is in: what is damaged there is healed first".to_owned());
+            JobError::Permanent { message, remedy }
+        }
+        _ => JobError::Permanent { message, remedy: None },
+    }
+}

@@ -1,0 +1,154 @@
+//! The SQL of copies.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// Sets the further vaults of a plan.
+pub async fn set_vaults(conn: &mut PgConnection, plan_id: i64, vault_ids: &[i64]) -> sqlx::Result<()> {
+    sqlx::query("delete from plan_copy where plan_id = $1 and not (vault_id = any($2))")
+        .bind(plan_id)
+        .bind(vault_ids)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query("insert into plan_copy (plan_id, vault_id) select $1, unnest($2::bigint[]) on conflict do nothing")
+        .bind(plan_id)
+        .bind(vault_ids)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// A further vault of a plan, and how far its copies are.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Standing {
+    pub vault_id: i64,
+    pub vault: String,
+    pub copied: i64,
+    pub waiting: i64,
+    pub bytes: i64,
+    pub newest: Option<OffsetDateTime>,
+    pub job_id: Option<i64>,
+    pub job_state: Option<String>,
+    pub job_error: Option<String>,
+}
+
+/// How the copies of a plan stand, by name of the vault.
+pub async fn standing(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<Standing>> {
+    sqlx::query_as(
+        "select v.vault_id, v.name as vault, s.copied, s.waiting, s.bytes, s.newest, j.job_id, j.state as job_state, j.error as job_error
+           from plan_copy pc join vault v using (vault_id)
+          cross join lateral (
+                select count(c.copied_at) as copied, count(*) - count(c.copied_at) as waiting,
+                       coalesce(sum(c.bytes_new), 0)::bigint as bytes, max(s.moment) filter (where c.copied_at is not null) as newest
+                  from snapshot s join run r using (run_id)
+                  left join snapshot_copy c on c.snapshot_id = s.snapshot_id and c.vault_id = pc.vault_id
+                 where r.plan_id = pc.plan_id and s.vault_id <> pc.vault_id) s
+           left join lateral (
+                select job_id, state, error from job where dedupe_key = 'copy:' || pc.plan_id || ':' || pc.vault_id
+                 order by job_id desc limit 1) j on true
+          where pc.plan_id = $1 order by v.name",
+    )
+    .bind(plan_id)
+    .fetch_all(conn)
+    .await
+}
+
+/// Further vaults of a plan that lack a snapshot: id, name.
+pub async fn lacking(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<(i64, String)>> {
+    sqlx::query_as(
+        "select v.vault_id, v.name from plan_copy pc join vault v using (vault_id)
+          where pc.plan_id = $1
+            and exists (select 1 from snapshot s join run r using (run_id)
+                         where r.plan_id = pc.plan_id and s.vault_id <> pc.vault_id
+                           and not exists (select 1 from snapshot_copy c
+                                            where c.snapshot_id = s.snapshot_id and c.vault_id = pc.vault_id and c.copied_at is not null))
+          order by v.name",
+    )
+    .bind(plan_id)
+    .fetch_all(conn)
+    .await
+}
+
+/// A snapshot to copy.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Wanted {
+    pub snapshot_id: i64,
+    pub vault_id: i64,
+    pub project_id: i64,
+    pub project: String,
+    pub pointer_id: Uuid,
+    pub moment: OffsetDateTime,
+    pub digest: Vec<u8>,
+}
+
+/// The newest snapshots a plan made that a vault lacks, and that are older than `before`. None if the plan no longer names the vault.
+pub async fn wanted(
+    conn: &mut PgConnection,
+    (plan_id, vault_id): (i64, i64),
+    before: Option<(OffsetDateTime, i64)>,
+    limit: i64,
+) -> sqlx::Result<Vec<Wanted>> {
+    let (moment, snapshot_id) = before.unzip();
+    sqlx::query_as(
+        "select s.snapshot_id, s.vault_id, s.project_id, p.name as project, s.pointer_id, s.moment, s.digest
+           from snapshot s join run r using (run_id) join project p using (project_id) join plan_copy pc using (plan_id)
+          where r.plan_id = $1 and pc.vault_id = $2 and s.vault_id <> $2
+            and ($3::timestamptz is null or (s.moment, s.snapshot_id) < ($3, $4))
+            and not exists (select 1 from snapshot_copy c
+                             where c.snapshot_id = s.snapshot_id and c.vault_id = $2 and c.copied_at is not null)
+          order by s.moment desc, s.snapshot_id desc limit $5",
+    )
+    .bind(plan_id)
+    .bind(vault_id)
+    .bind(moment)
+    .bind(snapshot_id)
+    .bind(limit)
+    .fetch_all(conn)
+    .await
+}
+
+/// The newest snapshot of a project that is whole in a vault as a copy.
+pub async fn newest(conn: &mut PgConnection, project_id: i64, vault_id: i64) -> sqlx::Result<Option<Vec<u8>>> {
+    sqlx::query_scalar(
+        "select digest from vault_snapshot where project_id = $1 and vault_id = $2 and degraded_at is null order by moment desc limit 1",
+    )
+    .bind(project_id)
+    .bind(vault_id)
+    .fetch_optional(conn)
+    .await
+}
+
+/// A copy begins. The row comes before the pointer, so that a copy nobody finished is let go with its snapshot.
+pub async fn begin(conn: &mut PgConnection, snapshot_id: i64, vault_id: i64) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into snapshot_copy (snapshot_id, vault_id) values ($1, $2)
+         on conflict (snapshot_id, vault_id) do update set started_at = now(), forgotten_at = null",
+    )
+    .bind(snapshot_id)
+    .bind(vault_id)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A copy is whole.
+pub async fn finish(conn: &mut PgConnection, snapshot_id: i64, vault_id: i64, bytes_new: i64) -> sqlx::Result<()> {
+    sqlx::query(
+        "update snapshot_copy set copied_at = now(), bytes_new = bytes_new + $3, degraded_at = null where snapshot_id = $1 and vault_id = $2",
+    )
+    .bind(snapshot_id)
+    .bind(vault_id)
+    .bind(bytes_new)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Vaults that have a snapshot, best first: whole before degraded, its own before copies, newest copies first.
+pub async fn vaults_of(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<Vec<i64>> {
+    sqlx::query_scalar("select vault_id from vault_snapshot where snapshot_id = $1 order by degraded_at is not null, is_copy, vault_id")
+        .bind(snapshot_id)
+        .fetch_all(conn)
+        .await
+}
