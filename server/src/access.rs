@@ -68,6 +68,8 @@ pub enum Operation {
     ReadProject,
     /// See manifests and configurations.
     ReadContent,
+    /// See settings of projects: members, robots, rules, webhooks.
+    ReadSettings,
     /// Make, submit and withdraw requests.
     RequestRestore,
     /// Vote.
@@ -96,9 +98,10 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, for the matrix test.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ReadProject,
         Self::ReadContent,
+        Self::ReadSettings,
         Self::RequestRestore,
         Self::Vote,
         Self::CancelRestore,
@@ -121,6 +124,7 @@ impl Operation {
         match self {
             Self::ReadProject => Rule::new(&[Operator, Secadmin, Auditor], &[Viewer, Requester, Approver, Owner]),
             Self::ReadContent => Rule::new(&[], &[Requester, Approver, Owner]),
+            Self::ReadSettings => Rule::new(&[Operator, Secadmin, Auditor], &[Approver, Owner]),
             Self::RequestRestore => Rule::new(&[], &[Requester, Approver, Owner]).writes(),
             Self::Vote => Rule::new(&[], &[Approver, Owner]).votes(),
             Self::CancelRestore => Rule::new(&[Operator, Secadmin], &[Approver, Owner]).writes(),
@@ -264,9 +268,10 @@ mod tests {
     }
 
     /// Columns: nobody, viewer, requester, approver, owner, operator, secadmin, auditor. Written by hand from console.md §3.2.
-    const MATRIX: [(Operation, [bool; 8]); 14] = [
+    const MATRIX: [(Operation, [bool; 8]); 15] = [
         (Operation::ReadProject, [false, true, true, true, true, true, true, true]),
         (Operation::ReadContent, [false, false, true, true, true, false, false, false]),
+        (Operation::ReadSettings, [false, false, false, true, true, true, true, true]),
         (Operation::RequestRestore, [false, false, true, true, true, false, false, false]),
         (Operation::Vote, [false, false, false, true, true, false, false, false]),
         (Operation::CancelRestore, [false, false, false, true, true, true, true, false]),

@@ -3,7 +3,9 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::projects::types::{ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, TagHistory, Timeline};
+use crate::projects::types::{
+    ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory, Timeline,
+};
 use crate::units::Page;
 
 /// Projects the caller sees.
@@ -46,6 +48,13 @@ pub async fn get_tag_history(harbor: String, project: String, repository: String
 pub async fn get_artifact(harbor: String, project: String, repository: String, digest: String) -> Result<ArtifactDetail, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_artifact(&cx(), harbor, project, repository, digest).await)
+}
+
+/// Settings at a moment, and what changed.
+#[server(prefix = "/fn", endpoint = "projects/settings", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_settings(query: SettingsQuery) -> Result<SettingsAt, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().get_settings(&cx(), query).await)
 }
 
 /// Names, tags and digests over all time.

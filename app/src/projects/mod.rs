@@ -6,6 +6,7 @@ pub mod calls;
 pub mod list_page;
 pub mod ribbon;
 pub mod search_page;
+pub mod settings_page;
 pub mod tag_page;
 pub mod timeline_page;
 pub mod timeline_parts;
@@ -19,6 +20,13 @@ use types::{Protection, TagNow};
 #[must_use]
 pub fn project_href(harbor: &str, project: &str) -> String {
     format!("/projects/{}/{}", url_part(harbor), url_part(project))
+}
+
+/// The address of a project's settings at a moment.
+#[must_use]
+pub fn settings_href(harbor: &str, project: &str, at: Option<&str>) -> String {
+    let at = at.map(|at| format!("?at={}", url_part(at))).unwrap_or_default();
+    format!("{}/settings{at}", project_href(harbor, project))
 }
 
 /// The address of a tag's history.

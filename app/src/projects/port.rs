@@ -4,7 +4,9 @@ use async_trait::async_trait;
 
 use crate::error::ApiError;
 use crate::ports::Cx;
-use crate::projects::types::{ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, TagHistory, Timeline};
+use crate::projects::types::{
+    ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory, Timeline,
+};
 use crate::units::{Moment, Page};
 
 /// Projects through time. Reading: any duty, or a role on the project; else `NotFound`.
@@ -36,6 +38,8 @@ pub trait Projects: Send + Sync {
         repository: String,
         digest: String,
     ) -> Result<ArtifactDetail, ApiError>;
+    /// Settings at a moment and what changed. Needs a duty, or the role approver or owner on the project.
+    async fn get_settings(&self, cx: &Cx, query: SettingsQuery) -> Result<SettingsAt, ApiError>;
     /// Search by name, tag or digest prefix over all time; at most 50 hits.
     async fn search(&self, cx: &Cx, q: String) -> Result<Vec<SearchHit>, ApiError>;
     /// Keeps the snapshot at `at` from retention, for a reason.

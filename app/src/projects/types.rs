@@ -100,6 +100,64 @@ pub struct Snapshot {
     pub copies: Vec<String>,
 }
 
+/// Which settings to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
+pub struct SettingsQuery {
+    /// Harbor.
+    pub harbor: String,
+    /// Project.
+    pub project: String,
+    /// The moment; none = the newest.
+    #[serde(default)]
+    pub at: Option<Moment>,
+    /// The moment to compare with; none = the last one with other settings.
+    #[serde(default)]
+    pub against: Option<Moment>,
+}
+
+/// Settings of a project, and of its Harbor for whoever sees the estate, as a snapshot holds them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SettingsAt {
+    /// Moment of the snapshot.
+    pub at: Moment,
+    /// Moment of the snapshot it is compared with.
+    pub before: Option<Moment>,
+    /// Since which snapshot they are as they are; none where another moment was chosen, or none is known.
+    pub since: Option<Moment>,
+    /// Whether the snapshot has settings.
+    pub captured: bool,
+    /// Lines that are different.
+    pub changes: i64,
+    /// Members, labels, rules …
+    pub parts: Vec<SettingsPart>,
+}
+
+/// One part of the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SettingsPart {
+    /// `members`, `labels`, `webhooks` …
+    pub name: String,
+    /// Of the Harbor, not of the project.
+    pub of_harbor: bool,
+    /// The right the backup login lacks to read it.
+    pub unreadable: Option<String>,
+    /// Each single setting.
+    pub lines: Vec<SettingLine>,
+    /// Settings that are not listed here.
+    pub more: i64,
+}
+
+/// One setting at both moments; none = it was not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SettingLine {
+    /// Its path: `gold · color`.
+    pub name: String,
+    /// Then.
+    pub was: Option<String>,
+    /// Now, that is, at the moment shown.
+    pub is: Option<String>,
+}
+
 /// One named gap of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Gap {

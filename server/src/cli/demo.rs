@@ -111,7 +111,7 @@ pub async fn demo(args: Demo) -> Result<(), CliError> {
             say("starting Postgres");
             let (folder, anew) = (private_folder(&dir), !secrets.ready);
             if anew {
-                discard(&[dir.join("harbor"), dir.join("vault")])?;
+                discard(&[dir.join("harbor"), dir.join("vault"), dir.join("offsite")])?;
             }
             Some(
                 tokio::task::spawn_blocking(move || Postgres::start(&folder, anew))
@@ -202,7 +202,7 @@ async fn prepare(
     harbor: &harbor_sim::Running,
     settings: &Settings,
 ) -> Result<(), CliError> {
-    say("making people, a vault and a plan");
+    say("making people, vaults and a plan");
     let origin = Origin { ip: None, request_id: "demo".to_owned(), interface: "cli" };
     let operator = person(state, secrets, "ops", "Olga Operator", vec![Duty::Operator], "").await?;
     let (login, admin) = harbor.admin();
@@ -215,17 +215,15 @@ async fn prepare(
         ..NewHarbor::default()
     };
     harbors::create(state, &operator, &origin, form).await?;
-    let vault = vaults::create(
-        state,
-        &operator,
-        &origin,
-        NewVault { name: "main".to_owned(), path: dir.join("vault").display().to_string(), ..NewVault::default() },
-    )
-    .await?;
+    let folder =
+        |name: &str, folder: &str| NewVault { name: name.to_owned(), path: dir.join(folder).display().to_string(), ..NewVault::default() };
+    let vault = vaults::create(state, &operator, &origin, folder("main", "vault")).await?;
+    let offsite = vaults::create(state, &operator, &origin, folder("offsite", "offsite")).await?;
     let plan = PlanForm {
         name: "everything hourly".to_owned(),
         harbor: "demo".to_owned(),
         vault_id: Some(vault.id),
+        copies: vec![offsite.id],
         include: "*".to_owned(),
         exclude: "library".to_owned(),
         cron: "0 * * * *".to_owned(),

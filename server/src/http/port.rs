@@ -9,7 +9,9 @@ use app::jobs::types::{Job, JobFilter, LogLine};
 use app::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
 use app::ports::{Cx, accounts::Accounts, audit::Audits, harbors::Harbors, home::Homes, jobs::Jobs, plans::Plans};
 use app::ports::{projects::Projects, restores::Restores, session::Sessions, vaults::Vaults};
-use app::projects::types::{ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, TagHistory, Timeline};
+use app::projects::types::{
+    ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory, Timeline,
+};
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::{SetUp, Shell, SignIn};
 use app::units::{Moment, Page};
@@ -195,6 +197,9 @@ impl Projects for Live {
         digest: String,
     ) -> Result<ArtifactDetail, ApiError> {
         api(cx, projects::artifact(&self.state, &Caller::of(cx)?, &harbor, &project, &repository, &digest).await)
+    }
+    async fn get_settings(&self, cx: &Cx, query: SettingsQuery) -> Result<SettingsAt, ApiError> {
+        api(cx, projects::settings(&self.state, &Caller::of(cx)?, query).await)
     }
     async fn search(&self, cx: &Cx, q: String) -> Result<Vec<SearchHit>, ApiError> {
         api(cx, projects::search(&self.state, &Caller::of(cx)?, &q).await)

@@ -10,7 +10,9 @@ use app::home::types::Home;
 use app::jobs::types::{Job, JobFilter, LogLine};
 use app::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
 use app::ports::Cx;
-use app::projects::types::{ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, TagHistory, Timeline};
+use app::projects::types::{
+    ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory, Timeline,
+};
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::Me;
 use app::units::{Moment, Page};
@@ -189,6 +191,15 @@ struct OneTag {
     tag: String,
 }
 
+/// Two moments.
+#[derive(Deserialize, IntoParams)]
+struct Between {
+    /// The moment; none = the newest.
+    at: Option<Moment>,
+    /// The moment to compare with; none = the last one with other settings.
+    against: Option<Moment>,
+}
+
 /// One artifact.
 #[derive(Deserialize, IntoParams)]
 struct OneArtifact {
@@ -296,6 +307,8 @@ endpoint!(/// Repositories and tags at a moment.
     get "/api/v1/projects/{harbor}/{project}/contents" "projects" browse(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<Inside>) Browse => b.browse(cx, BrowseQuery { harbor, project, at: q.at, repo: q.repo, q: q.q, only: q.only, after: q.after }).await?);
 endpoint!(/// Everything a tag pointed to.
     get "/api/v1/projects/{harbor}/{project}/tag" "projects" tag_history(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<OneTag>) TagHistory => b.tag_history(cx, harbor, project, q.repo, q.tag).await?);
+endpoint!(/// Settings at a moment, and what is different from an earlier one.
+    get "/api/v1/projects/{harbor}/{project}/settings" "projects" get_settings(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<Between>) SettingsAt => b.get_settings(cx, SettingsQuery { harbor, project, at: q.at, against: q.against }).await?);
 endpoint!(/// The parts of an artifact.
     get "/api/v1/projects/{harbor}/{project}/artifact" "projects" get_artifact(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<OneArtifact>) ArtifactDetail => b.get_artifact(cx, harbor, project, q.repo, q.digest).await?);
 endpoint!(/// Queues a backup of one project.
@@ -405,6 +418,7 @@ pub const ROUTES: &[Line] = &[
     ("GET", "/api/v1/projects/{harbor}/{project}/diff", Rule::SignedIn),
     ("GET", "/api/v1/projects/{harbor}/{project}/contents", Rule::SignedIn),
     ("GET", "/api/v1/projects/{harbor}/{project}/tag", Rule::SignedIn),
+    ("GET", "/api/v1/projects/{harbor}/{project}/settings", Rule::SignedIn),
     ("GET", "/api/v1/projects/{harbor}/{project}/artifact", Rule::SignedIn),
     ("POST", "/api/v1/projects/{harbor}/{project}/backup", Rule::SignedIn),
     ("GET", "/api/v1/search", Rule::SignedIn),
@@ -477,6 +491,7 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(compare_live))
         .routes(routes!(browse))
         .routes(routes!(tag_history))
+        .routes(routes!(get_settings))
         .routes(routes!(get_artifact))
         .routes(routes!(back_up_project))
         .routes(routes!(search))

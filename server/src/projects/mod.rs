@@ -7,12 +7,14 @@ mod history;
 pub mod listing;
 pub mod live;
 pub mod queries;
+mod settings;
 mod timeline;
 
 pub use browse::{artifact, browse, search};
 pub use history::tag_history;
 pub use listing::list;
 pub use live::compare_live;
+pub use settings::settings;
 pub use timeline::{back_up, hold, timeline};
 
 use app::error::ApiError;

@@ -87,6 +87,21 @@ pub async fn neighbours(
     .await
 }
 
+/// Moments and digests of the snapshots before one, newest first.
+pub async fn digests_before(
+    conn: &mut PgConnection,
+    project_id: i64,
+    at: OffsetDateTime,
+    limit: i64,
+) -> sqlx::Result<Vec<(OffsetDateTime, Vec<u8>)>> {
+    sqlx::query_as("select moment, digest from snapshot where project_id = $1 and moment < $2 order by moment desc limit $3")
+        .bind(project_id)
+        .bind(at)
+        .bind(limit)
+        .fetch_all(conn)
+        .await
+}
+
 /// Snapshots of a window, oldest first; thinned to `limit` by keeping those with most changes of each stretch.
 pub async fn window(
     conn: &mut PgConnection,

@@ -9,6 +9,7 @@ mod house;
 mod jobs;
 mod keeping;
 mod sessions;
+mod settings;
 mod votes;
 mod web;
 mod world;
