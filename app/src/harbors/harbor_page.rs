@@ -101,6 +101,10 @@ fn connection(harbor: Harbor) -> AnyView {
         Some(login) => view! { <code class="mono">{login}</code> }.into_any(),
         None => t("none: backup only", "无：仅备份").into_any(),
     };
+    let zone = harbor.bandwidth_zone;
+    let caps = harbor.bandwidth.iter().map(|cap| view! { <li><code class="mono">{cap.clone()}</code></li> }).collect_view();
+    let caps = (!harbor.bandwidth.is_empty())
+        .then(|| view! { <Kv key=t("Backups read at most", "备份读取上限")><ul class="names">{caps}</ul>" "<span class="note">{zone}</span></Kv> });
     let (url, detail, read) = (harbor.url, harbor.state_detail, harbor.read_login);
     view! {
         <Panel title=t("Connection", "连接")>
@@ -109,6 +113,7 @@ fn connection(harbor: Harbor) -> AnyView {
                 <Kv key=t("Last contact", "最近连接")>{detail}</Kv>
                 <Kv key=t("Login for backup", "备份登录")><code class="mono">{read}</code></Kv>
                 <Kv key=t("Login for restore", "恢复登录")>{write}</Kv>
+                {caps}
                 {secret}
             </KeyValue>
         </Panel>

@@ -10,4 +10,5 @@ pub mod settings;
 pub mod types;
 
 /// What a refused form about a harbor shows again: everything but secrets.
-pub const KEPT: &[&str] = &["name", "url", "read_login", "write_login", "admin_login", "ca_pem", "plain_http"];
+pub const KEPT: &[&str] =
+    &["name", "url", "read_login", "write_login", "admin_login", "ca_pem", "plain_http", "bandwidth", "bandwidth_zone"];

@@ -25,6 +25,10 @@ pub fn SettingsForm(harbor: Harbor, action: ServerAction<ChangeHarborCall>) -> i
                 <Field name="write_secret" label=t("Secret", "密钥") kind="password" optional=true hint=unchanged/>
             </div>
             <TextArea name="ca_pem" label=t("Certificate of its own authority", "自有 CA 证书") optional=true mono=true hint=t("PEM; empty: as it is", "PEM 格式；留空则不变")/>
+            <div class="two">
+                <TextArea name="bandwidth" label=t("How fast backups may read", "备份读取限速") mono=true optional=true value=harbor.bandwidth.join("\n") hint=t("One span a line: 08:00-18:00 20 MiB/s. Outside of them there is no cap; restores are not slowed.", "每行一个时段：08:00-18:00 20 MiB/s。其他时间不限速；恢复不受影响。")/>
+                <Field name="bandwidth_zone" label=t("Time zone", "时区") mono=true value=harbor.bandwidth_zone.clone() hint="Asia/Shanghai, Europe/Berlin, UTC …"/>
+            </div>
             <Bar>
                 <SubmitButton text=t("Test, then save", "测试并保存") kind=ButtonKind::Primary/>
                 <LinkButton href=format!("/harbors/{}", harbor.name) text=t("Leave it", "取消")/>

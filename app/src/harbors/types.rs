@@ -48,6 +48,10 @@ pub struct Harbor {
     pub projects: i64,
     /// Projects in a plan.
     pub projects_protected: i64,
+    /// Caps on what backups read, a line each: `08:00-18:00 20 MiB/s`.
+    pub bandwidth: Vec<String>,
+    /// Time zone of these hours.
+    pub bandwidth_zone: String,
     /// When the secret was set, and by whom.
     pub secret_set: Option<(Moment, String)>,
 }
@@ -105,9 +109,15 @@ pub struct ChangeHarbor {
     /// Its secret, empty = unchanged.
     #[serde(default)]
     pub write_secret: String,
-    /// CA certificate.
+    /// CA certificate, empty = unchanged.
     #[serde(default)]
     pub ca_pem: String,
+    /// Caps on what backups read, one a line: `08:00-18:00 20 MiB/s`; empty = none.
+    #[serde(default)]
+    pub bandwidth: String,
+    /// IANA time zone of these hours; empty = UTC.
+    #[serde(default)]
+    pub bandwidth_zone: String,
     /// Plain http is accepted.
     #[serde(default)]
     pub plain_http: bool,

@@ -62,9 +62,15 @@ fn page(s: SettingsAt, query: SettingsQuery) -> AnyView {
     let title = sentence(&s, &project);
     let changed = what_changed(&s);
     let compare = choose(&s, settings_href(&harbor, &project, None));
-    let different: Vec<AnyView> = s.parts.iter().filter_map(|part| differences(part)).collect();
+    let different: Vec<AnyView> = s.parts.iter().filter_map(differences).collect();
     let (own, harbors): (Vec<_>, Vec<_>) = s.parts.into_iter().partition(|part| !part.of_harbor);
-    let all = |parts: Vec<SettingsPart>| parts.into_iter().map(part).collect_view();
+    let all = |parts: Vec<SettingsPart>| {
+        let is_empty = |part: &SettingsPart| part.unreadable.is_none() && part.lines.iter().all(|line| line.is.is_none());
+        let (empty, full): (Vec<_>, Vec<_>) = parts.into_iter().partition(is_empty);
+        let words = empty.iter().map(|part| part_word(&part.name)).collect::<Vec<_>>().join(t(", ", "、"));
+        let none = (!empty.is_empty()).then(|| view! { <p class="note">{t("Without: ", "未设置：")}{words}</p> });
+        view! { {full.into_iter().map(part).collect_view()} {none} }
+    };
     let (own, no_harbors, harbors) = (all(own), harbors.is_empty(), all(harbors));
     view! {
         <PageHead title=title crumbs=crumbs here=t("Settings", "设置")><SubItem>{changed}</SubItem></PageHead>
@@ -169,9 +175,6 @@ fn part(part: SettingsPart) -> AnyView {
         return view! { <Panel title=title padded=true><p class="note">{text}</p></Panel> }.into_any();
     }
     let lines: Vec<SettingLine> = part.lines.into_iter().filter(|line| line.is.is_some()).collect();
-    if lines.is_empty() {
-        return view! { <Panel title=title padded=true><p class="note">{t("None.", "无。")}</p></Panel> }.into_any();
-    }
     let cols = vec![Col::text(t("Setting", "设置项")), Col::text(t("Value", "值"))];
     let rows = lines
         .into_iter()

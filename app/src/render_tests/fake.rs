@@ -287,6 +287,8 @@ pub fn harbor(state: HarborState) -> Harbor {
         plain_http: false,
         projects: 39,
         projects_protected: 37,
+        bandwidth: Vec::new(),
+        bandwidth_zone: "UTC".to_owned(),
         secret_set: None,
     }
 }

@@ -29,7 +29,7 @@ pub use harbor::{
     Permission, PermissionKind, Project, ProjectLabel, Quota, Repository, RetentionRule, RetentionSummary, RobotScope, RobotSpec, Selector,
     SystemInfo, TagInfo,
 };
-pub use limits::{Counters, Credential, Limits};
+pub use limits::{Bandwidth, Counters, Credential, Limits};
 pub use oci::{ManifestHead, Mount, RawManifest, Reference};
 pub use transport::guarded_client;
 pub use version::HarborVersion;

@@ -1,7 +1,10 @@
 //! Limits of one client, and the counters it keeps.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use time::OffsetDateTime;
 
 /// Whom to log in as. `Debug` shows no secret.
 #[derive(Clone, Debug)]
@@ -41,8 +44,8 @@ pub struct Limits {
     pub min_throughput_bytes_per_s: u64,
     /// Over how long the throughput is judged.
     pub throughput_window: Duration,
-    /// Cap on blob bytes, both ways together; `None` is no cap.
-    pub bandwidth_bytes_per_s: Option<u64>,
+    /// Cap on blob bytes, both ways together.
+    pub bandwidth: Bandwidth,
 }
 
 impl Default for Limits {
@@ -61,8 +64,32 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(60),
             min_throughput_bytes_per_s: 1024,
             throughput_window: Duration::from_secs(60),
-            bandwidth_bytes_per_s: None,
+            bandwidth: Bandwidth::default(),
         }
+    }
+}
+
+/// Bytes per second by the moment.
+type ByTime = dyn Fn(OffsetDateTime) -> Option<u64> + Send + Sync;
+
+/// A cap on bytes per second, which may differ by the time of day. The default is none.
+#[derive(Clone, Default)]
+pub struct Bandwidth(Option<Arc<ByTime>>);
+
+impl Bandwidth {
+    /// What `rule` says at each moment; none or zero = no cap. Asked for every piece of a body, so it must be quick.
+    pub fn by_time(rule: impl Fn(OffsetDateTime) -> Option<u64> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(rule)))
+    }
+
+    pub(crate) fn at(&self, now: OffsetDateTime) -> Option<u64> {
+        self.0.as_ref()?(now).filter(|bytes_per_s| *bytes_per_s > 0)
+    }
+}
+
+impl std::fmt::Debug for Bandwidth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Bandwidth(by time)" } else { "Bandwidth(none)" })
     }
 }
 

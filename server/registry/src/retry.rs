@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use tokio::time::Instant;
 
-use crate::limits::Limits;
+use crate::limits::{Bandwidth, Limits};
 
 /// `Retry-After` as seconds from `now`; `None` if absent or unreadable. RFC 9110 §10.2.3: seconds or an HTTP date.
 pub(crate) fn retry_after(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration> {
@@ -99,18 +99,18 @@ impl Calm {
 
 /// Shares a number of bytes per second among all transfers of a client.
 pub(crate) struct Throttle {
-    bytes_per_s: Option<u64>,
+    bandwidth: Bandwidth,
     free_at: Mutex<Option<Instant>>,
 }
 
 impl Throttle {
-    pub fn new(bytes_per_s: Option<u64>) -> Self {
-        Self { bytes_per_s: bytes_per_s.filter(|n| *n > 0), free_at: Mutex::new(None) }
+    pub fn new(bandwidth: Bandwidth) -> Self {
+        Self { bandwidth, free_at: Mutex::new(None) }
     }
 
     /// Books `bytes` and says when they may pass.
-    fn book(&self, bytes: usize, now: Instant) -> Option<Instant> {
-        let rate = self.bytes_per_s?;
+    fn book(&self, bytes: usize, (now, clock): (Instant, OffsetDateTime)) -> Option<Instant> {
+        let rate = self.bandwidth.at(clock)?;
         let nanos = u128::try_from(bytes).unwrap_or(u128::MAX).saturating_mul(1_000_000_000) / u128::from(rate);
         let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,7 +120,7 @@ impl Throttle {
     }
 
     pub async fn pass(&self, bytes: usize) {
-        if let Some(at) = self.book(bytes, Instant::now()) {
+        if let Some(at) = self.book(bytes, (Instant::now(), OffsetDateTime::now_utc())) {
             tokio::time::sleep_until(at).await;
         }
     }
@@ -179,11 +179,13 @@ mod tests {
 
     #[test]
     fn the_bandwidth_cap_books_bytes_one_after_the_other() {
-        let throttle = Throttle::new(Some(1_000));
+        let noon = datetime!(2026-11-23 12:00 UTC);
+        let throttle = Throttle::new(Bandwidth::by_time(move |clock| (clock >= noon).then_some(1_000)));
         let now = Instant::now();
-        assert_eq!(throttle.book(500, now), Some(now));
-        assert_eq!(throttle.book(500, now), Some(now + Duration::from_millis(500)));
-        assert_eq!(throttle.book(1, now), Some(now + Duration::from_secs(1)));
-        assert_eq!(Throttle::new(None).book(1 << 30, now), None);
+        assert_eq!(throttle.book(1 << 30, (now, noon - Duration::from_secs(1))), None, "before noon there is no cap");
+        assert_eq!(throttle.book(500, (now, noon)), Some(now));
+        assert_eq!(throttle.book(500, (now, noon)), Some(now + Duration::from_millis(500)));
+        assert_eq!(throttle.book(1, (now, noon)), Some(now + Duration::from_secs(1)));
+        assert_eq!(Throttle::new(Bandwidth::default()).book(1 << 30, (now, noon)), None);
     }
 }

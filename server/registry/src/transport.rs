@@ -118,7 +118,7 @@ fn build(builder: reqwest::ClientBuilder, endpoint: &Endpoint) -> Result<reqwest
 impl Transport {
     pub fn new(endpoint: Endpoint, limits: Limits, lookup: Arc<dyn Lookup>) -> Result<Self, RegistryError> {
         let http = build(builder(&endpoint, &limits, lookup)?, &endpoint)?;
-        let throttle = Throttle::new(limits.bandwidth_bytes_per_s);
+        let throttle = Throttle::new(limits.bandwidth.clone());
         Ok(Self { http, endpoint, limits, meter: Meter::default(), calm: Calm::default(), throttle })
     }
 

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use app::error::{ApiError, ErrorKind};
-use registry::{Client, Credential, Endpoint, Limits, RegistryError};
+use registry::{Bandwidth, Client, Credential, Endpoint, Limits, RegistryError};
 use secrecy::SecretString;
 
+use super::bandwidth;
 use super::queries::Reach;
 use crate::crypto::Place;
 use crate::error::Error;
@@ -47,7 +48,11 @@ pub fn client(state: &AppState, reach: &Reach, access: Access) -> Result<Client,
         }
         _ => Credential { username: reach.read_login.clone(), secret: state.keys.open(place("read_secret"), &reach.read_secret)? },
     };
-    let client = Client::new(endpoint, credential, Limits::default())?;
+    let bandwidth = match access {
+        Access::Read => bandwidth::obeyed(reach.bandwidth.0.clone(), &reach.bandwidth_zone),
+        Access::Write => Bandwidth::default(),
+    };
+    let client = Client::new(endpoint, credential, Limits { bandwidth, ..Limits::default() })?;
     clients.insert((reach.harbor_id, access), (reach.version, client.clone()));
     Ok(client)
 }

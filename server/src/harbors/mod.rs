@@ -1,5 +1,6 @@
 //! Registered harbors: addresses, logins, what they can do, and the projects they list.
 
+mod bandwidth;
 mod clients;
 mod ops;
 pub mod queries;

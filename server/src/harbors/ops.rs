@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use sqlx::PgConnection;
 
+use super::bandwidth;
 use super::clients::{self, Access, client, unstored};
 use super::queries::{self, Contact, Listed, Reach, Stored, View};
 use super::robots;
@@ -290,7 +291,9 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
         }
     };
     let logins = Logins { read, write };
-    let ca = given(&form.ca_pem);
+    let (caps, zone) = (bandwidth::read(&form.bandwidth)?, bandwidth::zone(&form.bandwidth_zone)?);
+    // As the form says: without a new one the old one stays.
+    let ca = given(&form.ca_pem).or(reach.ca_pem.as_deref());
     let client_for = |login: &Login| unstored(state, &form.url, form.plain_http, ca, &login.name, login.secret.clone());
     let checks = run_checks(&client_for(&logins.read)?, logins.write.as_ref().map(client_for).transpose()?.as_ref()).await;
     if !checks.backup_ok {
@@ -299,14 +302,20 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     let mut tx = state.pool.begin().await?;
     let stored = Stored { url: form.url.trim(), ca_pem: ca, plain_http: form.plain_http, read_login: &logins.read.name, by: &caller.login };
     queries::update(&mut tx, reach.harbor_id, &stored).await?;
+    queries::set_bandwidth(&mut tx, reach.harbor_id, &caps, &zone).await?;
     store_secrets(state, &mut tx, reach.harbor_id, &logins).await?;
     keep_checks(&mut tx, reach.harbor_id, &checks).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
     let event = Event::new("harbor.update", "harbor", &form.harbor, format!("changed the harbor {}", form.harbor))
-        .with("before", json!({ "url": reach.url, "read_login": reach.read_login, "write_login": reach.write_login }))
+        .with(
+            "before",
+            json!({ "url": reach.url, "read_login": reach.read_login, "write_login": reach.write_login,
+                "bandwidth": bandwidth::lines(&reach.bandwidth), "bandwidth_zone": reach.bandwidth_zone }),
+        )
         .with(
             "after",
-            json!({ "url": form.url.trim(), "read_login": logins.read.name, "write_login": logins.write.as_ref().map(|w| &w.name) }),
+            json!({ "url": form.url.trim(), "read_login": logins.read.name, "write_login": logins.write.as_ref().map(|w| &w.name),
+                "bandwidth": bandwidth::lines(&caps), "bandwidth_zone": zone }),
         );
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;

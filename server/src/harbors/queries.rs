@@ -3,8 +3,11 @@
 use app::harbors::types::{Harbor, HarborState};
 use app::units::Moment;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use sqlx::{PgConnection, Row as _};
 use time::OffsetDateTime;
+
+use super::bandwidth::{self, Cap};
 
 /// What reaching a harbor needs. Secrets are still sealed.
 #[derive(Clone, sqlx::FromRow)]
@@ -18,12 +21,15 @@ pub struct Reach {
     pub read_secret: Vec<u8>,
     pub write_login: Option<String>,
     pub write_secret: Option<Vec<u8>>,
+    pub bandwidth: Json<Vec<Cap>>,
+    pub bandwidth_zone: String,
     pub version: i64,
     pub removed: bool,
 }
 
-const REACH: &str = "select harbor_id, name, url, ca_pem, plain_http, read_login, read_secret, write_login, write_secret, version,
-       removed_at is not null as removed from harbor";
+const REACH: &str =
+    "select harbor_id, name, url, ca_pem, plain_http, read_login, read_secret, write_login, write_secret, bandwidth, bandwidth_zone,
+       version,       removed_at is not null as removed from harbor";
 
 /// By id.
 pub async fn reach(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Option<Reach>> {
@@ -38,7 +44,7 @@ pub async fn reach_by_name(conn: &mut PgConnection, name: &str) -> sqlx::Result<
 }
 
 const VIEW: &str = "select h.harbor_id, h.name, h.url, h.product_version, h.state, h.state_detail, h.checked_at, h.read_login,
-       h.write_login, h.can_restore, h.plain_http, h.secret_set_at, h.secret_set_by,
+       h.write_login, h.can_restore, h.plain_http, h.secret_set_at, h.secret_set_by, h.bandwidth, h.bandwidth_zone,
        (select count(*) from harbor_project p where p.harbor_id = h.harbor_id and p.gone_at is null) as projects,
        (select coalesce(array_agg(p.project), '{}') from harbor_project p where p.harbor_id = h.harbor_id and p.gone_at is null)
            as project_names
@@ -76,6 +82,8 @@ fn view(row: &PgRow) -> sqlx::Result<View> {
             plain_http: row.try_get("plain_http")?,
             projects: row.try_get("projects")?,
             projects_protected: 0,
+            bandwidth: bandwidth::lines(&row.try_get::<Json<Vec<Cap>>, _>("bandwidth")?),
+            bandwidth_zone: row.try_get("bandwidth_zone")?,
             secret_set: Some((Moment(secret_at), row.try_get("secret_set_by")?)),
         },
     })
@@ -143,6 +151,17 @@ pub async fn update(conn: &mut PgConnection, harbor_id: i64, stored: &Stored<'_>
     .bind(stored.by)
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Sets how fast backups may read.
+pub async fn set_bandwidth(conn: &mut PgConnection, harbor_id: i64, caps: &[Cap], zone: &str) -> sqlx::Result<()> {
+    sqlx::query("update harbor set bandwidth = $2, bandwidth_zone = $3 where harbor_id = $1")
+        .bind(harbor_id)
+        .bind(Json(caps))
+        .bind(zone)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -24,11 +24,11 @@ const EARLIER_MAX: i64 = 60;
 /// Lines answered of one part.
 const LINES_MAX: usize = 2_000;
 /// Longest value shown, characters.
-const VALUE_CHARS_MAX: usize = 400;
+const VALUE_CHARS_MAX: usize = 2_000;
 /// Nesting that is shown; deeper lies the text of the JSON.
 const DEPTH_MAX: usize = 6;
 /// What names a row of a list, the first that it has.
-const NAMES: [&str; 7] = ["login", "name", "username", "group_name", "address", "template", "type"];
+const NAMES: [&str; 8] = ["login", "name", "username", "group_name", "address", "template", "namespace", "type"];
 
 /// Settings at a moment, and what is different from another.
 pub async fn settings(state: &AppState, caller: &Caller, query: SettingsQuery) -> Result<SettingsAt, Error> {
@@ -177,7 +177,7 @@ fn descend(value: &Value, path: String, depth: usize, leaves: &mut BTreeMap<Stri
                 descend(value, under(name), depth + 1, leaves);
             }
         }
-        Value::Array(items) if depth < DEPTH_MAX && items.iter().any(Value::is_object) => {
+        Value::Array(items) if depth < DEPTH_MAX && items.iter().any(|item| item.is_object() && right(item).is_none()) => {
             let mut seen: BTreeMap<String, usize> = BTreeMap::new();
             for item in items {
                 let name = name_of(item);
@@ -207,10 +207,16 @@ fn name_of(item: &Value) -> String {
     NAMES.iter().find_map(|name| item.get(name).and_then(Value::as_str)).unwrap_or("entry").to_owned()
 }
 
+/// A right of a robot, in Harbor's words: `repository:pull`.
+fn right(item: &Value) -> Option<String> {
+    let (resource, action) = (item.get("resource")?.as_str()?, item.get("action")?.as_str()?);
+    Some(format!("{resource}:{action}"))
+}
+
 fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        other => right(other).unwrap_or_else(|| other.to_string()),
     }
 }
 
@@ -247,6 +253,16 @@ mod tests {
                 ("labels: old · name".to_owned(), Some("old"), None),
             ]
         );
+    }
+
+    #[test]
+    fn rights_of_a_robot_are_one_line() {
+        let access = json!([{ "resource": "artifact", "action": "read" }, { "resource": "repository", "action": "pull" }]);
+        let robots = json!({ "robots": [{ "login": "robot$ci", "permissions": [{ "namespace": "shop", "access": access }] }] });
+        let found = parts(false, &robots, None);
+        let line = found[0].lines.iter().find(|line| line.name.ends_with("access")).unwrap();
+        assert_eq!(line.name, "robot$ci · permissions · shop · access");
+        assert_eq!(line.is.as_deref(), Some("artifact:read, repository:pull"));
     }
 
     #[test]
