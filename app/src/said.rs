@@ -14,6 +14,12 @@ const SENTENCES: &[(&str, &str)] = &[
     ("verify the vault {}", "校验保管库 {}"),
     ("sweep the vault {}", "清理保管库 {}"),
     ("look what a sweep of {} would free", "查看清理 {} 可释放的空间"),
+    ("copy what {} made to {}", "将 {} 的快照复制到 {}"),
+    ("{} is full in about {} days", "{} 约 {} 天后写满"),
+    ("{} at {}", "{}，{}"),
+    ("{} snapshots could not be copied; the first: {}", "{} 个快照未能复制；首个原因：{}"),
+    ("the plan's own vault cannot also have the copies; choose another", "计划自身的保管库不能同时存放副本，请另选"),
+    ("at most {} further vaults", "最多 {} 个其他保管库"),
     ("finishing what retention let go", "完成保留规则的清理"),
     ("marking what the snapshots need", "标记快照所需内容"),
     // Why a snapshot is kept.

@@ -123,6 +123,7 @@ fn concern_title(title: &str) -> String {
         "Not reached" => "无法连接",
         "Vault" => "保管库",
         "Damage found" => "发现损坏",
+        "Nearly full" => "即将写满",
         "Job failed" => "任务失败",
         "Target missed" => "超出目标",
         "Not protected" => "未受保护",

@@ -14,7 +14,7 @@ use crate::home::sentence::target_words;
 use crate::said::said;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
-use crate::units::{Page, count};
+use crate::units::{Page, bytes, count};
 
 /// What the buttons do.
 #[derive(Clone, Copy)]
@@ -104,6 +104,7 @@ fn facts(plan: &Plan) -> AnyView {
     let (cron, zone, words, vault, version) =
         (plan.cron.clone(), plan.zone.clone(), said(&plan.schedule_words), plan.vault.clone(), plan.version);
     let rpo = target_words(plan.rpo_s, lang());
+    let (logical, added) = (plan.logical_bytes, plan.added_bytes);
     view! {
         <Panel title=t("What it does", "内容")>
             <KeyValue>
@@ -113,6 +114,8 @@ fn facts(plan: &Plan) -> AnyView {
                 <Kv key=t("Schedule", "时间表")>{words}" "<span class="note"><code class="mono">{cron}</code>" "{zone}</span></Kv>
                 <Kv key=t("Target", "目标")>{rpo}</Kv>
                 <Kv key=t("Vault", "保管库")>{vault}</Kv>
+                <Kv key=t("Protected", "受保护")>{bytes(logical)}</Kv>
+                <Kv key=t("Stored in 30 days", "30 天新增")>{bytes(added)}</Kv>
                 <Kv key=t("Version", "版本")>{version}</Kv>
             </KeyValue>
         </Panel>

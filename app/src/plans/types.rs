@@ -122,6 +122,10 @@ pub struct Plan {
     pub keep: Keep,
     /// Hours after which a run lists everything again, whatever the hints say.
     pub full_every_h: i32,
+    /// Bytes the newest snapshots of its projects protect.
+    pub logical_bytes: i64,
+    /// Bytes its runs of the last 30 days stored.
+    pub added_bytes: i64,
     /// Further vaults its snapshots are copied to.
     pub copies: Vec<Copies>,
     /// Version, raised at each change; a form posts it back.

@@ -116,6 +116,7 @@ nothing! { vaults::Vaults {
     list_findings(vault_id: i64) -> Vec<Finding>;
     sweep_vault(vault_id: i64, form: SweepForm) -> i64;
     list_sweeps(vault_id: i64) -> Vec<Sweep>;
+    vault_room(vault_id: i64) -> Room;
 }
     async fn list_vaults(&self, _cx: &Cx) -> Result<Vec<Vault>, ApiError> {
         self.answer(Some(self.vaults.clone()))
@@ -305,6 +306,7 @@ pub fn vault() -> Vault {
         stored_bytes: 1 << 40,
         logical_bytes: 8 << 40,
         free_bytes: Some(1 << 40),
+        reserve_bytes: 1 << 30,
         snapshots: 12,
         findings: 0,
         verified: None,
@@ -333,6 +335,8 @@ pub fn plan(name: &str) -> Plan {
         projects: 37,
         days: vec![DayState::Good, DayState::Failed, DayState::Missed],
         keep: Keep { daily: 14, ..Keep::default() },
+        logical_bytes: 8 << 40,
+        added_bytes: 1 << 30,
         copies: Vec::new(),
         version: 2,
     }

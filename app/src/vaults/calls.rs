@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::vaults::types::{ChangeBucket, Finding, NewVault, Sweep, Vault};
+use crate::vaults::types::{ChangeBucket, Finding, NewVault, Room, Sweep, Vault};
 
 /// All vaults.
 #[server(prefix = "/fn", endpoint = "vaults/list", input = leptos::server_fn::codec::GetUrl)]
@@ -53,6 +53,13 @@ pub async fn check_bucket(vault_id: i64) -> Result<Vault, ApiError> {
     let vault = answer(backend().check_bucket(&cx(), vault_id).await)?;
     go(&format!("/vaults/{vault_id}"));
     Ok(vault)
+}
+
+/// What a vault takes, how it grows, and when it will be full.
+#[server(prefix = "/fn", endpoint = "vaults/room", input = leptos::server_fn::codec::GetUrl)]
+pub async fn vault_room(vault_id: i64) -> Result<Room, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().vault_room(&cx(), vault_id).await)
 }
 
 /// The last sweeps of a vault.

@@ -4,6 +4,7 @@ pub mod bucket;
 pub mod calls;
 pub mod form_page;
 pub mod list_page;
+pub mod room;
 pub mod sweeps;
 pub mod types;
 pub mod vault_page;

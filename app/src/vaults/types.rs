@@ -43,6 +43,8 @@ pub struct Vault {
     pub logical_bytes: i64,
     /// Free space, if known.
     pub free_bytes: Option<i64>,
+    /// Free space that backups leave alone; 0 where the free space is not known.
+    pub reserve_bytes: i64,
     /// Snapshots kept.
     pub snapshots: i64,
     /// Open findings.
@@ -51,6 +53,51 @@ pub struct Vault {
     pub verified: Option<Moment>,
     /// When it was made.
     pub created: Moment,
+}
+
+/// What a vault takes, how it grows, and when it will be full.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Room {
+    /// Bytes a day takes on average, less what sweeps free; none = too early to say.
+    pub per_day: Option<i64>,
+    /// Days until only the reserve is left; none = not foreseeable, or without a known end.
+    pub days_left: Option<i64>,
+    /// The last 30 days, oldest first.
+    pub days: Vec<RoomDay>,
+    /// Projects, those that added most first.
+    pub projects: Vec<ProjectRoom>,
+    /// Projects that are not listed.
+    pub more: i64,
+}
+
+/// One day of a vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RoomDay {
+    /// Its beginning.
+    pub day: Moment,
+    /// Bytes added, without first backups of projects.
+    pub added: i64,
+    /// Bytes added by first backups.
+    pub first: i64,
+    /// Bytes sweeps freed.
+    pub freed: i64,
+}
+
+/// What one project takes of a vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProjectRoom {
+    /// Harbor.
+    pub harbor: String,
+    /// Project.
+    pub project: String,
+    /// The plan of its newest snapshot.
+    pub plan: Option<String>,
+    /// Bytes its newest snapshot protects.
+    pub logical_bytes: i64,
+    /// Bytes its snapshots added in 30 days.
+    pub bytes_new: i64,
+    /// Snapshots kept here.
+    pub snapshots: i64,
 }
 
 /// The bucket a vault is in. Its secret is never told.

@@ -3,10 +3,11 @@
 use leptos::prelude::*;
 
 use super::bucket::{bucket_panel, tried_panel};
-use super::calls::{ChangeBucketCall, CheckBucket, SweepVault, VerifyVault, get_vault, list_findings, list_sweeps};
+use super::calls::{ChangeBucketCall, CheckBucket, SweepVault, VerifyVault, get_vault, list_findings, list_sweeps, vault_room};
 use super::list_page::vault_status;
+use super::room::room_panel;
 use super::sweeps::{sweep_panel, sweeps_panel};
-use super::types::{Finding, Sweep, Vault, VaultState};
+use super::types::{Finding, Room, Sweep, Vault, VaultState};
 use crate::accounts::types::Duty;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
@@ -25,10 +26,11 @@ pub fn VaultPage() -> impl IntoView {
             let vault = get_vault(id).await?;
             let findings = list_findings(id).await?;
             let sweeps = list_sweeps(id).await?;
-            Ok((vault, findings, sweeps))
+            let room = vault_room(id).await?;
+            Ok((vault, findings, sweeps, room))
         },
     );
-    view! { <Load data=data view=move |(vault, findings, sweeps)| content(vault, findings, sweeps, actions)/> }
+    view! { <Load data=data view=move |(vault, findings, sweeps, room)| content(vault, (findings, sweeps, room), actions)/> }
 }
 
 #[derive(Clone, Copy)]
@@ -61,7 +63,7 @@ fn sentence(vault: &Vault) -> String {
     }
 }
 
-fn content(vault: Vault, findings: Vec<Finding>, sweeps: Vec<Sweep>, actions: Actions) -> AnyView {
+fn content(vault: Vault, (findings, sweeps, room): (Vec<Finding>, Vec<Sweep>, Room), actions: Actions) -> AnyView {
     let Actions { verify, sweep, change, check } = actions;
     let (tone, word) = vault_status(vault.state);
     let crumbs = vec![(t("Vaults", "保管库").to_owned(), "/vaults".to_owned())];
@@ -78,6 +80,7 @@ fn content(vault: Vault, findings: Vec<Finding>, sweeps: Vec<Sweep>, actions: Ac
     let findings = findings_panel(findings, vault.verified.is_some());
     let (space, swept) = (sweep_panel(id, folder.as_deref(), sweep), sweeps_panel(sweeps));
     let twin = folder.map(|path| view! { <CliTwin command=format!("breakwater vault verify {path}")/> });
+    let room = room_panel(room, vault.reserve_bytes);
     let tried = vault.bucket.as_ref().map(tried_panel);
     let bucket = vault.bucket.map(|bucket| bucket_panel(id, bucket, change, check));
     let (free, verified, here) = (vault.free_bytes, vault.verified, vault.name.clone());
@@ -92,7 +95,7 @@ fn content(vault: Vault, findings: Vec<Finding>, sweeps: Vec<Sweep>, actions: Ac
         </PageHead>
         {bad}
         <Columns>
-            <Stack>{findings}{swept}{tried}</Stack>
+            <Stack>{findings}{room}{swept}{tried}</Stack>
             <Stack>
                 {facts}
                 <Panel title=t("Verification", "校验") padded=true>

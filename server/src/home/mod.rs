@@ -41,7 +41,7 @@ pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
         last_good: projects.iter().filter_map(|p| p.last_good).max(),
         next_run: plans.iter().filter_map(|p| p.next).min(),
         oldest: projects.iter().filter_map(|p| p.oldest).min(),
-        concerns: concerns(&projects, &harbors, &vaults, &failed(state, caller).await?),
+        concerns: concerns(&projects, &harbors, (&vaults, &soon_full(state, &vaults).await?), &failed(state, caller).await?),
         vaults_out: vaults::count_out(state).await?,
         setup: set_up(state, caller, &harbors, &vaults, &plans, &projects).await?,
         waiting: restores::approvals(state, caller, "mine").await?,
@@ -74,6 +74,21 @@ async fn failed(state: &AppState, caller: &Caller) -> Result<Vec<(i64, String, S
     Ok(rows)
 }
 
+/// Vaults that will be full soon: id, name, days.
+async fn soon_full(state: &AppState, vaults: &[app::vaults::types::Vault]) -> Result<Vec<(i64, String, i64)>, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let mut soon = Vec::new();
+    for vault in vaults {
+        let Some(usable) = vault.free_bytes.map(|free| free.saturating_sub(vault.reserve_bytes)) else { continue };
+        if let Some(days) = vaults::room::forecast(&mut conn, vault.id, usable).await?
+            && days < app::vaults::room::SOON_DAYS
+        {
+            soon.push((vault.id, vault.name.clone(), days));
+        }
+    }
+    Ok(soon)
+}
+
 fn named(projects: &[&Project]) -> String {
     let mut names: Vec<String> = projects.iter().take(NAMED_MAX).map(|p| format!("{}/{}", p.harbor, p.project)).collect();
     if projects.len() > NAMED_MAX {
@@ -89,7 +104,7 @@ fn concern(severity: &str, title: &str, text: String, link: String, action: &str
 fn concerns(
     projects: &[Project],
     harbors: &[app::harbors::types::Harbor],
-    vaults: &[app::vaults::types::Vault],
+    (vaults, soon_full): (&[app::vaults::types::Vault], &[(i64, String, i64)]),
     failed: &[(i64, String, String)],
 ) -> Vec<Concern> {
     use app::harbors::types::HarborState;
@@ -117,6 +132,9 @@ fn concerns(
             format!("/vaults/{}", vault.id),
             "look",
         ));
+    }
+    for (vault, name, days) in soon_full {
+        all.push(concern("warning", "Nearly full", format!("{name} is full in about {days} days"), format!("/vaults/{vault}"), "look"));
     }
     for (job, title, error) in failed {
         all.push(concern("failed", "Job failed", format!("{title}: {error}"), format!("/jobs/{job}"), "look"));

@@ -15,7 +15,7 @@ use app::projects::types::{
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::{SetUp, Shell, SignIn};
 use app::units::{Moment, Page};
-use app::vaults::types::{ChangeBucket, Finding, NewVault, Sweep, SweepForm, Vault};
+use app::vaults::types::{ChangeBucket, Finding, NewVault, Room, Sweep, SweepForm, Vault};
 use app::zone::Zone;
 use async_trait::async_trait;
 
@@ -118,6 +118,9 @@ impl Vaults for Live {
     }
     async fn sweep_vault(&self, cx: &Cx, vault_id: i64, form: SweepForm) -> Result<i64, ApiError> {
         api(cx, vaults::sweep::start(&self.state, &Caller::of(cx)?, &origin(cx), vault_id, form).await)
+    }
+    async fn vault_room(&self, cx: &Cx, vault_id: i64) -> Result<Room, ApiError> {
+        api(cx, vaults::room::get(&self.state, &Caller::of(cx)?, vault_id).await)
     }
     async fn list_sweeps(&self, cx: &Cx, vault_id: i64) -> Result<Vec<Sweep>, ApiError> {
         api(cx, vaults::sweep::list(&self.state, &Caller::of(cx)?, vault_id).await)

@@ -16,7 +16,7 @@ use app::projects::types::{
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::Me;
 use app::units::{Moment, Page};
-use app::vaults::types::{ChangeBucket, Finding, NewVault, Sweep, SweepForm, Vault};
+use app::vaults::types::{ChangeBucket, Finding, NewVault, Room, Sweep, SweepForm, Vault};
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
 use axum::http::StatusCode;
@@ -269,6 +269,8 @@ endpoint!(/// Queues a verification.
     post "/api/v1/vaults/{id}/verify" "vaults" verify_vault(cx, b, Path(id): Path<i64>) Queued => Queued { job_id: b.verify_vault(cx, id).await? });
 endpoint!(/// Queues a sweep.
     post "/api/v1/vaults/{id}/sweep" "vaults" sweep_vault(cx, b, Path(id): Path<i64>, Body(form): Body<SweepForm>) Queued => Queued { job_id: b.sweep_vault(cx, id, form).await? });
+endpoint!(/// What a vault takes, how it grows, and when it will be full.
+    get "/api/v1/vaults/{id}/room" "vaults" vault_room(cx, b, Path(id): Path<i64>) Room => b.vault_room(cx, id).await?);
 endpoint!(/// The last sweeps.
     get "/api/v1/vaults/{id}/sweeps" "vaults" list_sweeps(cx, b, Path(id): Path<i64>) Vec<Sweep> => b.list_sweeps(cx, id).await?);
 endpoint!(/// What verification found.
@@ -401,6 +403,7 @@ pub const ROUTES: &[Line] = &[
     ("POST", "/api/v1/vaults/{id}/verify", Rule::SignedIn),
     ("GET", "/api/v1/vaults/{id}/findings", Rule::SignedIn),
     ("POST", "/api/v1/vaults/{id}/sweep", Rule::SignedIn),
+    ("GET", "/api/v1/vaults/{id}/room", Rule::SignedIn),
     ("GET", "/api/v1/vaults/{id}/sweeps", Rule::SignedIn),
     ("GET", "/api/v1/plans", Rule::SignedIn),
     ("POST", "/api/v1/plans", Rule::SignedIn),
@@ -477,6 +480,7 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(verify_vault))
         .routes(routes!(list_findings))
         .routes(routes!(sweep_vault))
+        .routes(routes!(vault_room))
         .routes(routes!(list_sweeps))
         .routes(routes!(list_plans, create_plan))
         .routes(routes!(preview_plan))

@@ -344,6 +344,19 @@ pub async fn standing(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<(Op
     .await
 }
 
+/// Bytes the newest snapshots of a plan's projects protect, and bytes its runs of 30 days stored.
+pub async fn room(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<(i64, i64)> {
+    sqlx::query_as(
+        "select (select coalesce(sum(newest.logical_bytes), 0)::bigint
+                   from (select distinct on (s.project_id) s.logical_bytes from snapshot s join run r using (run_id)
+                          where r.plan_id = $1 order by s.project_id, s.moment desc) newest),
+                (select coalesce(sum(bytes_new), 0)::bigint from run where plan_id = $1 and queued_at > now() - interval '30 days')",
+    )
+    .bind(plan_id)
+    .fetch_one(conn)
+    .await
+}
+
 /// By day of the last 30, oldest first: day, worst state of its runs (as a rank), whether one was missed.
 pub async fn days(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<(i32, bool, bool)>> {
     sqlx::query_as(

@@ -14,6 +14,7 @@ pub async fn plan(conn: &mut PgConnection, row: Row) -> Result<Plan, Error> {
     let (last_good, running_job) = queries::standing(conn, row.plan_id).await?;
     let days = queries::days(conn, row.plan_id).await?.into_iter().map(day).collect();
     let listed = crate::harbors::queries::projects(conn, row.harbor_id).await?;
+    let (logical_bytes, added_bytes) = queries::room(conn, row.plan_id).await?;
     let copies = crate::copies::queries::standing(conn, row.plan_id).await?.into_iter().map(copies_in).collect();
     let scope = scope::Scope::new(&row.include, &row.exclude)?;
     let projects = listed.iter().filter(|(name, _, proxy)| !proxy && scope.matches(name)).count();
@@ -42,6 +43,8 @@ pub async fn plan(conn: &mut PgConnection, row: Row) -> Result<Plan, Error> {
         days,
         keep: row.keep.0,
         full_every_h: row.full_every_h,
+        logical_bytes,
+        added_bytes,
         copies,
         version: row.version,
     })

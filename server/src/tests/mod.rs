@@ -8,6 +8,7 @@ mod copies;
 mod house;
 mod jobs;
 mod keeping;
+mod room;
 mod sessions;
 mod settings;
 mod votes;

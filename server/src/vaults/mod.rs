@@ -3,6 +3,7 @@
 pub mod bucket;
 mod ops;
 pub mod queries;
+pub mod room;
 pub mod sweep;
 mod verify;
 

@@ -80,18 +80,24 @@ async fn open_at(state: &AppState, path: &str, uuid: Uuid, bucket: Option<&Bucke
 
 async fn view(state: &AppState, row: Row, in_bucket: Option<BucketRow>) -> Vault {
     let opened = open_at(state, &row.path, row.vault_uuid, in_bucket.as_ref()).await;
-    let (vault_state, detail, free) = match opened {
+    let (vault_state, detail, free, reserve) = match opened {
         Ok(open) => match open.space().await {
-            Ok(Some(space)) if space.free_bytes < open.reserve_of(&space) => {
-                (VaultState::Full, "below its reserve of free space: reads work, new backups wait".to_owned(), Some(space.free_bytes))
+            Ok(Some(space)) => {
+                let reserve = open.reserve_of(&space);
+                let (state, detail) = if space.free_bytes < reserve {
+                    (VaultState::Full, "below its reserve of free space: reads work, new backups wait")
+                } else {
+                    (VaultState::Healthy, "open")
+                };
+                (state, detail.to_owned(), Some(space.free_bytes), reserve)
             }
-            Ok(space) => (VaultState::Healthy, "open".to_owned(), space.map(|space| space.free_bytes)),
-            Err(error) => (VaultState::Failing, error.to_string(), None),
+            Ok(None) => (VaultState::Healthy, "open".to_owned(), None, 0),
+            Err(error) => (VaultState::Failing, error.to_string(), None, 0),
         },
         Err(Error::Vault(error @ (VaultError::NotAVault { .. } | VaultError::OtherVault { .. }))) => {
-            (VaultState::Missing, error.to_string(), None)
+            (VaultState::Missing, error.to_string(), None, 0)
         }
-        Err(error) => (VaultState::Failing, crate::error::chain(&error), None),
+        Err(error) => (VaultState::Failing, crate::error::chain(&error), None, 0),
     };
     Vault {
         id: row.vault_id,
@@ -104,6 +110,7 @@ async fn view(state: &AppState, row: Row, in_bucket: Option<BucketRow>) -> Vault
         stored_bytes: row.stored_bytes,
         logical_bytes: row.logical_bytes,
         free_bytes: free.map(|f| i64::try_from(f).unwrap_or(i64::MAX)),
+        reserve_bytes: i64::try_from(reserve).unwrap_or(i64::MAX),
         snapshots: row.snapshots,
         findings: row.findings,
         verified: row.verified_at.map(Moment),
