@@ -95,11 +95,12 @@ fn Pages() -> impl IntoView {
 
 #[component(transparent)]
 fn ProjectRoutes() -> impl MatchNestedRoutes + Clone {
-    use projects::{artifact_page, browse_page, list_page, search_page, settings_page, tag_page, timeline_page};
+    use projects::{artifact_page, browse_page, changes_page, list_page, search_page, settings_page, tag_page, timeline_page};
     view! {
         <Route path=path!("/projects") view=list_page::ProjectsPage ssr=SsrMode::Async/>
         <Route path=path!("/projects/:harbor/:project") view=timeline_page::TimelinePage ssr=SsrMode::Async/>
         <Route path=path!("/projects/:harbor/:project/browse") view=browse_page::BrowsePage ssr=SsrMode::Async/>
+        <Route path=path!("/projects/:harbor/:project/changes") view=changes_page::ChangesPage ssr=SsrMode::Async/>
         <Route path=path!("/projects/:harbor/:project/settings") view=settings_page::SettingsPage ssr=SsrMode::Async/>
         <Route path=path!("/tags") view=tag_page::TagPage ssr=SsrMode::Async/>
         <Route path=path!("/artifacts") view=artifact_page::ArtifactPage ssr=SsrMode::Async/>

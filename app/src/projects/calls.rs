@@ -4,7 +4,8 @@ use leptos::prelude::*;
 
 use crate::error::ApiError;
 use crate::projects::types::{
-    ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory, Timeline,
+    ArtifactDetail, Browse, BrowseQuery, Changes, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory,
+    Timeline,
 };
 use crate::units::Page;
 
@@ -48,6 +49,14 @@ pub async fn get_tag_history(harbor: String, project: String, repository: String
 pub async fn get_artifact(harbor: String, project: String, repository: String, digest: String) -> Result<ArtifactDetail, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_artifact(&cx(), harbor, project, repository, digest).await)
+}
+
+/// Tags that differ between two moments.
+#[server(prefix = "/fn", endpoint = "projects/changes", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_changes(harbor: String, project: String, from: Option<String>, to: Option<String>) -> Result<Changes, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    let moment = |text: Option<String>| text.as_deref().and_then(crate::units::Moment::parse);
+    answer(backend().get_changes(&cx(), harbor, project, moment(from), moment(to)).await)
 }
 
 /// Settings at a moment, and what changed.

@@ -3,6 +3,7 @@
 pub mod artifact_page;
 pub mod browse_page;
 pub mod calls;
+pub mod changes_page;
 pub mod list_page;
 pub mod ribbon;
 pub mod search_page;
@@ -27,6 +28,12 @@ pub fn project_href(harbor: &str, project: &str) -> String {
 pub fn settings_href(harbor: &str, project: &str, at: Option<&str>) -> String {
     let at = at.map(|at| format!("?at={}", url_part(at))).unwrap_or_default();
     format!("{}/settings{at}", project_href(harbor, project))
+}
+
+/// The address of what changed from one moment to another.
+#[must_use]
+pub fn changes_href(harbor: &str, project: &str, from: &str, to: &str) -> String {
+    format!("{}/changes?from={}&to={}", project_href(harbor, project), url_part(from), url_part(to))
 }
 
 /// The address of a tag's history.

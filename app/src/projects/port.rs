@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use crate::error::ApiError;
 use crate::ports::Cx;
 use crate::projects::types::{
-    ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory, Timeline,
+    ArtifactDetail, Browse, BrowseQuery, Changes, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory,
+    Timeline,
 };
 use crate::units::{Moment, Page};
 
@@ -38,6 +39,15 @@ pub trait Projects: Send + Sync {
         repository: String,
         digest: String,
     ) -> Result<ArtifactDetail, ApiError>;
+    /// Tags that differ between two moments; none = the newest, and the one before the later moment.
+    async fn get_changes(
+        &self,
+        cx: &Cx,
+        harbor: String,
+        project: String,
+        from: Option<Moment>,
+        to: Option<Moment>,
+    ) -> Result<Changes, ApiError>;
     /// Settings at a moment and what changed. Needs a duty, or the role approver or owner on the project.
     async fn get_settings(&self, cx: &Cx, query: SettingsQuery) -> Result<SettingsAt, ApiError>;
     /// Search by name, tag or digest prefix over all time; at most 50 hits.

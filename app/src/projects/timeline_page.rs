@@ -6,7 +6,7 @@ use super::calls::{compare_live, get_timeline};
 use super::ribbon::Ribbon;
 use super::timeline_parts::{Difference, MomentActions, SnapshotTable};
 use super::types::Timeline;
-use super::{project_href, protection_word, settings_href};
+use super::{changes_href, project_href, protection_word, settings_href};
 use crate::accounts::types::Duty;
 use crate::said::said;
 use crate::text::{lang, t};
@@ -119,6 +119,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
     let tags = lang().pick(format!("{} tags", count(s.tags)), format!("{} 个 Tag", count(s.tags)));
     let (digest, moment, gap_count, degraded) = (s.digest.clone(), s.moment, s.gaps, s.degraded);
     let newest = base.clone();
+    let changes = timeline.before.map(|from| changes_href(&p.harbor, &p.project, &from.url(), &moment.url()));
     let settings = settings_href(&p.harbor, &p.project, Some(&moment.url()));
     view! {
         <PageHead title=title crumbs=crumbs here=here>
@@ -134,6 +135,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
             }}
             <Status tone=tone text=word/>
             <Digest value=digest/>
+            {changes.map(|href| view! { <SubItem><a href=href>{t("Changes since the one before", "与前一快照的差异")}</a></SubItem> })}
             <SubItem><a href=settings>{t("Settings at this moment", "该时间点的设置")}</a></SubItem>
             {(!s.copies.is_empty()).then(|| view! { <SubItem label=t("Copies", "副本")>{s.copies.join(", ")}</SubItem> })}
         </PageHead>

@@ -100,6 +100,36 @@ pub struct Snapshot {
     pub copies: Vec<String>,
 }
 
+/// Tags that differ between two moments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Changes {
+    /// Moment of the earlier snapshot.
+    pub from: Moment,
+    /// Moment of the later one.
+    pub to: Moment,
+    /// Tags that came.
+    pub added: i64,
+    /// Tags that went.
+    pub removed: i64,
+    /// Tags that point elsewhere.
+    pub moved: i64,
+    /// The first of them by name.
+    pub tags: Vec<TagChange>,
+}
+
+/// A tag at two moments; none = it was not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TagChange {
+    /// Repository with project.
+    pub repository: String,
+    /// Tag.
+    pub tag: String,
+    /// Digest at the earlier moment.
+    pub was: Option<String>,
+    /// Digest at the later moment.
+    pub is: Option<String>,
+}
+
 /// Which settings to show.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
 pub struct SettingsQuery {

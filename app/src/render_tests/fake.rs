@@ -65,6 +65,7 @@ nothing! { projects::Projects {
     browse(query: BrowseQuery) -> Browse;
     tag_history(harbor: String, project: String, repository: String, tag: String) -> TagHistory;
     get_artifact(harbor: String, project: String, repository: String, digest: String) -> ArtifactDetail;
+    get_changes(harbor: String, project: String, from: Option<Moment>, to: Option<Moment>) -> Changes;
     get_settings(query: SettingsQuery) -> SettingsAt;
     search(q: String) -> Vec<SearchHit>;
     hold_snapshot(snapshot_id: i64, reason: String) -> ();

@@ -10,7 +10,8 @@ use app::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
 use app::ports::{Cx, accounts::Accounts, audit::Audits, harbors::Harbors, home::Homes, jobs::Jobs, plans::Plans};
 use app::ports::{projects::Projects, restores::Restores, session::Sessions, vaults::Vaults};
 use app::projects::types::{
-    ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory, Timeline,
+    ArtifactDetail, Browse, BrowseQuery, Changes, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory,
+    Timeline,
 };
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::{SetUp, Shell, SignIn};
@@ -200,6 +201,16 @@ impl Projects for Live {
         digest: String,
     ) -> Result<ArtifactDetail, ApiError> {
         api(cx, projects::artifact(&self.state, &Caller::of(cx)?, &harbor, &project, &repository, &digest).await)
+    }
+    async fn get_changes(
+        &self,
+        cx: &Cx,
+        harbor: String,
+        project: String,
+        from: Option<Moment>,
+        to: Option<Moment>,
+    ) -> Result<Changes, ApiError> {
+        api(cx, projects::changes(&self.state, &Caller::of(cx)?, &harbor, &project, (from, to)).await)
     }
     async fn get_settings(&self, cx: &Cx, query: SettingsQuery) -> Result<SettingsAt, ApiError> {
         api(cx, projects::settings(&self.state, &Caller::of(cx)?, query).await)

@@ -11,7 +11,8 @@ use app::jobs::types::{Job, JobFilter, LogLine};
 use app::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
 use app::ports::Cx;
 use app::projects::types::{
-    ArtifactDetail, Browse, BrowseQuery, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory, Timeline,
+    ArtifactDetail, Browse, BrowseQuery, Changes, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory,
+    Timeline,
 };
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::Me;
@@ -191,6 +192,15 @@ struct OneTag {
     tag: String,
 }
 
+/// From one moment to another.
+#[derive(Deserialize, IntoParams)]
+struct Span {
+    /// The earlier moment; none = the snapshot before the later one.
+    from: Option<Moment>,
+    /// The later moment; none = the newest.
+    to: Option<Moment>,
+}
+
 /// Two moments.
 #[derive(Deserialize, IntoParams)]
 struct Between {
@@ -309,6 +319,8 @@ endpoint!(/// Repositories and tags at a moment.
     get "/api/v1/projects/{harbor}/{project}/contents" "projects" browse(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<Inside>) Browse => b.browse(cx, BrowseQuery { harbor, project, at: q.at, repo: q.repo, q: q.q, only: q.only, after: q.after }).await?);
 endpoint!(/// Everything a tag pointed to.
     get "/api/v1/projects/{harbor}/{project}/tag" "projects" tag_history(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<OneTag>) TagHistory => b.tag_history(cx, harbor, project, q.repo, q.tag).await?);
+endpoint!(/// Tags that differ between two moments.
+    get "/api/v1/projects/{harbor}/{project}/changes" "projects" get_changes(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<Span>) Changes => b.get_changes(cx, harbor, project, q.from, q.to).await?);
 endpoint!(/// Settings at a moment, and what is different from an earlier one.
     get "/api/v1/projects/{harbor}/{project}/settings" "projects" get_settings(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<Between>) SettingsAt => b.get_settings(cx, SettingsQuery { harbor, project, at: q.at, against: q.against }).await?);
 endpoint!(/// The parts of an artifact.
@@ -421,6 +433,7 @@ pub const ROUTES: &[Line] = &[
     ("GET", "/api/v1/projects/{harbor}/{project}/diff", Rule::SignedIn),
     ("GET", "/api/v1/projects/{harbor}/{project}/contents", Rule::SignedIn),
     ("GET", "/api/v1/projects/{harbor}/{project}/tag", Rule::SignedIn),
+    ("GET", "/api/v1/projects/{harbor}/{project}/changes", Rule::SignedIn),
     ("GET", "/api/v1/projects/{harbor}/{project}/settings", Rule::SignedIn),
     ("GET", "/api/v1/projects/{harbor}/{project}/artifact", Rule::SignedIn),
     ("POST", "/api/v1/projects/{harbor}/{project}/backup", Rule::SignedIn),
@@ -495,6 +508,7 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(compare_live))
         .routes(routes!(browse))
         .routes(routes!(tag_history))
+        .routes(routes!(get_changes))
         .routes(routes!(get_settings))
         .routes(routes!(get_artifact))
         .routes(routes!(back_up_project))

@@ -30,6 +30,7 @@ pub const ROUTES: &[Line] = &[
     ("GET", "/projects", SignedIn),
     ("GET", "/projects/{harbor}/{project}", SignedIn),
     ("GET", "/projects/{harbor}/{project}/browse", SignedIn),
+    ("GET", "/projects/{harbor}/{project}/changes", SignedIn),
     ("GET", "/projects/{harbor}/{project}/settings", SignedIn),
     ("GET", "/tags", SignedIn),
     ("GET", "/artifacts", SignedIn),

@@ -3,6 +3,7 @@
 pub mod adopt;
 mod browse;
 pub mod catalogue;
+mod changes;
 mod history;
 pub mod listing;
 pub mod live;
@@ -11,6 +12,7 @@ mod settings;
 mod timeline;
 
 pub use browse::{artifact, browse, search};
+pub use changes::changes;
 pub use history::tag_history;
 pub use listing::list;
 pub use live::compare_live;

@@ -351,6 +351,37 @@ pub async fn snapshot_of(conn: &mut PgConnection, project_id: i64, repository_id
     .await
 }
 
+/// A tag that is not at both moments the same: repository, tag, digest then, digest now; added, removed and moved tags in all.
+pub type ChangedTag = (String, String, Option<Vec<u8>>, Option<Vec<u8>>, i64, i64, i64);
+
+/// Tags of a project that differ between two moments, by name; the first `limit`, with the counts of all on each row.
+pub async fn tags_between(
+    conn: &mut PgConnection,
+    project_id: i64,
+    (then, now): (OffsetDateTime, OffsetDateTime),
+    limit: i64,
+) -> sqlx::Result<Vec<ChangedTag>> {
+    sqlx::query_as(
+        "with here as (select repository_id, name from repository where project_id = $1),
+         was as (select t.repository_id, t.tag, t.digest from tag_span t join here using (repository_id)
+                  where t.from_at <= $2 and (t.to_at is null or t.to_at > $2)),
+         now_ as (select t.repository_id, t.tag, t.digest from tag_span t join here using (repository_id)
+                  where t.from_at <= $3 and (t.to_at is null or t.to_at > $3)),
+         changed as (select repository_id, tag, w.digest as was, n.digest as is_now
+                       from was w full join now_ n using (repository_id, tag) where w.digest is distinct from n.digest)
+         select here.name, c.tag, c.was, c.is_now,
+                count(*) filter (where c.was is null) over (), count(*) filter (where c.is_now is null) over (),
+                count(*) filter (where c.was is not null and c.is_now is not null) over ()
+           from changed c join here using (repository_id) order by here.name, c.tag limit $4",
+    )
+    .bind(project_id)
+    .bind(then)
+    .bind(now)
+    .bind(limit)
+    .fetch_all(conn)
+    .await
+}
+
 /// Accessories ever seen of an artifact: digest, kind.
 pub async fn accessories(conn: &mut PgConnection, repository_id: i64, subject: &[u8]) -> sqlx::Result<Vec<(Vec<u8>, String)>> {
     sqlx::query_as(

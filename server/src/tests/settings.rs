@@ -3,6 +3,7 @@
 use app::accounts::types::Duty;
 use app::error::ErrorKind;
 use app::projects::types::SettingsQuery;
+use harbor_sim::images;
 use sqlx::PgPool;
 use vocab::ProjectName;
 
@@ -56,4 +57,25 @@ async fn who_answers_for_a_project_sees_its_settings_and_not_the_harbors(pool: P
         let refused = projects::settings(&estate.state, &caller, query()).await.unwrap_err().into_api(None);
         assert_eq!(refused.kind, kind, "{login}");
     }
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn two_moments_differ_by_what_came_went_and_moved(pool: PgPool) {
+    let estate = Estate::new(pool.clone(), &["shop"]).await;
+    let auditor = person(&estate.state, "ana", &[Duty::Auditor], "").await;
+    estate.run().await;
+    let between = |from, to| projects::changes(&estate.state, &auditor, "sim", "shop", (from, to));
+    let alone = between(None, None).await.unwrap_err().into_api(None);
+    assert_eq!(alone.kind, ErrorKind::NotFound, "there is no moment before the first");
+    estate.sim.push_image("shop/web", "1", &images::simple("moved", &[7])).await.unwrap();
+    estate.sim.push_image("shop/web", "2", &images::simple("new", &[5])).await.unwrap();
+    estate.full().await;
+    let changes = between(None, None).await.unwrap();
+    assert_eq!((changes.added, changes.removed, changes.moved), (1, 0, 1));
+    let tags: Vec<_> = changes.tags.iter().map(|tag| (tag.tag.as_str(), tag.was.is_some(), tag.is.is_some())).collect();
+    assert_eq!(tags, [("1", true, true), ("2", false, true)]);
+    let swapped = between(Some(changes.to), Some(changes.from)).await.unwrap();
+    assert_eq!(swapped, changes, "whichever is named first");
+    let same = between(Some(changes.to), Some(changes.to)).await.unwrap();
+    assert!(same.tags.is_empty() && same.added == 0);
 }
