@@ -23,6 +23,7 @@ pub mod restore;
 pub mod retention;
 pub mod select;
 mod source;
+pub mod survey;
 pub mod undo;
 pub mod verify;
 
