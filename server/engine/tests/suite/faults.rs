@@ -174,6 +174,46 @@ async fn a_damaged_vault_is_healed_by_the_next_run() {
     }
 }
 
+/// F-39, the snapshot that a backup builds on is let go and condemned before the backup begins, and judged while it runs.
+#[tokio::test]
+async fn a_snapshot_let_go_before_the_backup_began_is_not_built_on() {
+    let h = Harness::new().await;
+    one_image(&h, "1", "a").await;
+    let first = h.backup(None).await;
+    h.vault.forget(&first.pointer).await.unwrap();
+    let at_once =
+        vault::Terms { dry_run: false, young: std::time::Duration::ZERO, wait: std::time::Duration::ZERO, share_max_percent: 100 };
+    assert!(h.vault.sweep(&at_once).await.unwrap().condemned.count > 0);
+    let gate = harbor_sim::Gate::default();
+    let fault = h.sim.control().fail(Match::new(Method::GET, "/artifacts").nth(Nth::Only(1)), Action::HoldRequest(gate.clone()));
+    let judge = async {
+        while fault.fired() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let swept = h.vault.sweep(&at_once).await.unwrap();
+        gate.open();
+        swept
+    };
+    let (outcome, swept) = tokio::join!(h.try_backup(Some(first.digest)), judge);
+    assert!(swept.deleted.count > 0, "the image's objects were deleted: {swept:?}");
+    h.verified(&outcome.unwrap().digest).await;
+}
+
+/// F-39, where nothing is listed at all.
+#[tokio::test]
+async fn a_snapshot_let_go_is_not_sealed_again() {
+    let h = Harness::new().await;
+    one_image(&h, "1", "a").await;
+    let first = h.backup(None).await;
+    let row = h.client.project(&shop()).await.unwrap().unwrap();
+    let cx = h.backup_context(Reconcile::Hinted);
+    assert!(backup::unchanged(&cx, &row, first.digest).await.unwrap().is_some());
+    for pointer in futures::TryStreamExt::try_collect::<Vec<_>>(h.vault.pointers()).await.unwrap() {
+        h.vault.forget(&pointer.name().unwrap()).await.unwrap();
+    }
+    assert!(backup::unchanged(&cx, &row, first.digest).await.unwrap().is_none(), "it has to be listed");
+}
+
 struct Never;
 
 #[async_trait::async_trait]
