@@ -13,6 +13,7 @@ mod restore;
 mod resume;
 mod rich_settings;
 mod settings;
+mod soak;
 
 /// Whoever runs the engine does so in tasks of its own, on any thread.
 #[test]
