@@ -113,7 +113,7 @@ impl Trouble {
                     Fault::After => KINDS[1],
                     Fault::NoSpace => KINDS[2],
                     Fault::ShortRead => KINDS[3],
-                    Fault::FlippedBit => KINDS[4],
+                    _ => KINDS[4],
                 });
                 store.heal();
                 Ended { outcome, fired }
