@@ -58,6 +58,7 @@ async fn a_deleted_project_is_told_apart_from_an_empty_one() {
 /// Which requests fail, given the manifest and its layer.
 type Rule = fn(&Digest, &Digest) -> Match;
 
+/// F-12, F-15, F-18, F-40.
 #[tokio::test]
 async fn what_cannot_be_read_is_a_named_gap_and_comes_with_the_next_run() {
     let table: [(Rule, Action, &str); 8] = [
@@ -112,6 +113,7 @@ async fn a_registry_that_recovers_leaves_no_gap() {
     assert_eq!((fault.fired(), other.fired()), (1, 1));
 }
 
+/// F-15.
 #[tokio::test]
 async fn a_harbor_that_fails_again_and_again_ends_the_run_and_what_was_read_is_kept() {
     let h = Harness::new().await;
@@ -131,6 +133,7 @@ async fn a_harbor_that_fails_again_and_again_ends_the_run_and_what_was_read_is_k
     assert_eq!(h.sim.control().count(&Method::GET, harbor_sim::Class::Manifest), 0);
 }
 
+/// F-25.
 #[tokio::test]
 async fn a_tag_that_moves_while_it_is_copied_is_recorded_as_first_seen() {
     let h = Harness::new().await;
@@ -156,6 +159,7 @@ async fn a_tag_that_moves_while_it_is_copied_is_recorded_as_first_seen() {
     assert_eq!(next.stats.repositories_changed, 1);
 }
 
+/// F-6.
 #[tokio::test]
 async fn a_damaged_vault_is_healed_by_the_next_run() {
     let h = Harness::new().await;

@@ -8,6 +8,7 @@ mod faults;
 mod glance;
 mod harness;
 mod import;
+mod matrix;
 mod points;
 mod push;
 mod restore;

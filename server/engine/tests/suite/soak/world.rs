@@ -1,4 +1,4 @@
-//! A Harbor, a vault in a directory and a second one in memory, each behind a store that can fail, with a clock that jumps.
+//! A Harbor, a vault in a directory and a second one in memory, each behind a store that can fail, with a clock that jumps (F-36).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
