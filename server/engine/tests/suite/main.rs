@@ -10,6 +10,7 @@ mod harness;
 mod import;
 mod matrix;
 mod points;
+mod points_bucket;
 mod push;
 mod restore;
 mod resume;

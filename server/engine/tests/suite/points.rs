@@ -24,9 +24,9 @@ use crate::harness::{policy, shop};
 use crate::push;
 
 /// More points than any of these pieces of work has.
-const POINTS_MAX: u64 = 1_000;
+pub const POINTS_MAX: u64 = 1_000;
 /// Faults of a store.
-const FAULTS: [Fault; 4] = [Fault::Before, Fault::After, Fault::Stop, Fault::StopAfter];
+pub const FAULTS: [Fault; 4] = [Fault::Before, Fault::After, Fault::Stop, Fault::StopAfter];
 const AT_ONCE: Terms = Terms { dry_run: false, young: Duration::ZERO, wait: Duration::ZERO, share_max_percent: 100 };
 
 /// A Harbor with something new since the snapshot a vault has, and that vault's content, to be copied for each try.
@@ -43,12 +43,12 @@ struct Try {
     vault: Vault,
 }
 
-fn client(sim: &Running) -> Client {
+pub fn client(sim: &Running) -> Client {
     let (user, password) = sim.admin();
     push::client(&sim.url(), user, password)
 }
 
-async fn sealed(client: &Client, vault: &Vault, previous: Option<Digest>) -> Result<Digest, backup::BackupError> {
+pub async fn sealed(client: &Client, vault: &Vault, previous: Option<Digest>) -> Result<Digest, backup::BackupError> {
     let cx = BackupContext {
         client: client.clone(),
         vault: vault.clone(),
