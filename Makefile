@@ -7,11 +7,12 @@ SITE := $(CARGO_TARGET_DIR)/site
 PORT ?= 8300
 HARBOR_PORT ?= 8301
 
-.PHONY: demo test test-live bench lint site build setup setup-tests help
+.PHONY: demo test soak test-live bench lint site build setup setup-tests help
 
 help:
 	@echo "make demo       everything on this machine, with a small Harbor and sample images"
 	@echo "make test       format, lints, unit, Postgres, registry and browser tests"
+	@echo "make soak       [SECONDS=600] [SEED=…]  random work with random trouble against a model; the seed makes a failure come again"
 	@echo "make test-live  HARBOR_URL=… HARBOR_USER=… HARBOR_PASSWORD=…  the contract against a real Harbor"
 	@echo "make bench      [BENCH='--runs 5 --strict'] [HARBOR_URL=… HARBOR_USER=… HARBOR_PASSWORD=…]  beside skopeo, oras, crane and regsync"
 
@@ -36,6 +37,10 @@ lint: setup
 
 test: setup-tests
 	@sh scripts/test.sh
+
+# A fixed number of these actions is part of `make test`. Another seed each time, unless one is given.
+soak: setup
+	@SOAK_SECONDS="$(or $(SECONDS),600)" SOAK_SEED="$(or $(SEED),$(shell date +%s))" cargo test -p engine --test suite soak:: -- --nocapture
 
 # Makes projects of its own with a random prefix in that Harbor, and removes them.
 test-live: setup

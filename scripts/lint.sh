@@ -2,7 +2,7 @@
 # Format and lints with warnings denied. The wasm tree is linted apart, because the browser's features and the server's exclude each other.
 set -eu
 cargo fmt --all -- --check
-cargo clippy --quiet -p vocab -p registry -p vault -p engine -p harbor-sim -p testkit -p bench -p server --all-targets -- -D warnings
+cargo clippy --quiet -p vocab -p registry -p vault -p engine -p harbor-sim -p hostile -p testkit -p bench -p server --all-targets -- -D warnings
 cargo clippy --quiet -p app --features ssr --all-targets -- -D warnings
 cargo clippy --quiet -p frontend --target wasm32-unknown-unknown -- -D warnings
 cargo clippy --quiet -p xtask -- -D warnings

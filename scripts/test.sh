@@ -8,7 +8,7 @@ say() { echo; echo "== $*"; }
 say "lints"
 sh scripts/lint.sh
 say "unit and registry tests"
-cargo test --quiet -p vocab -p vault -p registry -p harbor-sim -p testkit -p engine
+cargo test --quiet -p vocab -p vault -p registry -p harbor-sim -p testkit -p engine -p hostile
 cargo test --quiet -p app --features ssr
 say "tests on Postgres"
 sh scripts/with-postgres.sh cargo test --quiet -p server --lib --bins

@@ -185,12 +185,15 @@ async fn one(cx: &CopyContext, digest: &Digest, size_bytes: Option<u64>) -> Resu
     }
 }
 
-/// What both snapshots have in common. The one before is a help and never a truth: if it cannot be read, everything is looked at.
+/// What both snapshots have in common. The one before is a help and never a truth: if it cannot be read, or is not kept any more and a
+/// sweep may have condemned what it needs, everything is looked at.
 async fn shared(to: &Vault, pointer: &Pointer, before: Option<Digest>) -> HashSet<Digest> {
     let Some(before) = before else { return HashSet::new() };
     match to.snapshot(&before).await {
-        Ok(SnapshotIndex { harbor, project, config, harbor_config, repositories, .. })
-            if harbor == pointer.harbor && project == pointer.project =>
+        Ok(SnapshotIndex { harbor, project, started, config, harbor_config, repositories, .. })
+            if harbor == pointer.harbor
+                && project == pointer.project
+                && matches!(to.keeps(&harbor, &project, started, &before).await, Ok(true)) =>
         {
             let repositories = repositories.into_iter().map(|(_, descriptor)| descriptor);
             repositories.chain(config).chain(harbor_config).map(|descriptor| descriptor.digest).collect()

@@ -35,25 +35,30 @@ impl Held {
     /// Writes the pointer: the snapshot is kept from now on. A hold that lapsed before protects nothing, and nothing is sealed.
     ///
     /// One that lapses before the pointer is there is the other half of the bargain with the sweep: the snapshot is looked at, and
-    /// withdrawn if something of it is gone.
+    /// withdrawn if something of it is gone. The same where the seal itself finds that something is.
     pub(crate) async fn seal(&self, pointer: &Pointer) -> Result<PointerName, VaultError> {
         self.confirm().await?;
-        let name = self.vault.put_pointer(pointer).await?;
-        match self.confirm().await {
-            Err(error @ VaultError::HoldLapsed { .. }) => {
-                let findings = verify::snapshot(&self.vault, &pointer.snapshot.digest).await;
-                if findings.is_empty() {
-                    return Ok(name);
-                }
-                // What could only not be looked at is not lost (I-6): then the snapshot stays, and verification says what it lacks.
-                if findings.iter().any(verify::Finding::degrades) {
-                    self.vault.forget(&name).await?;
-                }
-                Err(error)
-            }
-            Err(error) => Err(error),
-            Ok(()) => Ok(name),
+        let name = pointer.name()?;
+        // What somebody else sealed is not withdrawn here.
+        let was_kept = self.vault.pointer(&name).await?.is_some();
+        let error = match self.vault.put_pointer(pointer).await {
+            Ok(_) => match self.confirm().await {
+                Err(error @ VaultError::HoldLapsed { .. }) => error,
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(name),
+            },
+            Err(error @ VaultError::Missing { .. }) => error,
+            Err(error) => return Err(error),
+        };
+        let findings = verify::snapshot(&self.vault, &pointer.snapshot.digest).await;
+        if findings.is_empty() {
+            return Ok(name);
         }
+        // What could only not be looked at is not lost (I-6): then the snapshot stays, and verification says what it lacks.
+        if !was_kept && findings.iter().any(verify::Finding::degrades) {
+            self.vault.forget(&name).await?;
+        }
+        Err(error)
     }
 
     /// Ends it. One that cannot be ended lapses by itself.

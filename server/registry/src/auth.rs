@@ -232,7 +232,11 @@ fn checked_realm(text: &str, endpoint: &Endpoint) -> Result<Url, RegistryError> 
     if !same_origin(&realm, &endpoint.url) {
         return refused(host, "its token service is on another host or port, and a password is sent to the registry only");
     }
-    Ok(realm)
+    // Names that count as the same may be resolved differently (`harbor`, `harbor.`): the password goes to the address that was checked.
+    let mut url = endpoint.url.clone();
+    url.set_path(realm.path());
+    url.set_query(realm.query());
+    Ok(url)
 }
 
 /// `key="value"` pairs of RFC 9110 §11.2; values may hold commas and escaped quotes.
@@ -313,6 +317,16 @@ mod tests {
         ] {
             let answer = challenge(&headers(&format!(r#"Bearer realm="{realm}",service="x""#)), &endpoint());
             assert!(matches!(answer, Err(RegistryError::RedirectRefused { .. })), "{realm}: {answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_realm_spelt_otherwise_is_asked_under_the_registered_address() {
+        for host in ["harbor.example.", "harbor.example..", "harbor.example%2e", "HARBOR.example:443"] {
+            let text = format!(r#"Bearer realm="https://{host}/service/token?a=b""#);
+            if let Ok(found) = challenge(&headers(&text), &endpoint()) {
+                assert_eq!(found.unwrap().realm.as_str(), "https://harbor.example/service/token?a=b", "{host}");
+            }
         }
     }
 

@@ -317,6 +317,7 @@ mod tests {
         assert_eq!(digests, [digest.parse().unwrap(), digest.parse().unwrap()]);
     }
 
+    /// F-47.
     #[test]
     fn a_strangers_text_cannot_break_a_line_or_paint_a_terminal() {
         let body = br#"{"errors":[{"code":"CONFLICT","message":"a\u001b[31m\nb\u202ec"}]}"#;

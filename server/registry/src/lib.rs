@@ -12,6 +12,8 @@ mod check;
 mod client;
 mod endpoint;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod harbor;
 mod limits;
 mod oci;

@@ -308,6 +308,7 @@ impl Prefix {
 mod tests {
     use super::*;
 
+    /// F-41, F-47.
     #[test]
     fn only_checked_names_form_a_path() {
         for bad in ["", "..", "a/b", "A", "a_b", "-a", "a-", "a\n", "ä", "a b", &"a".repeat(64)] {

@@ -139,6 +139,7 @@ impl Hasher {
 mod tests {
     use super::*;
 
+    /// F-41.
     #[test]
     fn only_lower_case_sha256_is_a_digest() {
         let good = format!("sha256:{}", "ab".repeat(32));

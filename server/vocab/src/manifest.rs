@@ -250,6 +250,7 @@ mod tests {
         assert_eq!(manifest.artifact_type.as_deref(), Some("x"));
     }
 
+    /// F-44.
     #[test]
     fn a_document_that_is_two_things_is_refused() {
         let d = descriptor("7");
@@ -259,6 +260,7 @@ mod tests {
         assert!(matches!(Manifest::parse(media::OCI_INDEX, lies.as_bytes()), Err(ManifestError::Ambiguous(_))));
     }
 
+    /// F-42.
     #[test]
     fn sizes_that_cannot_be_are_refused() {
         for size in ["-1", "9223372036854775808", "1e3", "\"7\""] {
@@ -271,6 +273,33 @@ mod tests {
         assert!(Manifest::parse(media::OCI_MANIFEST, text.as_bytes()).is_err(), "the sum overflows");
     }
 
+    /// F-42.
+    #[test]
+    fn documents_beyond_every_measure_are_refused() {
+        let d = descriptor("1");
+        let good = format!(r#"{{"schemaVersion":2,"config":{d},"layers":[]}}"#);
+        assert!(Manifest::parse(media::OCI_MANIFEST, good.as_bytes()).is_ok());
+        let layers = |count: usize| {
+            let distinct = |n: usize| format!(r#"{{"mediaType":"x","digest":"sha256:{n:064x}","size":1}}"#);
+            let all: Vec<String> = (0..count).map(distinct).collect();
+            format!(r#"{{"schemaVersion":2,"config":{d},"layers":[{}]}}"#, all.join(","))
+        };
+        assert!(Manifest::parse(media::OCI_MANIFEST, layers(100).as_bytes()).is_ok());
+        assert!(matches!(
+            Manifest::parse(media::OCI_MANIFEST, layers(DESCRIPTORS_MAX + 1).as_bytes()),
+            Err(ManifestError::TooManyDescriptors(_))
+        ));
+        let long = format!("{good}{}", " ".repeat(MANIFEST_BYTES_MAX + 1 - good.len()));
+        assert!(matches!(Manifest::parse(media::OCI_MANIFEST, long.as_bytes()), Err(ManifestError::TooLarge(_))));
+        let marked = format!("\u{feff}{good}");
+        assert!(Manifest::parse(media::OCI_MANIFEST, marked.as_bytes()).is_err(), "a byte order mark");
+        let twice = good.replacen("\"layers\":[]", "\"layers\":[],\"layers\":[]", 1);
+        assert!(Manifest::parse(media::OCI_MANIFEST, twice.as_bytes()).is_err(), "a key twice");
+        let broken = [good.as_bytes(), b"\xff"].concat();
+        assert!(Manifest::parse(media::OCI_MANIFEST, &broken).is_err(), "bytes that are no text");
+    }
+
+    /// F-42.
     #[test]
     fn deep_nesting_ends_in_an_error_not_in_a_crash() {
         let text = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));

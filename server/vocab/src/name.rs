@@ -128,6 +128,7 @@ impl RepositoryName {
 mod tests {
     use super::*;
 
+    /// F-47.
     #[test]
     fn names_of_strangers_are_refused_before_they_reach_a_url() {
         for bad in ["..", "a/..", "a/../b", "A/b", "a//b", "/a/b", "a/b/", "a/b\n", "a/%2e%2e", "a/<b>", "a", "a/b..c"] {

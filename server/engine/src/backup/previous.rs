@@ -1,7 +1,8 @@
 //! The snapshot before: what need not be asked or fetched again.
 //!
 //! It is a help, never a truth: a part that cannot be read is left out, and costs requests only. It is not trusted at all while the
-//! vault has a damaged object that was not stored anew, so that the next run finds and heals it (I-5).
+//! vault has a damaged object that was not stored anew, so that the next run finds and heals it (I-5), nor when no pointer keeps it any
+//! more: then a sweep that condemned what it alone needed does not wait for this run's hold (I-10).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -48,7 +49,7 @@ impl Previous {
             Ok(_) => return Ok(Self::default()),
             Err(error) => return unusable(vault, error).await.map(|()| Self::default()),
         };
-        let trusted = is_whole(vault).await?;
+        let trusted = vault.keeps(harbor, project, index.started, &digest).await? && is_whole(vault).await?;
         let mut previous = Self { config: index.config.clone(), harbor_config: index.harbor_config.clone(), ..Self::default() };
         for (name, descriptor, repository) in read(vault, index).await? {
             previous.add(name, descriptor, repository, trusted);
@@ -69,7 +70,7 @@ impl Previous {
             Ok(_) => return Ok(None),
             Err(error) => return unusable(vault, error).await.map(|()| None),
         };
-        if !is_whole(vault).await? {
+        if !vault.keeps(harbor, project, index.started, digest).await? || !is_whole(vault).await? {
             return Ok(None);
         }
         let parts = index.repositories.iter().map(|(_, descriptor)| descriptor).chain(&index.config).chain(&index.harbor_config);

@@ -221,6 +221,7 @@ async fn two_projects_backed_up_side_by_side_share_one_fetch_of_a_common_layer()
     assert_eq!(h.sim.control().count(&Method::GET, Class::Manifest), 1);
 }
 
+/// F-46.
 #[tokio::test]
 async fn layers_that_no_registry_stores_are_noted_and_never_fetched() {
     let h = Harness::new().await;
@@ -241,6 +242,7 @@ async fn layers_that_no_registry_stores_are_noted_and_never_fetched() {
     assert!(h.execute(&plan, &Silent).await.is_clean());
 }
 
+/// F-43.
 #[tokio::test]
 async fn indexes_nested_without_end_become_gaps_and_nested_ones_come_back() {
     let h = Harness::new().await;

@@ -58,6 +58,7 @@ async fn a_deleted_project_is_told_apart_from_an_empty_one() {
 /// Which requests fail, given the manifest and its layer.
 type Rule = fn(&Digest, &Digest) -> Match;
 
+/// F-12, F-15, F-18, F-40.
 #[tokio::test]
 async fn what_cannot_be_read_is_a_named_gap_and_comes_with_the_next_run() {
     let table: [(Rule, Action, &str); 8] = [
@@ -112,6 +113,7 @@ async fn a_registry_that_recovers_leaves_no_gap() {
     assert_eq!((fault.fired(), other.fired()), (1, 1));
 }
 
+/// F-15.
 #[tokio::test]
 async fn a_harbor_that_fails_again_and_again_ends_the_run_and_what_was_read_is_kept() {
     let h = Harness::new().await;
@@ -131,6 +133,7 @@ async fn a_harbor_that_fails_again_and_again_ends_the_run_and_what_was_read_is_k
     assert_eq!(h.sim.control().count(&Method::GET, harbor_sim::Class::Manifest), 0);
 }
 
+/// F-25.
 #[tokio::test]
 async fn a_tag_that_moves_while_it_is_copied_is_recorded_as_first_seen() {
     let h = Harness::new().await;
@@ -156,6 +159,7 @@ async fn a_tag_that_moves_while_it_is_copied_is_recorded_as_first_seen() {
     assert_eq!(next.stats.repositories_changed, 1);
 }
 
+/// F-6.
 #[tokio::test]
 async fn a_damaged_vault_is_healed_by_the_next_run() {
     let h = Harness::new().await;
@@ -172,6 +176,46 @@ async fn a_damaged_vault_is_healed_by_the_next_run() {
         h.backup(Some(first.digest)).await;
         h.verified(&first.digest).await;
     }
+}
+
+/// F-39, the snapshot that a backup builds on is let go and condemned before the backup begins, and judged while it runs.
+#[tokio::test]
+async fn a_snapshot_let_go_before_the_backup_began_is_not_built_on() {
+    let h = Harness::new().await;
+    one_image(&h, "1", "a").await;
+    let first = h.backup(None).await;
+    h.vault.forget(&first.pointer).await.unwrap();
+    let at_once =
+        vault::Terms { dry_run: false, young: std::time::Duration::ZERO, wait: std::time::Duration::ZERO, share_max_percent: 100 };
+    assert!(h.vault.sweep(&at_once).await.unwrap().condemned.count > 0);
+    let gate = harbor_sim::Gate::default();
+    let fault = h.sim.control().fail(Match::new(Method::GET, "/artifacts").nth(Nth::Only(1)), Action::HoldRequest(gate.clone()));
+    let judge = async {
+        while fault.fired() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let swept = h.vault.sweep(&at_once).await.unwrap();
+        gate.open();
+        swept
+    };
+    let (outcome, swept) = tokio::join!(h.try_backup(Some(first.digest)), judge);
+    assert!(swept.deleted.count > 0, "the image's objects were deleted: {swept:?}");
+    h.verified(&outcome.unwrap().digest).await;
+}
+
+/// F-39, where nothing is listed at all.
+#[tokio::test]
+async fn a_snapshot_let_go_is_not_sealed_again() {
+    let h = Harness::new().await;
+    one_image(&h, "1", "a").await;
+    let first = h.backup(None).await;
+    let row = h.client.project(&shop()).await.unwrap().unwrap();
+    let cx = h.backup_context(Reconcile::Hinted);
+    assert!(backup::unchanged(&cx, &row, first.digest).await.unwrap().is_some());
+    for pointer in futures::TryStreamExt::try_collect::<Vec<_>>(h.vault.pointers()).await.unwrap() {
+        h.vault.forget(&pointer.name().unwrap()).await.unwrap();
+    }
+    assert!(backup::unchanged(&cx, &row, first.digest).await.unwrap().is_none(), "it has to be listed");
 }
 
 struct Never;

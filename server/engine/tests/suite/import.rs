@@ -279,6 +279,7 @@ impl Place {
     }
 }
 
+/// F-48.
 #[tokio::test]
 async fn hostile_archives_write_nothing_outside_and_seal_nothing() {
     use tar::EntryType as Kind;
@@ -335,6 +336,7 @@ async fn hostile_archives_write_nothing_outside_and_seal_nothing() {
     assert_eq!(place.pointers().await, before);
 }
 
+/// F-48.
 #[tokio::test]
 async fn an_archive_that_claims_eight_terabytes_is_refused_by_what_it_holds() {
     let place = Place::new().await;
@@ -354,6 +356,7 @@ async fn an_archive_that_claims_eight_terabytes_is_refused_by_what_it_holds() {
     assert_eq!(place.pointers().await, 0);
 }
 
+/// F-48.
 #[tokio::test]
 async fn links_and_pipes_in_folders_are_never_followed() {
     let place = Place::new().await;

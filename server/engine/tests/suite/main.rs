@@ -8,11 +8,15 @@ mod faults;
 mod glance;
 mod harness;
 mod import;
+mod matrix;
+mod points;
+mod points_bucket;
 mod push;
 mod restore;
 mod resume;
 mod rich_settings;
 mod settings;
+mod soak;
 
 /// Whoever runs the engine does so in tasks of its own, on any thread.
 #[test]

@@ -139,7 +139,7 @@ fn length(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// `bytes 10-19/4119` as (10, Some(4119)).
-fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+pub(crate) fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     let text = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim().strip_prefix("bytes ")?;
     let (range, total) = text.split_once('/')?;
     let start = range.split_once('-')?.0.trim().parse().ok()?;

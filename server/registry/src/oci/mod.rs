@@ -6,5 +6,9 @@ mod location;
 mod manifest;
 mod upload;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::blob::content_range;
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::location::{redirect_target, upload_location};
 pub use manifest::{ManifestHead, RawManifest, Reference};
 pub use upload::Mount;

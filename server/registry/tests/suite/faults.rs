@@ -51,6 +51,7 @@ impl World {
 
 const LAYER_BYTES: usize = 1_000_000;
 
+/// F-18.
 #[tokio::test]
 async fn a_truncated_body_is_resumed_where_it_broke_off() {
     let Some(world) = World::new(LAYER_BYTES).await else { return };
@@ -83,6 +84,7 @@ async fn a_body_that_never_gets_further_fails_after_a_bounded_number_of_tries() 
     assert_eq!(fault.fired(), 6, "the first try and five more");
 }
 
+/// F-19.
 #[tokio::test]
 async fn a_range_that_is_ignored_is_skipped_over_and_the_whole_is_hashed() {
     let Some(world) = World::new(LAYER_BYTES).await else { return };
@@ -103,6 +105,7 @@ fn broken(bytes: &Bytes) -> axum::http::Response<axum::body::Body> {
     answer(200, &[("content-length", &bytes.len().to_string())], axum::body::Body::from_stream(pieces))
 }
 
+/// F-19.
 #[tokio::test]
 async fn a_wrong_content_range_is_refused() {
     let Some(world) = World::new(LAYER_BYTES).await else { return };
@@ -112,6 +115,7 @@ async fn a_wrong_content_range_is_refused() {
     assert_eq!(lie.fired(), 1);
 }
 
+/// F-40.
 #[tokio::test]
 async fn wrong_bytes_never_reach_the_end_of_the_stream() {
     let Some(world) = World::new(LAYER_BYTES).await else { return };
@@ -128,6 +132,7 @@ async fn wrong_bytes_never_reach_the_end_of_the_stream() {
     assert_eq!(world.client.manifest_get(&world.name, &world.image.digest).await.unwrap_err().code(), "wrong_digest");
 }
 
+/// F-18.
 #[tokio::test]
 async fn short_long_and_lying_bodies_are_refused() {
     let Some(world) = World::new(10_000).await else { return };
@@ -148,6 +153,7 @@ async fn short_long_and_lying_bodies_are_refused() {
     assert_eq!(world.read_layer().await.unwrap(), world.layer().1, "no length at all is fine");
 }
 
+/// F-17.
 #[tokio::test]
 async fn a_stalled_body_is_cut_and_resumed() {
     let limits = Limits { idle_timeout: Duration::from_millis(200), ..quick() };
@@ -157,6 +163,7 @@ async fn a_stalled_body_is_cut_and_resumed() {
     assert_eq!(fault.fired(), 2);
 }
 
+/// F-17.
 #[tokio::test]
 async fn a_body_that_drips_is_cut() {
     let limits = Limits { min_throughput_bytes_per_s: 1_000_000_000, throughput_window: Duration::from_millis(1), retry_max: 1, ..quick() };
@@ -182,6 +189,7 @@ async fn a_registry_that_never_answers_is_given_up() {
     assert_eq!(fault.fired(), 2);
 }
 
+/// F-14.
 #[tokio::test]
 async fn every_form_of_retry_after_is_obeyed_up_to_the_cap() {
     let Some(world) = World::new(10).await else { return };
@@ -206,6 +214,7 @@ async fn every_form_of_retry_after_is_obeyed_up_to_the_cap() {
     assert!(matches!(error, RegistryError::Busy { retry_after: Some(wait) } if wait == Duration::from_secs(1)), "{error:?}");
 }
 
+/// F-15.
 #[tokio::test]
 async fn server_errors_are_retried_for_what_may_be_repeated_and_then_named() {
     let Some(world) = World::new(10).await else { return };
@@ -241,6 +250,7 @@ async fn a_401_in_the_middle_of_a_run_is_asked_again_and_the_run_goes_on() {
     assert_eq!((refused.fired(), proof.fired()), (1, 1));
 }
 
+/// F-16.
 #[tokio::test]
 async fn nobody_at_the_port_and_no_such_name_are_told_apart() {
     let closed = {
@@ -257,6 +267,7 @@ async fn nobody_at_the_port_and_no_such_name_are_told_apart() {
     }
 }
 
+/// F-42, F-45.
 #[tokio::test]
 async fn answers_above_their_cap_are_refused_without_being_read() {
     let endless = Stub::start(|_, _| {
@@ -271,6 +282,7 @@ async fn answers_above_their_cap_are_refused_without_being_read() {
     assert!(client.counters().bytes_received < 100 * 1024 * 1024);
 }
 
+/// F-45.
 #[tokio::test]
 async fn a_listing_that_does_not_move_on_ends_in_an_error() {
     let row = serde_json::json!({ "project_id": 1, "name": "p" });

@@ -140,6 +140,7 @@ async fn a_location_with_another_scheme_and_port_of_the_same_host_is_brought_bac
     assert_eq!(missing.fired(), 1);
 }
 
+/// F-40.
 #[tokio::test]
 async fn a_registry_that_lies_about_the_digest_it_stored_is_caught() {
     let lie = Digest::of(b"another").to_string();

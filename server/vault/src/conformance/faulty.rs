@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
+use tokio::sync::Notify;
 
 use crate::error::StoreError;
 use crate::layout::{Key, Prefix};
@@ -28,10 +29,14 @@ pub enum Fault {
     ShortRead,
     /// One bit of the bytes is wrong. Reads only.
     FlippedBit,
+    /// Nothing is done, and no answer ever comes: whoever waits is to be dropped, as a killed process is.
+    Stop,
+    /// All is done, and no answer ever comes.
+    StopAfter,
 }
 
 /// A method of [`Store`] that can fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names are those of the methods")]
 pub enum Operation {
     Put,
@@ -64,18 +69,23 @@ struct Script {
     fired: u64,
 }
 
+/// One call as it came: the method, and what it was about.
+pub type Call = (Operation, String);
+
 /// Wraps a store and fails as told.
 #[derive(Debug)]
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
     script: Mutex<Script>,
+    calls: Mutex<Vec<Call>>,
+    stopped: Notify,
 }
 
 impl FaultyStore {
     /// A store that does not fail yet.
     #[must_use]
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, script: Mutex::default() }
+        Self { inner, script: Mutex::default(), calls: Mutex::default(), stopped: Notify::new() }
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
@@ -108,18 +118,40 @@ impl FaultyStore {
         *self.script() = Script::default();
     }
 
+    /// No more faults, and [`FaultyStore::fired`] goes on to tell of the last one.
+    pub fn spend(&self) {
+        self.script().fault = None;
+    }
+
     /// How often a fault has fired since it was set.
     #[must_use]
     pub fn fired(&self) -> u64 {
         self.script().fired
     }
 
+    /// The calls since the last time this was asked, in order: the points at which something can fail.
+    pub fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ends when a [`Fault::Stop`] or [`Fault::StopAfter`] has been met.
+    pub async fn stopped(&self) {
+        self.stopped.notified().await;
+    }
+
+    /// No answer ever comes.
+    async fn never<T>(&self) -> T {
+        self.stopped.notify_one();
+        std::future::pending().await
+    }
+
     /// Whether this call is the one, and with what.
-    fn strike(&self, operation: Operation) -> Option<Fault> {
+    fn strike(&self, operation: Operation, about: impl FnOnce() -> String) -> Option<Fault> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push((operation, about()));
         let mut script = self.script();
         let fault = script.fault?;
         let fits = match fault {
-            Fault::Before | Fault::After => true,
+            Fault::Before | Fault::After | Fault::Stop | Fault::StopAfter => true,
             Fault::NoSpace => operation.is_write(),
             Fault::ShortRead | Fault::FlippedBit => operation == Operation::Get,
         };
@@ -145,9 +177,19 @@ impl FaultyStore {
         }
     }
 
-    async fn around<T>(&self, operation: Operation, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        match self.strike(operation) {
+    async fn around<T>(
+        &self,
+        operation: Operation,
+        about: impl FnOnce() -> String,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match self.strike(operation, about) {
             None => work.await,
+            Some(Fault::Stop) => self.never().await,
+            Some(Fault::StopAfter) => {
+                work.await?;
+                self.never().await
+            }
             Some(Fault::After) => {
                 work.await?;
                 Err(self.error(Fault::After, operation))
@@ -168,25 +210,26 @@ impl Store for FaultyStore {
     }
 
     async fn put(&self, expected: &Expected, body: Body<'_>) -> Result<Written, StoreError> {
-        self.around(Operation::Put, self.inner.put(expected, body)).await
+        self.around(Operation::Put, || expected.digest.to_string(), self.inner.put(expected, body)).await
     }
 
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
-        self.around(Operation::Create, self.inner.create(key, bytes)).await
+        self.around(Operation::Create, || key.to_string(), self.inner.create(key, bytes)).await
     }
 
     async fn replace(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
-        self.around(Operation::Replace, self.inner.replace(key, bytes)).await
+        self.around(Operation::Replace, || key.to_string(), self.inner.replace(key, bytes)).await
     }
 
     async fn head(&self, key: &Key) -> Result<Option<Head>, StoreError> {
-        self.around(Operation::Head, self.inner.head(key)).await
+        self.around(Operation::Head, || key.to_string(), self.inner.head(key)).await
     }
 
     async fn get(&self, key: &Key, range: ByteRange) -> Result<Chunks, StoreError> {
-        let strike = self.strike(Operation::Get);
+        let strike = self.strike(Operation::Get, || key.to_string());
         match strike {
             None => self.inner.get(key, range).await,
+            Some(Fault::Stop | Fault::StopAfter) => self.never().await,
             Some(Fault::After) => {
                 // The connection breaks after the last byte, before its end is told.
                 let error = self.error(Fault::After, Operation::Get);
@@ -207,8 +250,12 @@ impl Store for FaultyStore {
     }
 
     fn list(&self, prefix: &Prefix) -> BoxStream<'static, Result<Entry, StoreError>> {
-        match self.strike(Operation::List) {
+        match self.strike(Operation::List, || format!("{prefix:?}")) {
             None => self.inner.list(prefix),
+            Some(Fault::Stop | Fault::StopAfter) => {
+                self.stopped.notify_one();
+                stream::pending().boxed()
+            }
             Some(Fault::After) => {
                 let error = self.error(Fault::After, Operation::List);
                 self.inner.list(prefix).chain(stream::once(async { Err(error) })).boxed()
@@ -218,7 +265,7 @@ impl Store for FaultyStore {
     }
 
     async fn rename(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
-        self.around(Operation::Rename, self.inner.rename(from, to)).await
+        self.around(Operation::Rename, || format!("{from} to {to}"), self.inner.rename(from, to)).await
     }
 
     fn renames_leave_copies(&self) -> bool {
@@ -226,19 +273,19 @@ impl Store for FaultyStore {
     }
 
     async fn remove(&self, key: &Key) -> Result<(), StoreError> {
-        self.around(Operation::Remove, self.inner.remove(key)).await
+        self.around(Operation::Remove, || key.to_string(), self.inner.remove(key)).await
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
-        self.around(Operation::Sync, self.inner.sync()).await
+        self.around(Operation::Sync, String::new, self.inner.sync()).await
     }
 
     async fn clean_temp(&self, older_than: Duration) -> Result<Cleaned, StoreError> {
-        self.around(Operation::CleanTemp, self.inner.clean_temp(older_than)).await
+        self.around(Operation::CleanTemp, String::new, self.inner.clean_temp(older_than)).await
     }
 
     async fn space(&self) -> Result<Option<Space>, StoreError> {
-        self.around(Operation::Space, self.inner.space()).await
+        self.around(Operation::Space, String::new, self.inner.space()).await
     }
 }
 

@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
 use vocab::Digest;
 
-pub use self::faulty::{Fault, FaultyStore, Operation};
+pub use self::faulty::{Call, Fault, FaultyStore, Operation};
 use crate::error::StoreError;
 use crate::layout::Key;
 use crate::store::{BodyBroken, ByteRange, Expected, Store, Written};

@@ -66,6 +66,7 @@ async fn a_start_that_was_broken_off_can_be_repeated() {
     Vault::init(folder.path()).await.unwrap();
 }
 
+/// F-8.
 #[tokio::test]
 async fn a_vault_that_is_swapped_or_gone_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
@@ -213,6 +214,7 @@ async fn a_hold_that_cannot_be_read_is_not_taken_for_no_hold() {
     assert!(matches!(vault.live_holds().await, Err(VaultError::DamagedRecord { .. })));
 }
 
+/// F-6.
 #[tokio::test]
 async fn every_kind_of_damage_is_found_quarantined_and_healed() {
     let folder = tempfile::tempdir().unwrap();

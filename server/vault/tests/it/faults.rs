@@ -70,6 +70,7 @@ async fn a_backup_survives_the_failure_of_any_one_call_in_memory() {
     }
 }
 
+/// F-3, F-4.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_survives_the_failure_of_any_one_call_in_a_directory() {
     let folder = tempfile::tempdir().unwrap();
@@ -82,6 +83,7 @@ async fn a_backup_survives_the_failure_of_any_one_call_in_a_directory() {
     }
 }
 
+/// F-5.
 #[tokio::test]
 async fn a_read_that_goes_wrong_once_is_never_served_and_never_called_corrupt() {
     let (store, vault) = faulty(Arc::new(MemoryStore::default())).await;
@@ -110,6 +112,7 @@ async fn a_read_that_goes_wrong_once_is_never_served_and_never_called_corrupt() 
     }
 }
 
+/// F-5, F-6.
 #[tokio::test]
 async fn a_read_that_is_wrong_twice_is_corrupt_and_an_unreachable_store_is_not() {
     let (store, vault) = faulty(Arc::new(MemoryStore::default())).await;
@@ -146,6 +149,7 @@ async fn good_bytes_that_only_read_badly_are_moved_back_from_quarantine() {
     assert!(vault.quarantined().try_collect::<Vec<_>>().await.unwrap().is_empty());
 }
 
+/// F-6.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_flipped_bit_in_each_of_two_thousand_objects_is_found_and_healed() {
     let folder = tempfile::tempdir().unwrap();
@@ -202,6 +206,7 @@ impl Drop for SmallDisk {
     }
 }
 
+/// F-3.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_new_objects_and_serves_the_old_ones() {
     let folder = tempfile::tempdir().unwrap();
@@ -227,4 +232,25 @@ async fn a_full_disk_refuses_new_objects_and_serves_the_old_ones() {
     nothing_is_half_done(&vault).await;
     assert_eq!(vault.clean_temp(std::time::Duration::ZERO).await.unwrap().count, 0, "the broken-off write cleaned up after itself");
     put(&vault, &pattern(3, 100_000)).await.expect("there is room for less");
+}
+
+/// F-9: a file system that turned read-only, as a failing disk does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_turned_read_only_is_said_and_still_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mount(folder.path(), "16m") else { return println!("not run: it takes the right to mount") };
+    let remount = |how: &str| Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&disk.0).status().unwrap().success();
+    let vault = Vault::init(&disk.0.join("vault")).await.unwrap().with_reserve(0);
+    let pointer = small_backup(&vault).await.unwrap();
+    assert!(remount("ro"));
+    let bytes = pattern(9, 1_000);
+    let error = put(&vault, &bytes).await.unwrap_err();
+    assert!(matches!(error, VaultError::Store { source: vault::StoreError::ReadOnly { .. }, .. }), "{error:?}");
+    assert!(vault.hold("a backup", std::time::Duration::from_secs(60)).await.is_err());
+    assert!(vault.sweep(&crate::sweep::AT_ONCE).await.is_err(), "nothing is deleted where nothing can be written");
+    closure(&vault).await.unwrap();
+    assert_eq!(vault.pointers().try_collect::<Vec<Pointer>>().await.unwrap(), [pointer]);
+    assert!(remount("rw"));
+    put(&vault, &bytes).await.unwrap();
+    nothing_is_half_done(&vault).await;
 }

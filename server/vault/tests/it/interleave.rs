@@ -340,6 +340,7 @@ fn every_order_of_backup_expiry_and_sweep(moves: Move) {
     assert!(schedules > 2_000, "only {schedules} schedules");
 }
 
+/// F-39.
 #[test]
 fn no_order_of_backup_expiry_and_sweep_loses_an_object() {
     every_order_of_backup_expiry_and_sweep(Move::AtOnce);
@@ -375,6 +376,7 @@ fn orders_with_two_sweeps_and_crashes(moves: Move, rounds: u32) {
     assert!(crashes > rounds / 6 && met > rounds / 30, "{crashes} crashes, {met} rounds met condemned objects");
 }
 
+/// F-39, F-1.
 #[test]
 fn no_order_with_two_sweeps_and_crashes_loses_an_object() {
     orders_with_two_sweeps_and_crashes(Move::AtOnce, 6_000);

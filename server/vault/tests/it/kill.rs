@@ -135,6 +135,7 @@ async fn check(path: &Path, reported: &[String]) -> u64 {
     cleaned.count
 }
 
+/// F-1, F-7.
 #[test]
 fn a_process_killed_at_any_point_leaves_no_torn_object_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -179,6 +180,7 @@ fn count(folder: &Path) -> u64 {
         .map_or(0, |entries| entries.flatten().map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum())
 }
 
+/// F-1.
 #[test]
 fn a_sweep_killed_at_any_point_loses_nothing_and_the_next_ones_finish_it() {
     let folder = tempfile::tempdir().unwrap();

@@ -15,6 +15,8 @@ mod interleave;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod power;
+#[cfg(test)]
 mod sweep;
 #[cfg(test)]
 mod view;

@@ -119,6 +119,7 @@ async fn a_condemned_object_waits_for_every_hold_of_its_time_and_for_no_later_on
     vault.release_hold(&late).await.unwrap();
 }
 
+/// F-36.
 #[tokio::test]
 async fn the_wait_of_the_terms_is_kept() {
     let (_, vault) = memory_vault().await;

@@ -260,6 +260,7 @@ mod tests {
         }
     }
 
+    /// F-32.
     #[test]
     fn a_refusal_that_comes_as_a_success_is_a_refusal() {
         assert!(answer(200, "<?xml version=\"1.0\"?>\n<Error><Code>InternalError</Code></Error>").may_repeat());

@@ -254,6 +254,7 @@ mod tests {
         Shared { objects, ..shared }
     }
 
+    /// F-4.
     #[tokio::test]
     async fn a_name_whose_fsync_failed_counts_as_absent_until_it_is_written_again() {
         let folder = tempfile::tempdir().unwrap();

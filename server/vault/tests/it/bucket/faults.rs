@@ -30,6 +30,7 @@ fn refusal(status: u16, code: &str) -> Act {
     Act::Status { status, headers, body: Bytes::from(body) }
 }
 
+/// F-6.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damage_in_the_bucket_is_found_and_healed() {
     let Some(server) = S3Server::start().await else { return };
@@ -57,6 +58,7 @@ async fn damage_in_the_bucket_is_found_and_healed() {
     assert_eq!(vault.quarantined().try_collect::<Vec<_>>().await.unwrap().len(), 3);
 }
 
+/// F-32, F-34.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_answer_is_asked_for_again_and_nothing_is_stored_twice() {
     let Some(server) = S3Server::start().await else { return };
@@ -81,6 +83,7 @@ async fn a_lost_answer_is_asked_for_again_and_nothing_is_stored_twice() {
     assert_eq!(closure(&vault).await.unwrap().0, [pointer]);
 }
 
+/// F-34.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_dies_in_the_middle_of_a_put_leaves_nothing_but_an_upload() {
     let Some(mut server) = S3Server::start().await else { return };
@@ -115,6 +118,7 @@ async fn a_server_that_dies_in_the_middle_of_a_put_leaves_nothing_but_an_upload(
     vault.verify_object(&expected.digest).await.unwrap();
 }
 
+/// F-33.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_uploads_of_one_object_one_wins_and_the_others_keep_it() {
     let Some(server) = S3Server::start().await else { return };
@@ -131,6 +135,7 @@ async fn of_many_uploads_of_one_object_one_wins_and_the_others_keep_it() {
     assert_eq!(bucket.clean_temp(Duration::ZERO).await.unwrap().count, 0);
 }
 
+/// F-32.
 #[tokio::test]
 async fn an_absent_bucket_and_a_refused_key_are_errors_and_never_an_empty_vault() {
     let Some(server) = S3Server::start().await else { return };
@@ -160,6 +165,7 @@ async fn an_absent_bucket_and_a_refused_key_are_errors_and_never_an_empty_vault(
     assert!(!format!("{error:?}").contains("another-secret"));
 }
 
+/// F-32.
 #[tokio::test]
 async fn a_refusal_for_lack_of_room_is_no_space_and_busy_is_tried_again() {
     let Some(server) = S3Server::start().await else { return };

@@ -1,0 +1,172 @@
+//! Bodies that readers accept, to be changed: what a real Harbor answered, what the vault writes, and small layouts.
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+use vault::tree::{Gap, RepositoryIndex, RepositoryMember, Role, SettingsOf, SnapshotIndex};
+use vocab::{Descriptor, Digest, media};
+
+use crate::records;
+
+/// Answers recorded from real Harbors.
+const RECORDED: [&str; 2] =
+    [include_str!("../../registry/tests/fixtures/harbor_2_15_2.json"), include_str!("../../registry/tests/fixtures/harbor_2_12_4.json")];
+
+const CONFIG: &[u8] = br#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#;
+const LAYER: &[u8] = b"not an archive, only bytes";
+
+/// A configuration, a layer, an image of both, and an index over the image.
+pub(crate) static OBJECTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": media::OCI_MANIFEST,
+        "config": refer("application/vnd.oci.image.config.v1+json", CONFIG),
+        "layers": [refer("application/vnd.oci.image.layer.v1.tar", LAYER)],
+        "annotations": {"a": "b"},
+    });
+    let manifest = manifest.to_string().into_bytes();
+    let mut member = refer(media::OCI_MANIFEST, &manifest);
+    member["platform"] = json!({"architecture": "amd64", "os": "linux"});
+    let index =
+        json!({"schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": [member], "subject": refer(media::OCI_MANIFEST, &manifest)});
+    vec![CONFIG.to_vec(), LAYER.to_vec(), manifest, index.to_string().into_bytes()]
+});
+
+fn refer(media_type: &str, bytes: &[u8]) -> Value {
+    json!({"mediaType": media_type, "digest": Digest::of(bytes), "size": bytes.len()})
+}
+
+fn index_json() -> Vec<u8> {
+    let (image, index) = (&OBJECTS[2], &OBJECTS[3]);
+    let named = |mut descriptor: Value, name: &str| {
+        descriptor["annotations"] = json!({"org.opencontainers.image.ref.name": name});
+        descriptor
+    };
+    let manifests = [named(refer(media::OCI_MANIFEST, image), "1.0"), named(refer(media::OCI_INDEX, index), "shop/web:2.0")];
+    json!({"schemaVersion": 2, "manifests": manifests}).to_string().into_bytes()
+}
+
+/// The same as an archive; `names` changes the names of entries.
+fn tar(names: impl Fn(&str) -> String) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut add = |name: &str, bytes: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, names(name), bytes).expect("memory takes it");
+    };
+    add("oci-layout", vault::layout::OCI_LAYOUT);
+    add("index.json", &index_json());
+    OBJECTS.iter().for_each(|object| add(&format!("blobs/sha256/{}", Digest::of(object).hex()), object));
+    builder.into_inner().expect("memory takes it")
+}
+
+fn links() -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (kind, target) in [(tar::EntryType::Symlink, "/etc/passwd"), (tar::EntryType::Link, "index.json"), (tar::EntryType::Char, "x")] {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(0);
+        builder.append_link(&mut header, format!("blobs/sha256/{}", "0".repeat(64)), target).expect("memory takes it");
+    }
+    builder.into_inner().expect("memory takes it")
+}
+
+fn trees() -> Vec<Vec<u8>> {
+    let image = &OBJECTS[2];
+    let descriptor: Descriptor = serde_json::from_value(refer(media::OCI_MANIFEST, image)).expect("a descriptor");
+    let accessory = Role::Accessory { subject: descriptor.digest, kind: "signature.cosign".to_owned() };
+    let repository = RepositoryIndex {
+        name: "prod/shop".parse().expect("a name"),
+        description: Some("sells".to_owned()),
+        members: vec![
+            RepositoryMember::root(descriptor.clone(), "1.0".parse().ok()),
+            RepositoryMember::root(descriptor.clone(), "latest".parse().ok()),
+            RepositoryMember { role: accessory, ..RepositoryMember::root(descriptor, None) },
+        ],
+    };
+    let repository = repository.encode().expect("it can be written");
+    let mut child: Descriptor = serde_json::from_value(refer(media::OCI_INDEX, &repository)).expect("a descriptor");
+    child.artifact_type = Some(vault::tree::REPOSITORY_TYPE.to_owned());
+    let gap = Gap { kind: "part_missing".to_owned(), subject: "prod/shop:1".to_owned(), cause: "c".to_owned(), remedy: "r".to_owned() };
+    let snapshot = SnapshotIndex {
+        harbor: "main".parse().expect("a name"),
+        project: "prod".parse().expect("a name"),
+        started: time::OffsetDateTime::UNIX_EPOCH,
+        finished: time::OffsetDateTime::UNIX_EPOCH + time::Duration::nanoseconds(1),
+        listed: None,
+        gaps: vec![gap],
+        config: None,
+        harbor_config: None,
+        repositories: vec![("prod/shop".parse().expect("a name"), child)],
+    };
+    let settings = SettingsOf::Project.encode(&json!({"version": 2, "labels": []})).expect("it can be written");
+    vec![repository, snapshot.encode().expect("it can be written"), settings.manifest]
+}
+
+/// Header lines that matter, an empty line, and the body.
+fn recorded() -> Vec<Vec<u8>> {
+    let rows = RECORDED.iter().flat_map(|text| serde_json::from_str::<Vec<Value>>(text).expect("the recordings are JSON"));
+    let answers = rows.filter(|row| row["status"] == 200 && !row["body"].is_null()).map(|row| {
+        let mut answer = String::new();
+        for (name, value) in row["headers"].as_object().into_iter().flatten() {
+            answer.push_str(&format!("{name}: {}\n", value.as_str().unwrap_or_default()));
+        }
+        answer.push('\n');
+        let body = row["body"].as_str().map_or_else(|| row["body"].to_string(), str::to_owned);
+        (answer + &body).into_bytes()
+    });
+    let images = OBJECTS.iter().map(|object| [b"content-type: application/vnd.oci.image.manifest.v1+json\n\n".as_slice(), object].concat());
+    answers.chain(images).collect()
+}
+
+fn texts(all: &[&str]) -> Vec<Vec<u8>> {
+    all.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+/// Inputs to begin with, by the name of a target.
+///
+/// # Panics
+/// If there is no such target.
+#[must_use]
+pub fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let digest = Digest::of(b"x").to_string();
+    match target {
+        "manifest" => {
+            let schema1 = json!({"schemaVersion": 1, "fsLayers": [{"blobSum": digest}]}).to_string();
+            OBJECTS[2..].iter().cloned().chain([schema1.into_bytes()]).collect()
+        }
+        "names" => texts(&[
+            &digest,
+            &digest.to_uppercase(),
+            "shop/web",
+            "shop/deep/base",
+            "a.b_c-d",
+            "1.0",
+            "latest",
+            "sha256-0000.sig",
+            "main/prod/20260921T131320Z-00000000-0000-0000-0000-00000000002a",
+            "v2.15.2-abc",
+        ]),
+        "headers" => texts(&[
+            r#"Bearer realm="https://harbor.example/service/token",service="harbor-registry",scope="repository:a/b:pull,push""#,
+            r#"Bearer realm="https://harbor.example:8443/service/token""#,
+            r#"Bearer realm="http://10.1.2.3:8080/service/token",service="x\"y""#,
+            "bytes 10-19/4119",
+            "bytes 0-0/*",
+            "120",
+            "Mon, 23 Nov 2026 19:04:50 GMT",
+            "/v2/shop/web/blobs/uploads/1?_state=x%3D%3D",
+            "https://harbor.example/v2/shop/web/blobs/uploads/1?_state=x",
+            "https://storage.example/bucket/object?X-Amz-Signature=0",
+            "http://10.1.2.3:8080/v2/shop/web/blobs/uploads/1",
+        ]),
+        "indexes" => trees(),
+        "records" => records::corpus(),
+        "answers" => recorded(),
+        "layout" => vec![index_json()],
+        "archive" => {
+            vec![tar(str::to_owned), tar(|name| format!("./{name}")), tar(|name| format!("a/../{name}").replace("..", "b")), links()]
+        }
+        other => panic!("there is no target {other}"),
+    }
+}

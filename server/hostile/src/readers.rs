@@ -1,0 +1,106 @@
+//! Readers that need nothing but the bytes.
+
+use std::sync::LazyLock;
+
+use http::HeaderValue;
+use registry::{AddressRule, Endpoint, HarborVersion};
+use vault::tree::{RepositoryIndex, SettingsOf, SnapshotIndex, TreeError};
+use vault::{HarborName, PointerName};
+use vocab::manifest::DESCRIPTORS_MAX;
+use vocab::{Digest, Manifest, ProjectName, RepositoryName, Tag, media};
+
+/// A manifest or index, in every media type.
+pub(crate) fn manifest(bytes: &[u8]) {
+    for media_type in media::MANIFESTS {
+        let Ok(read) = Manifest::parse(media_type, bytes) else { continue };
+        assert_eq!(read.media_type, media_type);
+        assert_eq!(Manifest::parse(media_type, bytes).as_ref(), Ok(&read), "it is read the same twice");
+        let parts = || read.blobs.iter().chain(&read.foreign).chain(&read.children);
+        assert!(parts().count() <= DESCRIPTORS_MAX + 1, "{} parts", parts().count());
+        assert!(parts().try_fold(0_u64, |sum, part| sum.checked_add(part.size)).is_some(), "sizes overflow");
+        for part in parts() {
+            same_text(&part.digest, &part.digest.to_string());
+        }
+        // An index is never an image too.
+        assert!(read.children.is_empty() || (read.blobs.is_empty() && read.config.is_none()));
+    }
+}
+
+fn same_text<T: std::str::FromStr + PartialEq + std::fmt::Debug>(value: &T, text: &str) {
+    assert_eq!(text.parse::<T>().ok().as_ref(), Some(value), "{text:?} is read as another value");
+}
+
+/// Names, digests, references and versions: what is read is what was written, and cannot form a path.
+pub(crate) fn names(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let plain =
+        |text: &str| !text.split('/').any(|part| part.is_empty() || part == "." || part == "..") && !text.contains(['\\', '\0', '\n']);
+    if let Ok(digest) = text.parse::<Digest>() {
+        assert_eq!(digest.to_string(), text, "one spelling only");
+        assert_eq!(Digest::from_hex(&digest.hex()), Ok(digest));
+    }
+    if let Ok(name) = text.parse::<RepositoryName>() {
+        assert!(name.as_str() == text && plain(text), "{text:?}");
+        assert_eq!(format!("{}/{}", name.project(), name.within_project()), text);
+        same_text(&name.project(), name.project().as_str());
+    }
+    if let Ok(name) = text.parse::<ProjectName>() {
+        assert!(name.as_str() == text && plain(text) && !text.contains('/'), "{text:?}");
+    }
+    if let Ok(tag) = text.parse::<Tag>() {
+        assert!(tag.as_str() == text && plain(text) && !text.contains('/'), "{text:?}");
+    }
+    if let Ok(name) = text.parse::<HarborName>() {
+        assert!(name.as_str() == text && plain(text) && !text.contains('/'), "{text:?}");
+    }
+    if let Ok(name) = text.parse::<PointerName>() {
+        assert_eq!(name.to_string(), text, "one spelling only");
+        assert!(plain(text));
+    }
+    if let Some(version) = HarborVersion::parse(text) {
+        assert_eq!(HarborVersion::parse(&version.to_string()), Some(version));
+    }
+}
+
+static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
+    let rule = || AddressRule { allow: "10.0.0.0/8".parse().into_iter().collect() };
+    let made = [("https://harbor.example", false), ("https://harbor.example:8443", false), ("http://10.1.2.3:8080", true)];
+    made.into_iter().filter_map(|(url, plain)| Endpoint::new(url, plain, None, rule()).ok()).collect()
+});
+
+/// Headers that decide where something is sent, how long to wait, and which bytes come.
+pub(crate) fn headers(bytes: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
+    assert_eq!(ENDPOINTS.len(), 3);
+    ENDPOINTS.iter().for_each(|endpoint| registry::fuzzing::header(endpoint, &value));
+}
+
+/// What names a thing twice is read as it is, and never written.
+fn written(encoded: Result<Vec<u8>, TreeError>) -> Option<Vec<u8>> {
+    match encoded {
+        Ok(bytes) => Some(bytes),
+        Err(TreeError::TagTwice(_) | TreeError::ArtifactTwice(_) | TreeError::RepositoryTwice(_)) => None,
+        Err(other) => panic!("what was read cannot be written: {other}"),
+    }
+}
+
+/// The vault's own indexes, as somebody else may have written them. What is read is written and read as the same again.
+pub(crate) fn indexes(bytes: &[u8]) {
+    if let Ok(read) = RepositoryIndex::decode(bytes)
+        && let Some(written) = written(read.encode())
+    {
+        let again = RepositoryIndex::decode(&written).expect("what was written can be read");
+        assert_eq!(again.encode().as_ref(), Ok(&written), "the canonical form is stable");
+        assert_eq!((again.name, again.description), (read.name, read.description));
+    }
+    if let Ok(read) = SnapshotIndex::decode(bytes)
+        && let Some(written) = written(read.encode())
+    {
+        let again = SnapshotIndex::decode(&written).expect("what was written can be read");
+        assert_eq!(again.encode().as_ref(), Ok(&written), "the canonical form is stable");
+        assert_eq!((again.is_complete(), again.started, again.project), (read.is_complete(), read.started, read.project));
+    }
+    for of in [SettingsOf::Project, SettingsOf::Harbor] {
+        let _ = of.blob_of(bytes);
+    }
+}
