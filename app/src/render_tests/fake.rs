@@ -311,6 +311,9 @@ pub fn vault() -> Vault {
         snapshots: 12,
         findings: 0,
         verified: None,
+        read_since: moment("2026-11-01T11:00:00Z"),
+        scrub_days: 30,
+        scrub_mib_s: None,
         created: moment("2026-11-01T00:00:00Z"),
     }
 }

@@ -49,8 +49,14 @@ pub struct Vault {
     pub snapshots: i64,
     /// Open findings.
     pub findings: i64,
-    /// Last verification that ended.
+    /// Last verification of everything that ended.
     pub verified: Option<Moment>,
+    /// Every byte was read, or stored, since.
+    pub read_since: Moment,
+    /// Days within which every byte is read.
+    pub scrub_days: i32,
+    /// Most MiB per second that are read for it; none = no limit.
+    pub scrub_mib_s: Option<i64>,
     /// When it was made.
     pub created: Moment,
 }
@@ -256,4 +262,6 @@ pub struct Finding {
     pub found: Moment,
     /// When it was healed.
     pub healed: Option<Moment>,
+    /// Where the object was had again.
+    pub healed_by: String,
 }

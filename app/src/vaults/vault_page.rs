@@ -9,6 +9,7 @@ use super::room::room_panel;
 use super::sweeps::{sweep_panel, sweeps_panel};
 use super::types::{Finding, Room, Sweep, Vault, VaultState};
 use crate::accounts::types::Duty;
+use crate::said::said;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::{bytes, count};
@@ -83,15 +84,13 @@ fn content(vault: Vault, (findings, sweeps, room): (Vec<Finding>, Vec<Sweep>, Ro
     let room = room_panel(room, vault.reserve_bytes);
     let tried = vault.bucket.as_ref().map(tried_panel);
     let bucket = vault.bucket.map(|bucket| bucket_panel(id, bucket, change, check));
-    let (free, verified, here) = (vault.free_bytes, vault.verified, vault.name.clone());
+    let (free, read_since, here) = (vault.free_bytes, vault.read_since, vault.name.clone());
+    let reading = reading(vault.scrub_days);
     view! {
         <PageHead title=title crumbs=crumbs here=here>
             <SubItem><Status tone=tone text=word/></SubItem>
             {free.map(|free| view! { <SubItem label=t("Free", "剩余")>{bytes(free)}</SubItem> })}
-            <SubItem label=t("Every byte read", "全量校验")>{match verified {
-                Some(at) => view! { <When at=at brief=true/> }.into_any(),
-                None => t("not yet", "尚未").into_any(),
-            }}</SubItem>
+            <SubItem label=t("Every byte read since", "全部字节自此起已读过")><When at=read_since brief=true/></SubItem>
         </PageHead>
         {bad}
         <Columns>
@@ -99,7 +98,7 @@ fn content(vault: Vault, (findings, sweeps, room): (Vec<Finding>, Vec<Sweep>, Ro
             <Stack>
                 {facts}
                 <Panel title=t("Verification", "校验") padded=true>
-                    <p>{t("Reads every object and compares it with its name. Damage is set aside, never served, and healed by the next backup that has the same bytes.", "读取每个对象并与其摘要核对。损坏对象会被隔离、不再提供，并由后续包含相同内容的备份修复。")}</p>
+                    <p>{reading}" "{t("Damage is set aside and never served; what needs it is marked at once, and the bytes are taken again from another vault or from the harbor, where one of them has them.", "损坏对象会被隔离、不再提供；依赖它的快照立即标记，并从其他保管库或 Harbor 取回相同内容（如其中之一仍有）。")}</p>
                     <IfDuty duty=Duty::Operator>
                         <PostForm action=verify>
                             <Hidden name="vault_id" value=id.to_string()/>
@@ -114,6 +113,13 @@ fn content(vault: Vault, (findings, sweeps, room): (Vec<Finding>, Vec<Sweep>, Ro
         </Columns>
     }
     .into_any()
+}
+
+fn reading(days: i32) -> String {
+    match lang() {
+        Lang::En => format!("Every object is read and compared with its name within {days} days, some of them each day."),
+        Lang::ZhCn => format!("每天读取一部分对象并与其摘要核对，{days} 天内读完全部。"),
+    }
 }
 
 fn facts(vault: &Vault) -> AnyView {
@@ -154,7 +160,7 @@ fn findings_panel(findings: Vec<Finding>, verified: bool) -> AnyView {
         .into_iter()
         .map(|f| {
             let state = match f.healed {
-                Some(at) => view! { <Status tone=Tone::Ok text=t("healed", "已修复")/>" "<When at=at brief=true/> }.into_any(),
+                Some(at) => view! { <Status tone=Tone::Ok text=t("healed", "已修复")/>" "<When at=at brief=true/><p class="note">{said(&f.healed_by)}</p> }.into_any(),
                 None => view! { <Status tone=Tone::Fail text=t("open", "未修复")/>" "<When at=f.found brief=true/> }.into_any(),
             };
             view! {

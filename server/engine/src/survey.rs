@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
-use vault::tree::{RepositoryIndex, SettingsOf, SnapshotIndex};
+use vault::tree::{self, RepositoryIndex, SettingsOf, SnapshotIndex};
 use vault::{Vault, VaultError};
 use vocab::{Descriptor, Digest, Manifest, RepositoryName};
 
@@ -70,7 +70,7 @@ pub struct Survey<'a> {
     lacks: Vec<Lack>,
     known: HashMap<Digest, usize>,
     blobs: HashSet<Digest>,
-    settings: HashSet<Digest>,
+    settings: HashMap<Digest, Option<usize>>,
     /// Manifests without faults and members, which most are, have `None`.
     manifests: HashMap<Digest, Option<Seen>>,
     repositories: HashMap<Digest, Arc<Faults>>,
@@ -93,7 +93,7 @@ impl<'a> Survey<'a> {
             lacks: Vec::new(),
             known: HashMap::new(),
             blobs: HashSet::new(),
-            settings: HashSet::new(),
+            settings: HashMap::new(),
             manifests: HashMap::new(),
             repositories: HashMap::new(),
         }
@@ -170,11 +170,26 @@ impl<'a> Survey<'a> {
         if self.is_lost(&digest) {
             return Some(self.lost(digest, subject));
         }
-        if !self.settings.insert(digest) {
-            return self.known.get(&digest).copied();
+        if let Some(found) = self.settings.get(&digest) {
+            return *found;
         }
         let read = self.vault.settings(of, &digest).await;
-        read.err().map(|error| self.keep(Finding::of(&error, digest, subject)))
+        let found = match read {
+            Err(error) => Some(Finding::of(&error, digest, subject)),
+            // Restores do without it; other tools that read the vault do not.
+            Ok(_) => self.empty(subject).await,
+        };
+        let found = found.map(|finding| self.keep(finding));
+        self.settings.insert(digest, found);
+        found
+    }
+
+    async fn empty(&self, subject: &str) -> Option<Finding> {
+        let digest = Digest::of(tree::OCI_EMPTY_BYTES);
+        if self.is_lost(&digest) {
+            return Some(Finding::of(&VaultError::Missing { digest }, digest, subject));
+        }
+        verify::blob(self.vault, self.depth, digest, Some(tree::OCI_EMPTY_BYTES.len() as u64), subject).await
     }
 
     async fn read_repository(&mut self, digest: &Digest, harbor: &str, name: &RepositoryName) -> Faults {

@@ -60,12 +60,19 @@ impl Finding {
         Self { kind: kind.to_owned(), severity, object, subject, detail, remedy }
     }
 
-    pub(crate) fn of(error: &VaultError, object: Digest, subject: &str) -> Self {
+    /// What an error about an object means.
+    #[must_use]
+    pub fn of(error: &VaultError, object: Digest, subject: &str) -> Self {
         let kind = match error {
             VaultError::Missing { .. } => "missing",
             VaultError::Corrupt { .. } => "corrupt",
             VaultError::Tree { .. } | VaultError::TooLarge { .. } => "unreadable",
             _ => "unreachable",
+        };
+        let object = match error {
+            // Indexes and settings are stored in parts: what is lost may be one of those.
+            VaultError::Missing { digest } | VaultError::Corrupt { digest, .. } => *digest,
+            _ => object,
         };
         Self::new(kind, object, subject, error.to_string())
     }

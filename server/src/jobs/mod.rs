@@ -40,10 +40,13 @@ pub enum Work {
         /// The further vault.
         vault_id: i64,
     },
-    /// Reads and hashes every object of a vault.
+    /// Reads and hashes objects of a vault, looks for what is missing, and heals.
     Verify {
         /// The vault.
         vault_id: i64,
+        /// How much is read.
+        #[serde(default)]
+        scope: crate::vaults::Scope,
     },
     /// Frees what no snapshot in a vault needs.
     Sweep {

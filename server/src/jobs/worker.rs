@@ -130,7 +130,7 @@ async fn execute(context: Arc<JobContext>, work: Work) -> Result<(), JobError> {
         Work::Backup { run_id } => crate::plans::backup_job(context, run_id).await,
         Work::Restore { request_id } => crate::restores::restore_job(context, request_id).await,
         Work::Copy { plan_id, vault_id } => crate::copies::copy_job(context, plan_id, vault_id).await,
-        Work::Verify { vault_id } => crate::vaults::verify_job(context, vault_id).await,
+        Work::Verify { vault_id, scope } => crate::vaults::verify_job(context, vault_id, scope).await,
         Work::Sweep { vault_id, dry_run, however_much } => {
             crate::vaults::sweep::sweep_job(context, vault_id, SweepForm { dry_run, however_much }).await
         }

@@ -130,6 +130,7 @@ pub async fn settle_run(conn: &mut PgConnection, job_id: i64, run_id: i64, end: 
     // Also after a failure: what it sealed before is worth a copy.
     if let Some(plan) = queries::one(conn, run.plan_id).await? {
         copies::queue(conn, &plan, "schedule", None).await?;
+        crate::vaults::queue_heal(conn, plan.vault_id).await?;
     }
     events::notify(conn, Topic::Plans).await?;
     let event = match state {

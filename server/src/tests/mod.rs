@@ -9,6 +9,7 @@ mod house;
 mod jobs;
 mod keeping;
 mod room;
+mod scrub;
 mod sessions;
 mod settings;
 mod votes;

@@ -1,11 +1,13 @@
 //! Vaults as rows: where they are, what is in them, what verification found, what sweeps freed.
 
 pub mod bucket;
+mod heal;
 mod ops;
+mod parts;
 pub mod queries;
 pub mod room;
 pub mod sweep;
 mod verify;
 
-pub use ops::{count_out, create, findings, get, list, open, start_verify};
-pub use verify::verify_job;
+pub use ops::{count_out, create, findings, get, list, open, queue_heal, queue_scrubs, start_verify};
+pub use verify::{Scope, verify_job};

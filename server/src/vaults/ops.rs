@@ -13,6 +13,7 @@ use vault::VaultError;
 
 use super::bucket;
 use super::queries::{self, BucketRow, Row};
+use super::verify::Scope;
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -114,6 +115,9 @@ async fn view(state: &AppState, row: Row, in_bucket: Option<BucketRow>) -> Vault
         snapshots: row.snapshots,
         findings: row.findings,
         verified: row.verified_at.map(Moment),
+        read_since: Moment(row.read_since),
+        scrub_days: row.scrub_days,
+        scrub_mib_s: row.scrub_mib_s,
         created: Moment(row.created_at),
     }
 }
@@ -174,21 +178,30 @@ fn in_folder(error: &VaultError) -> Error {
     ApiError::field("path", error.to_string()).into()
 }
 
+fn verification(vault_id: i64, name: &str, scope: Scope, trigger: &str, account_id: Option<i64>) -> NewJob {
+    let (title, key) = match scope {
+        Scope::All => (format!("verify the vault {name}"), "all"),
+        Scope::Due => (format!("read what is due of the vault {name}"), "due"),
+        Scope::Heal => (format!("heal the vault {name}"), "heal"),
+    };
+    NewJob {
+        work: Work::Verify { vault_id, scope },
+        title,
+        dedupe_key: format!("verify:{vault_id}:{key}"),
+        trigger: trigger.to_owned(),
+        account_id,
+        harbor_id: None,
+        project: None,
+        link: Some(format!("/vaults/{vault_id}")),
+    }
+}
+
 /// Queues a verification.
 pub async fn start_verify(state: &AppState, caller: &Caller, origin: &Origin, vault_id: i64) -> Result<i64, Error> {
     caller.require(Operation::ManageEstate, None)?;
     let mut tx = state.pool.begin().await?;
     let row = queries::one(&mut tx, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
-    let job = NewJob {
-        work: Work::Verify { vault_id },
-        title: format!("verify the vault {}", row.name),
-        dedupe_key: format!("verify:{vault_id}"),
-        trigger: caller.login.clone(),
-        account_id: Some(caller.account_id),
-        harbor_id: None,
-        project: None,
-        link: Some(format!("/vaults/{vault_id}")),
-    };
+    let job = verification(vault_id, &row.name, Scope::All, &caller.login, Some(caller.account_id));
     let queued = jobs::enqueue(&mut tx, &job).await?;
     if queued.new {
         let event = Event::new("vault.verify.start", "vault", &row.name, format!("asked to verify the vault {}", row.name))
@@ -197,6 +210,26 @@ pub async fn start_verify(state: &AppState, caller: &Caller, origin: &Origin, va
     }
     tx.commit().await?;
     Ok(queued.job_id)
+}
+
+/// Queues the reading of the parts that are due, once a day and vault.
+pub async fn queue_scrubs(state: &AppState) -> Result<(), Error> {
+    let mut tx = state.pool.begin().await?;
+    for (vault_id, name) in queries::scrubs_due(&mut tx).await? {
+        jobs::enqueue(&mut tx, &verification(vault_id, &name, Scope::Due, "schedule", None)).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// After a backup, which may have stored anew what was lost: queues a look, if anything was.
+pub async fn queue_heal(conn: &mut PgConnection, vault_id: i64) -> Result<(), Error> {
+    if queries::has_losses(&mut *conn, vault_id).await?
+        && let Some(row) = queries::one(&mut *conn, vault_id).await?
+    {
+        jobs::enqueue(conn, &verification(vault_id, &row.name, Scope::Heal, "schedule", None)).await?;
+    }
+    Ok(())
 }
 
 /// What verification found.

@@ -23,12 +23,18 @@ pub struct Row {
     pub stored_bytes: i64,
     pub verified_at: Option<OffsetDateTime>,
     pub created_at: OffsetDateTime,
+    pub scrub_days: i32,
+    pub scrub_mib_s: Option<i64>,
+    pub read_since: OffsetDateTime,
     pub snapshots: i64,
     pub logical_bytes: i64,
     pub findings: i64,
 }
 
-const SELECT: &str = "select v.vault_id, v.name, v.path, v.vault_uuid, v.stored_bytes, v.verified_at, v.created_at,
+const SELECT: &str =
+    "select v.vault_id, v.name, v.path, v.vault_uuid, v.stored_bytes, v.verified_at, v.created_at, v.scrub_days, v.scrub_mib_s,
+       (select case when count(*) = 4096 then min(p.verified_at) else v.created_at end from scrub_part p where p.vault_id = v.vault_id)
+           as read_since,
        (select count(*) from vault_snapshot s where s.vault_id = v.vault_id) as snapshots,
        (select coalesce(sum(newest.logical_bytes), 0)::bigint
           from (select distinct on (s.project_id) s.logical_bytes from vault_snapshot s
@@ -143,10 +149,11 @@ pub async fn verified(conn: &mut PgConnection, vault_id: i64, stored_bytes: i64)
     Ok(())
 }
 
-/// Opens a finding, once; true = it is new.
+/// Opens a finding, once; true = it is new. An object that is known to be lost is not found again under another word.
 pub async fn find(conn: &mut PgConnection, vault_id: i64, kind: &str, object: &Digest, detail: &str, remedy: &str) -> sqlx::Result<bool> {
     let done = sqlx::query(
-        "insert into finding (vault_id, kind, object, detail, remedy) values ($1, $2, $3, $4, $5)
+        "insert into finding (vault_id, kind, object, detail, remedy) select $1, $2, $3, $4, $5
+          where not exists (select from finding where vault_id = $1 and object = $3 and healed_at is null and kind <> 'unreachable')
          on conflict (vault_id, kind, object) where healed_at is null do nothing",
     )
     .bind(vault_id)
@@ -164,29 +171,102 @@ pub async fn open_objects(conn: &mut PgConnection, vault_id: i64) -> sqlx::Resul
     sqlx::query_scalar("select distinct object from finding where vault_id = $1 and healed_at is null").bind(vault_id).fetch_all(conn).await
 }
 
+/// Whether anything lost was not healed yet.
+pub async fn has_losses(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select exists (select from finding where vault_id = $1 and healed_at is null and kind <> 'unreachable')")
+        .bind(vault_id)
+        .fetch_one(conn)
+        .await
+}
+
 /// Closes the findings about an object.
-pub async fn heal(conn: &mut PgConnection, vault_id: i64, object: &[u8]) -> sqlx::Result<()> {
-    sqlx::query("update finding set healed_at = now() where vault_id = $1 and object = $2 and healed_at is null")
+pub async fn heal(conn: &mut PgConnection, vault_id: i64, object: &[u8], by: &str) -> sqlx::Result<()> {
+    sqlx::query("update finding set healed_at = now(), healed_by = $3 where vault_id = $1 and object = $2 and healed_at is null")
         .bind(vault_id)
         .bind(object)
+        .bind(by)
         .execute(conn)
         .await?;
     Ok(())
 }
 
-/// A snapshot becomes degraded, or whole again, in one of the vaults it is in.
-pub async fn set_degraded(conn: &mut PgConnection, vault_id: i64, snapshot_id: i64, degraded: bool) -> sqlx::Result<()> {
+/// Closes the findings of losses that no snapshot suffers from any more.
+pub async fn no_longer_lost(conn: &mut PgConnection, vault_id: i64, objects: &[Vec<u8>]) -> sqlx::Result<()> {
+    sqlx::query(
+        "update finding set healed_at = now(), healed_by = 'every snapshot has what it needs of it'
+          where vault_id = $1 and healed_at is null and kind <> 'unreachable' and object = any($2)",
+    )
+    .bind(vault_id)
+    .bind(objects)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Snapshots become degraded, or whole again, in one of the vaults they are in.
+pub async fn set_degraded(conn: &mut PgConnection, vault_id: i64, snapshot_ids: &[i64], degraded: bool) -> sqlx::Result<()> {
+    if snapshot_ids.is_empty() {
+        return Ok(());
+    }
     sqlx::query(
         "with own as (update snapshot set degraded_at = case when $3 then coalesce(degraded_at, now()) end
-                       where snapshot_id = $1 and vault_id = $2)
-         update snapshot_copy set degraded_at = case when $3 then coalesce(degraded_at, now()) end where snapshot_id = $1 and vault_id = $2",
+                       where snapshot_id = any($1) and vault_id = $2 and (degraded_at is null) = $3)
+         update snapshot_copy set degraded_at = case when $3 then coalesce(degraded_at, now()) end
+          where snapshot_id = any($1) and vault_id = $2 and (degraded_at is null) = $3",
     )
-        .bind(snapshot_id)
-        .bind(vault_id)
-        .bind(degraded)
-        .execute(conn)
-        .await?;
+    .bind(snapshot_ids)
+    .bind(vault_id)
+    .bind(degraded)
+    .execute(conn)
+    .await?;
     Ok(())
+}
+
+/// Parts to read, those not read for longest first: with `days` so many that all are read within them, and what is overdue; else all.
+/// What a job has read already it does not get again.
+pub async fn parts(conn: &mut PgConnection, vault_id: i64, job_id: i64, days: Option<i32>) -> sqlx::Result<Vec<i16>> {
+    sqlx::query_scalar(
+        "with asked as (select created_at from job where job_id = $2),
+              part as (select n::smallint as part, coalesce(p.verified_at, v.created_at) as since, p.verified_at
+                         from vault v cross join generate_series(0, $3 - 1) n left join scrub_part p on p.vault_id = $1 and p.part = n
+                        where v.vault_id = $1),
+              ranked as (select part, since, row_number() over (order by since, part) as place from part, asked
+                          where verified_at is null or verified_at < asked.created_at)
+         select part from ranked
+          where $4::integer is null or place <= ceil($3 * 1.1 / $4) or since < now() - make_interval(days => greatest($4 - 1, 0))
+          order by place",
+    )
+    .bind(vault_id)
+    .bind(job_id)
+    .bind(super::parts::PARTS)
+    .bind(days)
+    .fetch_all(conn)
+    .await
+}
+
+/// All of these parts was read, beginning at a moment.
+pub async fn parts_read(conn: &mut PgConnection, vault_id: i64, parts: &[i16], began: OffsetDateTime) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into scrub_part (vault_id, part, verified_at) select $1, part, $3 from unnest($2::smallint[]) part
+         on conflict (vault_id, part) do update set verified_at = excluded.verified_at",
+    )
+    .bind(vault_id)
+    .bind(parts)
+    .bind(began)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Vaults of which a part is due to be read, each moved on by a day.
+pub async fn scrubs_due(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, String)>> {
+    sqlx::query_as(
+        "update vault set scrub_at = now() + interval '1 day'
+          where vault_id in (select vault_id from vault where scrub_at <= now() order by vault_id for update skip locked)
+      returning vault_id, name",
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// Snapshots of a vault by id: id and digest, after `after`.
@@ -200,7 +280,7 @@ pub async fn snapshots(conn: &mut PgConnection, vault_id: i64, after: i64, limit
 }
 
 /// Id, kind, object, detail, remedy, found and healed.
-type FindingRow = (i64, String, Vec<u8>, String, String, OffsetDateTime, Option<OffsetDateTime>);
+type FindingRow = (i64, String, Vec<u8>, String, String, OffsetDateTime, Option<OffsetDateTime>, String);
 
 /// Id, job, whether it only looked, end and outcome.
 pub type SweepRow = (i64, i64, bool, OffsetDateTime, Json<Swept>);
@@ -246,7 +326,7 @@ pub async fn sweeps_due(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, Strin
 /// Findings, open ones first.
 pub async fn findings(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<Finding>> {
     let rows: Vec<FindingRow> = sqlx::query_as(
-        "select finding_id, kind, object, detail, remedy, found_at, healed_at from finding
+        "select finding_id, kind, object, detail, remedy, found_at, healed_at, healed_by from finding
           where vault_id = $1 order by healed_at is not null, finding_id desc limit $2",
     )
     .bind(vault_id)
@@ -255,7 +335,7 @@ pub async fn findings(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Ve
     .await?;
     Ok(rows
         .into_iter()
-        .map(|(id, kind, object, detail, remedy, found, healed)| Finding {
+        .map(|(id, kind, object, detail, remedy, found, healed, healed_by)| Finding {
             id,
             kind,
             object: format!("sha256:{}", hex::encode(object)),
@@ -263,6 +343,7 @@ pub async fn findings(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Ve
             remedy,
             found: Moment(found),
             healed: healed.map(Moment),
+            healed_by,
         })
         .collect())
 }

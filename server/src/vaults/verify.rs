@@ -1,33 +1,72 @@
-//! The job that reads and hashes every object of a vault, then walks every snapshot for what is missing.
+//! The job that reads a vault: all of it, or the parts that are due; then it walks every snapshot for what is missing, and heals.
 //!
-//! Collects, never stops at the first fault. A corrupt object is moved to quarantine, its snapshots are degraded at once, and the next
-//! backup that sees the digest stores it anew. An object that cannot be read is not called corrupt (I-6).
+//! Collects, never stops at the first fault. When an object turns out damaged, every snapshot that needs it is marked in one transaction
+//! with the finding, and only then is it moved to quarantine: broken off in between, it is found again (I-5). An object that cannot be read
+//! is not called damaged, and lifts no mark (I-6). A part counts as read when all of it was, so a try that broke off goes on where it was.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use futures::StreamExt as _;
-use vault::VaultError;
+use engine::survey::{Lack, Standing, Survey};
+use engine::verify::{Depth, Finding};
+use futures::{StreamExt as _, stream};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use vault::{Vault, VaultError};
+use vocab::Digest;
 
-use super::queries;
+use super::parts::{self, Pace};
+use super::{heal, queries};
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::Error;
 use crate::events::{self, Topic};
-use crate::jobs::{JobContext, JobError};
+use crate::jobs::{JobContext, JobError, Stop};
 
 /// Snapshots looked at per page of the catalogue.
 const SNAPSHOT_ROWS: i64 = 200;
+/// Objects read side by side.
+const READERS: usize = 4;
+/// Damaged objects that are marked together at most.
+const DAMAGED_AT_ONCE: usize = 256;
+/// Objects after which what was read, and what was damaged, is written down.
+const FLUSH_OBJECTS: usize = 256;
+
+/// Walks of every snapshot: what is below a lost index is seen once that is healed, and so down to the layers of nested images.
+const ROUNDS_MAX: usize = 32;
+
+/// How much is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Every object.
+    #[default]
+    All,
+    /// The parts that were not read for longest, so that everything is read in time.
+    Due,
+    /// No object: only what is known to be missing is looked for and healed.
+    Heal,
+}
 
 /// What one verification came to.
 #[derive(Default)]
 struct Tally {
     objects: i64,
     bytes: i64,
-    findings: i64,
     degraded: i64,
+    healed: i64,
+}
+
+struct Job<'a> {
+    context: &'a Arc<JobContext>,
+    vault_id: i64,
+    vault: Vault,
+    tally: Tally,
+    /// Objects with a finding.
+    found: HashSet<Digest>,
 }
 
 /// Runs it.
-pub async fn verify_job(context: Arc<JobContext>, vault_id: i64) -> Result<(), JobError> {
+pub async fn verify_job(context: Arc<JobContext>, vault_id: i64, scope: Scope) -> Result<(), JobError> {
     let (row, vault) = {
         let mut conn = context.state.pool.acquire().await?;
         let row = queries::one(&mut conn, vault_id)
@@ -35,155 +74,304 @@ pub async fn verify_job(context: Arc<JobContext>, vault_id: i64) -> Result<(), J
             .ok_or_else(|| JobError::Permanent { message: "the vault is gone".to_owned(), remedy: None })?;
         (row, super::open(&context.state, &mut conn, vault_id).await?)
     };
-    let mut tally = Tally::default();
-    read_objects(&context, vault_id, &vault, &mut tally).await?;
-    walk_snapshots(&context, vault_id, &vault, &mut tally).await?;
+    let mut job = Job { context: &context, vault_id, vault, tally: Tally::default(), found: HashSet::new() };
+    job.read(scope, row.scrub_days, &Arc::new(Pace::new(row.scrub_mib_s))).await?;
+    for _ in 0..ROUNDS_MAX {
+        let lacks = job.survey().await?;
+        let healed = heal::all(&context, vault_id, &job.vault, &lacks).await?;
+        job.tally.healed += healed;
+        if healed == 0 {
+            break;
+        }
+    }
+    let tally = &job.tally;
+    let findings = i64::try_from(job.found.len()).unwrap_or(i64::MAX);
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
-    queries::verified(&mut tx, vault_id, tally.bytes).await?;
+    if scope == Scope::All {
+        queries::verified(&mut tx, vault_id, tally.bytes).await?;
+    }
     events::notify(&mut tx, Topic::Vaults).await?;
-    let sentence = format!("verified {} objects of the vault {}, {} findings", tally.objects, row.name, tally.findings);
-    let mut event = Event::new("vault.verify.finish", "vault", &row.name, sentence)
+    let sentence =
+        format!("verified {} objects of the vault {}: {} findings, {} objects healed", tally.objects, row.name, findings, tally.healed);
+    let mut event = Event::new("vault.verify.finish", "vault", &row.name, sentence.clone())
         .with("objects", tally.objects)
         .with("bytes", tally.bytes)
-        .with("findings", tally.findings)
-        .with("degraded_snapshots", tally.degraded);
-    if tally.findings > 0 {
+        .with("findings", findings)
+        .with("degraded_snapshots", tally.degraded)
+        .with("healed_objects", tally.healed);
+    if findings > tally.healed {
         event = event.outcome(Outcome::Partial, "findings");
     }
     audit::record(&mut tx, &Actor::job(context.job_id), event).await.map_err(JobError::from)?;
     tx.commit().await?;
+    context.log("info", sentence).await;
     Ok(())
 }
 
-async fn read_objects(context: &JobContext, vault_id: i64, vault: &vault::Vault, tally: &mut Tally) -> Result<(), JobError> {
-    let known_bad: std::collections::HashSet<Vec<u8>> = {
-        let mut conn = context.state.pool.acquire().await?;
-        queries::open_objects(&mut conn, vault_id).await?.into_iter().collect()
-    };
-    let objects = vault.objects();
-    futures::pin_mut!(objects);
-    while let Some(object) = objects.next().await {
-        context.glance()?;
-        let (digest, size) = object.map_err(Error::from)?;
-        let size = i64::try_from(size).unwrap_or(i64::MAX);
-        match vault.verify_object(&digest).await {
-            Ok(_) => {
-                if known_bad.contains(digest.as_bytes().as_slice()) {
-                    let mut conn = context.state.pool.acquire().await?;
-                    queries::heal(&mut conn, vault_id, digest.as_bytes()).await?;
-                    context.log("info", format!("{digest} is whole again")).await;
+/// What reading one object came to.
+struct Read {
+    digest: Digest,
+    outcome: Result<u64, Unread>,
+}
+
+enum Unread {
+    Stopped(Stop),
+    Vault(VaultError),
+}
+
+async fn read_one(context: &JobContext, vault: &Vault, pace: &Pace, digest: &Digest) -> Result<u64, Unread> {
+    let pieces = vault.get(digest);
+    futures::pin_mut!(pieces);
+    let mut size_bytes = 0;
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(Unread::Vault)?;
+        size_bytes += piece.len() as u64;
+        let mut wait = pace.after(piece.len());
+        loop {
+            context.glance().map_err(Unread::Stopped)?;
+            if wait.is_zero() {
+                break;
+            }
+            let nap = wait.min(parts::NAP_MAX);
+            tokio::time::sleep(nap).await;
+            wait = wait.saturating_sub(nap);
+        }
+    }
+    Ok(size_bytes)
+}
+
+impl Job<'_> {
+    async fn read(&mut self, scope: Scope, days: i32, pace: &Arc<Pace>) -> Result<(), JobError> {
+        let mut wanted = {
+            let mut conn = self.context.state.pool.acquire().await?;
+            match scope {
+                Scope::All => queries::parts(&mut conn, self.vault_id, self.context.job_id, None).await?,
+                Scope::Due => queries::parts(&mut conn, self.vault_id, self.context.job_id, Some(days)).await?,
+                Scope::Heal => Vec::new(),
+            }
+        };
+        while !wanted.is_empty() {
+            let began: OffsetDateTime = sqlx::query_scalar("select now()").fetch_one(&self.context.state.pool).await?;
+            let (taken, objects) = parts::objects(&self.vault, &wanted).await.map_err(Error::from)?;
+            let rest = wanted.split_off(taken);
+            self.read_parts(&wanted, objects, began, pace).await?;
+            wanted = rest;
+        }
+        Ok(())
+    }
+
+    async fn read_parts(&mut self, taken: &[i16], objects: Vec<Digest>, began: OffsetDateTime, pace: &Arc<Pace>) -> Result<(), JobError> {
+        let known_bad = self.known_bad().await?;
+        let mut unread: HashSet<i16> = HashSet::new();
+        let mut done = 0;
+        for some in objects.chunks(FLUSH_OBJECTS) {
+            let mut damaged = HashSet::new();
+            let (context, vault, pace) = (Arc::clone(self.context), self.vault.clone(), Arc::clone(pace));
+            let mut reads = stream::iter(some.to_vec())
+                .map(move |digest| {
+                    let (context, vault, pace) = (Arc::clone(&context), vault.clone(), Arc::clone(&pace));
+                    async move { Read { digest, outcome: read_one(&context, &vault, &pace, &digest).await } }
+                })
+                .buffered(READERS)
+                .boxed();
+            while let Some(Read { digest, outcome }) = reads.next().await {
+                self.tally.objects += 1;
+                match outcome {
+                    Ok(size_bytes) => {
+                        self.tally.bytes += i64::try_from(size_bytes).unwrap_or(i64::MAX);
+                        if known_bad.contains(digest.as_bytes().as_slice()) {
+                            let mut conn = self.context.state.pool.acquire().await?;
+                            queries::heal(&mut conn, self.vault_id, digest.as_bytes(), "it was stored anew").await?;
+                        }
+                    }
+                    Err(Unread::Stopped(stop)) => return Err(stop.into()),
+                    Err(Unread::Vault(VaultError::Corrupt { .. })) => {
+                        damaged.insert(digest);
+                    }
+                    // Swept since it was listed; what a snapshot needs is looked for in the survey.
+                    Err(Unread::Vault(VaultError::Missing { .. })) => {}
+                    Err(Unread::Vault(error)) => {
+                        unread.insert(parts::part_of(&digest));
+                        let finding = Finding::of(&error, digest, "the object");
+                        let mut tx = self.context.state.pool.begin().await?;
+                        self.context.fence(&mut tx).await?;
+                        let said = self.report(&mut tx, &finding, 0).await?;
+                        tx.commit().await?;
+                        self.say(said).await;
+                    }
+                }
+                let (objects, bytes) = (self.tally.objects, self.tally.bytes);
+                self.context
+                    .progress(|p| {
+                        p.phase = "reading objects".to_owned();
+                        p.items_done = objects;
+                        p.bytes_done = bytes;
+                    })
+                    .await;
+                if damaged.len() >= DAMAGED_AT_ONCE {
+                    self.damaged(&std::mem::take(&mut damaged)).await?;
                 }
             }
-            Err(VaultError::Corrupt { .. }) => {
-                vault.quarantine(&digest, "its bytes do not match its name").await.map_err(Error::from)?;
-                let detail = "its bytes do not match its name; it was moved to quarantine";
-                report(
-                    context,
-                    vault_id,
-                    "corrupt",
-                    &digest,
-                    detail,
-                    "run the plan again while the harbor still has the image: it stores the object anew",
-                )
-                .await?;
-                tally.findings += 1;
-            }
-            // Swept since it was listed; what a snapshot needs is looked for in the second half.
-            Err(VaultError::Missing { .. }) => {}
-            Err(error) => {
-                report(context, vault_id, "unreadable", &digest, &error.to_string(), "look at the disk or the mount, then verify again")
-                    .await?;
-                tally.findings += 1;
+            drop(reads);
+            self.damaged(&damaged).await?;
+            // The parts before the one the last object is in are done.
+            let at = some.last().map(parts::part_of).and_then(|part| taken.iter().position(|p| *p == part)).unwrap_or(0);
+            self.parts_read(&taken[done..at], &unread, began).await?;
+            done = at;
+        }
+        self.parts_read(&taken[done..], &unread, began).await
+    }
+
+    async fn known_bad(&self) -> Result<HashSet<Vec<u8>>, JobError> {
+        let mut conn = self.context.state.pool.acquire().await?;
+        Ok(queries::open_objects(&mut conn, self.vault_id).await?.into_iter().collect())
+    }
+
+    async fn parts_read(&self, parts: &[i16], unread: &HashSet<i16>, began: OffsetDateTime) -> Result<(), JobError> {
+        let read: Vec<i16> = parts.iter().filter(|part| !unread.contains(part)).copied().collect();
+        if read.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.context.state.pool.begin().await?;
+        self.context.fence(&mut tx).await?;
+        queries::parts_read(&mut tx, self.vault_id, &read, began).await?;
+        events::notify(&mut tx, Topic::Vaults).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Marks every snapshot that needs one of them, then moves them aside.
+    async fn damaged(&mut self, damaged: &HashSet<Digest>) -> Result<(), JobError> {
+        if damaged.is_empty() {
+            return Ok(());
+        }
+        self.context.progress(|p| p.phase = "looking who needs what is damaged".to_owned()).await;
+        self.vault.check().await.map_err(Error::from)?;
+        let vault = self.vault.clone();
+        let mut survey = Survey::of(&vault, damaged);
+        let mut hit = Vec::new();
+        let mut after = 0;
+        while let Some(rows) = self.snapshots(&mut after).await? {
+            for (snapshot_id, digest) in rows {
+                if survey.snapshot(&digest).await == Standing::Degraded {
+                    hit.push(snapshot_id);
+                }
             }
         }
-        tally.objects += 1;
-        tally.bytes += size;
-        let (objects_done, bytes_done) = (tally.objects, tally.bytes);
-        context
-            .progress(|p| {
-                p.phase = "reading every object".to_owned();
-                p.items_done = objects_done;
-                p.bytes_done = bytes_done;
-            })
-            .await;
-    }
-    Ok(())
-}
-
-async fn walk_snapshots(context: &JobContext, vault_id: i64, vault: &vault::Vault, tally: &mut Tally) -> Result<(), JobError> {
-    let mut after = 0;
-    loop {
-        let rows = {
-            let mut conn = context.state.pool.acquire().await?;
-            queries::snapshots(&mut conn, vault_id, after, SNAPSHOT_ROWS).await?
-        };
-        let Some((last, _)) = rows.last() else { return Ok(()) };
-        after = *last;
-        for (snapshot_id, digest) in rows {
-            context.glance()?;
-            let digest = vocab::Digest::from_bytes(&digest).map_err(|e| JobError::from(Error::defect(e.to_string())))?;
-            let findings = engine::verify::snapshot(vault, &digest).await;
-            for finding in &findings {
-                report(context, vault_id, &finding.kind, &finding.object, &finding.detail, &finding.remedy).await?;
-            }
-            tally.findings += i64::try_from(findings.len()).unwrap_or(i64::MAX);
-            let degraded = verdict(&findings);
-            tally.degraded += i64::from(degraded == Some(true));
-            if let Some(degraded) = degraded {
-                let mut conn = context.state.pool.acquire().await?;
-                queries::set_degraded(&mut conn, vault_id, snapshot_id, degraded).await?;
-            }
-            context.progress(|p| p.phase = "walking every snapshot".to_owned()).await;
+        let mut tx = self.context.state.pool.begin().await?;
+        self.context.fence(&mut tx).await?;
+        let mut said = Vec::new();
+        for digest in damaged {
+            let mut finding = Finding::of(&VaultError::Corrupt { digest: *digest, actual: *digest, size_bytes: 0 }, *digest, "the object");
+            "its bytes do not match its name; it was moved to quarantine".clone_into(&mut finding.detail);
+            said.extend(self.report(&mut tx, &finding, hit.len()).await?);
         }
+        queries::set_degraded(&mut tx, self.vault_id, &hit, true).await?;
+        events::notify(&mut tx, Topic::Vaults).await?;
+        events::notify(&mut tx, Topic::Snapshots).await?;
+        tx.commit().await?;
+        self.say(said).await;
+        for digest in damaged {
+            match self.vault.quarantine(digest, "its bytes do not match its name").await {
+                Ok(_) | Err(VaultError::Missing { .. }) => {}
+                Err(VaultError::Intact { .. }) => {
+                    let mut conn = self.context.state.pool.acquire().await?;
+                    queries::heal(&mut conn, self.vault_id, digest.as_bytes(), "it was stored anew").await?;
+                }
+                Err(error) => return Err(Error::from(error).into()),
+            }
+        }
+        Ok(())
     }
-}
 
-/// Whether a snapshot is degraded; `None` where something could not be looked at and nothing is known to be lost: then a mark it has
-/// stays (I-6).
-fn verdict(findings: &[engine::verify::Finding]) -> Option<bool> {
-    if findings.iter().any(engine::verify::Finding::degrades) {
-        return Some(true);
+    async fn snapshots(&self, after: &mut i64) -> Result<Option<Vec<(i64, Digest)>>, JobError> {
+        self.context.glance()?;
+        let mut conn = self.context.state.pool.acquire().await?;
+        let rows = queries::snapshots(&mut conn, self.vault_id, *after, SNAPSHOT_ROWS).await?;
+        let Some((last, _)) = rows.last() else { return Ok(None) };
+        *after = *last;
+        let digest = |bytes: &[u8]| Digest::from_bytes(bytes).map_err(|e| JobError::from(Error::defect(e.to_string())));
+        rows.iter().map(|(id, bytes)| Ok((*id, digest(bytes)?))).collect::<Result<Vec<_>, JobError>>().map(Some)
     }
-    findings.is_empty().then_some(false)
-}
 
-async fn report(
-    context: &JobContext,
-    vault_id: i64,
-    kind: &str,
-    object: &vocab::Digest,
-    detail: &str,
-    remedy: &str,
-) -> Result<(), JobError> {
-    let mut tx = context.state.pool.begin().await?;
-    context.fence(&mut tx).await?;
-    if queries::find(&mut tx, vault_id, kind, object, detail, remedy).await? {
+    /// Walks every snapshot; answers what is lacking.
+    async fn survey(&mut self) -> Result<Vec<Lack>, JobError> {
+        // With the wrong disk mounted everything looks lost (F-8).
+        self.vault.check().await.map_err(Error::from)?;
+        let vault = self.vault.clone();
+        let mut survey = Survey::new(&vault, Depth::Presence);
+        let (mut after, mut reported, mut certain) = (0, 0, true);
+        self.tally.degraded = 0;
+        while let Some(rows) = self.snapshots(&mut after).await? {
+            let (mut whole, mut degraded) = (Vec::new(), Vec::new());
+            for (snapshot_id, digest) in rows {
+                self.context.glance()?;
+                match survey.snapshot(&digest).await {
+                    Standing::Whole => whole.push(snapshot_id),
+                    Standing::Degraded => degraded.push(snapshot_id),
+                    Standing::Unknown => certain = false,
+                }
+                self.context.progress(|p| p.phase = "walking every snapshot".to_owned()).await;
+            }
+            self.tally.degraded += i64::try_from(degraded.len()).unwrap_or(i64::MAX);
+            let mut tx = self.context.state.pool.begin().await?;
+            self.context.fence(&mut tx).await?;
+            let mut said = Vec::new();
+            for lack in &survey.lacks()[reported..] {
+                said.extend(self.report(&mut tx, &lack.finding, 0).await?);
+            }
+            reported = survey.lacks().len();
+            queries::set_degraded(&mut tx, self.vault_id, &whole, false).await?;
+            queries::set_degraded(&mut tx, self.vault_id, &degraded, true).await?;
+            events::notify(&mut tx, Topic::Snapshots).await?;
+            tx.commit().await?;
+            self.say(said).await;
+        }
+        let lacks = survey.into_lacks();
+        if certain {
+            self.close(&lacks).await?;
+        }
+        Ok(lacks)
+    }
+
+    /// Closes findings about what is not lacking. Below a lost index nothing was seen: while anything is lacking, only what is there again.
+    async fn close(&self, lacks: &[Lack]) -> Result<(), JobError> {
+        let lacking: HashSet<&[u8]> = lacks.iter().map(|lack| lack.finding.object.as_bytes().as_slice()).collect();
+        let mut closed = Vec::new();
+        for object in self.known_bad().await? {
+            if lacking.contains(object.as_slice()) {
+                continue;
+            }
+            let digest = Digest::from_bytes(&object).map_err(|e| Error::defect(e.to_string()))?;
+            if lacks.is_empty() || self.vault.size_of(&digest).await.map_err(Error::from)?.is_some() {
+                closed.push(object);
+            }
+        }
+        let mut tx = self.context.state.pool.begin().await?;
+        self.context.fence(&mut tx).await?;
+        queries::no_longer_lost(&mut tx, self.vault_id, &closed).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Opens a finding unless the object has one, with its audit row; answers the line for the log, which is written once this is committed.
+    async fn report(&mut self, conn: &mut sqlx::PgConnection, finding: &Finding, hit: usize) -> Result<Option<String>, JobError> {
+        let Finding { kind, object, detail, remedy, .. } = finding;
+        self.found.insert(*object);
+        if !queries::find(conn, self.vault_id, kind, object, detail, remedy).await? {
+            return Ok(None);
+        }
         let event = Event::new("vault.mismatch.found", "object", object.to_string(), format!("{kind} object found: {detail}"))
-            .outcome(Outcome::Failure, kind.to_owned());
-        audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
-    }
-    tx.commit().await?;
-    context.log("error", format!("{kind} {object}: {detail}")).await;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use engine::verify::{Finding, Severity};
-    use vocab::Digest;
-
-    use super::verdict;
-
-    fn finding(severity: Severity) -> Finding {
-        let text = String::new();
-        Finding { kind: text.clone(), severity, object: Digest::of(b""), subject: text.clone(), detail: text.clone(), remedy: text }
+            .with("degraded_snapshots", i64::try_from(hit).unwrap_or(i64::MAX))
+            .outcome(Outcome::Failure, kind.clone());
+        audit::record(conn, &Actor::job(self.context.job_id), event).await?;
+        Ok(Some(format!("{kind} {object}: {detail}")))
     }
 
-    #[test]
-    fn what_could_not_be_looked_at_neither_sets_a_mark_nor_lifts_one() {
-        assert_eq!(verdict(&[]), Some(false));
-        assert_eq!(verdict(&[finding(Severity::Unknown)]), None);
-        assert_eq!(verdict(&[finding(Severity::Unknown), finding(Severity::Loss)]), Some(true));
+    async fn say(&self, lines: impl IntoIterator<Item = String>) {
+        for line in lines {
+            self.context.log("error", line).await;
+        }
     }
 }

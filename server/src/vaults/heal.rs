@@ -1,0 +1,115 @@
+//! What is lost is had again by its digest: from another vault first, then from a harbor that has it. The digest decides; whoever gives the
+//! bytes is not believed.
+
+use std::sync::Arc;
+
+use engine::survey::{Lack, Place};
+use engine::verify::Severity;
+use vault::tree::OCI_EMPTY_BYTES;
+use vault::{PutError, Vault, VaultError};
+use vocab::Digest;
+
+use super::queries;
+use crate::audit::{self, Actor, Event};
+use crate::error::{Error, chain};
+use crate::events::{self, Topic};
+use crate::harbors::{self, Access};
+use crate::jobs::{JobContext, JobError};
+
+/// Objects one job tries to heal.
+const OBJECTS_MAX: usize = 10_000;
+
+/// Heals what it can; answers how many objects.
+pub async fn all(context: &Arc<JobContext>, vault_id: i64, vault: &Vault, lacks: &[Lack]) -> Result<i64, JobError> {
+    let lost = lacks.iter().filter(|l| l.finding.severity == Severity::Loss && matches!(l.finding.kind.as_str(), "missing" | "corrupt"));
+    let lost: Vec<&Lack> = lost.take(OBJECTS_MAX).collect();
+    if lost.is_empty() {
+        return Ok(0);
+    }
+    let others = others(context, vault_id).await?;
+    let mut healed = 0;
+    for lack in lost {
+        context.check().await?;
+        context.progress(|p| p.phase = "healing".to_owned()).await;
+        let digest = lack.finding.object;
+        let Some((by, bytes)) = one(context, vault, &digest, lack, &others).await? else { continue };
+        let mut tx = context.state.pool.begin().await?;
+        context.fence(&mut tx).await?;
+        queries::heal(&mut tx, vault_id, digest.as_bytes(), &by).await?;
+        queries::add_stored(&mut tx, vault_id, i64::try_from(bytes).unwrap_or(i64::MAX)).await?;
+        events::notify(&mut tx, Topic::Vaults).await?;
+        let event = Event::new("vault.object.heal", "object", digest.to_string(), format!("healed a lost object: taken from {by}"))
+            .with("bytes", i64::try_from(bytes).unwrap_or(i64::MAX));
+        audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
+        tx.commit().await?;
+        context.log("info", format!("{digest} is whole again: taken from {by}")).await;
+        healed += 1;
+    }
+    Ok(healed)
+}
+
+async fn others(context: &JobContext, vault_id: i64) -> Result<Vec<(String, Vault)>, JobError> {
+    let mut conn = context.state.pool.acquire().await?;
+    let mut open = Vec::new();
+    for row in queries::all(&mut conn).await?.into_iter().filter(|row| row.vault_id != vault_id) {
+        match super::open(&context.state, &mut conn, row.vault_id).await {
+            Ok(vault) => open.push((format!("the vault {}", row.name), vault)),
+            Err(error) => context.log("warn", format!("the vault {} cannot be asked: {}", row.name, chain(&error))).await,
+        }
+    }
+    Ok(open)
+}
+
+async fn one(
+    context: &JobContext,
+    vault: &Vault,
+    digest: &Digest,
+    lack: &Lack,
+    others: &[(String, Vault)],
+) -> Result<Option<(String, u64)>, JobError> {
+    if *digest == Digest::of(OCI_EMPTY_BYTES) {
+        vault.put_bytes(OCI_EMPTY_BYTES).await.map_err(Error::from)?;
+        return Ok(Some(("what is always the same".to_owned(), OCI_EMPTY_BYTES.len() as u64)));
+    }
+    for (name, other) in others {
+        if !matches!(other.size_of(digest).await, Ok(Some(_))) {
+            continue;
+        }
+        match vault.put(digest, None, other.get(digest)).await {
+            Ok(stored) => return Ok(Some((name.clone(), stored.size_bytes))),
+            Err(PutError::Vault(error)) if !is_theirs(&error) => return Err(Error::from(error).into()),
+            Err(error) => context.log("warn", format!("{digest} cannot be had from {name}: {}", chain(&error))).await,
+        }
+    }
+    for place in &lack.places {
+        let name = format!("{} of {}", place.repository, place.harbor);
+        match from_harbor(context, vault, digest, place).await {
+            Ok(Some(bytes)) => return Ok(Some((name, bytes))),
+            Ok(None) => {}
+            Err(error) => context.log("warn", format!("{digest} cannot be had from {name}: {error}")).await,
+        }
+    }
+    Ok(None)
+}
+
+/// Whether another source may still do better.
+fn is_theirs(error: &VaultError) -> bool {
+    matches!(error, VaultError::WrongBytes { .. })
+}
+
+async fn from_harbor(context: &JobContext, vault: &Vault, digest: &Digest, place: &Place) -> Result<Option<u64>, String> {
+    let said = |error: Error| chain(&error);
+    let reach = {
+        let mut conn = context.state.pool.acquire().await.map_err(|e| e.to_string())?;
+        harbors::queries::reach_by_name(&mut conn, &place.harbor).await.map_err(|e| e.to_string())?
+    };
+    let Some(reach) = reach.filter(|reach| !reach.removed) else { return Ok(None) };
+    let client = harbors::client(&context.state, &reach, Access::Read).map_err(said)?;
+    if place.manifest {
+        let manifest = client.manifest_get(&place.repository, digest).await.map_err(|e| chain(&e))?;
+        let stored = vault.put_bytes(&manifest.bytes).await.map_err(|e| chain(&e))?;
+        return Ok((stored == *digest).then_some(manifest.bytes.len() as u64));
+    }
+    let stored = vault.put(digest, None, client.blob_get(&place.repository, digest, None)).await.map_err(|e| chain(&e))?;
+    Ok(Some(stored.size_bytes))
+}
