@@ -56,6 +56,8 @@ pub async fn restore(world: &mut World, rng: &mut StdRng) {
     }
     let report = run(&client, &vault, &pointer, &selection).await.unwrap();
     assert!(report.is_clean(), "{report:#?}");
+    let is_complete = vault.snapshot(&pointer.snapshot.digest).await.unwrap().is_complete();
+    let state = if is_complete { state } else { without_orphans(world, state) };
     compare(world, &client, &state, one.as_ref()).await;
     if far {
         world.came("a restore of the second vault's copy");
@@ -69,6 +71,21 @@ async fn run(client: &Client, vault: &Vault, pointer: &Pointer, selection: &Sele
     let plan = plan.map_err(|error| format!("{error:?}"))?;
     let cx = RestoreContext { client: client.clone(), vault: vault.clone(), progress: Arc::new(Silent) };
     restore::execute(&cx, &plan, &Silent).await.map_err(|error| format!("{error:?}"))
+}
+
+/// Of a snapshot with gaps: an untagged member of an index that is a gap, and what is about an image that is one, are in the snapshot and
+/// come back when they are asked for by digest, not with the whole project.
+fn without_orphans(world: &World, mut state: State) -> State {
+    let all = state.artifacts.clone();
+    let is_tagged = |repository: &str, digest: &Digest| state.tags.iter().any(|((r, _), to)| r == repository && to == digest);
+    let is_orphan = |repository: &str, digest: &Digest| {
+        let mut parents = world.model.known.iter().filter(|(_, known)| known.children.contains(digest)).map(|(parent, _)| *parent);
+        parents.any(|parent| !all.contains(&(repository.to_owned(), parent)))
+    };
+    let kept: BTreeSet<_> = all.iter().filter(|(r, digest)| is_tagged(r, digest) || !is_orphan(r, digest)).cloned().collect();
+    state.accessories.retain(|(repository, _), subject| kept.contains(&(repository.clone(), *subject)));
+    state.artifacts = kept;
+    state
 }
 
 /// Tag by tag, manifest by manifest, blob by blob.
