@@ -12,7 +12,33 @@ const SENTENCES: &[(&str, &str)] = &[
     ("back up {} of {}", "备份 {1} 的 {0}"),
     ("restore #{} into {}", "恢复 #{} 到 {}"),
     ("verify the vault {}", "校验保管库 {}"),
+    ("read what is due of the vault {}", "读取保管库 {} 到期部分"),
+    ("heal the vault {}", "修复保管库 {}"),
+    ("rebuild the catalogue from the vault {}", "由保管库 {} 重建目录"),
     ("sweep the vault {}", "清理保管库 {}"),
+    // Rebuilding.
+    ("listing the vault", "列出保管库"),
+    ("reading pointers", "读取指针"),
+    ("entering snapshots", "录入快照"),
+    ("entering copies", "录入副本"),
+    ("making the history of a project anew", "重建项目历史"),
+    ("looking for what the vault lost", "查找保管库丢失的内容"),
+    ("no Harbor of this name is registered: register one under it, then rebuild again", "未登记此名称的 Harbor：以该名称登记后再次重建"),
+    (
+        "something its index needs is lost or damaged: verify the vault, which heals what it can, then rebuild again",
+        "其索引所需内容丢失或损坏：请先校验保管库（会尽量修复），再次重建",
+    ),
+    ("its pointer cannot be used: {}", "其指针无法使用：{}"),
+    (
+        "the vault is only read: open it for writing on its page, once no other installation writes to it",
+        "保管库仅可读取：确认没有其他安装写入后，在其页面开放写入",
+    ),
+    ("the catalogue and the vault {} differ: nothing is swept", "目录与保管库 {} 不一致：不作清理"),
+    ("look at the vault's page and rebuild the catalogue from the vault", "请查看保管库页面，并由保管库重建目录"),
+    // Healing.
+    ("it was stored anew", "已重新存储"),
+    ("every snapshot has what it needs of it", "所有快照所需内容均完整"),
+    ("what is always the same", "固定内容"),
     ("look what a sweep of {} would free", "查看清理 {} 可释放的空间"),
     ("copy what {} made to {}", "将 {} 的快照复制到 {}"),
     ("{} is full in about {} days", "{} 约 {} 天后写满"),
@@ -38,7 +64,9 @@ const SENTENCES: &[(&str, &str)] = &[
     ("listing projects", "列出项目"),
     ("looking at Harbor again", "再次核对 Harbor"),
     ("writing to Harbor", "写入 Harbor"),
-    ("reading every object", "读取所有对象"),
+    ("reading objects", "读取对象"),
+    ("looking who needs what is damaged", "查找依赖损坏对象的快照"),
+    ("healing", "修复"),
     ("walking every snapshot", "检查所有快照"),
     // Effects of a restore.
     ("Creates {} again", "重新创建 {}"),
@@ -162,6 +190,8 @@ const SENTENCES: &[(&str, &str)] = &[
     ("there is no such {}, or it is not visible to you", "不存在，或您无权查看"),
     ("this restore would change nothing in Harbor", "该恢复不会改变 Harbor 中的任何内容"),
     ("this request moved on since you opened it; look at it again", "申请在您打开后已有变化，请重新查看"),
+    // Last, since it fits much.
+    ("the vault {}", "保管库 {}"),
 ];
 
 /// A sentence of the server in the language of this page.

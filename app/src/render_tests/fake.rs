@@ -116,6 +116,9 @@ nothing! { vaults::Vaults {
     verify_vault(vault_id: i64) -> i64;
     list_findings(vault_id: i64) -> Vec<Finding>;
     sweep_vault(vault_id: i64, form: SweepForm) -> i64;
+    rebuild_from_vault(vault_id: i64) -> i64;
+    open_vault(vault_id: i64) -> ();
+    change_scrub(form: ChangeScrub) -> ();
     list_sweeps(vault_id: i64) -> Vec<Sweep>;
     vault_room(vault_id: i64) -> Room;
 }
@@ -314,6 +317,9 @@ pub fn vault() -> Vault {
         read_since: moment("2026-11-01T11:00:00Z"),
         scrub_days: 30,
         scrub_mib_s: None,
+        read_only_since: None,
+        drift: None,
+        rebuilt: None,
         created: moment("2026-11-01T00:00:00Z"),
     }
 }

@@ -80,6 +80,38 @@ pub async fn sweep_vault(vault_id: i64, dry_run: Option<String>, however_much: O
     Ok(job)
 }
 
+/// Starts a rebuild of the catalogue and goes to its job.
+#[server(prefix = "/fn", endpoint = "vaults/rebuild")]
+pub async fn rebuild_from_vault(vault_id: i64) -> Result<i64, ApiError> {
+    use crate::ports::{answer, backend, cx, go};
+    let job = answer(backend().rebuild_from_vault(&cx(), vault_id).await)?;
+    go(&format!("/jobs/{job}"));
+    Ok(job)
+}
+
+/// Lets a vault that was only read be written.
+#[server(prefix = "/fn", endpoint = "vaults/open")]
+pub async fn open_vault(vault_id: i64) -> Result<(), ApiError> {
+    use crate::ports::{answer, backend, cx, done};
+    answer(backend().open_vault(&cx(), vault_id).await)?;
+    done(&format!("/vaults/{vault_id}"), "The vault is open for writing.", "保管库已可写入。").await;
+    Ok(())
+}
+
+/// Changes how soon and how fast every byte of a vault is read.
+#[server(name = ChangeScrubCall, prefix = "/fn", endpoint = "vaults/change-scrub")]
+pub async fn change_scrub(vault_id: i64, days: String, mib_s: String) -> Result<(), ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    use crate::vaults::types::ChangeScrub;
+    let kept = keep(&serde_json::json!({ "days": days, "mib_s": mib_s }), &["days", "mib_s"]);
+    // What is no number is out of range, which the backend says.
+    let mib_s = if mib_s.trim().is_empty() { None } else { Some(mib_s.trim().parse().unwrap_or_default()) };
+    let form = ChangeScrub { vault_id, days: days.trim().parse().unwrap_or_default(), mib_s };
+    answer_form::<ChangeScrubCall, _>(backend().change_scrub(&cx(), form).await, kept)?;
+    done(&format!("/vaults/{vault_id}"), "Saved.", "已保存。").await;
+    Ok(())
+}
+
 /// Starts a verification and goes to its job.
 #[server(prefix = "/fn", endpoint = "vaults/verify")]
 pub async fn verify_vault(vault_id: i64) -> Result<i64, ApiError> {

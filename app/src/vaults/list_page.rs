@@ -15,6 +15,8 @@ pub fn vault_status(state: VaultState) -> (Tone, &'static str) {
     match state {
         VaultState::Healthy => (Tone::Ok, t("open", "正常")),
         VaultState::Full => (Tone::Warn, t("full: reads only", "空间不足：仅可读取")),
+        VaultState::ReadOnly => (Tone::Warn, t("only read", "仅可读取")),
+        VaultState::Adrift => (Tone::Fail, t("differs from the catalogue", "与目录不一致")),
         VaultState::Missing => (Tone::Fail, t("not there", "不存在")),
         VaultState::Failing => (Tone::Fail, t("fails", "异常")),
     }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::error::ApiError;
 use crate::ports::Cx;
-use crate::vaults::types::{ChangeBucket, Finding, NewVault, Room, Sweep, SweepForm, Vault};
+use crate::vaults::types::{ChangeBucket, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
 
 /// Vaults. Reading: any duty. Changing: operator.
 #[async_trait]
@@ -23,6 +23,12 @@ pub trait Vaults: Send + Sync {
     async fn verify_vault(&self, cx: &Cx, vault_id: i64) -> Result<i64, ApiError>;
     /// Starts a job that lets go of what no snapshot needs; answers with the job.
     async fn sweep_vault(&self, cx: &Cx, vault_id: i64, form: SweepForm) -> Result<i64, ApiError>;
+    /// Starts a job that makes the catalogue agree with the vault; answers with the job.
+    async fn rebuild_from_vault(&self, cx: &Cx, vault_id: i64) -> Result<i64, ApiError>;
+    /// Lets a vault that was only read be written.
+    async fn open_vault(&self, cx: &Cx, vault_id: i64) -> Result<(), ApiError>;
+    /// Changes how soon and how fast every byte is read.
+    async fn change_scrub(&self, cx: &Cx, form: ChangeScrub) -> Result<(), ApiError>;
     /// The last sweeps, newest first.
     async fn list_sweeps(&self, cx: &Cx, vault_id: i64) -> Result<Vec<Sweep>, ApiError>;
     /// What it takes, how it grows, and when it will be full.

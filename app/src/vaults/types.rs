@@ -14,6 +14,10 @@ pub enum VaultState {
     Healthy,
     /// Below its reserve of free space: reads work, new work waits.
     Full,
+    /// It is only read.
+    ReadOnly,
+    /// It and the catalogue differ: nothing is let go or swept.
+    Adrift,
     /// The folder is missing, or holds another vault.
     Missing,
     /// The folder answers with an error.
@@ -57,8 +61,67 @@ pub struct Vault {
     pub scrub_days: i32,
     /// Most MiB per second that are read for it; none = no limit.
     pub scrub_mib_s: Option<i64>,
+    /// Since when it is only read.
+    pub read_only_since: Option<Moment>,
+    /// How it and the catalogue differ.
+    pub drift: Option<Drift>,
+    /// What the last rebuild of the catalogue from it came to.
+    pub rebuilt: Option<Rebuilt>,
     /// When it was made.
     pub created: Moment,
+}
+
+/// How a vault and the catalogue differ.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Drift {
+    /// Snapshots in the vault that the catalogue does not have.
+    pub unknown: i64,
+    /// Snapshots of the catalogue that the vault does not have.
+    pub lost: i64,
+    /// Snapshots that were let go and are in the vault again.
+    pub returned: i64,
+}
+
+/// What a rebuild of the catalogue from a vault came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rebuilt {
+    /// When it ended.
+    pub at: Moment,
+    /// Its job, if a worker did it.
+    pub job_id: Option<i64>,
+    /// Snapshots entered.
+    pub entered: i64,
+    /// Snapshots of the catalogue that turned out to be in this vault too.
+    pub copies: i64,
+    /// Snapshots whose pointer was written again.
+    pub restored: i64,
+    /// Snapshots of the catalogue that this vault does not have any more.
+    pub lost: i64,
+    /// What could not be entered, and why; at most 200 lines.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Snapshots a rebuild could not enter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LeftOut {
+    /// Which.
+    pub what: String,
+    /// How many.
+    pub count: i64,
+    /// Why, and what to do.
+    pub why: String,
+}
+
+/// How a vault is read to see that every byte is whole.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChangeScrub {
+    /// The vault.
+    pub vault_id: i64,
+    /// Days within which every byte is read, 1 to 365.
+    pub days: i32,
+    /// Most MiB per second, 1 to 100,000; none = no limit.
+    pub mib_s: Option<i64>,
 }
 
 /// What a vault takes, how it grows, and when it will be full.

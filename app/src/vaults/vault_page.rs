@@ -3,12 +3,16 @@
 use leptos::prelude::*;
 
 use super::bucket::{bucket_panel, tried_panel};
-use super::calls::{ChangeBucketCall, CheckBucket, SweepVault, VerifyVault, get_vault, list_findings, list_sweeps, vault_room};
+use super::calls::{
+    ChangeBucketCall, ChangeScrubCall, CheckBucket, OpenVault, RebuildFromVault, SweepVault, VerifyVault, get_vault, list_findings,
+    list_sweeps, vault_room,
+};
+use super::disaster::{rebuilt_panel, standing_panel};
 use super::list_page::vault_status;
 use super::room::room_panel;
+use super::scrub::scrub_panel;
 use super::sweeps::{sweep_panel, sweeps_panel};
 use super::types::{Finding, Room, Sweep, Vault, VaultState};
-use crate::accounts::types::Duty;
 use crate::said::said;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
@@ -18,8 +22,15 @@ use crate::units::{bytes, count};
 #[component]
 pub fn VaultPage() -> impl IntoView {
     let id = use_id("id");
-    let actions =
-        Actions { verify: ServerAction::new(), sweep: ServerAction::new(), change: ServerAction::new(), check: ServerAction::new() };
+    let actions = Actions {
+        verify: ServerAction::new(),
+        scrub: ServerAction::new(),
+        sweep: ServerAction::new(),
+        change: ServerAction::new(),
+        check: ServerAction::new(),
+        rebuild: ServerAction::new(),
+        open: ServerAction::new(),
+    };
     let data = fetch(
         Topic::Vaults,
         move || id.get(),
@@ -37,9 +48,12 @@ pub fn VaultPage() -> impl IntoView {
 #[derive(Clone, Copy)]
 struct Actions {
     verify: ServerAction<VerifyVault>,
+    scrub: ServerAction<ChangeScrubCall>,
     sweep: ServerAction<SweepVault>,
     change: ServerAction<ChangeBucketCall>,
     check: ServerAction<CheckBucket>,
+    rebuild: ServerAction<RebuildFromVault>,
+    open: ServerAction<OpenVault>,
 }
 
 fn sentence(vault: &Vault) -> String {
@@ -59,16 +73,23 @@ fn sentence(vault: &Vault) -> String {
         (Lang::ZhCn, VaultState::Healthy, n) => format!("{name} 有 {} 个对象损坏或缺失，其余仍可恢复。", count(n)),
         (Lang::En, VaultState::Full, _) => format!("{name} is full: restores work, new backups wait for space."),
         (Lang::ZhCn, VaultState::Full, _) => format!("{name} 空间不足：可恢复，新的备份等待空间。"),
+        (Lang::En, VaultState::ReadOnly, _) => format!("{name} is only read: {} snapshots can be restored.", count(vault.snapshots)),
+        (Lang::ZhCn, VaultState::ReadOnly, _) => format!("{name} 仅可读取：{} 个快照可恢复。", count(vault.snapshots)),
+        (Lang::En, VaultState::Adrift, _) => format!("{name} and the catalogue differ: nothing is let go or swept."),
+        (Lang::ZhCn, VaultState::Adrift, _) => format!("{name} 与目录不一致：暂停清退与清理。"),
         (Lang::En, ..) => format!("{name} cannot be used right now."),
         (Lang::ZhCn, ..) => format!("{name} 当前不可用。"),
     }
 }
 
 fn content(vault: Vault, (findings, sweeps, room): (Vec<Finding>, Vec<Sweep>, Room), actions: Actions) -> AnyView {
-    let Actions { verify, sweep, change, check } = actions;
+    let Actions { verify, scrub, sweep, change, check, rebuild, open } = actions;
     let (tone, word) = vault_status(vault.state);
     let crumbs = vec![(t("Vaults", "保管库").to_owned(), "/vaults".to_owned())];
-    let bad = (vault.state != VaultState::Healthy).then(|| {
+    let standing = standing_panel(&vault, rebuild, open);
+    let rebuilt = vault.rebuilt.clone().map(rebuilt_panel);
+    let unusual = matches!(vault.state, VaultState::Full | VaultState::Missing | VaultState::Failing);
+    let bad = unusual.then(|| {
         let tone = if vault.state == VaultState::Full { Tone::Warn } else { Tone::Fail };
         let detail = vault.state_detail.clone();
         view! { <Callout tone=tone>{detail}</Callout> }
@@ -80,12 +101,11 @@ fn content(vault: Vault, (findings, sweeps, room): (Vec<Finding>, Vec<Sweep>, Ro
     let folder = vault.bucket.is_none().then(|| vault.path.clone());
     let findings = findings_panel(findings, vault.verified.is_some());
     let (space, swept) = (sweep_panel(id, folder.as_deref(), sweep), sweeps_panel(sweeps));
-    let twin = folder.map(|path| view! { <CliTwin command=format!("breakwater vault verify {path}")/> });
     let room = room_panel(room, vault.reserve_bytes);
     let tried = vault.bucket.as_ref().map(tried_panel);
+    let reading = scrub_panel(&vault, folder.as_deref(), verify, scrub);
     let bucket = vault.bucket.map(|bucket| bucket_panel(id, bucket, change, check));
     let (free, read_since, here) = (vault.free_bytes, vault.read_since, vault.name.clone());
-    let reading = reading(vault.scrub_days);
     view! {
         <PageHead title=title crumbs=crumbs here=here>
             <SubItem><Status tone=tone text=word/></SubItem>
@@ -93,33 +113,18 @@ fn content(vault: Vault, (findings, sweeps, room): (Vec<Finding>, Vec<Sweep>, Ro
             <SubItem label=t("Every byte read since", "全部字节自此起已读过")><When at=read_since brief=true/></SubItem>
         </PageHead>
         {bad}
+        {standing}
         <Columns>
-            <Stack>{findings}{room}{swept}{tried}</Stack>
+            <Stack>{rebuilt}{findings}{room}{swept}{tried}</Stack>
             <Stack>
                 {facts}
-                <Panel title=t("Verification", "校验") padded=true>
-                    <p>{reading}" "{t("Damage is set aside and never served; what needs it is marked at once, and the bytes are taken again from another vault or from the harbor, where one of them has them.", "损坏对象会被隔离、不再提供；依赖它的快照立即标记，并从其他保管库或 Harbor 取回相同内容（如其中之一仍有）。")}</p>
-                    <IfDuty duty=Duty::Operator>
-                        <PostForm action=verify>
-                            <Hidden name="vault_id" value=id.to_string()/>
-                            <SubmitButton text=t("Verify every byte now", "立即全量校验")/>
-                        </PostForm>
-                    </IfDuty>
-                    {twin}
-                </Panel>
+                {reading}
                 {bucket}
                 {space}
             </Stack>
         </Columns>
     }
     .into_any()
-}
-
-fn reading(days: i32) -> String {
-    match lang() {
-        Lang::En => format!("Every object is read and compared with its name within {days} days, some of them each day."),
-        Lang::ZhCn => format!("每天读取一部分对象并与其摘要核对，{days} 天内读完全部。"),
-    }
 }
 
 fn facts(vault: &Vault) -> AnyView {

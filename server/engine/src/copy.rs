@@ -79,10 +79,12 @@ pub async fn snapshot(cx: &CopyContext, pointer: &Pointer, before: Option<Digest
     cx.to.check().await.map_err(CopyError::To)?;
     let owner = format!("copy of {}/{}", pointer.harbor, pointer.project);
     // In both: retention may let the snapshot go while it is read.
-    let (reads, writes) =
-        (Held::take(&cx.from, &owner).await.map_err(CopyError::From)?, Held::take(&cx.to, &owner).await.map_err(CopyError::To)?);
+    let reads = Held::to_read(&cx.from, &owner).await.map_err(CopyError::From)?;
+    let writes = Held::take(&cx.to, &owner).await.map_err(CopyError::To)?;
     let outcome = Copy { cx, pace: Pace::new(Arc::clone(&cx.control)), held: &writes, objects: 0, bytes: 0 }.run(pointer, before).await;
-    reads.release().await;
+    if let Some(reads) = reads {
+        reads.release().await;
+    }
     writes.release().await;
     outcome
 }

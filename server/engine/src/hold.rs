@@ -27,6 +27,15 @@ impl Held {
         Ok(Self { vault: vault.clone(), hold, renewal })
     }
 
+    /// For work that only reads. A vault that is full or read-only must not keep anybody from restoring (I-34): then the waiting time of
+    /// the sweep protects what is read.
+    pub(crate) async fn to_read(vault: &Vault, owner: &str) -> Result<Option<Self>, VaultError> {
+        match Self::take(vault, owner).await {
+            Err(error) if error.is_read_only() || matches!(error, VaultError::NoSpace { .. }) => Ok(None),
+            held => held.map(Some),
+        }
+    }
+
     /// Renews it now. An error means that what was relied on may be gone.
     async fn confirm(&self) -> Result<(), VaultError> {
         self.vault.renew_hold(&self.hold, HOLD_TTL).await.map(|_| ())

@@ -13,10 +13,9 @@ use vault::{Amount, Choice, HarborName, Terms, Vault, VaultError};
 use vocab::{ProjectName, RepositoryName, Tag};
 
 use super::{CliError, local_state};
-use crate::audit::Actor;
 use crate::config::{DatabaseArgs, KeyArgs};
 use crate::error::chain;
-use crate::projects::{adopt, catalogue};
+use crate::vaults::rebuild;
 
 /// Vault verbs.
 #[derive(Subcommand)]
@@ -35,7 +34,7 @@ pub enum VaultVerb {
     Verify(Folder),
     /// Free what no snapshot needs: set it aside, or delete what an earlier sweep set aside
     Sweep(Sweep),
-    /// Enter into the catalogue every snapshot of a registered vault that it does not know
+    /// Make the catalogue agree with a registered vault: enter every snapshot it does not know, mark what the vault lost
     Rebuild(Rebuild),
 }
 
@@ -302,58 +301,13 @@ async fn sweep(args: &Sweep) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Snapshots the catalogue does not know are entered oldest first. What a vault does not hold cannot come back: accounts, plans, votes.
+/// What a vault does not hold cannot come back: accounts, plans, votes.
 async fn rebuild(args: Rebuild) -> Result<(), CliError> {
     let state = local_state(&args.database, &args.key).await?;
     let found: Option<i64> =
         sqlx::query_scalar("select vault_id from vault where name = $1").bind(&args.name).fetch_optional(&state.pool).await?;
     let vault_id = found.ok_or_else(|| CliError::Failed(format!("no vault named {} is registered", args.name)))?;
-    let vault = {
-        let mut conn = state.pool.acquire().await?;
-        crate::vaults::open(&state, &mut conn, vault_id).await?
-    };
-    let mut pointers = Vec::new();
-    let all = vault.pointers();
-    futures::pin_mut!(all);
-    while let Some(pointer) = all.next().await {
-        pointers.push(pointer?);
-    }
-    pointers.sort_by_key(|p| (p.moment, p.id));
-    let mut entered = 0_u64;
-    for pointer in pointers {
-        let known: bool = sqlx::query_scalar("select exists (select 1 from snapshot_ever where pointer_id = $1)")
-            .bind(pointer.id)
-            .fetch_one(&state.pool)
-            .await?;
-        if known {
-            continue;
-        }
-        let harbor: Option<i64> = sqlx::query_scalar("select harbor_id from harbor where name = $1")
-            .bind(pointer.harbor.to_string())
-            .fetch_optional(&state.pool)
-            .await?;
-        let Some(harbor_id) = harbor else {
-            println!(
-                "left out: {}/{} at {}: register a harbor named {} first",
-                pointer.harbor, pointer.project, pointer.moment, pointer.harbor
-            );
-            continue;
-        };
-        let project_id = catalogue::project_id(&mut *state.pool.acquire().await?, harbor_id, pointer.project.as_str()).await?;
-        let newest = adopt::newest(&mut *state.pool.acquire().await?, project_id).await?;
-        if !adopt::is_later(pointer.moment, newest) {
-            println!("left out: {}/{} at {}: the catalogue has later ones", pointer.harbor, pointer.project, pointer.moment);
-            continue;
-        }
-        let Some(prepared) = adopt::prepare(&state.pool, &vault, vault_id, project_id, &pointer).await? else {
-            println!("left out: {}/{} at {}: verify the vault to see what it lacks", pointer.harbor, pointer.project, pointer.moment);
-            continue;
-        };
-        let mut tx = state.pool.begin().await?;
-        let new = adopt::enter(&mut tx, &Actor::command_line(), &prepared, &pointer).await?;
-        tx.commit().await?;
-        entered += u64::from(new);
-    }
-    println!("{entered} snapshots entered");
-    Ok(())
+    let rebuilt = rebuild::rebuild(&state, vault_id, &rebuild::By::CommandLine).await;
+    let rebuilt = rebuilt.map_err(|error| CliError::Failed(error.to_string()))?;
+    if rebuilt.left_out.is_empty() { Ok(()) } else { Err(CliError::Failed("not everything could be entered".to_owned())) }
 }

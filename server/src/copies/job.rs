@@ -62,7 +62,7 @@ pub async fn copy_job(context: Arc<JobContext>, plan_id: i64, vault_id: i64) -> 
         let mut conn = context.state.pool.acquire().await?;
         let plan = plans::queries::one(&mut conn, plan_id).await?.ok_or_else(|| gone("plan"))?;
         let row = crate::vaults::queries::one(&mut conn, vault_id).await?.ok_or_else(|| gone("vault"))?;
-        (plan, crate::vaults::open(&context.state, &mut conn, vault_id).await?, row.name)
+        (plan, crate::vaults::open_to_write(&context.state, &mut conn, vault_id).await?, row.name)
     };
     let mut job = Job { context: &context, plan, to, to_id: vault_id, to_name: name, names: PointerNames::default() };
     let (copied, failed) = job.all().await?;

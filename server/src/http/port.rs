@@ -16,7 +16,7 @@ use app::projects::types::{
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::{SetUp, Shell, SignIn};
 use app::units::{Moment, Page};
-use app::vaults::types::{ChangeBucket, Finding, NewVault, Room, Sweep, SweepForm, Vault};
+use app::vaults::types::{ChangeBucket, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
 use app::zone::Zone;
 use async_trait::async_trait;
 
@@ -125,6 +125,15 @@ impl Vaults for Live {
     }
     async fn list_sweeps(&self, cx: &Cx, vault_id: i64) -> Result<Vec<Sweep>, ApiError> {
         api(cx, vaults::sweep::list(&self.state, &Caller::of(cx)?, vault_id).await)
+    }
+    async fn rebuild_from_vault(&self, cx: &Cx, vault_id: i64) -> Result<i64, ApiError> {
+        api(cx, vaults::rebuild::start(&self.state, &Caller::of(cx)?, &origin(cx), vault_id).await)
+    }
+    async fn open_vault(&self, cx: &Cx, vault_id: i64) -> Result<(), ApiError> {
+        api(cx, vaults::set_open(&self.state, &Caller::of(cx)?, &origin(cx), vault_id).await)
+    }
+    async fn change_scrub(&self, cx: &Cx, form: ChangeScrub) -> Result<(), ApiError> {
+        api(cx, vaults::set_scrub(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
     }
     async fn verify_vault(&self, cx: &Cx, vault_id: i64) -> Result<i64, ApiError> {
         api(cx, vaults::start_verify(&self.state, &Caller::of(cx)?, &origin(cx), vault_id).await)

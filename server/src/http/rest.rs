@@ -17,7 +17,7 @@ use app::projects::types::{
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::Me;
 use app::units::{Moment, Page};
-use app::vaults::types::{ChangeBucket, Finding, NewVault, Room, Sweep, SweepForm, Vault};
+use app::vaults::types::{ChangeBucket, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
 use axum::http::StatusCode;
@@ -279,6 +279,12 @@ endpoint!(/// Queues a verification.
     post "/api/v1/vaults/{id}/verify" "vaults" verify_vault(cx, b, Path(id): Path<i64>) Queued => Queued { job_id: b.verify_vault(cx, id).await? });
 endpoint!(/// Queues a sweep.
     post "/api/v1/vaults/{id}/sweep" "vaults" sweep_vault(cx, b, Path(id): Path<i64>, Body(form): Body<SweepForm>) Queued => Queued { job_id: b.sweep_vault(cx, id, form).await? });
+endpoint!(/// Queues a rebuild of the catalogue from a vault.
+    post "/api/v1/vaults/{id}/rebuild" "vaults" rebuild_from_vault(cx, b, Path(id): Path<i64>) Queued => Queued { job_id: b.rebuild_from_vault(cx, id).await? });
+endpoint!(/// Lets a vault that was only read be written.
+    post "/api/v1/vaults/{id}/open" "vaults" open_vault(cx, b, Path(id): Path<i64>) () => b.open_vault(cx, id).await?);
+endpoint!(/// Changes how soon and how fast every byte of a vault is read.
+    put "/api/v1/vaults/{id}/scrub" "vaults" change_scrub(cx, b, Path(id): Path<i64>, Body(form): Body<ChangeScrub>) () => b.change_scrub(cx, ChangeScrub { vault_id: id, ..form }).await?);
 endpoint!(/// What a vault takes, how it grows, and when it will be full.
     get "/api/v1/vaults/{id}/room" "vaults" vault_room(cx, b, Path(id): Path<i64>) Room => b.vault_room(cx, id).await?);
 endpoint!(/// The last sweeps.
@@ -415,6 +421,9 @@ pub const ROUTES: &[Line] = &[
     ("POST", "/api/v1/vaults/{id}/verify", Rule::SignedIn),
     ("GET", "/api/v1/vaults/{id}/findings", Rule::SignedIn),
     ("POST", "/api/v1/vaults/{id}/sweep", Rule::SignedIn),
+    ("POST", "/api/v1/vaults/{id}/rebuild", Rule::SignedIn),
+    ("POST", "/api/v1/vaults/{id}/open", Rule::SignedIn),
+    ("PUT", "/api/v1/vaults/{id}/scrub", Rule::SignedIn),
     ("GET", "/api/v1/vaults/{id}/room", Rule::SignedIn),
     ("GET", "/api/v1/vaults/{id}/sweeps", Rule::SignedIn),
     ("GET", "/api/v1/plans", Rule::SignedIn),
@@ -493,6 +502,9 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(verify_vault))
         .routes(routes!(list_findings))
         .routes(routes!(sweep_vault))
+        .routes(routes!(rebuild_from_vault))
+        .routes(routes!(open_vault))
+        .routes(routes!(change_scrub))
         .routes(routes!(vault_room))
         .routes(routes!(list_sweeps))
         .routes(routes!(list_plans, create_plan))

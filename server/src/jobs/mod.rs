@@ -48,6 +48,11 @@ pub enum Work {
         #[serde(default)]
         scope: crate::vaults::Scope,
     },
+    /// Makes the catalogue agree with a vault.
+    Rebuild {
+        /// The vault.
+        vault_id: i64,
+    },
     /// Frees what no snapshot in a vault needs.
     Sweep {
         /// The vault.
@@ -73,6 +78,7 @@ impl Work {
             Self::Restore { .. } => "restore",
             Self::Copy { .. } => "copy",
             Self::Verify { .. } => "verify",
+            Self::Rebuild { .. } => "rebuild",
             Self::Sweep { .. } => "sweep",
             Self::Inventory { .. } => "inventory",
         }
@@ -83,7 +89,7 @@ impl Work {
     pub const fn attempt_max(&self) -> i32 {
         match self {
             Self::Backup { .. } | Self::Restore { .. } | Self::Copy { .. } => 5,
-            Self::Verify { .. } | Self::Sweep { .. } => 3,
+            Self::Verify { .. } | Self::Rebuild { .. } | Self::Sweep { .. } => 3,
             Self::Inventory { .. } => 2,
         }
     }

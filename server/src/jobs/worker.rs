@@ -42,6 +42,7 @@ pub async fn run(state: AppState, settings: Settings, shutdown: CancellationToke
     let running = TaskTracker::new();
     let mut heard = state.events.subscribe();
     tracing::info!(worker.name = settings.name, jobs = settings.jobs, "worker is ready");
+    running.spawn(crate::vaults::standing::compare_all(state.clone()));
     while !shutdown.is_cancelled() {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
         match next(&state, &settings).await {
@@ -131,6 +132,7 @@ async fn execute(context: Arc<JobContext>, work: Work) -> Result<(), JobError> {
         Work::Restore { request_id } => crate::restores::restore_job(context, request_id).await,
         Work::Copy { plan_id, vault_id } => crate::copies::copy_job(context, plan_id, vault_id).await,
         Work::Verify { vault_id, scope } => crate::vaults::verify_job(context, vault_id, scope).await,
+        Work::Rebuild { vault_id } => crate::vaults::rebuild::rebuild_job(context, vault_id).await,
         Work::Sweep { vault_id, dry_run, however_much } => {
             crate::vaults::sweep::sweep_job(context, vault_id, SweepForm { dry_run, however_much }).await
         }
@@ -235,7 +237,7 @@ async fn settle(conn: &mut sqlx::PgConnection, job_id: i64, work: &Work, end: &E
         Work::Backup { run_id } => crate::plans::settle_run(conn, job_id, *run_id, end).await,
         Work::Restore { request_id } => crate::restores::settle_request(conn, job_id, *request_id, end).await,
         Work::Copy { plan_id, .. } => crate::copies::settle(conn, *plan_id, end).await,
-        Work::Verify { .. } | Work::Sweep { .. } | Work::Inventory { .. } => Ok(()),
+        Work::Verify { .. } | Work::Rebuild { .. } | Work::Sweep { .. } | Work::Inventory { .. } => Ok(()),
     }
 }
 

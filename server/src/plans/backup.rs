@@ -125,7 +125,7 @@ async fn prepare(context: &JobContext, run_id: i64, plan: queries::Row, whole: b
     let (reach, vault) = {
         let mut conn = context.state.pool.acquire().await?;
         let reach = harbors::queries::reach(&mut conn, plan.harbor_id).await?.ok_or_else(|| gone("the harbor"))?;
-        (reach, crate::vaults::open(&context.state, &mut conn, plan.vault_id).await?)
+        (reach, crate::vaults::open_to_write(&context.state, &mut conn, plan.vault_id).await?)
     };
     let client = harbors::client(&context.state, &reach, Access::Read)?;
     let last_full = {
@@ -324,8 +324,13 @@ async fn adopt_sealed(
     project: &ProjectName,
 ) -> Result<(), JobError> {
     let pool = &context.state.pool;
-    for pointer in adopt::unknown(pool, &run.vault, project_id, harbor, project).await? {
-        let Some(prepared) = adopt::prepare(pool, &run.vault, run.plan.vault_id, project_id, &pointer).await? else { continue };
+    let unknown = adopt::unknown(pool, &run.vault, project_id, harbor, project).await?;
+    // What no run of this catalogue can have sealed is somebody else's: a rebuild enters it, once a person has looked (F-56).
+    let moments: Vec<_> = unknown.iter().map(|pointer| pointer.moment).collect();
+    let ours = crate::vaults::standing::sealed_by_a_run(pool, run.plan.vault_id, run.plan.harbor_id, &moments).await?;
+    for pointer in unknown.into_iter().zip(ours).filter(|(_, ours)| *ours).map(|(pointer, _)| pointer) {
+        let Some(sealed) = adopt::sealed(&run.vault, run.plan.vault_id, project_id, &pointer).await? else { continue };
+        let Some(prepared) = adopt::prepare(pool, &run.vault, sealed).await? else { continue };
         let mut tx = pool.begin().await?;
         context.fence(&mut tx).await?;
         let entered = adopt::enter(&mut tx, &crate::audit::Actor::job(context.job_id), &prepared, &pointer).await?;

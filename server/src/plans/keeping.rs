@@ -182,6 +182,10 @@ pub async fn expire(context: &JobContext, plan: &queries::Row, vault: &Vault) ->
     if rule.keeps_all() {
         return Ok(0);
     }
+    if !crate::vaults::standing::may_let_go(&context.state, plan.vault_id).await? {
+        context.log("warn", "the catalogue and the vault differ: nothing is let go until it is rebuilt").await;
+        return Ok(0);
+    }
     let (rows, now, since) = {
         let mut conn = context.state.pool.acquire().await?;
         let now: OffsetDateTime = sqlx::query_scalar("select now()").fetch_one(&mut *conn).await?;
@@ -226,6 +230,9 @@ pub async fn forget(context: &JobContext, vault_id: i64, vault: &Vault) -> Resul
         let mut conn = context.state.pool.acquire().await?;
         queries::to_forget(&mut conn, vault_id).await?
     };
+    if rows.is_empty() || !crate::vaults::standing::may_let_go(&context.state, vault_id).await? {
+        return Ok(());
+    }
     let mut names = PointerNames::default();
     for (snapshot_id, harbor, project, pointer_id) in rows {
         context.check().await?;

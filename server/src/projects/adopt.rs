@@ -1,8 +1,8 @@
 //! Snapshots that are sealed in a vault and that the catalogue does not know: their worker died between the two, or the catalogue is made
-//! anew. The vault is the truth, so they are entered.
+//! anew ([`crate::vaults::rebuild`]). The vault is the truth, so they are entered.
 //!
-//! Only what was sealed later than the newest snapshot the catalogue has is entered: spans grow forwards, and a worker that slept past its
-//! lease may have sealed what a later snapshot has overtaken. Such a one stays in the vault, whole, and a catalogue made anew has it.
+//! A run enters only what was sealed later than the newest snapshot the catalogue has: spans grow forwards, and a worker that slept past
+//! its lease may have sealed what a later snapshot has overtaken. Such a one stays in the vault, whole, until a rebuild enters it.
 
 use std::collections::HashSet;
 
@@ -57,17 +57,22 @@ pub fn is_later(moment: OffsetDateTime, newest: Option<OffsetDateTime>) -> bool 
     newest.is_none_or(|newest| moment > newest)
 }
 
-/// Reads what is needed to enter a snapshot; none when its objects are lost or damaged, which a verification of the vault tells.
-pub async fn prepare(pool: &PgPool, vault: &Vault, vault_id: i64, project_id: i64, pointer: &Pointer) -> Result<Option<Prepared>, Error> {
+/// A sealed snapshot as it is entered; none when its index is lost or damaged, which a verification of the vault tells.
+pub async fn sealed(vault: &Vault, vault_id: i64, project_id: i64, pointer: &Pointer) -> Result<Option<Sealed>, Error> {
     let index = match vault.snapshot(&pointer.snapshot.digest).await {
         Ok(index) => index,
         Err(error) => return left_out(&pointer.id.to_string(), error).map(|()| None),
     };
     let (pointer_id, digest) = (pointer.id, pointer.snapshot.digest);
-    let sealed = Sealed { project_id, vault_id, run_id: None, pointer_id, digest, index, logical_bytes: 0, bytes_new: 0 };
+    Ok(Some(Sealed { project_id, vault_id, run_id: None, pointer_id, digest, index, logical_bytes: 0, bytes_new: 0 }))
+}
+
+/// Reads what is needed to enter a snapshot; none when its objects are lost or damaged.
+pub async fn prepare(pool: &PgPool, vault: &Vault, sealed: Sealed) -> Result<Option<Prepared>, Error> {
+    let pointer_id = sealed.pointer_id;
     match catalogue::prepare(pool, vault, sealed).await {
         Ok(prepared) => Ok(Some(prepared)),
-        Err(Error::Vault(error)) => left_out(&pointer.id.to_string(), error).map(|()| None),
+        Err(Error::Vault(error)) => left_out(&pointer_id.to_string(), error).map(|()| None),
         Err(other) => Err(other),
     }
 }
@@ -87,10 +92,16 @@ pub async fn enter(conn: &mut PgConnection, actor: &Actor, prepared: &Prepared, 
     if !changes.new {
         return Ok(false);
     }
+    record(conn, actor, changes.snapshot_id, pointer).await?;
+    Ok(true)
+}
+
+/// Its audit record.
+pub async fn record(conn: &mut PgConnection, actor: &Actor, snapshot_id: i64, pointer: &Pointer) -> Result<(), Error> {
     let sentence = format!("entered a sealed snapshot of {}/{} that the catalogue did not have", pointer.harbor, pointer.project);
-    let event = Event::new("snapshot.adopt", "snapshot", changes.snapshot_id.to_string(), sentence)
+    let event = Event::new("snapshot.adopt", "snapshot", snapshot_id.to_string(), sentence)
         .project(pointer.harbor.as_ref(), pointer.project.as_str())
         .with("digest", pointer.snapshot.digest.to_string());
     audit::record(conn, actor, event).await?;
-    Ok(true)
+    Ok(())
 }

@@ -1,26 +1,23 @@
 //! Entering a sealed snapshot into the catalogue: only what changed is written, so the size grows with changes.
 //!
 //! [`prepare`] reads the changed repository indexes from the vault, without a transaction; [`apply`] compares them with the open spans
-//! and moves those on, in the caller's transaction. A subject of a gap is not "gone": nobody saw that it went.
-//! `vault rebuild` replays the same two steps over all snapshots, oldest first.
+//! and moves those on ([`super::spans`]), in the caller's transaction. What is found later and was earlier is [`super::replay`]'s.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use app::error::{ApiError, ErrorKind};
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::Vault;
-use vault::tree::{Gap, RepositoryIndex, Role, SnapshotIndex};
+use vault::tree::{RepositoryIndex, SnapshotIndex};
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Digest, Manifest};
 
+use super::spans;
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::Error;
-
-/// Rows per statement: keeps one statement's arrays small.
-const ROWS_PER_STATEMENT: usize = 5_000;
 
 /// A snapshot as the vault has it.
 pub struct Sealed {
@@ -49,7 +46,8 @@ pub struct Prepared {
     artifacts: Vec<Artifact>,
 }
 
-struct Artifact {
+/// A manifest, as the catalogue has it.
+pub struct Artifact {
     digest: Digest,
     media_type: String,
     kind: String,
@@ -72,6 +70,8 @@ pub struct Changes {
     pub moved: i64,
     /// Tags in all.
     pub tags: i64,
+    /// Artifacts in all.
+    pub artifacts: i64,
 }
 
 /// The row of a project, made if needed.
@@ -112,41 +112,55 @@ pub async fn logical_bytes(conn: &mut PgConnection, project_id: i64, vault_id: i
 
 /// Reads from the vault what the catalogue does not know yet.
 pub async fn prepare(pool: &sqlx::PgPool, vault: &Vault, sealed: Sealed) -> Result<Prepared, Error> {
-    let open: HashMap<String, Vec<u8>> = sqlx::query_as::<_, (String, Vec<u8>)>(
-        "select r.name, s.index_digest from repository_span s join repository r using (repository_id)
-          where r.project_id = $1 and s.to_at is null",
-    )
-    .bind(sealed.project_id)
-    .fetch_all(pool)
-    .await?
-    .into_iter()
-    .collect();
-    let mut changed = Vec::new();
-    for (name, descriptor) in &sealed.index.repositories {
-        if open.get(name.as_str()).is_some_and(|d| d.as_slice() == descriptor.digest.as_bytes()) {
-            continue;
-        }
-        changed.push(vault.repository(&descriptor.digest).await?);
-    }
-    let artifacts = new_artifacts(pool, vault, &changed).await?;
+    let open = open_indexes(pool, sealed.project_id).await?;
+    let changed = changed(vault, &open, &sealed.index).await?;
+    let artifacts = artifacts(vault, unknown_artifacts(pool, &changed).await?).await?;
     Ok(Prepared { sealed, changed, artifacts })
 }
 
-async fn new_artifacts(pool: &sqlx::PgPool, vault: &Vault, changed: &[RepositoryIndex]) -> Result<Vec<Artifact>, Error> {
-    let all: BTreeMap<Digest, String> =
-        changed.iter().flat_map(|r| &r.members).map(|m| (m.descriptor.digest, m.descriptor.media_type.clone())).collect();
-    let mut unknown: HashSet<Vec<u8>> = all.keys().map(|d| d.as_bytes().to_vec()).collect();
-    let digests: Vec<Vec<u8>> = unknown.iter().cloned().collect();
-    for known in
-        sqlx::query_scalar::<_, Vec<u8>>("select digest from artifact where digest = any($1)").bind(&digests).fetch_all(pool).await?
-    {
-        unknown.remove(&known);
-    }
-    let mut artifacts = Vec::with_capacity(unknown.len());
-    for (digest, media_type) in all {
-        if unknown.contains(digest.as_bytes().as_slice()) {
-            artifacts.push(artifact(vault, digest, media_type).await?);
+/// Digests of the repository indexes that are open at the end.
+pub(super) async fn open_indexes(executor: impl PgExecutor<'_>, project_id: i64) -> sqlx::Result<HashMap<String, Vec<u8>>> {
+    let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
+        "select r.name, s.index_digest from repository_span s join repository r using (repository_id)
+          where r.project_id = $1 and s.to_at is null",
+    )
+    .bind(project_id)
+    .fetch_all(executor)
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// The repositories of a snapshot that differ from those.
+pub(super) async fn changed(vault: &Vault, open: &HashMap<String, Vec<u8>>, index: &SnapshotIndex) -> Result<Vec<RepositoryIndex>, Error> {
+    let mut changed = Vec::new();
+    for (name, descriptor) in &index.repositories {
+        if open.get(name.as_str()).is_none_or(|known| known.as_slice() != descriptor.digest.as_bytes()) {
+            changed.push(vault.repository(&descriptor.digest).await?);
         }
+    }
+    Ok(changed)
+}
+
+/// Artifacts of these repositories that have no row: digest and media type.
+pub(super) async fn unknown_artifacts(
+    executor: impl PgExecutor<'_>,
+    changed: &[RepositoryIndex],
+) -> sqlx::Result<BTreeMap<Digest, String>> {
+    let mut all: BTreeMap<Digest, String> =
+        changed.iter().flat_map(|r| &r.members).map(|m| (m.descriptor.digest, m.descriptor.media_type.clone())).collect();
+    let digests: Vec<&[u8]> = all.keys().map(|digest| digest.as_bytes().as_slice()).collect();
+    let known: Vec<Vec<u8>> =
+        sqlx::query_scalar("select digest from artifact where digest = any($1)").bind(&digests).fetch_all(executor).await?;
+    let known: HashSet<Vec<u8>> = known.into_iter().collect();
+    all.retain(|digest, _| !known.contains(digest.as_bytes().as_slice()));
+    Ok(all)
+}
+
+/// What is kept of them, from their manifests.
+pub(super) async fn artifacts(vault: &Vault, unknown: BTreeMap<Digest, String>) -> Result<Vec<Artifact>, Error> {
+    let mut artifacts = Vec::with_capacity(unknown.len());
+    for (digest, media_type) in unknown {
+        artifacts.push(artifact(vault, digest, media_type).await?);
     }
     Ok(artifacts)
 }
@@ -213,23 +227,7 @@ pub async fn apply(conn: &mut PgConnection, prepared: &Prepared) -> Result<Chang
     }
     let moment = moment(conn, sealed).await?;
     insert_artifacts(conn, &prepared.artifacts).await?;
-    let unseen = Unseen::new(&sealed.index.gaps);
-    let mut changes = Changes::default();
-    for repository in &prepared.changed {
-        let id = repository_id(conn, sealed.project_id, repository.name.as_str()).await?;
-        let descriptor = sealed.index.repositories.iter().find(|(name, _)| *name == repository.name).map(|(_, d)| d.digest);
-        let digest = descriptor.ok_or_else(|| Error::defect("a changed repository is not in its snapshot"))?;
-        move_repository(conn, id, &digest, moment).await?;
-        move_tags(conn, id, repository, moment, &unseen, &mut changes).await?;
-        move_artifacts(conn, id, repository, moment).await?;
-    }
-    close_missing(conn, sealed, moment, &unseen, &mut changes).await?;
-    changes.tags = sqlx::query_scalar(
-        "select count(*) from tag_span t join repository r using (repository_id) where r.project_id = $1 and t.to_at is null",
-    )
-    .bind(sealed.project_id)
-    .fetch_one(&mut *conn)
-    .await?;
+    let mut changes = spans::advance(conn, sealed.project_id, &sealed.index, &prepared.changed, moment).await?;
     changes.snapshot_id = insert_snapshot(conn, sealed, moment, &changes).await?;
     changes.new = true;
     Ok(changes)
@@ -253,37 +251,20 @@ async fn entered(conn: &mut PgConnection, sealed: &Sealed) -> sqlx::Result<Optio
     .await
 }
 
+/// When its listing began, to the microsecond.
+pub(super) fn started(index: &SnapshotIndex) -> OffsetDateTime {
+    index.started.replace_nanosecond(index.started.microsecond() * 1_000).unwrap_or(index.started)
+}
+
 /// When its listing began; if a longer backup of the same project was sealed in between, just after that one, because spans only grow.
 async fn moment(conn: &mut PgConnection, sealed: &Sealed) -> Result<OffsetDateTime, Error> {
     let newest: Option<OffsetDateTime> =
         sqlx::query_scalar("select max(moment) from snapshot_ever where project_id = $1").bind(sealed.project_id).fetch_one(conn).await?;
-    let started = sealed.index.started;
-    let started = started.replace_nanosecond(started.microsecond() * 1_000).unwrap_or(started);
+    let started = started(&sealed.index);
     Ok(newest.map_or(started, |newest| started.max(newest + time::Duration::microseconds(1))))
 }
 
-/// What the gaps say nobody could see.
-struct Unseen {
-    subjects: BTreeSet<String>,
-}
-
-impl Unseen {
-    fn new(gaps: &[Gap]) -> Self {
-        Self { subjects: gaps.iter().map(|g| g.subject.clone()).collect() }
-    }
-
-    fn repository(&self, name: &str) -> bool {
-        self.subjects.contains(name)
-    }
-
-    fn tag(&self, repository: &str, tag: &str, digest: &[u8]) -> bool {
-        self.repository(repository)
-            || self.subjects.contains(&format!("{repository}:{tag}"))
-            || self.subjects.contains(&format!("{repository}@sha256:{}", hex::encode(digest)))
-    }
-}
-
-async fn insert_artifacts(conn: &mut PgConnection, artifacts: &[Artifact]) -> Result<(), Error> {
+pub(super) async fn insert_artifacts(conn: &mut PgConnection, artifacts: &[Artifact]) -> Result<(), Error> {
     for artifact in artifacts {
         sqlx::query(
             "insert into artifact (digest, media_type, kind, size_bytes, platforms) values ($1, $2, $3, $4, $5) on conflict do nothing",
@@ -299,187 +280,24 @@ async fn insert_artifacts(conn: &mut PgConnection, artifacts: &[Artifact]) -> Re
     Ok(())
 }
 
-async fn repository_id(conn: &mut PgConnection, project_id: i64, name: &str) -> sqlx::Result<i64> {
-    sqlx::query_scalar(
-        "with made as (insert into repository (project_id, name) values ($1, $2) on conflict do nothing returning repository_id)
-         select repository_id from made union all select repository_id from repository where project_id = $1 and name = $2 limit 1",
-    )
-    .bind(project_id)
-    .bind(name)
-    .fetch_one(conn)
-    .await
-}
-
-async fn move_repository(conn: &mut PgConnection, repository_id: i64, digest: &Digest, moment: OffsetDateTime) -> sqlx::Result<()> {
-    sqlx::query("update repository_span set to_at = $2 where repository_id = $1 and to_at is null")
-        .bind(repository_id)
-        .bind(moment)
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query("insert into repository_span (repository_id, index_digest, from_at) values ($1, $2, $3)")
-        .bind(repository_id)
-        .bind(digest.as_bytes().as_slice())
-        .bind(moment)
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-async fn move_tags(
-    conn: &mut PgConnection,
-    id: i64,
-    repository: &RepositoryIndex,
-    moment: OffsetDateTime,
-    unseen: &Unseen,
-    changes: &mut Changes,
-) -> Result<(), Error> {
-    let open: HashMap<String, Vec<u8>> =
-        sqlx::query_as::<_, (String, Vec<u8>)>("select tag, digest from tag_span where repository_id = $1 and to_at is null")
-            .bind(id)
-            .fetch_all(&mut *conn)
-            .await?
-            .into_iter()
-            .collect();
-    let now: BTreeMap<String, Vec<u8>> = repository
-        .members
-        .iter()
-        .filter_map(|m| m.tag.as_ref().map(|t| (t.to_string(), m.descriptor.digest.as_bytes().to_vec())))
-        .collect();
-    let mut closed: Vec<String> = Vec::new();
-    let mut opened: Vec<(String, Vec<u8>)> = Vec::new();
-    for (tag, digest) in &now {
-        match open.get(tag) {
-            Some(old) if old == digest => {}
-            Some(_) => {
-                closed.push(tag.clone());
-                opened.push((tag.clone(), digest.clone()));
-                changes.moved += 1;
-            }
-            None => {
-                opened.push((tag.clone(), digest.clone()));
-                changes.added += 1;
-            }
-        }
-    }
-    for (tag, digest) in &open {
-        if !now.contains_key(tag) && !unseen.tag(repository.name.as_str(), tag, digest) {
-            closed.push(tag.clone());
-            changes.removed += 1;
-        }
-    }
-    for part in closed.chunks(ROWS_PER_STATEMENT) {
-        sqlx::query("update tag_span set to_at = $2 where repository_id = $1 and to_at is null and tag = any($3)")
-            .bind(id)
-            .bind(moment)
-            .bind(part)
-            .execute(&mut *conn)
-            .await?;
-    }
-    for part in opened.chunks(ROWS_PER_STATEMENT) {
-        let (tags, digests): (Vec<&str>, Vec<&[u8]>) = part.iter().map(|(t, d)| (t.as_str(), d.as_slice())).unzip();
-        sqlx::query("insert into tag_span (repository_id, tag, digest, from_at) select $1, l.tag, l.digest, $4 from unnest($2::text[], $3::bytea[]) l (tag, digest)")
-            .bind(id)
-            .bind(&tags)
-            .bind(&digests)
-            .bind(moment)
-            .execute(&mut *conn)
-            .await?;
-    }
-    Ok(())
-}
-
-async fn move_artifacts(conn: &mut PgConnection, id: i64, repository: &RepositoryIndex, moment: OffsetDateTime) -> Result<(), Error> {
-    let open: HashSet<Vec<u8>> = sqlx::query_scalar("select digest from artifact_span where repository_id = $1 and to_at is null")
-        .bind(id)
-        .fetch_all(&mut *conn)
-        .await?
-        .into_iter()
-        .collect();
-    let mut now: BTreeMap<Vec<u8>, (Option<Vec<u8>>, &'static str)> = BTreeMap::new();
-    for member in &repository.members {
-        let (subject, role) = match &member.role {
-            Role::Root => (None, "root"),
-            Role::Child => (None, "child"),
-            Role::Accessory { subject, .. } => (Some(subject.as_bytes().to_vec()), "accessory"),
-        };
-        now.entry(member.descriptor.digest.as_bytes().to_vec()).or_insert((subject, role));
-    }
-    let closed: Vec<&Vec<u8>> = open.iter().filter(|d| !now.contains_key(*d)).collect();
-    for part in closed.chunks(ROWS_PER_STATEMENT) {
-        sqlx::query("update artifact_span set to_at = $2 where repository_id = $1 and to_at is null and digest = any($3)")
-            .bind(id)
-            .bind(moment)
-            .bind(part)
-            .execute(&mut *conn)
-            .await?;
-    }
-    let opened: Vec<_> = now.iter().filter(|(d, _)| !open.contains(*d)).collect();
-    for part in opened.chunks(ROWS_PER_STATEMENT) {
-        let digests: Vec<&[u8]> = part.iter().map(|(d, _)| d.as_slice()).collect();
-        let subjects: Vec<Option<&[u8]>> = part.iter().map(|(_, (s, _))| s.as_deref()).collect();
-        let roles: Vec<&str> = part.iter().map(|(_, (_, r))| *r).collect();
-        sqlx::query(
-            "insert into artifact_span (repository_id, digest, subject, role, from_at)
-             select $1, l.digest, l.subject, l.role, $5 from unnest($2::bytea[], $3::bytea[], $4::text[]) l (digest, subject, role)",
-        )
-        .bind(id)
-        .bind(&digests)
-        .bind(&subjects)
-        .bind(&roles)
-        .bind(moment)
-        .execute(&mut *conn)
-        .await?;
-    }
-    Ok(())
-}
-
-/// Repositories that are no longer there.
-async fn close_missing(
+pub(super) async fn insert_snapshot(
     conn: &mut PgConnection,
     sealed: &Sealed,
     moment: OffsetDateTime,
-    unseen: &Unseen,
-    changes: &mut Changes,
-) -> Result<(), Error> {
-    let open: Vec<(i64, String)> = sqlx::query_as(
-        "select r.repository_id, r.name from repository r join repository_span s using (repository_id) where r.project_id = $1 and s.to_at is null",
-    )
-    .bind(sealed.project_id)
-    .fetch_all(&mut *conn)
-    .await?;
-    let now: HashSet<&str> = sealed.index.repositories.iter().map(|(name, _)| name.as_str()).collect();
-    for (id, name) in open {
-        if now.contains(name.as_str()) || unseen.repository(&name) {
-            continue;
-        }
-        let gone = sqlx::query("update tag_span set to_at = $2 where repository_id = $1 and to_at is null")
-            .bind(id)
-            .bind(moment)
-            .execute(&mut *conn)
-            .await?;
-        changes.removed += i64::try_from(gone.rows_affected()).unwrap_or(i64::MAX);
-        sqlx::query("update artifact_span set to_at = $2 where repository_id = $1 and to_at is null")
-            .bind(id)
-            .bind(moment)
-            .execute(&mut *conn)
-            .await?;
-        sqlx::query("update repository_span set to_at = $2 where repository_id = $1 and to_at is null")
-            .bind(id)
-            .bind(moment)
-            .execute(&mut *conn)
-            .await?;
-    }
-    Ok(())
-}
-
-async fn insert_snapshot(conn: &mut PgConnection, sealed: &Sealed, moment: OffsetDateTime, changes: &Changes) -> Result<i64, Error> {
+    changes: &Changes,
+) -> Result<i64, Error> {
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    let artifacts: i64 = sqlx::query_scalar(
-        "select count(*) from artifact_span a join repository r using (repository_id) where r.project_id = $1 and a.to_at is null",
-    )
-    .bind(sealed.project_id)
-    .fetch_one(&mut *conn)
-    .await?;
+    let mut logical_bytes = whole(sealed.logical_bytes);
+    if sealed.run_id.is_none() {
+        // Nobody asked Harbor: what the images have in their manifests.
+        logical_bytes = sqlx::query_scalar(
+            "select coalesce(sum(a.size_bytes), 0)::bigint from artifact_span s join repository r using (repository_id) join artifact a using (digest)
+              where r.project_id = $1 and s.to_at is null and s.role <> 'accessory'",
+        )
+        .bind(sealed.project_id)
+        .fetch_one(&mut *conn)
+        .await?;
+    }
     let gaps = serde_json::to_value(&sealed.index.gaps).map_err(|e| Error::defect(e.to_string()))?;
     let id = sqlx::query_scalar(
         "insert into snapshot (project_id, vault_id, run_id, pointer_id, digest, moment, started_at, finished_at, gaps, gap_count, repositories,
@@ -498,8 +316,8 @@ async fn insert_snapshot(conn: &mut PgConnection, sealed: &Sealed, moment: Offse
     .bind(i64::try_from(sealed.index.gaps.len()).unwrap_or(i64::MAX))
     .bind(i64::try_from(sealed.index.repositories.len()).unwrap_or(i64::MAX))
     .bind(changes.tags)
-    .bind(artifacts)
-    .bind(whole(sealed.logical_bytes))
+    .bind(changes.artifacts)
+    .bind(logical_bytes)
     .bind(whole(sealed.bytes_new))
     .bind(changes.added)
     .bind(changes.removed)

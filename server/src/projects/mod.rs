@@ -8,7 +8,9 @@ mod history;
 pub mod listing;
 pub mod live;
 pub mod queries;
+pub mod replay;
 mod settings;
+mod spans;
 mod timeline;
 
 pub use browse::{artifact, browse, search};

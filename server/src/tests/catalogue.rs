@@ -26,8 +26,9 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let vault = Vault::init(&folder.path().join("v")).await.unwrap();
         let harbor_id = harbor(&pool, "prod").await;
-        let vault_id = sqlx::query_scalar("insert into vault (name, path, vault_uuid) values ('v', '/v', $1) returning vault_id")
+        let vault_id = sqlx::query_scalar("insert into vault (name, path, vault_uuid) values ('v', $2, $1) returning vault_id")
             .bind(vault.id().as_uuid())
+            .bind(folder.path().join("v").to_str().unwrap())
             .fetch_one(&pool)
             .await
             .unwrap();
@@ -102,7 +103,7 @@ impl World {
         changes
     }
 
-    async fn at(&self, moment: OffsetDateTime) -> Vec<(String, String, Vec<u8>)> {
+    pub(super) async fn at(&self, moment: OffsetDateTime) -> Vec<(String, String, Vec<u8>)> {
         queries::all_tags_at(&mut self.pool.acquire().await.unwrap(), self.project_id, moment).await.unwrap()
     }
 
@@ -201,7 +202,8 @@ async fn what_is_sealed_and_unknown_is_entered_once_and_what_was_overtaken_is_le
     let unknown = || adopt::unknown(&world.pool, &world.vault, world.project_id, &harbor, &project);
     let found = unknown().await.unwrap();
     assert_eq!(found.iter().map(|pointer| pointer.moment).collect::<Vec<_>>(), [T3], "the first one would show old tags as new");
-    let prepared = adopt::prepare(&world.pool, &world.vault, world.vault_id, world.project_id, &found[0]).await.unwrap().unwrap();
+    let sealed = adopt::sealed(&world.vault, world.vault_id, world.project_id, &found[0]).await.unwrap().unwrap();
+    let prepared = adopt::prepare(&world.pool, &world.vault, sealed).await.unwrap().unwrap();
     for entered in [true, false] {
         let mut tx = world.pool.begin().await.unwrap();
         assert_eq!(adopt::enter(&mut tx, &Actor::system("test"), &prepared, &found[0]).await.unwrap(), entered);

@@ -5,6 +5,7 @@ mod bucket;
 mod capture;
 mod catalogue;
 mod copies;
+mod disaster;
 mod house;
 mod jobs;
 mod keeping;

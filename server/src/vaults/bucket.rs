@@ -14,8 +14,8 @@ use time::OffsetDateTime;
 use vault::VaultError;
 use vault::store::bucket::{BucketPlace, BucketStore, Outcome, PlaceError, Probe, Promise, is_fit};
 
-use super::ops;
 use super::queries::{self, BucketRow};
+use super::{ops, standing};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::crypto::Place;
@@ -219,8 +219,10 @@ pub(super) async fn create(state: &AppState, caller: &Caller, origin: &Origin, n
         Err(VaultError::NotAVault { .. }) => (vault::Vault::init_store(here).await.map_err(|error| in_bucket(&error))?, false),
         Err(error) => return Err(in_bucket(&error)),
     };
+    let found = ops::has_snapshots(&vault).await?;
     let mut tx = state.pool.begin().await?;
     let vault_id = ops::insert(&mut tx, &name, &tried.name, &vault, "bucket").await?;
+    queries::set_read_only(&mut tx, vault_id, found).await?;
     let row = BucketRow {
         vault_id,
         endpoint: tried.endpoint,
@@ -242,10 +244,14 @@ pub(super) async fn create(state: &AppState, caller: &Caller, origin: &Origin, n
     let (action, verb) = if adopted { ("vault.adopt", "adopted") } else { ("vault.create", "made") };
     let event = Event::new(action, "vault", &name, format!("{verb} the vault {name}"))
         .with("path", tried.name.as_str())
+        .with("read_only", found)
         .with("vault_uuid", vault.id().to_string())
         .with("after", described(&row));
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
+    if found {
+        standing::compare(state, vault_id).await?;
+    }
     ops::get(state, caller, vault_id).await
 }
 

@@ -5,9 +5,11 @@ mod heal;
 mod ops;
 mod parts;
 pub mod queries;
+pub mod rebuild;
 pub mod room;
+pub mod standing;
 pub mod sweep;
 mod verify;
 
-pub use ops::{count_out, create, findings, get, list, open, queue_heal, queue_scrubs, start_verify};
+pub use ops::{count_out, create, findings, get, list, open, open_to_write, queue_heal, queue_scrubs, set_open, set_scrub, start_verify};
 pub use verify::{Scope, verify_job};

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use app::error::{ApiError, ErrorKind};
 use app::units::Moment;
-use app::vaults::types::{Finding, NewVault, Vault, VaultState};
+use app::vaults::types::{ChangeScrub, Finding, NewVault, Vault, VaultState};
+use futures::TryStreamExt as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 use vault::VaultError;
 
-use super::bucket;
 use super::queries::{self, BucketRow, Row};
 use super::verify::Scope;
+use super::{bucket, standing};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -58,11 +59,57 @@ pub async fn get(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Vau
     Ok(view(state, row, bucket).await)
 }
 
-/// Opens a vault's bytes.
+/// Opens a vault's bytes. One that is only read refuses every write by itself.
 pub async fn open(state: &AppState, conn: &mut PgConnection, vault_id: i64) -> Result<vault::Vault, Error> {
     let (path, uuid) = queries::place(conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
     let bucket = queries::bucket(conn, vault_id).await?;
-    open_at(state, &path, uuid, bucket.as_ref()).await
+    let vault = open_at(state, &path, uuid, bucket.as_ref()).await?;
+    Ok(if queries::is_read_only(conn, vault_id).await? { vault.to_read() } else { vault })
+}
+
+/// The same for work that writes, which is refused before it begins.
+pub async fn open_to_write(state: &AppState, conn: &mut PgConnection, vault_id: i64) -> Result<vault::Vault, Error> {
+    if queries::is_read_only(conn, vault_id).await? {
+        let why = "the vault is only read: open it for writing on its page, once no other installation writes to it";
+        return Err(ApiError::new(ErrorKind::Conflict, "vault_read_only", why).into());
+    }
+    open(state, conn, vault_id).await
+}
+
+/// Opens a vault that was only read for writing.
+pub async fn set_open(state: &AppState, caller: &Caller, origin: &Origin, vault_id: i64) -> Result<(), Error> {
+    caller.require(Operation::ManageEstate, None)?;
+    let mut tx = state.pool.begin().await?;
+    let row = queries::one(&mut tx, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    if queries::set_read_only(&mut tx, vault_id, false).await? {
+        let event = Event::new("vault.open", "vault", &row.name, format!("opened the vault {} for writing", row.name));
+        audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+        events::notify(&mut tx, Topic::Vaults).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Changes how soon and how fast a vault is read.
+pub async fn set_scrub(state: &AppState, caller: &Caller, origin: &Origin, form: ChangeScrub) -> Result<(), Error> {
+    caller.require(Operation::ManageEstate, None)?;
+    if !(1..=365).contains(&form.days) {
+        return Err(ApiError::field("days", "give a number from 1 to 365").into());
+    }
+    if form.mib_s.is_some_and(|rate| !(1..=100_000).contains(&rate)) {
+        return Err(ApiError::field("mib_s", "give a number from 1 to 100,000, or nothing for no limit").into());
+    }
+    let mut tx = state.pool.begin().await?;
+    let row = queries::one(&mut tx, form.vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    queries::set_scrub(&mut tx, form.vault_id, form.days, form.mib_s).await?;
+    let sentence = format!("changed how the vault {} is read: everything within {} days", row.name, form.days);
+    let event = Event::new("vault.update", "vault", &row.name, sentence)
+        .with("before", serde_json::json!({ "days": row.scrub_days, "mib_s": row.scrub_mib_s }))
+        .with("after", serde_json::json!({ "days": form.days, "mib_s": form.mib_s }));
+    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    events::notify(&mut tx, Topic::Vaults).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// The vault in a folder or a bucket, opened once per process and checked to be the one expected.
@@ -100,6 +147,15 @@ async fn view(state: &AppState, row: Row, in_bucket: Option<BucketRow>) -> Vault
         }
         Err(error) => (VaultState::Failing, crate::error::chain(&error), None, 0),
     };
+    let (vault_state, detail) = match vault_state {
+        VaultState::Healthy | VaultState::Full if row.drift.is_some() => {
+            (VaultState::Adrift, "it and the catalogue differ: nothing is let go or swept until it is rebuilt".to_owned())
+        }
+        VaultState::Healthy | VaultState::Full if row.read_only_since.is_some() => {
+            (VaultState::ReadOnly, "it is only read: restores work, backups do not".to_owned())
+        }
+        other => (other, detail),
+    };
     Vault {
         id: row.vault_id,
         name: row.name,
@@ -118,6 +174,9 @@ async fn view(state: &AppState, row: Row, in_bucket: Option<BucketRow>) -> Vault
         read_since: Moment(row.read_since),
         scrub_days: row.scrub_days,
         scrub_mib_s: row.scrub_mib_s,
+        read_only_since: row.read_only_since.map(Moment),
+        drift: row.drift.map(|drift| drift.0),
+        rebuilt: row.rebuilt.map(|rebuilt| rebuilt.0),
         created: Moment(row.created_at),
     }
 }
@@ -146,15 +205,21 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
         Err(VaultError::NotAVault { .. }) => (vault::Vault::init(folder).await.map_err(|e| in_folder(&e))?, false),
         Err(error) => return Err(in_folder(&error)),
     };
+    let found = has_snapshots(&vault).await?;
     let mut tx = state.pool.begin().await?;
     let vault_id = insert(&mut tx, &name, &path, &vault, "path").await?;
+    queries::set_read_only(&mut tx, vault_id, found).await?;
     events::notify(&mut tx, Topic::Vaults).await?;
     let (action, verb) = if adopted { ("vault.adopt", "adopted") } else { ("vault.create", "made") };
     let event = Event::new(action, "vault", &name, format!("{verb} the vault {name}"))
         .with("path", path.as_str())
+        .with("read_only", found)
         .with("vault_uuid", vault.id().to_string());
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
+    if found {
+        standing::compare(state, vault_id).await?;
+    }
     get(state, caller, vault_id).await
 }
 
@@ -172,6 +237,13 @@ pub(super) async fn insert(
             .on_constraint("vault_path_unique", ApiError::field(place, "this place is a vault of this installation already"))
             .on_constraint("vault_uuid_unique", ApiError::field(place, "this vault is registered already, under another place"))
     })
+}
+
+/// A vault that has snapshots already is only read at first: another installation may still write to it.
+pub(super) async fn has_snapshots(vault: &vault::Vault) -> Result<bool, Error> {
+    let names = vault.pointer_names();
+    futures::pin_mut!(names);
+    Ok(names.try_next().await?.is_some())
 }
 
 fn in_folder(error: &VaultError) -> Error {

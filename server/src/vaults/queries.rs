@@ -2,7 +2,7 @@
 
 use app::harbors::types::CheckList;
 use app::units::Moment;
-use app::vaults::types::Finding;
+use app::vaults::types::{Drift, Finding, Rebuilt};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -29,10 +29,14 @@ pub struct Row {
     pub snapshots: i64,
     pub logical_bytes: i64,
     pub findings: i64,
+    pub read_only_since: Option<OffsetDateTime>,
+    pub drift: Option<Json<Drift>>,
+    pub rebuilt: Option<Json<Rebuilt>>,
 }
 
 const SELECT: &str =
     "select v.vault_id, v.name, v.path, v.vault_uuid, v.stored_bytes, v.verified_at, v.created_at, v.scrub_days, v.scrub_mib_s,
+       v.read_only_since, v.drift, v.rebuilt,
        (select case when count(*) = 4096 then min(p.verified_at) else v.created_at end from scrub_part p where p.vault_id = v.vault_id)
            as read_since,
        (select count(*) from vault_snapshot s where s.vault_id = v.vault_id) as snapshots,
@@ -114,6 +118,98 @@ pub async fn set_bucket(conn: &mut PgConnection, row: &BucketRow) -> sqlx::Resul
     .bind(&row.checks)
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// A vault was compared with the catalogue; answers its name and how they differed before.
+pub async fn compared(conn: &mut PgConnection, vault_id: i64, drift: Option<Drift>) -> sqlx::Result<Option<(String, Option<Drift>)>> {
+    let before: Option<(String, Option<Json<Drift>>)> =
+        sqlx::query_as("select name, drift from vault where vault_id = $1 for update").bind(vault_id).fetch_optional(&mut *conn).await?;
+    sqlx::query("update vault set compared_at = now(), drift = $2 where vault_id = $1")
+        .bind(vault_id)
+        .bind(drift.map(Json))
+        .execute(conn)
+        .await?;
+    Ok(before.map(|(name, drift)| (name, drift.map(|json| json.0))))
+}
+
+/// Whether a vault is only read.
+pub async fn is_read_only(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select exists (select from vault where vault_id = $1 and read_only_since is not null)")
+        .bind(vault_id)
+        .fetch_one(conn)
+        .await
+}
+
+/// A vault is only read from now on, or may be written again; whether that changes anything.
+pub async fn set_read_only(conn: &mut PgConnection, vault_id: i64, read_only: bool) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update vault set read_only_since = case when $2 then now() end where vault_id = $1 and (read_only_since is null) = $2",
+    )
+    .bind(vault_id)
+    .bind(read_only)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Keeps what a rebuild of the catalogue came to.
+pub async fn set_rebuilt(conn: &mut PgConnection, vault_id: i64, rebuilt: &Rebuilt) -> sqlx::Result<()> {
+    sqlx::query("update vault set rebuilt = $2 where vault_id = $1").bind(vault_id).bind(Json(rebuilt)).execute(conn).await?;
+    Ok(())
+}
+
+/// A snapshot of another vault is whole in this one too; whether that is new. Only with the same content.
+pub async fn insert_copy(conn: &mut PgConnection, pointer_id: Uuid, vault_id: i64, digest: &[u8]) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "insert into snapshot_copy as c (snapshot_id, vault_id, copied_at)
+         select snapshot_id, $2, now() from snapshot_ever where pointer_id = $1 and digest = $3 and vault_id <> $2
+         on conflict (snapshot_id, vault_id) do update set copied_at = now() where c.copied_at is null",
+    )
+    .bind(pointer_id)
+    .bind(vault_id)
+    .bind(digest)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// A copy that is gone is made again.
+pub async fn copy_again(conn: &mut PgConnection, snapshot_id: i64, vault_id: i64) -> sqlx::Result<()> {
+    sqlx::query("update snapshot_copy set copied_at = null, degraded_at = null where snapshot_id = $1 and vault_id = $2")
+        .bind(snapshot_id)
+        .bind(vault_id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Snapshots that were let go have a pointer in a vault after all.
+pub async fn forget_again(conn: &mut PgConnection, vault_id: i64, snapshot_ids: &[i64]) -> sqlx::Result<()> {
+    sqlx::query(
+        "with own as (update snapshot_ever set forgotten_at = null where snapshot_id = any($1) and vault_id = $2)
+         update snapshot_copy set forgotten_at = null where snapshot_id = any($1) and vault_id = $2",
+    )
+    .bind(snapshot_ids)
+    .bind(vault_id)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Vaults that have a kept snapshot of a project.
+pub async fn of_project(conn: &mut PgConnection, project_id: i64) -> sqlx::Result<Vec<i64>> {
+    sqlx::query_scalar("select distinct vault_id from vault_snapshot where project_id = $1").bind(project_id).fetch_all(conn).await
+}
+
+/// How soon and how fast a vault is read.
+pub async fn set_scrub(conn: &mut PgConnection, vault_id: i64, days: i32, mib_s: Option<i64>) -> sqlx::Result<()> {
+    sqlx::query("update vault set scrub_days = $2, scrub_mib_s = $3 where vault_id = $1")
+        .bind(vault_id)
+        .bind(days)
+        .bind(mib_s)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

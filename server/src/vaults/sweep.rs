@@ -9,7 +9,7 @@ use app::vaults::types::{Amount, Sweep, SweepForm};
 use sqlx::PgConnection;
 use vault::{Swept, Terms, VaultError};
 
-use super::queries;
+use super::{queries, standing};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::{Error, chain};
@@ -97,8 +97,19 @@ pub async fn sweep_job(context: Arc<JobContext>, vault_id: i64, form: SweepForm)
         let row = queries::one(&mut conn, vault_id)
             .await?
             .ok_or_else(|| JobError::Permanent { message: "the vault is gone".to_owned(), remedy: None })?;
-        (row, super::open(&context.state, &mut conn, vault_id).await?)
+        let vault = if form.dry_run {
+            super::open(&context.state, &mut conn, vault_id).await
+        } else {
+            super::open_to_write(&context.state, &mut conn, vault_id).await
+        };
+        (row, vault?)
     };
+    if !form.dry_run && standing::compare(&context.state, vault_id).await?.is_some() {
+        return Err(JobError::Permanent {
+            message: format!("the catalogue and the vault {} differ: nothing is swept", row.name),
+            remedy: Some("look at the vault's page and rebuild the catalogue from the vault".to_owned()),
+        });
+    }
     context.progress(|p| p.phase = "finishing what retention let go".to_owned()).await;
     if !form.dry_run {
         crate::plans::keeping::forget(&context, vault_id, &vault).await?;

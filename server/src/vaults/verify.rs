@@ -63,6 +63,7 @@ struct Job<'a> {
     tally: Tally,
     /// Objects with a finding.
     found: HashSet<Digest>,
+    read_only: bool,
 }
 
 /// Runs it.
@@ -74,10 +75,20 @@ pub async fn verify_job(context: Arc<JobContext>, vault_id: i64, scope: Scope) -
             .ok_or_else(|| JobError::Permanent { message: "the vault is gone".to_owned(), remedy: None })?;
         (row, super::open(&context.state, &mut conn, vault_id).await?)
     };
-    let mut job = Job { context: &context, vault_id, vault, tally: Tally::default(), found: HashSet::new() };
+    let mut job = Job {
+        context: &context,
+        vault_id,
+        vault,
+        tally: Tally::default(),
+        found: HashSet::new(),
+        read_only: row.read_only_since.is_some(),
+    };
     job.read(scope, row.scrub_days, &Arc::new(Pace::new(row.scrub_mib_s))).await?;
     for _ in 0..ROUNDS_MAX {
         let lacks = job.survey().await?;
+        if job.read_only {
+            break;
+        }
         let healed = heal::all(&context, vault_id, &job.vault, &lacks).await?;
         job.tally.healed += healed;
         if healed == 0 {
@@ -264,7 +275,9 @@ impl Job<'_> {
         let mut said = Vec::new();
         for digest in damaged {
             let mut finding = Finding::of(&VaultError::Corrupt { digest: *digest, actual: *digest, size_bytes: 0 }, *digest, "the object");
-            "its bytes do not match its name; it was moved to quarantine".clone_into(&mut finding.detail);
+            if !self.read_only {
+                "its bytes do not match its name; it was moved to quarantine".clone_into(&mut finding.detail);
+            }
             said.extend(self.report(&mut tx, &finding, hit.len()).await?);
         }
         queries::set_degraded(&mut tx, self.vault_id, &hit, true).await?;
@@ -272,6 +285,9 @@ impl Job<'_> {
         events::notify(&mut tx, Topic::Snapshots).await?;
         tx.commit().await?;
         self.say(said).await;
+        if self.read_only {
+            return Ok(());
+        }
         for digest in damaged {
             match self.vault.quarantine(digest, "its bytes do not match its name").await {
                 Ok(_) | Err(VaultError::Missing { .. }) => {}

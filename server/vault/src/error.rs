@@ -57,6 +57,12 @@ pub enum StoreError {
         /// Which store.
         place: String,
     },
+    /// The vault was opened to be read only.
+    #[error("{place} was opened to be read, not written")]
+    OpenedToRead {
+        /// Which store.
+        place: String,
+    },
     /// The operation is never allowed on such a name.
     #[error("{key} may not be removed")]
     NotRemovable {
@@ -276,6 +282,12 @@ impl VaultError {
             Self::Store { source: StoreError::DamagedExisting { .. }, .. } => true,
             _ => false,
         }
+    }
+
+    /// Whether the vault cannot be written at all, and can be read.
+    #[must_use]
+    pub const fn is_read_only(&self) -> bool {
+        matches!(self, Self::Store { source: StoreError::ReadOnly { .. } | StoreError::OpenedToRead { .. }, .. })
     }
 
     /// A stable word for programs.

@@ -154,6 +154,13 @@ impl PointerName {
         &self.utc
     }
 
+    /// The same moment.
+    #[must_use]
+    pub fn moment(&self) -> OffsetDateTime {
+        // Both ways in have checked it.
+        PrimitiveDateTime::parse(&self.utc, UTC).map_or(OffsetDateTime::UNIX_EPOCH, PrimitiveDateTime::assume_utc)
+    }
+
     /// The snapshot's id.
     #[must_use]
     pub const fn id(&self) -> Uuid {

@@ -78,6 +78,7 @@ pub use self::view::{View, ViewReference};
 
 use self::layout::{Key, Marker, OCI_LAYOUT, RECORD_BYTES_MAX};
 use self::store::directory::DirectoryStore;
+use self::store::reading::ReadingStore;
 use self::store::{ByteRange, Store};
 
 /// Free space kept back by default, in bytes; on a small file system a twentieth of it.
@@ -203,6 +204,15 @@ impl Vault {
     #[must_use]
     pub fn with_clock(&self, clock: Clock) -> Self {
         self.changed(self.inner.reserve_bytes, clock)
+    }
+
+    /// The same vault, to be read only: whatever would write anything but a hold is refused with [`StoreError::OpenedToRead`].
+    #[must_use]
+    pub fn to_read(&self) -> Self {
+        let Inner { store, path, id, reserve_bytes, clock, index } = self.inner.as_ref();
+        let store: Arc<dyn Store> = Arc::new(ReadingStore::new(store.clone()));
+        let inner = Inner { store, path: path.clone(), id: *id, reserve_bytes: *reserve_bytes, clock: clock.clone(), index: index.clone() };
+        Self { inner: Arc::new(inner) }
     }
 
     fn changed(&self, reserve_bytes: Option<u64>, clock: Clock) -> Self {

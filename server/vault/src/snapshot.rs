@@ -140,8 +140,17 @@ impl Vault {
         harbor: &HarborName,
         project: &ProjectName,
     ) -> impl Stream<Item = Result<PointerName, VaultError>> + Send + 'static + use<> {
+        self.pointer_names_under(&Prefix::PointersOf(harbor.clone(), project.clone()))
+    }
+
+    /// The names of all pointers, by harbor, project and time.
+    pub fn pointer_names(&self) -> impl Stream<Item = Result<PointerName, VaultError>> + Send + 'static + use<> {
+        self.pointer_names_under(&Prefix::Pointers)
+    }
+
+    fn pointer_names_under(&self, prefix: &Prefix) -> impl Stream<Item = Result<PointerName, VaultError>> + Send + 'static + use<> {
         let vault = self.clone();
-        self.store().list(&Prefix::PointersOf(harbor.clone(), project.clone())).filter_map(move |entry| {
+        self.store().list(prefix).filter_map(move |entry| {
             std::future::ready(match entry {
                 Ok(entry) => match entry.key {
                     Key::Pointer(name) => Some(Ok(name)),

@@ -2,7 +2,6 @@
 
 use futures::{StreamExt, stream};
 use registry::RegistryError;
-use vault::VaultError;
 
 use super::state::State;
 use super::{LINES_AT_ONCE, RestoreContext, RestoreError};
@@ -21,11 +20,7 @@ pub async fn execute(cx: &RestoreContext, plan: &EffectPlan, gate: &dyn Gate) ->
     cx.vault.check().await?;
     cx.client.prove_login().await?;
     // Before the first look at the vault: what the plan needs stays until the end, whatever retention decides meanwhile.
-    let held = match Held::take(&cx.vault, &format!("restore to {}", plan.target_project)).await {
-        // A full disk must not keep anybody from restoring (I-34); the waiting time of the sweep protects it.
-        Err(VaultError::NoSpace { .. }) => None,
-        held => Some(held?),
-    };
+    let held = Held::to_read(&cx.vault, &format!("restore to {}", plan.target_project)).await?;
     let mut outcome = run(cx, plan, gate).await;
     if let Ok(report) = &mut outcome {
         report.requests = cx.client.counters().requests.saturating_sub(requests_before);

@@ -10,6 +10,7 @@
 pub mod bucket;
 pub mod directory;
 pub mod memory;
+pub mod reading;
 
 use std::fmt;
 use std::path::PathBuf;

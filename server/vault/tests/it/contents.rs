@@ -357,3 +357,47 @@ async fn objects_are_read_only_files_and_a_vault_is_readable_without_its_working
     let outcome = reopened.put_bytes(b"y").await.unwrap_err();
     assert_eq!(outcome.code(), "vault_read_only");
 }
+
+#[tokio::test]
+async fn a_vault_opened_to_read_gives_everything_and_takes_nothing_but_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = Vault::init(&folder.path().join("v")).await.unwrap();
+    let pointer = small_backup(&vault).await.unwrap();
+    let before = files(folder.path());
+    let reading = Vault::open(&folder.path().join("v"), Some(vault.id())).await.unwrap().to_read();
+    assert_eq!(reading.pointers().try_collect::<Vec<_>>().await.unwrap(), std::slice::from_ref(&pointer));
+    assert!(reading.snapshot(&pointer.snapshot.digest).await.is_ok());
+    reading.check().await.unwrap();
+
+    let bytes = pattern(7, 1_000);
+    let refused = |error: VaultError| assert!(error.is_read_only() && !error.is_transient(), "{error}");
+    refused(reading.put_bytes(&bytes).await.unwrap_err());
+    match reading.put(&Digest::of(&bytes), None, stream::iter([Ok::<_, std::io::Error>(bytes.clone())])).await {
+        Err(PutError::Vault(error)) => refused(error),
+        other => panic!("{other:?}"),
+    }
+    refused(reading.forget(&pointer.name().unwrap()).await.unwrap_err());
+    refused(reading.put_pointer(&Pointer { id: Uuid::new_v4(), ..pointer.clone() }).await.unwrap_err());
+    refused(reading.rebuild_index().await.unwrap_err());
+    assert_eq!(files(folder.path()), before, "nothing was written");
+
+    let hold = reading.hold("a restore", Duration::from_secs(60)).await.unwrap();
+    assert_eq!(vault.live_holds().await.unwrap().len(), 1, "whoever writes here sees that somebody reads");
+    reading.release_hold(&hold).await.unwrap();
+}
+
+fn files(folder: &Path) -> std::collections::BTreeSet<std::path::PathBuf> {
+    let mut found = std::collections::BTreeSet::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.insert(path);
+            }
+        }
+    }
+    found
+}
