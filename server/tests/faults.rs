@@ -12,6 +12,8 @@ mod backup_kills;
 mod cluster;
 #[path = "faults/database.rs"]
 mod database;
+#[path = "faults/disaster.rs"]
+mod disaster;
 #[path = "faults/full_disk.rs"]
 mod full_disk;
 #[path = "faults/paused.rs"]

@@ -306,6 +306,26 @@ async fn on_a_real_harbor_update_times_name_the_projects_that_changed_from_2_15_
     live.client.delete_robot(robot.id).await.unwrap();
 }
 
+#[tokio::test]
+async fn on_a_real_harbor_the_same_content_gives_the_same_repository_indexes_as_on_every_other() {
+    let Some(mut live) = Live::new().await else { return };
+    let sim = harbor_sim::start(harbor_sim::Config::default()).await.unwrap();
+    let (user, password) = sim.admin();
+    let elsewhere = push::client(&sim.url(), user, password);
+    elsewhere.create_project(&live.project, false).await.unwrap();
+    for client in [&live.client, &elsewhere] {
+        push::rich(client, &live.name("web"), "same").await;
+        push::rich(client, &live.name("team/api"), "same").await;
+    }
+    let here = live.backup(None).await;
+    let real = std::mem::replace(&mut live.client, elsewhere);
+    let there = live.backup(None).await;
+    live.client = real;
+    live.remove(&live.project).await;
+    sim.stop().await.unwrap();
+    assert_eq!(here.index.repositories, there.index.repositories, "digests are over every tag, role, label and description");
+}
+
 /// Shows where a secret was sealed, and nothing of it.
 struct Stamp;
 

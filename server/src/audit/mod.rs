@@ -65,6 +65,12 @@ impl Actor {
         Self { kind: "bootstrap", id: String::new(), name: "command line".to_owned(), ip: None, interface: "cli", request_id: None }
     }
 
+    /// What to call them.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     fn from_origin(origin: &Origin) -> Self {
         Self {
             kind: "user",

@@ -7,6 +7,7 @@ mod api;
 mod client;
 mod demo;
 mod doctor;
+mod place;
 mod postgres;
 mod progress;
 pub mod serve;
@@ -196,9 +197,12 @@ pub async fn local_state(database: &DatabaseArgs, key: &KeyArgs) -> Result<crate
     let ring = key.ring()?;
     let pool = crate::state::connect(&database.url()?).await?;
     let here = url::Url::parse("http://localhost").map_err(|e| CliError::Failed(e.to_string()))?;
-    // Whoever sits at this machine reaches all it reaches anyway; a vault's bucket may be in a private network.
-    let nets = ["0.0.0.0/0", "::/0", "127.0.0.0/8", "::1/128"].into_iter().filter_map(|net| net.parse().ok()).collect();
-    Ok(crate::state::AppState::new(pool, ring, nets, here))
+    Ok(crate::state::AppState::new(pool, ring, everywhere(), here))
+}
+
+/// Whoever sits at this machine reaches all it reaches anyway; a vault's bucket may be in a private network.
+fn everywhere() -> Vec<ipnet::IpNet> {
+    ["0.0.0.0/0", "::/0", "127.0.0.0/8", "::1/128"].into_iter().filter_map(|net| net.parse().ok()).collect()
 }
 
 /// One line of standard input, for secrets: never from the command line, where others can read it.

@@ -12,18 +12,20 @@ use tokio::io::AsyncWriteExt as _;
 use vault::{Amount, Choice, HarborName, Terms, Vault, VaultError};
 use vocab::{ProjectName, RepositoryName, Tag};
 
+use super::place::Place;
 use super::{CliError, local_state};
+use crate::audit::Actor;
 use crate::config::{DatabaseArgs, KeyArgs};
 use crate::error::chain;
-use crate::vaults::rebuild;
+use crate::vaults::{self, rebuild};
 
 /// Vault verbs.
 #[derive(Subcommand)]
 pub enum VaultVerb {
-    /// Make an empty vault in a folder
-    Init(Folder),
+    /// Make an empty vault in a folder or a bucket
+    Init(Place),
     /// List the snapshots of a vault
-    Snapshots(Folder),
+    Snapshots(Place),
     /// Write a small OCI layout of one snapshot, for skopeo, oras or crane; no bytes are copied
     View(View),
     /// Copy images out of a snapshot as an OCI layout, in a folder or a tar archive
@@ -31,25 +33,20 @@ pub enum VaultVerb {
     /// Make a snapshot of images that other tools exported: OCI layouts, tar archives of them, folders of skopeo sync
     Import(Import),
     /// Read and hash every object, and walk every snapshot
-    Verify(Folder),
+    Verify(Place),
     /// Free what no snapshot needs: set it aside, or delete what an earlier sweep set aside
     Sweep(Sweep),
+    /// Register a vault that is there already, to be read only: after a disaster, before `vault rebuild`
+    Adopt(Adopt),
     /// Make the catalogue agree with a registered vault: enter every snapshot it does not know, mark what the vault lost
     Rebuild(Rebuild),
-}
-
-/// A vault's folder.
-#[derive(Args)]
-pub struct Folder {
-    /// Folder of the vault
-    path: PathBuf,
 }
 
 /// A view to write.
 #[derive(Args)]
 pub struct View {
-    /// Folder of the vault
-    path: PathBuf,
+    #[command(flatten)]
+    vault: Place,
     /// Digest of the snapshot, as `vault snapshots` prints it
     snapshot: String,
     /// Only this repository, with its project; its tags are then addressed without its name
@@ -63,8 +60,8 @@ pub struct View {
 /// Images to copy out.
 #[derive(Args)]
 pub struct Export {
-    /// Folder of the vault
-    path: PathBuf,
+    #[command(flatten)]
+    vault: Place,
     /// Digest of the snapshot, as `vault snapshots` prints it
     snapshot: String,
     /// Only this repository, with its project; its tags are then addressed without its name
@@ -81,8 +78,8 @@ pub struct Export {
 /// Images to take in.
 #[derive(Args)]
 pub struct Import {
-    /// Folder of the vault
-    path: PathBuf,
+    #[command(flatten)]
+    vault: Place,
     /// Folder or tar archive with the images
     source: PathBuf,
     /// Project the images belong to
@@ -99,8 +96,8 @@ pub struct Import {
 /// A vault to sweep.
 #[derive(Args)]
 pub struct Sweep {
-    /// Folder of the vault
-    path: PathBuf,
+    #[command(flatten)]
+    vault: Place,
     /// Count only; change nothing
     #[arg(long)]
     dry_run: bool,
@@ -110,6 +107,20 @@ pub struct Sweep {
     /// Hours between setting aside and deleting
     #[arg(long, default_value_t = 24)]
     wait_hours: u32,
+}
+
+/// A vault to adopt.
+#[derive(Args)]
+pub struct Adopt {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    key: KeyArgs,
+    #[command(flatten)]
+    vault: Place,
+    /// What to call it
+    #[arg(long)]
+    name: String,
 }
 
 /// A catalogue to fill.
@@ -127,12 +138,12 @@ pub struct Rebuild {
 pub async fn run(verb: VaultVerb) -> Result<(), CliError> {
     match verb {
         VaultVerb::Init(args) => {
-            let vault = Vault::init(&args.path).await?;
-            println!("made the vault {} in {}", vault.id(), args.path.display());
+            let vault = args.init().await?;
+            println!("made the vault {} in {}", vault.id(), vault.path().display());
             Ok(())
         }
         VaultVerb::Snapshots(args) => {
-            let vault = Vault::open(&args.path, None).await?;
+            let vault = args.open().await?;
             let pointers = vault.pointers();
             futures::pin_mut!(pointers);
             while let Some(pointer) = pointers.next().await {
@@ -152,12 +163,13 @@ pub async fn run(verb: VaultVerb) -> Result<(), CliError> {
         VaultVerb::Import(args) => import(args).await,
         VaultVerb::Verify(args) => verify(&args).await,
         VaultVerb::Sweep(args) => sweep(&args).await,
+        VaultVerb::Adopt(args) => adopt(args).await,
         VaultVerb::Rebuild(args) => rebuild(args).await,
     }
 }
 
 async fn view(args: View) -> Result<(), CliError> {
-    let vault = Vault::open(&args.path, None).await?;
+    let vault = args.vault.open().await?;
     let digest = args.snapshot.parse().map_err(|e| CliError::Usage(format!("{e}")))?;
     let view = vault.write_view(&digest, args.repository.as_ref(), &args.out).await?;
     println!("{} references in {}", view.references.len(), args.out.display());
@@ -168,7 +180,7 @@ async fn view(args: View) -> Result<(), CliError> {
 }
 
 async fn export(args: Export) -> Result<(), CliError> {
-    let vault = Vault::open(&args.path, None).await?;
+    let vault = args.vault.open().await?;
     let digest = args.snapshot.parse().map_err(|e| CliError::Usage(format!("{e}")))?;
     let export = vault.plan_export(&digest, &Choice { repository: args.repository, tags: args.tag }).await?;
     if export.objects() == 0 && export.left_out.is_empty() {
@@ -215,7 +227,7 @@ async fn archive(vault: &Vault, export: vault::Export, out: &Path) -> Result<(),
 }
 
 async fn import(args: Import) -> Result<(), CliError> {
-    let vault = Vault::open(&args.path, None).await?;
+    let vault = args.vault.open().await?;
     let cx = ImportContext { vault, progress: Arc::new(Silent), control: Arc::new(Silent) };
     let moment = time::OffsetDateTime::now_utc();
     let destination = Destination { harbor: args.harbor, project: args.project, repository: args.repository, moment };
@@ -243,8 +255,8 @@ fn size(bytes: u64) -> String {
     app::units::bytes(i64::try_from(bytes).unwrap_or(i64::MAX))
 }
 
-async fn verify(args: &Folder) -> Result<(), CliError> {
-    let vault = Vault::open(&args.path, None).await?;
+async fn verify(args: &Place) -> Result<(), CliError> {
+    let vault = args.open().await?;
     let (mut objects, mut bytes, mut faults) = (0_u64, 0_u64, 0_u64);
     let all = vault.objects();
     futures::pin_mut!(all);
@@ -277,7 +289,7 @@ async fn verify(args: &Folder) -> Result<(), CliError> {
 }
 
 async fn sweep(args: &Sweep) -> Result<(), CliError> {
-    let vault = Vault::open(&args.path, None).await?;
+    let vault = args.vault.open().await?;
     let terms = Terms {
         dry_run: args.dry_run,
         share_max_percent: args.share_max,
@@ -298,6 +310,17 @@ async fn sweep(args: &Sweep) -> Result<(), CliError> {
     for owner in swept.waiting_for {
         println!("waits for\t{owner}");
     }
+    Ok(())
+}
+
+/// Never makes one: whoever mistypes the place after a disaster wants to hear of it.
+async fn adopt(args: Adopt) -> Result<(), CliError> {
+    let vault = args.vault.open().await?;
+    let state = local_state(&args.database, &args.key).await?;
+    let form = args.vault.form(&args.name)?;
+    vaults::register(&state, &Actor::command_line(), form).await?;
+    println!("registered the vault {} as {}", vault.id(), args.name);
+    println!("`breakwater vault rebuild {}` makes the catalogue from it, for each Harbor that is registered under its old name", args.name);
     Ok(())
 }
 

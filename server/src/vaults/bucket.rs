@@ -192,7 +192,7 @@ fn in_bucket(error: &VaultError) -> Error {
 }
 
 /// Makes a vault in a bucket, or adopts the one that is there, once its check-list passes.
-pub(super) async fn create(state: &AppState, caller: &Caller, origin: &Origin, name: String, form: &NewVault) -> Result<Vault, Error> {
+pub(super) async fn register(state: &AppState, actor: &Actor, name: String, form: &NewVault) -> Result<i64, Error> {
     if form.ca_pem.len() > CA_BYTES_MAX {
         return Err(ApiError::field("ca_pem", "this is too long for a certificate").into());
     }
@@ -235,7 +235,7 @@ pub(super) async fn create(state: &AppState, caller: &Caller, origin: &Origin, n
         access_key: access_key.to_owned(),
         secret: state.keys.seal(secret_place(vault_id), &secret),
         secret_set_at: OffsetDateTime::now_utc(),
-        secret_set_by: caller.login.clone(),
+        secret_set_by: actor.name().to_owned(),
         checks: Json(tried.checks),
         version: 1,
     };
@@ -247,12 +247,12 @@ pub(super) async fn create(state: &AppState, caller: &Caller, origin: &Origin, n
         .with("read_only", found)
         .with("vault_uuid", vault.id().to_string())
         .with("after", described(&row));
-    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    audit::record(&mut tx, actor, event).await?;
     tx.commit().await?;
     if found {
         standing::compare(state, vault_id).await?;
     }
-    ops::get(state, caller, vault_id).await
+    Ok(vault_id)
 }
 
 /// What the audit history keeps of it: all but the secret.

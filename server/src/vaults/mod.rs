@@ -11,5 +11,7 @@ pub mod standing;
 pub mod sweep;
 mod verify;
 
-pub use ops::{count_out, create, findings, get, list, open, open_to_write, queue_heal, queue_scrubs, set_open, set_scrub, start_verify};
+pub use ops::{
+    count_out, create, findings, get, list, open, open_to_write, queue_heal, queue_scrubs, register, set_open, set_scrub, start_verify,
+};
 pub use verify::{Scope, verify_job};

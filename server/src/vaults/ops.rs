@@ -181,9 +181,15 @@ async fn view(state: &AppState, row: Row, in_bucket: Option<BucketRow>) -> Vault
     }
 }
 
-/// Makes a vault, or adopts the one in the folder.
+/// Makes a vault, or adopts the one that is there.
 pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: NewVault) -> Result<Vault, Error> {
     caller.require(Operation::ManageEstate, None)?;
+    let vault_id = register(state, &Actor::caller(caller, origin), form).await?;
+    get(state, caller, vault_id).await
+}
+
+/// The same for whoever may do it.
+pub async fn register(state: &AppState, actor: &Actor, form: NewVault) -> Result<i64, Error> {
     let name = form.name.trim().to_owned();
     let path = form.path.trim().trim_end_matches('/').to_owned();
     let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -191,7 +197,7 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
         return Err(ApiError::field("name", "use 1 to 63 lower-case letters, digits and dashes").into());
     }
     if form.kind == "bucket" {
-        return bucket::create(state, caller, origin, name, &form).await;
+        return bucket::register(state, actor, name, &form).await;
     }
     if !matches!(form.kind.as_str(), "" | "directory") {
         return Err(ApiError::field("kind", "choose a folder or a bucket").into());
@@ -215,12 +221,12 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
         .with("path", path.as_str())
         .with("read_only", found)
         .with("vault_uuid", vault.id().to_string());
-    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    audit::record(&mut tx, actor, event).await?;
     tx.commit().await?;
     if found {
         standing::compare(state, vault_id).await?;
     }
-    get(state, caller, vault_id).await
+    Ok(vault_id)
 }
 
 /// Makes the row; what is taken already is an error of the field `place`.

@@ -65,7 +65,7 @@ impl World {
         let cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap();
         let harbor = harbor_sim::start(Config::default()).await.unwrap();
         harbor.create_project("shop", false).unwrap();
-        let pool = PgPoolOptions::new().max_connections(4).connect_lazy(&cluster.url()).unwrap();
+        let pool = pool_of(&cluster);
         let site = folder.path().join("site/pkg");
         std::fs::create_dir_all(&site).unwrap();
         // The console's files are not what is tested here; `serve` wants some.
@@ -87,17 +87,13 @@ impl World {
             started: AtomicU32::new(0),
         };
         world.start_serve().await;
-        world.run(&["admin", "create", "ops", "--duty", "operator"], PASSWORD);
-        world.token = world.token_of("ops");
+        world.register_operator();
         world.register().await;
         world
     }
 
     async fn register(&mut self) {
-        let (admin, password) = self.harbor.admin();
-        let harbor =
-            json!({ "name": "prod", "url": self.harbor.url(), "admin_login": admin, "admin_password": password, "plain_http": true });
-        self.post("/api/v1/harbors", harbor).await;
+        self.register_harbor().await;
         let vault = self.post("/api/v1/vaults", json!({ "name": "main", "path": self.vault })).await;
         let plan = json!({
             "name": "nightly", "harbor": "prod", "vault_id": vault["id"], "include": "shop\nbase", "cron": "0 3 1 1 *", "zone": "UTC", "rpo_hours": 24
@@ -144,9 +140,43 @@ impl World {
         Process::start(name, self.log_file(name), &mut self.command(&["worker", "--worker-name", name]))
     }
 
+    /// Everything is lost but the Harbor and the vaults: another, empty database, another key, no `serve`.
+    pub async fn lose_all_but_vaults(&mut self) {
+        self.serve = None;
+        self.cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap();
+        self.pool = pool_of(&self.cluster);
+        self.key = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=".to_owned();
+    }
+
+    /// Registers the Harbor.
+    pub async fn register_harbor(&mut self) {
+        let (admin, password) = self.harbor.admin();
+        let harbor =
+            json!({ "name": "prod", "url": self.harbor.url(), "admin_login": admin, "admin_password": password, "plain_http": true });
+        self.post("/api/v1/harbors", harbor).await;
+    }
+
+    /// The operator, with a token.
+    pub fn register_operator(&mut self) {
+        self.run(&["admin", "create", "ops", "--duty", "operator"], PASSWORD);
+        self.token = self.token_of("ops");
+    }
+
     /// Runs a verb to its end, which must be good; answers with what it printed.
     pub fn run(&self, args: &[&str], input: &str) -> String {
-        let mut child = self.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        self.run_with(args, input, &[])
+    }
+
+    /// The same with something in its environment.
+    pub fn run_with(&self, args: &[&str], input: &str, environment: &[(&str, &str)]) -> String {
+        let mut child = self
+            .command(args)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         child.stdin.take().unwrap().write_all(format!("{input}\n").as_bytes()).unwrap();
         let out = child.wait_with_output().unwrap();
         let (said, wrong) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
@@ -337,6 +367,10 @@ impl Drop for World {
             }
         }
     }
+}
+
+fn pool_of(cluster: &Cluster) -> PgPool {
+    PgPoolOptions::new().max_connections(4).connect_lazy(&cluster.url()).unwrap()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
