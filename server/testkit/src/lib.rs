@@ -8,6 +8,7 @@ pub mod images;
 pub mod proxy;
 pub mod s3;
 pub mod sink;
+pub mod stranger;
 mod wire;
 
 pub use distribution::{Distribution, Login, Unavailable};
@@ -15,3 +16,4 @@ pub use images::{Image, ImageBuilder};
 pub use proxy::{Act, Counts, Fault, Nth, Proxy, Rule, Seen};
 pub use s3::{NoS3, S3Server};
 pub use sink::Sink;
+pub use stranger::{Listed, Said};

@@ -93,9 +93,14 @@ impl S3Server {
 
     /// A new bucket, and its name.
     pub fn bucket(&self) -> String {
-        let name = format!("bucket-{}", self.next.fetch_add(1, Ordering::Relaxed));
+        let name = self.new_name();
         std::fs::create_dir(self.folder(&name)).expect("a bucket of this server is a folder");
         name
+    }
+
+    /// A name no bucket of this server has.
+    pub(crate) fn new_name(&self) -> String {
+        format!("bucket-{}", self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     /// `http://127.0.0.1:<port>`

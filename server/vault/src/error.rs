@@ -5,6 +5,8 @@
 
 use std::io;
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use vocab::Digest;
 
 use crate::layout::VaultId;
@@ -72,6 +74,20 @@ pub enum StoreError {
     /// It may be removed later, not now. Nothing was changed; a sweep waits.
     #[error("{key} may not be removed yet")]
     NotYet {
+        /// The name asked for.
+        key: String,
+    },
+    /// It is locked until then, and stays as it is.
+    #[error("{key} is locked until {}", shown(*until))]
+    Locked {
+        /// The name asked for.
+        key: String,
+        /// Until when.
+        until: OffsetDateTime,
+    },
+    /// Nothing is locked here.
+    #[error("{key} cannot be locked: the place has no locks")]
+    NotLockable {
         /// The name asked for.
         key: String,
     },
@@ -222,6 +238,14 @@ pub enum VaultError {
         /// The hold.
         id: uuid::Uuid,
     },
+    /// It is locked until then, and nobody can take it away before.
+    #[error("{key} is locked until {}", shown(*until))]
+    Locked {
+        /// Which name.
+        key: String,
+        /// Until when.
+        until: OffsetDateTime,
+    },
     /// A sweep would let go of more than its terms allow; nothing was changed. Look why, then sweep with other terms.
     #[error("a sweep of {place} would remove {count} objects, {percent} % of the vault; up to {limit_percent} % is allowed unasked")]
     SweepTooMuch {
@@ -309,6 +333,7 @@ impl VaultError {
             Self::DamagedRecord { .. } => "vault_record_damaged",
             Self::PointerConflict { .. } => "pointer_conflict",
             Self::HoldLapsed { .. } => "hold_lapsed",
+            Self::Locked { .. } => "locked",
             Self::SweepTooMuch { .. } => "sweep_too_much",
             Self::NotInSnapshot { .. } => "not_in_snapshot",
             Self::Invalid { .. } => "invalid_value",
@@ -317,6 +342,26 @@ impl VaultError {
             Self::Store { .. } => "vault_unreachable",
         }
     }
+}
+
+/// An error with its causes, in one sentence.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        // Some errors repeat their cause.
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+fn shown(moment: OffsetDateTime) -> String {
+    moment.format(&Rfc3339).unwrap_or_else(|_| "the end of time".to_owned())
 }
 
 /// The store refuses by itself without figures; then there are none to show.

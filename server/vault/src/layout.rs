@@ -23,6 +23,8 @@ pub const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 pub const HARBOR_NAME_BYTES_MAX: usize = 63;
 /// Largest small record (marker, pointer, hold, note) read, in bytes.
 pub const RECORD_BYTES_MAX: u64 = 256 * 1024;
+/// Largest record of locks read or written, in bytes: some hundred thousand repositories.
+pub const LOCKS_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 const UTC: StaticFormatDescription = format_description!("[year][month][day]T[hour][minute][second]Z");
 
@@ -222,6 +224,8 @@ pub enum Key {
     Condemned(Uuid, Digest),
     /// `breakwater/condemned/<sweep>.json`: how far that sweep is, and who held the vault when it had moved its objects.
     Sweep(Uuid),
+    /// `breakwater/locks/<harbor>/<project>.json`: until when the parts of its newest snapshot are locked.
+    Locks(HarborName, ProjectName),
 }
 
 impl Key {
@@ -229,6 +233,28 @@ impl Key {
     #[must_use]
     pub const fn is_removable(&self) -> bool {
         matches!(self, Self::Hold(_) | Self::Pointer(_) | Self::Condemned(..) | Self::Sweep(_))
+    }
+
+    /// Whether it is written once and never again, and so may be locked. Nothing else ever is: a small file that is written again and
+    /// again would pile up as locked versions, and a condemned copy could not be let go.
+    #[must_use]
+    pub const fn is_write_once(&self) -> bool {
+        matches!(self, Self::Object(_) | Self::Pointer(_) | Self::Marker)
+    }
+
+    /// Whether its older versions are of no use to anybody: it is replaced, or removed, as a matter of course.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Index | Self::Hold(_) | Self::Sweep(_) | Self::Condemned(..) | Self::Locks(..))
+    }
+
+    /// Largest size of the record that has this name, in bytes.
+    #[must_use]
+    pub const fn record_bytes_max(&self) -> u64 {
+        match self {
+            Self::Locks(..) => LOCKS_BYTES_MAX,
+            _ => RECORD_BYTES_MAX,
+        }
     }
 
     /// Reads a path back. `None` for anything this program did not write.
@@ -249,6 +275,7 @@ impl Key {
                     None => Self::Quarantined(digest, rest.parse().ok()?),
                 }
             }
+            ["breakwater", "locks", harbor, file] => Self::Locks(harbor.parse().ok()?, file.strip_suffix(".json")?.parse().ok()?),
             ["breakwater", "condemned", file] => Self::Sweep(file.strip_suffix(".json")?.parse().ok()?),
             ["breakwater", "condemned", sweep, hex] => Self::Condemned(sweep.parse().ok()?, Digest::from_hex(hex).ok()?),
             _ => return None,
@@ -272,6 +299,7 @@ impl fmt::Display for Key {
             Self::Hold(id) => write!(f, "breakwater/holds/{}.json", id.hyphenated()),
             Self::Condemned(sweep, digest) => write!(f, "breakwater/condemned/{}/{}", sweep.hyphenated(), digest.hex()),
             Self::Sweep(sweep) => write!(f, "breakwater/condemned/{}.json", sweep.hyphenated()),
+            Self::Locks(harbor, project) => write!(f, "breakwater/locks/{harbor}/{project}.json"),
         }
     }
 }
@@ -358,6 +386,7 @@ mod tests {
             Key::Hold(id),
             Key::Condemned(id, digest),
             Key::Sweep(id),
+            Key::Locks("prod".parse().unwrap(), "shop.web_1".parse().unwrap()),
         ] {
             assert_eq!(Key::parse(&key.to_string()), Some(key));
         }

@@ -11,6 +11,7 @@
 //! breakwater/quarantine/<hex>-<id>.json             when and why
 //! breakwater/condemned/<sweep>/<hex>                objects nothing needed when that sweep looked; deleted by a later one
 //! breakwater/condemned/<sweep>.json                 how far that sweep is, and who held the vault when it had moved them
+//! breakwater/locks/<harbor>/<project>.json          until when the parts of a project's newest snapshot are locked, where the vault locks
 //! breakwater/checkpoints/                           signed audit checkpoints (written by a later format user)
 //! breakwater/tmp/<uuid>                             writes under way; removed by age
 //! ```
@@ -24,6 +25,8 @@
 //!   digest is put again.
 //! * A pointer is written after every object it needs is durable, so a vault restores with no database alive: pointers →
 //!   snapshot index → repository indexes → manifests.
+//! * Where the vault locks ([`lock`]), what a snapshot reaches is locked before its pointer is written; where the store keeps versions, what
+//!   somebody else deleted or overwrote is had again from them ([`Vault::revive_object`], [`Vault::revive_pointer`]).
 //! * Below a reserve of free space new objects are refused and everything else still works: reads, pointers, holds, index.
 //!
 //! # Operations side by side
@@ -44,6 +47,7 @@ pub mod error;
 mod export;
 pub mod hold;
 pub mod layout;
+pub mod lock;
 mod object;
 mod quarantine;
 pub mod record;
@@ -51,6 +55,7 @@ mod snapshot;
 pub mod store;
 pub mod sweep;
 pub mod tree;
+mod versions;
 mod view;
 
 #[cfg(any(test, feature = "conformance"))]
@@ -69,6 +74,7 @@ pub use self::error::{PutError, StoreError, VaultError};
 pub use self::export::{Choice, Export, LeftOut};
 pub use self::hold::Hold;
 pub use self::layout::{FORMAT, HarborName, PointerName, VaultId};
+pub use self::lock::{Lock, Locked, Mode};
 pub use self::object::{Intact, Stored};
 pub use self::quarantine::Quarantined;
 pub use self::snapshot::{INDEX_REBUILD_MAX, Pointer};
@@ -76,7 +82,7 @@ pub use self::store::{Cleaned, Space};
 pub use self::sweep::{Amount, Swept, Terms};
 pub use self::view::{View, ViewReference};
 
-use self::layout::{Key, Marker, OCI_LAYOUT, RECORD_BYTES_MAX};
+use self::layout::{Key, Marker, OCI_LAYOUT};
 use self::store::directory::DirectoryStore;
 use self::store::reading::ReadingStore;
 use self::store::{ByteRange, Store};
@@ -104,6 +110,8 @@ struct Inner {
     clock: Clock,
     /// One rebuild of the index at a time in this process.
     index: Arc<tokio::sync::Mutex<()>>,
+    /// Until when what this process has stored is locked.
+    fresh: Arc<lock::Fresh>,
 }
 
 impl fmt::Debug for Vault {
@@ -180,7 +188,7 @@ impl Vault {
     fn over(store: Arc<dyn Store>, id: VaultId) -> Self {
         let path = PathBuf::from(store.place());
         let clock: Clock = Arc::new(OffsetDateTime::now_utc);
-        Self { inner: Arc::new(Inner { store, path, id, reserve_bytes: None, clock, index: Arc::default() }) }
+        Self { inner: Arc::new(Inner { store, path, id, reserve_bytes: None, clock, index: Arc::default(), fresh: Arc::default() }) }
     }
 
     fn compare(&self, marker: &Marker, expected: Option<VaultId>) -> Result<(), VaultError> {
@@ -209,16 +217,16 @@ impl Vault {
     /// The same vault, to be read only: whatever would write anything but a hold is refused with [`StoreError::OpenedToRead`].
     #[must_use]
     pub fn to_read(&self) -> Self {
-        let Inner { store, path, id, reserve_bytes, clock, index } = self.inner.as_ref();
+        let Inner { store, path, id, reserve_bytes, clock, index, fresh } = self.inner.as_ref();
         let store: Arc<dyn Store> = Arc::new(ReadingStore::new(store.clone()));
-        let inner = Inner { store, path: path.clone(), id: *id, reserve_bytes: *reserve_bytes, clock: clock.clone(), index: index.clone() };
-        Self { inner: Arc::new(inner) }
+        let (path, clock, index, fresh) = (path.clone(), clock.clone(), index.clone(), fresh.clone());
+        Self { inner: Arc::new(Inner { store, path, id: *id, reserve_bytes: *reserve_bytes, clock, index, fresh }) }
     }
 
     fn changed(&self, reserve_bytes: Option<u64>, clock: Clock) -> Self {
-        let Inner { store, path, id, index, .. } = self.inner.as_ref();
-        let (store, path, index) = (store.clone(), path.clone(), index.clone());
-        Self { inner: Arc::new(Inner { store, path, id: *id, reserve_bytes, clock, index }) }
+        let Inner { store, path, id, index, fresh, .. } = self.inner.as_ref();
+        let (store, path, index, fresh) = (store.clone(), path.clone(), index.clone(), fresh.clone());
+        Self { inner: Arc::new(Inner { store, path, id: *id, reserve_bytes, clock, index, fresh }) }
     }
 
     /// Which vault this is.
@@ -285,6 +293,7 @@ impl Vault {
         match source {
             StoreError::NoSpace { .. } => VaultError::NoSpace { place, needed_bytes: 0, free_bytes: 0, reserve_bytes: 0 },
             StoreError::WrongBytes { expected, actual, size_bytes } => VaultError::WrongBytes { expected, actual, size_bytes },
+            StoreError::Locked { key, until } => VaultError::Locked { key, until },
             source => VaultError::Store { action, place, source },
         }
     }
@@ -297,7 +306,7 @@ impl Vault {
 
 async fn read_record(store: &dyn Store, key: &Key) -> Result<Option<Bytes>, VaultError> {
     let error = |source| VaultError::Store { action: "read a record", place: store.place(), source };
-    let range = ByteRange { offset: 0, length: Some(RECORD_BYTES_MAX + 1) };
+    let range = ByteRange { offset: 0, length: Some(key.record_bytes_max() + 1) };
     let chunks = match store.get(key, range).await {
         Ok(chunks) => chunks,
         Err(StoreError::Missing { .. }) => return Ok(None),
@@ -310,8 +319,8 @@ async fn read_record(store: &dyn Store, key: &Key) -> Result<Option<Bytes>, Vaul
         })
         .await
         .map_err(error)?;
-    if bytes.len() as u64 > RECORD_BYTES_MAX {
-        let why = format!("it is longer than {RECORD_BYTES_MAX} bytes");
+    if bytes.len() as u64 > key.record_bytes_max() {
+        let why = format!("it is longer than {} bytes", key.record_bytes_max());
         return Err(VaultError::DamagedRecord { key: key.to_string(), why });
     }
     Ok(Some(bytes.freeze()))

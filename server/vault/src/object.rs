@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use async_stream::{stream, try_stream};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt, TryStreamExt, pin_mut, stream as streams};
+use time::OffsetDateTime;
 use vocab::{Digest, Hasher};
 
 use crate::error::{PutError, StoreError, VaultError};
@@ -74,9 +75,14 @@ impl Vault {
         self.ensure_room(size_bytes.unwrap_or(0)).await?;
         let broken = Mutex::new(None);
         let guarded = self.guarded(body, &broken);
+        // By the clock the store locks by, and before it does.
+        let locked = self.store().lock().map(|lock| lock.fresh(OffsetDateTime::now_utc()));
         let written = self.store().put(&Expected { digest: *digest, size_bytes }, guarded.boxed()).await;
         match written {
-            Ok(Written::New { size_bytes }) => Ok(Stored { size_bytes, new: true }),
+            Ok(Written::New { size_bytes }) => {
+                self.inner.fresh.keep(*digest, locked);
+                Ok(Stored { size_bytes, new: true })
+            }
             Ok(Written::Existing { size_bytes }) => Ok(Stored { size_bytes, new: false }),
             Err(StoreError::Body) => match broken.into_inner().unwrap_or_else(PoisonError::into_inner) {
                 Some(Broken::Source(error)) => Err(PutError::Body(error)),

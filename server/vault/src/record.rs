@@ -47,7 +47,8 @@ pub(crate) fn encode<T: Serialize>(what: &'static str, record: &T) -> Result<Byt
     }
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+/// The record in these bytes, if its hash agrees.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     open(bytes).and_then(|fields| serde_json::from_value(fields).map_err(|e| e.to_string()))
 }
 

@@ -69,8 +69,8 @@ impl Pointer {
 impl Vault {
     /// Seals a snapshot: from now on it is kept. Call it after every object below the snapshot was put.
     ///
-    /// Makes all visible object names durable, checks that the snapshot index is here with the right size, writes the
-    /// pointer, then brings back what a sweep may have moved. The same pointer again is `Ok`; another one of the same name is [`VaultError::PointerConflict`].
+    /// Makes all visible object names durable, checks that the snapshot index is here with the right size, locks what it reaches where the
+    /// vault locks ([`crate::lock`]), writes the pointer, then brings back what a sweep may have moved. The same pointer again is `Ok`; another one of the same name is [`VaultError::PointerConflict`].
     pub async fn put_pointer(&self, pointer: &Pointer) -> Result<PointerName, VaultError> {
         let name = pointer.name()?;
         if pointer.signature.as_ref().is_some_and(|signature| signature.len() > SIGNATURE_BYTES_MAX) {
@@ -83,6 +83,7 @@ impl Vault {
             return Err(VaultError::WrongBytes { expected: digest, actual: digest, size_bytes });
         }
         self.sync().await?;
+        self.lock_for(pointer).await?;
         let bytes = self.encode_pointer(pointer)?;
         match self.store().create(&Key::Pointer(name.clone()), bytes).await {
             Ok(()) => {}
@@ -105,9 +106,20 @@ impl Vault {
 
     /// Reads one pointer. `None` when it is not here.
     pub async fn pointer(&self, name: &PointerName) -> Result<Option<Pointer>, VaultError> {
-        let key = Key::Pointer(name.clone());
-        let damaged = |why: String| VaultError::DamagedRecord { key: key.to_string(), why };
-        let Some(record) = self.record::<PointerRecord>(&key).await? else { return Ok(None) };
+        match self.record::<PointerRecord>(&Key::Pointer(name.clone())).await? {
+            Some(record) => self.checked(name, record).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A pointer from its bytes, wherever they were read.
+    pub(crate) fn decode_pointer(&self, name: &PointerName, bytes: &[u8]) -> Result<Pointer, VaultError> {
+        let damaged = |why: String| VaultError::DamagedRecord { key: Key::Pointer(name.clone()).to_string(), why };
+        self.checked(name, record::decode(bytes).map_err(damaged)?)
+    }
+
+    fn checked(&self, name: &PointerName, record: PointerRecord) -> Result<Pointer, VaultError> {
+        let damaged = |why: String| VaultError::DamagedRecord { key: Key::Pointer(name.clone()).to_string(), why };
         if record.format != FORMAT {
             return Err(damaged(format!("it has format {}", record.format)));
         }
@@ -116,7 +128,7 @@ impl Vault {
         }
         let PointerRecord { harbor, project, moment, id, snapshot, signature, .. } = record;
         let pointer = Pointer { harbor, project, moment, id, snapshot, signature };
-        if pointer.name()? == *name { Ok(Some(pointer)) } else { Err(damaged("it names another snapshot".to_owned())) }
+        if pointer.name()? == *name { Ok(pointer) } else { Err(damaged("it names another snapshot".to_owned())) }
     }
 
     /// Every pointer, by harbor, project and time. One that cannot be read comes as an error in its place, and the others

@@ -10,11 +10,13 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
+use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 use crate::error::StoreError;
 use crate::layout::{Key, Prefix};
-use crate::store::{Body, ByteRange, Chunks, Cleaned, Entry, Expected, Head, Space, Store, Written};
+use crate::lock::{Extended, Lock};
+use crate::store::{Body, ByteRange, Chunks, Cleaned, Entry, Expected, Head, Looked, OldVersion, Space, Store, Version, Written};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +52,17 @@ pub enum Operation {
     Sync,
     CleanTemp,
     Space,
+    Look,
+    ExtendLock,
+    Versions,
+    GetVersion,
+    Revive,
+    RemoveVersion,
 }
 
 impl Operation {
     const fn is_write(self) -> bool {
-        matches!(self, Self::Put | Self::Create | Self::Replace | Self::Rename)
+        matches!(self, Self::Put | Self::Create | Self::Replace | Self::Rename | Self::Revive)
     }
 }
 
@@ -286,6 +294,46 @@ impl Store for FaultyStore {
 
     async fn space(&self) -> Result<Option<Space>, StoreError> {
         self.around(Operation::Space, String::new, self.inner.space()).await
+    }
+
+    fn lock(&self) -> Option<Lock> {
+        self.inner.lock()
+    }
+
+    async fn look(&self, key: &Key) -> Result<Option<Looked>, StoreError> {
+        self.around(Operation::Look, || key.to_string(), self.inner.look(key)).await
+    }
+
+    async fn extend_lock(&self, key: &Key, wanted: OffsetDateTime, enough: OffsetDateTime) -> Result<Extended, StoreError> {
+        self.around(Operation::ExtendLock, || key.to_string(), self.inner.extend_lock(key, wanted, enough)).await
+    }
+
+    async fn keeps_versions(&self) -> Result<bool, StoreError> {
+        self.inner.keeps_versions().await
+    }
+
+    async fn versions(&self, key: &Key) -> Result<Vec<Version>, StoreError> {
+        self.around(Operation::Versions, || key.to_string(), self.inner.versions(key)).await
+    }
+
+    async fn get_version(&self, key: &Key, version: &Version) -> Result<Chunks, StoreError> {
+        self.around(Operation::GetVersion, || key.to_string(), self.inner.get_version(key, version)).await
+    }
+
+    async fn revive(&self, key: &Key, version: &Version) -> Result<(), StoreError> {
+        self.around(Operation::Revive, || key.to_string(), self.inner.revive(key, version)).await
+    }
+
+    fn hidden(&self, prefix: &Prefix) -> BoxStream<'static, Result<Key, StoreError>> {
+        self.inner.hidden(prefix)
+    }
+
+    fn old_versions(&self) -> BoxStream<'static, Result<OldVersion, StoreError>> {
+        self.inner.old_versions()
+    }
+
+    async fn remove_version(&self, key: &Key, version: &Version) -> Result<bool, StoreError> {
+        self.around(Operation::RemoveVersion, || key.to_string(), self.inner.remove_version(key, version)).await
     }
 }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use time::OffsetDateTime;
 use tokio::task::JoinHandle;
@@ -25,6 +26,7 @@ use vocab::Digest;
 
 use crate::error::StoreError;
 use crate::layout::{Key, Prefix};
+use crate::lock::{Extended, Lock, Locked};
 
 /// How much is gathered before it is hashed and written in one go, in bytes. Large enough that the hand-over to a
 /// blocking thread (about 10 µs) does not show, small enough that a stream holds three of them at most.
@@ -72,6 +74,26 @@ pub struct Head {
     pub size_bytes: u64,
 }
 
+/// What is known of a key without reading it, and how it is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looked {
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// How it is locked, if it is.
+    pub locked: Option<Locked>,
+}
+
+/// One of several versions a store keeps of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The store's own name for it.
+    pub id: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// Whether it is what the name stands for now.
+    pub is_current: bool,
+}
+
 /// One line of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -81,6 +103,21 @@ pub struct Entry {
     pub size_bytes: u64,
     /// When its bytes were last written, by the store's own clock; `None` where it has none. A saving, never a proof: only used to
     /// spare what a running backup has just stored.
+    pub modified: Option<OffsetDateTime>,
+}
+
+/// Something below the name of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OldVersion {
+    /// The name.
+    pub key: Key,
+    /// Which of its versions.
+    pub version: Version,
+    /// Whether it is only a mark that the name was deleted.
+    pub is_marker: bool,
+    /// Whether the name stands for nothing now.
+    pub is_hidden: bool,
+    /// When it was written, by the store's own clock.
     pub modified: Option<OffsetDateTime>,
 }
 
@@ -158,6 +195,56 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Room left; `None` where there is no such figure.
     async fn space(&self) -> Result<Option<Space>, StoreError>;
+
+    /// How everything that is written once is locked when it is written: see [`Key::is_write_once`]. `None`: it is not.
+    fn lock(&self) -> Option<Lock> {
+        None
+    }
+
+    /// Like [`Store::head`], and how it is locked. May cost a request more.
+    async fn look(&self, key: &Key) -> Result<Option<Looked>, StoreError> {
+        Ok(self.head(key).await?.map(|head| Looked { size_bytes: head.size_bytes, locked: None }))
+    }
+
+    /// Locks what has this name until `wanted`, unless it is locked until `enough` at least; a lock is never shortened.
+    async fn extend_lock(&self, key: &Key, _wanted: OffsetDateTime, _enough: OffsetDateTime) -> Result<Extended, StoreError> {
+        Err(StoreError::NotLockable { key: key.to_string() })
+    }
+
+    /// Whether the store keeps what was deleted or replaced, and may know of locks.
+    async fn keeps_versions(&self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    /// The versions of one name, newest first.
+    async fn versions(&self, _key: &Key) -> Result<Vec<Version>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Reads one version.
+    async fn get_version(&self, key: &Key, _version: &Version) -> Result<Chunks, StoreError> {
+        Err(StoreError::Missing { key: key.to_string() })
+    }
+
+    /// Makes one of its versions what a name stands for again. What lay above it stays as a version, but for marks of deletion.
+    async fn revive(&self, key: &Key, _version: &Version) -> Result<(), StoreError> {
+        Err(StoreError::Missing { key: key.to_string() })
+    }
+
+    /// Names of a family that were deleted and have versions below.
+    fn hidden(&self, _prefix: &Prefix) -> BoxStream<'static, Result<Key, StoreError>> {
+        futures::stream::empty().boxed()
+    }
+
+    /// What objects have below their names: versions that are not current, and marks of deletion.
+    fn old_versions(&self) -> BoxStream<'static, Result<OldVersion, StoreError>> {
+        futures::stream::empty().boxed()
+    }
+
+    /// Takes one such version away. `false`: it is locked, or the key may not.
+    async fn remove_version(&self, key: &Key, _version: &Version) -> Result<bool, StoreError> {
+        Err(StoreError::NotRemovable { key: key.to_string() })
+    }
 }
 
 /// Runs `work`, which blocks on the disk, away from the tasks.

@@ -9,10 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use time::OffsetDateTime;
 
-use super::{Body, ByteRange, Chunks, Cleaned, Entry, Expected, Head, Space, Store, Written};
+use super::{Body, ByteRange, Chunks, Cleaned, Entry, Expected, Head, Looked, OldVersion, Space, Store, Version, Written};
 use crate::error::StoreError;
 use crate::layout::{Key, Prefix};
+use crate::lock::{Extended, Lock};
 
 /// Another store, and nothing but holds is written to it.
 #[derive(Debug)]
@@ -88,5 +90,45 @@ impl Store for ReadingStore {
 
     async fn space(&self) -> Result<Option<Space>, StoreError> {
         self.inner.space().await
+    }
+
+    fn lock(&self) -> Option<Lock> {
+        self.inner.lock()
+    }
+
+    async fn look(&self, key: &Key) -> Result<Option<Looked>, StoreError> {
+        self.inner.look(key).await
+    }
+
+    async fn extend_lock(&self, _: &Key, _: OffsetDateTime, _: OffsetDateTime) -> Result<Extended, StoreError> {
+        self.closed()
+    }
+
+    async fn keeps_versions(&self) -> Result<bool, StoreError> {
+        self.inner.keeps_versions().await
+    }
+
+    async fn versions(&self, key: &Key) -> Result<Vec<Version>, StoreError> {
+        self.inner.versions(key).await
+    }
+
+    async fn get_version(&self, key: &Key, version: &Version) -> Result<Chunks, StoreError> {
+        self.inner.get_version(key, version).await
+    }
+
+    async fn revive(&self, _: &Key, _: &Version) -> Result<(), StoreError> {
+        self.closed()
+    }
+
+    fn hidden(&self, prefix: &Prefix) -> BoxStream<'static, Result<Key, StoreError>> {
+        self.inner.hidden(prefix)
+    }
+
+    fn old_versions(&self) -> BoxStream<'static, Result<OldVersion, StoreError>> {
+        self.inner.old_versions()
+    }
+
+    async fn remove_version(&self, _: &Key, _: &Version) -> Result<bool, StoreError> {
+        self.closed()
     }
 }

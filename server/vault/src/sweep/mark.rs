@@ -78,7 +78,8 @@ impl Mark {
     }
 }
 
-async fn blobs_of(vault: &Vault, descriptor: Descriptor) -> Result<(Digest, Vec<Digest>), VaultError> {
+/// A manifest's own digest, and those it names.
+pub(crate) async fn blobs_of(vault: &Vault, descriptor: Descriptor) -> Result<(Digest, Vec<Digest>), VaultError> {
     let digest = descriptor.digest;
     let bytes = vault.get_bytes(&digest, MANIFEST_BYTES_MAX).await?;
     let manifest = Manifest::parse(&descriptor.media_type, &bytes)

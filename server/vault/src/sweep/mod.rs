@@ -27,10 +27,18 @@
 //! waiting and keeps its record. This is the one place where time matters, and it is the store's own
 //! ([`crate::store::bucket`] has the figures).
 //!
+//! # Where versions are kept, and where objects are locked
+//! A locked object is not needed and cannot go: it is counted ([`Swept::locked`]) and left, and no later step looks for it, so there is
+//! nothing to fail at and nothing to repeat (F-35). A lock is looked at before the move; one that comes in between is a backup's that needs the
+//! object, and the store refuses the move. In a store that keeps versions the move takes all versions of a name, so that the
+//! argument above holds: nothing has the final name when the list is written. What somebody else deleted has no final name, so nobody can
+//! rely on it: if no snapshot needs it, and it is older than every hold and than [`Terms::wait`], its versions go at once; whoever needs
+//! the same bytes puts them anew, as another version, which that deletion does not name. One that is needed is for verification to bring back.
+//!
 //! Rejected: locks (restic, borg: users wait for hours), ages alone (zot, Harbor: wrong as soon as a copy lasts longer), and rows in
 //! a database (the vault must stay true without one). Source of the two phases: rustic's prune and PBS's garbage collection.
 
-mod mark;
+pub(crate) mod mark;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -50,6 +58,8 @@ use crate::record;
 
 /// Objects moved or deleted side by side; each costs an fsync.
 const MOVES_AT_ONCE: usize = 16;
+/// Locks looked at side by side.
+const LOOKS_AT_ONCE: usize = 32;
 /// How long the sweep's own hold lives; it is renewed between batches.
 const HOLD_TTL: Duration = Duration::from_secs(60 * 60);
 /// After how many moves it is.
@@ -99,6 +109,7 @@ impl Amount {
 
 /// What a sweep did, or would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Swept {
     /// Snapshots that were marked.
     pub snapshots: u64,
@@ -116,6 +127,15 @@ pub struct Swept {
     pub waiting: Amount,
     /// Whose holds the judgement waits for.
     pub waiting_for: Vec<String>,
+    /// Not needed, and locked: left where it is.
+    pub locked: Amount,
+    /// Until when the last of these is.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub locked_until: Option<OffsetDateTime>,
+    /// Versions below the names of objects that take room and stay.
+    pub old_versions: Amount,
+    /// Versions of objects that somebody deleted and nothing needs, taken away now.
+    pub old_deleted: Amount,
 }
 
 /// `breakwater/condemned/<sweep>.json`: written before the first move, and again after the last.
@@ -333,7 +353,9 @@ impl Vault {
         let others = |holds: Vec<Hold>| holds.into_iter().filter(|hold| own.is_none_or(|own| own.id != hold.id)).collect::<Vec<_>>();
         let oldest = others(self.live_holds().await?).first().map(|hold| hold.since);
         swept.snapshots = mark.pointers(self).await?;
-        let condemned = self.unneeded(terms, mark, oldest, swept).await?;
+        let border = self.border(terms.young, oldest);
+        let condemned = self.unneeded(terms, mark, border, swept).await?;
+        self.old_versions(terms, mark, self.border(terms.young.max(terms.wait), oldest), swept).await?;
         if swept.condemned.count == 0 || terms.dry_run {
             return Ok(());
         }
@@ -361,18 +383,16 @@ impl Vault {
         Ok(())
     }
 
-    /// What no snapshot needs, and how much of everything there is.
-    async fn unneeded(
-        &self,
-        terms: &Terms,
-        mark: &Mark,
-        oldest_hold: Option<OffsetDateTime>,
-        swept: &mut Swept,
-    ) -> Result<Vec<Digest>, VaultError> {
-        let young = time::Duration::try_from(terms.young).unwrap_or(time::Duration::MAX);
+    /// What was written after this may be somebody's who is at work.
+    fn border(&self, young: Duration, oldest_hold: Option<OffsetDateTime>) -> OffsetDateTime {
+        let young = time::Duration::try_from(young).unwrap_or(time::Duration::MAX);
         let border = self.now().checked_sub(young).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        let border = oldest_hold.map_or(border, |since| since.min(border));
-        let mut condemned = Vec::new();
+        oldest_hold.map_or(border, |since| since.min(border))
+    }
+
+    /// What no snapshot needs and no lock keeps, and how much of everything there is.
+    async fn unneeded(&self, terms: &Terms, mark: &Mark, border: OffsetDateTime, swept: &mut Swept) -> Result<Vec<Digest>, VaultError> {
+        let mut unneeded = Vec::new();
         let mut all = Amount::default();
         let mut listing = self.store().list(&Prefix::Objects);
         while let Some(entry) = listing.try_next().await.map_err(|source| self.store_error("list objects", source))? {
@@ -380,19 +400,92 @@ impl Vault {
             all.add(entry.size_bytes);
             if mark.has(&digest) {
                 swept.needed.add(entry.size_bytes);
-            } else if entry.modified.is_some_and(|modified| modified >= border) || condemned.len() >= CONDEMNED_MAX {
+            } else if entry.modified.is_some_and(|modified| modified >= border) || unneeded.len() >= CONDEMNED_MAX {
                 swept.young.add(entry.size_bytes);
             } else {
-                swept.condemned.add(entry.size_bytes);
-                condemned.push(digest);
+                unneeded.push((digest, entry.size_bytes));
             }
         }
+        drop(listing);
+        let condemned = self.unlocked(unneeded, swept).await?;
         let percent = swept.condemned.share_percent(all);
         if percent > u64::from(terms.share_max_percent) && !terms.dry_run {
             let (count, limit_percent) = (swept.condemned.count, terms.share_max_percent);
             return Err(VaultError::SweepTooMuch { place: self.place(), count, percent, limit_percent });
         }
         Ok(condemned)
+    }
+
+    /// Those no lock keeps. What is locked cannot be let go, and counts for nothing: neither as condemned nor as too much (F-35).
+    async fn unlocked(&self, unneeded: Vec<(Digest, u64)>, swept: &mut Swept) -> Result<Vec<Digest>, VaultError> {
+        let locks = !unneeded.is_empty() && self.keeps_versions().await?;
+        let now = self.now();
+        let mut looks = stream::iter(unneeded)
+            .map(|(digest, size_bytes)| async move {
+                let looked = if locks { self.store().look(&Key::Object(digest)).await? } else { None };
+                let until = looked.and_then(|looked| looked.locked).map(|locked| locked.until).filter(|until| *until > now);
+                Ok::<_, StoreError>((digest, size_bytes, until))
+            })
+            .buffer_unordered(LOOKS_AT_ONCE);
+        let mut condemned = Vec::new();
+        while let Some((digest, size_bytes, until)) = looks.try_next().await.map_err(|source| self.store_error("look up a lock", source))? {
+            if until.is_some() {
+                swept.locked.add(size_bytes);
+                swept.locked_until = swept.locked_until.max(until);
+            } else {
+                swept.condemned.add(size_bytes);
+                condemned.push(digest);
+            }
+        }
+        Ok(condemned)
+    }
+
+    /// What lies below the names of objects. Of what somebody deleted and nothing needs it is taken away at once: nobody can rely on what has
+    /// no name, and whoever needs it puts it anew, as another version.
+    async fn old_versions(&self, terms: &Terms, mark: &Mark, border: OffsetDateTime, swept: &mut Swept) -> Result<(), VaultError> {
+        if !self.keeps_versions().await? {
+            return Ok(());
+        }
+        let error = |source| self.store_error("list old versions", source);
+        let (mut versions, mut markers, mut kept) = (Vec::new(), Vec::new(), HashSet::new());
+        let mut listing = self.store().old_versions();
+        while let Some(old) = listing.try_next().await.map_err(error)? {
+            let Key::Object(digest) = old.key else { continue };
+            let goes = old.is_hidden && !mark.has(&digest) && old.modified.is_some_and(|modified| modified < border);
+            let goes = goes && !terms.dry_run && versions.len() + markers.len() < CONDEMNED_MAX;
+            match (goes, old.is_marker) {
+                (true, true) => markers.push(old),
+                (true, false) => versions.push((digest, old)),
+                (false, true) => {}
+                (false, false) => {
+                    swept.old_versions.add(old.version.size_bytes);
+                    kept.insert(digest);
+                }
+            }
+        }
+        drop(listing);
+        let mut removals =
+            stream::iter(versions)
+                .map(|(digest, old)| async move {
+                    Ok((self.store().remove_version(&old.key, &old.version).await?, digest, old.version.size_bytes))
+                })
+                .buffer_unordered(MOVES_AT_ONCE);
+        while let Some((gone, digest, size_bytes)) = removals.try_next().await.map_err(error)? {
+            if gone {
+                swept.old_deleted.add(size_bytes)
+            } else {
+                swept.old_versions.add(size_bytes)
+            }
+            if !gone {
+                kept.insert(digest);
+            }
+        }
+        drop(removals);
+        // Without its mark of deletion a version that stays would have the name again.
+        for old in markers.into_iter().filter(|old| !matches!(old.key, Key::Object(digest) if kept.contains(&digest))) {
+            self.store().remove_version(&old.key, &old.version).await.map_err(error)?;
+        }
+        Ok(())
     }
 
     async fn move_all(&self, id: Uuid, own: &Hold, condemned: Vec<Digest>) -> Result<(), VaultError> {
@@ -406,8 +499,8 @@ impl Vault {
 
     async fn condemn_one(&self, id: Uuid, digest: &Digest) -> Result<(), VaultError> {
         match self.store().rename(&Key::Object(*digest), &Key::Condemned(id, *digest)).await {
-            // Missing: another sweep was faster, or it was quarantined.
-            Ok(()) | Err(StoreError::Missing { .. }) => Ok(()),
+            // Missing: another sweep was faster, or it was quarantined. Locked: a backup needs it since it was looked at.
+            Ok(()) | Err(StoreError::Missing { .. } | StoreError::Locked { .. }) => Ok(()),
             Err(source) => Err(self.store_error("condemn an object", source)),
         }
     }

@@ -8,6 +8,7 @@ use object_store::path::Path;
 use object_store::signer::Signer;
 use vocab::Digest;
 
+use super::versions::Cleared;
 use super::wire::Ask;
 use super::writer::Upload;
 use super::{DELETE_VALID, FENCE, Seen, Shared};
@@ -30,10 +31,15 @@ pub(super) async fn rename(shared: &Arc<Shared>, from: &Key, to: &Key) -> Result
         done => done?,
     }
     match from {
-        Key::Object(_) => remove_final_name(shared, from, &source, &seen, &target).await,
+        Key::Object(_) => remove_final_name(shared, from, &source, &seen, to, &target).await,
         // The copy stays as long as a late delete could strike what was brought back from it.
         Key::Condemned(..) if !is_past_fence(shared, &seen) => Ok(()),
-        _ => shared.remove(&source).await,
+        _ if !shared.is_versioned().await? => shared.remove(&source).await,
+        _ => match shared.remove_all(from, &source).await {
+            // By a bucket that locks whatever is put. The next sweep finds the copy beside the object.
+            Err(StoreError::Locked { .. }) => Ok(()),
+            done => done,
+        },
     }
 }
 
@@ -49,16 +55,16 @@ async fn copy(shared: &Arc<Shared>, from: &Key, to: &Key, seen: &Seen) -> Result
         let digest = Digest::of(&bytes);
         // Only bytes that are what their name says are copied through here; damaged ones by the server, as they are.
         if digest_of(from) == Some(digest) || bytes.is_empty() {
-            let answer = shared.put_whole(&target, bytes, digest, false).await?;
+            let answer = shared.put_whole(&target, bytes, digest, false, shared.lock_of(to).as_ref()).await?;
             let done = answer.status.is_success() || (answer.repeated && is_there(shared, to, &target, digest).await?);
             return if done { Ok(()) } else { Err(StoreError::Exists { key: to.to_string() }) };
         }
     }
-    let mut upload = Upload::begin(shared, &target, false).await?;
+    let mut upload = Upload::begin(shared, &target, false, shared.lock_of(to).as_ref()).await?;
     let mut at = 0;
     while at < seen.size_bytes {
         let end = seen.size_bytes.min(at + COPY_BYTES);
-        upload.copy(&source, seen.etag.as_deref(), at..end).await?;
+        upload.copy(&source, seen.version.as_deref(), seen.etag.as_deref(), at..end).await?;
         at = end;
     }
     upload.complete().await
@@ -82,7 +88,7 @@ fn digest_of(key: &Key) -> Option<Digest> {
 }
 
 /// Takes away a final name whose bytes have another one now. The order is what makes it safe: sign, look, send once.
-async fn remove_final_name(shared: &Shared, key: &Key, source: &str, copied: &Seen, target: &str) -> Result<(), StoreError> {
+async fn remove_final_name(shared: &Arc<Shared>, key: &Key, source: &str, copied: &Seen, to: &Key, target: &str) -> Result<(), StoreError> {
     let broken = |why: &str| StoreError::Io { action: "move", key: key.to_string(), source: std::io::Error::other(why.to_owned()) };
     let signed = shared.reader.signed_url(Method::DELETE, &Path::from(source), DELETE_VALID).await;
     let signed = signed.map_err(|e| super::read_error(&key.to_string(), e))?;
@@ -97,16 +103,37 @@ async fn remove_final_name(shared: &Shared, key: &Key, source: &str, copied: &Se
     if (&now.etag, now.size_bytes, now.modified) != (&copied.etag, copied.size_bytes, copied.modified) {
         return Err(broken("it was replaced meanwhile"));
     }
+    let versioned = shared.is_versioned().await?;
+    if versioned && matches!(to, Key::Condemned(..)) {
+        let all = shared.all_of(source).await?;
+        let latest = all.iter().find(|found| found.is_latest);
+        if latest.is_some_and(|latest| copied.version.as_ref().is_some_and(|version| *version != latest.id)) {
+            return Err(broken("it was replaced meanwhile"));
+        }
+        match shared.clear(source, all).await? {
+            Cleared::All => return Ok(()),
+            Cleared::Locked(until) => {
+                shared.remove_all(to, target).await?;
+                return Err(StoreError::Locked { key: key.to_string(), until });
+            }
+            Cleared::Forbidden => {}
+        }
+    }
     let mut ask = Ask::new(Method::DELETE, source, "remove the old name of");
     if let Some(etag) = &copied.etag {
         ask = ask.header(IF_MATCH, etag);
     }
     let answer = shared.wire().ask_signed(&ask, signed).await?;
     match answer.status {
-        status if status.is_success() => Ok(()),
-        StatusCode::NOT_FOUND if answer.says_absent() => Ok(()),
-        _ => Err(shared.wire().refused(&ask, &answer)),
+        status if status.is_success() => {}
+        StatusCode::NOT_FOUND if answer.says_absent() => {}
+        _ => return Err(shared.wire().refused(&ask, &answer)),
     }
+    if let (true, Some(version)) = (versioned, &copied.version) {
+        // It has another name now; where it may not go it stays as an old version, and a sweep counts it.
+        shared.remove_one(source, version).await?;
+    }
+    Ok(())
 }
 
 /// What must hold between the two: a delete is refused by the server long before the copy may go.

@@ -24,6 +24,14 @@
 //! 3. The delete carries `If-Match`, and the object is compared with what was copied just before, so that one that was replaced is not
 //!    taken for it.
 //!
+//! # Where the bucket keeps versions
+//! There a delete names the version it means ([`versions`]): it frees the room, leaves no mark of deletion, and cannot take away what is put
+//! later, so a late one strikes nothing. The fence stays: what keeps versions today may have that switched off tomorrow, and an object from
+//! before it was switched on has no version of its own. Condemning takes all versions of a name, the current one last, since what lies below
+//! would have the name again, and whoever looked at it then would not be on the list. Where a version is locked, nothing is condemned;
+//! where the key may not delete versions, the name is hidden by a mark as before, and the room is not freed. Quarantine hides the
+//! name on purpose: whether an older version is whole is for whoever heals to read, and never assumed.
+//!
 //! The clocks that are compared are the server's with itself, and with ours only through the signature, which servers refuse
 //! when it is off by more than a quarter of an hour. What remains: of two processes that quarantine *and heal* one damaged object
 //! at the same time, one may remove what the other has just healed, within one round trip. Verification finds that, and the next backup
@@ -33,6 +41,7 @@ mod copy;
 mod listing;
 mod place;
 mod probe;
+mod versions;
 mod wire;
 mod writer;
 
@@ -53,14 +62,17 @@ use object_store::client::{ClientOptions, HttpClient, HttpConnector};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, RetryConfig};
 use time::OffsetDateTime;
+use tokio::sync::OnceCell;
 use vocab::Digest;
 
 pub use self::place::{BucketPlace, PlaceError};
-pub use self::probe::{Outcome, Probe, Promise, is_fit};
+pub use self::probe::{Outcome, Probe, Promise, can_lock, is_fit};
+use self::versions::VERSION_ID;
 use self::wire::{Answer, Ask, Wire};
-use super::{Body, ByteRange, Chunks, Cleaned, Entry, Expected, Head, Space, Store, Written};
+use super::{Body, ByteRange, Chunks, Cleaned, Entry, Expected, Head, Looked, OldVersion, Space, Store, Version, Written};
 use crate::error::StoreError;
 use crate::layout::{Key, Prefix};
+use crate::lock::{Extended, Lock, Locked};
 
 /// What is sent in one request, in bytes: an object up to this size, or a part of a larger one. Two of them are in memory per put.
 pub const PART_BYTES: usize = 8 * 1024 * 1024;
@@ -86,6 +98,9 @@ struct Shared {
     wire: Wire,
     reader: AmazonS3,
     fence: Duration,
+    lock: Option<Lock>,
+    /// Whether the bucket says that it keeps versions.
+    versioning: OnceCell<bool>,
 }
 
 impl fmt::Debug for BucketStore {
@@ -110,6 +125,10 @@ struct Seen {
     size_bytes: u64,
     etag: Option<String>,
     modified: Option<OffsetDateTime>,
+    /// Which version it is, where the bucket keeps several.
+    version: Option<String>,
+    /// How it is locked, as far as the answer says.
+    locked: Option<Locked>,
     /// The server's clock when it answered.
     now: Option<OffsetDateTime>,
 }
@@ -139,7 +158,15 @@ impl BucketStore {
             .with_retry(RetryConfig { max_retries: READ_TRIES_MAX, retry_timeout: READ_RETRY_MAX, ..RetryConfig::default() })
             .build()
             .map_err(|e| StoreError::Io { action: "talk to", key: place.name(), source: io::Error::other(e) })?;
-        Ok(Self { shared: Arc::new(Shared { wire: Wire::new(place, client), reader, fence: FENCE }) })
+        let shared = Shared { wire: Wire::new(place, client), reader, fence: FENCE, lock: None, versioning: OnceCell::new() };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The same bucket, in which everything that is written once is locked. Whether the bucket can is [`BucketStore::probe`]'s to say.
+    #[must_use]
+    pub fn with_lock(self, lock: Option<Lock>) -> Self {
+        let Some(shared) = Arc::into_inner(self.shared) else { unreachable!("a store is changed before it is shared") };
+        Self { shared: Arc::new(Shared { lock, ..shared }) }
     }
 
     /// The same bucket with another [`FENCE`]; for tests, which cannot wait for hours.
@@ -168,6 +195,8 @@ impl Shared {
             size_bytes,
             etag: answer.header(&ETAG).map(str::to_owned),
             modified: answer.moment(&LAST_MODIFIED),
+            version: answer.header(&VERSION_ID).map(str::to_owned),
+            locked: versions::told(&answer),
             now: answer.moment(&DATE),
         };
         let total = || answer.header(&CONTENT_RANGE)?.rsplit_once('/')?.1.parse().ok();
@@ -189,19 +218,43 @@ impl Shared {
         if !answer.status.is_success() {
             return Err(self.wire().refused(&ask, &answer));
         }
-        let etag = answer.header(&ETAG).map(str::to_owned);
-        Ok(Some(Seen { size_bytes: 0, etag, modified: answer.moment(&LAST_MODIFIED), now: answer.moment(&DATE) }))
+        Ok(Some(Seen {
+            size_bytes: 0,
+            etag: answer.header(&ETAG).map(str::to_owned),
+            modified: answer.moment(&LAST_MODIFIED),
+            version: answer.header(&VERSION_ID).map(str::to_owned),
+            locked: versions::told(&answer),
+            now: answer.moment(&DATE),
+        }))
     }
 
     /// Puts bytes that are in memory. The answer is a success, or a refusal because the name is taken.
-    async fn put_whole(&self, path: &str, bytes: Bytes, digest: Digest, replace: bool) -> Result<Answer, StoreError> {
-        let mut ask = Ask::new(Method::PUT, path, "store").body(bytes, digest).header(CONTENT_TYPE, "application/octet-stream");
+    async fn put_whole(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        digest: Digest,
+        replace: bool,
+        lock: Option<&Locked>,
+    ) -> Result<Answer, StoreError> {
+        let ask = Ask::new(Method::PUT, path, "store").body(bytes, digest).header(CONTENT_TYPE, "application/octet-stream");
+        let mut ask = versions::locked(ask, lock);
         if !replace {
             ask = ask.header(IF_NONE_MATCH, "*");
         }
-        let answer = self.wire().ask(&ask).await?;
+        let mut answer = self.wire().ask(&ask).await?;
+        if !replace && answer.status == StatusCode::PRECONDITION_FAILED && self.is_only_hidden(path).await? {
+            ask.headers.remove(IF_NONE_MATCH);
+            answer = self.wire().ask(&ask).await?;
+        }
         let taken = !replace && answer.status == StatusCode::PRECONDITION_FAILED;
         if answer.status.is_success() || taken { Ok(answer) } else { Err(self.wire().refused(&ask, &answer)) }
+    }
+
+    /// Whether a name that is said to be taken was only deleted: some servers count the mark of deletion. Where versions are kept, a put
+    /// without the condition takes nothing away.
+    async fn is_only_hidden(&self, path: &str) -> Result<bool, StoreError> {
+        Ok(self.is_versioned().await? && self.look(path).await?.is_none())
     }
 
     async fn remove(&self, path: &str) -> Result<(), StoreError> {
@@ -258,7 +311,8 @@ impl Store for BucketStore {
 
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
         let (path, length) = (self.shared.path(key), bytes.len());
-        let answer = self.shared.put_whole(&path, bytes.clone(), Digest::of(&bytes), false).await?;
+        let lock = self.shared.lock_of(key);
+        let answer = self.shared.put_whole(&path, bytes.clone(), Digest::of(&bytes), false, lock.as_ref()).await?;
         if answer.status.is_success() {
             return Ok(());
         }
@@ -274,8 +328,8 @@ impl Store for BucketStore {
     }
 
     async fn replace(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
-        let digest = Digest::of(&bytes);
-        self.shared.put_whole(&self.shared.path(key), bytes, digest, true).await.map(|_| ())
+        let (digest, lock) = (Digest::of(&bytes), self.shared.lock_of(key));
+        self.shared.put_whole(&self.shared.path(key), bytes, digest, true, lock.as_ref()).await.map(|_| ())
     }
 
     async fn head(&self, key: &Key) -> Result<Option<Head>, StoreError> {
@@ -318,7 +372,15 @@ impl Store for BucketStore {
         if matches!(key, Key::Condemned(..)) && !copy::is_past_fence(&self.shared, &seen) {
             return Err(StoreError::NotYet { key: key.to_string() });
         }
-        self.shared.remove(&path).await
+        if !self.shared.is_versioned().await? {
+            return self.shared.remove(&path).await;
+        }
+        match self.shared.remove_all(key, &path).await {
+            // Only a bucket that locks whatever is put locks these: hidden until that is over, then tidied up.
+            Err(StoreError::Locked { .. }) if matches!(key, Key::Hold(_) | Key::Sweep(_)) => self.shared.remove(&path).await,
+            Err(StoreError::Locked { .. }) if matches!(key, Key::Condemned(..)) => Err(StoreError::NotYet { key: key.to_string() }),
+            done => done,
+        }
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
@@ -326,10 +388,56 @@ impl Store for BucketStore {
     }
 
     async fn clean_temp(&self, older_than: Duration) -> Result<Cleaned, StoreError> {
-        listing::abort_uploads(&self.shared, older_than).await
+        let mut cleaned = listing::abort_uploads(&self.shared, older_than).await?;
+        if self.shared.is_versioned().await? {
+            let tidied = self.shared.tidy(older_than).await?;
+            cleaned.count += tidied.count;
+            cleaned.size_bytes += tidied.size_bytes;
+        }
+        Ok(cleaned)
     }
 
     async fn space(&self) -> Result<Option<Space>, StoreError> {
         Ok(None)
+    }
+
+    fn lock(&self) -> Option<Lock> {
+        self.shared.lock
+    }
+
+    async fn look(&self, key: &Key) -> Result<Option<Looked>, StoreError> {
+        self.shared.look_locked(&self.shared.path(key)).await
+    }
+
+    async fn extend_lock(&self, key: &Key, wanted: OffsetDateTime, enough: OffsetDateTime) -> Result<Extended, StoreError> {
+        self.shared.extend(key, wanted, enough).await
+    }
+
+    async fn keeps_versions(&self) -> Result<bool, StoreError> {
+        self.shared.is_versioned().await
+    }
+
+    async fn versions(&self, key: &Key) -> Result<Vec<Version>, StoreError> {
+        self.shared.versions_of(key).await
+    }
+
+    async fn get_version(&self, key: &Key, version: &Version) -> Result<Chunks, StoreError> {
+        self.shared.get_version(key, version).await
+    }
+
+    async fn revive(&self, key: &Key, version: &Version) -> Result<(), StoreError> {
+        self.shared.revive(key, version).await
+    }
+
+    fn hidden(&self, prefix: &Prefix) -> BoxStream<'static, Result<Key, StoreError>> {
+        self.shared.hidden(prefix)
+    }
+
+    fn old_versions(&self) -> BoxStream<'static, Result<OldVersion, StoreError>> {
+        self.shared.old_versions()
+    }
+
+    async fn remove_version(&self, key: &Key, version: &Version) -> Result<bool, StoreError> {
+        self.shared.remove_one(&self.shared.path(key), &version.id).await
     }
 }

@@ -1,18 +1,22 @@
 //! Trying a bucket before it is trusted: what a vault needs is done and looked at, whoever made the server.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::TryStreamExt;
 use http::{Method, StatusCode};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use serde::Deserialize;
+use time::OffsetDateTime;
 use uuid::Uuid;
 use vocab::Digest;
 
 use super::wire::{Ask, CHECKSUM};
 use super::writer::Upload;
 use super::{BucketStore, Shared};
-use crate::error::StoreError;
+use crate::error::{StoreError, chain};
+use crate::lock::{Locked, Mode};
 
 /// What was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +44,8 @@ pub enum Promise {
     Versions,
     /// Whether objects are locked.
     Locks,
+    /// What is locked cannot be deleted, and can be locked for longer. Only tried where the bucket says that it locks.
+    LockKept,
 }
 
 impl Promise {
@@ -58,6 +64,7 @@ impl Promise {
             Self::Delete => "delete",
             Self::Versions => "versions",
             Self::Locks => "locks",
+            Self::LockKept => "lock_kept",
         }
     }
 }
@@ -86,6 +93,9 @@ pub struct Probe {
     pub remedy: Option<&'static str>,
 }
 
+/// For how long a file is locked to see whether it is, in governance mode; and for how long at the second try.
+const SHORT: Duration = Duration::from_secs(20);
+const LONGER: Duration = Duration::from_secs(60);
 const UNFIT: &str = "use an S3 server that keeps this promise, or a newer version of this one";
 
 #[derive(Debug, Default, Deserialize)]
@@ -98,7 +108,13 @@ struct Versioning {
 #[serde(rename_all = "PascalCase", default)]
 struct Locking {
     object_lock_enabled: String,
-    rule: Option<serde::de::IgnoredAny>,
+    rule: Option<Rule>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Rule {
+    default_retention: Option<serde::de::IgnoredAny>,
 }
 
 struct Probing<'a> {
@@ -126,20 +142,10 @@ pub fn is_fit(probes: &[Probe]) -> bool {
     probes.iter().all(|probe| probe.outcome != Outcome::Fail)
 }
 
-/// An error with its causes, in one sentence.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        // Some errors repeat their cause.
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
+/// Whether the bucket locks what it is told to lock, as far as it was tried.
+#[must_use]
+pub fn can_lock(probes: &[Probe]) -> bool {
+    probes.iter().any(|probe| probe.promise == Promise::LockKept && probe.outcome != Outcome::Fail)
 }
 
 impl Probing<'_> {
@@ -221,12 +227,12 @@ impl Probing<'_> {
 
     async fn conditional_put(&self, here: &Bytes) -> Result<bool, StoreError> {
         let path = self.path("first");
-        let first = self.shared.put_whole(&path, here.clone(), Digest::of(here), false).await?;
+        let first = self.shared.put_whole(&path, here.clone(), Digest::of(here), false, None).await?;
         if !first.status.is_success() {
             return Ok(false);
         }
         let other = Bytes::from_static(b"breakwater was here again");
-        let second = self.shared.put_whole(&path, other.clone(), Digest::of(&other), false).await?;
+        let second = self.shared.put_whole(&path, other.clone(), Digest::of(&other), false, None).await?;
         Ok(second.status == StatusCode::PRECONDITION_FAILED)
     }
 
@@ -258,7 +264,7 @@ impl Probing<'_> {
     }
 
     async fn upload(&self, name: &str, bytes: &Bytes) -> Result<(), StoreError> {
-        let mut upload = Upload::begin(self.shared, &self.path(name), true).await?;
+        let mut upload = Upload::begin(self.shared, &self.path(name), true, None).await?;
         let sent = upload.send(bytes.clone(), Digest::of(bytes))?;
         upload.parts.push(crate::store::joined(sent).await?);
         upload.complete().await
@@ -289,8 +295,8 @@ impl Probing<'_> {
 
     async fn copy(&self, source: &str, here: &Bytes) -> Result<bool, StoreError> {
         let target = self.path("copy");
-        let mut upload = Upload::begin(self.shared, &target, false).await?;
-        upload.copy(source, None, 0..here.len() as u64).await?;
+        let mut upload = Upload::begin(self.shared, &target, false, None).await?;
+        upload.copy(source, None, None, 0..here.len() as u64).await?;
         upload.complete().await?;
         Ok(self.shared.read("the probe", &target, 1_024).await? == *here)
     }
@@ -298,7 +304,11 @@ impl Probing<'_> {
     async fn delete(&self) -> Result<bool, StoreError> {
         for name in ["first", "wrong", "parts", "copy"] {
             let path = self.path(name);
-            self.shared.remove(&path).await?;
+            if self.shared.is_versioned().await? {
+                self.shared.hide_or_clear(&path).await?;
+            } else {
+                self.shared.remove(&path).await?;
+            }
             if self.shared.look(&path).await?.is_some() {
                 return Ok(false);
             }
@@ -309,35 +319,120 @@ impl Probing<'_> {
     async fn settings(&mut self) {
         let ask = Ask::new(Method::GET, "", "read the settings of").query(&[("versioning", "")]);
         let versioning = self.shared.wire().ask(&ask).await.ok().filter(|answer| !answer.is_refusal());
-        match versioning.map(|answer| answer.xml::<Versioning>().unwrap_or_default().status) {
-            Some(status) if status == "Enabled" => self.say(
-                Promise::Versions,
-                Outcome::Warn,
-                "the bucket keeps old versions: what a sweep deletes stays as an old version and takes room",
-                Some("let a lifecycle rule of the bucket remove old versions after some days; nothing else frees their room"),
-            ),
-            Some(_) => {
-                self.say(Promise::Versions, Outcome::Pass, "the bucket keeps no old versions: what a sweep deletes frees its room", None)
-            }
-            None => self.say(
+        let said = versioning.map(|answer| answer.xml::<Versioning>().unwrap_or_default().status);
+        let keeps = self.shared.is_versioned().await.unwrap_or(false);
+        match (said, keeps) {
+            (None, false) => self.say(
                 Promise::Versions,
                 Outcome::Warn,
                 "the key may not see whether the bucket keeps old versions",
-                Some("if it does, only a lifecycle rule of the bucket frees the room of what a sweep deletes"),
+                Some("let the key read the bucket's versioning"),
+            ),
+            (Some(status), _) if status.is_empty() => {
+                self.say(Promise::Versions, Outcome::Pass, "the bucket keeps no old versions: what a sweep deletes frees its room", None)
+            }
+            _ => self.versions().await,
+        }
+        self.locks().await;
+    }
+
+    /// The bucket keeps versions: whether ours can be told and taken away, which this try has just done with its own files.
+    async fn versions(&mut self) {
+        let left = self.shared.all_of(&self.path("first")).await;
+        match left {
+            Ok(left) if left.is_empty() => self.say(
+                Promise::Versions,
+                Outcome::Pass,
+                "the bucket keeps old versions: a sweep deletes those it means and frees their room, and what somebody else deletes or overwrites is healed from them",
+                None,
+            ),
+            Ok(_) => self.say(
+                Promise::Versions,
+                Outcome::Warn,
+                "the bucket keeps old versions, and the key may not delete them: what a sweep deletes goes on taking room",
+                Some("let the key delete versions (s3:DeleteObjectVersion), or let a lifecycle rule remove old versions after some days"),
+            ),
+            Err(error) => self.say(
+                Promise::Versions,
+                Outcome::Warn,
+                format!("the bucket keeps old versions, and the key may not list them: {}", chain(&error)),
+                Some("let the key list and delete versions (s3:ListBucketVersions, s3:GetObjectVersion, s3:DeleteObjectVersion)"),
             ),
         }
+    }
+
+    async fn locks(&mut self) {
         let ask = Ask::new(Method::GET, "", "read the settings of").query(&[("object-lock", "")]);
-        let locking = self.shared.wire().ask(&ask).await.ok().filter(|answer| !answer.is_refusal());
-        let locking = locking.and_then(|answer| answer.xml::<Locking>());
+        let answer = self.shared.wire().ask(&ask).await.ok();
+        let may_not_see = answer.as_ref().is_none_or(|answer| answer.status == StatusCode::FORBIDDEN);
+        let locking = answer.filter(|answer| !answer.is_refusal()).and_then(|answer| answer.xml::<Locking>());
         match locking.filter(|locking| locking.object_lock_enabled == "Enabled") {
-            Some(Locking { rule: Some(_), .. }) => self.say(
+            Some(Locking { rule: Some(Rule { default_retention: Some(_) }), .. }) => self.say(
                 Promise::Locks,
                 Outcome::Warn,
                 "the bucket locks everything that is put: small files that are written again and again pile up as locked versions",
                 Some("take the default retention off the bucket"),
             ),
             Some(_) => self.say(Promise::Locks, Outcome::Pass, "the bucket can lock objects and does not by itself", None),
-            None => self.say(Promise::Locks, Outcome::Pass, "the bucket does not lock objects", None),
+            None if may_not_see => self.say(
+                Promise::Locks,
+                Outcome::Warn,
+                "the key may not see whether the bucket locks objects",
+                Some("let the key read the bucket's object lock configuration (s3:GetBucketObjectLockConfiguration)"),
+            ),
+            None => {
+                self.say(Promise::Locks, Outcome::Pass, "the bucket does not lock objects", None);
+                return;
+            }
+        }
+        self.lock_kept().await;
+    }
+
+    /// Locks a small file for some seconds, tries to delete it, and asks for longer.
+    async fn lock_kept(&mut self) {
+        match self.try_lock().await {
+            Ok(Tried::Kept { gone: true }) => {
+                self.say(Promise::LockKept, Outcome::Pass, "what is locked cannot be deleted, and can be locked for longer", None)
+            }
+            Ok(Tried::Kept { gone: false }) => self.say(
+                Promise::LockKept,
+                Outcome::Pass,
+                format!(
+                    "what is locked cannot be deleted, and can be locked for longer; the file it was tried with stays for {} seconds and is tidied up by a later sweep",
+                    LONGER.as_secs()
+                ),
+                None,
+            ),
+            Ok(Tried::NotKept) => self.say(Promise::LockKept, Outcome::Fail, "what was locked was deleted all the same", Some(UNFIT)),
+            Err(error) => {
+                let remedy = "make the bucket with object lock, and let the key lock (s3:PutObjectRetention, s3:GetObjectRetention)";
+                self.say(Promise::LockKept, Outcome::Fail, format!("nothing could be locked: {}", chain(&error)), Some(remedy));
+            }
         }
     }
+
+    async fn try_lock(&self) -> Result<Tried, StoreError> {
+        let path = self.path("locked");
+        let here = Bytes::from_static(b"breakwater was here");
+        let now = OffsetDateTime::now_utc();
+        let short = Locked { mode: Mode::Governance, until: now + SHORT };
+        self.shared.put_whole(&path, here.clone(), Digest::of(&here), false, Some(&short)).await?;
+        self.shared.lock_until(&path, Mode::Governance, now + LONGER).await?;
+        let all = self.shared.all_of(&path).await?;
+        let broken = || super::read_error("the probe", std::io::Error::other("what was locked is not listed among the versions"));
+        let version = all.iter().find(|found| found.is_latest).map(|found| found.id.clone()).ok_or_else(broken)?;
+        if self.shared.remove_one(&path, &version).await? {
+            return Ok(Tried::NotKept);
+        }
+        Ok(Tried::Kept { gone: self.shared.lift(&path, &version).await? })
+    }
+}
+
+/// What became of a locked file.
+enum Tried {
+    /// It could not be deleted; `gone`: the key may lift the lock, and did.
+    Kept {
+        gone: bool,
+    },
+    NotKept,
 }

@@ -4,6 +4,7 @@
 //! a condition, listing unfinished ones and reading a bucket's settings are not in `object_store`, whose signer is used here.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -23,6 +24,7 @@ use tokio::sync::Semaphore;
 use vocab::Digest;
 
 use super::place::BucketPlace;
+use super::versions::VERSION_ID;
 use crate::error::StoreError;
 
 /// How often a request is sent at most.
@@ -47,6 +49,8 @@ pub(super) struct Wire {
     client: reqwest::Client,
     credential: AwsCredential,
     requests: Semaphore,
+    /// An answer named a version: the bucket keeps them.
+    pub(super) saw_versions: AtomicBool,
 }
 
 /// One request.
@@ -145,7 +149,7 @@ impl Answer {
 impl Wire {
     pub(super) fn new(place: BucketPlace, client: reqwest::Client) -> Self {
         let credential = place.credential();
-        Self { place, client, credential, requests: Semaphore::new(REQUESTS_AT_ONCE) }
+        Self { place, client, credential, requests: Semaphore::new(REQUESTS_AT_ONCE), saw_versions: AtomicBool::new(false) }
     }
 
     /// Asks until there is an answer that repeating would not change. Refusals come as answers.
@@ -197,6 +201,9 @@ impl Wire {
         let broken = |e: reqwest::Error| self.broken(ask, io::Error::other(e.without_url()));
         let response = response.map_err(broken)?;
         let (status, headers) = (response.status(), response.headers().clone());
+        if headers.contains_key(&VERSION_ID) {
+            self.saw_versions.store(true, Ordering::Relaxed);
+        }
         let mut body = BytesMut::new();
         let mut pieces = response.bytes_stream();
         while let Some(piece) = pieces.next().await {

@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use vocab::{Digest, Hasher};
 
+use super::versions::locked;
 use super::wire::Ask;
 use super::{PART_BYTES, PARTS_MAX, Shared};
 use crate::error::StoreError;
 use crate::layout::Key;
+use crate::lock::Locked;
 use crate::store::{Body, Expected, Written, blocking, joined};
 
 const CHECKSUM_ALGORITHM: HeaderName = HeaderName::from_static("x-amz-checksum-algorithm");
@@ -30,7 +32,8 @@ pub(super) async fn put(shared: &Arc<Shared>, expected: &Expected, mut body: Bod
         let size_bytes = sum.finish()?;
         return put_small(shared, expected.digest, digest, first.bytes, size_bytes).await;
     }
-    let mut upload = Upload::begin(shared, &shared.path(&Key::Object(expected.digest)), true).await?;
+    let key = Key::Object(expected.digest);
+    let mut upload = Upload::begin(shared, &shared.path(&key), true, shared.lock_of(&key).as_ref()).await?;
     let mut part = first;
     let mut running: Option<JoinHandle<Result<Part, StoreError>>> = None;
     loop {
@@ -58,7 +61,8 @@ pub(super) async fn put(shared: &Arc<Shared>, expected: &Expected, mut body: Bod
 }
 
 async fn put_small(shared: &Shared, name: Digest, digest: Digest, bytes: Bytes, size_bytes: u64) -> Result<Written, StoreError> {
-    let answer = shared.put_whole(&shared.path(&Key::Object(name)), bytes, digest, false).await?;
+    let key = Key::Object(name);
+    let answer = shared.put_whole(&shared.path(&key), bytes, digest, false, shared.lock_of(&key).as_ref()).await?;
     if answer.status.is_success() { Ok(Written::New { size_bytes }) } else { check_existing(shared, name, size_bytes).await }
 }
 
@@ -183,9 +187,9 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    /// Begins an upload; with `checksums`, every part has to carry one.
-    pub(super) async fn begin(shared: &Arc<Shared>, path: &str, checksums: bool) -> Result<Self, StoreError> {
-        let mut ask = Ask::new(Method::POST, path, "begin to store").query(&[("uploads", "")]);
+    /// Begins an upload; with `checksums`, every part has to carry one. A lock is put when the upload is completed.
+    pub(super) async fn begin(shared: &Arc<Shared>, path: &str, checksums: bool, lock: Option<&Locked>) -> Result<Self, StoreError> {
+        let mut ask = locked(Ask::new(Method::POST, path, "begin to store").query(&[("uploads", "")]), lock);
         if checksums {
             ask = ask.header(CHECKSUM_ALGORITHM, "SHA256");
         }
@@ -221,15 +225,22 @@ impl Upload {
         }))
     }
 
-    /// Makes the next part of bytes that are in the bucket: `range` of `source`, while that is still what `etag` says.
-    pub(super) async fn copy(&mut self, source: &str, etag: Option<&str>, range: std::ops::Range<u64>) -> Result<(), StoreError> {
+    /// Makes the next part of bytes that are in the bucket: `range` of a version of `source`, while that is still what `etag` says.
+    pub(super) async fn copy(
+        &mut self,
+        source: &str,
+        version: Option<&str>,
+        etag: Option<&str>,
+        range: std::ops::Range<u64>,
+    ) -> Result<(), StoreError> {
         let (number, id) = self.next()?;
         let (number_text, path) = (number.to_string(), self.path.clone());
         let query = [("partNumber", number_text.as_str()), ("uploadId", id.as_str())];
         let wire = self.shared.wire();
+        let which = version.map_or_else(String::new, |version| format!("?versionId={version}"));
         let mut ask = Ask::new(Method::PUT, &path, "copy to")
             .query(&query)
-            .header(HeaderName::from_static("x-amz-copy-source"), &format!("{}/{source}", wire.place.bucket()))
+            .header(HeaderName::from_static("x-amz-copy-source"), &format!("{}/{source}{which}", wire.place.bucket()))
             .header(HeaderName::from_static("x-amz-copy-source-range"), &format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
         if let Some(etag) = etag {
             ask = ask.header(HeaderName::from_static("x-amz-copy-source-if-match"), etag);
@@ -245,15 +256,31 @@ impl Upload {
     }
 
     /// Gives the upload its name unless that is taken ([`StoreError::Exists`]). After any other error the outcome is unknown.
-    pub(super) async fn complete(mut self) -> Result<(), StoreError> {
+    pub(super) async fn complete(self) -> Result<(), StoreError> {
+        self.finish(false).await
+    }
+
+    /// Gives the upload its name, whatever has it. Only where versions are kept, so that nothing is lost by it.
+    pub(super) async fn complete_over(self) -> Result<(), StoreError> {
+        self.finish(true).await
+    }
+
+    async fn finish(mut self, over: bool) -> Result<(), StoreError> {
         let id = self.id.clone().unwrap_or_default();
         let list = Complete { parts: &self.parts };
         let list = quick_xml::se::to_string(&list).map_err(|e| super::read_error(&self.path, e))?;
         let query = [("uploadId", id.as_str())];
         let shared = self.shared.clone();
         let mut ask = Ask::new(Method::POST, &self.path, "store").query(&query).header(IF_NONE_MATCH, "*");
+        if over {
+            ask.headers.remove(IF_NONE_MATCH);
+        }
         ask.body = Bytes::from(list);
         let mut answer = shared.wire().ask(&ask).await?;
+        if answer.status == StatusCode::PRECONDITION_FAILED && shared.is_only_hidden(&self.path).await? {
+            ask.headers.remove(IF_NONE_MATCH);
+            answer = shared.wire().ask(&ask).await?;
+        }
         if answer.status == StatusCode::NOT_IMPLEMENTED {
             // A server without this condition. Looking first leaves a moment in which another may store the same name: the same bytes.
             if shared.look(&self.path).await?.is_some() {

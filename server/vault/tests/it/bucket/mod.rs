@@ -1,6 +1,7 @@
 //! A vault in a bucket of a real S3 server.
 
 mod faults;
+mod locks;
 mod probes;
 mod sweeps;
 
