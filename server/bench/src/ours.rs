@@ -77,6 +77,7 @@ pub(crate) async fn backup(place: &Place) -> Result<(), Failure> {
         reconcile: Reconcile::Hinted,
         harbor_config: None,
         secrets: None,
+        staging: None,
     };
     let outcome = backup::project(&cx, &place.project, digest(&place.newest()).await?).await?;
     if !outcome.index.gaps.is_empty() {

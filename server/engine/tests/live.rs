@@ -65,6 +65,7 @@ impl Live {
             reconcile: Reconcile::Hinted,
             harbor_config: None,
             secrets: None,
+            staging: None,
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::identity::Who;
 use crate::images::{self, Blob, Image};
-use crate::model::{Label, Member};
+use crate::model::{Label, Member, Severity};
 use crate::reply::Refusal;
 use crate::running::{Running, SimError};
 use crate::world::{self, NewProject, Pushed};
@@ -101,6 +101,20 @@ impl Running {
         let index = images::index(images);
         self.put_manifest(repository, reference, &index).await?;
         Ok(index)
+    }
+
+    /// Installs a scanner: from now on policies on vulnerabilities count.
+    pub fn install_scanner(&self) {
+        self.app().change().scanner = true;
+    }
+
+    /// Has a scan find this in an artifact.
+    pub fn scan(&self, repository: &str, digest: &str, worst: Severity) -> Result<(), SimError> {
+        let mut world = self.app().change();
+        let artifact = world.repo_mut(repository).and_then(|repo| repo.artifacts.get_mut(digest));
+        let artifact = artifact.ok_or_else(|| SimError::Seed { reason: format!("no artifact {repository}@{digest}") })?;
+        artifact.scanned = Some(worst);
+        Ok(())
     }
 
     /// Signs a digest in cosign's old form and gives the signature.

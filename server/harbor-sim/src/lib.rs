@@ -34,4 +34,5 @@ mod world;
 
 pub use app::{Account, Config, Seed, Version};
 pub use control::{Action, Class, Control, Fault, Gate, Match, Nth, Seen};
+pub use model::Severity;
 pub use running::{Running, SimError, start};

@@ -136,6 +136,20 @@ pub struct Artifact {
     /// Blobs and manifest of this artifact, for quota and collection.
     pub blobs: BTreeSet<String>,
     pub labels: Vec<i64>,
+    /// The worst severity that a scan found; `None` was never scanned.
+    #[serde(default)]
+    pub scanned: Option<Severity>,
+}
+
+/// How bad a vulnerability is, and from where on a project blocks pulls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    None,
+    Low,
+    Medium,
+    High,
+    Critical,
 }
 
 /// One member of an index.
@@ -246,6 +260,9 @@ pub struct World {
     /// Settings that were changed; the others have their defaults.
     pub settings: BTreeMap<String, Value>,
     pub token_key: String,
+    /// Whether a scanner is installed: without one nothing can be scanned, and the policy on vulnerabilities blocks nothing.
+    #[serde(default)]
+    pub scanner: bool,
     /// True once the demo's sample world was made.
     pub seeded: bool,
 }

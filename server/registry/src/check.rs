@@ -15,6 +15,7 @@ use crate::oci::Reference;
 use crate::version::HarborVersion;
 
 mod rights;
+mod staging;
 
 /// Largest clock difference that is no trouble: Harbor's own leeway for tokens.
 const CLOCK_SKEW_S_MAX: i64 = 60;

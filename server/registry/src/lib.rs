@@ -28,8 +28,8 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use error::{BoxError, RegistryError};
 pub use harbor::{
     Accessory, Artifact, AuditEvent, Component, CreatedRobot, CveAllowlist, GcRun, Health, ImmutableRule, Label, Member, Newest,
-    Permission, PermissionKind, Project, ProjectLabel, Quota, Repository, RetentionRule, RetentionSummary, RobotScope, RobotSpec, Selector,
-    SystemInfo, TagInfo,
+    Permission, PermissionKind, Project, ProjectLabel, Quota, Repository, RetentionRule, RetentionSummary, RobotScope, RobotSpec,
+    STAGING_LABEL, STAGING_PREFIX, Selector, SystemInfo, TagInfo,
 };
 pub use limits::{Bandwidth, Counters, Credential, Limits};
 pub use oci::{ManifestHead, Mount, RawManifest, Reference};

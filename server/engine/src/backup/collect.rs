@@ -16,6 +16,8 @@ pub(crate) struct Node {
     pub labels: Vec<Label>,
     pub role: Role,
     pub media_type: Option<String>,
+    /// As Harbor counts it; 0 where it is not listed.
+    pub size_bytes: u64,
 }
 
 /// All of them. A tag belongs to one node; who claims it first keeps it.
@@ -39,7 +41,13 @@ impl Nodes {
     }
 
     pub(crate) fn add(&mut self, seen: &Seen, role: Role) {
-        let node = Node { tags: BTreeSet::new(), labels: seen.labels.clone(), role, media_type: seen.media_type.clone() };
+        let node = Node {
+            tags: BTreeSet::new(),
+            labels: seen.labels.clone(),
+            role,
+            media_type: seen.media_type.clone(),
+            size_bytes: seen.size_bytes,
+        };
         self.map.entry((seen.repository.clone(), seen.digest)).or_insert(node);
         for tag in &seen.tags {
             self.claim(&seen.repository, tag, &seen.digest);
@@ -67,7 +75,7 @@ impl Nodes {
             Entry::Occupied(_) => false,
             Entry::Vacant(place) => {
                 let media_type = Some(media_type.to_owned());
-                place.insert(Node { tags: BTreeSet::new(), labels: Vec::new(), role: Role::Child, media_type });
+                place.insert(Node { tags: BTreeSet::new(), labels: Vec::new(), role: Role::Child, media_type, size_bytes: 0 });
                 true
             }
         }

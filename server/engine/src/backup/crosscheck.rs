@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use registry::{Client, Reference};
+use registry::{Client, Reference, RegistryError};
 use vocab::{Digest, RepositoryName, Tag};
 
 use super::collect::Nodes;
@@ -21,8 +21,7 @@ pub(crate) async fn tag_names(client: &Client, listed: &Listed, nodes: &mut Node
         let unknown: Vec<Tag> =
             client.tag_names(repository).await?.into_iter().filter(|tag| nodes.owner(repository, tag).is_none()).collect();
         for tag in unknown.iter().take(UNKNOWN_TAGS_MAX) {
-            let head = client.manifest_head(repository, &Reference::Tag(tag.clone())).await?;
-            let digest = head.and_then(|head| head.digest);
+            let digest = points_to(client, repository, &Reference::Tag(tag.clone())).await?;
             let known = digest.is_some_and(|digest| nodes.contains(repository, &digest) && nodes.claim(repository, tag, &digest));
             if !known {
                 notes.push(later(repository, tag));
@@ -34,6 +33,15 @@ pub(crate) async fn tag_names(client: &Client, listed: &Listed, nodes: &mut Node
         }
     }
     Ok(notes)
+}
+
+/// What a tag points to; Harbor's own record of it where a policy blocks the look.
+async fn points_to(client: &Client, repository: &RepositoryName, tag: &Reference) -> Result<Option<Digest>, BackupError> {
+    match client.manifest_head(repository, tag).await {
+        Ok(head) => Ok(head.and_then(|head| head.digest)),
+        Err(RegistryError::BlockedByPolicy { .. }) => Ok(source::artifact(client, repository, tag).await?.map(|seen| seen.digest)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn later(repository: &RepositoryName, tag: &Tag) -> Note {

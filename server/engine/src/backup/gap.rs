@@ -27,6 +27,10 @@ pub const PART_MISSING: &str = "part_missing";
 /// Harbor says there is something, and does not list it.
 pub const LISTING_INCOMPLETE: &str = "listing_incomplete";
 
+/// What helps against a policy, where nothing is read through a staging project.
+pub(crate) const POLICY_REMEDY: &str = "let Breakwater read such images through a staging project (settings of the harbor), or scan or sign the \
+                                        image, or relax the project's policy; then run the plan again";
+
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cause {
@@ -38,9 +42,7 @@ pub(crate) struct Cause {
 impl Cause {
     pub(crate) fn of(error: &RegistryError) -> Self {
         let (kind, remedy) = match error {
-            RegistryError::BlockedByPolicy { .. } => {
-                (BLOCKED_BY_POLICY, "scan or sign the image, or relax the project's policy, then run the plan again")
-            }
+            RegistryError::BlockedByPolicy { .. } => (BLOCKED_BY_POLICY, POLICY_REMEDY),
             RegistryError::NotFound { .. } => {
                 (LISTED_BUT_MISSING, "if it was not deleted during the backup, the registry's storage lost it: push the image again")
             }

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
+use registry::RawManifest;
 use vault::VaultError;
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Descriptor, Digest, Manifest, RepositoryName};
 
 use super::collect::Nodes;
 use super::fetch::{Fetcher, turn};
-use super::gap::Cause;
+use super::gap::{BLOCKED_BY_POLICY, Cause};
 use super::previous::Previous;
+use super::staging::{self, Area};
 use super::{ARTIFACTS_MAX, BackupError, DEPTH_MAX};
 use crate::content;
 use crate::control::{Event, ItemOutcome};
@@ -55,7 +57,14 @@ struct Wanted {
 }
 
 /// Reads every manifest of `nodes` that is not known to be complete, and adds the children of indexes that no listing showed.
-pub(crate) async fn read_all(fetcher: &Arc<Fetcher>, previous: &Previous, nodes: &mut Nodes) -> Result<States, BackupError> {
+///
+/// What a policy blocks is read through `area`, where there is one.
+pub(crate) async fn read_all(
+    fetcher: &Arc<Fetcher>,
+    previous: &Previous,
+    nodes: &mut Nodes,
+    area: Option<&Area>,
+) -> Result<States, BackupError> {
     let mut states = States::new();
     for (_, digest, _) in nodes.iter() {
         if let Some(descriptor) = previous.complete(digest) {
@@ -66,6 +75,9 @@ pub(crate) async fn read_all(fetcher: &Arc<Fetcher>, previous: &Previous, nodes:
         let wave = wanted(nodes, &states);
         if !wave.is_empty() {
             read_wave(fetcher, wave, &mut states).await?;
+        }
+        if let Some(area) = area {
+            staging::read_blocked(fetcher, area, nodes, &mut states).await?;
         }
         if !add_children(nodes, &states)? {
             return Ok(states);
@@ -122,31 +134,46 @@ async fn read_one(fetcher: &Fetcher, wanted: &Wanted) -> Result<State, BackupErr
     let turn = turn(&fetcher.vault, &wanted.digest);
     let _turn = turn.lock().await;
     fetcher.pace.check().await?;
-    if let Some(bytes) = from_vault(fetcher, &wanted.digest).await? {
-        let media_type = wanted.media_type.clone().unwrap_or_else(|| content::sniff(&bytes));
-        return Ok(parts(&wanted.digest, &media_type, &bytes).unwrap_or_else(|error| State::Failed(Cause::unreadable(&error))));
+    if let Some(state) = stored(fetcher, &wanted.digest, wanted.media_type.as_deref()).await? {
+        return Ok(state);
     }
-    let mut cause = None;
+    let mut cause: Option<Cause> = None;
     for place in &wanted.places {
         fetcher.stored.read();
         match fetcher.origin.manifest(place, &wanted.digest).await {
             Ok(raw) => {
                 fetcher.breaker.success();
-                let state = match parts(&wanted.digest, &raw.media_type, &raw.bytes) {
-                    Ok(state) => state,
-                    Err(error) => return Ok(State::Failed(Cause::unreadable(&error))),
-                };
-                fetcher.vault.put_bytes(&raw.bytes).await?;
-                fetcher.stored.add(raw.bytes.len() as u64);
-                return Ok(state);
+                return take(fetcher, &wanted.digest, &raw).await;
             }
             Err(error) => {
                 let error = fetcher.breaker.failure(error)?;
-                cause.get_or_insert_with(|| fetcher.origin.cause(&error));
+                let found = fetcher.origin.cause(&error);
+                // The first counts, unless there is something to be done about another.
+                if cause.is_none() || found.kind == BLOCKED_BY_POLICY {
+                    cause = Some(found);
+                }
             }
         }
     }
     Ok(State::Failed(cause.unwrap_or_else(Cause::deep)))
+}
+
+/// What the vault has of a manifest.
+pub(crate) async fn stored(fetcher: &Fetcher, digest: &Digest, media_type: Option<&str>) -> Result<Option<State>, BackupError> {
+    let Some(bytes) = from_vault(fetcher, digest).await? else { return Ok(None) };
+    let media_type = media_type.map_or_else(|| content::sniff(&bytes), str::to_owned);
+    Ok(Some(parts(digest, &media_type, &bytes).unwrap_or_else(|error| State::Failed(Cause::unreadable(&error)))))
+}
+
+/// Stores a manifest that was just read, if it can be understood.
+pub(crate) async fn take(fetcher: &Fetcher, digest: &Digest, raw: &RawManifest) -> Result<State, BackupError> {
+    let state = match parts(digest, &raw.media_type, &raw.bytes) {
+        Ok(state) => state,
+        Err(error) => return Ok(State::Failed(Cause::unreadable(&error))),
+    };
+    fetcher.vault.put_bytes(&raw.bytes).await?;
+    fetcher.stored.add(raw.bytes.len() as u64);
+    Ok(state)
 }
 
 /// The manifest's bytes if the vault has them whole; damaged ones are set aside, so that they are fetched anew.

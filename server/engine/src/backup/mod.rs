@@ -23,6 +23,7 @@ pub(crate) mod pace;
 pub(crate) mod previous;
 mod run;
 mod settings;
+pub mod staging;
 
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ use crate::control::{Control, Progress, Stop};
 
 pub use self::run::{harbor_settings, project, unchanged};
 pub use self::settings::SealSecrets;
+use self::staging::Staging;
 
 /// Most artifacts of one project in one snapshot.
 pub const ARTIFACTS_MAX: usize = 1_000_000;
@@ -74,6 +76,8 @@ pub struct BackupContext {
     pub harbor_config: Option<Descriptor>,
     /// Seals secrets that settings hold; without it they are left out.
     pub secrets: Option<Arc<dyn SealSecrets>>,
+    /// Where images that a policy blocks are read, if that is allowed; else they become gaps.
+    pub staging: Option<Staging>,
 }
 
 /// A sealed snapshot.
@@ -108,6 +112,8 @@ pub struct Stats {
     pub artifacts: u64,
     /// Tags.
     pub tags: u64,
+    /// Images that a policy blocks and that were read through the staging project in this run.
+    pub staged: u64,
     /// Objects newly stored: manifests and blobs.
     pub blobs_new: u64,
     /// Their bytes.

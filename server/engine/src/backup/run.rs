@@ -16,6 +16,7 @@ use super::fetch::Fetcher;
 use super::listing::{Listed, list, unlisted_gap};
 use super::pace::{Breaker, Pace};
 use super::previous::Previous;
+use super::staging::Area;
 use super::{BackupContext, BackupError, Note, Reconcile, SnapshotOutcome, Stats, blobs, crosscheck, manifests, settings};
 use crate::control::{Event, Level};
 use crate::hold::Held;
@@ -55,7 +56,8 @@ async fn run(cx: &BackupContext, name: &ProjectName, previous: Option<Digest>, h
         notes.extend(crosscheck::tag_names(&cx.client, &listed, &mut nodes).await?);
     }
     cx.progress.event(Event::Phase("reading manifests"));
-    let states = manifests::read_all(&fetcher, &previous, &mut nodes).await?;
+    let area = cx.staging.clone().map(Area::new);
+    let states = manifests::read_all(&fetcher, &previous, &mut nodes, area.as_ref()).await?;
     cx.progress.event(Event::Phase("reading layers"));
     let failures = blobs::fetch_all(&fetcher, &nodes, &states).await?;
     if fetcher.stored.any_read() {
@@ -67,10 +69,12 @@ async fn run(cx: &BackupContext, name: &ProjectName, previous: Option<Digest>, h
     gaps.extend(assembled.gaps.iter().cloned());
     gaps.extend(listed.unlisted.iter().map(unlisted_gap));
     notes.extend(standing_notes(&listed, &assembled));
+    notes.extend(area.as_ref().and_then(|area| staged_note(&listed, area)));
     cx.progress.event(Event::Phase("sealing"));
     let seal = Seal { cx, listed: &listed, previous: &previous, held, fetcher: &fetcher, started };
     let mut outcome = seal.write(assembled, gaps, notes).await?;
     outcome.stats.requests = cx.client.counters().requests.saturating_sub(requests_before);
+    outcome.stats.staged = area.as_ref().map_or(0, Area::images);
     for note in &outcome.notes {
         let level = if note.code.starts_with("tag_") { Level::Warn } else { Level::Info };
         cx.progress.event(Event::Note { level, text: format!("{}: {}", note.subject, note.text) });
@@ -94,6 +98,12 @@ fn standing_notes(listed: &Listed, assembled: &Assembled) -> Vec<Note> {
         text: "it has layers that no registry stores; they were not fetched, and a restore does not need them".to_owned(),
     }));
     notes
+}
+
+fn staged_note(listed: &Listed, area: &Area) -> Option<Note> {
+    let text = format!("{} images that a policy blocks were read through {}", area.images(), area.project());
+    let subject = listed.project.name.to_string();
+    (area.images() > 0).then_some(Note { code: "read_through_staging", subject, text })
 }
 
 /// The last steps: indexes, settings, snapshot, pointer, in this order.
@@ -141,6 +151,7 @@ impl Seal<'_> {
             repositories_changed: changed,
             artifacts: assembled.artifacts,
             tags: assembled.tags,
+            staged: 0,
             blobs_new: self.fetcher.stored.objects(),
             bytes_new: self.fetcher.stored.bytes(),
             bytes_logical: self.listed.logical_bytes(),

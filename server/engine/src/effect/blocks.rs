@@ -97,7 +97,8 @@ pub(crate) struct Immutable {
     repositories: Vec<Pattern>,
 }
 
-struct Pattern {
+/// A selector of Harbor's.
+pub(crate) struct Pattern {
     /// `None`: cannot be understood here; then it is taken to match, which is the careful side.
     glob: Option<GlobMatcher>,
     excludes: bool,
@@ -115,14 +116,14 @@ impl Immutable {
 }
 
 impl Pattern {
-    fn of(selector: &Selector) -> Self {
+    pub(crate) fn of(selector: &Selector) -> Self {
         // Harbor's doublestar: `*` stops at a slash, `**` does not, `{a,b}` is a choice. An empty pattern means everything.
         let text = if selector.pattern.is_empty() { "**" } else { &selector.pattern };
         let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(true).build();
         Self { glob: glob.ok().map(|glob| glob.compile_matcher()), excludes: selector.decoration.to_ascii_lowercase().contains("exclude") }
     }
 
-    fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         self.glob.as_ref().is_none_or(|glob| glob.is_match(text) != self.excludes)
     }
 }

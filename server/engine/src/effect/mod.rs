@@ -14,6 +14,7 @@ mod tests;
 mod warn;
 mod wish;
 
+pub(crate) use self::blocks::Pattern;
 pub use self::make::{PlanContext, PlanError, plan};
 pub use self::model::{
     AccessoryEffect, BlockReason, Counts, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, OnConflict, Policy, SkipReason, Source,

@@ -162,7 +162,7 @@ async fn import(cx: &ImportContext, destination: &Destination, path: &Path, held
     let mut nodes = place(destination, found, &mut notes)?;
     let repositories: BTreeMap<RepositoryName, Option<String>> = nodes.iter().map(|(repository, ..)| (repository.clone(), None)).collect();
     cx.progress.event(Event::Phase("reading manifests"));
-    let states = manifests::read_all(&fetcher, &Previous::default(), &mut nodes).await?;
+    let states = manifests::read_all(&fetcher, &Previous::default(), &mut nodes, None).await?;
     relate(&mut nodes, &states);
     cx.progress.event(Event::Phase("reading layers"));
     let failures = blobs::fetch_all(&fetcher, &nodes, &states).await?;

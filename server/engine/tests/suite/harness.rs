@@ -76,6 +76,7 @@ impl Harness {
             reconcile,
             harbor_config: None,
             secrets: None,
+            staging: None,
         }
     }
 

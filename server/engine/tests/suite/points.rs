@@ -58,6 +58,7 @@ pub async fn sealed(client: &Client, vault: &Vault, previous: Option<Digest>) ->
         reconcile: Reconcile::Full,
         harbor_config: None,
         secrets: None,
+        staging: None,
     };
     let outcome = backup::project(&cx, &shop(), previous).await?;
     assert!(outcome.index.is_complete(), "{:?}", outcome.index.gaps);
@@ -361,6 +362,7 @@ async fn backup_with_gaps(client: &Client, vault: &Vault, previous: Digest) -> R
         reconcile: Reconcile::Full,
         harbor_config: None,
         secrets: None,
+        staging: None,
     };
     let outcome = backup::project(&cx, &shop(), Some(previous)).await.map_err(|error| format!("{error:?}"))?;
     Ok(outcome.index.is_complete())

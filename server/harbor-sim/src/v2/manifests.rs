@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::app::Version;
 use crate::clock;
-use crate::model::{Artifact, Project, Repo, World};
+use crate::model::{Artifact, Project, Repo, Severity, World};
 use crate::reply::{self, Answer, Refusal};
 use crate::server::Call;
 use crate::store::{digest_of, hex_of};
@@ -29,7 +29,7 @@ pub async fn get(call: &Call, name: &str, reference: &str) -> Answer {
             return Err(Refusal::not_found(format!("artifact {name}{mark}{reference} not found")));
         };
         let artifact = &repo.artifacts[digest];
-        policy(call, project, repo, artifact)?;
+        policy(call, &world, project, repo, artifact)?;
         (artifact.digest.clone(), artifact.manifest_media_type.clone())
     };
     let (digest, media_type) = found;
@@ -56,14 +56,19 @@ pub async fn get(call: &Call, name: &str, reference: &str) -> Answer {
     Ok(answer)
 }
 
-/// Content trust: an artifact without a signature is refused, signatures themselves are exempt, and a signing tool's
-/// token may look (harbor.md §5).
-fn policy(call: &Call, project: &Project, repo: &Repo, artifact: &Artifact) -> Result<(), Refusal> {
+/// Content trust and vulnerabilities; a signing tool's token may look (harbor.md §5).
+fn policy(call: &Call, world: &World, project: &Project, repo: &Repo, artifact: &Artifact) -> Result<(), Refusal> {
     let agent = call.header("user-agent").unwrap_or_default();
     let signs = agent.contains("cosign") || agent.contains("notation");
     if signs && call.who.token_may_push(&project.name) {
         return Ok(());
     }
+    trust(project, repo, artifact)?;
+    vulnerability(world, project, artifact)
+}
+
+/// An artifact without a signature is refused; signatures themselves are exempt.
+fn trust(project: &Project, repo: &Repo, artifact: &Artifact) -> Result<(), Refusal> {
     for (key, kind, tool) in
         [("enable_content_trust", "signature.notation", "notation"), ("enable_content_trust_cosign", "signature.cosign", "cosign")]
     {
@@ -80,6 +85,24 @@ fn policy(call: &Call, project: &Project, repo: &Repo, artifact: &Artifact) -> R
         }
     }
     Ok(())
+}
+
+/// An image that was not scanned, or in which a scan found what is bad enough, is refused. A scanned index is exempt, its children are not; so
+/// is whatever no scanner reads.
+fn vulnerability(world: &World, project: &Project, artifact: &Artifact) -> Result<(), Refusal> {
+    let on = project.metadata.get("prevent_vul").is_some_and(|value| value == "true");
+    if !on || !world.scanner || artifact.kind != "IMAGE" {
+        return Ok(());
+    }
+    let named = project.metadata.get("severity").map_or("low", String::as_str);
+    let limit: Severity = serde_json::from_value(Value::from(named)).unwrap_or(Severity::Low);
+    let why = match artifact.scanned {
+        None => "current image without vulnerability scanning",
+        Some(found) if artifact.children.is_empty() && found >= limit => "current image with vulnerabilities",
+        Some(_) => return Ok(()),
+    };
+    let message = format!("{why} cannot be pulled due to configured policy: severity \"{named}\" or higher.");
+    Err(Refusal::new(412, "PROJECTPOLICYVIOLATION", message))
 }
 
 /// The registry gives OCI manifests only to who names them in `Accept`.

@@ -198,6 +198,7 @@ fn artifact_row(world: &mut World, pushed: &Pushed<'_>, blobs: std::collections:
         children: parsed.children.iter().map(|(_, child)| child.clone()).collect(),
         blobs,
         labels: Vec::new(),
+        scanned: None,
     }
 }
 

@@ -3,8 +3,8 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{ALL_MANIFESTS, As, SILENT, topic};
-use harbor_sim::images;
+use crate::harness::{ALL_MANIFESTS, As, Harbor, SILENT, topic};
+use harbor_sim::images::{self, Blob, Image};
 
 #[tokio::test]
 async fn an_immutable_tag_refuses_every_push_and_delete() {
@@ -113,6 +113,172 @@ async fn content_trust_hides_the_unsigned_and_a_server_side_copy_does_not_ask() 
         h.manifest(&format!("{staging}/api"), digest).await.expect(200);
         let tags = h.get(&format!("/projects/{staging}/repositories/api/artifacts/{digest}/tags")).await.expect(200);
         assert_eq!(tags.json()[0]["name"], "u1", "tags are copied along");
+    })
+    .await;
+}
+
+/// A private project's index with a signed first child, all under content trust; and an empty project to copy into.
+struct Blocked {
+    source: String,
+    repository: String,
+    staging: String,
+    index: Blob,
+    children: [Image; 2],
+    signature: Image,
+    note: Image,
+}
+
+impl Blocked {
+    async fn new(h: &Harbor) -> Self {
+        let (source, _) = h.project("p", json!({})).await;
+        let (staging, _) = h.project("t", json!({})).await;
+        let repository = format!("{source}/svc/api");
+        let children = [images::simple("one", &[100]), images::simple("two", &[200])];
+        for child in &children {
+            h.push(&repository, &child.manifest.digest, child).await;
+        }
+        let index = images::index(&[&children[0], &children[1]]);
+        h.put_manifest(&repository, "multi", &index).await.expect(201);
+        h.put_manifest(&repository, "latest", &index).await.expect(201);
+        let child = &children[0].manifest.digest;
+        let signature = images::cosign_signature(&repository, child, "k");
+        h.push(&repository, &images::cosign_tag(child), &signature).await;
+        let note = images::referrer(&signature.manifest, "application/vnd.example.note+json", "{}");
+        h.push(&repository, &note.manifest.digest, &note).await;
+        let on = json!({"metadata": {"enable_content_trust_cosign": "true"}});
+        h.put(&format!("/projects/{source}"), on).await.expect(200);
+        Self { source, repository, staging, index, children, signature, note }
+    }
+
+    fn copy_to(&self, target: &str, digest: &str) -> String {
+        format!("{target}/artifacts?from={}@{digest}", self.repository)
+    }
+}
+
+#[tokio::test]
+async fn a_copied_index_brings_children_and_their_signatures_and_one_deletion_takes_all_of_it() {
+    topic(|h| async move {
+        let b = Blocked::new(&h).await;
+        let counters = || async {
+            let shown = h.get(&format!("/projects/{}/repositories/svc%252Fapi", b.source)).await.expect(200).json();
+            let artifact = h.get(&format!("/projects/{}/repositories/svc%252Fapi/artifacts/multi", b.source)).await.expect(200).json();
+            json!([
+                shown["pull_count"],
+                shown["update_time"],
+                shown["artifact_count"],
+                artifact["pull_time"],
+                artifact["tags"][0]["pull_time"]
+            ])
+        };
+        let before = counters().await;
+        for digest in [&b.index.digest, &b.children[1].manifest.digest, &b.note.manifest.digest] {
+            h.manifest(&b.repository, digest).await.refuse(412, "PROJECTPOLICYVIOLATION");
+            h.v2(Method::HEAD, &format!("{}/manifests/{digest}", b.repository)).await.expect(412);
+        }
+        h.manifest(&b.repository, &b.children[0].manifest.digest).await.expect(200);
+        let repositories = format!("/projects/{}/repositories", b.staging);
+        let folder = format!("{repositories}/j1-1%252F{}", "0".repeat(64));
+        let copied = format!("{}/j1-1/{}", b.staging, "0".repeat(64));
+        h.api_as(&As::Admin, Method::POST, &b.copy_to(&folder, &b.index.digest), None).await.expect(201);
+        for digest in [&b.index.digest, &b.children[0].manifest.digest, &b.children[1].manifest.digest, &b.signature.manifest.digest] {
+            let got = h.manifest(&copied, digest).await.expect(200);
+            assert_eq!(&Blob::new("", got.bytes).digest, digest, "bytes as they were");
+        }
+        h.manifest(&copied, &b.note.manifest.digest).await.expect(404);
+        let again = h.api_as(&As::Admin, Method::POST, &b.copy_to(&folder, &b.index.digest), None).await;
+        assert!(matches!(again.status, 201 | 409), "a copy that is there: {}", again.status);
+        // An accessory alone, and a child alone, can be copied as well.
+        for (number, digest) in [&b.note.manifest.digest, &b.children[1].manifest.digest].into_iter().enumerate() {
+            let other = format!("{repositories}/j1-1%252Fother{number}");
+            h.api_as(&As::Admin, Method::POST, &b.copy_to(&other, digest), None).await.expect(201);
+            h.manifest(&format!("{}/j1-1/other{number}", b.staging), digest).await.expect(200);
+            h.delete(&other).await.expect(200);
+        }
+        h.delete(&folder).await.expect(200);
+        h.delete(&folder).await.refuse(404, "NOT_FOUND");
+        assert_eq!(h.get(&repositories).await.expect(200).total(), 0, "nothing stays, so the project can be deleted");
+        assert_eq!(counters().await, before, "the source counts nothing of it");
+        h.delete(&format!("/projects/{}", b.staging)).await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_robot_that_stages_can_do_nothing_elsewhere() {
+    topic(|h| async move {
+        let b = Blocked::new(&h).await;
+        let (other, _) = h.project("o", json!({})).await;
+        let free = images::simple("free", &[100]);
+        h.push(&format!("{other}/app"), "1", &free).await;
+        let rights = |pairs: &[(&str, &str)]| pairs.iter().map(|(r, a)| json!({"resource": r, "action": a})).collect::<Vec<_>>();
+        let inside = rights(&[
+            ("project", "read"),
+            ("project", "delete"),
+            ("repository", "list"),
+            ("repository", "pull"),
+            ("repository", "delete"),
+            ("artifact", "create"),
+            ("artifact", "read"),
+            ("label", "list"),
+            ("label", "create"),
+            ("quota", "read"),
+        ]);
+        let robot = json!({
+            "name": format!("{}stage", h.prefix), "duration": 1, "level": "system", "permissions": [
+                {"kind": "project", "namespace": "*", "access": rights(&[("artifact", "read")])},
+                {"kind": "project", "namespace": b.staging, "access": inside},
+            ],
+        });
+        let (_, robot) = h.robot(robot).await;
+        let folder = format!("/projects/{}/repositories/j1-1%252Fx", b.staging);
+        h.api_as(&robot, Method::POST, &b.copy_to(&folder, &b.index.digest), None).await.expect(201);
+        let read = format!("/v2/{}/j1-1/x/manifests/{}", b.staging, b.index.digest);
+        h.send(&robot, Method::GET, &read, &[("accept", ALL_MANIFESTS), ("user-agent", SILENT)], Vec::new()).await.expect(200);
+        assert_eq!(h.api_as(&robot, Method::GET, &format!("/projects/{}/repositories", b.staging), None).await.expect(200).total(), 1);
+        let quota = h.api_as(&robot, Method::GET, &format!("/projects/{}/summary", b.staging), None).await.expect(200).json();
+        assert!(quota["quota"]["hard"]["storage"].is_i64(), "{quota}");
+
+        let elsewhere = format!("/projects/{other}/repositories/copied");
+        h.api_as(&robot, Method::POST, &b.copy_to(&elsewhere, &b.index.digest), None).await.refuse(403, "FORBIDDEN");
+        for place in [format!("/projects/{other}/repositories/app"), format!("/projects/{other}/repositories/app/artifacts/1")] {
+            h.api_as(&robot, Method::DELETE, &place, None).await.refuse(403, "FORBIDDEN");
+        }
+        h.api_as(&robot, Method::DELETE, &format!("/projects/{other}"), None).await.refuse(403, "FORBIDDEN");
+        h.api_as(&robot, Method::PUT, &format!("/projects/{other}"), Some(json!({"metadata": {"public": "true"}})))
+            .await
+            .refuse(403, "FORBIDDEN");
+        let made = json!({"project_name": format!("{}made", h.prefix)});
+        h.api_as(&robot, Method::POST, "/projects", Some(made)).await.refuse(403, "FORBIDDEN");
+        for name in [format!("{other}/app"), format!("{}/j1-1/x", b.staging)] {
+            h.put_manifest_as(&robot, &name, "2", &free.manifest).await.expect(401);
+            h.send(&robot, Method::POST, &format!("/v2/{name}/blobs/uploads/"), &[], Vec::new()).await.expect(401);
+        }
+        let pulled = format!("/v2/{other}/app/manifests/1");
+        h.send(&robot, Method::GET, &pulled, &[("accept", ALL_MANIFESTS)], Vec::new()).await.expect(401);
+
+        h.api_as(&robot, Method::DELETE, &folder, None).await.expect(200);
+        h.api_as(&robot, Method::DELETE, &format!("/projects/{}", b.staging), None).await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_that_does_not_fit_is_refused_and_leaves_nothing() {
+    topic(|h| async move {
+        let (source, _) = h.project("p", json!({})).await;
+        let (staging, id) = h.project("t", json!({})).await;
+        let repository = format!("{source}/big");
+        let big = images::simple("big", &[50_000]);
+        h.push(&repository, "1", &big).await;
+        let quota = h.get(&format!("/quotas?reference=project&reference_id={id}")).await.expect(200).json();
+        h.put(&format!("/quotas/{}", quota[0]["id"]), json!({"hard": {"storage": 10_000}})).await.expect(200);
+        let copy = format!("/projects/{staging}/repositories/j1-1%252Fx/artifacts?from={repository}@{}", big.manifest.digest);
+        let refused = h.api_as(&As::Admin, Method::POST, &copy, None).await.refuse(403, "DENIED");
+        assert!(refused.message().contains("will exceed the configured upper limit"), "{}", refused.message());
+        let listed = format!("/projects/{staging}/repositories");
+        assert_eq!(h.get(&listed).await.expect(200).total(), 0);
+        h.put(&format!("/quotas/{}", quota[0]["id"]), json!({"hard": {"storage": -1}})).await.expect(200);
+        h.api_as(&As::Admin, Method::POST, &copy, None).await.expect(201);
     })
     .await;
 }

@@ -8,6 +8,7 @@ mod projects;
 mod repositories;
 mod robots;
 mod settings;
+mod staging;
 mod system;
 pub(crate) mod values;
 
@@ -17,9 +18,10 @@ pub use projects::{CveAllowlist, Project, Quota};
 pub use repositories::{Newest, Repository};
 pub use robots::{CreatedRobot, Permission, PermissionKind, RobotScope, RobotSpec};
 pub use settings::{ImmutableRule, Member, ProjectLabel, RetentionRule, RetentionSummary, Selector};
+pub use staging::{STAGING_LABEL, STAGING_PREFIX};
 pub use system::{Component, GcRun, Health, SystemInfo};
 
 /// The lists of rights behind robots and the check-list.
 pub(crate) mod rights {
-    pub(crate) use super::robots::{READ_CONTENT, READ_SETTINGS, WRITE_CONTENT, WRITE_DETAILS};
+    pub(crate) use super::robots::{READ_CONTENT, READ_SETTINGS, STAGE_FROM, STAGE_IN, WRITE_CONTENT, WRITE_DETAILS};
 }

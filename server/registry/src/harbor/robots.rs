@@ -6,6 +6,8 @@ use reqwest::Method;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use vocab::ProjectName;
+
 use super::values::or_default;
 use crate::client::Client;
 use crate::error::RegistryError;
@@ -120,6 +122,22 @@ pub(crate) const READ_HARBOR: [(&str, &str); 10] = [
     ("user-group", "list"),
 ];
 
+/// In every project, for copying what a policy blocks: to look up what is copied, and not a byte of it.
+pub(crate) const STAGE_FROM: [(&str, &str); 1] = [("artifact", "read")];
+/// In the staging project alone: to mark it, to copy into it, to read the copies, to remove them, and in the end the project.
+pub(crate) const STAGE_IN: [(&str, &str); 10] = [
+    ("project", "read"),
+    ("project", "delete"),
+    ("repository", "list"),
+    ("repository", "pull"),
+    ("repository", "delete"),
+    ("artifact", "create"),
+    ("artifact", "read"),
+    ("label", "list"),
+    ("label", "create"),
+    ("quota", "read"),
+];
+
 fn permissions(groups: &[&[(&str, &str)]]) -> Vec<Permission> {
     groups.iter().flat_map(|group| group.iter()).map(|(resource, action)| Permission::new(resource, action)).collect()
 }
@@ -149,6 +167,24 @@ impl RobotSpec {
         let system = permissions(&[&READ_SYSTEM, &[("project", "create")]]);
         let project = permissions(&[&READ_CONTENT, &READ_SETTINGS, &WRITE_CONTENT, &WRITE_DETAILS]);
         Self::system(name, "Breakwater: restore", system, project)
+    }
+
+    /// What reading through a staging project needs: copying into that project and clearing it. Elsewhere it may look artifacts up and no
+    /// more: it pulls nothing, pushes nothing, deletes nothing. Harbor keeps the right by the project's number, so the project must be there.
+    #[must_use]
+    pub fn least_privilege_staging(name: &str, project: &ProjectName) -> Self {
+        let scope = |namespace: &str, rights: &[(&str, &str)]| RobotScope {
+            kind: PermissionKind::Project,
+            namespace: namespace.to_owned(),
+            access: permissions(&[rights]),
+        };
+        Self {
+            name: name.to_owned(),
+            description: "Breakwater: reads images that a policy blocks through its staging project".to_owned(),
+            duration_days: -1,
+            level: PermissionKind::System,
+            permissions: vec![scope("*", &STAGE_FROM), scope(project.as_str(), &STAGE_IN)],
+        }
     }
 
     /// Leaves out what this Harbor does not know; says what that was.
@@ -244,6 +280,16 @@ mod tests {
         let deletes: Vec<_> =
             spec.permissions.iter().flat_map(|s| &s.access).filter(|p| p.action == "delete").map(ToString::to_string).collect();
         assert_eq!(deletes, ["tag:delete"]);
+    }
+
+    #[test]
+    fn the_staging_robot_looks_artifacts_up_everywhere_and_does_the_rest_in_its_project_only() {
+        let spec = RobotSpec::least_privilege_staging("s", &"breakwater-staging-1".parse().unwrap());
+        let (everywhere, inside): (Vec<_>, Vec<_>) = spec.permissions.iter().partition(|scope| scope.namespace != "breakwater-staging-1");
+        let rights: Vec<String> = everywhere.iter().flat_map(|scope| &scope.access).map(ToString::to_string).collect();
+        assert_eq!(rights, ["artifact:read"]);
+        assert!(spec.permissions.iter().all(|scope| scope.kind == PermissionKind::Project), "nothing in the system");
+        assert!(inside.iter().flat_map(|scope| &scope.access).all(|p| p.to_string() != "repository:push"));
     }
 
     #[test]

@@ -184,6 +184,7 @@ impl World {
             reconcile,
             harbor_config: None,
             secrets: None,
+            staging: None,
         }
     }
 
