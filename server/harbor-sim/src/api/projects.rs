@@ -98,8 +98,9 @@ fn create(call: &Call, body: &Bytes) -> Answer {
     let mut world = call.app.change();
     let may_create = permission::on_system(&world, &call.who, "project", "create");
     let everyone = world::setting(&world, "project_creation_restriction", json!("everyone")) == "everyone";
-    if !may_create && (!everyone || matches!(call.who, Who::Robot { .. })) {
-        let robot = matches!(call.who, Who::Robot { .. });
+    // While creating is open to everyone, it is so to every robot of the system, whatever its rights.
+    let robot = matches!(&call.who, Who::Robot { id, .. } if world.robots.get(id).is_none_or(|robot| robot.project_id != 0));
+    if !may_create && (!everyone || robot) {
         let message = if robot { "Only system level robot can create project" } else { "Only system admin can create project" };
         return Err(Refusal::new(403, "FORBIDDEN", message));
     }

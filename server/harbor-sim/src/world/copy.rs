@@ -11,13 +11,16 @@ use crate::identity::Who;
 use crate::model::{Accessory, Artifact, World};
 use crate::reply::Refusal;
 
-/// How deep indexes in indexes are followed.
+/// How deep indexes in indexes, and signatures of signatures, are followed.
 const DEPTH_MAX: usize = 16;
 
-/// Copies an artifact with its tags, its children, and the accessories of both; what is attached to an accessory stays behind.
+/// Copies an artifact with its tags, its children, and everything attached to any of them.
 pub fn copy_artifact(world: &mut World, who: &Who, version: Version, source: &str, digest: &str, target: &str) -> Result<(), Refusal> {
+    if world.repo(source).is_some_and(|(_, repo)| repo.is_accessory(digest)) {
+        return Err(Refusal::denied("the operation isn't supported for an artifact accessory"));
+    }
     let mut wanted: Vec<String> = Vec::new();
-    gather(world, source, digest, &mut wanted, (false, 0));
+    gather(world, source, digest, &mut wanted, 0);
     let artifacts: Vec<Artifact> = {
         let (_, repo) = world.repo(source).ok_or_else(|| Refusal::not_found(format!("repository {source} not found")))?;
         wanted.iter().filter_map(|digest| repo.artifacts.get(digest).cloned()).collect()
@@ -67,7 +70,7 @@ fn attach(world: &mut World, target: &str, accessories: Vec<Accessory>) {
 }
 
 /// Children first, then the artifact, then what is attached to it.
-fn gather(world: &World, name: &str, digest: &str, wanted: &mut Vec<String>, (accessory, depth): (bool, usize)) {
+fn gather(world: &World, name: &str, digest: &str, wanted: &mut Vec<String>, depth: usize) {
     let Some((_, repo)) = world.repo(name) else {
         return;
     };
@@ -78,11 +81,11 @@ fn gather(world: &World, name: &str, digest: &str, wanted: &mut Vec<String>, (ac
         return;
     };
     for child in &artifact.children {
-        gather(world, name, &child.digest, wanted, (accessory, depth + 1));
+        gather(world, name, &child.digest, wanted, depth + 1);
     }
     wanted.push(digest.to_owned());
-    for row in repo.accessories.values().filter(|row| !accessory && row.subject == digest) {
-        gather(world, name, &row.digest, wanted, (true, depth + 1));
+    for row in repo.accessories.values().filter(|row| row.subject == digest) {
+        gather(world, name, &row.digest, wanted, depth + 1);
     }
 }
 

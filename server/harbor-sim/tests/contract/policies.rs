@@ -180,20 +180,22 @@ async fn a_copied_index_brings_children_and_their_signatures_and_one_deletion_ta
         let folder = format!("{repositories}/j1-1%252F{}", "0".repeat(64));
         let copied = format!("{}/j1-1/{}", b.staging, "0".repeat(64));
         h.api_as(&As::Admin, Method::POST, &b.copy_to(&folder, &b.index.digest), None).await.expect(201);
-        for digest in [&b.index.digest, &b.children[0].manifest.digest, &b.children[1].manifest.digest, &b.signature.manifest.digest] {
+        let [one, two] = &b.children;
+        for digest in [&b.index.digest, &one.manifest.digest, &two.manifest.digest, &b.signature.manifest.digest, &b.note.manifest.digest] {
             let got = h.manifest(&copied, digest).await.expect(200);
             assert_eq!(&Blob::new("", got.bytes).digest, digest, "bytes as they were");
         }
-        h.manifest(&copied, &b.note.manifest.digest).await.expect(404);
         let again = h.api_as(&As::Admin, Method::POST, &b.copy_to(&folder, &b.index.digest), None).await;
         assert!(matches!(again.status, 201 | 409), "a copy that is there: {}", again.status);
-        // An accessory alone, and a child alone, can be copied as well.
-        for (number, digest) in [&b.note.manifest.digest, &b.children[1].manifest.digest].into_iter().enumerate() {
-            let other = format!("{repositories}/j1-1%252Fother{number}");
-            h.api_as(&As::Admin, Method::POST, &b.copy_to(&other, digest), None).await.expect(201);
-            h.manifest(&format!("{}/j1-1/other{number}", b.staging), digest).await.expect(200);
-            h.delete(&other).await.expect(200);
+        // A child alone can be copied as well, and an accessory alone cannot.
+        let (other, child) = (format!("{repositories}/j1-1%252Fother"), &b.children[1].manifest.digest);
+        h.api_as(&As::Admin, Method::POST, &b.copy_to(&other, child), None).await.expect(201);
+        h.manifest(&format!("{}/j1-1/other", b.staging), child).await.expect(200);
+        h.delete(&other).await.expect(200);
+        for accessory in [&b.signature.manifest.digest, &b.note.manifest.digest] {
+            h.api_as(&As::Admin, Method::POST, &b.copy_to(&other, accessory), None).await.refuse(403, "DENIED");
         }
+        h.delete(&other).await.refuse(404, "NOT_FOUND");
         h.delete(&folder).await.expect(200);
         h.delete(&folder).await.refuse(404, "NOT_FOUND");
         assert_eq!(h.get(&repositories).await.expect(200).total(), 0, "nothing stays, so the project can be deleted");
@@ -248,7 +250,10 @@ async fn a_robot_that_stages_can_do_nothing_elsewhere() {
             .await
             .refuse(403, "FORBIDDEN");
         let made = json!({"project_name": format!("{}made", h.prefix)});
-        h.api_as(&robot, Method::POST, "/projects", Some(made)).await.refuse(403, "FORBIDDEN");
+        h.remember_project(&format!("{}made", h.prefix));
+        // Every robot of the system may, where everyone may; what it makes it cannot touch.
+        assert!(matches!(h.api_as(&robot, Method::POST, "/projects", Some(made)).await.status, 201 | 403));
+        h.api_as(&robot, Method::DELETE, &format!("/projects/{}made", h.prefix), None).await.refuse(403, "FORBIDDEN");
         for name in [format!("{other}/app"), format!("{}/j1-1/x", b.staging)] {
             h.put_manifest_as(&robot, &name, "2", &free.manifest).await.expect(401);
             h.send(&robot, Method::POST, &format!("/v2/{name}/blobs/uploads/"), &[], Vec::new()).await.expect(401);

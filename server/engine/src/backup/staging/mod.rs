@@ -5,6 +5,8 @@
 //! digest, and the copy is removed. The digest is the same and decides; blobs come from where the image is. Copying counts no pull. Agents
 //! that Harbor lets pass (of signing tools) are never pretended.
 //!
+//! Harbor copies no accessory on its own but all of them with an image, so a blocked accessory is read in a copy of what it is about.
+//!
 //! Each image is copied into a repository of its own, `<project>/j<job>-<epoch>/<digest>`, so that one deletion takes the copy away with the
 //! tags and accessories that came along, and a leftover tells whose it is: those of work that is over are removed,
 //! those of work that goes on are spared. What has another name is somebody's, and is never touched.
@@ -149,10 +151,13 @@ impl Area {
         self.in_a_row.store(0, Ordering::Relaxed);
     }
 
-    /// Why this image cannot be read here either. Gives up where the next one would fare the same.
-    fn failure(&self, blocked: &Cause, error: &RegistryError) -> Cause {
-        let remedy = remedy(error);
-        let text = format!("it cannot be read through {}: {error}", self.project());
+    fn read_an_image(&self) {
+        self.images.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Why an image cannot be read here either, and what helps. Gives up where the next one would fare the same.
+    fn failure(&self, error: &RegistryError) -> (String, &'static str) {
+        let (text, remedy) = (format!("it cannot be read through {}: {error}", self.project()), remedy(error));
         let hopeless = matches!(
             error,
             RegistryError::NotLoggedIn { .. } | RegistryError::ReadOnly | RegistryError::Tls { .. } | RegistryError::AddressRefused { .. }
@@ -163,18 +168,22 @@ impl Area {
         if hopeless || in_a_row >= STAGING_FAILURES_MAX {
             *self.given_up.lock().unwrap_or_else(PoisonError::into_inner) = Some((text.clone(), remedy));
         }
-        still_blocked(blocked, &text, remedy)
+        (text, remedy)
     }
 
-    /// The cause of everything that is still blocked once this was given up.
-    fn given_up(&self, blocked: &Cause) -> Option<Cause> {
+    /// Why nothing more is copied.
+    fn given_up(&self) -> Option<(String, &'static str)> {
         let given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
-        given_up.as_ref().map(|(text, remedy)| still_blocked(blocked, &format!("it was not copied to be read: {text}"), remedy))
+        given_up.as_ref().map(|(text, remedy)| (format!("it was not copied to be read: {text}"), *remedy))
     }
 
-    /// Whether the digest was not tried yet; it counts as tried from now on.
-    fn first_try(&self, digest: &Digest) -> bool {
-        self.tried.lock().unwrap_or_else(PoisonError::into_inner).insert(*digest)
+    fn was_tried(&self, digest: &Digest) -> bool {
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+    }
+
+    /// No digest is tried twice in a run.
+    fn tries(&self, digest: &Digest) {
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner).insert(*digest);
     }
 }
 
