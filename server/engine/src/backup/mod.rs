@@ -23,6 +23,7 @@ pub(crate) mod pace;
 pub(crate) mod previous;
 mod run;
 mod settings;
+pub mod tail;
 
 use std::sync::Arc;
 

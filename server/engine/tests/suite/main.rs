@@ -17,6 +17,7 @@ mod resume;
 mod rich_settings;
 mod settings;
 mod soak;
+mod tail;
 
 /// Whoever runs the engine does so in tasks of its own, on any thread.
 #[test]
