@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::types::Run;
-use super::words::{run_status, trigger_words};
+use super::words::{hint_words, run_status, trigger_words};
 use crate::text::{lang, t};
 use crate::ui::clock::span_words;
 use crate::ui::*;
@@ -42,12 +42,13 @@ fn row(run: Run) -> AnyView {
     let took = run.started.zip(run.finished).map(|(from, to)| span_words(from.seconds_until(to), lang()));
     let unchanged = (run.projects_unchanged > 0).then(|| {
         let text = format!("{} {}", count(run.projects_unchanged), t("unchanged", "未变更"));
-        view! { <span class="note" title=run.hint.clone()>" "{text}</span> }
+        view! { <span class="note">" "{text}</span> }
     });
+    let hint = (!run.hint.is_empty()).then(|| view! { <span class="note block">{hint_words(&run.hint)}</span> });
     view! {
         <tr>
             <Cell><a href=format!("/jobs/{}", run.job_id)>{format!("#{}", run.id)}</a></Cell>
-            <Cell label=t("Result", "结果")><Status tone=tone text=word/>{run.error.map(|e| view! { <span class="note">" "{e}</span> })}</Cell>
+            <Cell label=t("Result", "结果")><Status tone=tone text=word/>{run.error.map(|e| view! { <span class="note">" "{e}</span> })}{hint}</Cell>
             <Cell label=t("Started", "开始")>{run.started.map(|at| view! { <When at=at brief=true/> })}</Cell>
             <Cell label=t("Took", "耗时") number=true>{took}</Cell>
             <Cell label=t("Projects", "项目") number=true>{format!("{} / {}", count(run.projects_done), count(run.projects))}{unchanged}</Cell>

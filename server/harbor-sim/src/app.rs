@@ -26,6 +26,8 @@ pub enum Version {
     V2_11_2,
     /// Before 2.13: no `/auditlog-exts`, `harbor_version` for logged-in callers only, old repository times.
     V2_12_4,
+    /// The newer audit log, and repository times that pushes do not move. From harbor.md §9 only: there is no recording behind it.
+    V2_14_1,
     #[default]
     V2_15_2,
     V2_16,
@@ -38,13 +40,14 @@ impl Version {
         match self {
             Self::V2_11_2 => "v2.11.2-d2a5f8c1",
             Self::V2_12_4 => "v2.12.4-5ea2f2b1",
+            Self::V2_14_1 => "v2.14.1-6d3c0e52",
             Self::V2_15_2 => "v2.15.2-a4b1c6f0",
             Self::V2_16 => "v2.16.0-c50c7ddd6e",
         }
     }
 
     pub(crate) fn has_extended_audit(self) -> bool {
-        self >= Self::V2_15_2
+        self >= Self::V2_14_1
     }
 }
 

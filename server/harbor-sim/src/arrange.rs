@@ -140,6 +140,22 @@ impl Running {
         }
     }
 
+    /// Purges audit rows: those for whose operation and resource `is_purged`.
+    pub fn purge_audit(&self, is_purged: impl Fn(&str, &str) -> bool) {
+        self.app().change().audit.retain(|row| !is_purged(&row.operation, &row.resource));
+    }
+
+    /// Writes the audit rows of so many pulls.
+    pub fn pull_often(&self, repository: &str, tag: &str, times: usize) {
+        let mut world = self.app().change();
+        let Some(project_id) = world.repo(repository).map(|(project, _)| project.id) else { return };
+        for _ in 0..times {
+            let resource = format!("{repository}:{tag}");
+            let what = format!("pull artifact: {resource}");
+            world::audit(&mut world, &administrator(), project_id, "pull", "artifact", &resource, &what);
+        }
+    }
+
     /// Makes a label of a project and gives its id.
     pub fn create_label(&self, project: &str, name: &str, color: &str) -> Result<i64, SimError> {
         let mut world = self.app().change();

@@ -218,6 +218,9 @@ pub struct AuditRow {
     pub resource: String,
     pub description: String,
     pub project_id: i64,
+    /// In the log that came with 2.13, which counts for itself.
+    #[serde(default)]
+    pub extended: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -254,6 +257,12 @@ pub struct World {
     /// Storage links by full repository name.
     pub links: BTreeMap<String, Links>,
     pub audit: Vec<AuditRow>,
+    /// Which of the two logs is written.
+    #[serde(default)]
+    pub extended_audit: bool,
+    /// Whether it tells of members and of changed projects.
+    #[serde(default)]
+    pub audits_members: bool,
     pub collections: Vec<Collection>,
     /// The saved schedule of garbage collection, if one was set.
     pub gc_schedule: Option<Value>,

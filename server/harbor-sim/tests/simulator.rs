@@ -189,6 +189,7 @@ async fn versions_differ_where_harbors_do() {
     for (version, extended, project_listing, anonymous_version) in [
         (Version::V2_16, true, true, false),
         (Version::V2_15_2, true, true, false),
+        (Version::V2_14_1, true, true, false),
         (Version::V2_12_4, false, true, true),
         (Version::V2_11_2, false, false, true),
     ] {

@@ -134,7 +134,8 @@ async fn ask(client: &Client, body: &[u8]) {
     let _ = client.health().await;
     let _ = client.configurations().await;
     let _ = client.gc_history().await;
-    let _ = client.audit_tail(0, 1_000).await;
+    let _ = client.newest_audit(registry::AuditLog::Extended, 0).await;
+    let _ = client.audit_changes(registry::AuditLog::Old, 0, 1_000).await;
     let _ = client.permissions("/project/shop").await;
     let _ = client.projects().await;
     let _ = client.projects_at_once(10).await;

@@ -27,9 +27,9 @@ pub use client::Client;
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{BoxError, RegistryError};
 pub use harbor::{
-    Accessory, Artifact, AuditEvent, Component, CreatedRobot, CveAllowlist, GcRun, Health, ImmutableRule, Label, Member, Newest,
-    Permission, PermissionKind, Project, ProjectLabel, Quota, Repository, RetentionRule, RetentionSummary, RobotScope, RobotSpec,
-    STAGING_LABEL, STAGING_PREFIX, Selector, SystemInfo, TagInfo,
+    Accessory, Artifact, AuditEvent, AuditLog, Component, CreatedRobot, CveAllowlist, GcRun, Health, ImmutableRule, Label, Member, Newest,
+    NewestAudit, Permission, PermissionKind, Project, ProjectLabel, Quota, Repository, RetentionRule, RetentionSummary, RobotScope,
+    RobotSpec, STAGING_LABEL, STAGING_PREFIX, Selector, SystemInfo, TagInfo,
 };
 pub use limits::{Bandwidth, Counters, Credential, Limits};
 pub use oci::{ManifestHead, Mount, RawManifest, Reference};

@@ -15,7 +15,8 @@ impl HarborVersion {
     pub const SUPPORTED_MIN: Self = Self::new(2, 8, 0);
     /// One artifact listing for a whole project.
     pub const PROJECT_LISTING: Self = Self::new(2, 12, 0);
-
+    /// The audit log is another one, with more in it (harbor.md §8).
+    pub const EXTENDED_AUDIT: Self = Self::new(2, 13, 0);
     /// A repository's update time moves with its artifacts and tags (harbor.md §2).
     pub const UPDATE_TIMES: Self = Self::new(2, 15, 2);
 

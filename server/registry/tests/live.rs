@@ -230,7 +230,11 @@ async fn limits(harbor: &Harbor, reader: &Client, home: &ProjectName, repo: &Rep
     let project = reader.project(home).await.unwrap().unwrap();
     assert!(reader.labels(Some(&project)).await.is_ok() && reader.retention(&project).await.unwrap().is_none());
     assert!(reader.project_quota(home).await.unwrap().unwrap().used_bytes > 600_000);
-    assert!(!reader.audit_tail(0, 200).await.unwrap().is_empty());
+    let log = registry::AuditLog::of(reader.version().await.unwrap().unwrap());
+    let newest = reader.newest_audit(log, 0).await.unwrap().unwrap();
+    let changes = reader.audit_changes(log, newest.rows.last().unwrap().id - 1, 10_000).await.unwrap().unwrap();
+    assert!(changes.iter().any(|row| row.operation == "create" && row.resource == format!("{repo}:v1")), "{changes:?}");
+    assert!(changes.iter().all(|row| row.operation != "pull"), "{changes:?}");
 }
 
 async fn mounted(writer: &Client, repo: &RepositoryName, other: &ProjectName, pushed: &Pushed) {

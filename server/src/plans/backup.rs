@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use vault::{HarborName, VaultError};
 use vocab::{Descriptor, Digest, ProjectName};
 
-use super::look::{self, Look};
+use super::look::{Findings, Look};
 use super::scope::Scope;
 use super::{keeping, queries};
 use crate::error::{Error, chain};
@@ -39,11 +39,10 @@ struct Run {
     harbor_config: Option<Descriptor>,
 }
 
-/// What the run found out about its hint.
-#[derive(Default)]
-struct Compared {
-    projects: u64,
-    missed: bool,
+impl Run {
+    fn is_judged(&self) -> bool {
+        self.look.is_judged(self.reconcile == Reconcile::Full)
+    }
 }
 
 /// Runs it.
@@ -63,13 +62,13 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
         let total = i64::try_from(projects.len()).unwrap_or(i64::MAX);
         queries::start_run(&mut tx, run_id, total).await?;
         queries::set_full(&mut tx, run_id, run.reconcile == Reconcile::Full).await?;
-        queries::set_hint(&mut tx, run_id, run.look.glance.basis.sentence(), run.look_requests).await?;
+        queries::set_hint(&mut tx, run_id, &run.look.basis(), run.look_requests).await?;
         events::notify(&mut tx, Topic::Plans).await?;
         tx.commit().await?;
     }
     context.log("info", run.look.sentence(run.last_full)).await;
     let mut failures = Vec::new();
-    let mut compared = Compared::default();
+    let mut compared = Findings::default();
     for (index, project) in projects.iter().enumerate() {
         context.check().await?;
         let at = i64::try_from(index).unwrap_or(i64::MAX);
@@ -92,9 +91,8 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
             }
         }
     }
-    if run.reconcile == Reconcile::Full && compared.projects > 0 && (compared.missed || failures.is_empty()) {
-        let mut conn = context.state.pool.acquire().await?;
-        look::judge(&mut conn, run.plan.harbor_id, compared.missed).await?;
+    if run.is_judged() {
+        judge(&context, &run, compared, failures.is_empty()).await?;
     }
     let spared = {
         let mut conn = context.state.pool.acquire().await?;
@@ -180,7 +178,7 @@ async fn projects(context: &JobContext, run: &Run, only: Option<String>) -> Resu
     Ok(names)
 }
 
-async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName, compared: &mut Compared) -> Result<(), JobError> {
+async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName, compared: &mut Findings) -> Result<(), JobError> {
     let harbor: HarborName =
         run.plan.harbor.parse().map_err(|_| JobError::from(Error::defect("a registered harbor has a name the vault refuses")))?;
     let project_id = {
@@ -298,21 +296,43 @@ async fn compare(
     project: &ProjectName,
     previous: Option<Digest>,
     (outcome, changes): (&SnapshotOutcome, &catalogue::Changes),
-    compared: &mut Compared,
+    compared: &mut Findings,
 ) {
-    if run.reconcile != Reconcile::Full {
+    if !run.is_judged() {
         return;
+    }
+    if changes.added + changes.moved > 0 && run.look.tells_of_push(project.as_str(), previous) {
+        compared.told = true;
     }
     let Some(missed) = run.look.missed(project.as_str(), previous, outcome) else { return };
     compared.projects += 1;
     if missed && changes.added + changes.removed + changes.moved > 0 {
-        compared.missed = true;
-        let text = "the update times of its repositories did not show that its tags changed; hints of this harbor are not followed \
-                    until a full listing finds none of that";
-        context.log("warn", format!("{project}: {text}")).await;
+        compared.missed.push(project.clone());
     } else if outcome.stats.repositories_changed > 0 {
-        context.log("info", format!("{project}: the full listing found what update times do not show, labels perhaps")).await;
+        context.log("info", format!("{project}: the full listing found what the hint does not show, labels perhaps")).await;
     }
+}
+
+/// Judges the hint by what was compared; a run in which projects failed can only find it wrong.
+async fn judge(context: &JobContext, run: &Run, mut found: Findings, whole: bool) -> Result<(), JobError> {
+    let settled = run.look.settle(&run.client, &mut found).await.unwrap_or_else(|error| {
+        tracing::warn!(
+            harbor = run.plan.harbor,
+            error = chain(&error),
+            "what changed during the run cannot be told, so its hint is not judged"
+        );
+        false
+    });
+    if !settled || (!whole && found.missed.is_empty()) {
+        return Ok(());
+    }
+    for project in &found.missed {
+        let text = "what the hint rests on did not show that its tags changed; it is not followed until a full listing finds none of that";
+        context.log("warn", format!("{project}: {text}")).await;
+    }
+    let mut conn = context.state.pool.acquire().await?;
+    run.look.judge(&mut conn, run.plan.harbor_id, &found).await?;
+    Ok(())
 }
 
 /// Enters what is sealed and not in the catalogue: the try before, or another run, died between the two.

@@ -2,15 +2,17 @@
 //!
 //! What a look showed of a project is kept with the snapshot it belongs to, and is of use only while that is the project's newest one in
 //! the vault. The hint is compared with each full listing: where tags changed that it did not show, it is not used until a full listing
-//! finds nothing of the kind.
+//! finds nothing of the kind. Update times are believed until they miss something. The audit log is not, since it can be switched off in whole or
+//! in part without a trace: a run that lists everything has to find a push that the log names, and none that it does not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use engine::backup::SnapshotOutcome;
-use engine::backup::glance::{Basis, Glance, OVERLAP, Standing};
+use engine::backup::glance::{Basis, Glance, OVERLAP, Since, Standing};
+use engine::backup::tail::Mark;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
-use vocab::Digest;
+use vocab::{Digest, ProjectName};
 
 use super::queries::Row;
 use super::scope::Scope;
@@ -28,22 +30,44 @@ pub struct Look {
     pub glance: Glance,
     /// What is known from before, by project.
     known: HashMap<String, (Standing, Digest)>,
-    /// Whether its hint may be followed; else it is only compared.
-    follow: bool,
+    /// What earlier listings found of its hint.
+    record: Record,
+}
+
+/// What listings found of the hints of a harbor.
+#[derive(sqlx::FromRow)]
+struct Record {
+    /// Update times missed something.
+    times_missed: bool,
+    /// The log that is known to name pushes.
+    audit_proved: Option<String>,
+    /// It missed something, and was not proved since.
+    audit_missed: bool,
+}
+
+/// What a run found of its hint.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// Projects that could be compared.
+    pub projects: u64,
+    /// Those of them that changed and the hint did not show it.
+    pub missed: Vec<ProjectName>,
+    /// Some were pushed to, and the audit log told it.
+    pub told: bool,
 }
 
 impl Look {
     /// Looks, and keeps the list of projects. Without `hinted` only the projects are asked for.
     pub async fn take(context: &JobContext, reach: &Reach, client: &registry::Client, plan: &Row, hinted: bool) -> Result<Self, Error> {
         let scope = Scope::new(&plan.include, &plan.exclude)?;
-        let (known, projects, missed) = {
+        let (known, projects, record) = {
             let mut conn = context.state.pool.acquire().await?;
             let mut known = if hinted { known(&mut conn, reach.harbor_id, plan.vault_id).await? } else { HashMap::new() };
             known.retain(|name, _| scope.matches(name));
             let projects = harbors::queries::projects(&mut conn, reach.harbor_id).await?.len();
-            (known, projects, missed(&mut conn, reach.harbor_id).await?)
+            (known, projects, record(&mut conn, reach.harbor_id).await?)
         };
-        let since = known.values().map(|(standing, _)| standing.seen_at).min();
+        let since = Since::of(known.values().map(|(standing, _)| standing));
         let taken = Glance::take(client, since, u64::try_from(projects).unwrap_or(0)).await;
         let listed = match &taken {
             Ok(glance) => Ok(glance.projects.clone()),
@@ -52,10 +76,30 @@ impl Look {
         match (taken, listed) {
             (Ok(glance), Ok(listed)) => {
                 harbors::keep_listing(&context.state, reach, Ok(listed)).await?;
-                Ok(Self { glance, known, follow: !missed })
+                Ok(Self { glance, known, record })
             }
             (Err(error), _) => Err(harbors::keep_listing(&context.state, reach, Err(error)).await.err().unwrap_or_else(nothing_listed)),
             (Ok(_), Err(())) => Err(nothing_listed()),
+        }
+    }
+
+    /// Whether its hint may be followed; else it is only compared.
+    fn is_followed(&self) -> bool {
+        match self.glance.basis {
+            Basis::AuditLog => self.glance.audit_log().is_some_and(|log| self.record.audit_proved.as_deref() == Some(log.name())),
+            _ => !self.record.times_missed,
+        }
+    }
+
+    /// What it rests on, in one sentence.
+    pub fn basis(&self) -> String {
+        match self.glance.basis {
+            Basis::UpdateTimes if !self.is_followed() => "none: the last full listing found what update times did not show".to_owned(),
+            Basis::AuditLog if !self.is_followed() && self.record.audit_missed => {
+                "none: a listing found what the Harbor's audit log did not name".to_owned()
+            }
+            Basis::AuditLog if !self.is_followed() => "none: no listing has found yet that the Harbor's audit log names pushes".to_owned(),
+            _ => self.glance.sentence(),
         }
     }
 
@@ -63,11 +107,7 @@ impl Look {
     pub fn sentence(&self, full: Option<OffsetDateTime>) -> String {
         let last =
             full.map_or_else(|| "never".to_owned(), |at| at.format(&time::format_description::well_known::Rfc3339).unwrap_or_default());
-        let basis = match self.glance.basis {
-            Basis::UpdateTimes if !self.follow => "none: the last full listing found what update times did not show",
-            basis => basis.sentence(),
-        };
-        format!("hint: {basis}; last full listing: {last}")
+        format!("hint: {}; last full listing: {last}", self.basis())
     }
 
     /// The project as the harbor shows it.
@@ -77,7 +117,7 @@ impl Look {
 
     /// The project if its snapshot `newest` may be sealed again.
     pub fn unchanged(&self, name: &str, newest: Option<Digest>) -> Option<&registry::Project> {
-        if self.follow { self.hinted(name, newest) } else { None }
+        if self.is_followed() { self.hinted(name, newest) } else { None }
     }
 
     fn hinted(&self, name: &str, newest: Option<Digest>) -> Option<&registry::Project> {
@@ -85,12 +125,63 @@ impl Look {
         self.project(name).filter(|project| newest == Some(*digest) && self.glance.is_unchanged(project, standing))
     }
 
+    /// Whether a run judges its hint: one that asks everything again, and one that listed all projects since the audit log is not known yet.
+    pub fn is_judged(&self, full: bool) -> bool {
+        full || self.glance.basis == Basis::AuditLog && !self.is_followed() && !self.record.audit_missed
+    }
+
+    /// Whether the audit log tells of a push to the project since its snapshot `newest`.
+    pub fn tells_of_push(&self, name: &str, newest: Option<Digest>) -> bool {
+        let known = self.known.get(name).filter(|(_, digest)| newest == Some(*digest));
+        known.zip(self.project(name)).is_some_and(|((standing, _), project)| self.glance.tells_of_push(project, standing))
+    }
+
+    /// Takes out of what was missed the projects that changed after the look, which no update time tells where the audit log is the hint. `false`: the
+    /// log does not say, so nothing can be judged.
+    pub async fn settle(&self, client: &registry::Client, found: &mut Findings) -> Result<bool, registry::RegistryError> {
+        if self.glance.basis != Basis::AuditLog || found.missed.is_empty() {
+            return Ok(true);
+        }
+        let missed: HashSet<&ProjectName> = found.missed.iter().collect();
+        let Some(meanwhile) = self.glance.changed_meanwhile(client, &missed).await? else { return Ok(false) };
+        found.missed.retain(|name| !meanwhile.contains(name));
+        Ok(true)
+    }
+
+    /// Notes what the run found of the hint.
+    pub async fn judge(&self, conn: &mut PgConnection, harbor_id: i64, found: &Findings) -> sqlx::Result<()> {
+        let missed = !found.missed.is_empty();
+        match (self.glance.basis, self.glance.audit_log()) {
+            (Basis::UpdateTimes, _) if found.projects > 0 => {
+                sqlx::query("update harbor set hint_missed_at = case when $2 then now() end where harbor_id = $1")
+                    .bind(harbor_id)
+                    .bind(missed)
+                    .execute(conn)
+                    .await?;
+            }
+            (Basis::AuditLog, Some(log)) if missed || found.told => {
+                sqlx::query(
+                    "update harbor set audit_missed_at = case when $2 then now() end, audit_proved = case when $2 then null else $3 end
+                      where harbor_id = $1",
+                )
+                .bind(harbor_id)
+                .bind(missed)
+                .bind(log.name())
+                .execute(conn)
+                .await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Whether the hint had nothing to say of a project in which a full listing found other tags. What came after the look does not
     /// count.
     pub fn missed(&self, name: &str, newest: Option<Digest>, found: &SnapshotOutcome) -> Option<bool> {
         let project = self.hinted(name, newest)?;
-        let meanwhile = found.last_change.is_some_and(|at| at >= self.glance.at - OVERLAP)
-            || found.index.repositories.len() as u64 != project.repo_count;
+        // Where the audit log is the hint, times tell nothing, and it is asked again when the run ends.
+        let by_time = self.glance.basis == Basis::UpdateTimes && found.last_change.is_some_and(|at| at >= self.glance.at - OVERLAP);
+        let meanwhile = by_time || found.index.repositories.len() as u64 != project.repo_count;
         Some(!meanwhile)
     }
 
@@ -99,9 +190,11 @@ impl Look {
         let Some(project) = self.project(name) else { return Ok(()) };
         let standing = self.glance.standing(project);
         sqlx::query(
-            "insert into project_look (project_id, vault_id, digest, foreign_id, repositories, seen_at) values ($1, $2, $3, $4, $5, $6)
+            "insert into project_look (project_id, vault_id, digest, foreign_id, repositories, seen_at, audit_log, audit_id)
+             values ($1, $2, $3, $4, $5, $6, $7, $8)
              on conflict (project_id, vault_id) do update set digest = excluded.digest, foreign_id = excluded.foreign_id,
-                 repositories = excluded.repositories, seen_at = excluded.seen_at",
+                 repositories = excluded.repositories, seen_at = excluded.seen_at, audit_log = excluded.audit_log,
+                 audit_id = excluded.audit_id",
         )
         .bind(project_id)
         .bind(vault_id)
@@ -109,6 +202,8 @@ impl Look {
         .bind(standing.project_id)
         .bind(i64::try_from(standing.repositories).unwrap_or(i64::MAX))
         .bind(standing.seen_at)
+        .bind(standing.mark.map(|mark| mark.log.name()))
+        .bind(standing.mark.map(|mark| mark.id))
         .execute(conn)
         .await?;
         Ok(())
@@ -119,24 +214,21 @@ fn nothing_listed() -> Error {
     Error::defect("a listing that failed has no error")
 }
 
-/// Notes that the hint missed something, or that a full listing found it right.
-pub async fn judge(conn: &mut PgConnection, harbor_id: i64, missed: bool) -> sqlx::Result<()> {
-    sqlx::query("update harbor set hint_missed_at = case when $2 then now() end where harbor_id = $1")
-        .bind(harbor_id)
-        .bind(missed)
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-async fn missed(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<bool> {
-    sqlx::query_scalar("select hint_missed_at is not null from harbor where harbor_id = $1").bind(harbor_id).fetch_one(conn).await
+async fn record(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Record> {
+    sqlx::query_as(
+        "select hint_missed_at is not null as times_missed, audit_proved, audit_missed_at is not null as audit_missed from harbor
+          where harbor_id = $1",
+    )
+    .bind(harbor_id)
+    .fetch_one(conn)
+    .await
 }
 
 /// What was kept of projects whose newest snapshot in the vault is still the one it was kept with.
 async fn known(conn: &mut PgConnection, harbor_id: i64, vault_id: i64) -> Result<HashMap<String, (Standing, Digest)>, Error> {
-    let rows: Vec<(String, Vec<u8>, i64, i64, OffsetDateTime)> = sqlx::query_as(
-        "select p.name, l.digest, l.foreign_id, l.repositories, l.seen_at from project_look l join project p using (project_id)
+    type Columns = (String, Vec<u8>, i64, i64, OffsetDateTime, Option<String>, Option<i64>);
+    let rows: Vec<Columns> = sqlx::query_as(
+        "select p.name, l.digest, l.foreign_id, l.repositories, l.seen_at, l.audit_log, l.audit_id from project_look l join project p using (project_id)
           where p.harbor_id = $1 and l.vault_id = $2 and l.seen_at > $3",
     )
     .bind(harbor_id)
@@ -145,9 +237,10 @@ async fn known(conn: &mut PgConnection, harbor_id: i64, vault_id: i64) -> Result
     .fetch_all(conn)
     .await?;
     let mut known = HashMap::with_capacity(rows.len());
-    for (name, digest, project_id, repositories, seen_at) in rows {
+    for (name, digest, project_id, repositories, seen_at, log, row) in rows {
         let digest = Digest::from_bytes(&digest).map_err(|e| Error::defect(e.to_string()))?;
-        let standing = Standing { seen_at, project_id, repositories: u64::try_from(repositories).unwrap_or(0) };
+        let mark = log.and_then(|log| log.parse().ok()).zip(row).map(|(log, id)| Mark { log, id });
+        let standing = Standing { seen_at, project_id, repositories: u64::try_from(repositories).unwrap_or(0), mark };
         known.insert(name, (standing, digest));
     }
     Ok(known)

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harbor_sim::{Config, Running, images};
+use harbor_sim::{Action, Config, Gate, Match, Running, Version, images};
 use secrecy::SecretString;
 use sqlx::PgPool;
 use vault::Vault;
@@ -41,7 +41,11 @@ pub(super) struct Ran {
 
 impl Estate {
     pub(super) async fn new(pool: PgPool, projects: &[&str]) -> Self {
-        let sim = harbor_sim::start(Config::default()).await.unwrap();
+        Self::with(pool, projects, Version::default()).await
+    }
+
+    async fn with(pool: PgPool, projects: &[&str], version: Version) -> Self {
+        let sim = harbor_sim::start(Config { version, ..Config::default() }).await.unwrap();
         for name in projects {
             sim.create_project(name, false).unwrap();
             for repository in ["web", "api"] {
@@ -134,6 +138,28 @@ impl Estate {
             .unwrap()
     }
 
+    /// The log that is known to name pushes, and whether it missed something since.
+    async fn audit_record(&self) -> (Option<String>, bool) {
+        sqlx::query_as("select audit_proved, audit_missed_at is not null from harbor where harbor_id = $1")
+            .bind(self.harbor_id)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
+    }
+
+    /// Changes a setting of the Harbor.
+    async fn configure(&self, settings: serde_json::Value) {
+        let (user, password) = self.sim.admin();
+        let url = format!("{}/api/v2.0/configurations", self.sim.url());
+        let answer = reqwest::Client::new().put(url).basic_auth(user, Some(password)).json(&settings).send().await.unwrap();
+        assert!(answer.status().is_success());
+    }
+
+    async fn push(&self, repository: &str, tag: &str) {
+        let content = format!("{repository}:{tag}");
+        self.sim.push_image(repository, tag, &images::simple(&content, &[5])).await.unwrap();
+    }
+
     /// Tags of a repository by the catalogue.
     async fn tags(&self, repository: &str) -> Vec<String> {
         sqlx::query_scalar("select tag from tag_span join repository using (repository_id) where name = $1 and to_at is null order by tag")
@@ -213,4 +239,86 @@ async fn what_a_hint_misses_is_found_by_the_full_listing_and_the_hint_is_judged_
     estate.full().await;
     assert!(!estate.missed().await);
     assert_eq!(estate.run().await.projects_unchanged, 2, "and is again, after a full listing found nothing");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn before_2_15_2_the_audit_log_spares_listings_once_a_listing_found_that_it_names_pushes(pool: PgPool) {
+    let names: Vec<String> = (0..12).map(|n| format!("p{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let estate = Estate::with(pool.clone(), &names, Version::V2_12_4).await;
+    let first = estate.run().await;
+    assert_eq!((first.full_reconcile, first.hint.as_str()), (true, "none: nothing was listed before"));
+    let second = estate.run().await;
+    assert_eq!((second.projects_done, second.projects_unchanged), (12, 0), "not believed yet");
+    assert_eq!(second.hint, "none: no listing has found yet that the Harbor's audit log names pushes");
+    assert_eq!(estate.audit_record().await, (None, false), "nothing was pushed");
+    estate.push("p3/web", "2").await;
+    assert_eq!(estate.run().await.projects_unchanged, 0);
+    assert_eq!(estate.audit_record().await, (Some("audit-logs".to_owned()), false));
+    estate.sim.pull_often("p4/web", "1", 500);
+    for (pulls, requests) in [(0, 6), (0, 5), (500, 6)] {
+        estate.sim.pull_often("p4/web", "1", pulls);
+        estate.sim.control().reset_counts();
+        let ran = estate.run().await;
+        assert_eq!(estate.sim.control().total(), requests, "{:?}", estate.sim.control().seen());
+        assert_eq!((ran.projects_done, ran.projects_unchanged, ran.hint.as_str()), (12, 12, "the Harbor's audit log"));
+    }
+    estate.push("p5/api", "2").await;
+    assert_eq!(estate.run().await.projects_unchanged, 11);
+    assert_eq!(estate.tags("p5/api").await, ["1", "2"]);
+    estate.sim.purge_audit(|_, _| true);
+    let blind = estate.run().await;
+    assert_eq!(blind.projects_unchanged, 0);
+    assert!(blind.hint.ends_with("rows of the Harbor's audit log are missing since the last look"), "{}", blind.hint);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_change_that_the_audit_log_does_not_name_is_found_by_the_full_listing_and_the_log_is_not_believed(pool: PgPool) {
+    for version in [Version::V2_12_4, Version::V2_14_1] {
+        let estate = Estate::with(pool.clone(), &["shop", "prod"], version).await;
+        estate.run().await;
+        estate.push("shop/web", "2").await;
+        estate.run().await;
+        assert!(estate.audit_record().await.0.is_some());
+        assert_eq!(estate.run().await.projects_unchanged, 2);
+        // Whoever switches the log off leaves no gap in its numbers.
+        estate.configure(serde_json::json!({ "skip_audit_log_database": true, "disabled_audit_log_event_types": "create_artifact" })).await;
+        estate.push("prod/api", "2").await;
+        assert_eq!(estate.run().await.projects_unchanged, 2);
+        assert_eq!(estate.tags("prod/api").await, ["1"], "the log did not name it");
+        estate.full().await;
+        assert_eq!(estate.tags("prod/api").await, ["1", "2"]);
+        assert_eq!(estate.audit_record().await, (None, true));
+        estate.configure(serde_json::json!({ "skip_audit_log_database": false, "disabled_audit_log_event_types": "" })).await;
+        estate.push("prod/api", "3").await;
+        let ran = estate.run().await;
+        assert_eq!((ran.projects_unchanged, ran.hint.as_str()), (0, "none: a listing found what the Harbor's audit log did not name"));
+        assert_eq!(estate.audit_record().await, (None, true), "only a run that asks everything again proves it anew");
+        estate.push("prod/api", "4").await;
+        estate.full().await;
+        assert!(matches!(estate.audit_record().await, (Some(_), false)));
+        assert_eq!(estate.run().await.projects_unchanged, 2);
+        sqlx::raw_sql("truncate harbor, plan, vault, project cascade").execute(&pool).await.unwrap();
+    }
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_changes_during_a_run_is_no_fault_of_the_audit_log(pool: PgPool) {
+    let estate = Estate::with(pool, &["shop", "prod"], Version::V2_12_4).await;
+    estate.run().await;
+    estate.push("shop/web", "2").await;
+    estate.run().await;
+    estate.run().await;
+    let gate = Gate::default();
+    let held = estate.sim.control().fail(Match::path("/projects/prod/artifacts"), Action::HoldRequest(gate.clone()));
+    let meanwhile = async {
+        while held.fired() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        estate.push("prod/api", "2").await;
+        gate.open();
+    };
+    let (ran, ()) = tokio::join!(estate.full(), meanwhile);
+    assert_eq!((ran.projects_done, estate.tags("prod/api").await.len()), (2, 2), "the listing came after the push");
+    assert!(matches!(estate.audit_record().await, (Some(_), false)));
 }

@@ -1,20 +1,25 @@
-//! One look at a whole Harbor, five requests: which projects need not be listed, since nothing in them changed.
+//! One look at a whole Harbor, five or six requests: which projects need not be listed, since nothing in them changed.
 //!
-//! It rests on the update times of repositories, which move with artifacts and tags since Harbor 2.15.2. They are a hint, no truth: labels,
-//! settings and what a failed update left behind move none, so a full run on schedule asks everything again and is compared with what the
-//! hint would have said. Nothing is concluded from silence: the login is proved before and after, Harbor must count as many repositories in
-//! that listing as its projects have together, and the answer must be in the order that was asked for. Where one of these fails, every
-//! project is listed.
+//! It rests on the update times of repositories, which move with artifacts and tags since Harbor 2.15.2, and where they say nothing on the
+//! Harbor's [audit log](super::tail). Both are hints, no truth: labels, settings and what a failed update left behind move no time, labels and garbage
+//! collection write no row, so a full run on schedule asks everything again and is compared with what the hint would have said. Nothing is concluded from
+//! silence: the login is proved before and after; Harbor must count as many repositories in the listing of update times as its projects have together, and the
+//! answer must be in the order that was asked for; no row of the log may be missing. Where one of these fails, every project is listed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use registry::{Client, HarborVersion, Project, RegistryError};
+use registry::{AuditLog, Client, HarborVersion, Project, RegistryError, SystemInfo};
 use time::OffsetDateTime;
 use vocab::ProjectName;
 
+use super::tail::{self, Ask, Mark, Readable, Tail};
+
 /// A change is looked for from so long before the last look on: a transaction may commit that long after the time it writes.
 pub const OVERLAP: Duration = Duration::from_secs(300);
+
+/// Most rows of the audit log that are read to tell what changed during a run, which cost far more than that.
+const MEANWHILE_ROWS_MAX: usize = 20_000;
 
 /// What was known of a project when it was last listed, or last found unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +30,27 @@ pub struct Standing {
     pub project_id: i64,
     /// Repositories it counted.
     pub repositories: u64,
+    /// Where the audit log was then, if it was read.
+    pub mark: Option<Mark>,
+}
+
+/// From where on changes are looked for: the oldest of what is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    /// The oldest [`Standing::seen_at`].
+    pub seen_at: OffsetDateTime,
+    /// The lowest mark in the newer one of the two logs.
+    pub mark: Option<Mark>,
+}
+
+impl Since {
+    /// Of all that is known; `None` where nothing is.
+    pub fn of<'a>(standings: impl Iterator<Item = &'a Standing> + Clone) -> Option<Self> {
+        let seen_at = standings.clone().map(|standing| standing.seen_at).min()?;
+        let marks = standings.filter_map(|standing| standing.mark);
+        let mark = marks.min_by_key(|mark| (mark.log == AuditLog::Old, mark.id));
+        Some(Self { seen_at, mark })
+    }
 }
 
 /// What the look rests on.
@@ -32,6 +58,8 @@ pub struct Standing {
 pub enum Basis {
     /// Update times of repositories.
     UpdateTimes,
+    /// The Harbor's audit log, since update times say nothing.
+    AuditLog,
     /// No project was looked at before.
     FirstLook,
     /// Its update times say nothing, or its version is unknown.
@@ -52,6 +80,7 @@ impl Basis {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::UpdateTimes => "repository update times",
+            Self::AuditLog => "the Harbor's audit log",
             Self::FirstLook => "none: nothing was listed before",
             Self::Version => "none: update times follow pushes from Harbor 2.15.2 on",
             Self::Clock => "none: the Harbor does not tell its clock",
@@ -71,28 +100,34 @@ pub struct Glance {
     pub projects: Vec<Project>,
     /// What it rests on.
     pub basis: Basis,
+    /// How the audit log can be used; none where it was not asked for.
+    pub log: Option<Readable>,
     /// Changes from here on were listed.
     since: Option<OffsetDateTime>,
     /// Projects with a repository that was listed, and the last change of one.
     touched: HashMap<ProjectName, OffsetDateTime>,
+    /// What the audit log says.
+    tail: Option<Tail>,
 }
 
 impl Glance {
-    /// Looks. `since` is the oldest [`Standing::seen_at`] to compare with; `projects` is how many there were last time.
-    pub async fn take(client: &Client, since: Option<OffsetDateTime>, projects: u64) -> Result<Self, RegistryError> {
+    /// Looks. `projects` is how many there were last time.
+    pub async fn take(client: &Client, since: Option<Since>, projects: u64) -> Result<Self, RegistryError> {
         let info = client.system_info().await?;
         client.prove_login().await?;
         let projects = client.projects_at_once(projects).await?;
         let at = info.current_time.unwrap_or_else(OffsetDateTime::now_utc);
-        let mut glance = Self { at, projects, basis: Basis::FirstLook, since: None, touched: HashMap::new() };
+        let (log, touched) = (None, HashMap::new());
+        let mut glance = Self { at, projects, basis: Basis::FirstLook, log, since: None, touched, tail: None };
         if let Some(since) = since {
             glance.basis = match (info.version, info.current_time) {
                 (Some(version), _) if version < HarborVersion::UPDATE_TIMES => Basis::Version,
                 (None, _) => Basis::Version,
                 (_, None) => Basis::Clock,
-                _ => glance.read(client, since - OVERLAP).await?,
+                _ => glance.read(client, since.seen_at - OVERLAP).await?,
             };
         }
+        glance.read_log(client, &info, since.and_then(|since| since.mark)).await?;
         client.prove_login().await?;
         Ok(glance)
     }
@@ -119,20 +154,87 @@ impl Glance {
         Ok(Basis::UpdateTimes)
     }
 
+    /// Reads the audit log where update times say nothing; at a first look, so that the next one has a mark to read on from.
+    async fn read_log(&mut self, client: &Client, info: &SystemInfo, since: Option<Mark>) -> Result<(), RegistryError> {
+        let Some(version) = info.version else { return Ok(()) };
+        let useful = match self.basis {
+            Basis::UpdateTimes | Basis::Clock | Basis::AuditLog => false,
+            Basis::FirstLook => version < HarborVersion::UPDATE_TIMES,
+            Basis::Version | Basis::Order | Basis::Count | Basis::Refused => true,
+        };
+        if !useful || info.current_time.is_none() {
+            return Ok(());
+        }
+        let names: HashSet<&ProjectName> = self.projects.iter().map(|project| &project.name).collect();
+        let ask = Ask { log: AuditLog::of(version), since, projects: &names, rows_max: tail::ROWS_MAX };
+        let tail = Tail::read(client, ask).await?;
+        self.log = Some(tail.readable);
+        if tail.readable == Readable::Whole {
+            self.basis = Basis::AuditLog;
+        }
+        self.tail = Some(tail);
+        Ok(())
+    }
+
+    /// Which log was read.
+    #[must_use]
+    pub fn audit_log(&self) -> Option<AuditLog> {
+        self.tail.as_ref()?.mark.map(|mark| mark.log)
+    }
+
+    fn is_named(&self, project: &Project, standing: &Standing) -> Option<bool> {
+        self.tail.as_ref()?.names(&project.name, standing.mark)
+    }
+
+    /// Whether the audit log tells of a push to the project since `standing`.
+    #[must_use]
+    pub fn tells_of_push(&self, project: &Project, standing: &Standing) -> bool {
+        self.tail.as_ref().is_some_and(|tail| tail.tells_of_push(&project.name, standing.mark))
+    }
+
+    /// Of these projects those that the audit log names by now and did not at the look. `None`: it does not say.
+    pub async fn changed_meanwhile(
+        &self,
+        client: &Client,
+        projects: &HashSet<&ProjectName>,
+    ) -> Result<Option<HashSet<ProjectName>>, RegistryError> {
+        let Some(mark) = self.tail.as_ref().and_then(|tail| tail.mark) else { return Ok(None) };
+        let ask = Ask { log: mark.log, since: Some(mark), projects, rows_max: MEANWHILE_ROWS_MAX };
+        let tail = Tail::read(client, ask).await?;
+        let named = |name: &&&ProjectName| tail.names(name, Some(mark)) == Some(true);
+        Ok((tail.readable == Readable::Whole).then(|| projects.iter().filter(named).map(|name| (*name).clone()).collect()))
+    }
+
     /// Whether nothing in the project changed since `standing`, as far as the hint goes.
     #[must_use]
     pub fn is_unchanged(&self, project: &Project, standing: &Standing) -> bool {
+        let same = standing.project_id == project.id && standing.repositories == project.repo_count;
+        same && match self.basis {
+            Basis::UpdateTimes => self.is_untouched(project, standing),
+            Basis::AuditLog => self.is_named(project, standing) == Some(false),
+            _ => false,
+        }
+    }
+
+    fn is_untouched(&self, project: &Project, standing: &Standing) -> bool {
         let from = standing.seen_at - OVERLAP;
-        self.basis == Basis::UpdateTimes
-            && self.since.is_some_and(|since| since <= from)
-            && standing.project_id == project.id
-            && standing.repositories == project.repo_count
-            && self.touched.get(&project.name).is_none_or(|changed| *changed < from)
+        self.since.is_some_and(|since| since <= from) && self.touched.get(&project.name).is_none_or(|changed| *changed < from)
     }
 
     /// What is to be known of the project next time.
     #[must_use]
     pub fn standing(&self, project: &Project) -> Standing {
-        Standing { seen_at: self.at, project_id: project.id, repositories: project.repo_count }
+        let mark = self.tail.as_ref().and_then(|tail| tail.mark);
+        Standing { seen_at: self.at, project_id: project.id, repositories: project.repo_count, mark }
+    }
+
+    /// What the look rests on, one sentence for a log; where it rests on nothing, why neither can be used.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let basis = self.basis.sentence();
+        match (self.basis, self.log) {
+            (Basis::AuditLog, _) | (_, None) | (Basis::FirstLook, Some(Readable::NoMark)) => basis.to_owned(),
+            (_, Some(log)) => format!("{basis}; {}", log.sentence()),
+        }
     }
 }

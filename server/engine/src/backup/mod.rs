@@ -24,6 +24,7 @@ pub(crate) mod previous;
 mod run;
 mod settings;
 pub mod staging;
+pub mod tail;
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use engine::backup::glance::{Basis, Glance, Standing};
+use engine::backup::glance::{Basis, Glance, Since, Standing};
 use engine::backup::{self, Reconcile};
 use harbor_sim::{Config, Version, images};
 use registry::Client;
@@ -18,13 +18,13 @@ const LONG: Duration = Duration::from_secs(3_600);
 const PROJECTS: [&str; 4] = ["shop", "prod", "team", "empty"];
 
 /// Projects, each backed up once, and what is known of them.
-struct Estate {
-    h: Harness,
-    known: HashMap<ProjectName, (Standing, Digest)>,
+pub struct Estate {
+    pub h: Harness,
+    pub known: HashMap<ProjectName, (Standing, Digest)>,
 }
 
 impl Estate {
-    async fn new(config: Config) -> Self {
+    pub async fn new(config: Config) -> Self {
         let h = Harness::with(config).await;
         for name in &PROJECTS[1..] {
             h.client.create_project(&name.parse().unwrap(), false).await.unwrap();
@@ -45,16 +45,16 @@ impl Estate {
         estate
     }
 
-    fn since(&self) -> Option<time::OffsetDateTime> {
-        self.known.values().map(|(standing, _)| standing.seen_at).min()
+    pub fn since(&self) -> Option<Since> {
+        Since::of(self.known.values().map(|(standing, _)| standing))
     }
 
-    async fn look(&self, client: &Client) -> Glance {
+    pub async fn look(&self, client: &Client) -> Glance {
         Glance::take(client, self.since(), 5).await.unwrap()
     }
 
     /// Names of projects that have to be listed.
-    fn changed(&self, glance: &Glance) -> Vec<String> {
+    pub fn changed(&self, glance: &Glance) -> Vec<String> {
         let rows = glance.projects.iter().filter_map(|p| Some((p, self.known.get(&p.name)?)));
         rows.filter(|(p, (standing, _))| !glance.is_unchanged(p, standing)).map(|(p, _)| p.name.to_string()).collect()
     }
@@ -131,7 +131,7 @@ async fn a_label_is_missed_by_the_hint_and_taken_by_the_full_run() {
 #[tokio::test]
 async fn nothing_is_concluded_from_an_old_harbor_or_from_a_login_that_sees_less() {
     let old = Estate::new(Config { version: Version::V2_12_4, ..Config::default() }).await;
-    let glance = old.look(&old.h.client).await;
+    let glance = Glance::take(&old.h.client, old.since().map(|since| Since { mark: None, ..since }), 5).await.unwrap();
     assert_eq!(glance.basis, Basis::Version);
     assert_eq!(old.changed(&glance).len(), 4, "all are listed");
 

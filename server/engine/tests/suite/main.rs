@@ -18,6 +18,7 @@ mod rich_settings;
 mod settings;
 mod soak;
 mod staging;
+mod tail;
 
 /// Whoever runs the engine does so in tasks of its own, on any thread.
 #[test]

@@ -1,4 +1,4 @@
-//! Audit logs: the extended one since 2.13, the old one before. The old one goes on answering and stays empty
+//! Audit logs: the extended one since 2.13, the old one before. The old one goes on answering and gets nothing new
 //! (harbor.md §8).
 
 use serde_json::{Value, json};
@@ -12,19 +12,19 @@ use crate::query::{self, Field};
 use crate::reply::{Answer, Refusal};
 use crate::server::Call;
 
-/// What the old log speaks of.
-const OLD_KINDS: [&str; 4] = ["artifact", "tag", "repository", "project"];
-
 /// `/audit-logs`, `/projects/{p}/logs`
 pub fn old(call: &Call, project: Option<&str>) -> Answer {
-    let grows = !call.app.config.version.has_extended_audit();
-    let keep = move |row: &AuditRow| grows && OLD_KINDS.contains(&row.resource_type.as_str());
-    listing(call, project, keep, |row| {
-        json!({
-            "id": row.id, "op_time": clock::text(row.op_time), "operation": row.operation, "resource": row.resource,
-            "resource_type": row.resource_type, "username": row.username,
-        })
-    })
+    listing(
+        call,
+        project,
+        |row| !row.extended,
+        |row| {
+            json!({
+                "id": row.id, "op_time": clock::text(row.op_time), "operation": row.operation, "resource": row.resource,
+                "resource_type": row.resource_type, "username": row.username,
+            })
+        },
+    )
 }
 
 /// `/auditlog-exts`, `/projects/{p}/auditlog-exts`
@@ -35,7 +35,7 @@ pub fn new(call: &Call, project: Option<&str>) -> Answer {
     listing(
         call,
         project,
-        |_| true,
+        |row| row.extended,
         |row| {
             json!({
                 "id": row.id, "op_time": clock::text(row.op_time), "operation": row.operation,

@@ -91,7 +91,8 @@ fn create(call: &Call, project: &str, body: &Bytes) -> Answer {
         project.members.push(Member { id, user_id, role });
     }
     let resource = name.to_owned();
-    world::audit(&mut world, &call.who, project_id, "create", "member", &resource, &format!("create member: {name}"));
+    let what = format!("create user member {name} in project {project}");
+    world::audit(&mut world, &call.who, project_id, "create", "member", &resource, &what);
     Ok(reply::created(&format!("/api/v2.0/projects/{project}/members/{id}")))
 }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::app::Config;
+use crate::app::{Config, Version};
 use crate::clock;
 use crate::identity::{self, Who};
 use crate::model::{AuditRow, Project, User, World};
@@ -29,12 +29,16 @@ pub use rule::is_immutable;
 
 /// Audit rows that are kept; Harbor would purge them by schedule.
 const AUDIT_MAX: usize = 100_000;
+/// What the log before 2.13 speaks of.
+const OLD_KINDS: [&str; 5] = ["artifact", "tag", "repository", "project", "robot"];
 
 /// Fills what every Harbor has: the administrator, the project `library`, the configured users, a key for tokens.
 pub fn prepare(mut world: World, config: &Config) -> World {
     if world.token_key.is_empty() {
         world.token_key = identity::random_text(48);
     }
+    world.extended_audit = config.version.has_extended_audit();
+    world.audits_members = config.version >= Version::V2_16;
     let admin = config_user(&mut world, "admin", &config.admin_password);
     if let Some(user) = world.users.get_mut(&admin) {
         user.sysadmin = true;
@@ -81,12 +85,16 @@ pub fn add_user(world: &mut World, name: &str, password: &str, email: &str, real
     id
 }
 
-/// One audit row.
+/// One audit row, unless the settings leave it out: what is left out takes no number.
 pub fn audit(world: &mut World, who: &Who, project_id: i64, operation: &str, kind: &str, resource: &str, what: &str) {
+    if !is_audited(world, operation, kind) {
+        return;
+    }
     if world.audit.len() >= AUDIT_MAX {
         world.audit.drain(..AUDIT_MAX / 10);
     }
-    let id = world.ids.next("audit");
+    let extended = world.extended_audit;
+    let id = world.ids.next(if extended { "audit_ext" } else { "audit" });
     world.audit.push(AuditRow {
         id,
         op_time: clock::now_us(),
@@ -96,7 +104,16 @@ pub fn audit(world: &mut World, who: &Who, project_id: i64, operation: &str, kin
         resource: resource.to_owned(),
         description: what.to_owned(),
         project_id,
+        extended,
     });
+}
+
+fn is_audited(world: &World, operation: &str, kind: &str) -> bool {
+    let disabled = world.settings.get("disabled_audit_log_event_types").and_then(Value::as_str).unwrap_or_default();
+    let left_out = disabled.split(',').any(|event| event.trim() == format!("{operation}_{kind}"));
+    let late = kind == "member" || (kind == "project" && operation == "update");
+    let taken = if world.extended_audit { !left_out && (world.audits_members || !late) } else { OLD_KINDS.contains(&kind) && !late };
+    taken && world.settings.get("skip_audit_log_database") != Some(&Value::Bool(true))
 }
 
 /// Of these blobs, those no artifact of the project uses any more stop counting towards it.

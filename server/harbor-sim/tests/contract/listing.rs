@@ -229,3 +229,41 @@ async fn the_audit_tail_tells_pushes_tags_and_deletes() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_audit_log_numbers_its_rows_one_by_one_and_finds_changes_among_pulls() {
+    topic(|h| async move {
+        let (name, _) = h.project("p", json!({})).await;
+        let repository = format!("{name}/r");
+        let log = if h.version().await >= (2, 13) { "auditlog-exts" } else { "audit-logs" };
+        let newest = format!("/{log}?sort=-id&page=1&page_size=100&q=id%3D%5B1~%5D");
+        let created = |rows: &Value| rows.as_array().is_some_and(|rows| rows.iter().any(|row| row["resource"] == name.as_str()));
+        let from = h.eventually("the row of the project", &newest, created).await[0]["id"].as_i64().unwrap();
+        h.push(&repository, "v1", &images::simple(&h.prefix, &[200])).await;
+        for _ in 0..3 {
+            h.v2(Method::GET, &format!("{repository}/manifests/v1")).await.expect(200);
+        }
+        let since = format!("/{log}?sort=-id&page=1&page_size=100&q=id%3D%5B{from}~%5D");
+        let of = |rows: &Value, operation: &str| {
+            let ours = |row: &&Value| row["operation"] == operation && row["resource"] == format!("{repository}:v1").as_str();
+            rows.as_array().map_or(0, |rows| rows.iter().filter(ours).count())
+        };
+        let rows =
+            h.eventually("the rows of a push and three pulls", &since, |rows| of(rows, "pull") == 3 && of(rows, "create") == 1).await;
+        let ids: Vec<i64> = rows.as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect();
+        assert!(ids.windows(2).all(|pair| pair[0] == pair[1] + 1), "newest first, none missing: {ids:?}");
+        assert_eq!(ids.last(), Some(&from), "a range begins with its first number");
+        let count = h.get(&format!("/{log}?page_size=1&q=id%3D%5B{from}~{}%5D", ids[0])).await.expect(200).total();
+        assert_eq!(count, i64::try_from(ids.len()).unwrap());
+        let changes = format!("/{log}?sort=id&page_size=100&q=operation%3D%7Bcreate%20delete%20update%7D,id%3D%5B{from}~%5D");
+        let changes = h.get(&changes).await.expect(200).json();
+        assert_eq!((of(&changes, "create"), of(&changes, "pull")), (1, 0), "{changes}");
+        let access = json!([{"resource": "project", "action": "list"}]);
+        let permissions = json!([{"kind": "system", "namespace": "/", "access": access}]);
+        let (_, robot) =
+            h.robot(json!({"name": format!("{}blind", h.prefix), "duration": -1, "level": "system", "permissions": permissions})).await;
+        let blind = h.api_as(&robot, Method::GET, &since, None).await.expect(200);
+        assert_eq!((blind.total(), blind.json().as_array().map_or(0, Vec::len)), (0, 0), "no right, no row, no refusal");
+    })
+    .await;
+}

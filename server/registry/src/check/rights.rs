@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::error::RegistryError;
 use crate::harbor::rights::{READ_CONTENT, READ_SETTINGS, WRITE_CONTENT, WRITE_DETAILS};
-use crate::harbor::{Permission, Project};
+use crate::harbor::{AuditLog, Permission, Project};
 
 use super::{Check, CheckKind, Outcome, failed};
 
@@ -20,7 +20,6 @@ struct Group {
 fn groups(kind: CheckKind) -> Vec<Group> {
     let group =
         |code, title, rights: &[(&'static str, &'static str)], lack, without| Group { code, title, rights: rights.to_vec(), lack, without };
-    let (log, settings): (Vec<_>, Vec<_>) = READ_SETTINGS.into_iter().partition(|(resource, _)| *resource == "log");
     let read = group("read_content", "Read images, tags and signatures", &READ_CONTENT, Outcome::Fail, "backups would be incomplete");
     match kind {
         CheckKind::Backup => vec![
@@ -28,14 +27,14 @@ fn groups(kind: CheckKind) -> Vec<Group> {
             group(
                 "read_settings",
                 "Read settings of projects",
-                &settings,
+                &READ_SETTINGS,
                 Outcome::Warn,
                 "settings without the right stay out of the backup",
             ),
-            group("read_audit", "Read Harbor's audit log", &log, Outcome::Warn, "changes are found by listing only"),
         ],
         CheckKind::Restore => {
-            let look: Vec<_> = settings.into_iter().filter(|(r, _)| matches!(*r, "quota" | "immutable-tag" | "tag-retention")).collect();
+            let look: Vec<_> =
+                READ_SETTINGS.into_iter().filter(|(r, _)| matches!(*r, "quota" | "immutable-tag" | "tag-retention")).collect();
             vec![
                 read,
                 group("push", "Push images and tags", &WRITE_CONTENT, Outcome::Fail, "nothing can be restored"),
@@ -86,10 +85,34 @@ impl Client {
             Ok(has) => rows.extend(groups(kind).iter().map(|group| row(group, &has, project))),
             Err(error) => rows.push(failed("rights", "Rights", &error)),
         }
-        rows.push(match kind {
-            CheckKind::Backup => self.see_all_row(private).await,
-            CheckKind::Restore => self.create_project_row().await,
-        });
+        match kind {
+            CheckKind::Backup => rows.extend([self.see_all_row(private).await, self.audit_row().await]),
+            CheckKind::Restore => rows.push(self.create_project_row().await),
+        }
+    }
+
+    /// Whether the audit log shows anything. Of robots Harbor does not tell whether they may read it; without the right the list is empty, which a log that is
+    /// switched off is too.
+    async fn audit_row(&self) -> Check {
+        const CODE: &str = "read_audit";
+        const TITLE: &str = "Read Harbor's audit log";
+        let without = "where update times of repositories do not tell what changed, every run lists every project";
+        let version = match self.version().await {
+            Ok(Some(version)) => version,
+            Ok(None) => return Check::new(CODE, TITLE, Outcome::Warn, format!("the version is unknown; {without}")),
+            Err(error) => return failed(CODE, TITLE, &error),
+        };
+        match self.newest_audit(AuditLog::of(version), 0).await {
+            Ok(Some(newest)) if !newest.rows.is_empty() => Check::new(CODE, TITLE, Outcome::Pass, "allowed"),
+            Ok(_) | Err(RegistryError::Forbidden { .. } | RegistryError::NotFound { .. }) => {
+                let text = format!("no row is shown: audit-log:list of the system is missing, or nothing is written to the log; {without}");
+                let mut check = Check::new(CODE, TITLE, Outcome::Warn, text)
+                    .remedy("add this right to the robot, or let Breakwater make new robots; and see that Harbor writes its audit log");
+                check.missing = vec![Permission::new("audit-log", "list")];
+                check
+            }
+            Err(error) => failed(CODE, TITLE, &error),
+        }
     }
 
     /// Whether every project is seen. Of robots Harbor does not tell it, so what is seen must do.

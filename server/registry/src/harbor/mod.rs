@@ -13,7 +13,7 @@ mod system;
 pub(crate) mod values;
 
 pub use artifacts::{Accessory, Artifact, Label, TagInfo};
-pub use audit::AuditEvent;
+pub use audit::{AuditEvent, AuditLog, NewestAudit};
 pub use projects::{CveAllowlist, Project, Quota};
 pub use repositories::{Newest, Repository};
 pub use robots::{CreatedRobot, Permission, PermissionKind, RobotScope, RobotSpec};

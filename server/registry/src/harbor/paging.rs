@@ -25,7 +25,7 @@ pub(crate) struct Listing {
     pub path: String,
     pub query: Vec<(&'static str, String)>,
     /// Conditions besides the key, comma separated.
-    pub filter: Option<&'static str>,
+    pub filter: Option<String>,
     pub what: String,
 }
 
@@ -47,13 +47,13 @@ impl Listing {
         self
     }
 
-    pub fn filtered(mut self, filter: &'static str) -> Self {
-        self.filter = Some(filter);
+    pub fn filtered(mut self, filter: impl Into<String>) -> Self {
+        self.filter = Some(filter.into());
         self
     }
 
     fn condition(&self, key: Option<String>) -> Option<String> {
-        let parts: Vec<String> = self.filter.map(str::to_owned).into_iter().chain(key).collect();
+        let parts: Vec<String> = self.filter.clone().into_iter().chain(key).collect();
         (!parts.is_empty()).then(|| parts.join(","))
     }
 }

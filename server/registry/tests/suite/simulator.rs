@@ -12,7 +12,7 @@ use vocab::ProjectName;
 
 use crate::support::{client_with, push, quick, repository, tag};
 
-const VERSIONS: [Version; 4] = [Version::V2_11_2, Version::V2_12_4, Version::V2_15_2, Version::V2_16];
+const VERSIONS: [Version; 5] = [Version::V2_11_2, Version::V2_12_4, Version::V2_14_1, Version::V2_15_2, Version::V2_16];
 
 async fn harbor(version: Version) -> (Running, Client) {
     let running = harbor_sim::start(Config { version, ..Config::default() }).await.unwrap();
@@ -156,7 +156,7 @@ async fn a_blob_is_mounted_across_projects() {
 
 #[tokio::test]
 async fn least_privilege_robots_can_do_their_work_and_no_more() {
-    for version in [Version::V2_12_4, Version::V2_15_2, Version::V2_16] {
+    for version in [Version::V2_12_4, Version::V2_14_1, Version::V2_15_2, Version::V2_16] {
         let (running, admin) = harbor(version).await;
         let pushed = fill(&admin, "prod").await;
         let repo = repository("prod/team/app");
@@ -173,6 +173,15 @@ async fn least_privilege_robots_can_do_their_work_and_no_more() {
         let rows = reader.check_list(CheckKind::Backup).await;
         assert!(rows.iter().all(|r| r.outcome != Outcome::Fail), "{version:?}: {rows:#?}");
         assert!(rows.iter().find(|r| r.code == "silent").unwrap().outcome == Outcome::Pass, "{version:?}: {rows:#?}");
+        let log = rows.iter().find(|r| r.code == "read_audit").unwrap();
+        assert_eq!(log.outcome, Outcome::Pass, "{version:?}: the robot that Breakwater makes sees the log");
+        let mut blind = RobotSpec::least_privilege_backup("blind");
+        blind.permissions.iter_mut().for_each(|scope| scope.access.retain(|p| p.resource != "audit-log"));
+        let blind = admin.create_robot(&blind).await.unwrap();
+        let blind = client_with(&running.url(), &blind.name, blind.secret.expose_secret(), quick());
+        let rows = blind.check_list(CheckKind::Backup).await;
+        let log = rows.iter().find(|r| r.code == "read_audit").unwrap();
+        assert!(log.outcome == Outcome::Warn && log.missing[0].to_string() == "audit-log:list", "{version:?}: {log:?}");
         let rows = reader.check_list(CheckKind::Restore).await;
         let push_row = rows.iter().find(|r| r.code == "push").unwrap();
         assert_eq!(push_row.outcome, Outcome::Fail);
