@@ -165,6 +165,18 @@ const SENTENCES: &[(&str, &str)] = &[
     ("registered the harbor {}", "登记 Harbor {}"),
     ("changed the harbor {}", "更改 Harbor {}"),
     ("tested the connection to {}", "测试到 {} 的连接"),
+    ("is about to make the project {} in {}, to read there what a policy blocks", "即将在 {1} 中创建项目 {0}，用于读取被策略拦截的镜像"),
+    ("allows {} images that a policy blocks to be copied into {} and read there", "允许将 {} 中被策略拦截的镜像复制到 {} 并在其中读取"),
+    ("images of {} that a policy blocks are no longer copied and read", "不再复制和读取 {} 中被策略拦截的镜像"),
+    ("removed the staging project {} of {}", "删除 {1} 的暂存项目 {0}"),
+    ("removed the staging project {} of {}, which did not come into use", "删除 {1} 未启用的暂存项目 {0}"),
+    ("removed {} copies that were left in {} of {}", "删除 {2} 的 {1} 中残留的 {0} 个副本"),
+    ("a run begins to read images that a policy blocks through {} of {}", "一次运行开始通过 {1} 的 {0} 读取被策略拦截的镜像"),
+    ("read {} images that a policy blocks through {} of {}", "通过 {2} 的 {1} 读取了 {0} 个被策略拦截的镜像"),
+    (
+        "removed the harbor {}; its snapshots stay, and so does the staging project {} in it",
+        "移除 Harbor {}，其快照保留，其中的暂存项目 {} 也仍在",
+    ),
     ("changed the plan {}", "更改备份计划 {}"),
     ("deleted the plan {}; its snapshots stay", "删除备份计划 {}，其快照保留"),
     ("paused the plan {} for {} days", "暂停备份计划 {}，共 {} 天"),
@@ -184,6 +196,49 @@ const SENTENCES: &[(&str, &str)] = &[
     ("took restore #{} back", "撤回恢复 #{}"),
     ("changed the roles of {}", "更改 {} 的角色"),
     ("changed the password of {}; its sessions ended", "更改 {} 的密码，其会话已结束"),
+    // Gaps of images that a policy blocks, and staging.
+    (
+        "let Breakwater read such images through a staging project (settings of the harbor), or scan or sign the image, or relax the project's policy; then run the plan again",
+        "可在 Harbor 设置中启用通过暂存项目读取，或扫描、签名镜像，或放宽项目策略，然后再次运行计划",
+    ),
+    (
+        "test the connection on the harbor's page: it says what is wrong with the staging project or its login",
+        "请在 Harbor 页面测试连接，其中会说明暂存项目或其登录的问题",
+    ),
+    (
+        "raise the quota of the staging project, best to unlimited, then run the plan again: a copy takes no space in Harbor's storage",
+        "请提高暂存项目的配额（最好不限），然后再次运行计划：副本不占用 Harbor 存储空间",
+    ),
+    ("run the plan again once the Harbor is out of read-only mode", "Harbor 退出只读模式后再次运行计划"),
+    (
+        "it was never finished: switch it on with an administrator's login, which finishes or removes it",
+        "此前未完成：请用管理员登录重新启用，以完成或清除",
+    ),
+    ("it could not be switched on: {}", "未能启用：{}"),
+    ("it is on already; switch it off first to make it anew", "已启用；如需重建，请先关闭"),
+    (
+        "give an administrator's login, which is used once, or a project and a login made by hand: the login for backup only reads",
+        "请提供仅使用一次的管理员登录，或手动创建的项目与登录：备份登录只读",
+    ),
+    (
+        "reading what a policy blocks needs a login of its own: give one with its project, or an administrator's login to make both",
+        "读取被策略拦截的镜像需要单独的登录：请连同项目一起填写，或提供管理员登录以创建两者",
+    ),
+    ("this login may not make projects and robots; use an administrator's", "该登录无权创建项目与机器人，请使用管理员登录"),
+    ("give the secret of the login for staging", "请填写暂存登录的密钥"),
+    ("give the project made for this, which is called {}…", "请填写为此创建的项目，其名称以 {} 开头"),
+    (
+        "{} holds {} and perhaps more, which Breakwater did not put there: give an empty project",
+        "{} 中有 {} 等非 Breakwater 内容：请提供空项目",
+    ),
+    (
+        "the staging project {} from before is still there; remove it in Harbor, or give an administrator's login",
+        "此前的暂存项目 {} 仍在：请在 Harbor 中删除，或提供管理员登录",
+    ),
+    (
+        "switch reading through a staging project off first: its login is never sent to another address",
+        "请先关闭通过暂存项目读取：其登录绝不会发送到其他地址",
+    ),
     // Refusals that forms meet often.
     ("say why, in 10 to 2,000 characters", "请用 10 至 2,000 字说明原因"),
     ("say why, in 3 to 500 characters", "请用 3 至 500 字说明原因"),

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor};
+use crate::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, StagingForm};
 
 /// All harbors the caller sees.
 #[server(prefix = "/fn", endpoint = "harbors/list", input = leptos::server_fn::codec::GetUrl)]
@@ -60,6 +60,21 @@ pub async fn change_harbor(form: ChangeHarbor) -> Result<Harbor, ApiError> {
     let kept = keep(&form, crate::harbors::KEPT);
     let harbor = answer_form::<ChangeHarborCall, _>(backend().change_harbor(&cx(), form).await, kept)?;
     done(&format!("/harbors/{}?tab=settings", harbor.name), "The new settings were tested and saved.", "新设置已测试并保存。").await;
+    Ok(harbor)
+}
+
+/// Allows reading through a staging project, or ends that.
+#[server(name = SetStaging, prefix = "/fn", endpoint = "harbors/staging")]
+pub async fn set_staging(form: StagingForm) -> Result<Harbor, ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let kept = keep(&form, crate::harbors::KEPT);
+    let harbor = answer_form::<SetStaging, _>(backend().set_staging(&cx(), form).await, kept)?;
+    let (en, zh) = match (harbor.staging.on, &harbor.staging.project) {
+        (true, _) => ("Images that a policy blocks are read from the next run on.", "自下次运行起，将读取被策略拦截的镜像。"),
+        (false, None) => ("It is off, and the staging project is gone.", "已关闭，暂存项目已删除。"),
+        (false, Some(_)) => ("It is off; the staging project could not be removed yet.", "已关闭；暂存项目暂未能删除。"),
+    };
+    done(&format!("/harbors/{}?tab=settings", harbor.name), en, zh).await;
     Ok(harbor)
 }
 

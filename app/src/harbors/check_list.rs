@@ -42,7 +42,7 @@ fn line(check: Check) -> AnyView {
                 <p><span class="unseen">{word}</span><span class="what">{check.title}</span></p>
                 <p class="note">{check.detail}</p>
                 {missing}
-                {check.remedy.map(|r| view! { <p class="remedy">{r}</p> })}
+                {check.remedy.map(|r| view! { <p class="remedy">{crate::said::said(&r)}</p> })}
             </div>
         </li>
     }

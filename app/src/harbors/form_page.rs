@@ -7,6 +7,7 @@ use leptos::wasm_bindgen::JsCast as _;
 
 use super::calls::{CreateHarbor, TryHarbor};
 use super::check_list::{CheckListView, verdict};
+use super::staging::{StagingByHand, WhatStagingDoes};
 use crate::error::ApiError;
 use crate::text::t;
 use crate::ui::*;
@@ -58,10 +59,11 @@ fn Address() -> impl IntoView {
 #[component]
 fn Robots() -> impl IntoView {
     let form = use_form();
-    let by_hand = !form.start("read_login", "").is_empty() || !form.start("write_login", "").is_empty();
+    let by_hand = ["read_login", "write_login", "staging_login"].iter().any(|name| !form.start(name, "").is_empty());
+    let staging = form.start("staging", "") == "true";
     view! {
         <fieldset>
-            <legend>{t("Let Breakwater make its two robots", "由 Breakwater 创建两个机器人账户")}</legend>
+            <legend>{t("Let Breakwater make its robots", "由 Breakwater 创建机器人账户")}</legend>
             <p class="note">
                 {t(
                     "An administrator's login is used once, to make one robot that may only read and one that may push for restores. It is never stored.",
@@ -84,8 +86,14 @@ fn Robots() -> impl IntoView {
                     <Field name="write_login" label=t("Login for restore", "恢复登录") optional=true mono=true placeholder="robot$breakwater-write" hint=t("Empty: this Harbor is backed up only", "留空则仅备份")/>
                     <Field name="write_secret" label=t("Secret", "密钥") kind="password" optional=true/>
                 </div>
+                <StagingByHand/>
             </div>
         </details>
+        <fieldset>
+            <legend>{t("Images that a policy blocks", "被策略拦截的镜像")}</legend>
+            <WhatStagingDoes/>
+            <Checkbox name="staging" label=t("Read them through a staging project", "通过暂存项目读取") checked=staging hint=t("Needs a robot of its own: made with the administrator's login above, or entered by hand with its project. Without, they are named gaps.", "需要单独的机器人：由上面的管理员登录创建，或连同项目手动填写。否则记为缺口。")/>
+        </fieldset>
     }
     .into_any()
 }

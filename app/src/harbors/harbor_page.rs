@@ -2,10 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::calls::{ChangeHarborCall, CheckHarbor, get_harbor, get_last_check};
+use super::calls::{ChangeHarborCall, CheckHarbor, SetStaging, get_harbor, get_last_check};
 use super::check_list::CheckListView;
 use super::list_page::harbor_status;
 use super::settings::SettingsForm;
+use super::staging::{StagingState, StagingSwitch};
 use super::types::{CheckList, Harbor, HarborState};
 use crate::accounts::types::Duty;
 use crate::text::{Lang, lang, t};
@@ -19,13 +20,14 @@ pub fn HarborPage() -> impl IntoView {
     let tab = use_query("tab");
     let check = ServerAction::<CheckHarbor>::new();
     let change = ServerAction::<ChangeHarborCall>::new();
+    let stage = ServerAction::<SetStaging>::new();
     let source = move || (name.get(), tab.get());
     let data = fetch(Topic::Harbors, source, |(name, tab)| async move {
         let harbor = get_harbor(name.clone()).await?;
         let list = if tab.as_deref() == Some("check") { get_last_check(name).await? } else { None };
         Ok((harbor, list, tab.unwrap_or_default()))
     });
-    view! { <Load data=data view=move |(harbor, list, tab)| content(harbor, list, &tab, (check, change))/> }
+    view! { <Load data=data view=move |(harbor, list, tab)| content(harbor, list, &tab, (check, change, stage))/> }
 }
 
 fn sentence(harbor: &Harbor) -> String {
@@ -48,13 +50,13 @@ fn content(
     harbor: Harbor,
     list: Option<CheckList>,
     tab: &str,
-    (check, change): (ServerAction<CheckHarbor>, ServerAction<ChangeHarborCall>),
+    (check, change, stage): (ServerAction<CheckHarbor>, ServerAction<ChangeHarborCall>, ServerAction<SetStaging>),
 ) -> AnyView {
     let (tone, word) = harbor_status(harbor.state);
     let crumbs = vec![(t("Harbors", "Harbor 实例").to_owned(), "/harbors".to_owned())];
     let body = match tab {
         "check" => check_tab(&harbor, list, check),
-        "settings" => view! { <SettingsForm harbor=harbor.clone() action=change/> }.into_any(),
+        "settings" => settings(harbor.clone(), change, stage),
         _ => overview(&harbor),
     };
     let link = |key: &'static str, text: &'static str| {
@@ -83,12 +85,23 @@ fn content(
     .into_any()
 }
 
+fn settings(harbor: Harbor, change: ServerAction<ChangeHarborCall>, stage: ServerAction<SetStaging>) -> AnyView {
+    let again = harbor.clone();
+    view! {
+        <Columns>
+            <Stack><SettingsForm harbor=harbor action=change/></Stack>
+            <Stack><StagingSwitch harbor=again action=stage/></Stack>
+        </Columns>
+    }
+    .into_any()
+}
+
 fn overview(harbor: &Harbor) -> AnyView {
-    let (connection, inside) = (connection(harbor.clone()), inside(harbor));
+    let (connection, inside, staging) = (connection(harbor.clone()), inside(harbor), harbor.staging.clone());
     view! {
         <Columns>
             <Stack>{connection}</Stack>
-            <Stack>{inside}</Stack>
+            <Stack>{inside}<StagingState staging=staging/></Stack>
         </Columns>
     }
     .into_any()

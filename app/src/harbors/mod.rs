@@ -7,8 +7,21 @@ pub mod harbor_page;
 pub mod list_page;
 pub mod remove_page;
 pub mod settings;
+pub mod staging;
 pub mod types;
 
 /// What a refused form about a harbor shows again: everything but secrets.
-pub const KEPT: &[&str] =
-    &["name", "url", "read_login", "write_login", "admin_login", "ca_pem", "plain_http", "bandwidth", "bandwidth_zone"];
+pub const KEPT: &[&str] = &[
+    "name",
+    "url",
+    "read_login",
+    "write_login",
+    "admin_login",
+    "ca_pem",
+    "plain_http",
+    "bandwidth",
+    "bandwidth_zone",
+    "staging",
+    "staging_project",
+    "staging_login",
+];

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::error::ApiError;
-use crate::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor};
+use crate::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, StagingForm};
 use crate::ports::Cx;
 
 /// Registered harbors. Reading: any duty, and whoever has a role in it. Changing: operator.
@@ -19,6 +19,8 @@ pub trait Harbors: Send + Sync {
     async fn try_harbor(&self, cx: &Cx, form: NewHarbor) -> Result<CheckList, ApiError>;
     /// Changes address or logins; tests them first.
     async fn change_harbor(&self, cx: &Cx, form: ChangeHarbor) -> Result<Harbor, ApiError>;
+    /// Allows images that a policy blocks to be read through a staging project, or ends that.
+    async fn set_staging(&self, cx: &Cx, form: StagingForm) -> Result<Harbor, ApiError>;
     /// Runs the check-list of a registered harbor and keeps it.
     async fn check_harbor(&self, cx: &Cx, harbor: String) -> Result<CheckList, ApiError>;
     /// The newest kept check-list.

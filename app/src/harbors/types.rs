@@ -52,8 +52,77 @@ pub struct Harbor {
     pub bandwidth: Vec<String>,
     /// Time zone of these hours.
     pub bandwidth_zone: String,
+    /// How images that a policy blocks are read, if they are.
+    pub staging: Staging,
     /// When the secret was set, and by whom.
     pub secret_set: Option<(Moment, String)>,
+}
+
+/// Reading images that a policy blocks: Harbor copies each into a project of Breakwater's, where it is read and removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Staging {
+    /// Whether it is allowed.
+    pub on: bool,
+    /// The staging project; also while it still has to be removed after it was switched off.
+    pub project: Option<String>,
+    /// Login that may copy there.
+    pub login: Option<String>,
+    /// When the project was looked into last.
+    pub looked: Option<Moment>,
+    /// Copies found there that nobody needs and that could not be removed.
+    pub left: i64,
+    /// Repositories found there that Breakwater did not put there; while there are any, nothing is copied.
+    pub foreign: Vec<String>,
+    /// What went wrong last.
+    pub trouble: Option<String>,
+    /// Replication policies of the harbor that would also copy on what is copied there.
+    pub replicated_by: Vec<String>,
+    /// The last run that used it.
+    pub last_use: Option<StagingUse>,
+}
+
+/// A run that read images through a staging project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StagingUse {
+    /// When it began to.
+    pub at: Moment,
+    /// Images it copied.
+    pub images: i64,
+    /// Its job.
+    pub job_id: i64,
+}
+
+/// Form that allows reading through a staging project, or ends that.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StagingForm {
+    /// Name of the harbor.
+    #[serde(default)]
+    pub harbor: String,
+    /// Whether it is to be allowed.
+    #[serde(default)]
+    pub on: bool,
+    /// An administrator's login, used once to make the project and its robot, never stored.
+    #[serde(default)]
+    pub admin_login: String,
+    /// Its password, used once, never stored.
+    #[serde(default)]
+    pub admin_password: String,
+    /// A project made by hand for this, named `breakwater-staging-…`.
+    #[serde(default)]
+    pub staging_project: String,
+    /// A robot made by hand for this.
+    #[serde(default)]
+    pub staging_login: String,
+    /// Its secret.
+    #[serde(default)]
+    pub staging_secret: String,
+}
+
+impl std::fmt::Debug for StagingForm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StagingForm").field("harbor", &self.harbor).field("on", &self.on).finish_non_exhaustive()
+    }
 }
 
 /// Registration form. Secrets are write-only.
@@ -76,7 +145,19 @@ pub struct NewHarbor {
     /// Its secret.
     #[serde(default)]
     pub write_secret: String,
-    /// An administrator's login, used once to make the two least-privilege robots, never stored.
+    /// Images that a policy blocks may be copied into a project of Breakwater's and read there.
+    #[serde(default)]
+    pub staging: bool,
+    /// A project made by hand for that, named `breakwater-staging-…`.
+    #[serde(default)]
+    pub staging_project: String,
+    /// A robot made by hand for that.
+    #[serde(default)]
+    pub staging_login: String,
+    /// Its secret.
+    #[serde(default)]
+    pub staging_secret: String,
+    /// An administrator's login, used once to make the least-privilege robots, never stored.
     #[serde(default)]
     pub admin_login: String,
     /// Its password, used once, never stored.

@@ -156,7 +156,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
             <Panel title=t("Gaps of this snapshot", "该快照的缺口") note=t("what could not be read, and what helps", "未能读取的内容及处理方法")>
                 <DataTable caption=t("Gaps", "缺口") cols=vec![Col::text(t("About", "对象")), Col::text(t("Kind", "类型")), Col::text(t("Cause", "原因")), Col::text(t("What helps", "处理方法"))]>
                     {gaps.into_iter().map(|g| view! {
-                        <tr><Cell><code class="mono">{g.subject}</code></Cell><Cell label=t("Kind", "类型")><code class="mono">{g.kind}</code></Cell><Cell label=t("Cause", "原因")>{g.cause}</Cell><Cell label=t("What helps", "处理方法")>{g.remedy}</Cell></tr>
+                        <tr><Cell><code class="mono">{g.subject}</code></Cell><Cell label=t("Kind", "类型")><code class="mono">{g.kind}</code></Cell><Cell label=t("Cause", "原因")>{g.cause}</Cell><Cell label=t("What helps", "处理方法")>{crate::said::said(&g.remedy)}</Cell></tr>
                     }).collect_view()}
                 </DataTable>
             </Panel>

@@ -172,6 +172,7 @@ nothing! { accounts::Accounts {
 nothing! { harbors::Harbors {
     try_harbor(form: NewHarbor) -> CheckList;
     change_harbor(form: ChangeHarbor) -> Harbor;
+    set_staging(form: StagingForm) -> Harbor;
     check_harbor(harbor: String) -> CheckList;
     last_check(harbor: String) -> Option<CheckList>;
     remove_harbor(harbor: String, confirm: String) -> ();
@@ -294,6 +295,7 @@ pub fn harbor(state: HarborState) -> Harbor {
         projects_protected: 37,
         bandwidth: Vec::new(),
         bandwidth_zone: "UTC".to_owned(),
+        staging: Staging::default(),
         secret_set: None,
     }
 }

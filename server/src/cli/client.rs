@@ -1,7 +1,7 @@
 //! The verbs over REST: the whole journey can be scripted with them.
 
 use app::audit::types::{AuditPage, ChainCheck};
-use app::harbors::types::{CheckList, CheckOutcome, Harbor, NewHarbor};
+use app::harbors::types::{CheckList, CheckOutcome, Harbor, NewHarbor, StagingForm};
 use app::jobs::types::{Job, LogLine};
 use app::plans::types::{Plan, PlanForm};
 use app::projects::types::{Browse, SearchHit, TagHistory, Timeline};
@@ -70,6 +70,8 @@ pub enum HarborVerb {
     Add(AddHarbor),
     /// Test the connection of a harbor
     Check(NamedHarbor),
+    /// Read images that a policy blocks through a staging project, or stop that
+    Staging(StageHarbor),
 }
 
 /// A harbor by name.
@@ -79,6 +81,50 @@ pub struct NamedHarbor {
     remote: Remote,
     /// Its name
     name: String,
+}
+
+/// Whether images that a policy blocks are read.
+#[derive(Args)]
+pub struct StageHarbor {
+    #[command(flatten)]
+    remote: Remote,
+    /// Name
+    name: String,
+    /// Administrator's login that makes the project and its robot; its password on standard input, used once
+    #[arg(long, required_unless_present_any = ["off", "login"])]
+    admin_login: Option<String>,
+    /// Login made by hand, its secret on standard input
+    #[arg(long, requires = "project", conflicts_with = "admin_login")]
+    login: Option<String>,
+    /// Project made by hand for it
+    #[arg(long)]
+    project: Option<String>,
+    /// Stop, and remove the project
+    #[arg(long, conflicts_with_all = ["admin_login", "login", "project"])]
+    off: bool,
+}
+
+async fn stage(args: StageHarbor) -> Result<(), CliError> {
+    let mut form = StagingForm { harbor: args.name.clone(), on: !args.off, ..StagingForm::default() };
+    if form.on {
+        let secret = secret_from_stdin("the secret of the login")?;
+        match args.login {
+            Some(login) => {
+                (form.staging_login, form.staging_secret, form.staging_project) = (login, secret, args.project.unwrap_or_default());
+            }
+            None => (form.admin_login, form.admin_password) = (args.admin_login.unwrap_or_default(), secret),
+        }
+    }
+    let harbor: Harbor = args.remote.api()?.post(&format!("/harbors/{}/staging", encode(&args.name)), &form).await?;
+    if args.remote.json {
+        return print_json(&harbor);
+    }
+    match (harbor.staging.on, harbor.staging.project) {
+        (true, project) => println!("on: images that a policy blocks are read through {}", project.unwrap_or_default()),
+        (false, None) => println!("off: images that a policy blocks are named gaps"),
+        (false, Some(project)) => println!("off; the project {project} could not be removed yet"),
+    }
+    Ok(())
 }
 
 /// A new harbor.
@@ -127,6 +173,7 @@ pub async fn harbor(verb: HarborVerb) -> Result<(), CliError> {
             }
             println!("registered {}: {}", made.name, made.state_detail);
         }
+        HarborVerb::Staging(args) => stage(args).await?,
         HarborVerb::Check(args) => {
             let checks: CheckList = args.remote.api()?.post(&format!("/harbors/{}/check", encode(&args.name)), &json!({})).await?;
             if args.remote.json {

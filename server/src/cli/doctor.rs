@@ -35,7 +35,7 @@ struct Broken {
 }
 
 /// Questions whose answer must be no row: invariant, what it means, SQL with one text column.
-const QUESTIONS: [(&str, &str, &str); 9] = [
+const QUESTIONS: [(&str, &str, &str); 11] = [
     ("I-20", "a running job without a lease", "select job_id::text from job where state = 'running' and (lease_until is null or owner is null)"),
     ("I-21", "a job beyond its tries that did not end", "select job_id::text from job where state = 'queued' and attempt >= attempt_max"),
     (
@@ -66,6 +66,17 @@ const QUESTIONS: [(&str, &str, &str); 9] = [
         "a vote without its audit record",
         "select v.vote_id::text from vote v where not exists
             (select 1 from audit_record a where a.action like 'restore.vote.%' and a.object = v.request_id::text)",
+    ),
+    (
+        "I-22",
+        "images were copied into a staging project and the outcome is not recorded",
+        "select u.run_id::text from staging_use u join run r using (run_id) where u.ended_at is null and r.state not in ('queued', 'running')",
+    ),
+    (
+        "I-22",
+        "a staging project held copies of work that is over, or what is none of ours, at the last look",
+        "select name || ': ' || staging_left || ' copies; of others: ' || array_to_string(staging_foreign, ', ')
+           from harbor where removed_at is null and (staging_left > 0 or cardinality(staging_foreign) > 0)",
     ),
     (
         "I-8",
@@ -114,16 +125,17 @@ async fn questions(pool: &PgPool) -> Result<Vec<Broken>, CliError> {
     Ok(broken)
 }
 
-/// A harbor's id, name and sealed secrets for reading and for writing.
-type SecretRow = (i64, String, Vec<u8>, Option<Vec<u8>>);
+/// A harbor's id, name and sealed secrets for reading, for writing and for staging.
+type SecretRow = (i64, String, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
 
 /// Every stored secret opens with the keys at hand (I-28).
 async fn secrets(state: &AppState, broken: &mut Vec<Broken>) -> Result<(), CliError> {
-    let rows: Vec<SecretRow> = sqlx::query_as("select harbor_id, name, read_secret, write_secret from harbor where removed_at is null")
-        .fetch_all(&state.pool)
-        .await?;
-    for (row, name, read, write) in rows {
-        for (column, sealed) in [("read_secret", Some(read)), ("write_secret", write)] {
+    let rows: Vec<SecretRow> =
+        sqlx::query_as("select harbor_id, name, read_secret, write_secret, staging_secret from harbor where removed_at is null")
+            .fetch_all(&state.pool)
+            .await?;
+    for (row, name, read, write, staging) in rows {
+        for (column, sealed) in [("read_secret", Some(read)), ("write_secret", write), ("staging_secret", staging)] {
             let Some(sealed) = sealed else { continue };
             if let Err(error) = state.keys.open(crate::crypto::Place { table: "harbor", column, row }, &sealed) {
                 broken.push(Broken { invariant: "I-28", what: format!("{column} of {name}: {error}") });

@@ -20,6 +20,8 @@ pub enum Access {
     Read,
     /// Restore.
     Write,
+    /// Copying into the staging project, and clearing it.
+    Staging,
 }
 
 /// A client with the version of its harbor's row.
@@ -46,11 +48,17 @@ pub fn client(state: &AppState, reach: &Reach, access: Access) -> Result<Client,
         (Access::Write, Some(login), Some(sealed)) => {
             Credential { username: login.clone(), secret: state.keys.open(place("write_secret"), sealed)? }
         }
+        (Access::Staging, ..) => match (&reach.staging_login, &reach.staging_secret) {
+            (Some(login), Some(sealed)) => {
+                Credential { username: login.clone(), secret: state.keys.open(place("staging_secret"), sealed)? }
+            }
+            _ => return Err(ApiError::new(ErrorKind::Conflict, "staging_off", format!("{} has no login for staging", reach.name)).into()),
+        },
         _ => Credential { username: reach.read_login.clone(), secret: state.keys.open(place("read_secret"), &reach.read_secret)? },
     };
     let bandwidth = match access {
         Access::Read => bandwidth::obeyed(reach.bandwidth.0.clone(), &reach.bandwidth_zone),
-        Access::Write => Bandwidth::default(),
+        Access::Write | Access::Staging => Bandwidth::default(),
     };
     let client = Client::new(endpoint, credential, Limits { bandwidth, ..Limits::default() })?;
     clients.insert((reach.harbor_id, access), (reach.version, client.clone()));

@@ -5,6 +5,7 @@ mod clients;
 mod ops;
 pub mod queries;
 mod robots;
+pub mod staging;
 
 pub use clients::{Access, client};
 pub use ops::{change, check, create, get, inventory_job, keep_listing, last_check, list, refresh_projects, remove, try_connection};

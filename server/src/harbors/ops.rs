@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use super::bandwidth;
 use super::clients::{self, Access, client, unstored};
 use super::queries::{self, Contact, Listed, Reach, Stored, View};
-use super::robots;
+use super::{robots, staging};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::crypto::Place;
@@ -23,7 +23,7 @@ use crate::jobs::{JobContext, JobError};
 use crate::state::AppState;
 
 /// Longest secret of a login, bytes.
-const SECRET_BYTES_MAX: usize = 4_096;
+pub(super) const SECRET_BYTES_MAX: usize = 4_096;
 /// Longest CA bundle, bytes.
 const CA_BYTES_MAX: usize = 64 * 1024;
 
@@ -102,11 +102,35 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
         .with("after", json!({ "url": form.url.trim(), "read_login": logins.read.name, "write_login": logins.write.as_ref().map(|w| &w.name), "plain_http": form.plain_http }));
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
+    if form.staging {
+        stage(state, &Actor::caller(caller, origin), harbor_id, &form).await?;
+    }
     // The harbor is registered whatever comes of its first listing; the list of projects is asked for again when needed.
     if let Err(error) = refresh_projects(state, harbor_id).await {
         tracing::warn!(harbor.name = name, error = %crate::error::chain(&error), "cannot list the projects of a new harbor yet");
     }
     get(state, caller, &name).await
+}
+
+/// Switches staging on for a harbor that was just registered. It stays registered where that fails, and its page says why.
+async fn stage(state: &AppState, actor: &Actor, harbor_id: i64, form: &NewHarbor) -> Result<(), Error> {
+    let reach = {
+        let mut conn = state.pool.acquire().await?;
+        queries::reach(&mut conn, harbor_id).await?.ok_or_else(|| ApiError::not_found("harbor"))?
+    };
+    let way = match staging::made_by_hand(&form.staging_project, &form.staging_login, &form.staging_secret)? {
+        Some(way) => way,
+        None => {
+            let secret = SecretString::from(form.admin_password.clone());
+            staging::Way::Made(unstored(state, &form.url, form.plain_http, given(&form.ca_pem), form.admin_login.trim(), secret)?)
+        }
+    };
+    let Err(error) = staging::switch_on(state, actor, &reach, way).await else { return Ok(()) };
+    let trouble = format!("it could not be switched on: {}", error.into_api(None).message);
+    let mut conn = state.pool.acquire().await?;
+    let look = staging::queries::Look { left: 0, foreign: &[], trouble: Some(&trouble) };
+    staging::queries::looked(&mut conn, harbor_id, &look).await?;
+    Ok(())
 }
 
 /// A login and its secret.
@@ -143,7 +167,7 @@ async fn logins(state: &AppState, form: &NewHarbor) -> Result<Logins, Error> {
     })
 }
 
-fn given(text: &str) -> Option<&str> {
+pub(super) fn given(text: &str) -> Option<&str> {
     Some(text.trim()).filter(|t| !t.is_empty())
 }
 
@@ -176,6 +200,12 @@ fn check_form(form: &NewHarbor) -> Result<(), ApiError> {
     }
     if !form.write_login.trim().is_empty() && form.write_secret.is_empty() {
         return Err(ApiError::field("write_secret", "give the secret of the restore login"));
+    }
+    let by_hand = staging::made_by_hand(&form.staging_project, &form.staging_login, &form.staging_secret)?;
+    if form.staging && by_hand.is_none() && form.admin_login.trim().is_empty() {
+        let text =
+            "reading what a policy blocks needs a login of its own: give one with its project, or an administrator's login to make both";
+        return Err(ApiError::field("staging_login", text));
     }
     Ok(())
 }
@@ -218,7 +248,7 @@ async fn run_checks(read: &Client, write: Option<&Client>) -> CheckList {
     CheckList { checks, at: Moment(time::OffsetDateTime::now_utc()), backup_ok, restore_ok: backup_ok && restore_ok }
 }
 
-fn check_row(check: registry::Check) -> Check {
+pub(super) fn check_row(check: registry::Check) -> Check {
     Check {
         code: check.code.to_owned(),
         title: check.title,
@@ -231,6 +261,24 @@ fn check_row(check: registry::Check) -> Check {
         remedy: check.remedy,
         missing: check.missing.iter().map(ToString::to_string).collect(),
     }
+}
+
+/// Adds what there is to say of staging. Trouble with it is no trouble of backup or restore, so nothing of it fails the list.
+async fn add_staging(state: &AppState, reach: &Reach, checks: &mut CheckList) -> Result<(), Error> {
+    let reader = client(state, reach, Access::Read)?;
+    let project = reach.staging_project.as_deref().filter(|_| reach.staging).and_then(|name| name.parse().ok());
+    if let Some(project) = &project {
+        let rows = staging::rows(&reader, &client(state, reach, Access::Staging)?, project).await;
+        checks.checks.extend(rows.into_iter().map(|row| match row.outcome {
+            CheckOutcome::Fail => Check { outcome: CheckOutcome::Warn, ..row },
+            _ => row,
+        }));
+    }
+    if let Ok(policies) = staging::replicated(&reader, project.as_ref()).await {
+        let mut conn = state.pool.acquire().await?;
+        staging::queries::replicated(&mut conn, reach.harbor_id, &policies).await?;
+    }
+    Ok(())
 }
 
 async fn keep_checks(conn: &mut PgConnection, harbor_id: i64, checks: &CheckList) -> Result<(), Error> {
@@ -252,7 +300,7 @@ async fn keep_checks(conn: &mut PgConnection, harbor_id: i64, checks: &CheckList
     Ok(())
 }
 
-async fn managed(state: &AppState, caller: &Caller, name: &str) -> Result<Reach, Error> {
+pub(super) async fn managed(state: &AppState, caller: &Caller, name: &str) -> Result<Reach, Error> {
     caller.require(Operation::ManageEstate, None)?;
     let mut conn = state.pool.acquire().await?;
     Ok(queries::reach_by_name(&mut conn, name).await?.filter(|r| !r.removed).ok_or_else(|| ApiError::not_found("harbor"))?)
@@ -263,6 +311,10 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     let reach = managed(state, caller, &form.harbor).await?;
     let moved = form.url.trim() != reach.url;
     let place = |column| Place { table: "harbor", column, row: reach.harbor_id };
+    if moved && reach.staging_project.is_some() {
+        let text = "switch reading through a staging project off first: its login is never sent to another address";
+        return Err(ApiError::field("url", text).into());
+    }
     if moved && (form.read_secret.is_empty() || (!form.write_login.trim().is_empty() && form.write_secret.is_empty())) {
         return Err(ApiError::field("read_secret", "a new address needs the secrets again, so that no old one is sent to it").into());
     }
@@ -327,7 +379,9 @@ pub async fn check(state: &AppState, caller: &Caller, origin: &Origin, name: &st
     let reach = managed(state, caller, name).await?;
     let read = client(state, &reach, Access::Read)?;
     let write = reach.write_login.is_some().then(|| client(state, &reach, Access::Write)).transpose()?;
-    let checks = run_checks(&read, write.as_ref()).await;
+    let mut checks = run_checks(&read, write.as_ref()).await;
+    add_staging(state, &reach, &mut checks).await?;
+    staging::tidy(state, &reach, &Actor::caller(caller, origin), None).await?;
     let mut tx = state.pool.begin().await?;
     keep_checks(&mut tx, reach.harbor_id, &checks).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
@@ -352,18 +406,32 @@ pub async fn remove(state: &AppState, caller: &Caller, origin: &Origin, name: &s
     if confirm.trim() != name {
         return Err(ApiError::field("confirm", format!("type {name} to confirm")).into());
     }
-    let mut tx = state.pool.begin().await?;
-    let plans = queries::plans_using(&mut tx, reach.harbor_id).await?;
-    if !plans.is_empty() {
-        let text = format!("the plans {} use this harbor; delete or change them first", plans.join(", "));
-        return Err(ApiError::new(ErrorKind::Conflict, "harbor_in_use", text).into());
+    in_no_plan(&mut *state.pool.acquire().await?, reach.harbor_id).await?;
+    if reach.staging_project.is_some() {
+        staging::switch_off(state, &Actor::caller(caller, origin), &reach).await?;
     }
+    let mut tx = state.pool.begin().await?;
+    in_no_plan(&mut tx, reach.harbor_id).await?;
+    let left = queries::reach(&mut tx, reach.harbor_id).await?.and_then(|now| now.staging_project);
     queries::remove(&mut tx, reach.harbor_id).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
-    let event = Event::new("harbor.remove", "harbor", name, format!("removed the harbor {name}; its snapshots stay"));
+    let sentence = match &left {
+        Some(project) => format!("removed the harbor {name}; its snapshots stay, and so does the staging project {project} in it"),
+        None => format!("removed the harbor {name}; its snapshots stay"),
+    };
+    let event = Event::new("harbor.remove", "harbor", name, sentence);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     Ok(())
+}
+
+async fn in_no_plan(conn: &mut PgConnection, harbor_id: i64) -> Result<(), Error> {
+    let plans = queries::plans_using(conn, harbor_id).await?;
+    if plans.is_empty() {
+        return Ok(());
+    }
+    let text = format!("the plans {} use this harbor; delete or change them first", plans.join(", "));
+    Err(ApiError::new(ErrorKind::Conflict, "harbor_in_use", text).into())
 }
 
 /// Lists the projects of a harbor and keeps the listing. The login is proved before and after, so that a wrong one never
@@ -392,6 +460,10 @@ pub async fn keep_listing(
     result: Result<Vec<registry::Project>, registry::RegistryError>,
 ) -> Result<Vec<registry::Project>, Error> {
     let harbor_id = reach.harbor_id;
+    let result = match result {
+        Ok(projects) => Ok(without_staging(state, reach, projects).await?),
+        Err(error) => Err(error),
+    };
     let mut tx = state.pool.begin().await?;
     let before = match &result {
         Ok(projects) => {
@@ -422,6 +494,19 @@ pub async fn keep_listing(
     Ok(result?)
 }
 
+/// Staging projects are no projects of anybody: no plan has them, no page lists them, no figure counts them. One whose label cannot be asked for
+/// is taken for somebody's, which is the careful side.
+async fn without_staging(state: &AppState, reach: &Reach, projects: Vec<registry::Project>) -> Result<Vec<registry::Project>, Error> {
+    let mut kept = Vec::with_capacity(projects.len());
+    for project in projects {
+        let ours = reach.staging_project.as_deref() == Some(project.name.as_str());
+        if !ours && !client(state, reach, Access::Read)?.is_staging_project(&project).await.unwrap_or(false) {
+            kept.push(project);
+        }
+    }
+    Ok(kept)
+}
+
 async fn contact(conn: &mut PgConnection, harbor_id: i64, state: &str, detail: &str) -> Result<Option<String>, Error> {
     let contact = Contact { state, detail, version: None, check_list: None, can_restore: None };
     Ok(queries::contact(conn, harbor_id, &contact).await?)
@@ -431,6 +516,13 @@ async fn contact(conn: &mut PgConnection, harbor_id: i64, state: &str, detail: &
 pub async fn inventory_job(context: Arc<JobContext>, harbor_id: i64) -> Result<(), JobError> {
     context.check().await?;
     let projects = refresh_projects(&context.state, harbor_id).await?;
+    let reach = {
+        let mut conn = context.state.pool.acquire().await?;
+        queries::reach(&mut conn, harbor_id).await?
+    };
+    if let Some(reach) = reach {
+        staging::tidy(&context.state, &reach, &Actor::job(context.job_id), None).await?;
+    }
     context.log("info", format!("{} projects listed", projects.len())).await;
     Ok(())
 }

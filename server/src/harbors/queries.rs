@@ -1,6 +1,6 @@
 //! The SQL of harbors.
 
-use app::harbors::types::{Harbor, HarborState};
+use app::harbors::types::{Harbor, HarborState, Staging, StagingUse};
 use app::units::Moment;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -21,6 +21,10 @@ pub struct Reach {
     pub read_secret: Vec<u8>,
     pub write_login: Option<String>,
     pub write_secret: Option<Vec<u8>>,
+    pub staging: bool,
+    pub staging_project: Option<String>,
+    pub staging_login: Option<String>,
+    pub staging_secret: Option<Vec<u8>>,
     pub bandwidth: Json<Vec<Cap>>,
     pub bandwidth_zone: String,
     pub version: i64,
@@ -28,8 +32,8 @@ pub struct Reach {
 }
 
 const REACH: &str =
-    "select harbor_id, name, url, ca_pem, plain_http, read_login, read_secret, write_login, write_secret, bandwidth, bandwidth_zone,
-       version,       removed_at is not null as removed from harbor";
+    "select harbor_id, name, url, ca_pem, plain_http, read_login, read_secret, write_login, write_secret, staging, staging_project,
+       staging_login, staging_secret, bandwidth, bandwidth_zone, version, removed_at is not null as removed from harbor";
 
 /// By id.
 pub async fn reach(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Option<Reach>> {
@@ -45,10 +49,15 @@ pub async fn reach_by_name(conn: &mut PgConnection, name: &str) -> sqlx::Result<
 
 const VIEW: &str = "select h.harbor_id, h.name, h.url, h.product_version, h.state, h.state_detail, h.checked_at, h.read_login,
        h.write_login, h.can_restore, h.plain_http, h.secret_set_at, h.secret_set_by, h.bandwidth, h.bandwidth_zone,
+       h.staging, h.staging_project, h.staging_login, h.staging_looked_at, h.staging_left, h.staging_foreign, h.staging_trouble,
+       h.staging_replicated, u.started_at as staging_used_at, u.images as staging_images, r.job_id as staging_job_id,
        (select count(*) from harbor_project p where p.harbor_id = h.harbor_id and p.gone_at is null) as projects,
        (select coalesce(array_agg(p.project), '{}') from harbor_project p where p.harbor_id = h.harbor_id and p.gone_at is null)
            as project_names
-  from harbor h";
+  from harbor h
+       left join lateral (select u.run_id, u.started_at, u.images from staging_use u join run r using (run_id) join plan p using (plan_id)
+                           where p.harbor_id = h.harbor_id order by u.started_at desc limit 1) u on true
+       left join run r on r.run_id = u.run_id";
 
 /// A harbor with the names of its projects.
 pub struct View {
@@ -84,8 +93,28 @@ fn view(row: &PgRow) -> sqlx::Result<View> {
             projects_protected: 0,
             bandwidth: bandwidth::lines(&row.try_get::<Json<Vec<Cap>>, _>("bandwidth")?),
             bandwidth_zone: row.try_get("bandwidth_zone")?,
+            staging: staging(row)?,
             secret_set: Some((Moment(secret_at), row.try_get("secret_set_by")?)),
         },
+    })
+}
+
+fn staging(row: &PgRow) -> sqlx::Result<Staging> {
+    let used_at: Option<OffsetDateTime> = row.try_get("staging_used_at")?;
+    let last_use = match used_at {
+        Some(at) => Some(StagingUse { at: Moment(at), images: row.try_get("staging_images")?, job_id: row.try_get("staging_job_id")? }),
+        None => None,
+    };
+    Ok(Staging {
+        on: row.try_get("staging")?,
+        project: row.try_get("staging_project")?,
+        login: row.try_get("staging_login")?,
+        looked: row.try_get::<Option<OffsetDateTime>, _>("staging_looked_at")?.map(Moment),
+        left: row.try_get("staging_left")?,
+        foreign: row.try_get("staging_foreign")?,
+        trouble: row.try_get("staging_trouble")?,
+        replicated_by: row.try_get("staging_replicated")?,
+        last_use,
     })
 }
 
@@ -275,7 +304,10 @@ pub async fn listed_at(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<
 
 /// Marks it removed.
 pub async fn remove(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<()> {
-    sqlx::query("update harbor set removed_at = now(), read_secret = '', write_login = null, write_secret = null where harbor_id = $1")
+    sqlx::query(
+        "update harbor set removed_at = now(), read_secret = '', write_login = null, write_secret = null, staging = false, staging_login = null,
+                staging_secret = null where harbor_id = $1",
+    )
         .bind(harbor_id)
         .execute(conn)
         .await?;

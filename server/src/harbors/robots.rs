@@ -1,4 +1,4 @@
-//! Makes the two least-privilege robots from an administrator's login, which is used here once and never stored.
+//! Makes the least-privilege robots from an administrator's login, which is used here once and never stored.
 
 use app::error::ApiError;
 use registry::{Client, RobotSpec};
@@ -14,12 +14,17 @@ pub struct Made {
     pub secret: SecretString,
 }
 
-/// The robots for backup and restore. Their names carry a random part, so that a second try does not clash with the first.
-pub async fn make(admin: &Client) -> Result<(Made, Made), Error> {
+/// Whether the administrator's login counts.
+pub async fn prove(admin: &Client) -> Result<(), Error> {
     admin.prove_login().await.map_err(|error| match error.code() {
         "not_logged_in" => Error::Api(ApiError::field("admin_password", "the harbor refuses this administrator's login; nothing was made")),
         _ => Error::Registry(error),
-    })?;
+    })
+}
+
+/// The robots for backup and restore. Their names carry a random part, so that a second try does not clash with the first.
+pub async fn make(admin: &Client) -> Result<(Made, Made), Error> {
+    prove(admin).await?;
     let suffix = uuid::Uuid::new_v4().simple().to_string()[..6].to_owned();
     let read = create(admin, RobotSpec::least_privilege_backup(&format!("breakwater-backup-{suffix}"))).await?;
     let write = create(admin, RobotSpec::least_privilege_restore(&format!("breakwater-restore-{suffix}"))).await?;

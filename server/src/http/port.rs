@@ -3,7 +3,7 @@
 use app::accounts::types::{ChangeRoles, MadeToken, NewToken, NewUser, Token, User};
 use app::audit::types::{AuditDetail, AuditFilter, AuditPage, ChainCheck};
 use app::error::ApiError;
-use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor};
+use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, StagingForm};
 use app::home::types::Home;
 use app::jobs::types::{Job, JobFilter, LogLine};
 use app::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
@@ -88,6 +88,9 @@ impl Harbors for Live {
     }
     async fn change_harbor(&self, cx: &Cx, form: ChangeHarbor) -> Result<Harbor, ApiError> {
         api(cx, harbors::change(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn set_staging(&self, cx: &Cx, form: StagingForm) -> Result<Harbor, ApiError> {
+        api(cx, harbors::staging::set(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
     }
     async fn check_harbor(&self, cx: &Cx, harbor: String) -> Result<CheckList, ApiError> {
         api(cx, harbors::check(&self.state, &Caller::of(cx)?, &origin(cx), &harbor).await)

@@ -5,7 +5,7 @@
 use app::accounts::types::{ChangeRoles, Duty, MadeToken, NewToken, NewUser, Token, User};
 use app::audit::types::{AuditDetail, AuditFilter, AuditPage, ChainCheck};
 use app::error::ApiError;
-use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor};
+use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, StagingForm};
 use app::home::types::Home;
 use app::jobs::types::{Job, JobFilter, LogLine};
 use app::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
@@ -262,6 +262,8 @@ endpoint!(/// Changes address or logins.
     put "/api/v1/harbors/{name}" "harbors" change_harbor(cx, b, Path(name): Path<String>, Body(form): Body<ChangeHarbor>) Harbor => b.change_harbor(cx, ChangeHarbor { harbor: name, ..form }).await?);
 endpoint!(/// Forgets a harbor no plan uses.
     delete "/api/v1/harbors/{name}" "harbors" remove_harbor(cx, b, Path(name): Path<String>, Body(form): Body<Confirm>) () => b.remove_harbor(cx, name, form.confirm).await?);
+endpoint!(/// Allows images that a policy blocks to be copied into a staging project and read there, or ends that.
+    post "/api/v1/harbors/{name}/staging" "harbors" set_staging(cx, b, Path(name): Path<String>, Body(form): Body<StagingForm>) Harbor => b.set_staging(cx, StagingForm { harbor: name, ..form }).await?);
 endpoint!(/// Runs and keeps the check-list.
     post "/api/v1/harbors/{name}/check" "harbors" check_harbor(cx, b, Path(name): Path<String>) CheckList => b.check_harbor(cx, name).await?);
 
@@ -413,6 +415,7 @@ pub const ROUTES: &[Line] = &[
     ("PUT", "/api/v1/harbors/{name}", Rule::SignedIn),
     ("DELETE", "/api/v1/harbors/{name}", Rule::SignedIn),
     ("POST", "/api/v1/harbors/{name}/check", Rule::SignedIn),
+    ("POST", "/api/v1/harbors/{name}/staging", Rule::SignedIn),
     ("GET", "/api/v1/vaults", Rule::SignedIn),
     ("POST", "/api/v1/vaults", Rule::SignedIn),
     ("GET", "/api/v1/vaults/{id}", Rule::SignedIn),
@@ -495,6 +498,7 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(try_harbor))
         .routes(routes!(get_harbor, change_harbor, remove_harbor))
         .routes(routes!(check_harbor))
+        .routes(routes!(set_staging))
         .routes(routes!(list_vaults, create_vault))
         .routes(routes!(get_vault))
         .routes(routes!(change_bucket))

@@ -37,6 +37,8 @@ struct Run {
     last_full: Option<OffsetDateTime>,
     /// Settings of the Harbor itself, where this run read them.
     harbor_config: Option<Descriptor>,
+    /// The staging project, where the harbor allows it.
+    staging: Option<Arc<harbors::staging::Use>>,
 }
 
 impl Run {
@@ -67,30 +69,12 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
         tx.commit().await?;
     }
     context.log("info", run.look.sentence(run.last_full)).await;
-    let mut failures = Vec::new();
     let mut compared = Findings::default();
-    for (index, project) in projects.iter().enumerate() {
-        context.check().await?;
-        let at = i64::try_from(index).unwrap_or(i64::MAX);
-        let of = i64::try_from(projects.len()).unwrap_or(i64::MAX);
-        context
-            .progress(|p| {
-                p.phase = format!("{project} ({} of {of})", at + 1);
-            })
-            .await;
-        match one_project(&context, &run, project, &mut compared).await {
-            Ok(()) => {}
-            Err(JobError::Stopped(stop)) => return Err(stop.into()),
-            Err(error) => {
-                context.log("error", format!("{project}: {error}")).await;
-                let refused = matches!(error, JobError::Refused { .. });
-                failures.push((project.clone(), error));
-                if refused {
-                    break;
-                }
-            }
-        }
+    let done = all_projects(&context, &run, &projects, &mut compared).await;
+    if let Some(staging) = &run.staging {
+        staging.end().await?;
     }
+    let failures = done?;
     if run.is_judged() {
         judge(&context, &run, compared, failures.is_empty()).await?;
     }
@@ -115,11 +99,44 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
     finish(&context, failures).await
 }
 
+/// Backs one after another up; answers which could not be.
+async fn all_projects(
+    context: &Arc<JobContext>,
+    run: &Run,
+    projects: &[ProjectName],
+    compared: &mut Findings,
+) -> Result<Vec<(ProjectName, JobError)>, JobError> {
+    let mut failures = Vec::new();
+    for (index, project) in projects.iter().enumerate() {
+        context.check().await?;
+        let at = i64::try_from(index).unwrap_or(i64::MAX);
+        let of = i64::try_from(projects.len()).unwrap_or(i64::MAX);
+        context
+            .progress(|p| {
+                p.phase = format!("{project} ({} of {of})", at + 1);
+            })
+            .await;
+        match one_project(context, run, project, compared).await {
+            Ok(()) => {}
+            Err(JobError::Stopped(stop)) => return Err(stop.into()),
+            Err(error) => {
+                context.log("error", format!("{project}: {error}")).await;
+                let refused = matches!(error, JobError::Refused { .. });
+                failures.push((project.clone(), error));
+                if refused {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(failures)
+}
+
 fn gone(what: &str) -> JobError {
     JobError::Permanent { message: format!("{what} is gone"), remedy: None }
 }
 
-async fn prepare(context: &JobContext, run_id: i64, plan: queries::Row, whole: bool) -> Result<Run, JobError> {
+async fn prepare(context: &Arc<JobContext>, run_id: i64, plan: queries::Row, whole: bool) -> Result<Run, JobError> {
     let (reach, vault) = {
         let mut conn = context.state.pool.acquire().await?;
         let reach = harbors::queries::reach(&mut conn, plan.harbor_id).await?.ok_or_else(|| gone("the harbor"))?;
@@ -140,7 +157,8 @@ async fn prepare(context: &JobContext, run_id: i64, plan: queries::Row, whole: b
     // Whoever asks for one project now wants it read.
     let look = Look::take(context, &reach, &client, &plan, whole).await?;
     let look_requests = i64::try_from(client.counters().requests.saturating_sub(before)).unwrap_or(i64::MAX);
-    Ok(Run { run_id, plan, client, vault, reconcile, look, look_requests, last_full, harbor_config: None })
+    let staging = harbors::staging::Use::begin(context, run_id, &reach).await?;
+    Ok(Run { run_id, plan, client, vault, reconcile, look, look_requests, last_full, harbor_config: None, staging })
 }
 
 /// Projects to do: in scope now, no caches, not sealed by an earlier try of this run.
@@ -190,7 +208,11 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
         let mut conn = context.state.pool.acquire().await?;
         catalogue::newest_in_vault(&mut conn, project_id, run.plan.vault_id).await?
     };
-    let (outcome, unchanged) = capture(context, run, harbor, project, (project_id, previous)).await?;
+    let captured = capture(context, run, harbor, project, (project_id, previous)).await;
+    if let Some(staging) = &run.staging {
+        staging.note(project).await?;
+    }
+    let (outcome, unchanged) = captured?;
     let figures = &outcome.stats;
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let sealed = catalogue::Sealed {
@@ -278,6 +300,7 @@ async fn capture(
         reconcile: run.reconcile,
         harbor_config: run.harbor_config.clone(),
         secrets: Some(Arc::new(context.state.keys.clone())),
+        staging: run.staging.as_ref().map(harbors::staging::Use::staging).transpose()?,
     };
     if let (Reconcile::Hinted, Some(row), Some(previous)) = (run.reconcile, run.look.unchanged(project.as_str(), previous), previous)
         && let Some(mut outcome) = engine::backup::unchanged(&cx, row, previous).await.map_err(|error| backup_error(&error))?

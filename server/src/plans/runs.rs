@@ -145,6 +145,7 @@ pub async fn settle_run(conn: &mut PgConnection, job_id: i64, run_id: i64, end: 
             if state == "gaps" { event.outcome(Outcome::Partial, "gaps") } else { event }
         }
     };
+    crate::harbors::staging::settle(conn, &Actor::job(job_id), run_id).await?;
     let event = event.with("run", run_id).with("gaps", run.gaps).with("bytes_new", run.bytes_new).with("requests", run.requests);
     audit::record(conn, &Actor::job(job_id), event).await?;
     Ok(())

@@ -72,7 +72,7 @@ impl Estate {
         sqlx::query("update harbor set read_secret = $2, version = $3 where harbor_id = $1")
             .bind(harbor_id)
             .bind(sealed)
-            .bind(i64::from(sim.addr().port()))
+            .bind(i64::from(sim.addr().port()) * 1_000)
             .execute(&pool)
             .await
             .unwrap();

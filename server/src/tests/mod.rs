@@ -13,6 +13,7 @@ mod room;
 mod scrub;
 mod sessions;
 mod settings;
+mod staging;
 mod votes;
 mod web;
 mod world;

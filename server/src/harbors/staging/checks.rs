@@ -1,0 +1,48 @@
+//! What the check-list of a harbor says of staging.
+
+use app::harbors::types::{Check, CheckOutcome};
+use registry::{Client, RegistryError, STAGING_PREFIX};
+use serde_json::Value;
+use vocab::ProjectName;
+
+use super::super::ops::check_row;
+
+/// Rows for a staging project and its login; `reader` is the login for backup, which sees the other projects.
+pub async fn rows(reader: &Client, stager: &Client, project: &ProjectName) -> Vec<Check> {
+    let others = reader.projects().await.unwrap_or_default();
+    let mut rows: Vec<Check> = stager.check_staging(project, &others).await.into_iter().map(check_row).collect();
+    let policies = replicated(reader, Some(project)).await;
+    rows.push(replication_row(&policies));
+    rows
+}
+
+/// Replication policies that would carry copies on; without a project, those that would whatever its name.
+pub async fn replicated(reader: &Client, project: Option<&ProjectName>) -> Result<Vec<String>, RegistryError> {
+    let policies: Vec<Value> = reader.setting_rows("/replication/policies", &[], "list replication policies").await?;
+    let any: ProjectName =
+        format!("{STAGING_PREFIX}0").parse().map_err(|_| RegistryError::Protocol { what: "a name of ours".to_owned() })?;
+    Ok(engine::backup::staging::replicated_by(&policies, project.unwrap_or(&any)))
+}
+
+fn replication_row(policies: &Result<Vec<String>, RegistryError>) -> Check {
+    let (outcome, detail, remedy) = match policies {
+        Ok(policies) if policies.is_empty() => (CheckOutcome::Pass, "no replication policy takes what is copied there".to_owned(), None),
+        Ok(policies) => {
+            let detail = format!("these policies also replicate each copy: {}", policies.join(", "));
+            let remedy = format!("give them a name filter that excludes {STAGING_PREFIX}*/**");
+            (CheckOutcome::Warn, detail, Some(remedy))
+        }
+        Err(error) => {
+            let remedy = "look at the replication policies on events yourself, or give the backup login replication-policy:list";
+            (CheckOutcome::Warn, format!("replication policies cannot be read: {error}"), Some(remedy.to_owned()))
+        }
+    };
+    Check {
+        code: "staging_replication".to_owned(),
+        title: "Copies are not replicated".to_owned(),
+        outcome,
+        detail,
+        remedy,
+        missing: Vec::new(),
+    }
+}

@@ -1,0 +1,262 @@
+//! Switching staging on and off.
+//!
+//! On: the project's name is written down, the project and its robot are made with an administrator's login that is used this once (or taken
+//! from the operator), the login is checked to reach nothing else, and only then is it stored. Off: what is left there is removed and the
+//! project with it, at once or at the next look.
+
+use app::error::{ApiError, ErrorKind};
+use app::harbors::types::{Check, CheckOutcome, Harbor, StagingForm};
+use engine::backup::staging as copies;
+use registry::{Client, Permission, RegistryError, RobotSpec, STAGING_PREFIX};
+use secrecy::SecretString;
+use serde_json::json;
+use vocab::ProjectName;
+
+use super::{checks, queries, tidy};
+use crate::access::{Caller, Origin};
+use crate::audit::{self, Actor, Event};
+use crate::crypto::Place;
+use crate::error::Error;
+use crate::events::{self, Topic};
+use crate::harbors::clients::{Access, client, unstored};
+use crate::harbors::ops::{SECRET_BYTES_MAX, given, managed};
+use crate::harbors::queries::{Reach, reach};
+use crate::harbors::robots;
+use crate::state::AppState;
+
+/// How the staging project and its login come about.
+pub enum Way {
+    /// An administrator's login makes both.
+    Made(Client),
+    /// Somebody made them.
+    ByHand { project: ProjectName, login: String, secret: SecretString },
+}
+
+/// What a form gives by hand; none where it gives nothing.
+pub fn made_by_hand(project: &str, login: &str, secret: &str) -> Result<Option<Way>, ApiError> {
+    let Some(login) = given(login) else { return Ok(None) };
+    if secret.is_empty() || secret.len() > SECRET_BYTES_MAX {
+        return Err(ApiError::field("staging_secret", "give the secret of the login for staging"));
+    }
+    let named = || ApiError::field("staging_project", format!("give the project made for this, which is called {STAGING_PREFIX}…"));
+    let project: ProjectName = project.trim().parse().map_err(|_| named())?;
+    if !project.as_str().starts_with(STAGING_PREFIX) {
+        return Err(named());
+    }
+    Ok(Some(Way::ByHand { project, login: login.to_owned(), secret: SecretString::from(secret.to_owned()) }))
+}
+
+/// Switches it on or off, as the form says.
+pub async fn set(state: &AppState, caller: &Caller, origin: &Origin, form: StagingForm) -> Result<Harbor, Error> {
+    let found = managed(state, caller, &form.harbor).await?;
+    let actor = Actor::caller(caller, origin);
+    if form.on {
+        let way = match made_by_hand(&form.staging_project, &form.staging_login, &form.staging_secret)? {
+            Some(way) => way,
+            None => Way::Made(administrator(state, &found, &form)?),
+        };
+        switch_on(state, &actor, &found, way).await?;
+    } else {
+        switch_off(state, &actor, &found).await?;
+    }
+    crate::harbors::get(state, caller, &form.harbor).await
+}
+
+fn administrator(state: &AppState, reach: &Reach, form: &StagingForm) -> Result<Client, Error> {
+    let Some(login) = given(&form.admin_login) else {
+        let text =
+            "give an administrator's login, which is used once, or a project and a login made by hand: the login for backup only reads";
+        return Err(ApiError::field("admin_login", text).into());
+    };
+    if form.admin_password.len() > SECRET_BYTES_MAX {
+        return Err(ApiError::field("admin_password", "this is too long for a secret").into());
+    }
+    let secret = SecretString::from(form.admin_password.clone());
+    unstored(state, &reach.url, reach.plain_http, reach.ca_pem.as_deref(), login, secret)
+}
+
+/// Switches it on.
+pub async fn switch_on(state: &AppState, actor: &Actor, found: &Reach, way: Way) -> Result<(), Error> {
+    if found.staging {
+        return Err(conflict("staging_on", "it is on already; switch it off first to make it anew").into());
+    }
+    match way {
+        Way::Made(admin) => make(state, actor, found, &admin).await,
+        Way::ByHand { project, login, secret } => {
+            // What was switched off must be gone before something else takes its place.
+            let before = tidy(state, found, actor, None).await?;
+            if found.staging_project.as_deref().is_some_and(|known| known != project.as_str()) && !before.gone {
+                return Err(still_there(found).into());
+            }
+            let stager = unstored(state, &found.url, found.plain_http, found.ca_pem.as_deref(), &login, secret.clone())?;
+            accept(state, actor, found, &project, &stager, (&login, &secret)).await
+        }
+    }
+}
+
+async fn make(state: &AppState, actor: &Actor, found: &Reach, admin: &Client) -> Result<(), Error> {
+    robots::prove(admin).await?;
+    // Before anything is made: a robot could make the project, and then neither the robot for it nor the project gone again.
+    let rights = match admin.permissions("/system").await {
+        Err(error) if error.code() != "forbidden" => return Err(error.into()),
+        rights => rights.unwrap_or_default(),
+    };
+    if !rights.contains(&Permission::new("project", "create")) {
+        return Err(no_administrator().into());
+    }
+    remove_unfinished(found, admin).await?;
+    let suffix = uuid::Uuid::new_v4().simple().to_string()[..12].to_owned();
+    let project: ProjectName =
+        format!("{STAGING_PREFIX}{suffix}").parse().map_err(|_| Error::defect("a staging project's name is refused"))?;
+    // Before it is there: a crash from here on leaves nothing that nobody knows.
+    let mut tx = state.pool.begin().await?;
+    queries::set_project(&mut tx, found.harbor_id, Some(project.as_str())).await?;
+    let sentence = format!("is about to make the project {project} in {}, to read there what a policy blocks", found.name);
+    audit::record(&mut tx, actor, Event::new("harbor.staging.prepare", "harbor", &found.name, sentence)).await?;
+    tx.commit().await?;
+    if let Err(error) = admin.create_project(&project, false).await {
+        if error.is_transient() {
+            undo(state, actor, found, admin, &project).await;
+        } else {
+            // It is certain that there is none.
+            queries::forget(&mut *state.pool.acquire().await?, found.harbor_id).await?;
+        }
+        return Err(refused(error));
+    }
+    let made = with_robot(state, actor, found, admin, &project).await;
+    if made.is_err() {
+        undo(state, actor, found, admin, &project).await;
+    }
+    made
+}
+
+fn no_administrator() -> ApiError {
+    ApiError::field("admin_login", "this login may not make projects and robots; use an administrator's")
+}
+
+fn refused(error: RegistryError) -> Error {
+    if error.code() == "forbidden" { no_administrator().into() } else { Error::Registry(error) }
+}
+
+async fn with_robot(state: &AppState, actor: &Actor, found: &Reach, admin: &Client, project: &ProjectName) -> Result<(), Error> {
+    let robot = admin.create_robot(&RobotSpec::least_privilege_staging(project.as_str(), project)).await.map_err(refused)?;
+    let stager = unstored(state, &found.url, found.plain_http, found.ca_pem.as_deref(), &robot.name, robot.secret.clone())?;
+    accept(state, actor, found, project, &stager, (&robot.name, &robot.secret)).await
+}
+
+/// Takes project and login if they are as they must be: nothing of anybody's in the one, and nothing else within reach of the other.
+async fn accept(
+    state: &AppState,
+    actor: &Actor,
+    found: &Reach,
+    project: &ProjectName,
+    stager: &Client,
+    (login, secret): (&str, &SecretString),
+) -> Result<(), Error> {
+    let reader = client(state, found, Access::Read)?;
+    let rows = checks::rows(&reader, stager, project).await;
+    if let Some(worst) = rows.iter().find(|row| row.outcome == CheckOutcome::Fail) {
+        return Err(refusal(worst).into());
+    }
+    let there = copies::contents(stager, project).await?;
+    if let Some(foreign) = there.foreign.first() {
+        let text = format!("{project} holds {foreign} and perhaps more, which Breakwater did not put there: give an empty project");
+        return Err(ApiError::field("staging_project", text).into());
+    }
+    if let Some(row) = stager.project(project).await? {
+        stager.mark_staging_project(&row).await?;
+    }
+    let policies = checks::replicated(&reader, Some(project)).await.unwrap_or_default();
+    let sealed = state.keys.seal(Place { table: "harbor", column: "staging_secret", row: found.harbor_id }, secret);
+    let mut tx = state.pool.begin().await?;
+    queries::set_project(&mut tx, found.harbor_id, Some(project.as_str())).await?;
+    queries::on(&mut tx, found.harbor_id, login, &sealed).await?;
+    queries::replicated(&mut tx, found.harbor_id, &policies).await?;
+    events::notify(&mut tx, Topic::Harbors).await?;
+    let sentence = format!("allows {} images that a policy blocks to be copied into {project} and read there", found.name);
+    let event = Event::new("harbor.staging.on", "harbor", &found.name, sentence)
+        .with("before", json!({ "staging": false }))
+        .with("after", json!({ "staging": true, "project": project, "login": login, "replicated_by": policies }));
+    audit::record(&mut tx, actor, event).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn refusal(row: &Check) -> ApiError {
+    let text = format!("{}: {}", row.title, row.detail);
+    let error = ApiError::new(ErrorKind::Invalid, "checks_failed", text);
+    error.and_field(format!("check:{}", row.code), row.remedy.clone().unwrap_or_else(|| row.detail.clone()))
+}
+
+fn conflict(code: &str, text: impl Into<String>) -> ApiError {
+    ApiError::new(ErrorKind::Conflict, code, text)
+}
+
+fn still_there(found: &Reach) -> ApiError {
+    let project = found.staging_project.as_deref().unwrap_or_default();
+    conflict(
+        "staging_left",
+        format!("the staging project {project} from before is still there; remove it in Harbor, or give an administrator's login"),
+    )
+}
+
+/// A project that was written down and never came into use, or could not be removed when it was switched off.
+async fn remove_unfinished(found: &Reach, admin: &Client) -> Result<(), Error> {
+    let Some(project) = found.staging_project.as_deref().and_then(|name| name.parse::<ProjectName>().ok()) else { return Ok(()) };
+    if admin.project(&project).await?.is_none() {
+        return Ok(());
+    }
+    let there = copies::contents(admin, &project).await?;
+    if !there.foreign.is_empty() {
+        return Err(still_there(found).into());
+    }
+    let names: Vec<_> = there.copies.into_iter().map(|(name, _)| name).collect();
+    let (_, kept) = copies::remove(admin, &names).await;
+    kept.map_or(Ok(()), Err)?;
+    match admin.delete_project(&project).await {
+        Ok(()) | Err(RegistryError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes back what did not come into use. What cannot be taken back stays written down.
+async fn undo(state: &AppState, actor: &Actor, found: &Reach, admin: &Client, project: &ProjectName) {
+    let undone = async {
+        match admin.delete_project(project).await {
+            Ok(()) | Err(RegistryError::NotFound { .. }) => {}
+            Err(error) => return Err(Error::Registry(error)),
+        }
+        let mut tx = state.pool.begin().await?;
+        queries::forget(&mut tx, found.harbor_id).await?;
+        let sentence = format!("removed the staging project {project} of {}, which did not come into use", found.name);
+        audit::record(&mut tx, actor, Event::new("harbor.staging.remove", "harbor", &found.name, sentence)).await?;
+        tx.commit().await?;
+        Ok(())
+    };
+    if let Err(error) = undone.await {
+        tracing::warn!(harbor.name = found.name, error = %crate::error::chain(&error), "a staging project could not be taken back; it stays written down");
+    }
+}
+
+/// Switches it off, and removes the project if nobody works with it.
+pub async fn switch_off(state: &AppState, actor: &Actor, found: &Reach) -> Result<(), Error> {
+    let mut tx = state.pool.begin().await?;
+    queries::off(&mut tx, found.harbor_id).await?;
+    events::notify(&mut tx, Topic::Harbors).await?;
+    if found.staging {
+        let sentence = format!("images of {} that a policy blocks are no longer copied and read", found.name);
+        let event = Event::new("harbor.staging.off", "harbor", &found.name, sentence)
+            .with("before", json!({ "staging": true, "project": found.staging_project, "login": found.staging_login }))
+            .with("after", json!({ "staging": false }));
+        audit::record(&mut tx, actor, event).await?;
+    }
+    tx.commit().await?;
+    let now = {
+        let mut conn = state.pool.acquire().await?;
+        reach(&mut conn, found.harbor_id).await?
+    };
+    if let Some(now) = now {
+        tidy(state, &now, actor, None).await?;
+    }
+    Ok(())
+}
