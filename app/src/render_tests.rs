@@ -14,12 +14,13 @@ use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes as _, generate_route_list, handle_server_fns_with_context};
 use tower::ServiceExt as _;
 
-use self::fake::{Fake, harbor, home, operator, plan, vault};
+use self::fake::{Fake, bucket, harbor, home, moment, operator, plan, vault};
 use super::Backend;
 use crate::accounts::types::Duty;
 use crate::error::{ApiError, ErrorKind};
 use crate::harbors::types::HarborState;
 use crate::session::types::Me;
+use crate::vaults::types::{Lock, Vault};
 
 /// The list of routes, made once: while it is made, no resource of the process loads, so a page drawn meanwhile would wait for ever.
 fn routes() -> Vec<AxumRouteListing> {
@@ -122,6 +123,31 @@ async fn empty_lists_offer_the_first_step() {
     let (status, _, page) = get(&fake, "/plans/77", "").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     has(&page, "Not found");
+}
+
+#[tokio::test]
+async fn a_vault_says_for_how_long_nobody_can_take_a_snapshot_away() {
+    let lock = Lock {
+        mode: "compliance".to_owned(),
+        days: 30,
+        snapshots: 12,
+        next: Some(moment("2026-12-01T11:00:00Z")),
+        last: Some(moment("2026-12-24T11:00:00Z")),
+        outlived_by: vec!["nightly".to_owned()],
+    };
+    let locked = Vault { bucket: Some(bucket()), lock: Some(lock), ..vault() };
+    let fake = Fake { me: operator(), vaults: vec![locked.clone()], ..Fake::default() };
+    let (_, _, page) = get(&fake, "/vaults/1", "").await;
+    has(&page, "Each snapshot is locked for 30 days; nobody can lift or shorten that.");
+    has(&page, "and the older ones are not locked: nightly.");
+    has(&page, "name=\"lock_days\"");
+    let (_, _, page) = get(&fake, "/vaults/1", "lang=zh-CN").await;
+    has(&page, "每个快照锁定 30 天；任何人都不能解除或缩短。");
+    let open = Vault { lock: None, ..locked };
+    let (_, _, page) = get(&Fake { vaults: vec![open], ..fake }, "/vaults/1", "").await;
+    has(&page, "Nothing is locked. The bucket could");
+    let (_, _, page) = get(&Fake { me: operator(), ..Fake::default() }, "/vaults/new", "").await;
+    has(&page, "Compliance: nobody can");
 }
 
 #[tokio::test]

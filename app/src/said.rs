@@ -14,6 +14,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("verify the vault {}", "校验保管库 {}"),
     ("read what is due of the vault {}", "读取保管库 {} 到期部分"),
     ("heal the vault {}", "修复保管库 {}"),
+    ("extend the locks of the vault {}", "延长保管库 {} 的锁定"),
     ("rebuild the catalogue from the vault {}", "由保管库 {} 重建目录"),
     ("sweep the vault {}", "清理保管库 {}"),
     // Rebuilding.
@@ -35,6 +36,26 @@ const SENTENCES: &[(&str, &str)] = &[
     ),
     ("the catalogue and the vault {} differ: nothing is swept", "目录与保管库 {} 不一致：不作清理"),
     ("look at the vault's page and rebuild the catalogue from the vault", "请查看保管库页面，并由保管库重建目录"),
+    // Locks.
+    ("looking at locks", "检查锁定"),
+    ("its lock was extended", "锁定已延长"),
+    ("an older version in the same bucket", "同一存储桶中的旧版本"),
+    ("locked until {}", "锁定至 {}"),
+    ("snapshots are kept for longer than the {} days for which the vault locks them", "快照的保留期长于保管库锁定的 {} 天"),
+    ("give a number of days from 1 to 3,650, or 0 for no lock", "请填写 1 至 3650 天，0 表示不锁定"),
+    ("choose governance or compliance", "请选择治理或合规"),
+    (
+        "this bucket does not lock objects; make one with object lock, or give 0 days",
+        "此存储桶不支持锁定：请创建启用对象锁定的存储桶，或填写 0 天",
+    ),
+    ("this bucket does not lock what it is told to: {}", "此存储桶未按要求锁定：{}"),
+    ("the vault locks what it stores, and this server, or this key, does not", "保管库需要锁定所存内容，而此服务器或密钥做不到"),
+    ("{} objects that {} needs were locked until {}, not until {}", "{1} 需要的 {0} 个对象锁定至 {2}，而非 {3}"),
+    ("{} objects that {} needs were locked not at all, not until {}", "{1} 需要的 {0} 个对象未锁定，应锁定至 {2}"),
+    (
+        "find out who can lift locks or forge the small files of the vault, and give the bucket another key",
+        "请查明谁能解除锁定或伪造保管库的小文件，并更换存储桶密钥",
+    ),
     // Healing.
     ("it was stored anew", "已重新存储"),
     ("every snapshot has what it needs of it", "所有快照所需内容均完整"),

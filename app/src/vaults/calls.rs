@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::vaults::types::{ChangeBucket, Finding, NewVault, Room, Sweep, Vault};
+use crate::vaults::types::{ChangeBucket, ChangeLock, Finding, NewVault, Room, Sweep, Vault};
 
 /// All vaults.
 #[server(prefix = "/fn", endpoint = "vaults/list", input = leptos::server_fn::codec::GetUrl)]
@@ -108,6 +108,19 @@ pub async fn change_scrub(vault_id: i64, days: String, mib_s: String) -> Result<
     let mib_s = if mib_s.trim().is_empty() { None } else { Some(mib_s.trim().parse().unwrap_or_default()) };
     let form = ChangeScrub { vault_id, days: days.trim().parse().unwrap_or_default(), mib_s };
     answer_form::<ChangeScrubCall, _>(backend().change_scrub(&cx(), form).await, kept)?;
+    done(&format!("/vaults/{vault_id}"), "Saved.", "已保存。").await;
+    Ok(())
+}
+
+/// Changes how a vault's bucket locks what is written once.
+#[server(name = ChangeLockCall, prefix = "/fn", endpoint = "vaults/change-lock")]
+pub async fn change_lock(vault_id: i64, lock_days: String, lock_mode: String) -> Result<(), ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let kept = keep(&serde_json::json!({ "lock_days": lock_days, "lock_mode": lock_mode }), &["lock_days", "lock_mode"]);
+    // What is no number is out of range, which the backend says.
+    let days = if lock_days.trim().is_empty() { 0 } else { lock_days.trim().parse().unwrap_or(-1) };
+    let form = ChangeLock { vault_id, lock_days: days, lock_mode };
+    answer_form::<ChangeLockCall, _>(backend().change_lock(&cx(), form).await, kept)?;
     done(&format!("/vaults/{vault_id}"), "Saved.", "已保存。").await;
     Ok(())
 }

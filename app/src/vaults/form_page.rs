@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::calls::CreateVault;
+use super::lock::LockFields;
 use crate::text::t;
 use crate::ui::*;
 
@@ -56,6 +57,7 @@ fn Place() -> impl IntoView {
                 </div>
                 <Reach endpoint="" region="" access_key="" path_style=true plain_http=false ca_pem=""/>
                 <Field name="secret" label=t("Secret key", "私密密钥") kind="password" autocomplete="new-password" hint=t("Stored encrypted, never shown again.", "加密保存，不再显示。")/>
+                <LockFields days=0 mode="governance"/>
             </fieldset>
         </div>
     }

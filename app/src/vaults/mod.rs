@@ -5,6 +5,7 @@ pub mod calls;
 pub mod disaster;
 pub mod form_page;
 pub mod list_page;
+pub mod lock;
 pub mod room;
 pub mod scrub;
 pub mod sweeps;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::error::ApiError;
 use crate::ports::Cx;
-use crate::vaults::types::{ChangeBucket, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
+use crate::vaults::types::{ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
 
 /// Vaults. Reading: any duty. Changing: operator.
 #[async_trait]
@@ -29,6 +29,8 @@ pub trait Vaults: Send + Sync {
     async fn open_vault(&self, cx: &Cx, vault_id: i64) -> Result<(), ApiError>;
     /// Changes how soon and how fast every byte is read.
     async fn change_scrub(&self, cx: &Cx, form: ChangeScrub) -> Result<(), ApiError>;
+    /// Changes how its bucket locks what is written once.
+    async fn change_lock(&self, cx: &Cx, form: ChangeLock) -> Result<(), ApiError>;
     /// The last sweeps, newest first.
     async fn list_sweeps(&self, cx: &Cx, vault_id: i64) -> Result<Vec<Sweep>, ApiError>;
     /// What it takes, how it grows, and when it will be full.

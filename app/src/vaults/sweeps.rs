@@ -54,6 +54,10 @@ fn row(sweep: Sweep) -> impl IntoView {
         view! { <Status tone=Tone::Ok text=t("swept", "已清理")/> }.into_any()
     };
     let waiting_for = (!sweep.waiting_for.is_empty()).then(|| view! { " "<span class="note">{sweep.waiting_for.join(", ")}</span> });
+    let locked_until = sweep.locked_until.map(|at| view! { " "<span class="note">{t("until ", "至 ")}<When at=at brief=true/></span> });
+    let old = (sweep.old_versions.count > 0).then(|| {
+        view! { " "<span class="note">{t("old versions: ", "旧版本：")}{amount(sweep.old_versions)}</span> }
+    });
     view! {
         <tr>
             <Cell><a href=format!("/jobs/{}", sweep.job_id)><When at=sweep.finished brief=true/></a></Cell>
@@ -61,6 +65,7 @@ fn row(sweep: Sweep) -> impl IntoView {
             <Cell label=t("Needed", "需要") number=true>{amount(sweep.needed)}</Cell>
             <Cell label=t("Set aside", "移出") number=true>{amount(sweep.condemned)}</Cell>
             <Cell label=t("Waiting", "等待") number=true>{amount(sweep.waiting)}{waiting_for}</Cell>
+            <Cell label=t("Locked", "锁定") number=true>{amount(sweep.locked)}{locked_until}{old}</Cell>
             <Cell label=t("Put back", "移回") number=true>{amount(sweep.returned)}</Cell>
             <Cell label=t("Deleted", "已删除") number=true>{amount(sweep.deleted)}</Cell>
         </tr>
@@ -79,6 +84,7 @@ pub fn sweeps_panel(sweeps: Vec<Sweep>) -> AnyView {
         Col::number(t("Needed", "需要")),
         Col::number(t("Set aside", "移出")),
         Col::number(t("Waiting", "等待")),
+        Col::number(t("Locked", "锁定")),
         Col::number(t("Put back", "移回")),
         Col::number(t("Deleted", "已删除")),
     ];

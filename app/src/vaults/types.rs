@@ -1,6 +1,6 @@
 //! Where backed-up bytes live.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::harbors::types::CheckList;
@@ -35,6 +35,8 @@ pub struct Vault {
     pub path: String,
     /// The bucket, if it is in one.
     pub bucket: Option<Bucket>,
+    /// How it is locked, if it is.
+    pub lock: Option<Lock>,
     /// The id written in the vault itself.
     pub vault_uuid: String,
     /// State now.
@@ -69,6 +71,23 @@ pub struct Vault {
     pub rebuilt: Option<Rebuilt>,
     /// When it was made.
     pub created: Moment,
+}
+
+/// How everything a vault writes once is locked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Lock {
+    /// `governance`, or `compliance`.
+    pub mode: String,
+    /// Days after its moment for which a snapshot, and all it needs, is locked.
+    pub days: i32,
+    /// Snapshots that are locked now.
+    pub snapshots: i64,
+    /// When the first of these locks passes.
+    pub next: Option<Moment>,
+    /// When the last of them does.
+    pub last: Option<Moment>,
+    /// Plans whose rule keeps snapshots for longer than they are locked.
+    pub outlived_by: Vec<String>,
 }
 
 /// How a vault and the catalogue differ.
@@ -192,6 +211,8 @@ pub struct Bucket {
     pub secret_set: (Moment, String),
     /// What was tried, and how it came out.
     pub checks: CheckList,
+    /// Whether it locks what it is told to lock, as far as was tried.
+    pub can_lock: bool,
 }
 
 /// Some objects and their bytes.
@@ -228,6 +249,12 @@ pub struct Sweep {
     pub waiting: Amount,
     /// Whose work that waits for.
     pub waiting_for: Vec<String>,
+    /// Not needed, and locked.
+    pub locked: Amount,
+    /// Until when the last of these is.
+    pub locked_until: Option<Moment>,
+    /// Old versions that take room and stay.
+    pub old_versions: Amount,
 }
 
 /// Wish for a sweep.
@@ -241,8 +268,21 @@ pub struct SweepForm {
 }
 
 /// Fields of a refused form that come back: all but the secret.
-pub const KEPT: &[&str] =
-    &["name", "kind", "path", "endpoint", "region", "bucket", "prefix", "access_key", "path_style", "plain_http", "ca_pem"];
+pub const KEPT: &[&str] = &[
+    "name",
+    "kind",
+    "path",
+    "endpoint",
+    "region",
+    "bucket",
+    "prefix",
+    "access_key",
+    "path_style",
+    "plain_http",
+    "ca_pem",
+    "lock_days",
+    "lock_mode",
+];
 
 /// New vault form.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -272,6 +312,38 @@ pub struct NewVault {
     pub plain_http: bool,
     /// Certificate of its own authority, PEM.
     pub ca_pem: String,
+    /// Days for which what a snapshot needs is locked, 1 to 3,650; 0 or nothing: not at all.
+    #[serde(deserialize_with = "days")]
+    pub lock_days: i32,
+    /// `governance`, which is also meant by nothing, or `compliance`.
+    pub lock_mode: String,
+}
+
+/// A number of days from a program, or from a field of a form, which may be empty. What is no number is out of range, which the backend says.
+fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Number(i32),
+        Text(String),
+    }
+    Ok(match Given::deserialize(deserializer)? {
+        Given::Number(days) => days,
+        Given::Text(text) if text.trim().is_empty() => 0,
+        Given::Text(text) => text.trim().parse().unwrap_or(-1),
+    })
+}
+
+/// How a vault's bucket locks from now on.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChangeLock {
+    /// The vault.
+    pub vault_id: i64,
+    /// Days, 1 to 3,650; 0: nothing new is locked.
+    pub lock_days: i32,
+    /// `governance` or `compliance`.
+    pub lock_mode: String,
 }
 
 impl std::fmt::Debug for NewVault {

@@ -4,11 +4,12 @@ use leptos::prelude::*;
 
 use super::bucket::{bucket_panel, tried_panel};
 use super::calls::{
-    ChangeBucketCall, ChangeScrubCall, CheckBucket, OpenVault, RebuildFromVault, SweepVault, VerifyVault, get_vault, list_findings,
-    list_sweeps, vault_room,
+    ChangeBucketCall, ChangeLockCall, ChangeScrubCall, CheckBucket, OpenVault, RebuildFromVault, SweepVault, VerifyVault, get_vault,
+    list_findings, list_sweeps, vault_room,
 };
 use super::disaster::{rebuilt_panel, standing_panel};
 use super::list_page::vault_status;
+use super::lock::lock_panel;
 use super::room::room_panel;
 use super::scrub::scrub_panel;
 use super::sweeps::{sweep_panel, sweeps_panel};
@@ -27,6 +28,7 @@ pub fn VaultPage() -> impl IntoView {
         scrub: ServerAction::new(),
         sweep: ServerAction::new(),
         change: ServerAction::new(),
+        lock: ServerAction::new(),
         check: ServerAction::new(),
         rebuild: ServerAction::new(),
         open: ServerAction::new(),
@@ -51,6 +53,7 @@ struct Actions {
     scrub: ServerAction<ChangeScrubCall>,
     sweep: ServerAction<SweepVault>,
     change: ServerAction<ChangeBucketCall>,
+    lock: ServerAction<ChangeLockCall>,
     check: ServerAction<CheckBucket>,
     rebuild: ServerAction<RebuildFromVault>,
     open: ServerAction<OpenVault>,
@@ -83,7 +86,7 @@ fn sentence(vault: &Vault) -> String {
 }
 
 fn content(vault: Vault, (findings, sweeps, room): (Vec<Finding>, Vec<Sweep>, Room), actions: Actions) -> AnyView {
-    let Actions { verify, scrub, sweep, change, check, rebuild, open } = actions;
+    let Actions { verify, scrub, sweep, change, lock, check, rebuild, open } = actions;
     let (tone, word) = vault_status(vault.state);
     let crumbs = vec![(t("Vaults", "保管库").to_owned(), "/vaults".to_owned())];
     let standing = standing_panel(&vault, rebuild, open);
@@ -104,6 +107,7 @@ fn content(vault: Vault, (findings, sweeps, room): (Vec<Finding>, Vec<Sweep>, Ro
     let room = room_panel(room, vault.reserve_bytes);
     let tried = vault.bucket.as_ref().map(tried_panel);
     let reading = scrub_panel(&vault, folder.as_deref(), verify, scrub);
+    let locked = lock_panel(&vault, lock);
     let bucket = vault.bucket.map(|bucket| bucket_panel(id, bucket, change, check));
     let (free, read_since, here) = (vault.free_bytes, vault.read_since, vault.name.clone());
     view! {
@@ -118,6 +122,7 @@ fn content(vault: Vault, (findings, sweeps, room): (Vec<Finding>, Vec<Sweep>, Ro
             <Stack>{rebuilt}{findings}{room}{swept}{tried}</Stack>
             <Stack>
                 {facts}
+                {locked}
                 {reading}
                 {bucket}
                 {space}

@@ -6,7 +6,7 @@
 //! without a snapshot costs nothing, so a harbor that was off for a month loses nothing.
 //!
 //! Ours on top: in a period with a complete snapshot it is a complete one that stays; the newest complete snapshot is always kept, and
-//! so are held ones and those dated in the future, which count for nothing; `within` is measured from the newest complete snapshot, not
+//! so are held ones, those a vault has under a lock, and those dated in the future, which count for nothing; `within` is measured from the newest complete snapshot, not
 //! from now. A rule that says nothing keeps everything (I-14, I-35).
 
 use std::collections::BTreeMap;
@@ -65,6 +65,8 @@ pub struct Candidate {
     pub good: bool,
     /// Somebody holds it, or a restore from it is asked for.
     pub held: bool,
+    /// Until when a vault keeps it from everybody.
+    pub locked_until: Option<Timestamp>,
 }
 
 /// Why one is kept. The text of a period is the calendar's: `2026-11-24`, `2026-W48`.
@@ -75,6 +77,11 @@ pub enum Reason {
     NoRule,
     /// Held, or needed by an open request.
     Held,
+    /// A vault it is in lets nobody take it away before.
+    Locked {
+        /// Until when, in Unix seconds.
+        until_s: i64,
+    },
     /// The newest good one.
     LastGood,
     /// Dated in the future: no rule applies to it.
@@ -115,6 +122,9 @@ pub fn decide(rule: &Rule, zone: &TimeZone, now: Timestamp, candidates: &[Candid
         }
         if candidate.held {
             reasons[place].push(Reason::Held);
+        }
+        if let Some(until) = candidate.locked_until.filter(|until| *until > now) {
+            reasons[place].push(Reason::Locked { until_s: until.as_second() });
         }
         if candidate.at > now {
             reasons[place].push(Reason::Future);
@@ -255,7 +265,7 @@ mod tests {
     }
 
     fn good(at: Timestamp) -> Candidate {
-        Candidate { at, good: true, held: false }
+        Candidate { at, good: true, held: false, locked_until: None }
     }
 
     fn dailies(first: &str, count: i64) -> Vec<Candidate> {
@@ -318,6 +328,17 @@ mod tests {
         let mut a = dailies("2025-01-01T03:00:00Z", 10);
         a[2].held = true;
         assert_eq!(kept(&Rule { last: 2, ..Rule::default() }, &a), [a[2].at, a[8].at, a[9].at]);
+    }
+
+    #[test]
+    fn what_is_locked_stays_until_its_lock_has_passed() {
+        let mut a = dailies("2025-01-01T03:00:00Z", 10);
+        a[2].locked_until = Some(at("2030-01-01T00:00:01Z"));
+        a[3].locked_until = Some(at(NOW));
+        let rule = Rule { last: 2, ..Rule::default() };
+        assert_eq!(kept(&rule, &a), [a[2].at, a[8].at, a[9].at]);
+        let reasons = decide(&rule, &TimeZone::UTC, at(NOW), &a);
+        assert_eq!(reasons[2], [Reason::Locked { until_s: at("2030-01-01T00:00:01Z").as_second() }]);
     }
 
     #[test]

@@ -135,7 +135,11 @@ pub async fn begin(conn: &mut PgConnection, snapshot_id: i64, vault_id: i64) -> 
 /// A copy is whole.
 pub async fn finish(conn: &mut PgConnection, snapshot_id: i64, vault_id: i64, bytes_new: i64) -> sqlx::Result<()> {
     sqlx::query(
-        "update snapshot_copy set copied_at = now(), bytes_new = bytes_new + $3, degraded_at = null where snapshot_id = $1 and vault_id = $2",
+        "update snapshot_copy c set copied_at = now(), bytes_new = bytes_new + $3, degraded_at = null,
+                locked_until = greatest(c.locked_until, (select s.moment + make_interval(days => b.lock_days)
+                                                           from snapshot_ever s, vault_bucket b
+                                                          where s.snapshot_id = $1 and b.vault_id = $2))
+          where c.snapshot_id = $1 and c.vault_id = $2",
     )
     .bind(snapshot_id)
     .bind(vault_id)

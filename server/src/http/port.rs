@@ -16,7 +16,7 @@ use app::projects::types::{
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::{SetUp, Shell, SignIn};
 use app::units::{Moment, Page};
-use app::vaults::types::{ChangeBucket, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
+use app::vaults::types::{ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
 use app::zone::Zone;
 use async_trait::async_trait;
 
@@ -137,6 +137,9 @@ impl Vaults for Live {
     }
     async fn change_scrub(&self, cx: &Cx, form: ChangeScrub) -> Result<(), ApiError> {
         api(cx, vaults::set_scrub(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn change_lock(&self, cx: &Cx, form: ChangeLock) -> Result<(), ApiError> {
+        api(cx, vaults::lock::change(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
     }
     async fn verify_vault(&self, cx: &Cx, vault_id: i64) -> Result<i64, ApiError> {
         api(cx, vaults::start_verify(&self.state, &Caller::of(cx)?, &origin(cx), vault_id).await)

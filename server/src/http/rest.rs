@@ -17,7 +17,7 @@ use app::projects::types::{
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::Me;
 use app::units::{Moment, Page};
-use app::vaults::types::{ChangeBucket, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
+use app::vaults::types::{ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
 use axum::http::StatusCode;
@@ -287,6 +287,8 @@ endpoint!(/// Lets a vault that was only read be written.
     post "/api/v1/vaults/{id}/open" "vaults" open_vault(cx, b, Path(id): Path<i64>) () => b.open_vault(cx, id).await?);
 endpoint!(/// Changes how soon and how fast every byte of a vault is read.
     put "/api/v1/vaults/{id}/scrub" "vaults" change_scrub(cx, b, Path(id): Path<i64>, Body(form): Body<ChangeScrub>) () => b.change_scrub(cx, ChangeScrub { vault_id: id, ..form }).await?);
+endpoint!(/// Changes how a vault's bucket locks what is written once.
+    put "/api/v1/vaults/{id}/lock" "vaults" change_lock(cx, b, Path(id): Path<i64>, Body(form): Body<ChangeLock>) () => b.change_lock(cx, ChangeLock { vault_id: id, ..form }).await?);
 endpoint!(/// What a vault takes, how it grows, and when it will be full.
     get "/api/v1/vaults/{id}/room" "vaults" vault_room(cx, b, Path(id): Path<i64>) Room => b.vault_room(cx, id).await?);
 endpoint!(/// The last sweeps.
@@ -427,6 +429,7 @@ pub const ROUTES: &[Line] = &[
     ("POST", "/api/v1/vaults/{id}/rebuild", Rule::SignedIn),
     ("POST", "/api/v1/vaults/{id}/open", Rule::SignedIn),
     ("PUT", "/api/v1/vaults/{id}/scrub", Rule::SignedIn),
+    ("PUT", "/api/v1/vaults/{id}/lock", Rule::SignedIn),
     ("GET", "/api/v1/vaults/{id}/room", Rule::SignedIn),
     ("GET", "/api/v1/vaults/{id}/sweeps", Rule::SignedIn),
     ("GET", "/api/v1/plans", Rule::SignedIn),
@@ -509,6 +512,7 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(rebuild_from_vault))
         .routes(routes!(open_vault))
         .routes(routes!(change_scrub))
+        .routes(routes!(change_lock))
         .routes(routes!(vault_room))
         .routes(routes!(list_sweeps))
         .routes(routes!(list_plans, create_plan))

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use engine::backup::{BackupContext, BackupError, Reconcile, SnapshotOutcome};
+use engine::verify::Finding;
 use time::OffsetDateTime;
 use vault::{HarborName, VaultError};
 use vocab::{Descriptor, Digest, ProjectName};
@@ -13,6 +14,7 @@ use vocab::{Descriptor, Digest, ProjectName};
 use super::look::{Findings, Look};
 use super::scope::Scope;
 use super::{keeping, queries};
+use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::{Error, chain};
 use crate::events::{self, Topic};
 use crate::harbors::{self, Access};
@@ -303,13 +305,35 @@ async fn capture(
         staging: run.staging.as_ref().map(harbors::staging::Use::staging).transpose()?,
     };
     if let (Reconcile::Hinted, Some(row), Some(previous)) = (run.reconcile, run.look.unchanged(project.as_str(), previous), previous)
-        && let Some(mut outcome) = engine::backup::unchanged(&cx, row, previous).await.map_err(|error| backup_error(&error))?
+        && let Some(mut outcome) = told(context, run, engine::backup::unchanged(&cx, row, previous).await).await?
     {
         let mut conn = context.state.pool.acquire().await?;
         outcome.stats.bytes_logical = catalogue::logical_bytes(&mut conn, project_id, run.plan.vault_id).await?;
         return Ok((outcome, true));
     }
-    Ok((engine::backup::project(&cx, project, previous).await.map_err(|error| backup_error(&error))?, false))
+    Ok((told(context, run, engine::backup::project(&cx, project, previous).await).await?, false))
+}
+
+/// A seal that finds something missing, because it could not be locked, says so to the vault: it is healed or its snapshots are marked, and
+/// the next run does not build on them again.
+async fn told<T>(context: &JobContext, run: &Run, outcome: Result<T, BackupError>) -> Result<T, JobError> {
+    let error = match outcome {
+        Ok(done) => return Ok(done),
+        Err(error) => error,
+    };
+    if let BackupError::Vault(lost @ VaultError::Missing { digest }) = &error {
+        let finding = Finding::of(lost, *digest, "a backup");
+        let mut tx = context.state.pool.begin().await?;
+        context.fence(&mut tx).await?;
+        let Finding { kind, object, detail, remedy, .. } = &finding;
+        if crate::vaults::queries::find(&mut tx, run.plan.vault_id, kind, object, detail, remedy).await? {
+            let event = Event::new("vault.mismatch.found", "object", object.to_string(), format!("{kind} object found: {detail}"))
+                .outcome(Outcome::Failure, kind.clone());
+            audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
+        }
+        tx.commit().await?;
+    }
+    Err(backup_error(&error))
 }
 
 /// Compares what a full listing found with what the hint would have said.

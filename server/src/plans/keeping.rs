@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
-use vault::{HarborName, PointerName, Vault};
+use vault::{HarborName, PointerName, Vault, VaultError};
 use vocab::ProjectName;
 
 use super::queries;
@@ -60,6 +60,7 @@ pub struct Row {
     pub pointer_id: uuid::Uuid,
     pub good: bool,
     pub held: bool,
+    pub locked_until: Option<OffsetDateTime>,
 }
 
 fn stamp(at: OffsetDateTime) -> Timestamp {
@@ -67,7 +68,7 @@ fn stamp(at: OffsetDateTime) -> Timestamp {
 }
 
 fn candidate(row: &Row) -> Candidate {
-    Candidate { at: stamp(row.moment), good: row.good, held: row.held }
+    Candidate { at: stamp(row.moment), good: row.good, held: row.held, locked_until: row.locked_until.map(stamp) }
 }
 
 fn zone(name: &str) -> Result<TimeZone, Error> {
@@ -92,6 +93,10 @@ fn words(reason: &Reason) -> String {
     match reason {
         Reason::NoRule => "everything is kept".to_owned(),
         Reason::Held => "held, or asked for".to_owned(),
+        Reason::Locked { until_s } => {
+            let until = OffsetDateTime::from_unix_timestamp(*until_s).map(|at| Moment(at).long()).unwrap_or_default();
+            format!("locked until {until}")
+        }
         Reason::LastGood => "newest good".to_owned(),
         Reason::Future => "dated in the future".to_owned(),
         Reason::Last { .. } => "among the newest".to_owned(),
@@ -161,7 +166,7 @@ fn long_run(rule: &Rule, zone: &TimeZone, schedule: &Schedule, now: OffsetDateTi
     let mut age = 0;
     while age <= all && candidates.len() < CANDIDATES_MAX {
         if let Ok(at) = Timestamp::from_second(end - age) {
-            candidates.push(Candidate { at, good: true, held: false });
+            candidates.push(Candidate { at, good: true, held: false, locked_until: None });
         }
         age += match age {
             age if age < fine => interval,
@@ -174,6 +179,25 @@ fn long_run(rule: &Rule, zone: &TimeZone, schedule: &Schedule, now: OffsetDateTi
         candidates.iter().zip(reasons).filter(|(_, why)| !why.is_empty()).map(|(candidate, _)| candidate.at).collect();
     let oldest = kept.iter().map(|at| at.as_second()).min().unwrap_or(end);
     (whole(kept.len()), (end - oldest) / DAY_S)
+}
+
+/// Plans that bring snapshots into a vault and keep them, in the long run, for longer than so many days.
+pub async fn longer_than(conn: &mut PgConnection, vault_id: i64, days: i64) -> Result<Vec<String>, Error> {
+    let now = OffsetDateTime::now_utc();
+    let mut longer = Vec::new();
+    for (name, keep, cron, zone_name) in queries::rules_of_vault(conn, vault_id).await? {
+        let rule = rule(&keep.0);
+        if outlives(&rule, long_run(&rule, &zone(&zone_name)?, &Schedule::parse(&cron, &zone_name)?, now).1, days) {
+            longer.push(name);
+        }
+    }
+    Ok(longer)
+}
+
+/// Whether snapshots are kept for longer than so many days.
+#[must_use]
+pub fn outlives(rule: &Rule, oldest_days: i64, days: i64) -> bool {
+    rule.keeps_all() || oldest_days > days
 }
 
 /// Lets go of what the rule of a plan no longer keeps; answers how many. Part of each run, after its snapshots are sealed.
@@ -234,13 +258,29 @@ pub async fn forget(context: &JobContext, vault_id: i64, vault: &Vault) -> Resul
         return Ok(());
     }
     let mut names = PointerNames::default();
+    let mut locked = 0_u64;
     for (snapshot_id, harbor, project, pointer_id) in rows {
         context.check().await?;
+        // One that is not there any more is gone as well.
+        let mut gone = true;
         for name in names.of(vault, vault_id, &harbor, &project).await?.iter().filter(|name| name.id() == pointer_id) {
-            vault.forget(name).await.map_err(Error::from)?;
+            gone = false;
+            match vault.forget(name).await {
+                // The bucket has the last word; the next sweep asks again.
+                Err(VaultError::Locked { .. }) => locked += 1,
+                forgotten => {
+                    forgotten.map_err(Error::from)?;
+                    gone = true;
+                }
+            }
         }
-        let mut conn = context.state.pool.acquire().await?;
-        queries::forgotten(&mut conn, snapshot_id, vault_id).await?;
+        if gone {
+            let mut conn = context.state.pool.acquire().await?;
+            queries::forgotten(&mut conn, snapshot_id, vault_id).await?;
+        }
+    }
+    if locked > 0 {
+        context.log("info", format!("{locked} snapshots that were let go are still locked in the vault; they go when that is over")).await;
     }
     Ok(())
 }

@@ -173,7 +173,8 @@ pub async fn preview(state: &AppState, caller: &Caller, form: PlanForm) -> Resul
     }
     let now = OffsetDateTime::now_utc();
     let keeping = keeping::foresee(&mut conn, form.plan_id, &checked.keep, &checked.cron, &checked.zone).await?;
-    let warnings = warnings(&checked, matched.is_empty(), &proxies, now);
+    let mut warnings = warnings(&checked, matched.is_empty(), &proxies, now);
+    warnings.extend(lock_warning(&mut conn, form.vault_id, &checked, keeping.oldest_days).await?);
     Ok(PlanPreview {
         repositories: matched.iter().map(|m| m.repositories).sum(),
         matched,
@@ -209,6 +210,19 @@ fn warnings(checked: &Checked, empty: bool, proxies: &[String], now: OffsetDateT
         warnings.push(format!("runs are up to {} apart, more than the target of {}", duration(longest), duration(checked.rpo_s)));
     }
     warnings
+}
+
+/// Where the vault's locks pass before the rule lets go.
+async fn lock_warning(
+    conn: &mut PgConnection,
+    vault_id: Option<i64>,
+    checked: &Checked,
+    oldest_days: i64,
+) -> Result<Option<String>, Error> {
+    let Some(vault_id) = vault_id else { return Ok(None) };
+    let Some(days) = crate::vaults::queries::bucket(conn, vault_id).await?.and_then(|bucket| bucket.lock_days) else { return Ok(None) };
+    let outlived = keeping::outlives(&keeping::rule(&checked.keep), oldest_days, i64::from(days));
+    Ok(outlived.then(|| format!("snapshots are kept for longer than the {days} days for which the vault locks them")))
 }
 
 /// Stores a new or changed plan.

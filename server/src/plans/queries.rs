@@ -389,11 +389,26 @@ const NEEDED: &str = "exists (select 1 from hold h where h.snapshot_id = s.snaps
 pub async fn keepable(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<super::keeping::Row>> {
     let sql = sqlx::AssertSqlSafe(format!(
         "select s.snapshot_id, p.name as project, s.moment, s.digest, s.pointer_id, s.gap_count = 0 and s.degraded_at is null as good,
-                ({NEEDED}) as held
+                ({NEEDED}) as held,
+                greatest(s.locked_until, (select max(c.locked_until) from snapshot_copy c
+                                           where c.snapshot_id = s.snapshot_id and c.forgotten_at is null)) as locked_until
            from snapshot s join run r using (run_id) join project p using (project_id)
           where r.plan_id = $1"
     ));
     sqlx::query_as(sql).bind(plan_id).fetch_all(conn).await
+}
+
+/// Name, rule, schedule and zone of the plans that bring snapshots into a vault.
+pub async fn rules_of_vault(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<(String, Json<Keep>, String, String)>> {
+    sqlx::query_as(
+        "select p.name, p.keep, p.cron, p.zone from plan p
+          where p.deleted_at is null
+            and (p.vault_id = $1 or exists (select from plan_copy c where c.plan_id = p.plan_id and c.vault_id = $1))
+          order by p.name",
+    )
+    .bind(vault_id)
+    .fetch_all(conn)
+    .await
 }
 
 /// Lets a snapshot go unless it is needed by now; whether it went. The lock keeps a hold or a request from coming in between.

@@ -301,8 +301,9 @@ pub(super) async fn insert_snapshot(
     let gaps = serde_json::to_value(&sealed.index.gaps).map_err(|e| Error::defect(e.to_string()))?;
     let id = sqlx::query_scalar(
         "insert into snapshot (project_id, vault_id, run_id, pointer_id, digest, moment, started_at, finished_at, gaps, gap_count, repositories,
-                               tags, artifacts, logical_bytes, bytes_new, tags_added, tags_removed, tags_moved)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) returning snapshot_id",
+                               tags, artifacts, logical_bytes, bytes_new, tags_added, tags_removed, tags_moved, locked_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                 (select $6 + make_interval(days => b.lock_days) from vault_bucket b where b.vault_id = $2)) returning snapshot_id",
     )
     .bind(sealed.project_id)
     .bind(sealed.vault_id)

@@ -9,6 +9,7 @@ mod disaster;
 mod house;
 mod jobs;
 mod keeping;
+mod lock;
 mod room;
 mod scrub;
 mod sessions;

@@ -15,7 +15,7 @@ use vault::VaultError;
 use vault::store::bucket::{BucketPlace, BucketStore, Outcome, PlaceError, Probe, Promise, is_fit};
 
 use super::queries::{self, BucketRow};
-use super::{ops, standing};
+use super::{lock, ops, standing};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::crypto::Place;
@@ -89,7 +89,7 @@ fn store(state: &AppState, reach: Reach<'_>) -> Result<(BucketStore, Endpoint, S
 /// The store of a registered bucket.
 pub fn stored(state: &AppState, row: &BucketRow) -> Result<BucketStore, Error> {
     let secret = state.keys.open(secret_place(row.vault_id), &row.secret)?;
-    Ok(store(state, reach_of(row, secret))?.0)
+    Ok(store(state, reach_of(row, secret))?.0.with_lock(lock::of(row)))
 }
 
 fn reach_of(row: &BucketRow, secret: SecretString) -> Reach<'_> {
@@ -118,6 +118,7 @@ pub fn view(row: BucketRow) -> Bucket {
         path_style: row.path_style,
         access_key: row.access_key,
         secret_set: (Moment(row.secret_set_at), row.secret_set_by),
+        can_lock: can_lock(&row.checks.0),
         checks: row.checks.0,
     }
 }
@@ -144,6 +145,7 @@ fn line(probe: Probe) -> Check {
         Promise::Delete => "What is deleted is gone",
         Promise::Versions => "Old versions",
         Promise::Locks => "Object lock",
+        Promise::LockKept => "A lock that is kept",
         _ => "More",
     };
     Check {
@@ -158,6 +160,17 @@ fn line(probe: Probe) -> Check {
         remedy: probe.remedy.map(str::to_owned),
         missing: Vec::new(),
     }
+}
+
+/// Whether a bucket locks what it is told to lock, as far as was tried.
+pub(super) fn can_lock(checks: &CheckList) -> bool {
+    checks.checks.iter().any(|check| check.code == Promise::LockKept.code() && check.outcome == CheckOutcome::Pass)
+}
+
+/// Tries a registered bucket again.
+pub(super) async fn try_again(state: &AppState, row: &BucketRow) -> Result<CheckList, Error> {
+    let secret = state.keys.open(secret_place(row.vault_id), &row.secret)?;
+    Ok(tried(state, reach_of(row, secret)).await?.checks)
 }
 
 /// Why a bucket is not taken, on the field it lies at as far as the server says so.
@@ -196,6 +209,7 @@ pub(super) async fn register(state: &AppState, actor: &Actor, name: String, form
     if form.ca_pem.len() > CA_BYTES_MAX {
         return Err(ApiError::field("ca_pem", "this is too long for a certificate").into());
     }
+    let (lock_days, lock_mode) = lock::wanted(form.lock_days, &form.lock_mode)?;
     let secret = SecretString::from(form.secret.trim().to_owned());
     let reach = Reach {
         endpoint: form.endpoint.trim(),
@@ -213,7 +227,11 @@ pub(super) async fn register(state: &AppState, actor: &Actor, name: String, form
     if !tried.checks.backup_ok {
         return Err(refused(&tried.checks));
     }
-    let here = Arc::new(tried.store);
+    if lock_days.is_some() && !can_lock(&tried.checks) {
+        return Err(lock::cannot(&tried.checks));
+    }
+    let locked = lock_days.and_then(|days| u32::try_from(days).ok()).map(|days| vault::Lock::days(lock_mode, days));
+    let here = Arc::new(tried.store.with_lock(locked));
     let (vault, adopted) = match vault::Vault::open_store(here.clone(), None).await {
         Ok(vault) => (vault, true),
         Err(VaultError::NotAVault { .. }) => (vault::Vault::init_store(here).await.map_err(|error| in_bucket(&error))?, false),
@@ -238,6 +256,8 @@ pub(super) async fn register(state: &AppState, actor: &Actor, name: String, form
         secret_set_by: actor.name().to_owned(),
         checks: Json(tried.checks),
         version: 1,
+        lock_mode: lock_mode.as_str().to_owned(),
+        lock_days,
     };
     queries::set_bucket(&mut tx, &row).await?;
     events::notify(&mut tx, Topic::Vaults).await?;
@@ -258,7 +278,7 @@ pub(super) async fn register(state: &AppState, actor: &Actor, name: String, form
 /// What the audit history keeps of it: all but the secret.
 fn described(row: &BucketRow) -> serde_json::Value {
     json!({ "endpoint": row.endpoint, "plain_http": row.plain_http, "region": row.region, "bucket": row.bucket, "prefix": row.prefix,
-        "path_style": row.path_style, "access_key": row.access_key })
+        "path_style": row.path_style, "access_key": row.access_key, "lock_days": row.lock_days, "lock_mode": row.lock_mode })
 }
 
 async fn managed(state: &AppState, caller: &Caller, vault_id: i64) -> Result<(String, uuid::Uuid, BucketRow), Error> {
@@ -304,6 +324,10 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     if !tried.checks.backup_ok {
         return Err(refused(&tried.checks));
     }
+    if row.lock_days.is_some() && !can_lock(&tried.checks) {
+        let why = "the vault locks what it stores, and this server, or this key, does not";
+        return Err(ApiError::field("access_key", why).into());
+    }
     vault::Vault::open_store(Arc::new(tried.store), Some(uuid.into()))
         .await
         .map_err(|error| Error::from(ApiError::field("endpoint", error.to_string())))?;
@@ -338,8 +362,7 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
 /// Tries again what a vault needs of its bucket, and keeps what came of it.
 pub async fn check(state: &AppState, caller: &Caller, origin: &Origin, vault_id: i64) -> Result<Vault, Error> {
     let (name, _, row) = managed(state, caller, vault_id).await?;
-    let secret = state.keys.open(secret_place(row.vault_id), &row.secret)?;
-    let checks = tried(state, reach_of(&row, secret)).await?.checks;
+    let checks = try_again(state, &row).await?;
     let fit = checks.backup_ok;
     let mut tx = state.pool.begin().await?;
     queries::set_checks(&mut tx, vault_id, &checks).await?;

@@ -1,4 +1,4 @@
-//! What is lost is had again by its digest: from another vault first, then from a harbor that has it. The digest decides; whoever gives the
+//! What is lost is had again by its digest: from an older version in the same bucket, from another vault, then from a harbor that has it. The digest decides; whoever gives the
 //! bytes is not believed.
 
 use std::sync::Arc;
@@ -21,7 +21,8 @@ const OBJECTS_MAX: usize = 10_000;
 
 /// Heals what it can; answers how many objects.
 pub async fn all(context: &Arc<JobContext>, vault_id: i64, vault: &Vault, lacks: &[Lack]) -> Result<i64, JobError> {
-    let lost = lacks.iter().filter(|l| l.finding.severity == Severity::Loss && matches!(l.finding.kind.as_str(), "missing" | "corrupt"));
+    let kinds = ["missing", "corrupt", "wrong_size"];
+    let lost = lacks.iter().filter(|l| l.finding.severity == Severity::Loss && kinds.contains(&l.finding.kind.as_str()));
     let lost: Vec<&Lack> = lost.take(OBJECTS_MAX).collect();
     if lost.is_empty() {
         return Ok(0);
@@ -32,6 +33,9 @@ pub async fn all(context: &Arc<JobContext>, vault_id: i64, vault: &Vault, lacks:
         context.check().await?;
         context.progress(|p| p.phase = "healing".to_owned()).await;
         let digest = lack.finding.object;
+        if lack.finding.kind != "missing" && !set_aside(vault, &digest).await? {
+            continue;
+        }
         let Some((by, bytes)) = one(context, vault, &digest, lack, &others).await? else { continue };
         let mut tx = context.state.pool.begin().await?;
         context.fence(&mut tx).await?;
@@ -46,6 +50,15 @@ pub async fn all(context: &Arc<JobContext>, vault_id: i64, vault: &Vault, lacks:
         healed += 1;
     }
     Ok(healed)
+}
+
+/// Moves what is damaged out of the way, as reading it would have done; `false`: it is whole.
+async fn set_aside(vault: &Vault, digest: &Digest) -> Result<bool, JobError> {
+    match vault.quarantine(digest, "its bytes do not match its name").await {
+        Ok(_) | Err(VaultError::Missing { .. }) => Ok(true),
+        Err(VaultError::Intact { .. }) => Ok(false),
+        Err(error) => Err(Error::from(error).into()),
+    }
 }
 
 async fn others(context: &JobContext, vault_id: i64) -> Result<Vec<(String, Vault)>, JobError> {
@@ -67,6 +80,9 @@ async fn one(
     lack: &Lack,
     others: &[(String, Vault)],
 ) -> Result<Option<(String, u64)>, JobError> {
+    if let Some(bytes) = vault.revive_object(digest).await.map_err(Error::from)? {
+        return Ok(Some(("an older version in the same bucket".to_owned(), bytes)));
+    }
     if *digest == Digest::of(OCI_EMPTY_BYTES) {
         vault.put_bytes(OCI_EMPTY_BYTES).await.map_err(Error::from)?;
         return Ok(Some(("what is always the same".to_owned(), OCI_EMPTY_BYTES.len() as u64)));

@@ -2,6 +2,7 @@
 
 pub mod bucket;
 mod heal;
+pub mod lock;
 mod ops;
 mod parts;
 pub mod queries;

@@ -14,7 +14,7 @@ use vault::VaultError;
 
 use super::queries::{self, BucketRow, Row};
 use super::verify::Scope;
-use super::{bucket, standing};
+use super::{bucket, lock, standing};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -43,9 +43,9 @@ async fn all(state: &AppState) -> Result<Vec<Vault>, Error> {
     // Side by side: one that does not answer shall not keep the others waiting.
     let views = rows.into_iter().map(|row| {
         let bucket = buckets.remove(&row.vault_id);
-        view(state, row, bucket)
+        view(state, row, bucket, false)
     });
-    Ok(futures::future::join_all(views).await)
+    futures::future::try_join_all(views).await
 }
 
 /// One vault.
@@ -56,7 +56,7 @@ pub async fn get(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Vau
         let row = queries::one(&mut conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
         (row, queries::bucket(&mut conn, vault_id).await?)
     };
-    Ok(view(state, row, bucket).await)
+    view(state, row, bucket, true).await
 }
 
 /// Opens a vault's bytes. One that is only read refuses every write by itself.
@@ -126,7 +126,11 @@ async fn open_at(state: &AppState, path: &str, uuid: Uuid, bucket: Option<&Bucke
     Ok(vault)
 }
 
-async fn view(state: &AppState, row: Row, in_bucket: Option<BucketRow>) -> Vault {
+async fn view(state: &AppState, row: Row, in_bucket: Option<BucketRow>, alone: bool) -> Result<Vault, Error> {
+    let lock = match &in_bucket {
+        Some(bucket) if bucket.lock_days.is_some() => lock::view(&mut *state.pool.acquire().await?, bucket, alone).await?,
+        _ => None,
+    };
     let opened = open_at(state, &row.path, row.vault_uuid, in_bucket.as_ref()).await;
     let (vault_state, detail, free, reserve) = match opened {
         Ok(open) => match open.space().await {
@@ -156,10 +160,11 @@ async fn view(state: &AppState, row: Row, in_bucket: Option<BucketRow>) -> Vault
         }
         other => (other, detail),
     };
-    Vault {
+    Ok(Vault {
         id: row.vault_id,
         name: row.name,
         path: row.path,
+        lock,
         bucket: in_bucket.map(bucket::view),
         vault_uuid: row.vault_uuid.to_string(),
         state: vault_state,
@@ -178,7 +183,7 @@ async fn view(state: &AppState, row: Row, in_bucket: Option<BucketRow>) -> Vault
         drift: row.drift.map(|drift| drift.0),
         rebuilt: row.rebuilt.map(|rebuilt| rebuilt.0),
         created: Moment(row.created_at),
-    }
+    })
 }
 
 /// Makes a vault, or adopts the one that is there.
@@ -256,11 +261,12 @@ fn in_folder(error: &VaultError) -> Error {
     ApiError::field("path", error.to_string()).into()
 }
 
-fn verification(vault_id: i64, name: &str, scope: Scope, trigger: &str, account_id: Option<i64>) -> NewJob {
+pub(super) fn verification(vault_id: i64, name: &str, scope: Scope, trigger: &str, account_id: Option<i64>) -> NewJob {
     let (title, key) = match scope {
         Scope::All => (format!("verify the vault {name}"), "all"),
         Scope::Due => (format!("read what is due of the vault {name}"), "due"),
         Scope::Heal => (format!("heal the vault {name}"), "heal"),
+        Scope::Locks => (format!("extend the locks of the vault {name}"), "locks"),
     };
     NewJob {
         work: Work::Verify { vault_id, scope },

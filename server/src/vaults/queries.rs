@@ -1,5 +1,7 @@
 //! The SQL of vaults and findings.
 
+use std::collections::HashSet;
+
 use app::harbors::types::CheckList;
 use app::units::Moment;
 use app::vaults::types::{Drift, Finding, Rebuilt};
@@ -80,6 +82,8 @@ pub struct BucketRow {
     pub secret_set_by: String,
     pub checks: Json<CheckList>,
     pub version: i64,
+    pub lock_mode: String,
+    pub lock_days: Option<i32>,
 }
 
 /// The bucket of a vault, if it is in one.
@@ -96,8 +100,8 @@ pub async fn buckets(conn: &mut PgConnection) -> sqlx::Result<Vec<BucketRow>> {
 pub async fn set_bucket(conn: &mut PgConnection, row: &BucketRow) -> sqlx::Result<()> {
     sqlx::query(
         "insert into vault_bucket as b (vault_id, endpoint, plain_http, ca_pem, region, bucket, prefix, path_style, access_key, secret,
-                secret_set_at, secret_set_by, checks)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                secret_set_at, secret_set_by, checks, lock_mode, lock_days)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          on conflict (vault_id) do update set endpoint = excluded.endpoint, plain_http = excluded.plain_http, ca_pem = excluded.ca_pem,
                 region = excluded.region, path_style = excluded.path_style, access_key = excluded.access_key, secret = excluded.secret,
                 secret_set_at = excluded.secret_set_at, secret_set_by = excluded.secret_set_by, checks = excluded.checks,
@@ -116,6 +120,8 @@ pub async fn set_bucket(conn: &mut PgConnection, row: &BucketRow) -> sqlx::Resul
     .bind(row.secret_set_at)
     .bind(&row.secret_set_by)
     .bind(&row.checks)
+    .bind(&row.lock_mode)
+    .bind(row.lock_days)
     .execute(conn)
     .await?;
     Ok(())
@@ -162,8 +168,9 @@ pub async fn set_rebuilt(conn: &mut PgConnection, vault_id: i64, rebuilt: &Rebui
 /// A snapshot of another vault is whole in this one too; whether that is new. Only with the same content.
 pub async fn insert_copy(conn: &mut PgConnection, pointer_id: Uuid, vault_id: i64, digest: &[u8]) -> sqlx::Result<bool> {
     let done = sqlx::query(
-        "insert into snapshot_copy as c (snapshot_id, vault_id, copied_at)
-         select snapshot_id, $2, now() from snapshot_ever where pointer_id = $1 and digest = $3 and vault_id <> $2
+        "insert into snapshot_copy as c (snapshot_id, vault_id, copied_at, locked_until)
+         select snapshot_id, $2, now(), moment + make_interval(days => (select lock_days from vault_bucket where vault_id = $2))
+           from snapshot_ever where pointer_id = $1 and digest = $3 and vault_id <> $2
          on conflict (snapshot_id, vault_id) do update set copied_at = now() where c.copied_at is null",
     )
     .bind(pointer_id)
@@ -249,7 +256,8 @@ pub async fn verified(conn: &mut PgConnection, vault_id: i64, stored_bytes: i64)
 pub async fn find(conn: &mut PgConnection, vault_id: i64, kind: &str, object: &Digest, detail: &str, remedy: &str) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "insert into finding (vault_id, kind, object, detail, remedy) select $1, $2, $3, $4, $5
-          where not exists (select from finding where vault_id = $1 and object = $3 and healed_at is null and kind <> 'unreachable')
+          where not exists (select from finding where vault_id = $1 and object = $3 and healed_at is null
+                                                     and (kind not in ('unreachable', 'lock_short') or kind = $2))
          on conflict (vault_id, kind, object) where healed_at is null do nothing",
     )
     .bind(vault_id)
@@ -262,27 +270,35 @@ pub async fn find(conn: &mut PgConnection, vault_id: i64, kind: &str, object: &D
     Ok(done.rows_affected() == 1)
 }
 
-/// Open findings: their objects.
+/// Open findings of damage and loss: their objects.
 pub async fn open_objects(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<Vec<u8>>> {
-    sqlx::query_scalar("select distinct object from finding where vault_id = $1 and healed_at is null").bind(vault_id).fetch_all(conn).await
+    sqlx::query_scalar("select distinct object from finding where vault_id = $1 and healed_at is null and kind <> 'lock_short'")
+        .bind(vault_id)
+        .fetch_all(conn)
+        .await
 }
 
 /// Whether anything lost was not healed yet.
 pub async fn has_losses(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<bool> {
-    sqlx::query_scalar("select exists (select from finding where vault_id = $1 and healed_at is null and kind <> 'unreachable')")
-        .bind(vault_id)
-        .fetch_one(conn)
-        .await
+    sqlx::query_scalar(
+        "select exists (select from finding where vault_id = $1 and healed_at is null and kind not in ('unreachable', 'lock_short'))",
+    )
+    .bind(vault_id)
+    .fetch_one(conn)
+    .await
 }
 
 /// Closes the findings about an object.
 pub async fn heal(conn: &mut PgConnection, vault_id: i64, object: &[u8], by: &str) -> sqlx::Result<()> {
-    sqlx::query("update finding set healed_at = now(), healed_by = $3 where vault_id = $1 and object = $2 and healed_at is null")
-        .bind(vault_id)
-        .bind(object)
-        .bind(by)
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "update finding set healed_at = now(), healed_by = $3
+          where vault_id = $1 and object = $2 and healed_at is null and kind <> 'lock_short'",
+    )
+    .bind(vault_id)
+    .bind(object)
+    .bind(by)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -290,7 +306,7 @@ pub async fn heal(conn: &mut PgConnection, vault_id: i64, object: &[u8], by: &st
 pub async fn no_longer_lost(conn: &mut PgConnection, vault_id: i64, objects: &[Vec<u8>]) -> sqlx::Result<()> {
     sqlx::query(
         "update finding set healed_at = now(), healed_by = 'every snapshot has what it needs of it'
-          where vault_id = $1 and healed_at is null and kind <> 'unreachable' and object = any($2)",
+          where vault_id = $1 and healed_at is null and kind not in ('unreachable', 'lock_short') and object = any($2)",
     )
     .bind(vault_id)
     .bind(objects)
@@ -442,6 +458,63 @@ pub async fn findings(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Ve
             healed_by,
         })
         .collect())
+}
+
+/// Closes the findings of locks that are long enough now: that of one object, or all.
+pub async fn locks_extended(conn: &mut PgConnection, vault_id: i64, object: Option<&Digest>) -> sqlx::Result<()> {
+    sqlx::query(
+        "update finding set healed_at = now(), healed_by = 'its lock was extended'
+          where vault_id = $1 and healed_at is null and kind = 'lock_short' and ($2::bytea is null or object = $2)",
+    )
+    .bind(vault_id)
+    .bind(object.map(|object| object.as_bytes().as_slice()))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// How a vault's bucket locks from now on. What is locked for longer by it is so in the catalogue at once; nothing is locked for less.
+pub async fn set_lock(conn: &mut PgConnection, vault_id: i64, mode: &str, days: Option<i32>) -> sqlx::Result<()> {
+    sqlx::query("update vault_bucket set lock_mode = $2, lock_days = $3, version = version + 1 where vault_id = $1")
+        .bind(vault_id)
+        .bind(mode)
+        .bind(days)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query(
+        "with own as (update snapshot set locked_until = greatest(locked_until, moment + make_interval(days => $2)) where vault_id = $1)
+         update snapshot_copy c set locked_until = greatest(c.locked_until, s.moment + make_interval(days => $2))
+           from snapshot s where s.snapshot_id = c.snapshot_id and c.vault_id = $1 and c.copied_at is not null and c.forgotten_at is null",
+    )
+    .bind(vault_id)
+    .bind(days)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Of these pointers, those of snapshots that are kept in a vault, and those that were let go there.
+pub async fn pointers_known(conn: &mut PgConnection, vault_id: i64, ids: &[Uuid]) -> sqlx::Result<(HashSet<Uuid>, HashSet<Uuid>)> {
+    let rows: Vec<(Uuid, bool)> = sqlx::query_as(
+        "select s.pointer_id, s.expired_at is null
+           from snapshot_ever s
+          where s.pointer_id = any($2)
+            and (s.vault_id = $1 or exists (select from snapshot_copy c where c.snapshot_id = s.snapshot_id and c.vault_id = $1))",
+    )
+    .bind(vault_id)
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    let of = |kept: bool| rows.iter().filter(|(_, is)| *is == kept).map(|(id, _)| *id).collect();
+    Ok((of(true), of(false)))
+}
+
+/// Snapshots of a vault that are locked, when the first lock passes, and when the last.
+pub async fn locked(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<(i64, Option<OffsetDateTime>, Option<OffsetDateTime>)> {
+    sqlx::query_as("select count(*), min(locked_until), max(locked_until) from vault_snapshot where vault_id = $1 and locked_until > now()")
+        .bind(vault_id)
+        .fetch_one(conn)
+        .await
 }
 
 /// Keeps what a test of a bucket found.

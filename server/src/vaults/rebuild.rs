@@ -14,8 +14,8 @@ use time::OffsetDateTime;
 use vault::{Pointer, PointerName, Vault, VaultError};
 use vocab::Digest;
 
-use super::queries;
 use super::standing::{self, Entry};
+use super::{lock, queries};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::{Error, chain};
@@ -132,6 +132,12 @@ pub async fn rebuild(state: &AppState, vault_id: i64, by: &By) -> Result<Rebuilt
 impl Rebuild<'_> {
     async fn run(&mut self, read_only: bool) -> Result<(), JobError> {
         self.by.step("listing the vault", 0).await?;
+        if !read_only {
+            let revived = lock::pointers(&self.by.actor(), self.state, self.vault_id, &self.vault, true).await?;
+            if revived > 0 {
+                self.by.log("info", &format!("{revived} pointers are back from older versions in the same bucket")).await;
+            }
+        }
         let difference = standing::difference(&self.state.pool, &self.vault, self.vault_id, true).await?;
         self.foreign(&difference.foreign);
         self.copies(&difference.copies).await?;

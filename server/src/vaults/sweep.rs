@@ -7,7 +7,7 @@ use app::error::ApiError;
 use app::units::{Moment, bytes};
 use app::vaults::types::{Amount, Sweep, SweepForm};
 use sqlx::PgConnection;
-use vault::{Swept, Terms, VaultError};
+use vault::{Swept, TEMP_AGE, Terms, Vault, VaultError};
 
 use super::{queries, standing};
 use crate::access::{Caller, Operation, Origin};
@@ -83,6 +83,9 @@ fn view((id, job_id, dry_run, finished, outcome): queries::SweepRow) -> Sweep {
         deleted: amount(swept.deleted),
         waiting: amount(swept.waiting),
         waiting_for: swept.waiting_for,
+        locked: amount(swept.locked),
+        locked_until: swept.locked_until.map(Moment),
+        old_versions: amount(swept.old_versions),
     }
 }
 
@@ -122,11 +125,26 @@ pub async fn sweep_job(context: Arc<JobContext>, vault_id: i64, form: SweepForm)
     }
     let swept = vault.sweep(&terms).await.map_err(|error| refused(&error))?;
     context.log("info", sentence(&swept, form.dry_run)).await;
+    if !form.dry_run {
+        tidy(&context, &vault).await;
+    }
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
     record(&mut tx, &context, &row, &swept, form.dry_run).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Takes away what broken-off writes left, and old versions of small files. A help, and no reason to call a sweep failed.
+async fn tidy(context: &JobContext, vault: &Vault) {
+    match vault.clean_temp(TEMP_AGE).await {
+        Ok(cleaned) if cleaned.count > 0 => {
+            let text = format!("tidied up {} leftovers ({})", cleaned.count, bytes(whole(cleaned.size_bytes)));
+            context.log("info", text).await;
+        }
+        Ok(_) => {}
+        Err(error) => context.log("warn", format!("leftovers could not be tidied up: {}", chain(&error))).await,
+    }
 }
 
 async fn record(conn: &mut PgConnection, context: &JobContext, row: &queries::Row, swept: &Swept, dry_run: bool) -> Result<(), JobError> {
@@ -135,7 +153,8 @@ async fn record(conn: &mut PgConnection, context: &JobContext, row: &queries::Ro
     if dry_run {
         return Ok(());
     }
-    let stored = swept.needed.size_bytes + swept.young.size_bytes + swept.condemned.size_bytes + swept.waiting.size_bytes;
+    let parts = [swept.needed, swept.young, swept.condemned, swept.waiting, swept.locked, swept.old_versions];
+    let stored = parts.iter().map(|part| part.size_bytes).sum();
     queries::swept(conn, row.vault_id, whole(stored)).await?;
     let text = format!("swept the vault {}: {}", row.name, sentence(swept, false));
     let event = Event::new("vault.sweep.finish", "vault", &row.name, text)
@@ -143,7 +162,8 @@ async fn record(conn: &mut PgConnection, context: &JobContext, row: &queries::Ro
         .with("condemned_objects", swept.condemned.count)
         .with("deleted_objects", swept.deleted.count)
         .with("deleted_bytes", swept.deleted.size_bytes)
-        .with("returned_objects", swept.returned.count);
+        .with("returned_objects", swept.returned.count)
+        .with("locked_objects", swept.locked.count);
     audit::record(conn, &Actor::job(context.job_id), event).await?;
     Ok(())
 }
@@ -161,6 +181,12 @@ fn sentence(swept: &Swept, dry_run: bool) -> String {
     }
     if swept.waiting.count > 0 {
         parts.push(format!("{} wait", amount(swept.waiting)));
+    }
+    if let Some(until) = swept.locked_until {
+        parts.push(format!("{} are needed by none and locked, the last until {}", amount(swept.locked), Moment(until).long()));
+    }
+    if swept.old_versions.count > 0 {
+        parts.push(format!("{} are kept as old versions", amount(swept.old_versions)));
     }
     parts.join("; ")
 }

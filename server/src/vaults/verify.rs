@@ -16,7 +16,7 @@ use vault::{Vault, VaultError};
 use vocab::Digest;
 
 use super::parts::{self, Pace};
-use super::{heal, queries};
+use super::{heal, lock, queries};
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::Error;
 use crate::events::{self, Topic};
@@ -45,6 +45,8 @@ pub enum Scope {
     Due,
     /// No object: only what is known to be missing is looked for and healed.
     Heal,
+    /// No object: every lock is looked at and extended, after the vault was told to lock for longer.
+    Locks,
 }
 
 /// What one verification came to.
@@ -54,6 +56,8 @@ struct Tally {
     bytes: i64,
     degraded: i64,
     healed: i64,
+    /// Locks that were too short, or too short for the future.
+    locks: usize,
 }
 
 struct Job<'a> {
@@ -63,6 +67,8 @@ struct Job<'a> {
     tally: Tally,
     /// Objects with a finding.
     found: HashSet<Digest>,
+    /// The parts that were read.
+    due: HashSet<i16>,
     read_only: bool,
 }
 
@@ -81,8 +87,20 @@ pub async fn verify_job(context: Arc<JobContext>, vault_id: i64, scope: Scope) -
         vault,
         tally: Tally::default(),
         found: HashSet::new(),
+        due: HashSet::new(),
         read_only: row.read_only_since.is_some(),
     };
+    if scope == Scope::Locks {
+        return job.locks_alone(&row.name).await;
+    }
+    if !job.read_only {
+        let actor = Actor::job(context.job_id);
+        let revived = lock::pointers(&actor, &context.state, vault_id, &job.vault, false).await?;
+        job.tally.healed += revived;
+        if revived > 0 {
+            context.log("info", format!("{revived} pointers are back from older versions in the same bucket")).await;
+        }
+    }
     job.read(scope, row.scrub_days, &Arc::new(Pace::new(row.scrub_mib_s))).await?;
     for _ in 0..ROUNDS_MAX {
         let lacks = job.survey().await?;
@@ -94,6 +112,9 @@ pub async fn verify_job(context: Arc<JobContext>, vault_id: i64, scope: Scope) -
         if healed == 0 {
             break;
         }
+    }
+    if !job.read_only && scope != Scope::Heal {
+        job.tally.locks = lock::look(&context, vault_id, &job.vault, scope, std::mem::take(&mut job.due)).await?;
     }
     let tally = &job.tally;
     let findings = i64::try_from(job.found.len()).unwrap_or(i64::MAX);
@@ -110,7 +131,8 @@ pub async fn verify_job(context: Arc<JobContext>, vault_id: i64, scope: Scope) -
         .with("bytes", tally.bytes)
         .with("findings", findings)
         .with("degraded_snapshots", tally.degraded)
-        .with("healed_objects", tally.healed);
+        .with("healed_objects", tally.healed)
+        .with("extended_locks", i64::try_from(tally.locks).unwrap_or(i64::MAX));
     if findings > tally.healed {
         event = event.outcome(Outcome::Partial, "findings");
     }
@@ -153,15 +175,28 @@ async fn read_one(context: &JobContext, vault: &Vault, pace: &Pace, digest: &Dig
 }
 
 impl Job<'_> {
+    async fn locks_alone(&self, name: &str) -> Result<(), JobError> {
+        let extended = lock::look(self.context, self.vault_id, &self.vault, Scope::Locks, HashSet::new()).await?;
+        let mut tx = self.context.state.pool.begin().await?;
+        self.context.fence(&mut tx).await?;
+        let sentence = format!("extended {extended} locks of the vault {name}");
+        let event =
+            Event::new("vault.lock.extend", "vault", name, sentence).with("extended_locks", i64::try_from(extended).unwrap_or(i64::MAX));
+        audit::record(&mut tx, &Actor::job(self.context.job_id), event).await.map_err(JobError::from)?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     async fn read(&mut self, scope: Scope, days: i32, pace: &Arc<Pace>) -> Result<(), JobError> {
         let mut wanted = {
             let mut conn = self.context.state.pool.acquire().await?;
             match scope {
                 Scope::All => queries::parts(&mut conn, self.vault_id, self.context.job_id, None).await?,
                 Scope::Due => queries::parts(&mut conn, self.vault_id, self.context.job_id, Some(days)).await?,
-                Scope::Heal => Vec::new(),
+                Scope::Heal | Scope::Locks => Vec::new(),
             }
         };
+        self.due = wanted.iter().copied().collect();
         while !wanted.is_empty() {
             let began: OffsetDateTime = sqlx::query_scalar("select now()").fetch_one(&self.context.state.pool).await?;
             let (taken, objects) = parts::objects(&self.vault, &wanted).await.map_err(Error::from)?;

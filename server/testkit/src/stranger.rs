@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use http::{Method, StatusCode};
 use sha2::{Digest, Sha256};
@@ -89,6 +91,9 @@ impl S3Server {
             ("x-amz-date".to_owned(), stamp.clone()),
             ("x-amz-content-sha256".to_owned(), content.clone()),
         ]);
+        if !body.is_empty() {
+            signed.insert("x-amz-checksum-sha256".to_owned(), STANDARD.encode(Sha256::digest(body)));
+        }
         let query: BTreeMap<String, String> = query.iter().map(|(name, value)| (escaped(name), escaped(value))).collect();
         let query = query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
         let names = signed.keys().cloned().collect::<Vec<_>>().join(";");

@@ -179,7 +179,7 @@ impl Vault {
 
     /// Opens the vault in a store of any kind.
     pub async fn open_store(store: Arc<dyn Store>, expected: Option<VaultId>) -> Result<Self, VaultError> {
-        let marker = read_marker(store.as_ref()).await?.ok_or_else(|| VaultError::NotAVault { place: store.place() })?;
+        let marker = find_marker(store.as_ref()).await?.ok_or_else(|| VaultError::NotAVault { place: store.place() })?;
         let vault = Self::over(store, marker.id);
         vault.compare(&marker, expected)?;
         Ok(vault)
@@ -244,7 +244,7 @@ impl Vault {
     /// Looks again whether this vault is still the one that was opened. Call it before anything that infers loss from
     /// absence (F-8).
     pub async fn check(&self) -> Result<(), VaultError> {
-        let marker = read_marker(self.store()).await?.ok_or_else(|| VaultError::NotAVault { place: self.place() })?;
+        let marker = find_marker(self.store()).await?.ok_or_else(|| VaultError::NotAVault { place: self.place() })?;
         self.compare(&marker, Some(self.inner.id))
     }
 
@@ -324,6 +324,29 @@ async fn read_record(store: &dyn Store, key: &Key) -> Result<Option<Bytes>, Vaul
         return Err(VaultError::DamagedRecord { key: key.to_string(), why });
     }
     Ok(Some(bytes.freeze()))
+}
+
+/// The marker, brought back from its versions where somebody deleted or overwrote it: without it nothing of the vault would be found.
+async fn find_marker(store: &dyn Store) -> Result<Option<Marker>, VaultError> {
+    let damaged = match read_marker(store).await {
+        Ok(Some(marker)) => return Ok(Some(marker)),
+        Ok(None) => None,
+        Err(error @ VaultError::DamagedRecord { .. }) => Some(error),
+        Err(other) => return Err(other),
+    };
+    let error = |source| VaultError::Store { action: "look for the marker", place: store.place(), source };
+    if store.keeps_versions().await.map_err(error)? {
+        for version in store.versions(&Key::Marker).await.map_err(error)?.iter().rev() {
+            let bytes = versions::read(store, &Key::Marker, version).await.map_err(error)?;
+            let Some(marker) = bytes.and_then(|bytes| serde_json::from_slice::<Marker>(&bytes).ok()) else { continue };
+            tracing::warn!(vault.id = %marker.id, "the vault's marker was deleted or overwritten; it is brought back");
+            return match store.revive(&Key::Marker, version).await {
+                Ok(()) | Err(StoreError::OpenedToRead { .. }) => Ok(Some(marker)),
+                Err(source) => Err(error(source)),
+            };
+        }
+    }
+    damaged.map_or(Ok(None), Err)
 }
 
 async fn read_marker(store: &dyn Store) -> Result<Option<Marker>, VaultError> {

@@ -10,7 +10,7 @@ use vocab::{Digest, Hasher};
 use crate::Vault;
 use crate::error::{StoreError, VaultError};
 use crate::layout::{Key, PointerName, Prefix};
-use crate::store::Version;
+use crate::store::{Store, Version};
 
 /// Versions of one name that are read to find a whole one.
 const READS_MAX: usize = 100;
@@ -44,7 +44,8 @@ impl Vault {
         }
         let key = Key::Pointer(name.clone());
         for version in self.versions(&key).await? {
-            let Some(bytes) = self.read_version(&key, &version).await? else { continue };
+            let bytes = read(self.store(), &key, &version).await.map_err(|source| self.store_error("read a version", source))?;
+            let Some(bytes) = bytes else { continue };
             if self.decode_pointer(name, &bytes).is_ok() {
                 self.store().revive(&key, &version).await.map_err(|source| self.store_error("revive a pointer", source))?;
                 return Ok(true);
@@ -92,20 +93,20 @@ impl Vault {
         let size_bytes = hasher.size_bytes();
         Ok((hasher.finish() == *digest).then_some(size_bytes))
     }
+}
 
-    async fn read_version(&self, key: &Key, version: &Version) -> Result<Option<Vec<u8>>, VaultError> {
-        if version.size_bytes > key.record_bytes_max() {
-            return Ok(None);
-        }
-        let error = |source| self.store_error("read a version", source);
-        let chunks = match self.store().get_version(key, version).await {
-            Err(StoreError::Missing { .. }) => return Ok(None),
-            opened => opened.map_err(error)?,
-        };
-        let bytes = chunks.try_fold(Vec::new(), |mut all, chunk| {
-            all.extend_from_slice(&chunk);
-            std::future::ready(Ok(all))
-        });
-        bytes.await.map(Some).map_err(error)
+/// Reads a small record's version. `None`: it is gone, or too large for one.
+pub(crate) async fn read(store: &dyn Store, key: &Key, version: &Version) -> Result<Option<Vec<u8>>, StoreError> {
+    if version.size_bytes > key.record_bytes_max() {
+        return Ok(None);
     }
+    let chunks = match store.get_version(key, version).await {
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        opened => opened?,
+    };
+    let bytes = chunks.try_fold(Vec::new(), |mut all, chunk| {
+        all.extend_from_slice(&chunk);
+        std::future::ready(Ok(all))
+    });
+    bytes.await.map(Some)
 }

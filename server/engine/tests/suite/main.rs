@@ -8,6 +8,7 @@ mod faults;
 mod glance;
 mod harness;
 mod import;
+mod locks;
 mod matrix;
 mod points;
 mod points_bucket;

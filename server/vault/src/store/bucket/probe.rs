@@ -145,7 +145,7 @@ pub fn is_fit(probes: &[Probe]) -> bool {
 /// Whether the bucket locks what it is told to lock, as far as it was tried.
 #[must_use]
 pub fn can_lock(probes: &[Probe]) -> bool {
-    probes.iter().any(|probe| probe.promise == Promise::LockKept && probe.outcome != Outcome::Fail)
+    probes.iter().any(|probe| probe.promise == Promise::LockKept && probe.outcome == Outcome::Pass)
 }
 
 impl Probing<'_> {
@@ -403,10 +403,11 @@ impl Probing<'_> {
                 ),
                 None,
             ),
-            Ok(Tried::NotKept) => self.say(Promise::LockKept, Outcome::Fail, "what was locked was deleted all the same", Some(UNFIT)),
+            // A vault without a lock does not need it.
+            Ok(Tried::NotKept) => self.say(Promise::LockKept, Outcome::Warn, "what was locked was deleted all the same", Some(UNFIT)),
             Err(error) => {
                 let remedy = "make the bucket with object lock, and let the key lock (s3:PutObjectRetention, s3:GetObjectRetention)";
-                self.say(Promise::LockKept, Outcome::Fail, format!("nothing could be locked: {}", chain(&error)), Some(remedy));
+                self.say(Promise::LockKept, Outcome::Warn, format!("nothing could be locked: {}", chain(&error)), Some(remedy));
             }
         }
     }

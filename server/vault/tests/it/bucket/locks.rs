@@ -334,6 +334,22 @@ async fn what_a_stranger_deletes_or_overwrites_is_had_again_from_its_versions() 
     assert_eq!(vault.revive_object(&Digest::of(b"never here")).await.unwrap(), None);
 }
 
+/// Whoever hides the marker hides the vault: a new one made in its place would know none of its snapshots.
+#[tokio::test]
+async fn a_vault_whose_marker_was_deleted_or_overwritten_is_still_that_vault() {
+    let Some(world) = World::new(thirty_days()).await else { return };
+    let marker = Key::Marker.to_string();
+    world.delete(&marker).await;
+    let found = Vault::open_store(world.store.clone(), None).await.unwrap();
+    assert_eq!(found.id(), world.vault.id());
+    world.overwrite(&marker, b"not a marker").await;
+    world.vault.check().await.unwrap();
+    assert!(matches!(Vault::init_store(world.store.clone()).await, Err(VaultError::AlreadyAVault { .. })));
+    // Where there never was one, there is none.
+    let empty = locking(&world.server, &world.server.locking_bucket().await, thirty_days());
+    assert!(matches!(Vault::open_store(Arc::new(empty), None).await, Err(VaultError::NotAVault { .. })));
+}
+
 /// A deleted name is put anew where no version of it is whole, in one request and in parts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hidden_name_can_be_put_again() {
