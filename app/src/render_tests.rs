@@ -219,3 +219,70 @@ async fn an_address_that_leads_nowhere_is_a_page_with_a_way_out() {
     assert_eq!(status, StatusCode::NOT_FOUND);
     has(&page, "There is no page at this address.");
 }
+
+fn staged() -> crate::harbors::types::Staging {
+    use crate::harbors::types::{Staging, StagingUse};
+    let at = crate::units::Moment::parse("2026-11-23T11:54:00Z").unwrap();
+    Staging {
+        on: true,
+        project: Some("breakwater-staging-4f2a".to_owned()),
+        login: Some("robot$stage".to_owned()),
+        looked: Some(at),
+        left: 3,
+        foreign: vec!["breakwater-staging-4f2a/own".to_owned()],
+        trouble: Some("the harbor failed with status 500".to_owned()),
+        replicated_by: vec!["to-dr".to_owned()],
+        last_use: Some(StagingUse { at, images: 12, job_id: 88 }),
+    }
+}
+
+#[tokio::test]
+async fn a_harbor_says_whether_blocked_images_are_read_and_what_is_left_of_it() {
+    let quiet = Fake { me: operator(), harbors: vec![harbor(HarborState::Healthy)], ..Fake::default() };
+    let (_, _, page) = get(&quiet, "/harbors/prod-sh", "").await;
+    has(&page, "named gaps: nothing is copied");
+    let mut on = harbor(HarborState::Healthy);
+    on.staging = staged();
+    let fake = Fake { me: operator(), harbors: vec![on], ..Fake::default() };
+    let (_, _, page) = get(&fake, "/harbors/prod-sh", "").await;
+    for text in [
+        "read through a staging project",
+        "breakwater-staging-4f2a/own",
+        "12 images copied",
+        "/jobs/88",
+        "to-dr",
+        "status 500",
+        "robot$stage",
+    ] {
+        has(&page, text);
+    }
+    let (_, _, page) = get(&fake, "/harbors/prod-sh?tab=settings", "").await;
+    has(&page, "Switch it off");
+    assert!(!page.contains(r#"name="form[admin_login]""#));
+    let (_, _, page) = get(&fake, "/harbors/prod-sh", "lang=zh-CN").await;
+    has(&page, "通过暂存项目读取");
+}
+
+#[tokio::test]
+async fn the_switch_says_what_it_does_and_takes_an_administrator_or_what_was_made_by_hand() {
+    let mut off = harbor(HarborState::Healthy);
+    off.staging.replicated_by = vec!["to-dr".to_owned()];
+    let fake = Fake { me: operator(), harbors: vec![off], ..Fake::default() };
+    let (_, _, page) = get(&fake, "/harbors/prod-sh?tab=settings", "").await;
+    for text in [
+        "It writes to that project and to no other",
+        "These replication policies would also copy on what is copied there: to-dr.",
+        r#"name="form[admin_login]""#,
+        r#"name="form[staging_project]""#,
+        "breakwater harbor staging prod-sh --admin-login admin",
+    ] {
+        has(&page, text);
+    }
+    let (_, _, page) = get(&fake, "/harbors/new", "").await;
+    has(&page, r#"name="form[staging]""#);
+    has(&page, r#"name="form[staging_secret]""#);
+    let body = "form[harbor]=prod-sh&form[on]=true&form[staging_login]=robot&form[staging_secret]=hunter2";
+    let (status, location, _) = post(&fake, "/fn/harbors/staging", "/harbors/prod-sh?tab=settings", body).await;
+    assert_eq!(status, StatusCode::FOUND);
+    assert!(location.starts_with("/harbors/prod-sh?tab=settings") && !location.contains("hunter2"), "{location}");
+}

@@ -227,7 +227,7 @@ const SENTENCES: &[(&str, &str)] = &[
         "请在 Harbor 页面测试连接，其中会说明暂存项目或其登录的问题",
     ),
     (
-        "raise the quota of the staging project, best to unlimited, then run the plan again: a copy takes no space in Harbor's storage",
+        "raise the quota of the staging project, best to unlimited, then run the plan again: a copy takes next to no space in Harbor's storage",
         "请提高暂存项目的配额（最好不限），然后再次运行计划：副本不占用 Harbor 存储空间",
     ),
     ("run the plan again once the Harbor is out of read-only mode", "Harbor 退出只读模式后再次运行计划"),
@@ -260,6 +260,7 @@ const SENTENCES: &[(&str, &str)] = &[
         "switch reading through a staging project off first: its login is never sent to another address",
         "请先关闭通过暂存项目读取：其登录绝不会发送到其他地址",
     ),
+    ("projects of this name are for staging; choose another", "此名称的项目用于暂存，请另选"),
     // Refusals that forms meet often.
     ("say why, in 10 to 2,000 characters", "请用 10 至 2,000 字说明原因"),
     ("say why, in 3 to 500 characters", "请用 3 至 500 字说明原因"),

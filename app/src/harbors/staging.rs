@@ -20,8 +20,8 @@ pub fn WhatStagingDoes() -> impl IntoView {
         </p>
         <p class="note">
             {t(
-                "It writes to that project and to no other: its robot may look artifacts up elsewhere, and pull, push or delete nothing there. A copy takes no space in Harbor's storage and counts no pull of the image; Harbor's audit log shows the copies. Each run that does this is in the audit history.",
-                "仅写入该项目：其机器人在其他项目只能查看制品，不能拉取、推送或删除。副本不占用 Harbor 存储空间，也不计入镜像的拉取次数；Harbor 审计日志会显示这些副本。每次使用均记入审计历史。",
+                "It writes to that project and to no other: its robot may look artifacts up elsewhere, and pull, push or delete nothing there. A copy counts no pull of the image and takes next to no space: Harbor's storage keeps a small link for each layer of an image that was copied. Harbor's audit log shows the copies. Each run that does this is in the audit history.",
+                "仅写入该项目：其机器人在其他项目只能查看制品，不能拉取、推送或删除。副本不计入镜像的拉取次数，几乎不占空间（Harbor 存储会为复制过的镜像的每一层保留一个小链接文件）；Harbor 审计日志会显示这些副本。每次使用均记入审计历史。",
             )}
         </p>
         <p class="note">

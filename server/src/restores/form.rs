@@ -33,6 +33,10 @@ pub fn read(form: &RestoreForm, number: i64) -> Result<Asked, ApiError> {
             ApiError::field("target_project", "a project name has lower-case letters, digits, dots, dashes and underscores")
         })?,
     };
+    if target != source && target.as_str().starts_with(registry::STAGING_PREFIX) {
+        // What is restored there would keep blocked images from being read.
+        return Err(ApiError::field("target_project", "projects of this name are for staging; choose another"));
+    }
     let at = Moment::parse(form.at.trim()).ok_or_else(|| ApiError::field("at", "write the moment as 2026-11-23T09:30:00Z"))?;
     let lines: Vec<&str> = form.items.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
     if lines.len() > LINES_MAX {
@@ -106,5 +110,7 @@ mod tests {
             assert!(read(&form(bad), 7).is_err(), "{bad}");
         }
         assert!(matches!(read(&form(""), 7).unwrap().selection, Selection::Project));
+        let staged = RestoreForm { target_project: "breakwater-staging-1".to_owned(), ..form("") };
+        assert!(read(&staged, 7).is_err(), "a restore would end the reading of blocked images");
     }
 }

@@ -66,7 +66,11 @@ impl World {
     }
 
     async fn copies(&self, project: &ProjectName) -> Vec<String> {
-        self.admin.repositories(project).await.unwrap().iter().map(|r| r.name.to_string()).collect()
+        self.copies_in(&self.admin, project).await
+    }
+
+    async fn copies_in(&self, admin: &Client, project: &ProjectName) -> Vec<String> {
+        admin.repositories(project).await.unwrap().iter().map(|r| r.name.to_string()).collect()
     }
 
     async fn listed(&self) -> Vec<String> {
@@ -231,6 +235,21 @@ async fn what_somebody_put_into_the_staging_project_stays_and_nothing_is_copied_
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_staging_project_that_somebody_deleted_is_told_while_it_is_on_and_forgotten_when_it_is_off(pool: PgPool) {
+    let w = World::new(pool).await;
+    let project = w.on().await;
+    w.admin.delete_project(&project).await.unwrap();
+    assert_eq!(w.e.run().await.gaps, 2);
+    let causes: Vec<String> =
+        sqlx::query_scalar("select g->>'cause' from snapshot s, jsonb_array_elements(s.gaps) g").fetch_all(&w.e.pool).await.unwrap();
+    assert!(!causes.is_empty() && causes.iter().all(|cause| cause.contains("does not exist any more")), "{causes:?}");
+    assert!(w.harbor().await.staging.trouble.unwrap().contains("does not exist any more"));
+    assert_eq!(w.off().await.staging, app::harbors::types::Staging::default());
+    w.on().await;
+    assert_eq!(w.e.run().await.gaps, 0);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn a_project_that_was_written_down_before_a_crash_is_finished_with_the_next_try(pool: PgPool) {
     let w = World::new(pool).await;
     for exists in [false, true] {
@@ -275,4 +294,79 @@ async fn an_address_changes_only_after_staging_was_switched_off_and_a_removed_ha
     assert!(w.admin.project(&project).await.unwrap().is_none());
     let kept: (bool, Option<Vec<u8>>) = sqlx::query_as("select staging, staging_secret from harbor").fetch_one(&w.e.pool).await.unwrap();
     assert_eq!(kept, (false, None));
+}
+
+/// An unsigned image in a project of its own that wants signatures.
+async fn blocked_project(admin: &Client) -> ProjectName {
+    let project: ProjectName = format!("bwsrv{}", &uuid::Uuid::new_v4().simple().to_string()[..10]).parse().unwrap();
+    admin.create_project(&project, false).await.unwrap();
+    let (image, repository) = (images::simple("live", &[20_000]), format!("{project}/web").parse().unwrap());
+    for blob in &image.blobs {
+        admin.blob_put_bytes(&repository, &blob.digest.parse().unwrap(), blob.bytes.clone()).await.unwrap();
+    }
+    let (tag, bytes) = (registry::Reference::Tag("1".parse().unwrap()), image.manifest.bytes.clone());
+    admin.manifest_put(&repository, &tag, &image.manifest.media_type, bytes).await.unwrap();
+    let on = BTreeMap::from([("enable_content_trust_cosign".to_owned(), "true".to_owned())]);
+    admin.update_project_metadata(&project, &on).await.unwrap();
+    project
+}
+
+/// From the form that registers a harbor to its removal. `HARBOR_URL`, `HARBOR_USER` and `HARBOR_PASSWORD` name it; without them it does nothing.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn on_a_real_harbor_a_blocked_image_is_backed_up_and_nothing_of_it_stays(pool: PgPool) {
+    let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let (Some(url), Some(user), Some(password)) = (variable("HARBOR_URL"), variable("HARBOR_USER"), variable("HARBOR_PASSWORD")) else {
+        println!("no HARBOR_URL, HARBOR_USER and HARBOR_PASSWORD: nothing was tried on a real Harbor");
+        return;
+    };
+    let mut w = World::new(pool).await;
+    let admin = client(&url, &user, &password);
+    let project = blocked_project(&admin).await;
+    let form = app::harbors::types::NewHarbor {
+        name: "live".to_owned(),
+        url,
+        plain_http: true,
+        admin_login: user,
+        admin_password: password,
+        staging: true,
+        ..Default::default()
+    };
+    let made = harbors::create(&w.e.state, &w.ops, &origin(), form).await.unwrap();
+    let staging: ProjectName = made.staging.project.clone().unwrap().parse().unwrap();
+    w.e.plan_id = sqlx::query_scalar(
+        "insert into plan (name, harbor_id, vault_id, include, exclude, cron, zone, rpo_s, created_by)
+         select 'live', $1, vault_id, array[$2], '{}', '0 * * * *', 'UTC', 7200, 'test' from plan limit 1 returning plan_id",
+    )
+    .bind(made.id)
+    .bind(project.as_str())
+    .fetch_one(&w.e.pool)
+    .await
+    .unwrap();
+    let ran = w.e.run().await;
+    w.settle().await;
+    let finish = w.record("backup.staging.finish").await;
+    let checks = harbors::check(&w.e.state, &w.ops, &origin(), "live").await.unwrap();
+    let listed = w.listed().await;
+    let copies = w.copies_in(&admin, &staging).await;
+    let off =
+        harbors::staging::set(&w.e.state, &w.ops, &origin(), StagingForm { harbor: "live".to_owned(), ..StagingForm::default() }).await;
+    let gone = !admin.project_exists(&staging).await.unwrap();
+
+    admin.delete_repository(&format!("{project}/web").parse().unwrap()).await.unwrap();
+    admin.delete_project(&project).await.unwrap();
+    let logins = [Some(made.read_login), made.write_login, made.staging.login];
+    for robot in admin.setting_rows("/robots", &[("q", "Level=system")], "list robots").await.unwrap() {
+        if logins.iter().flatten().any(|login| robot["name"] == login.as_str()) {
+            admin.delete_robot(robot["id"].as_i64().unwrap()).await.unwrap();
+        }
+    }
+    assert_eq!((ran.gaps, ran.projects_done), (0, 1));
+    assert_eq!((&finish["images"], &finish["left"]), (&1.into(), &0.into()));
+    let rows: Vec<_> = checks.checks.iter().filter(|check| check.code.starts_with("staging_")).collect();
+    assert_eq!(rows.len(), 6, "{rows:#?}");
+    assert!(rows.iter().all(|row| row.outcome == app::harbors::types::CheckOutcome::Pass), "{rows:#?}");
+    assert!(listed.contains(&project.to_string()) && !listed.contains(&staging.to_string()));
+    assert_eq!(copies, Vec::<String>::new());
+    assert_eq!(off.unwrap().staging.project, None);
+    assert!(gone, "the staging project is gone");
 }

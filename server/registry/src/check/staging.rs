@@ -69,10 +69,10 @@ impl Client {
         const TITLE: &str = "Room in the staging project";
         match self.project_quota(staging).await {
             Ok(Some(quota)) => match quota.hard_bytes {
-                None => Check::new(CODE, TITLE, Outcome::Pass, "no limit; copies take no space in the storage"),
+                None => Check::new(CODE, TITLE, Outcome::Pass, "no limit; a copy takes next to no space in the storage"),
                 Some(limit) => {
                     Check::new(CODE, TITLE, Outcome::Warn, format!("images above {limit} bytes cannot be read through it, and stay gaps"))
-                        .remedy("set the project's quota to unlimited: a copy takes no space in the storage")
+                        .remedy("set the project's quota to unlimited: a copy takes next to no space in the storage")
                 }
             },
             Ok(None) => Check::new(CODE, TITLE, Outcome::Warn, "this login may not see the project's quota"),

@@ -135,6 +135,12 @@ impl Client {
         self.json_found(&self.api(Method::GET, &format!("/projects/{name}"), format!("read the project {name}"))).await
     }
 
+    /// Whether there is a project of this name, seen or not: the one question that Harbor answers every login the same. Prove the login before.
+    pub async fn project_exists(&self, name: &ProjectName) -> Result<bool, RegistryError> {
+        let call = self.api(Method::HEAD, "/projects", format!("ask for the project {name}")).query("project_name", name.as_str());
+        Ok(self.expect_found(&call).await?.is_some())
+    }
+
     /// Creates a project. Tokens from before are dropped: Harbor refuses them for it.
     pub async fn create_project(&self, name: &ProjectName, public: bool) -> Result<(), RegistryError> {
         let body = json!({ "project_name": name, "metadata": { "public": public.to_string() }, "storage_limit": -1 });

@@ -62,16 +62,25 @@ pub async fn tidy(state: &AppState, reach: &Reach, actor: &Actor, ended: Option<
     keep(state, reach, actor, tidied).await
 }
 
+/// What is in it. Harbor tells whoever is no administrator that a project that does not exist is forbidden.
+async fn contents(client: &Client, project: &ProjectName) -> Result<staging::Contents, RegistryError> {
+    match staging::contents(client, project).await {
+        Err(error @ RegistryError::Forbidden { .. }) => {
+            let exists = client.project_exists(project).await?;
+            Err(if exists { error } else { RegistryError::NotFound { what: format!("the project {project}") } })
+        }
+        found => found,
+    }
+}
+
 async fn cleared(
     state: &AppState,
     client: &Client,
     project: &ProjectName,
     ended: Option<Session>,
 ) -> Result<Result<Tidied, RegistryError>, Error> {
-    let found = match staging::contents(client, project).await {
+    let found = match contents(client, project).await {
         Ok(found) => found,
-        // Whoever is no administrator gets this for a project that does not exist.
-        Err(error @ RegistryError::Forbidden { .. }) => return Ok(Err(error)),
         Err(error) => return Ok(Err(error)),
     };
     let sessions: Vec<Session> = found.copies.iter().map(|(_, session)| *session).collect();

@@ -202,7 +202,7 @@ fn still_blocked(blocked: &Cause, text: &str, remedy: &'static str) -> Cause {
 fn remedy(error: &RegistryError) -> &'static str {
     match error {
         RegistryError::QuotaExceeded { .. } => {
-            "raise the quota of the staging project, best to unlimited, then run the plan again: a copy takes no space in Harbor's storage"
+            "raise the quota of the staging project, best to unlimited, then run the plan again: a copy takes next to no space in Harbor's storage"
         }
         RegistryError::NotLoggedIn { .. } | RegistryError::Forbidden { .. } => LOOK_AT_THE_HARBOR,
         RegistryError::ReadOnly => "run the plan again once the Harbor is out of read-only mode",
