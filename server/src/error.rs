@@ -56,8 +56,16 @@ impl Error {
     /// What the caller is told. Logs the chain of what is not the caller's fault, once.
     #[must_use]
     pub fn into_api(self, request_id: Option<&str>) -> ApiError {
+        if let Self::Database(error) = &self {
+            crate::once::failed(error);
+        }
         let mut api = match &self {
             Self::Api(api) => api.clone(),
+            Self::Database(_) if crate::once::may_have_acted() => ApiError::new(
+                ErrorKind::Unavailable,
+                "outcome_unknown",
+                "the database did not say whether this was done; look, or ask again with the same Idempotency-Key, which does nothing twice",
+            ),
             Self::Database(_) => ApiError::new(
                 ErrorKind::Unavailable,
                 "database",

@@ -19,6 +19,9 @@ const CONNECTIONS_MAX: u32 = 24;
 const ACQUIRE_S: u64 = 5;
 /// Longest a statement may take.
 const STATEMENT_S: &str = "30s";
+/// Longest a statement may wait for a row that another transaction changes. A request is run again then, a job tried again; together that is
+/// within the time a request may take.
+const LOCK_S: &str = "8s";
 /// Longest a transaction may wait for its next statement. A process that sleeps in the middle of one keeps its row locks, and nobody could
 /// take its job over; none of ours waits for anything but Postgres inside a transaction.
 const IDLE_IN_TRANSACTION_S: &str = "10s";
@@ -92,6 +95,7 @@ pub async fn connect(url: &SecretString) -> sqlx::Result<PgPool> {
             options
                 .options([
                     ("statement_timeout", STATEMENT_S),
+                    ("lock_timeout", LOCK_S),
                     ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_S),
                     ("timezone", "UTC"),
                 ])

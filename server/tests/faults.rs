@@ -8,14 +8,22 @@
 
 #[path = "faults/backup_kills.rs"]
 mod backup_kills;
+#[path = "faults/broken_off.rs"]
+mod broken_off;
+#[path = "faults/clocks.rs"]
+mod clocks;
 #[path = "faults/cluster.rs"]
 mod cluster;
 #[path = "faults/database.rs"]
 mod database;
 #[path = "faults/disaster.rs"]
 mod disaster;
+#[path = "faults/few_files.rs"]
+mod few_files;
 #[path = "faults/full_disk.rs"]
 mod full_disk;
+#[path = "faults/lost_commit.rs"]
+mod lost_commit;
 #[path = "faults/paused.rs"]
 mod paused;
 #[path = "faults/people.rs"]
@@ -30,5 +38,11 @@ mod restore_kills;
 mod sealed;
 #[path = "faults/serve_kills.rs"]
 mod serve_kills;
+#[path = "faults/two_starts.rs"]
+mod two_starts;
+#[path = "faults/upgrade.rs"]
+mod upgrade;
+#[path = "faults/wire.rs"]
+mod wire;
 #[path = "faults/world.rs"]
 mod world;

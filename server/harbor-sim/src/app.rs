@@ -31,6 +31,8 @@ pub enum Version {
     #[default]
     V2_15_2,
     V2_16,
+    /// One that nobody has seen yet: what a client does with it is to stop.
+    V3_0,
 }
 
 impl Version {
@@ -43,6 +45,7 @@ impl Version {
             Self::V2_14_1 => "v2.14.1-6d3c0e52",
             Self::V2_15_2 => "v2.15.2-a4b1c6f0",
             Self::V2_16 => "v2.16.0-c50c7ddd6e",
+            Self::V3_0 => "v3.0.0-0a1b2c3d",
         }
     }
 

@@ -142,10 +142,8 @@ impl Client {
             }
         };
         let row = match info.version {
-            Some(version) if version.major != HarborVersion::SUPPORTED_MIN.major => {
-                Check::new("api_version", TITLE, Outcome::Fail, format!("{version} is not supported"))
-                    .remedy("use Harbor 2.8 or a later 2.x")
-            }
+            Some(version) if !version.is_known() => Check::new("api_version", TITLE, Outcome::Fail, format!("{version} is not supported"))
+                .remedy("use Harbor 2.8 or a later 2.x"),
             Some(version) if version < HarborVersion::SUPPORTED_MIN => {
                 Check::new("api_version", TITLE, Outcome::Warn, format!("{version} is older than what is tested"))
                     .remedy("upgrade to Harbor 2.8 or later")

@@ -20,6 +20,12 @@ impl HarborVersion {
     /// A repository's update time moves with its artifacts and tags (harbor.md §2).
     pub const UPDATE_TIMES: Self = Self::new(2, 15, 2);
 
+    /// Whether this program knows the API of such a Harbor. The next major version may answer the same questions with another meaning.
+    #[must_use]
+    pub const fn is_known(self) -> bool {
+        self.major == Self::SUPPORTED_MIN.major
+    }
+
     /// Puts one together.
     #[must_use]
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {

@@ -163,9 +163,14 @@ impl Event {
 ///
 /// Answers with the number of the record.
 pub async fn record(conn: &mut PgConnection, actor: &Actor, event: Event) -> Result<i64, Error> {
-    let now = queries::now(conn).await?;
+    let now = crate::clock::now(conn).await?;
+    let done = matches!(event.outcome, Outcome::Success | Outcome::Partial);
     let bytes = canonical(actor, event, now);
-    Ok(queries::append(conn, &bytes).await?)
+    let seq = queries::append(conn, &bytes).await?;
+    if done {
+        crate::once::keep(conn, seq).await?;
+    }
+    Ok(seq)
 }
 
 /// Appends an event that has no other change to go with.

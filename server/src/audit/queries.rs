@@ -13,11 +13,6 @@ pub const PAGE_ROWS: i64 = 50;
 /// Records read at a time while the chain is checked.
 pub const CHECK_ROWS: i64 = 2_000;
 
-/// The database's clock.
-pub async fn now(conn: &mut PgConnection) -> sqlx::Result<OffsetDateTime> {
-    sqlx::query_scalar("select clock_timestamp()").fetch_one(conn).await
-}
-
 /// Appends; the head stays locked until commit.
 pub async fn append(conn: &mut PgConnection, record: &[u8]) -> sqlx::Result<i64> {
     sqlx::query_scalar("select audit_append($1)").bind(record).fetch_one(conn).await

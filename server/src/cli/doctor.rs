@@ -99,6 +99,9 @@ pub async fn doctor(args: Doctor) -> Result<(), CliError> {
     if let Some((seq, how)) = &check.broken {
         broken.push(Broken { invariant: "I-24", what: format!("audit event {seq}: {how}") });
     }
+    if let Some(ahead) = crate::clock::skew(&mut *state.pool.acquire().await?).await? {
+        broken.push(Broken { invariant: "I-35", what: crate::clock::words(ahead) });
+    }
     secrets(&state, &mut broken).await?;
     let walked = vaults(&state, args.strict, &mut broken).await?;
     if args.json {

@@ -184,12 +184,14 @@ async fn migrate(args: &DatabaseArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Applies the migrations; two at once wait for each other on Postgres's advisory lock.
+/// Applies the migrations; two at once wait for each other on Postgres's advisory lock, as long as it takes.
 pub async fn migrate_pool(pool: &sqlx::PgPool) -> Result<(), CliError> {
-    crate::MIGRATOR
-        .run(pool)
-        .await
-        .map_err(|error| CliError::Failed(format!("cannot bring the database to this version: {}", crate::error::chain(&error))))
+    let failed = |error: &dyn std::error::Error| {
+        CliError::Failed(format!("cannot bring the database to this version: {}", crate::error::chain(error)))
+    };
+    let mut conn = pool.acquire().await.map_err(|error| failed(&error))?.detach();
+    sqlx::raw_sql("set statement_timeout = 0; set lock_timeout = 0").execute(&mut conn).await.map_err(|error| failed(&error))?;
+    crate::MIGRATOR.run(&mut conn).await.map_err(|error| failed(&error))
 }
 
 /// The state of a verb that works on the database itself.

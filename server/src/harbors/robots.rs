@@ -32,6 +32,7 @@ pub async fn make(admin: &Client) -> Result<(Made, Made), Error> {
 }
 
 async fn create(admin: &Client, spec: RobotSpec) -> Result<Made, Error> {
+    crate::once::acts();
     let made = admin.create_robot(&spec).await.map_err(|error| match error.code() {
         "forbidden" => Error::Api(ApiError::field("admin_login", "this login may not make system robots; use an administrator's")),
         _ => Error::Registry(error),

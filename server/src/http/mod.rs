@@ -1,12 +1,13 @@
 //! The router: pages, server functions, REST, events and files, behind the same layers, on one screen.
 //!
 //! Order, outermost first: request id and origin, log, panic guard, headers, size and time limits, cross-site guard, session, caller,
-//! gate, time zone. The gate refuses every route that [`rules`] does not name.
+//! gate, once, time zone. The gate refuses every route that [`rules`] does not name.
 
 pub mod assets;
 pub mod events;
 pub mod guard;
 pub mod headers;
+pub mod once;
 pub mod port;
 pub mod rest;
 pub mod rules;
@@ -89,6 +90,7 @@ pub fn router(web: Web) -> Router {
         .merge(rest::router())
         .fallback(leptos_axum::file_and_error_handler_with_context::<Web, _>(context, app::shell))
         .layer(from_fn(crate::session::zone::add))
+        .layer(from_fn_with_state(web.clone(), once::layer))
         .layer(from_fn(guard::gate))
         .layer(from_fn_with_state(web.clone(), guard::caller))
         .layer(sessions)

@@ -22,6 +22,7 @@ pub async fn tick(state: &AppState) -> Result<(), Error> {
         }
         *last = Some(Instant::now());
     }
+    crate::clock::watch(state).await?;
     crate::plans::queue_due(state).await?;
     crate::restores::expire_due(state).await?;
     crate::vaults::sweep::queue_due(state).await?;

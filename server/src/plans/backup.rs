@@ -41,6 +41,10 @@ struct Run {
     harbor_config: Option<Descriptor>,
     /// The staging project, where the harbor allows it.
     staging: Option<Arc<harbors::staging::Use>>,
+    /// The Harbor's version when this try began.
+    version: Option<String>,
+    /// Requests that had been repeated by then.
+    retries: u64,
 }
 
 impl Run {
@@ -53,6 +57,7 @@ impl Run {
 pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), JobError> {
     let (plan, only) = {
         let mut conn = context.state.pool.acquire().await?;
+        crate::clock::must_agree(&mut conn).await?;
         let run = queries::run(&mut conn, run_id).await?.ok_or_else(|| gone("the run"))?;
         let plan = queries::one(&mut conn, run.plan_id).await?.ok_or_else(|| gone("the plan"))?;
         (plan, run.only_project)
@@ -77,6 +82,7 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
         staging.end().await?;
     }
     let failures = done?;
+    note_upgrade(&context, &run).await?;
     if run.is_judged() {
         judge(&context, &run, compared, failures.is_empty()).await?;
     }
@@ -158,9 +164,44 @@ async fn prepare(context: &Arc<JobContext>, run_id: i64, plan: queries::Row, who
     let before = client.counters().requests;
     // Whoever asks for one project now wants it read.
     let look = Look::take(context, &reach, &client, &plan, whole).await?;
+    let version = known_version(&client).await?;
+    {
+        let mut conn = context.state.pool.acquire().await?;
+        queries::set_version(&mut conn, run_id, version.as_deref()).await?;
+    }
     let look_requests = i64::try_from(client.counters().requests.saturating_sub(before)).unwrap_or(i64::MAX);
+    let retries = client.counters().retries;
     let staging = harbors::staging::Use::begin(context, run_id, &reach).await?;
-    Ok(Run { run_id, plan, client, vault, reconcile, look, look_requests, last_full, harbor_config: None, staging })
+    Ok(Run { run_id, plan, client, vault, reconcile, look, look_requests, last_full, harbor_config: None, staging, version, retries })
+}
+
+/// The Harbor's version as it said a moment ago. One that this program does not know may mean something else by the same answers.
+async fn known_version(client: &registry::Client) -> Result<Option<String>, JobError> {
+    let version = client.version().await.map_err(Error::from)?;
+    match version {
+        Some(version) if !version.is_known() => Err(JobError::Permanent {
+            message: format!("Harbor {version} is not known to this program: nothing is backed up from it"),
+            remedy: Some("upgrade Breakwater to a release that knows this Harbor".to_owned()),
+        }),
+        other => Ok(other.map(|version| version.to_string())),
+    }
+}
+
+/// Says so where the Harbor was upgraded while the run went on; only a run whose requests had to be repeated asks.
+async fn note_upgrade(context: &JobContext, run: &Run) -> Result<(), JobError> {
+    if run.client.counters().retries == run.retries {
+        return Ok(());
+    }
+    run.client.system_info().await.map_err(Error::from)?;
+    let version = known_version(&run.client).await?;
+    let mut conn = context.state.pool.acquire().await?;
+    queries::set_version(&mut conn, run.run_id, version.as_deref()).await?;
+    if version != run.version {
+        let word = |version: Option<&str>| version.unwrap_or("of an unknown version").to_owned();
+        let text = format!("the Harbor was {} when this try began and is {} now", word(run.version.as_deref()), word(version.as_deref()));
+        context.log("warn", text).await;
+    }
+    Ok(())
 }
 
 /// Projects to do: in scope now, no caches, not sealed by an earlier try of this run.

@@ -51,7 +51,7 @@ pub async fn queue_due(state: &AppState) -> Result<(), Error> {
 async fn end_pauses(state: &AppState) -> Result<(), Error> {
     let mut tx = state.pool.begin().await?;
     for (plan_id, name, cron, zone) in queries::pauses_over(&mut tx).await? {
-        let next = Schedule::parse(&cron, &zone)?.next_after(OffsetDateTime::now_utc());
+        let next = Schedule::parse(&cron, &zone)?.next_after(crate::clock::now(&mut tx).await?);
         queries::resume(&mut tx, plan_id, next).await?;
         let event = Event::new("plan.resume", "plan", &name, format!("the pause of the plan {name} is over"));
         audit::record(&mut tx, &Actor::system("schedule"), event).await?;

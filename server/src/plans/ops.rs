@@ -235,7 +235,7 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
         return Err(ApiError::field("vault_id", "there is no such vault").into());
     }
     let further = further_vaults(&mut tx, &form, vault_id).await?;
-    let next_at = checked.schedule.next_after(OffsetDateTime::now_utc());
+    let next_at = checked.schedule.next_after(crate::clock::now(&mut tx).await?);
     let stored = Stored {
         name: &checked.name,
         harbor_id: checked.harbor_id,
@@ -325,7 +325,7 @@ pub async fn resume(state: &AppState, caller: &Caller, origin: &Origin, plan_id:
     caller.require(Operation::ManageEstate, None)?;
     let mut tx = state.pool.begin().await?;
     let plan = row(&mut tx, plan_id).await?;
-    let next = Schedule::parse(&plan.cron, &plan.zone)?.next_after(OffsetDateTime::now_utc());
+    let next = Schedule::parse(&plan.cron, &plan.zone)?.next_after(crate::clock::now(&mut tx).await?);
     queries::resume(&mut tx, plan_id, next).await?;
     events::notify(&mut tx, Topic::Plans).await?;
     let event = Event::new("plan.resume", "plan", &plan.name, format!("resumed the plan {}", plan.name));

@@ -321,6 +321,16 @@ pub async fn set_hint(conn: &mut PgConnection, run_id: i64, hint: &str, requests
     Ok(())
 }
 
+/// Notes the version of the Harbor: the first one stays as that of the start.
+pub async fn set_version(conn: &mut PgConnection, run_id: i64, version: Option<&str>) -> sqlx::Result<()> {
+    sqlx::query("update run set harbor_version_start = coalesce(harbor_version_start, $2), harbor_version_end = $2 where run_id = $1")
+        .bind(run_id)
+        .bind(version)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Counts a project that was sealed again without being listed.
 pub async fn add_unchanged(conn: &mut PgConnection, run_id: i64) -> sqlx::Result<()> {
     sqlx::query("update run set projects_unchanged = projects_unchanged + 1 where run_id = $1").bind(run_id).execute(conn).await?;

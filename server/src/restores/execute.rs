@@ -35,6 +35,9 @@ pub async fn restore_job(context: Arc<JobContext>, request_id: i64) -> Result<()
         let snapshot = crate::projects::catalogue::snapshot_digest(&mut conn, row.snapshot_id).await?;
         (row, vault, harbors::client(&context.state, &reach, Access::Write)?, snapshot)
     };
+    if let Some(version) = client.version().await.map_err(Error::from)?.filter(|version| !version.is_known()) {
+        return Err(permanent(&format!("Harbor {version} is not known to this program: nothing is written to it")));
+    }
     match row.state.as_str() {
         "queued" => {
             let wish: RestoreForm = serde_json::from_value(row.form.clone()).map_err(|e| JobError::from(Error::defect(e.to_string())))?;

@@ -97,6 +97,7 @@ fn whole(n: u64) -> i64 {
 pub async fn sweep_job(context: Arc<JobContext>, vault_id: i64, form: SweepForm) -> Result<(), JobError> {
     let (row, vault) = {
         let mut conn = context.state.pool.acquire().await?;
+        crate::clock::must_agree(&mut conn).await?;
         let row = queries::one(&mut conn, vault_id)
             .await?
             .ok_or_else(|| JobError::Permanent { message: "the vault is gone".to_owned(), remedy: None })?;

@@ -39,6 +39,11 @@ impl Cluster {
         format!("postgres://postgres@localhost/postgres?host={}", self.folder.path().display())
     }
 
+    /// Where its socket is.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 /// The binary under test.
 pub const BREAKWATER: &str = env!("CARGO_BIN_EXE_breakwater");
@@ -63,6 +63,17 @@ impl Process {
     /// Whether it runs.
     pub fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Files and connections it has open, by the kernel's word.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
+    /// How many it may have open from now on.
+    pub fn may_open(&self, files: usize) {
+        let limit = Rlimit { current: Some(files as u64), maximum: getrlimit(Resource::Nofile).maximum };
+        prlimit(Some(self.pid()), Resource::Nofile, limit).unwrap();
     }
 
     /// What it logged.

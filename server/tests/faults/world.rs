@@ -40,6 +40,8 @@ pub struct World {
     token: String,
     key: String,
     started: AtomicU32,
+    /// Another way to the database than straight.
+    way: Option<String>,
 }
 
 /// A request the simulator holds.
@@ -53,17 +55,25 @@ impl World {
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let vault = folder.path().join("vault");
-        Self::made(folder, vault).await
+        Self::made(folder, vault, Config::default()).await
+    }
+
+    /// The same with a Harbor that can be restarted.
+    pub async fn with_lasting_harbor() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = folder.path().join("vault");
+        let data = Some(folder.path().join("harbor"));
+        Self::made(folder, vault, Config { data, ..Config::default() }).await
     }
 
     /// The same with the vault in another folder.
     pub async fn with_vault(vault: PathBuf) -> Self {
-        Self::made(tempfile::tempdir().unwrap(), vault).await
+        Self::made(tempfile::tempdir().unwrap(), vault, Config::default()).await
     }
 
-    async fn made(folder: tempfile::TempDir, vault: PathBuf) -> Self {
+    async fn made(folder: tempfile::TempDir, vault: PathBuf, config: Config) -> Self {
         let cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap();
-        let harbor = harbor_sim::start(Config::default()).await.unwrap();
+        let harbor = harbor_sim::start(config).await.unwrap();
         harbor.create_project("shop", false).unwrap();
         let pool = pool_of(&cluster);
         let site = folder.path().join("site/pkg");
@@ -85,6 +95,7 @@ impl World {
             token: String::new(),
             key: "3q2+796tvu/erb7v3q2+796tvu/erb7v3q2+796tvu8=".to_owned(),
             started: AtomicU32::new(0),
+            way: None,
         };
         world.start_serve().await;
         world.register_operator();
@@ -106,7 +117,11 @@ impl World {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(BREAKWATER);
         // What is logged is waited for, so it must not depend on who runs the tests.
-        command.args(args).env_remove("RUST_LOG").env("DATABASE_URL", self.cluster.url()).env("BREAKWATER_KEY", &self.key);
+        command
+            .args(args)
+            .env_remove("RUST_LOG")
+            .env("DATABASE_URL", self.way.clone().unwrap_or_else(|| self.cluster.url()))
+            .env("BREAKWATER_KEY", &self.key);
         command.env("BREAKWATER_ALLOW_NETS", "127.0.0.0/8").env("BREAKWATER_LEASE_S", LEASE_S.to_string());
         command
     }
@@ -135,6 +150,14 @@ impl World {
         self.serve = Some(serve);
     }
 
+    /// Starts `serve` anew, with another way to the database.
+    pub async fn serve_through(&mut self, url: &str) {
+        self.serve = None;
+        self.way = Some(url.to_owned());
+        self.start_serve().await;
+        self.way = None;
+    }
+
     /// Starts a worker.
     pub fn worker(&self, name: &str) -> Process {
         Process::start(name, self.log_file(name), &mut self.command(&["worker", "--worker-name", name]))
@@ -160,6 +183,11 @@ impl World {
     pub fn register_operator(&mut self) {
         self.run(&["admin", "create", "ops", "--duty", "operator"], PASSWORD);
         self.token = self.token_of("ops");
+    }
+
+    /// Starts a worker with another way to the database.
+    pub fn worker_through(&self, name: &str, url: &str) -> Process {
+        Process::start(name, self.log_file(name), self.command(&["worker", "--worker-name", name]).env("DATABASE_URL", url))
     }
 
     /// Runs a verb to its end, which must be good; answers with what it printed.
@@ -306,6 +334,16 @@ impl World {
             let image = images::simple(&format!("{repository}/{number}"), &[9_000, 5_000]);
             self.harbor.push_image(repository, &format!("v{number}"), &image).await.unwrap();
         }
+    }
+
+    /// Stops the Harbor and starts it again as another version, at the same address.
+    pub async fn restart_harbor(&mut self, version: harbor_sim::Version) {
+        let listen = self.harbor.addr();
+        let stand_in = harbor_sim::start(Config::default()).await.unwrap();
+        std::mem::replace(&mut self.harbor, stand_in).stop().await.unwrap();
+        let data = Some(self.folder.path().join("harbor"));
+        let started = harbor_sim::start(Config { listen, data, version, ..Config::default() }).await.unwrap();
+        std::mem::replace(&mut self.harbor, started).stop().await.unwrap();
     }
 
     /// Holds the Nth request from now on with this method and text in its path, before it is done.

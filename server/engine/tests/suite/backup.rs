@@ -236,6 +236,9 @@ async fn layers_that_no_registry_stores_are_noted_and_never_fetched() {
     push::image(&h.client, "shop/windows", Some("1"), &image).await;
     let outcome = h.backup(None).await;
     assert_eq!(outcome.notes.iter().map(|note| note.code).collect::<Vec<_>>(), ["foreign_layers"]);
+    let far_away = Digest::of(b"far away").to_string();
+    assert!(h.sim.control().seen().iter().all(|seen| !seen.path.contains(&far_away)), "nobody asked for it, here or anywhere");
+    h.verified(&outcome.digest).await;
     h.delete("shop/windows").await;
     h.collect_garbage().await;
     let plan = h.plan(&outcome.digest, &Selection::Project, &policy(OnConflict::Leave)).await;

@@ -379,3 +379,41 @@ async fn links_and_pipes_in_folders_are_never_followed() {
     fs::create_dir(place.path("nothing")).unwrap();
     assert!(matches!(place.import(&place.path("nothing"), None).await, Err(ImportError::Unknown { .. })));
 }
+
+/// A gibibyte of zeros, packed three times over.
+const BOMB: &str = "H4sIAAAAAAACA5Pv5mAAASbmt3cW5gUXyrQ9LFuboWamtkzgsZpHmkcXY/cNkSTFmTMdFt1OWWBwh1NCj0GknKF4d0NqUmQA99K3vjqW7z/P+H/R/ufTJ7a/bKRz3/jk1fUcf93/dHp9fH76bmWg4QkPpoVPn3xWwqBq26+/r85qAoUMSt5/+77sduCDh29eej8HCjQc/P3l0Y+T3/gbdx/9vbIYKHLggey/vfPytzfEr37Prv6OESjU/N3dAOTaIBZmILnAFcyJAnMU3JA4ozKjMqMyozKjMqMyBGX0vn1Pm6374PHfR4dfX1Su/vf2+c/bX63/819Jbz1z4g0/AwDYL/M5IwcAAA==";
+
+fn shell(command: &str) -> String {
+    let out = Command::new("sh").arg("-c").arg(command).output().unwrap();
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}
+
+/// F-49.
+#[tokio::test]
+async fn a_layer_that_unpacks_to_a_gibibyte_stays_as_small_as_it_came() {
+    let place = Place::new().await;
+    let packed = place.path("bomb");
+    shell(&format!("printf %s '{BOMB}' | base64 -d > {}", packed.display()));
+    let unpacked = shell(&format!("gzip -dc < {} | gzip -dc | gzip -dc | head -c 20000000 | wc -c", packed.display()));
+    assert_eq!(unpacked, "20000000", "it is one");
+    let bomb = bytes::Bytes::from(fs::read(&packed).unwrap());
+    let digest = Digest::of(&bomb);
+    let of = |kind: &str| json!({ "mediaType": kind, "digest": digest, "size": bomb.len() });
+    let kinds = ["application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.docker.image.rootfs.diff.tar.gzip"];
+    let manifest = bytes::Bytes::from(
+        json!({ "schemaVersion": 2, "config": of("application/vnd.oci.image.config.v1+json"), "layers": kinds.map(of) }).to_string(),
+    );
+    let media_type = vocab::media::OCI_MANIFEST.to_owned();
+    let image = Image { media_type, digest: Digest::of(&manifest), manifest, blobs: vec![(digest, bomb.clone())] };
+    layout(&place.path("in"), &[(&image, Some("1"))], &[]);
+    pack(&place.path("in"), &place.path("in.tar"));
+    for from in ["in", "in.tar"] {
+        place.imported(&place.path(from), Some("shop/app")).await;
+    }
+    let stored = place.path("vault/blobs/sha256").join(digest.hex());
+    assert_eq!(fs::read(stored).unwrap(), bomb, "bytes are kept as they came");
+    let kib: u64 = shell(&format!("du -sk --apparent-size {} | cut -f1", place.path("vault").display())).parse().unwrap();
+    assert!(kib < 64, "{kib} KiB");
+    // Nor is an archive unpacked because of how it begins.
+    assert!(place.import(&packed, Some("shop/app")).await.is_err());
+}
