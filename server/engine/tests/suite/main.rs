@@ -9,6 +9,7 @@ mod glance;
 mod harness;
 mod import;
 mod matrix;
+mod parts;
 mod points;
 mod points_bucket;
 mod push;

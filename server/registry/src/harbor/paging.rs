@@ -25,7 +25,7 @@ pub(crate) struct Listing {
     pub path: String,
     pub query: Vec<(&'static str, String)>,
     /// Conditions besides the key, comma separated.
-    pub filter: Option<&'static str>,
+    pub filter: Option<String>,
     pub what: String,
 }
 
@@ -47,13 +47,15 @@ impl Listing {
         self
     }
 
-    pub fn filtered(mut self, filter: &'static str) -> Self {
-        self.filter = Some(filter);
+    /// A condition besides those it has.
+    pub fn filtered(mut self, condition: impl Into<String>) -> Self {
+        let condition = condition.into();
+        self.filter = Some(self.filter.map_or(condition.clone(), |filter| format!("{filter},{condition}")));
         self
     }
 
     fn condition(&self, key: Option<String>) -> Option<String> {
-        let parts: Vec<String> = self.filter.map(str::to_owned).into_iter().chain(key).collect();
+        let parts: Vec<String> = self.filter.clone().into_iter().chain(key).collect();
         (!parts.is_empty()).then(|| parts.join(","))
     }
 }
