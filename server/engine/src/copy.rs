@@ -197,8 +197,8 @@ async fn shared(to: &Vault, pointer: &Pointer, before: Option<Digest>) -> HashSe
                 && project == pointer.project
                 && matches!(to.keeps(&harbor, &project, started, &before).await, Ok(true)) =>
         {
-            let repositories = repositories.into_iter().map(|(_, descriptor)| descriptor);
-            repositories.chain(config).chain(harbor_config).map(|descriptor| descriptor.digest).collect()
+            let settings = [config, harbor_config].into_iter().flatten().map(|descriptor| descriptor.digest);
+            repositories.into_iter().map(|(_, descriptor)| descriptor.digest).chain(settings).collect()
         }
         _ => HashSet::new(),
     }

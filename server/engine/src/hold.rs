@@ -56,7 +56,11 @@ impl Held {
                 Err(error) => return Err(error),
                 Ok(()) => return Ok(name),
             },
-            Err(error @ VaultError::Missing { .. }) => error,
+            // Where the hold lapsed that is why, and what somebody has to know.
+            Err(missing @ VaultError::Missing { .. }) => match self.confirm().await {
+                Err(lapsed @ VaultError::HoldLapsed { .. }) => lapsed,
+                _ => missing,
+            },
             Err(error) => return Err(error),
         };
         let findings = verify::snapshot(&self.vault, &pointer.snapshot.digest).await;

@@ -1,9 +1,12 @@
 //! The registry client's answers in the engine's own words, so that one file knows their shape.
 
-use futures::{StreamExt, pin_mut};
+use futures::{Stream, StreamExt, pin_mut, stream};
 use registry::{Artifact, Client, Project, Reference, RegistryError, Repository};
 use vault::tree::Label;
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
+
+/// Repositories listed side by side where there is no listing of several; the client bounds listing calls further.
+const LISTED_AT_ONCE: usize = 4;
 
 /// An artifact as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,25 +65,77 @@ pub(crate) async fn project(client: &Client, name: &ProjectName) -> Result<Optio
     }
 }
 
-/// Every artifact of the project that a listing shows; `None` when there are more than `max`.
+/// Takes artifacts as they are listed.
+pub(crate) trait Sink: FnMut(Seen) + Send {}
+impl<F: FnMut(Seen) + Send> Sink for F {}
+
+/// Hands on every artifact of the project that a listing shows. Answers `false` when there are more than `max`.
 pub(crate) async fn artifacts(
     client: &Client,
     project: &ProjectName,
     repositories: &[Repository],
     max: usize,
-) -> Result<Option<Vec<Seen>>, RegistryError> {
+    sink: &mut impl Sink,
+) -> Result<bool, RegistryError> {
     // Children of indexes come on top of this count; the client checks what it gets against Harbor's own total.
     let count = repositories.iter().map(|r| r.artifact_count).sum();
-    let stream = client.artifacts(project, Some(count));
-    pin_mut!(stream);
-    let mut all = Vec::new();
-    while let Some(artifact) = stream.next().await {
-        if all.len() >= max {
-            return Ok(None);
-        }
-        all.push(Seen::from(artifact?));
+    hand_on(client.artifacts(project, Some(count)), max, sink).await
+}
+
+/// The same of some repositories of the project, whose ids lie next to each other: in one listing where Harbor can, which is a page for
+/// every hundred artifacts and not one for every repository. Where it turns out on the way that Harbor cannot, some come twice.
+pub(crate) async fn artifacts_of(
+    client: &Client,
+    project: &ProjectName,
+    repositories: &[Repository],
+    max: usize,
+    sink: &mut impl Sink,
+) -> Result<bool, RegistryError> {
+    let ids = || repositories.iter().map(|r| r.id);
+    let (Some(first), Some(last)) = (ids().min(), ids().max()) else { return Ok(true) };
+    match hand_on(client.artifacts_between(project, first..=last), max, sink).await {
+        Err(RegistryError::Unsupported { .. }) => {}
+        ended => return ended,
     }
-    Ok(Some(all))
+    let names: Vec<RepositoryName> = repositories.iter().map(|repository| repository.name.clone()).collect();
+    let mut each = stream::iter(names)
+        .map(|name| async move {
+            let mut found = Vec::new();
+            let few = hand_on(client.repository_artifacts(&name), max, &mut |seen| found.push(seen)).await;
+            match few {
+                // Deleted since the repositories were listed.
+                Err(RegistryError::NotFound { .. }) => Ok((true, found)),
+                few => few.map(|few| (few, found)),
+            }
+        })
+        .buffered(LISTED_AT_ONCE);
+    let mut count = 0;
+    while let Some(one) = each.next().await {
+        let (few, found) = one?;
+        count += found.len();
+        if !few || count > max {
+            return Ok(false);
+        }
+        found.into_iter().for_each(&mut *sink);
+    }
+    Ok(true)
+}
+
+async fn hand_on(
+    listing: impl Stream<Item = Result<Artifact, RegistryError>>,
+    max: usize,
+    sink: &mut impl Sink,
+) -> Result<bool, RegistryError> {
+    pin_mut!(listing);
+    let mut count = 0;
+    while let Some(artifact) = listing.next().await {
+        if count >= max {
+            return Ok(false);
+        }
+        count += 1;
+        sink(Seen::from(artifact?));
+    }
+    Ok(true)
 }
 
 /// One artifact by digest or tag, accessories included, with its tags and direct accessories.

@@ -238,15 +238,15 @@ pub fn listing<T>(
     let tests = params.tests()?;
     let mut rows: Vec<T> =
         rows.into_iter().filter(|row| tests.iter().all(|(key, test)| field(row, key).is_none_or(|value| test.fits(&value)))).collect();
-    sort(&mut rows, params.get("sort").filter(|text| !text.is_empty()).unwrap_or(default_sort), &field);
     let total = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    let shown: Vec<Value> = if page.size <= 0 {
-        rows.iter().map(render).collect()
+    let (skip, take) = if page.size <= 0 {
+        (0, rows.len())
     } else {
         let skip = usize::try_from((page.number.max(1) - 1).saturating_mul(page.size)).unwrap_or(usize::MAX);
-        let take = usize::try_from(page.size).unwrap_or(0);
-        rows.iter().skip(skip).take(take).map(render).collect()
+        (skip, usize::try_from(page.size).unwrap_or(0))
     };
+    sort(&mut rows, params.get("sort").filter(|text| !text.is_empty()).unwrap_or(default_sort), skip.saturating_add(take), &field);
+    let shown: Vec<Value> = rows.iter().skip(skip).take(take).map(render).collect();
     let mut answer = reply::ok(&Value::Array(shown));
     reply::set(&mut answer, "x-total-count", &total.to_string());
     if let Some(link) = params.link(path, total, page) {
@@ -255,8 +255,9 @@ pub fn listing<T>(
     Ok(answer)
 }
 
-fn sort<T>(rows: &mut [T], keys: &str, field: &impl Fn(&T, &str) -> Option<Field>) {
-    rows.sort_by(|left, right| {
+/// Sorts as far as the first `shown` rows need it: a page of a listing of a hundred thousand rows is not worth their order.
+fn sort<T>(rows: &mut Vec<T>, keys: &str, shown: usize, field: &impl Fn(&T, &str) -> Option<Field>) {
+    let order = |left: &T, right: &T| {
         for key in keys.split(',') {
             let (name, down) = key.strip_prefix('-').map_or((key, false), |name| (name, true));
             let order = match (field(left, name), field(right, name)) {
@@ -269,7 +270,15 @@ fn sort<T>(rows: &mut [T], keys: &str, field: &impl Fn(&T, &str) -> Option<Field
             }
         }
         Ordering::Equal
-    });
+    };
+    let mut numbered: Vec<(usize, T)> = rows.drain(..).enumerate().collect();
+    let stable = |left: &(usize, T), right: &(usize, T)| order(&left.1, &right.1).then(left.0.cmp(&right.0));
+    if shown < numbered.len() {
+        numbered.select_nth_unstable_by(shown, stable);
+        numbered.truncate(shown);
+    }
+    numbered.sort_by(stable);
+    rows.extend(numbered.into_iter().map(|(_, row)| row));
 }
 
 #[cfg(test)]

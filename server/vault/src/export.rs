@@ -131,7 +131,7 @@ impl Vault {
         }
         let references = whole.iter().filter_map(|(name, descriptor)| reference(name.as_deref()?, descriptor.digest)).collect();
         let descriptors: Vec<Descriptor> = whole.into_iter().map(|(_, descriptor)| descriptor).collect();
-        let index = tree::encode_index(None, &descriptors, &BTreeMap::new());
+        let index = tree::encode_index(None, descriptors.iter().cloned(), &BTreeMap::new());
         Ok(Export { references, left_out, objects, index })
     }
 

@@ -336,7 +336,7 @@ impl Locking {
         while let Some((digest, found)) = read.next().await {
             all.insert(digest);
             match found {
-                Ok((_, blobs)) => all.extend(blobs),
+                Ok(blobs) => all.extend(blobs),
                 Err(error) => self.pass_over(error)?,
             }
         }

@@ -162,7 +162,12 @@ impl Vault {
     ///
     /// Unlike [`Vault::put`] it reads what is already here and heals it if it is damaged, since small reads are cheap.
     pub async fn put_bytes(&self, bytes: &[u8]) -> Result<Digest, VaultError> {
-        let digest = Digest::of(bytes);
+        self.put_whole(Bytes::copy_from_slice(bytes)).await
+    }
+
+    /// The same without a copy of them: an index may be large.
+    pub(crate) async fn put_whole(&self, bytes: Bytes) -> Result<Digest, VaultError> {
+        let digest = Digest::of(&bytes);
         if self.size_of(&digest).await?.is_some() {
             match self.verify_object(&digest).await {
                 Ok(_) => return Ok(digest),
@@ -173,8 +178,9 @@ impl Vault {
                 Err(other) => return Err(other),
             }
         }
-        let body = streams::iter([Ok::<_, std::convert::Infallible>(Bytes::copy_from_slice(bytes))]);
-        match self.put(&digest, Some(bytes.len() as u64), body).await {
+        let size_bytes = bytes.len() as u64;
+        let body = streams::iter([Ok::<_, std::convert::Infallible>(bytes)]);
+        match self.put(&digest, Some(size_bytes), body).await {
             Ok(_) => Ok(digest),
             Err(PutError::Vault(error)) => Err(error),
             Err(PutError::Body(never)) => match never {},
@@ -220,6 +226,7 @@ impl Vault {
         let mut all = BytesMut::new();
         while let Some(chunk) = chunks.try_next().await? {
             if all.is_empty() {
+                all.reserve(usize::try_from(size_bytes).unwrap_or(0));
                 all.extend_from_slice(&first);
             }
             all.extend_from_slice(&chunk);

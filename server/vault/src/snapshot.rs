@@ -17,7 +17,7 @@ use crate::Vault;
 use crate::error::{StoreError, VaultError};
 use crate::layout::{FORMAT, HarborName, Key, PointerName, Prefix, VaultId};
 use crate::record;
-use crate::tree::{self, RepositoryIndex, SettingsOf, SnapshotIndex, TREE_BYTES_MAX};
+use crate::tree::{self, RepositoryDescriptor, RepositoryIndex, SettingsOf, SnapshotIndex, TREE_BYTES_MAX};
 
 /// How often a rebuild of the index starts over because pointers came while it ran.
 pub const INDEX_REBUILD_MAX: u32 = 3;
@@ -227,7 +227,7 @@ impl Vault {
                 break;
             }
             count = descriptors.len() as u64;
-            let bytes = tree::encode_index(None, &descriptors, &BTreeMap::new());
+            let bytes = tree::encode_index(None, descriptors.iter().cloned(), &BTreeMap::new());
             let replaced = self.store().replace(&Key::Index, Bytes::from(bytes)).await;
             replaced.map_err(|source| self.store_error("write the index", source))?;
             // Another process may have sealed a snapshot, and written its index, between our listing and our write.
@@ -271,12 +271,16 @@ impl Vault {
 
     /// Stores a snapshot index and answers its descriptor, the one a pointer needs.
     pub async fn put_snapshot(&self, snapshot: &SnapshotIndex) -> Result<Descriptor, VaultError> {
-        self.put_index(snapshot.encode().map_err(|e| invalid("snapshot index", &e))?, tree::SNAPSHOT_TYPE).await
+        let bytes = snapshot.encode().map_err(|e| invalid("snapshot index", &e))?;
+        let size_bytes = bytes.len();
+        Ok(tree::descriptor(media::OCI_INDEX, self.put_whole(bytes.into()).await?, size_bytes, tree::SNAPSHOT_TYPE))
     }
 
     /// Stores a repository index and answers its descriptor, the one a snapshot index needs.
-    pub async fn put_repository(&self, repository: &RepositoryIndex) -> Result<Descriptor, VaultError> {
-        self.put_index(repository.encode().map_err(|e| invalid("repository index", &e))?, tree::REPOSITORY_TYPE).await
+    pub async fn put_repository(&self, repository: &RepositoryIndex) -> Result<RepositoryDescriptor, VaultError> {
+        let bytes = repository.encode().map_err(|e| invalid("repository index", &e))?;
+        let size = bytes.len() as u64;
+        Ok(RepositoryDescriptor { digest: self.put_whole(bytes.into()).await?, size })
     }
 
     /// Stores settings as an OCI artifact and answers its descriptor, the one a snapshot index needs.
@@ -291,11 +295,6 @@ impl Vault {
     /// Stores a project's settings.
     pub async fn put_project(&self, settings: &Value) -> Result<Descriptor, VaultError> {
         self.put_settings(SettingsOf::Project, settings).await
-    }
-
-    async fn put_index(&self, bytes: Vec<u8>, artifact_type: &str) -> Result<Descriptor, VaultError> {
-        let digest = self.put_bytes(&bytes).await?;
-        Ok(tree::descriptor(media::OCI_INDEX, digest, bytes.len(), artifact_type))
     }
 
     /// Reads a snapshot index.

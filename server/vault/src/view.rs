@@ -88,7 +88,7 @@ impl Vault {
         let objects = walk.seen;
         self.link_all(objects, &blobs, &mut view).await?;
         let descriptors: Vec<Descriptor> = entries.into_values().collect();
-        let index = tree::encode_index(None, &descriptors, &BTreeMap::new());
+        let index = tree::encode_index(None, descriptors.iter().cloned(), &BTreeMap::new());
         let out = out.to_owned();
         blocking_io("write", &out.clone(), move || {
             fs::write(out.join("oci-layout"), OCI_LAYOUT)?;

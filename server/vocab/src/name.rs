@@ -2,12 +2,13 @@
 //!
 //! Grammar: distribution-spec 1.1, "Pulling manifests" (`<name>`, `<reference>`), narrowed by Harbor's rules for
 //! projects. A name is never used as a file path; the check keeps control characters, `..` and markup out of URLs,
-//! logs and pages.
+//! logs and pages. Copies share one text: a repository of fifty thousand tags has each in several places while it is backed up.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Longest repository name, project included, in bytes (distribution-spec recommends 255 for host and name together).
 pub const REPOSITORY_NAME_BYTES_MAX: usize = 255;
@@ -36,9 +37,8 @@ fn is_component(part: &str) -> bool {
 macro_rules! checked_name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The name as text.
@@ -53,7 +53,7 @@ macro_rules! checked_name {
 
             fn from_str(text: &str) -> Result<Self, NameError> {
                 let check: fn(&str) -> bool = $check;
-                if check(text) { Ok(Self(text.to_owned())) } else { Err(name_error($what, text)) }
+                if check(text) { Ok(Self(text.into())) } else { Err(name_error($what, text)) }
             }
         }
 
@@ -66,6 +66,12 @@ macro_rules! checked_name {
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
@@ -108,7 +114,13 @@ impl RepositoryName {
     /// The project: everything before the first slash.
     #[must_use]
     pub fn project(&self) -> ProjectName {
-        ProjectName(self.0.split('/').next().unwrap_or_default().to_owned())
+        ProjectName(self.0.split('/').next().unwrap_or_default().into())
+    }
+
+    /// Whether it is of `project`.
+    #[must_use]
+    pub fn is_of(&self, project: &ProjectName) -> bool {
+        self.0.split('/').next() == Some(project.as_str())
     }
 
     /// The part after the project, the form Harbor's API wants (encoded twice) in paths.
@@ -120,7 +132,7 @@ impl RepositoryName {
     /// The same repository in another project.
     #[must_use]
     pub fn in_project(&self, project: &ProjectName) -> Self {
-        Self(format!("{project}/{}", self.within_project()))
+        Self(format!("{project}/{}", self.within_project()).into())
     }
 }
 

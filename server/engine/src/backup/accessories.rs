@@ -14,7 +14,7 @@ use super::collect::Nodes;
 use super::gap::{Cause, artifact_subject};
 use super::listing::Listed;
 use super::pace::{Breaker, Pace};
-use super::previous::Previous;
+use super::previous::Known;
 use super::{ARTIFACTS_MAX, BackupError, DEPTH_MAX, Reconcile};
 use crate::source::{self, Seen};
 
@@ -32,7 +32,7 @@ struct Found {
 /// Where the search stands.
 pub(crate) struct Search<'a> {
     pub client: &'a Client,
-    pub previous: &'a Previous,
+    pub previous: &'a Known,
     pub reconcile: Reconcile,
     pub pace: &'a Pace,
     pub breaker: &'a Breaker,

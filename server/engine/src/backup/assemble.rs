@@ -1,6 +1,7 @@
 //! From what was read to repository indexes: what is whole becomes a member, what is not becomes gaps.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use vault::tree::{Gap, RepositoryIndex, RepositoryMember};
 use vocab::{Descriptor, Digest, RepositoryName};
@@ -21,42 +22,55 @@ pub(crate) struct Assembled {
     pub foreign: Vec<(RepositoryName, Digest)>,
 }
 
-/// Puts the indexes together.
+/// Puts the indexes together. What was read is let go of on the way: a large repository is in memory once.
 pub(crate) fn assemble(
-    repositories: &BTreeMap<RepositoryName, Option<String>>,
-    nodes: &Nodes,
-    states: &States,
+    repositories: BTreeMap<RepositoryName, Option<String>>,
+    nodes: Nodes,
+    states: States,
     blobs: &Failures,
 ) -> Assembled {
-    let verdicts = judge(states, blobs);
-    let mut members: BTreeMap<&RepositoryName, Vec<RepositoryMember>> = repositories.keys().map(|name| (name, Vec::new())).collect();
-    let (mut gaps, mut foreign, mut tags, mut artifacts) = (Vec::new(), Vec::new(), 0, 0);
-    for (repository, digest, node) in nodes.iter() {
-        match verdicts.get(digest).cloned().unwrap_or_else(|| Err(Cause::deep())) {
-            Ok(descriptor) => {
-                artifacts += 1;
-                tags += node.tags.len() as u64;
-                if matches!(states.get(digest), Some(State::Read(parts)) if parts.foreign > 0) {
-                    foreign.push((repository.clone(), *digest));
+    let mut verdicts = judge(&states, blobs);
+    let foreign: HashSet<Digest> = states
+        .into_iter()
+        .filter(|(_, state)| matches!(state, State::Read(parts) if parts.foreign > 0))
+        .map(|(digest, _)| digest)
+        .collect();
+    let mut assembled = Assembled { repositories: Vec::new(), gaps: Vec::new(), tags: 0, artifacts: 0, foreign: Vec::new() };
+    let mut listed = repositories;
+    let alone = nodes.repositories() == 1;
+    for (name, nodes) in nodes.into_repositories() {
+        let mut index = RepositoryIndex { description: listed.remove(&name).flatten(), name, members: Vec::new() };
+        for (digest, node) in nodes {
+            // What no other repository has is moved and not copied.
+            let verdict = if alone { verdicts.remove(&digest) } else { verdicts.get(&digest).cloned() };
+            match verdict.unwrap_or_else(|| Err(Cause::deep())) {
+                Ok(descriptor) => {
+                    assembled.artifacts += 1;
+                    assembled.tags += node.tags.len() as u64;
+                    if foreign.contains(&digest) {
+                        assembled.foreign.push((index.name.clone(), digest));
+                    }
+                    index.members.extend(described(Arc::unwrap_or_clone(descriptor), node));
                 }
-                members.entry(repository).or_default().extend(described(&descriptor, node));
+                Err(cause) => assembled.gaps.extend(subjects(&index.name, &digest, &node).map(|subject| cause.gap(subject))),
             }
-            Err(cause) => gaps.extend(subjects(repository, digest, node).map(|subject| cause.gap(subject))),
         }
+        assembled.repositories.push(index);
     }
-    let index = |(name, members): (&RepositoryName, Vec<RepositoryMember>)| RepositoryIndex {
-        name: name.clone(),
-        description: repositories.get(name).cloned().flatten(),
-        members,
-    };
-    Assembled { repositories: members.into_iter().map(index).collect(), gaps, tags, artifacts, foreign }
+    // Those in which nothing is.
+    assembled.repositories.extend(listed.into_iter().map(|(name, description)| RepositoryIndex { name, description, members: Vec::new() }));
+    assembled
 }
 
 /// One member per tag, or one without.
-fn described<'a>(descriptor: &'a Descriptor, node: &'a Node) -> impl Iterator<Item = RepositoryMember> + use<'a> {
-    let member = |tag| RepositoryMember { descriptor: descriptor.clone(), tag, role: node.role.clone(), labels: node.labels.clone() };
-    let untagged = node.tags.is_empty().then_some(None);
-    untagged.into_iter().chain(node.tags.iter().cloned().map(Some)).map(member)
+fn described(descriptor: Descriptor, node: Node) -> impl Iterator<Item = RepositoryMember> {
+    let Node { mut tags, labels, role, .. } = node;
+    let last = tags.pop();
+    let others: Vec<RepositoryMember> = tags
+        .into_iter()
+        .map(|tag| RepositoryMember { descriptor: descriptor.clone(), tag: Some(tag), role: role.clone(), labels: labels.clone() })
+        .collect();
+    others.into_iter().chain([RepositoryMember { descriptor, tag: last, role, labels }])
 }
 
 /// A gap per tag: the timeline asks by tag what nobody could see.
@@ -66,7 +80,7 @@ fn subjects<'a>(repository: &'a RepositoryName, digest: &'a Digest, node: &'a No
 }
 
 /// Which manifests are whole: read, with every blob and every child, and not nested deeper than a restore follows.
-type Verdicts = HashMap<Digest, Result<Descriptor, Cause>>;
+type Verdicts = HashMap<Digest, Result<Arc<Descriptor>, Cause>>;
 
 /// Decides level by level from the leaves up, so that no chain of indexes, however long, costs stack: after [`DEPTH_MAX`] levels what is
 /// left is too deep.
@@ -102,7 +116,7 @@ fn judge(states: &States, blobs: &Failures) -> Verdicts {
 }
 
 /// The verdict on an index once all its children have one, or one of them a bad one.
-fn from_children(parts: &Parts, verdicts: &Verdicts) -> Option<Result<Descriptor, Cause>> {
+fn from_children(parts: &Parts, verdicts: &Verdicts) -> Option<Result<Arc<Descriptor>, Cause>> {
     let mut all = true;
     for (child, _) in &parts.children {
         match verdicts.get(child) {
@@ -132,7 +146,7 @@ mod tests {
         };
         let blobs = blobs.iter().map(|b| (Digest::of(b), Some(1))).collect();
         let children = children.iter().map(|c| (Digest::of(c), String::new())).collect();
-        (digest, State::Read(Parts { descriptor, blobs, children, subject: None, foreign: 0 }))
+        (digest, State::Read(Parts { descriptor: Arc::new(descriptor), blobs, children, subject: None, foreign: 0 }))
     }
 
     #[test]

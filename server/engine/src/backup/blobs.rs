@@ -74,6 +74,7 @@ fn needs(nodes: &Nodes, states: &States) -> HashMap<Digest, Need> {
             let need = needs.entry(*blob).or_insert_with(|| Need { digest: *blob, size_bytes: *size_bytes, places: Vec::new() });
             need.size_bytes = need.size_bytes.or(*size_bytes);
             if need.places.len() < PLACES_MAX && !need.places.contains(repository) {
+                need.places.reserve_exact(1);
                 need.places.push(repository.clone());
             }
         }

@@ -1,7 +1,7 @@
 //! What belongs into the snapshot: one node per repository and digest, with its tags and its role.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use vault::tree::{Label, Role};
 use vocab::{Digest, RepositoryName, Tag};
@@ -12,7 +12,8 @@ use crate::source::Seen;
 /// One artifact of one repository.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
-    pub tags: BTreeSet<Tag>,
+    /// Sorted. Most have one or none.
+    pub tags: Vec<Tag>,
     pub labels: Vec<Label>,
     pub role: Role,
     pub media_type: Option<String>,
@@ -23,8 +24,14 @@ pub(crate) struct Node {
 /// All of them. A tag belongs to one node; who claims it first keeps it.
 #[derive(Default)]
 pub(crate) struct Nodes {
-    map: BTreeMap<(RepositoryName, Digest), Node>,
-    owners: HashMap<(RepositoryName, Tag), Digest>,
+    repositories: BTreeMap<RepositoryName, Repository>,
+    len: usize,
+}
+
+#[derive(Default)]
+struct Repository {
+    nodes: BTreeMap<Digest, Node>,
+    owners: HashMap<Tag, Digest>,
 }
 
 impl Nodes {
@@ -41,69 +48,83 @@ impl Nodes {
     }
 
     pub(crate) fn add(&mut self, seen: &Seen, role: Role) {
-        let node = Node {
-            tags: BTreeSet::new(),
-            labels: seen.labels.clone(),
-            role,
-            media_type: seen.media_type.clone(),
-            size_bytes: seen.size_bytes,
-        };
-        self.map.entry((seen.repository.clone(), seen.digest)).or_insert(node);
+        let node =
+            Node { tags: Vec::new(), labels: seen.labels.clone(), role, media_type: seen.media_type.clone(), size_bytes: seen.size_bytes };
+        self.place(&seen.repository, seen.digest, node);
         for tag in &seen.tags {
             self.claim(&seen.repository, tag, &seen.digest);
         }
     }
 
-    /// Gives the tag to the artifact unless another has it. Answers whether the artifact has it now.
-    pub(crate) fn claim(&mut self, repository: &RepositoryName, tag: &Tag, digest: &Digest) -> bool {
-        let owner = *self.owners.entry((repository.clone(), tag.clone())).or_insert(*digest);
-        if owner != *digest {
-            return false;
+    /// Answers whether it is new.
+    fn place(&mut self, repository: &RepositoryName, digest: Digest, node: Node) -> bool {
+        if !self.repositories.contains_key(repository) {
+            self.repositories.insert(repository.clone(), Repository::default());
         }
-        match self.map.get_mut(&(repository.clone(), *digest)) {
-            Some(node) => {
-                node.tags.insert(tag.clone());
+        let new = match self.repositories.get_mut(repository).map(|repository| repository.nodes.entry(digest)) {
+            Some(Entry::Vacant(place)) => {
+                place.insert(node);
                 true
             }
-            None => false,
+            _ => false,
+        };
+        self.len += usize::from(new);
+        new
+    }
+
+    /// Gives the tag to the artifact unless another has it. Answers whether the artifact has it now.
+    pub(crate) fn claim(&mut self, repository: &RepositoryName, tag: &Tag, digest: &Digest) -> bool {
+        let Some(Repository { nodes, owners }) = self.repositories.get_mut(repository) else { return false };
+        if *owners.entry(tag.clone()).or_insert(*digest) != *digest {
+            return false;
         }
+        let Some(node) = nodes.get_mut(digest) else { return false };
+        if let Err(place) = node.tags.binary_search(tag) {
+            node.tags.reserve_exact(1);
+            node.tags.insert(place, tag.clone());
+        }
+        true
     }
 
     /// A manifest an index names and no listing showed. Answers whether it is new.
     pub(crate) fn add_child(&mut self, repository: &RepositoryName, digest: Digest, media_type: &str) -> bool {
-        match self.map.entry((repository.clone(), digest)) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(place) => {
-                let media_type = Some(media_type.to_owned());
-                place.insert(Node { tags: BTreeSet::new(), labels: Vec::new(), role: Role::Child, media_type, size_bytes: 0 });
-                true
-            }
-        }
+        let media_type = Some(media_type.to_owned());
+        self.place(repository, digest, Node { tags: Vec::new(), labels: Vec::new(), role: Role::Child, media_type, size_bytes: 0 })
     }
 
     pub(crate) fn set_role(&mut self, repository: &RepositoryName, digest: &Digest, role: Role) {
-        if let Some(node) = self.map.get_mut(&(repository.clone(), *digest)) {
+        if let Some(node) = self.repositories.get_mut(repository).and_then(|repository| repository.nodes.get_mut(digest)) {
             node.role = role;
         }
     }
 
     pub(crate) fn contains(&self, repository: &RepositoryName, digest: &Digest) -> bool {
-        self.map.contains_key(&(repository.clone(), *digest))
+        self.get(repository, digest).is_some()
     }
 
     pub(crate) fn get(&self, repository: &RepositoryName, digest: &Digest) -> Option<&Node> {
-        self.map.get(&(repository.clone(), *digest))
+        self.repositories.get(repository)?.nodes.get(digest)
     }
 
     pub(crate) fn owner(&self, repository: &RepositoryName, tag: &Tag) -> Option<Digest> {
-        self.owners.get(&(repository.clone(), tag.clone())).copied()
+        self.repositories.get(repository)?.owners.get(tag).copied()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.map.len()
+        self.len
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&RepositoryName, &Digest, &Node)> {
-        self.map.iter().map(|((repository, digest), node)| (repository, digest, node))
+        self.repositories.iter().flat_map(|(name, repository)| repository.nodes.iter().map(move |(digest, node)| (name, digest, node)))
+    }
+
+    /// In how many repositories they are.
+    pub(crate) fn repositories(&self) -> usize {
+        self.repositories.len()
+    }
+
+    /// Each repository with its artifacts, by name and digest.
+    pub(crate) fn into_repositories(self) -> impl Iterator<Item = (RepositoryName, BTreeMap<Digest, Node>)> {
+        self.repositories.into_iter().map(|(name, repository)| (name, repository.nodes))
     }
 }

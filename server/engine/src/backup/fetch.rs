@@ -89,8 +89,9 @@ impl Stored {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn any_read(&self) -> bool {
-        self.fetched.load(Ordering::Relaxed) > 0
+    /// How often something was read from the registry.
+    pub(crate) fn reads(&self) -> u64 {
+        self.fetched.load(Ordering::Relaxed)
     }
 }
 

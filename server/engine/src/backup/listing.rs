@@ -1,17 +1,40 @@
 //! What there is: the project, its repositories, its artifacts, between two proofs of login.
+//!
+//! A project of up to [`ARTIFACTS_AT_A_TIME`] artifacts is listed in one go. A larger one is taken in parts, each of some repositories, and
+//! each is listed, compared and stored before the next is looked at: what a run holds in memory is then bound by its largest repository
+//! and by what is kept of each (a name and a digest). Each part has its own proof of login after its listing, and whatever moves while it
+//! is read is found by listing it again, as a small project is.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-use registry::{Client, Project, Repository};
+use registry::{Client, Project, RegistryError, Repository};
 use time::OffsetDateTime;
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
 use super::gap::{self, tag_subject};
 use super::{ARTIFACTS_MAX, BackupError, Note};
-use crate::source::{self, Seen};
+use crate::source::{self, Seen, Sink};
 
 /// Times the project is listed before an inconsistent listing is given up.
 const LISTINGS_MAX: usize = 3;
+/// Artifacts up to which repositories are taken together, as Harbor counts them: children of indexes come on top.
+pub(crate) const ARTIFACTS_AT_A_TIME: u64 = 5_000;
+
+/// A project and its repositories, before anything in them was looked at.
+pub(crate) struct Front {
+    pub project: Project,
+    /// The latest update time of a repository.
+    pub last_change: Option<OffsetDateTime>,
+    /// What is listed together, in the order of ids; one part, perhaps without a repository, where the project is small.
+    pub parts: VecDeque<Part>,
+}
+
+/// Repositories that are listed together.
+pub(crate) struct Part {
+    repositories: Vec<Repository>,
+    /// The whole project: then one that came meanwhile is part of it.
+    whole: bool,
+}
 
 /// A listing that may be trusted.
 pub(crate) struct Listed {
@@ -22,11 +45,25 @@ pub(crate) struct Listed {
     pub notes: Vec<Note>,
     /// Repositories that have tags and list no artifact.
     pub unlisted: Vec<RepositoryName>,
-    /// The latest update time of a repository.
-    pub last_change: Option<OffsetDateTime>,
+    part: Part,
 }
 
 impl Listed {
+    /// Whether it is the whole project.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.part.whole
+    }
+
+    /// The same listing once more, as it comes. Answers `false` when there is too much by now.
+    pub(crate) async fn again(&self, client: &Client, sink: &mut impl Sink) -> Result<bool, RegistryError> {
+        let name = &self.project.name;
+        if self.part.whole {
+            let part = Part { repositories: client.repositories(name).await?, whole: true };
+            return each(client, name, &part, ARTIFACTS_MAX, sink).await;
+        }
+        each(client, name, &self.part, ARTIFACTS_MAX, sink).await
+    }
+
     /// Bytes of all images as Harbor counts them. Children are counted in their index.
     pub(crate) fn logical_bytes(&self) -> u64 {
         let children: HashSet<(&RepositoryName, &Digest)> =
@@ -36,30 +73,85 @@ impl Listed {
     }
 }
 
-/// Lists the project. Wrong credentials never look like an empty project: the login is proved before and after (harbor.md §0.1).
-pub(crate) async fn list(client: &Client, name: &ProjectName) -> Result<Listed, BackupError> {
+/// Reads what there is to list. Wrong credentials never look like an empty project: the login is proved before and after (harbor.md §0.1).
+pub(crate) async fn front(client: &Client, name: &ProjectName, together: u64) -> Result<Front, BackupError> {
     client.prove_login().await?;
     let project = source::project(client, name).await?;
     let Some(project) = project else {
         client.prove_login().await?;
         return Err(BackupError::NoProject { project: name.clone() });
     };
+    let repositories = client.repositories(name).await?;
+    let last_change = repositories.iter().filter_map(|r| r.update_time).max();
+    Ok(Front { project, last_change, parts: parts(repositories, together) })
+}
+
+/// Parts of whole repositories, none above `together` artifacts that has more than one.
+fn parts(mut repositories: Vec<Repository>, together: u64) -> VecDeque<Part> {
+    repositories.sort_by_key(|repository| repository.id);
+    let mut parts: VecDeque<Vec<Repository>> = VecDeque::from([Vec::new()]);
+    let mut count: u64 = 0;
+    for repository in repositories {
+        // One that counts none costs its row all the same.
+        let more = repository.artifact_count.max(1);
+        if count > 0 && count.saturating_add(more) > together {
+            parts.push_back(Vec::new());
+            count = 0;
+        }
+        count = count.saturating_add(more);
+        if let Some(last) = parts.back_mut() {
+            last.push(repository);
+        }
+    }
+    let whole = parts.len() == 1;
+    parts.into_iter().map(|repositories| Part { repositories, whole }).collect()
+}
+
+/// Lists one part. Prove the login before, as [`front`] does; it is proved again after.
+pub(crate) async fn list(client: &Client, project: &Project, mut part: Part, max: usize) -> Result<Listed, BackupError> {
+    let name = &project.name;
     for last in [false, false, true].into_iter().take(LISTINGS_MAX) {
-        let repositories = client.repositories(name).await?;
-        let artifacts = source::artifacts(client, name, &repositories, ARTIFACTS_MAX).await?;
+        let artifacts = artifacts(client, name, &part, max).await?;
         client.prove_login().await?;
         let artifacts = artifacts.ok_or_else(|| BackupError::TooMuch { project: name.clone(), what: "artifacts", limit: ARTIFACTS_MAX })?;
-        if repositories.is_empty() && project.repo_count > 0 && artifacts.is_empty() && !last {
-            continue;
-        }
-        let silent = silent(&repositories, &artifacts);
-        if !silent.is_empty() && !last {
+        let none = part.whole && part.repositories.is_empty() && project.repo_count > 0 && artifacts.is_empty();
+        let silent = silent(&part.repositories, &artifacts);
+        if (none || !silent.is_empty()) && !last {
+            again(client, name, &mut part, &silent).await?;
             continue;
         }
         let unlisted = really_unlisted(client, silent).await?;
-        return Ok(listed(project, repositories, artifacts, unlisted));
+        return Ok(listed(project.clone(), part, artifacts, unlisted));
     }
     Err(BackupError::Unstable { project: name.clone(), what: "repositories are counted and not listed".to_owned() })
+}
+
+async fn artifacts(client: &Client, project: &ProjectName, part: &Part, max: usize) -> Result<Option<Vec<Seen>>, RegistryError> {
+    let mut all = Vec::new();
+    let few = each(client, project, part, max, &mut |seen| all.push(seen)).await?;
+    Ok(few.then_some(all))
+}
+
+async fn each(client: &Client, project: &ProjectName, part: &Part, max: usize, sink: &mut impl Sink) -> Result<bool, RegistryError> {
+    if part.whole {
+        source::artifacts(client, project, &part.repositories, max, sink).await
+    } else {
+        source::artifacts_of(client, project, &part.repositories, max, sink).await
+    }
+}
+
+/// Reads the repositories again before another listing: all of the project, or those that listed nothing.
+async fn again(client: &Client, project: &ProjectName, part: &mut Part, silent: &[RepositoryName]) -> Result<(), RegistryError> {
+    if part.whole {
+        part.repositories = client.repositories(project).await?;
+        return Ok(());
+    }
+    for name in silent {
+        let now = client.repository(name).await?;
+        part.repositories.retain(|repository| repository.name != *name);
+        part.repositories.extend(now);
+    }
+    Ok(())
 }
 
 /// Repositories that count artifacts and list none.
@@ -79,16 +171,21 @@ async fn really_unlisted(client: &Client, silent: Vec<RepositoryName>) -> Result
     Ok(unlisted)
 }
 
-fn listed(project: Project, repositories: Vec<Repository>, artifacts: Vec<Seen>, unlisted: Vec<RepositoryName>) -> Listed {
-    let last_change = repositories.iter().filter_map(|r| r.update_time).max();
-    let mut names: BTreeMap<RepositoryName, Option<String>> = repositories.into_iter().map(|r| (r.name, r.description)).collect();
-    for artifact in &artifacts {
-        if !names.contains_key(&artifact.repository) {
-            names.insert(artifact.repository.clone(), None);
+fn listed(project: Project, part: Part, artifacts: Vec<Seen>, unlisted: Vec<RepositoryName>) -> Listed {
+    let mut names: BTreeMap<RepositoryName, Option<String>> =
+        part.repositories.iter().map(|r| (r.name.clone(), r.description.clone())).collect();
+    let mut artifacts = artifacts;
+    for artifact in &mut artifacts {
+        match names.get_key_value(&artifact.repository) {
+            // One text for all of them.
+            Some((name, _)) => artifact.repository = name.clone(),
+            None => {
+                names.insert(artifact.repository.clone(), None);
+            }
         }
     }
     let (artifacts, notes) = first_seen(artifacts);
-    Listed { project, repositories: names, artifacts, notes, unlisted, last_change }
+    Listed { project, repositories: names, artifacts, notes, unlisted, part }
 }
 
 /// A tag that moved between two pages is listed twice: the first sight counts (I-8). An artifact listed twice is taken once.

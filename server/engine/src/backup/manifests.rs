@@ -12,7 +12,7 @@ use vocab::{Descriptor, Digest, Manifest, RepositoryName};
 use super::collect::Nodes;
 use super::fetch::{Fetcher, turn};
 use super::gap::{BLOCKED_BY_POLICY, Cause};
-use super::previous::Previous;
+use super::previous::Known;
 use super::staging::{self, Area};
 use super::{ARTIFACTS_MAX, BackupError, DEPTH_MAX};
 use crate::content;
@@ -27,7 +27,7 @@ pub(crate) const PLACES_MAX: usize = 3;
 #[derive(Debug)]
 pub(crate) enum State {
     /// Everything of it was in the vault at the snapshot before.
-    Complete(Descriptor),
+    Complete(Arc<Descriptor>),
     /// Read now.
     Read(Parts),
     /// Cannot be read.
@@ -37,7 +37,7 @@ pub(crate) enum State {
 /// What a manifest needs.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    pub descriptor: Descriptor,
+    pub descriptor: Arc<Descriptor>,
     /// Digest and stated size; schema 1 states none.
     pub blobs: Vec<(Digest, Option<u64>)>,
     pub children: Vec<(Digest, String)>,
@@ -61,14 +61,14 @@ struct Wanted {
 /// What a policy blocks is read through `area`, where there is one.
 pub(crate) async fn read_all(
     fetcher: &Arc<Fetcher>,
-    previous: &Previous,
+    previous: &Known,
     nodes: &mut Nodes,
     area: Option<&Area>,
 ) -> Result<States, BackupError> {
     let mut states = States::new();
     for (_, digest, _) in nodes.iter() {
         if let Some(descriptor) = previous.complete(digest) {
-            states.entry(*digest).or_insert_with(|| State::Complete(descriptor.clone()));
+            states.entry(*digest).or_insert_with(|| State::Complete(Arc::clone(descriptor)));
         }
     }
     for _ in 0..DEPTH_MAX {
@@ -84,7 +84,7 @@ pub(crate) async fn read_all(
         }
         for (_, digest, _) in nodes.iter() {
             if let Some(descriptor) = previous.complete(digest).filter(|_| !states.contains_key(digest)) {
-                states.insert(*digest, State::Complete(descriptor.clone()));
+                states.insert(*digest, State::Complete(Arc::clone(descriptor)));
             }
         }
     }
@@ -103,6 +103,7 @@ fn wanted(nodes: &Nodes, states: &States) -> Vec<Wanted> {
         let wanted = wave.entry(*digest).or_insert_with(|| Wanted { digest: *digest, media_type: None, places: Vec::new() });
         wanted.media_type = wanted.media_type.take().or_else(|| node.media_type.clone());
         if wanted.places.len() < PLACES_MAX {
+            wanted.places.reserve_exact(1);
             wanted.places.push(repository.clone());
         }
     }
@@ -192,7 +193,7 @@ async fn from_vault(fetcher: &Fetcher, digest: &Digest) -> Result<Option<bytes::
 fn parts(digest: &Digest, media_type: &str, bytes: &[u8]) -> Result<State, vocab::ManifestError> {
     let manifest = Manifest::parse(media_type, bytes)?;
     Ok(State::Read(Parts {
-        descriptor: content::descriptor(*digest, bytes.len(), &manifest),
+        descriptor: Arc::new(content::descriptor(*digest, bytes.len(), &manifest)),
         blobs: manifest.blobs.iter().map(|blob| (blob.digest, content::stated_size(&manifest, blob))).collect(),
         children: manifest.children.iter().map(|child| (child.digest, child.media_type.clone())).collect(),
         subject: manifest.subject.as_ref().map(|subject| subject.digest),

@@ -2,7 +2,8 @@
 //!
 //! Order of writes: blobs and manifests, then repository indexes, then the snapshot index, then the pointer. Whatever breaks off before
 //! the pointer leaves no snapshot, and nothing of it is fetched twice. An unchanged project costs five requests: a proof of login, the
-//! project, its repositories, its artifacts, and a proof of login again. Where a [`glance`] at the whole Harbor shows that nothing in it
+//! project, its repositories, its artifacts, and a proof of login again; a large one is taken in parts, so that memory does not grow with
+//! it ([`listing`]). Where a [`glance`] at the whole Harbor shows that nothing in it
 //! changed, it is sealed again without any ([`unchanged`]).
 //!
 //! What the listing says decides what exists; what cannot be read becomes a [`vault::tree::Gap`] under one of the codes in
@@ -37,7 +38,7 @@ use vocab::{Descriptor, Digest, ProjectName};
 
 use crate::control::{Control, Progress, Stop};
 
-pub use self::run::{harbor_settings, project, unchanged};
+pub use self::run::{harbor_settings, project, project_in_parts, unchanged};
 pub use self::settings::SealSecrets;
 use self::staging::Staging;
 

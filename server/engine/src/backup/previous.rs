@@ -5,19 +5,25 @@
 //! more: then a sweep that condemned what it alone needed does not wait for this run's hold (I-10).
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use vault::tree::{RepositoryIndex, RepositoryMember, Role, SnapshotIndex};
+use vault::tree::{RepositoryDescriptor, RepositoryIndex, RepositoryMember, Role, SnapshotIndex};
 use vault::{HarborName, Vault, VaultError};
 use vocab::{Descriptor, Digest, ProjectName, RepositoryName, media};
+
+use super::listing::Listed;
 
 /// Repository indexes read at a time.
 const INDEXES_AT_ONCE: usize = 8;
 
+/// Most repositories of the snapshot before of which those that were not listed are read too.
+const OTHERS_MAX: usize = 5_000;
+
 /// One repository of the snapshot before.
 pub(crate) struct Before {
     /// Its index.
-    pub descriptor: Descriptor,
+    pub descriptor: RepositoryDescriptor,
     /// Its accessories by digest, with every tag each had.
     accessories: HashMap<Digest, Vec<RepositoryMember>>,
     /// Accessories by what they are about.
@@ -27,13 +33,21 @@ pub(crate) struct Before {
 /// The snapshot before, as far as it can be used.
 #[derive(Default)]
 pub(crate) struct Previous {
-    repositories: BTreeMap<RepositoryName, Before>,
-    /// Images that were complete, by digest, whatever repository they were in.
-    complete: HashMap<Digest, Descriptor>,
+    repositories: BTreeMap<RepositoryName, RepositoryDescriptor>,
+    /// Whether it is kept, and nothing in the vault is damaged: what it says is complete is.
+    trusted: bool,
     /// The project's settings.
     pub config: Option<Descriptor>,
     /// The Harbor's settings.
     pub harbor_config: Option<Descriptor>,
+}
+
+/// What the snapshot before says of some repositories.
+#[derive(Default)]
+pub(crate) struct Known {
+    repositories: BTreeMap<RepositoryName, Before>,
+    /// Images that were complete, by digest, whatever repository they were in.
+    complete: HashMap<Digest, Arc<Descriptor>>,
 }
 
 impl Previous {
@@ -50,11 +64,31 @@ impl Previous {
             Err(error) => return unusable(vault, error).await.map(|()| Self::default()),
         };
         let trusted = vault.keeps(harbor, project, index.started, &digest).await? && is_whole(vault).await?;
-        let mut previous = Self { config: index.config.clone(), harbor_config: index.harbor_config.clone(), ..Self::default() };
-        for (name, descriptor, repository) in read(vault, index).await? {
-            previous.add(name, descriptor, repository, trusted);
+        let SnapshotIndex { config, harbor_config, repositories, .. } = index;
+        Ok(Self { repositories: repositories.into_iter().collect(), trusted, config, harbor_config })
+    }
+
+    /// Reads what it says of the repositories that were listed. Of a project that is taken in one go also what it says of others: an image
+    /// may have come from one that is gone.
+    pub(crate) async fn known(&self, vault: &Vault, listed: &Listed) -> Result<Known, VaultError> {
+        let all = listed.is_whole() && self.repositories.len() <= OTHERS_MAX;
+        let wanted = self.repositories.iter().filter(|(name, _)| all || listed.repositories.contains_key(*name));
+        let wanted: Vec<(RepositoryName, RepositoryDescriptor)> = wanted.map(|(name, descriptor)| (name.clone(), *descriptor)).collect();
+        let mut known = Known::default();
+        let mut reading = stream::iter(wanted)
+            .map(|(name, descriptor)| async move {
+                match vault.repository(&descriptor.digest).await {
+                    Ok(index) => Ok(Some((name, descriptor, index))),
+                    Err(error) => unusable(vault, error).await.map(|()| None),
+                }
+            })
+            .buffer_unordered(INDEXES_AT_ONCE);
+        while let Some(read) = reading.try_next().await? {
+            if let Some((name, descriptor, index)) = read {
+                known.add(name, descriptor, index, self.trusted);
+            }
         }
-        Ok(previous)
+        Ok(known)
     }
 
     /// The snapshot before, if it is complete and all its indexes are there: then it may be sealed again. As in a run that lists, what they
@@ -73,8 +107,8 @@ impl Previous {
         if !vault.keeps(harbor, project, index.started, digest).await? || !is_whole(vault).await? {
             return Ok(None);
         }
-        let parts = index.repositories.iter().map(|(_, descriptor)| descriptor).chain(&index.config).chain(&index.harbor_config);
-        let digests: Vec<Digest> = parts.map(|descriptor| descriptor.digest).collect();
+        let settings = [&index.config, &index.harbor_config].into_iter().flatten().map(|descriptor| descriptor.digest);
+        let digests: Vec<Digest> = index.repositories.iter().map(|(_, descriptor)| descriptor.digest).chain(settings).collect();
         let mut sizes = stream::iter(digests).map(|digest| async move { vault.size_of(&digest).await }).buffer_unordered(INDEXES_AT_ONCE);
         while let Some(size) = sizes.try_next().await? {
             if size.is_none() {
@@ -84,13 +118,15 @@ impl Previous {
         drop(sizes);
         Ok(Some(index))
     }
+}
 
-    fn add(&mut self, name: RepositoryName, descriptor: Descriptor, index: RepositoryIndex, trusted: bool) {
+impl Known {
+    fn add(&mut self, name: RepositoryName, descriptor: RepositoryDescriptor, index: RepositoryIndex, trusted: bool) {
         let mut before = Before { descriptor, accessories: HashMap::new(), by_subject: HashMap::new() };
         for member in index.members {
             // An index is cheap to read again, and its children must be looked at anyway.
             if trusted && !media::is_index(&member.descriptor.media_type) {
-                self.complete.insert(member.descriptor.digest, member.descriptor.clone());
+                self.complete.entry(member.descriptor.digest).or_insert_with(|| Arc::new(member.descriptor.clone()));
             }
             if let Role::Accessory { subject, .. } = &member.role {
                 let digest = member.descriptor.digest;
@@ -104,13 +140,13 @@ impl Previous {
         self.repositories.insert(name, before);
     }
 
-    /// The index of a repository.
-    pub(crate) fn repository(&self, name: &RepositoryName) -> Option<&Descriptor> {
-        self.repositories.get(name).map(|before| &before.descriptor)
+    /// The indexes that could be read, and nothing else of it.
+    pub(crate) fn into_descriptors(self) -> BTreeMap<RepositoryName, RepositoryDescriptor> {
+        self.repositories.into_iter().map(|(name, before)| (name, before.descriptor)).collect()
     }
 
     /// The manifest of an image of which everything was in the vault.
-    pub(crate) fn complete(&self, digest: &Digest) -> Option<&Descriptor> {
+    pub(crate) fn complete(&self, digest: &Digest) -> Option<&Arc<Descriptor>> {
         self.complete.get(digest)
     }
 
@@ -125,16 +161,6 @@ impl Previous {
     pub(crate) fn accessories_of(&self, repository: &RepositoryName, subject: &Digest) -> &[Digest] {
         self.repositories.get(repository).and_then(|before| before.by_subject.get(subject)).map_or(&[], Vec::as_slice)
     }
-}
-
-async fn read(vault: &Vault, index: SnapshotIndex) -> Result<Vec<(RepositoryName, Descriptor, RepositoryIndex)>, VaultError> {
-    let read = stream::iter(index.repositories).map(|(name, descriptor)| async move {
-        match vault.repository(&descriptor.digest).await {
-            Ok(repository) => Ok(Some((name, descriptor, repository))),
-            Err(error) => unusable(vault, error).await.map(|()| None),
-        }
-    });
-    read.buffer_unordered(INDEXES_AT_ONCE).try_filter_map(|found| std::future::ready(Ok(found))).try_collect().await
 }
 
 /// A part that is lost or damaged is done without, and set aside so that it can be stored anew. A vault that cannot be reached is not.

@@ -1,44 +1,62 @@
 //! One run, from the first proof of login to the pointer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use registry::{Client, Project};
 use time::OffsetDateTime;
 use uuid::Uuid;
-use vault::tree::{Gap, SettingsOf, SnapshotIndex};
+use vault::tree::{Gap, RepositoryDescriptor, RepositoryIndex, SettingsOf, SnapshotIndex};
 use vault::{Pointer, PointerName, Vault, VaultError};
 use vocab::{Descriptor, Digest, ProjectName, RepositoryName};
 
 use super::accessories::Search;
-use super::assemble::{Assembled, assemble};
+use super::assemble::assemble;
 use super::collect::Nodes;
 use super::fetch::Fetcher;
-use super::listing::{Listed, list, unlisted_gap};
+use super::listing::{ARTIFACTS_AT_A_TIME, Front, Listed, Part, front, list, unlisted_gap};
 use super::pace::{Breaker, Pace};
 use super::previous::Previous;
 use super::staging::Area;
-use super::{BackupContext, BackupError, Note, Reconcile, SnapshotOutcome, Stats, blobs, crosscheck, manifests, settings};
+use super::{ARTIFACTS_MAX, BackupContext, BackupError, Note, Reconcile, SnapshotOutcome, Stats, blobs, crosscheck, manifests, settings};
 use crate::control::{Event, Level};
 use crate::hold::Held;
 
 /// Backs a project up. `previous` is the newest snapshot of it in this vault that is not degraded; without one everything is read anew,
 /// as far as the vault does not have it.
 pub async fn project(cx: &BackupContext, project: &ProjectName, previous: Option<Digest>) -> Result<SnapshotOutcome, BackupError> {
+    project_in_parts(cx, project, previous, ARTIFACTS_AT_A_TIME).await
+}
+
+/// The same with another bound on how many artifacts are taken together, as Harbor counts them. The snapshot is the same, byte for byte,
+/// but for its times.
+pub async fn project_in_parts(
+    cx: &BackupContext,
+    project: &ProjectName,
+    previous: Option<Digest>,
+    together: u64,
+) -> Result<SnapshotOutcome, BackupError> {
     cx.control.check().await?;
     cx.vault.check().await?;
     // Before the first look at what the vault has: what is found there stays until the seal.
     let held = Held::take(&cx.vault, &format!("backup {}/{project}", cx.harbor)).await?;
-    let outcome = run(cx, project, previous, &held).await;
+    let outcome = run(cx, project, previous, together, &held).await;
     held.release().await;
     outcome
 }
 
-async fn run(cx: &BackupContext, name: &ProjectName, previous: Option<Digest>, held: &Held) -> Result<SnapshotOutcome, BackupError> {
+async fn run(
+    cx: &BackupContext,
+    name: &ProjectName,
+    previous: Option<Digest>,
+    together: u64,
+    held: &Held,
+) -> Result<SnapshotOutcome, BackupError> {
     let started = OffsetDateTime::now_utc();
     let requests_before = cx.client.counters().requests;
     let previous = Previous::load(&cx.vault, &cx.harbor, name, previous).await?;
     cx.progress.event(Event::Phase("listing"));
-    let listed = list(&cx.client, name).await?;
+    let Front { project, last_change, parts } = front(&cx.client, name, together).await?;
     let fetcher = Arc::new(Fetcher {
         origin: Arc::new(cx.client.clone()),
         vault: cx.vault.clone(),
@@ -47,34 +65,13 @@ async fn run(cx: &BackupContext, name: &ProjectName, previous: Option<Digest>, h
         breaker: Breaker::default(),
         stored: Arc::default(),
     });
-    let mut nodes = Nodes::of(&listed);
-    let mut notes = listed.notes.clone();
-    let search =
-        Search { client: &cx.client, previous: &previous, reconcile: cx.reconcile, pace: &fetcher.pace, breaker: &fetcher.breaker };
-    let mut gaps = search.run(&listed, &mut nodes).await?;
-    if cx.reconcile == Reconcile::Full {
-        notes.extend(crosscheck::tag_names(&cx.client, &listed, &mut nodes).await?);
-    }
-    cx.progress.event(Event::Phase("reading manifests"));
     let area = cx.staging.clone().map(Area::new);
-    let states = manifests::read_all(&fetcher, &previous, &mut nodes, area.as_ref()).await?;
-    cx.progress.event(Event::Phase("reading layers"));
-    let failures = blobs::fetch_all(&fetcher, &nodes, &states).await?;
-    if fetcher.stored.any_read() {
-        cx.progress.event(Event::Phase("looking again"));
-        notes.extend(crosscheck::moves(&cx.client, &listed).await?);
-        cx.client.prove_login().await?;
+    let mut run = Run { cx, project, previous, held, fetcher, area, started, last_change, gathered: Gathered::default() };
+    for part in parts {
+        run.part(part).await?;
     }
-    let assembled = assemble(&listed.repositories, &nodes, &states, &failures);
-    gaps.extend(assembled.gaps.iter().cloned());
-    gaps.extend(listed.unlisted.iter().map(unlisted_gap));
-    notes.extend(standing_notes(&listed, &assembled));
-    notes.extend(area.as_ref().and_then(|area| staged_note(&listed, area)));
-    cx.progress.event(Event::Phase("sealing"));
-    let seal = Seal { cx, listed: &listed, previous: &previous, held, fetcher: &fetcher, started };
-    let mut outcome = seal.write(assembled, gaps, notes).await?;
+    let mut outcome = run.seal().await?;
     outcome.stats.requests = cx.client.counters().requests.saturating_sub(requests_before);
-    outcome.stats.staged = area.as_ref().map_or(0, Area::images);
     for note in &outcome.notes {
         let level = if note.code.starts_with("tag_") { Level::Warn } else { Level::Info };
         cx.progress.event(Event::Note { level, text: format!("{}: {}", note.subject, note.text) });
@@ -82,63 +79,106 @@ async fn run(cx: &BackupContext, name: &ProjectName, previous: Option<Digest>, h
     Ok(outcome)
 }
 
-fn standing_notes(listed: &Listed, assembled: &Assembled) -> Vec<Note> {
-    let mut notes = Vec::new();
-    if listed.project.is_proxy_cache() {
-        notes.push(Note {
-            code: "proxy_cache",
-            subject: listed.project.name.to_string(),
-            text: "the project is a cache of another registry: what it holds today was backed up, and cannot be pushed back to it"
-                .to_owned(),
-        });
-    }
-    notes.extend(assembled.foreign.iter().map(|(repository, digest)| Note {
-        code: "foreign_layers",
-        subject: super::gap::artifact_subject(repository, digest),
-        text: "it has layers that no registry stores; they were not fetched, and a restore does not need them".to_owned(),
-    }));
-    notes
+/// What the parts of a project came to: of each repository its name and its descriptor, and nothing of what is in it.
+#[derive(Default)]
+struct Gathered {
+    repositories: Vec<(RepositoryName, RepositoryDescriptor)>,
+    changed: u64,
+    artifacts: u64,
+    tags: u64,
+    logical_bytes: u64,
+    gaps: Vec<Gap>,
+    notes: Vec<Note>,
 }
 
-fn staged_note(listed: &Listed, area: &Area) -> Option<Note> {
-    let text = format!("{} images that a policy blocks were read through {}", area.images(), area.project());
-    let subject = listed.project.name.to_string();
-    (area.images() > 0).then_some(Note { code: "read_through_staging", subject, text })
-}
-
-/// The last steps: indexes, settings, snapshot, pointer, in this order.
-struct Seal<'a> {
+/// A run on its way: part by part, then the last steps: settings, snapshot, pointer, in this order.
+struct Run<'a> {
     cx: &'a BackupContext,
-    listed: &'a Listed,
-    previous: &'a Previous,
+    project: Project,
+    previous: Previous,
     held: &'a Held,
-    fetcher: &'a Fetcher,
+    fetcher: Arc<Fetcher>,
+    /// Where what a policy blocks is read.
+    area: Option<Area>,
     started: OffsetDateTime,
+    last_change: Option<OffsetDateTime>,
+    gathered: Gathered,
 }
 
-impl Seal<'_> {
-    async fn write(&self, assembled: Assembled, gaps: Vec<Gap>, notes: Vec<Note>) -> Result<SnapshotOutcome, BackupError> {
-        let cx = self.cx;
-        let mut repositories: Vec<(RepositoryName, Descriptor)> = Vec::with_capacity(assembled.repositories.len());
-        let mut changed = 0;
-        for index in &assembled.repositories {
+impl Run<'_> {
+    /// Lists, compares, fetches and stores some of the repositories. What breaks off leaves no snapshot, and what is stored is not fetched again.
+    async fn part(&mut self, part: Part) -> Result<(), BackupError> {
+        let (cx, fetcher) = (self.cx, &self.fetcher);
+        let read_before = fetcher.stored.reads();
+        let room = ARTIFACTS_MAX.saturating_sub(usize::try_from(self.gathered.artifacts).unwrap_or(usize::MAX));
+        let listed = list(&cx.client, &self.project, part, room).await?;
+        let known = self.previous.known(&cx.vault, &listed).await?;
+        let mut nodes = Nodes::of(&listed);
+        let mut notes = listed.notes.clone();
+        let search =
+            Search { client: &cx.client, previous: &known, reconcile: cx.reconcile, pace: &fetcher.pace, breaker: &fetcher.breaker };
+        let mut gaps = search.run(&listed, &mut nodes).await?;
+        if cx.reconcile == Reconcile::Full {
+            notes.extend(crosscheck::tag_names(&cx.client, &listed, &mut nodes).await?);
+        }
+        cx.progress.event(Event::Phase("reading manifests"));
+        let states = manifests::read_all(fetcher, &known, &mut nodes, self.area.as_ref()).await?;
+        cx.progress.event(Event::Phase("reading layers"));
+        let failures = blobs::fetch_all(fetcher, &nodes, &states).await?;
+        if fetcher.stored.reads() > read_before {
+            cx.progress.event(Event::Phase("looking again"));
+            notes.extend(crosscheck::moves(&cx.client, &listed).await?);
+            cx.client.prove_login().await?;
+        }
+        self.gathered.logical_bytes = self.gathered.logical_bytes.saturating_add(listed.logical_bytes());
+        gaps.extend(listed.unlisted.iter().map(unlisted_gap));
+        // A large repository is in memory once: what it was made of is let go of before and while it is put together.
+        let Listed { repositories, .. } = listed;
+        let before = known.into_descriptors();
+        let assembled = assemble(repositories, nodes, states, &failures);
+        gaps.extend(assembled.gaps);
+        notes.extend(assembled.foreign.iter().map(foreign_note));
+        self.gathered.gaps.extend(gaps);
+        self.gathered.notes.extend(notes);
+        self.gathered.artifacts += assembled.artifacts;
+        self.gathered.tags += assembled.tags;
+        self.store(assembled.repositories, &before).await
+    }
+
+    /// Stores the repository indexes that differ from those before.
+    async fn store(
+        &mut self,
+        repositories: Vec<RepositoryIndex>,
+        before: &BTreeMap<RepositoryName, RepositoryDescriptor>,
+    ) -> Result<(), BackupError> {
+        for index in repositories {
             self.fetcher.pace.check().await?;
             let bytes = index.encode().map_err(|e| VaultError::Invalid { what: "repository index", why: e.to_string() })?;
             let digest = Digest::of(&bytes);
-            let descriptor = match self.previous.repository(&index.name) {
-                Some(before) if before.digest == digest => before.clone(),
+            let descriptor = match before.get(&index.name) {
+                Some(before) if before.digest == digest => *before,
                 _ => {
-                    changed += 1;
-                    cx.vault.put_repository(index).await?
+                    self.gathered.changed += 1;
+                    self.cx.vault.put_repository(&index).await?
                 }
             };
-            repositories.push((index.name.clone(), descriptor));
+            self.gathered.repositories.push((index.name, descriptor));
         }
+        Ok(())
+    }
+
+    async fn seal(mut self) -> Result<SnapshotOutcome, BackupError> {
+        let cx = self.cx;
+        cx.progress.event(Event::Phase("sealing"));
+        let Gathered { mut repositories, changed, artifacts, tags, logical_bytes, gaps, mut notes } = std::mem::take(&mut self.gathered);
+        repositories.sort_by(|one, other| one.0.cmp(&other.0));
+        notes.extend(proxy_note(&self.project));
+        notes.extend(self.area.as_ref().and_then(|area| staged_note(&self.project, area)));
         let index = SnapshotIndex {
             listed: None,
             harbor_config: harbor_config(cx, self.previous.harbor_config.as_ref()).await?,
             harbor: cx.harbor.clone(),
-            project: self.listed.project.name.clone(),
+            project: self.project.name.clone(),
             started: self.started,
             finished: OffsetDateTime::now_utc().max(self.started),
             gaps,
@@ -149,20 +189,20 @@ impl Seal<'_> {
         let stats = Stats {
             repositories: index.repositories.len() as u64,
             repositories_changed: changed,
-            artifacts: assembled.artifacts,
-            tags: assembled.tags,
-            staged: 0,
+            artifacts,
+            tags,
+            staged: self.area.as_ref().map_or(0, Area::images),
             blobs_new: self.fetcher.stored.objects(),
             bytes_new: self.fetcher.stored.bytes(),
-            bytes_logical: self.listed.logical_bytes(),
+            bytes_logical: logical_bytes,
             requests: 0,
         };
-        Ok(sealed.outcome(index, stats, notes, self.listed.last_change))
+        Ok(sealed.outcome(index, stats, notes, self.last_change))
     }
 
     /// The settings: read again on a full run, when there are none, and when the project's own row changed; else those of before.
     async fn config(&self) -> Result<Descriptor, BackupError> {
-        let (cx, project) = (self.cx, &self.listed.project);
+        let (cx, project) = (self.cx, &self.project);
         let stored = match &self.previous.config {
             Some(before) => cx.vault.project_settings(&before.digest).await.ok(),
             None => None,
@@ -176,6 +216,27 @@ impl Seal<'_> {
         let reading = settings::Reading { client: &cx.client, harbor: &cx.harbor, secrets, before };
         let value = settings::read(&reading, project).await?;
         Ok(cx.vault.put_project(&value).await?)
+    }
+}
+
+fn proxy_note(project: &Project) -> Option<Note> {
+    project.is_proxy_cache().then(|| Note {
+        code: "proxy_cache",
+        subject: project.name.to_string(),
+        text: "the project is a cache of another registry: what it holds today was backed up, and cannot be pushed back to it".to_owned(),
+    })
+}
+
+fn staged_note(project: &Project, area: &Area) -> Option<Note> {
+    let text = format!("{} images that a policy blocks were read through {}", area.images(), area.project());
+    (area.images() > 0).then(|| Note { code: "read_through_staging", subject: project.name.to_string(), text })
+}
+
+fn foreign_note((repository, digest): &(RepositoryName, Digest)) -> Note {
+    Note {
+        code: "foreign_layers",
+        subject: super::gap::artifact_subject(repository, digest),
+        text: "it has layers that no registry stores; they were not fetched, and a restore does not need them".to_owned(),
     }
 }
 

@@ -95,9 +95,10 @@ fn may_be_accessory(tag: &Tag) -> bool {
 impl Listing {
     async fn read(client: &Client, project: &ProjectName) -> Result<Self, PlanError> {
         let repositories = client.repositories(project).await?;
-        let Some(seen) = source::artifacts(client, project, &repositories, ARTIFACTS_MAX).await? else {
+        let mut seen = Vec::new();
+        if !source::artifacts(client, project, &repositories, ARTIFACTS_MAX, &mut |one| seen.push(one)).await? {
             return Err(PlanError::TooMuch { project: project.clone() });
-        };
+        }
         let tags = seen.iter().flat_map(|a| a.tags.iter().map(|tag| ((a.repository.clone(), tag.clone()), a.digest))).collect();
         let artifacts = seen.into_iter().map(|a| ((a.repository.clone(), a.digest), a)).collect();
         Ok(Self { tags, artifacts })

@@ -25,7 +25,7 @@ use crate::backup::collect::Nodes;
 use crate::backup::fetch::{Fetcher, Origin, Stored};
 use crate::backup::manifests::{State, States};
 use crate::backup::pace::{Breaker, Pace};
-use crate::backup::previous::Previous;
+use crate::backup::previous::Known;
 use crate::backup::{ARTIFACTS_MAX, BackupError, Note, SnapshotOutcome, Stats, blobs, manifests};
 use crate::control::{Control, Event, Progress};
 use crate::hold::Held;
@@ -162,16 +162,17 @@ async fn import(cx: &ImportContext, destination: &Destination, path: &Path, held
     let mut nodes = place(destination, found, &mut notes)?;
     let repositories: BTreeMap<RepositoryName, Option<String>> = nodes.iter().map(|(repository, ..)| (repository.clone(), None)).collect();
     cx.progress.event(Event::Phase("reading manifests"));
-    let states = manifests::read_all(&fetcher, &Previous::default(), &mut nodes, None).await?;
+    let states = manifests::read_all(&fetcher, &Known::default(), &mut nodes, None).await?;
     relate(&mut nodes, &states);
     cx.progress.event(Event::Phase("reading layers"));
     let failures = blobs::fetch_all(&fetcher, &nodes, &states).await?;
-    let assembled = assemble(&repositories, &nodes, &states, &failures);
+    let assembled = assemble(repositories, nodes, states, &failures);
     cx.progress.event(Event::Phase("sealing"));
     let mut members = Vec::with_capacity(assembled.repositories.len());
-    for index in &assembled.repositories {
+    for index in assembled.repositories {
         fetcher.pace.check().await.map_err(BackupError::from)?;
-        members.push((index.name.clone(), cx.vault.put_repository(index).await?));
+        let descriptor = cx.vault.put_repository(&index).await?;
+        members.push((index.name, descriptor));
     }
     let index = SnapshotIndex {
         harbor: destination.harbor.clone(),

@@ -10,6 +10,7 @@ mod harness;
 mod import;
 mod locks;
 mod matrix;
+mod parts;
 mod points;
 mod points_bucket;
 mod push;

@@ -36,7 +36,11 @@ pub fn of_project(call: &Call, project: &str) -> Answer {
     super::require_login(call)?;
     let world = call.app.world();
     let project = require(call, &world, project, "artifact", "list")?;
-    let views: Vec<View<'_>> = project.repos.values().map(|repo| View::new(project, repo)).collect();
+    // Before the views are made: of very many repositories some may be asked for.
+    let tests = call.params.tests()?;
+    let by_id: Vec<&Test> = tests.iter().filter(|(key, _)| key == "repository_id").map(|(_, test)| test).collect();
+    let asked = project.repos.values().filter(|repo| by_id.iter().all(|test| test.fits(&Field::Int(repo.id))));
+    let views: Vec<View<'_>> = asked.map(|repo| View::new(project, repo)).collect();
     listing(call, &world, &views)
 }
 

@@ -6,8 +6,11 @@ use crate::reply::Refusal;
 /// Refuses what would take a project over its limit.
 pub fn check_quota(world: &World, project: &Project, adding: i64) -> Result<(), Refusal> {
     let hard = project.quota.hard;
+    if hard < 0 || adding <= 0 {
+        return Ok(());
+    }
     let used = world.used(project);
-    if hard < 0 || adding <= 0 || used.saturating_add(adding) <= hard {
+    if used.saturating_add(adding) <= hard {
         return Ok(());
     }
     Err(Refusal::denied(format!(

@@ -3,6 +3,8 @@
 //! A project is listed in one go where Harbor can (2.12 and later), else repository by repository. `base=*` also lists untagged children of indexes;
 //! accessories never appear in a listing, only inside their subject's row, direct ones (harbor.md §2).
 
+use std::ops::RangeInclusive;
+
 use futures::Stream;
 use reqwest::Method;
 use serde::Deserialize;
@@ -79,6 +81,7 @@ struct Child {
 #[derive(Deserialize)]
 struct Row {
     id: i64,
+    repository_id: Option<i64>,
     /// Since 2.12, and only in the listing of a project.
     repository_name: Option<RepositoryName>,
     digest: Digest,
@@ -178,6 +181,42 @@ impl Client {
                     for row in page {
                         yield row.into_artifact(Some(&name))?;
                     }
+                }
+            }
+        }
+    }
+
+    /// Every artifact of the repositories of a project whose ids lie in `ids`, except accessories, ordered by id: a large project part by
+    /// part. [`RegistryError::Unsupported`] where Harbor does not list whole projects (before 2.12), or does not keep to those ids: it
+    /// passes over filters it does not know.
+    pub fn artifacts_between(
+        &self,
+        project: &ProjectName,
+        ids: RangeInclusive<i64>,
+    ) -> impl Stream<Item = Result<Artifact, RegistryError>> + Send + 'static {
+        let (client, project) = (self.clone(), project.clone());
+        async_stream::try_stream! {
+            let what = format!("list artifacts of some repositories of {project}");
+            if client.lists_whole_projects() == Some(false) {
+                Err(RegistryError::Unsupported { what: what.clone() })?;
+            }
+            let some = listing(format!("/projects/{project}/artifacts"), what.clone())
+                .filtered(format!("repository_id=[{}~{}]", ids.start(), ids.end()));
+            let mut rows = Rows::new(&client, some, None);
+            loop {
+                let page = match rows.next().await {
+                    Err(RegistryError::NotFound { .. }) if client.lists_whole_projects().is_none() => {
+                        Err(RegistryError::Unsupported { what: what.clone() })?
+                    }
+                    page => page?,
+                };
+                let Some(page) = page else { return };
+                client.remember_whole_projects(true);
+                for row in page {
+                    if row.repository_id.is_none_or(|id| !ids.contains(&id)) {
+                        Err(RegistryError::Unsupported { what: what.clone() })?;
+                    }
+                    yield row.into_artifact(None)?;
                 }
             }
         }

@@ -47,8 +47,10 @@ impl Listing {
         self
     }
 
-    pub fn filtered(mut self, filter: impl Into<String>) -> Self {
-        self.filter = Some(filter.into());
+    /// A condition besides those it has.
+    pub fn filtered(mut self, condition: impl Into<String>) -> Self {
+        let condition = condition.into();
+        self.filter = Some(self.filter.map_or(condition.clone(), |filter| format!("{filter},{condition}")));
         self
     }
 

@@ -38,6 +38,7 @@
 //! Rejected: locks (restic, borg: users wait for hours), ages alone (zot, Harbor: wrong as soon as a copy lasts longer), and rows in
 //! a database (the vault must stay true without one). Source of the two phases: rustic's prune and PBS's garbage collection.
 
+mod filter;
 pub(crate) mod mark;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -49,12 +50,15 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 use vocab::Digest;
 
-use self::mark::Mark;
+use self::filter::Filter;
 use crate::Vault;
 use crate::error::{StoreError, VaultError};
 use crate::hold::{HOLD_TTL_MAX, Hold};
 use crate::layout::{Key, PointerName, Prefix};
 use crate::record;
+
+/// What a sweep knows to be needed, and now and then an object more.
+type Mark = mark::Mark<Filter>;
 
 /// Objects moved or deleted side by side; each costs an fsync.
 const MOVES_AT_ONCE: usize = 16;
@@ -64,8 +68,8 @@ const LOOKS_AT_ONCE: usize = 32;
 const HOLD_TTL: Duration = Duration::from_secs(60 * 60);
 /// After how many moves it is.
 const RENEW_EVERY: usize = 4096;
-/// Most objects condemned by one sweep; the rest waits for the next.
-pub const CONDEMNED_MAX: usize = 5_000_000;
+/// Most objects condemned by one sweep; the rest waits for the next. What was condemned is listed in memory, 40 bytes each.
+pub const CONDEMNED_MAX: usize = 1_000_000;
 
 /// On what terms a sweep works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -538,7 +542,7 @@ impl Vault {
 
     /// Everything the kept snapshots need, by digest. For tests and for figures of what a snapshot alone holds.
     pub async fn needed(&self) -> Result<HashSet<Digest>, VaultError> {
-        let mut mark = Mark::default();
+        let mut mark = mark::Mark::<HashSet<Digest>>::default();
         mark.pointers(self).await?;
         Ok(mark.into_needed())
     }

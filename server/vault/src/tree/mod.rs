@@ -12,13 +12,13 @@ mod snapshot;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vocab::{Descriptor, Digest, media};
 
 pub use self::canonical::canonical_json;
 pub use self::project::{EncodedSettings, SettingsOf};
 pub use self::repository::{Label, RepositoryIndex, RepositoryMember, Role};
-pub use self::snapshot::{Gap, SnapshotIndex};
+pub use self::snapshot::{Gap, RepositoryDescriptor, SnapshotIndex};
 
 /// Artifact type of a snapshot index.
 pub const SNAPSHOT_TYPE: &str = "application/vnd.breakwater.snapshot.v1";
@@ -97,51 +97,123 @@ pub enum TreeError {
     Size(u64),
 }
 
-/// An OCI image index as it is written: this order of keys.
-#[derive(Serialize, Deserialize)]
+/// An OCI image index as it is written: this order of keys. Its members are made as they are written, so that an index of very many
+/// costs its bytes and no second copy of its members.
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct IndexDocument {
+struct Written<'a, M: Serialize> {
     schema_version: u32,
-    media_type: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    artifact_type: Option<String>,
-    manifests: Vec<Descriptor>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    annotations: BTreeMap<String, String>,
+    media_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<&'static str>,
+    manifests: M,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: &'a BTreeMap<String, String>,
+}
+
+/// The members of an index, one by one.
+struct Each<I>(I);
+
+impl<I: Iterator<Item = Descriptor> + Clone> Serialize for Each<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.clone())
+    }
 }
 
 /// The bytes of an index. `descriptors` are taken in the order given.
-pub(crate) fn encode_index(artifact_type: Option<&str>, descriptors: &[Descriptor], annotations: &BTreeMap<String, String>) -> Vec<u8> {
-    let document = IndexDocument {
-        schema_version: 2,
-        media_type: media::OCI_INDEX.to_owned(),
-        artifact_type: artifact_type.map(str::to_owned),
-        manifests: descriptors.to_vec(),
-        annotations: annotations.clone(),
-    };
+pub(crate) fn encode_index(
+    artifact_type: Option<&'static str>,
+    descriptors: impl Iterator<Item = Descriptor> + Clone,
+    annotations: &BTreeMap<String, String>,
+) -> Vec<u8> {
+    let document = Written { schema_version: 2, media_type: media::OCI_INDEX, artifact_type, manifests: Each(descriptors), annotations };
     serde_json::to_vec(&document).expect("strings, integers and maps with string keys always have a JSON form")
 }
 
 fn encode_checked(
     artifact_type: &'static str,
-    descriptors: &[Descriptor],
+    descriptors: impl Iterator<Item = Descriptor> + Clone,
     annotations: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, TreeError> {
-    if descriptors.len() > MEMBERS_MAX {
-        return Err(TreeError::TooLarge(descriptors.len()));
-    }
-    if let Some(large) = descriptors.iter().find(|d| i64::try_from(d.size).is_err()) {
-        return Err(TreeError::Size(large.size));
-    }
     let bytes = encode_index(Some(artifact_type), descriptors, annotations);
     if bytes.len() > TREE_BYTES_MAX { Err(TreeError::TooLarge(bytes.len())) } else { Ok(bytes) }
 }
 
-fn decode_index(expected: &'static str, bytes: &[u8]) -> Result<IndexDocument, TreeError> {
+/// Refuses what no index may have, before it is written.
+fn check_sizes(sizes: impl ExactSizeIterator<Item = u64>) -> Result<(), TreeError> {
+    if sizes.len() > MEMBERS_MAX {
+        return Err(TreeError::TooLarge(sizes.len()));
+    }
+    match { sizes }.find(|size| i64::try_from(*size).is_err()) {
+        Some(large) => Err(TreeError::Size(large)),
+        None => Ok(()),
+    }
+}
+
+/// What a descriptor of an index is to a reader of it.
+trait Member: Sized {
+    /// `None`: a member of a later version, passed over.
+    fn read(descriptor: &Descriptor) -> Result<Option<Self>, TreeError>;
+}
+
+/// The members of an index as they were read: each descriptor is let go of once it was looked at, because with its annotations it takes
+/// several times the room of what is kept of it.
+struct Members<T> {
+    count: usize,
+    read: Vec<T>,
+    /// The first that could not be understood. It is told only once the index is known to be of the right kind.
+    fault: Option<TreeError>,
+}
+
+impl<'de, T: Member> Deserialize<'de> for Members<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Member> serde::de::Visitor<'de> for Visitor<T> {
+            type Value = Members<T>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of descriptors")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Members<T>, A::Error> {
+                let mut members = Members { count: 0, read: Vec::new(), fault: None };
+                while let Some(descriptor) = seq.next_element::<Descriptor>()? {
+                    members.count += 1;
+                    if members.count > MEMBERS_MAX || members.fault.is_some() {
+                        continue;
+                    }
+                    match T::read(&descriptor) {
+                        Ok(member) => members.read.extend(member),
+                        Err(fault) => members.fault = Some(fault),
+                    }
+                }
+                Ok(members)
+            }
+        }
+
+        deserializer.deserialize_seq(Visitor(std::marker::PhantomData))
+    }
+}
+
+/// An OCI image index as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", bound = "T: Member")]
+struct IndexDocument<T> {
+    schema_version: u32,
+    media_type: String,
+    #[serde(default)]
+    artifact_type: Option<String>,
+    manifests: Members<T>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+fn decode_index<T: Member>(expected: &'static str, bytes: &[u8]) -> Result<(Vec<T>, BTreeMap<String, String>), TreeError> {
     if bytes.len() > TREE_BYTES_MAX {
         return Err(TreeError::TooLarge(bytes.len()));
     }
-    let document: IndexDocument = serde_json::from_slice(bytes).map_err(|e| TreeError::Json(e.to_string()))?;
+    let document: IndexDocument<T> = serde_json::from_slice(bytes).map_err(|e| TreeError::Json(e.to_string()))?;
     if document.schema_version != 2 || document.media_type != media::OCI_INDEX {
         return Err(TreeError::Json("it is not an OCI image index".to_owned()));
     }
@@ -149,10 +221,14 @@ fn decode_index(expected: &'static str, bytes: &[u8]) -> Result<IndexDocument, T
         let found: String = document.artifact_type.unwrap_or_default().chars().take(100).collect();
         return Err(TreeError::OtherType { expected, found });
     }
-    if document.manifests.len() > MEMBERS_MAX {
-        return Err(TreeError::TooLarge(document.manifests.len()));
+    let Members { count, read, fault } = document.manifests;
+    if count > MEMBERS_MAX {
+        return Err(TreeError::TooLarge(count));
     }
-    Ok(document)
+    match fault {
+        Some(fault) => Err(fault),
+        None => Ok((read, document.annotations)),
+    }
 }
 
 /// A descriptor of something this program wrote.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use vocab::{Descriptor, Digest, RepositoryName, Tag};
 
 use super::{
-    DESCRIPTION, KIND, LABELS, REF_NAME, REPOSITORY, REPOSITORY_TYPE, ROLE, SUBJECT, TreeError, decode_index, encode_checked, foreign_only,
+    DESCRIPTION, KIND, LABELS, Member, REF_NAME, REPOSITORY, REPOSITORY_TYPE, ROLE, SUBJECT, TreeError, check_sizes, decode_index,
+    encode_checked, foreign_only,
 };
 
 /// A repository of one snapshot.
@@ -68,11 +69,11 @@ impl RepositoryMember {
         Self { descriptor, tag, role: Role::Root, labels: Vec::new() }
     }
 
-    fn key(&self) -> (Option<Tag>, Digest, Role) {
-        (self.tag.clone(), self.descriptor.digest, self.role.clone())
+    fn key(&self) -> (Option<&Tag>, &Digest, &Role) {
+        (self.tag.as_ref(), &self.descriptor.digest, &self.role)
     }
 
-    fn encode(&self) -> Result<Descriptor, TreeError> {
+    fn encode(&self) -> Descriptor {
         let mut descriptor = foreign_only(&self.descriptor);
         let mut set = |name: &str, value: String| descriptor.annotations.insert(name.to_owned(), value);
         if let Some(tag) = &self.tag {
@@ -89,12 +90,14 @@ impl RepositoryMember {
         };
         let labels: BTreeSet<&Label> = self.labels.iter().collect();
         if !labels.is_empty() {
-            set(LABELS, serde_json::to_string(&labels).map_err(|e| TreeError::Json(e.to_string()))?);
+            set(LABELS, serde_json::to_string(&labels).expect("strings always have a JSON form"));
         }
-        Ok(descriptor)
+        descriptor
     }
+}
 
-    fn decode(descriptor: &Descriptor) -> Result<Self, TreeError> {
+impl Member for RepositoryMember {
+    fn read(descriptor: &Descriptor) -> Result<Option<Self>, TreeError> {
         let get = |name: &str| descriptor.annotations.get(name);
         let tag = get(REF_NAME).map(|tag| tag.parse()).transpose().map_err(|_| TreeError::Annotation(REF_NAME))?;
         let role = match get(ROLE).map(String::as_str) {
@@ -110,47 +113,40 @@ impl RepositoryMember {
             Some(text) => serde_json::from_str(text).map_err(|_| TreeError::Annotation(LABELS))?,
             None => Vec::new(),
         };
-        Ok(Self { descriptor: foreign_only(descriptor), tag, role, labels })
+        Ok(Some(Self { descriptor: foreign_only(descriptor), tag, role, labels }))
     }
 }
 
 impl RepositoryIndex {
     /// The canonical bytes: the same for the same members, in whatever order and however often they come.
     pub fn encode(&self) -> Result<Vec<u8>, TreeError> {
-        let mut tags: BTreeMap<&Tag, Digest> = BTreeMap::new();
-        let mut members: BTreeMap<(Option<Tag>, Digest, Role), Descriptor> = BTreeMap::new();
-        for member in &self.members {
-            let digest = member.descriptor.digest;
-            if let Some(tag) = &member.tag
-                && tags.insert(tag, digest).is_some_and(|other| other != digest)
+        check_sizes(self.members.iter().map(|member| member.descriptor.size))?;
+        let mut sorted: Vec<&RepositoryMember> = self.members.iter().collect();
+        sorted.sort_by(|one, other| one.key().cmp(&other.key()));
+        for (one, next) in sorted.iter().zip(sorted.iter().skip(1)) {
+            let digest = next.descriptor.digest;
+            if let Some(tag) = &next.tag
+                && one.tag.as_ref() == Some(tag)
+                && one.descriptor.digest != digest
             {
                 return Err(TreeError::TagTwice(tag.to_string()));
             }
-            let encoded = member.encode()?;
-            match members.get(&member.key()) {
-                Some(other) if *other != encoded => return Err(TreeError::ArtifactTwice(digest)),
-                Some(_) => {}
-                None => {
-                    members.insert(member.key(), encoded);
-                }
+            if one.key() == next.key() && one.encode() != next.encode() {
+                return Err(TreeError::ArtifactTwice(digest));
             }
         }
-        let descriptors: Vec<Descriptor> = members.into_values().collect();
+        sorted.dedup_by(|one, other| one.key() == other.key());
         let mut annotations = BTreeMap::from([(REPOSITORY.to_owned(), self.name.to_string())]);
         if let Some(description) = self.description.as_ref().filter(|text| !text.is_empty()) {
             annotations.insert(DESCRIPTION.to_owned(), description.clone());
         }
-        encode_checked(REPOSITORY_TYPE, &descriptors, &annotations)
+        encode_checked(REPOSITORY_TYPE, sorted.iter().map(|member| member.encode()), &annotations)
     }
 
     /// Reads what [`RepositoryIndex::encode`] wrote. Annotations of later versions are passed over.
     pub fn decode(bytes: &[u8]) -> Result<Self, TreeError> {
-        let document = decode_index(REPOSITORY_TYPE, bytes)?;
-        let name = document.annotations.get(REPOSITORY).and_then(|name| name.parse().ok());
-        Ok(Self {
-            name: name.ok_or(TreeError::Annotation(REPOSITORY))?,
-            description: document.annotations.get(DESCRIPTION).cloned(),
-            members: document.manifests.iter().map(RepositoryMember::decode).collect::<Result<_, _>>()?,
-        })
+        let (members, annotations) = decode_index(REPOSITORY_TYPE, bytes)?;
+        let name = annotations.get(REPOSITORY).and_then(|name| name.parse().ok());
+        Ok(Self { name: name.ok_or(TreeError::Annotation(REPOSITORY))?, description: annotations.get(DESCRIPTION).cloned(), members })
     }
 }

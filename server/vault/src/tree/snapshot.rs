@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
-use vocab::{Descriptor, ProjectName, RepositoryName};
+use vocab::{Descriptor, Digest, ProjectName, RepositoryName, media};
 
 use super::{
-    FINISHED, GAPS, HARBOR, HARBOR_TYPE, LISTED, PROJECT, PROJECT_TYPE, REPOSITORY, REPOSITORY_TYPE, SNAPSHOT_TYPE, STARTED, TreeError,
-    decode_index, encode_checked, foreign_only,
+    FINISHED, GAPS, HARBOR, HARBOR_TYPE, LISTED, Member, PROJECT, PROJECT_TYPE, REPOSITORY, REPOSITORY_TYPE, SNAPSHOT_TYPE, STARTED,
+    TreeError, check_sizes, decode_index, encode_checked, foreign_only,
 };
 use crate::layout::HarborName;
 
@@ -34,7 +34,31 @@ pub struct SnapshotIndex {
     /// The manifest of the settings of the Harbor itself. The same object in every snapshot until one of them changes.
     pub harbor_config: Option<Descriptor>,
     /// The repositories, in any order; encoding sorts them.
-    pub repositories: Vec<(RepositoryName, Descriptor)>,
+    pub repositories: Vec<(RepositoryName, RepositoryDescriptor)>,
+}
+
+/// The descriptor of a repository index, as far as one differs from another: a project may have a hundred thousand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RepositoryDescriptor {
+    /// Digest of the index.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl RepositoryDescriptor {
+    /// As it is written in the snapshot of `name`.
+    fn named(self, name: &RepositoryName) -> Descriptor {
+        Descriptor {
+            media_type: media::OCI_INDEX.to_owned(),
+            digest: self.digest,
+            size: self.size,
+            artifact_type: Some(REPOSITORY_TYPE.to_owned()),
+            annotations: BTreeMap::from([(REPOSITORY.to_owned(), name.to_string())]),
+            platform: None,
+            urls: Vec::new(),
+        }
+    }
 }
 
 /// One thing that could not be backed up.
@@ -65,31 +89,25 @@ impl SnapshotIndex {
 
     /// The canonical bytes.
     pub fn encode(&self) -> Result<Vec<u8>, TreeError> {
-        let mut repositories: BTreeMap<&RepositoryName, Descriptor> = BTreeMap::new();
-        for (name, descriptor) in &self.repositories {
-            if name.project() != self.project {
-                return Err(TreeError::ForeignRepository(name.to_string()));
-            }
-            let mut encoded = foreign_only(descriptor);
-            encoded.artifact_type = Some(REPOSITORY_TYPE.to_owned());
-            encoded.annotations.insert(REPOSITORY.to_owned(), name.to_string());
-            match repositories.insert(name, encoded.clone()) {
-                Some(other) if other != encoded => return Err(TreeError::RepositoryTwice(name.to_string())),
-                _ => {}
-            }
+        let settings = [(&self.config, PROJECT_TYPE), (&self.harbor_config, HARBOR_TYPE)];
+        let settings: Vec<Descriptor> = settings
+            .into_iter()
+            .filter_map(|(config, artifact_type)| {
+                let mut encoded = foreign_only(config.as_ref()?);
+                encoded.artifact_type = Some(artifact_type.to_owned());
+                Some(encoded)
+            })
+            .collect();
+        let mut sorted: Vec<&(RepositoryName, RepositoryDescriptor)> = self.repositories.iter().collect();
+        sorted.sort_by(|one, other| one.0.cmp(&other.0));
+        if let Some((foreign, _)) = sorted.iter().find(|(name, _)| !name.is_of(&self.project)) {
+            return Err(TreeError::ForeignRepository(foreign.to_string()));
         }
-        let mut descriptors: Vec<Descriptor> = Vec::with_capacity(repositories.len() + 2);
-        if let Some(config) = &self.config {
-            let mut encoded = foreign_only(config);
-            encoded.artifact_type = Some(PROJECT_TYPE.to_owned());
-            descriptors.push(encoded);
+        if let Some((twice, _)) = sorted.iter().zip(sorted.iter().skip(1)).find(|(one, next)| one.0 == next.0 && one.1 != next.1) {
+            return Err(TreeError::RepositoryTwice(twice.0.to_string()));
         }
-        if let Some(config) = &self.harbor_config {
-            let mut encoded = foreign_only(config);
-            encoded.artifact_type = Some(HARBOR_TYPE.to_owned());
-            descriptors.push(encoded);
-        }
-        descriptors.extend(repositories.into_values());
+        sorted.dedup();
+        check_sizes(sorted.iter().map(|(_, descriptor)| descriptor.size))?;
         let mut annotations = BTreeMap::from([
             (HARBOR.to_owned(), self.harbor.to_string()),
             (PROJECT.to_owned(), self.project.to_string()),
@@ -106,33 +124,27 @@ impl SnapshotIndex {
             let text = serde_json::to_string(&gaps).map_err(|e| TreeError::Json(e.to_string()))?;
             annotations.insert(GAPS.to_owned(), text);
         }
-        encode_checked(SNAPSHOT_TYPE, &descriptors, &annotations)
+        let repositories = sorted.iter().map(|(name, descriptor)| descriptor.named(name));
+        encode_checked(SNAPSHOT_TYPE, settings.iter().cloned().chain(repositories), &annotations)
     }
 
     /// Reads what [`SnapshotIndex::encode`] wrote. Annotations and members of later versions are passed over.
     pub fn decode(bytes: &[u8]) -> Result<Self, TreeError> {
-        let document = decode_index(SNAPSHOT_TYPE, bytes)?;
-        let text = |name: &'static str| document.annotations.get(name).ok_or(TreeError::Annotation(name));
+        let (parts, annotations) = decode_index(SNAPSHOT_TYPE, bytes)?;
+        let text = |name: &'static str| annotations.get(name).ok_or(TreeError::Annotation(name));
         let time = |name: &'static str| OffsetDateTime::parse(text(name)?, &Rfc3339).map_err(|_| TreeError::Annotation(name));
         let project: ProjectName = text(PROJECT)?.parse().map_err(|_| TreeError::Annotation(PROJECT))?;
         let (mut config, mut harbor_config) = (None, None);
-        let mut repositories = Vec::new();
-        for descriptor in &document.manifests {
-            match descriptor.artifact_type.as_deref() {
-                Some(PROJECT_TYPE) => config = Some(foreign_only(descriptor)),
-                Some(HARBOR_TYPE) => harbor_config = Some(foreign_only(descriptor)),
-                Some(REPOSITORY_TYPE) => {
-                    let name = descriptor.annotations.get(REPOSITORY).and_then(|name| name.parse().ok());
-                    let name: RepositoryName = name.ok_or(TreeError::Annotation(REPOSITORY))?;
-                    if name.project() != project {
-                        return Err(TreeError::ForeignRepository(name.to_string()));
-                    }
-                    repositories.push((name, foreign_only(descriptor)));
-                }
-                _ => {}
+        let mut repositories = Vec::with_capacity(parts.len());
+        for part in parts {
+            match part {
+                Part::Project(settings) => config = Some(*settings),
+                Part::Harbor(settings) => harbor_config = Some(*settings),
+                Part::Repository(name, _) if !name.is_of(&project) => return Err(TreeError::ForeignRepository(name.to_string())),
+                Part::Repository(name, descriptor) => repositories.push((name, descriptor)),
             }
         }
-        let gaps = match document.annotations.get(GAPS) {
+        let gaps = match annotations.get(GAPS) {
             Some(gaps) => serde_json::from_str(gaps).map_err(|_| TreeError::Annotation(GAPS))?,
             None => Vec::new(),
         };
@@ -141,11 +153,33 @@ impl SnapshotIndex {
             project,
             started: time(STARTED)?,
             finished: time(FINISHED)?,
-            listed: if document.annotations.contains_key(LISTED) { Some(time(LISTED)?) } else { None },
+            listed: if annotations.contains_key(LISTED) { Some(time(LISTED)?) } else { None },
             gaps,
             config,
             harbor_config,
             repositories,
+        })
+    }
+}
+
+/// A member of a snapshot.
+enum Part {
+    Project(Box<Descriptor>),
+    Harbor(Box<Descriptor>),
+    Repository(RepositoryName, RepositoryDescriptor),
+}
+
+impl Member for Part {
+    fn read(descriptor: &Descriptor) -> Result<Option<Self>, TreeError> {
+        Ok(match descriptor.artifact_type.as_deref() {
+            Some(PROJECT_TYPE) => Some(Self::Project(Box::new(foreign_only(descriptor)))),
+            Some(HARBOR_TYPE) => Some(Self::Harbor(Box::new(foreign_only(descriptor)))),
+            Some(REPOSITORY_TYPE) => {
+                let name = descriptor.annotations.get(REPOSITORY).and_then(|name| name.parse().ok());
+                let name = name.ok_or(TreeError::Annotation(REPOSITORY))?;
+                Some(Self::Repository(name, RepositoryDescriptor { digest: descriptor.digest, size: descriptor.size }))
+            }
+            _ => None,
         })
     }
 }

@@ -106,7 +106,7 @@ proptest! {
         let started = OffsetDateTime::from_unix_timestamp(seconds).unwrap() + time::Duration::nanoseconds(nanoseconds);
         let mut repositories: Vec<_> = seeds
             .iter()
-            .map(|seed| (format!("prod/r{seed:03}").parse().unwrap(), super::descriptor(media::OCI_INDEX, Digest::of(&[*seed]), 5, REPOSITORY_TYPE)))
+            .map(|seed| (format!("prod/r{seed:03}").parse().unwrap(), RepositoryDescriptor { digest: Digest::of(&[*seed]), size: 5 }))
             .collect();
         let config = has_config.then(|| super::descriptor(media::OCI_MANIFEST, Digest::of(b"config"), 9, PROJECT_TYPE));
         let gaps: Vec<Gap> = gaps
@@ -187,7 +187,7 @@ fn annotations_of_a_stranger_cannot_pass_for_ours() {
 
 #[test]
 fn an_index_of_another_kind_is_refused() {
-    let snapshot = encode_index(Some(SNAPSHOT_TYPE), &[], &BTreeMap::new());
+    let snapshot = encode_index(Some(SNAPSHOT_TYPE), std::iter::empty(), &BTreeMap::new());
     assert!(matches!(RepositoryIndex::decode(&snapshot), Err(TreeError::OtherType { .. })));
     assert_eq!(SnapshotIndex::decode(&snapshot), Err(TreeError::Annotation(PROJECT)));
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use vault::conformance::pattern;
+use vault::conformance::{Fault, FaultyStore, Operation, pattern};
 use vault::layout::Key;
 use vault::store::Store;
+use vault::store::memory::MemoryStore;
+use vault::tree::{RepositoryIndex, RepositoryMember, SnapshotIndex};
 use vault::{Pointer, Terms, Vault, VaultError};
 use vocab::Digest;
 
@@ -184,4 +186,95 @@ async fn young_objects_are_spared_on_a_disk() {
     assert_eq!(later.sweep(&AT_ONCE).await.unwrap().condemned.count, 0);
     put(&later, &pattern(5, 100)).await.unwrap();
     assert_eq!(later.sweep(&AT_ONCE).await.unwrap().condemned.count, 1);
+}
+
+/// A tree of `projects` × `snapshots`, of which each has one repository more than the one before, and all their images share blobs.
+async fn many(vault: &Vault, projects: usize, snapshots: usize) -> (usize, usize) {
+    let mut indexes = 0;
+    let mut images = 0;
+    for project in 0..projects {
+        let mut repositories = Vec::new();
+        for number in 0..snapshots {
+            let mut members = Vec::new();
+            for tag in 0..3 {
+                let descriptor = crate::common::Image::new(&format!("{project}/{number}/{tag}"), 512).put(vault).await.unwrap();
+                members.push(RepositoryMember::root(descriptor, Some(format!("v{tag}").parse().unwrap())));
+                images += 1;
+            }
+            let name: vocab::RepositoryName = format!("p{project}/r{number}").parse().unwrap();
+            let index = RepositoryIndex { name: name.clone(), description: None, members };
+            repositories.push((name, vault.put_repository(&index).await.unwrap()));
+            let at = moment(i64::try_from(project * 100 + number).unwrap());
+            let snapshot = SnapshotIndex {
+                harbor: "main".parse().unwrap(),
+                project: format!("p{project}").parse().unwrap(),
+                started: at,
+                finished: at,
+                listed: None,
+                gaps: Vec::new(),
+                config: None,
+                harbor_config: None,
+                repositories: repositories.clone(),
+            };
+            let descriptor = vault.put_snapshot(&snapshot).await.unwrap();
+            let (harbor, project) = (snapshot.harbor.clone(), snapshot.project.clone());
+            let id = uuid::Uuid::new_v4();
+            vault.put_pointer(&Pointer { harbor, project, moment: at, id, snapshot: descriptor, signature: None }).await.unwrap();
+            indexes += 2;
+        }
+    }
+    (indexes, images)
+}
+
+#[tokio::test]
+async fn a_mark_reads_each_index_and_each_manifest_once_however_many_snapshots_share_them() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::default())));
+    let vault = Vault::init_store(store.clone()).await.unwrap();
+    let (indexes, images) = many(&vault, 3, 10).await;
+    store.take_calls();
+    let swept = vault.sweep(&Terms { dry_run: true, ..AT_ONCE }).await.unwrap();
+    assert_eq!((swept.snapshots, swept.condemned.count), (30, 0));
+    let calls = store.take_calls().into_iter();
+    let reads: Vec<String> = calls.filter(|(what, key)| *what == Operation::Get && key.starts_with("blobs/")).map(|(_, key)| key).collect();
+    assert_eq!(reads.len(), indexes + images, "and no blob");
+    assert_eq!(reads.iter().collect::<std::collections::BTreeSet<_>>().len(), reads.len(), "none twice");
+}
+
+/// I-13: whatever part of a mark cannot be read, nothing is condemned.
+#[tokio::test]
+async fn a_mark_that_breaks_off_anywhere_condemns_nothing() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::default())));
+    let vault = Vault::init_store(store.clone()).await.unwrap();
+    many(&vault, 2, 3).await;
+    put(&vault, &pattern(77, 100)).await.unwrap();
+    let before = objects(&vault).await;
+    store.take_calls();
+    vault.sweep(&Terms { dry_run: true, ..AT_ONCE }).await.unwrap();
+    let reads = store.take_calls().iter().filter(|(what, _)| *what == Operation::Get).count();
+    for nth in 1..=u64::try_from(reads).unwrap() {
+        store.fail_nth_of(Operation::Get, nth, Fault::Before);
+        vault.sweep(&AT_ONCE).await.unwrap_err();
+        assert_eq!(store.fired(), 1, "the fault fired");
+        store.heal();
+        assert_eq!(objects(&vault).await, before, "read {nth} of {reads}");
+    }
+    assert_eq!(vault.sweep(&AT_ONCE).await.unwrap().condemned.count, 1);
+}
+
+#[tokio::test]
+async fn a_mark_that_waits_keeps_nobody_waiting() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::default())));
+    let vault = Vault::init_store(store.clone()).await.unwrap();
+    many(&vault, 2, 3).await;
+    // In the middle of the mark a read never ends.
+    store.fail_nth_of(Operation::Get, 15, Fault::Stop);
+    let marking = tokio::spawn({
+        let vault = vault.clone();
+        async move { vault.sweep(&AT_ONCE).await }
+    });
+    store.stopped().await;
+    let pointer = small_backup(&vault).await.unwrap();
+    vault.forget(&pointer.name().unwrap()).await.unwrap();
+    assert!(!marking.is_finished(), "it still waits");
+    marking.abort();
 }

@@ -16,8 +16,9 @@ use super::world::World;
 /// Objects of one snapshot that the vault made itself: indexes and settings.
 async fn own_objects(world: &World, snapshot: &Digest) -> Vec<Digest> {
     let index = world.vault.snapshot(snapshot).await.unwrap();
-    let parts = index.repositories.iter().map(|(_, descriptor)| descriptor).chain(&index.config);
-    parts.map(|descriptor| descriptor.digest).chain([*snapshot]).collect()
+    let settings = index.config.iter().map(|descriptor| descriptor.digest);
+    let parts = index.repositories.iter().map(|(_, descriptor)| descriptor.digest).chain(settings);
+    parts.chain([*snapshot]).collect()
 }
 
 fn spoil(good: &[u8], rng: &mut StdRng) -> (Vec<u8>, &'static str) {

@@ -46,14 +46,25 @@ struct Reader {
     key: Key,
 }
 
+/// What one read gave.
+struct Piece {
+    bytes: Bytes,
+    /// Nothing follows: the read met the end, or the range ended.
+    last: bool,
+}
+
 impl Reader {
-    /// The next piece; empty at the end.
-    fn next(mut self) -> Result<(Self, Bytes), StoreError> {
+    fn next(mut self) -> Result<(Self, Piece), StoreError> {
+        let error = |e| self.shared.error("read", &self.key, e);
         let most = self.left.min(READ_BYTES as u64);
-        let mut buffer = Vec::new();
-        let count = (&self.file).take(most).read_to_end(&mut buffer).map_err(|e| self.shared.error("read", &self.key, e))?;
-        self.left -= count as u64;
-        Ok((self, Bytes::from(buffer)))
+        // One byte more than there is, so that a small object is read and its end met without growing the buffer.
+        let room = self.file.metadata().map_err(error)?.len().saturating_add(1).min(most);
+        let mut buffer = Vec::with_capacity(usize::try_from(room).unwrap_or(READ_BYTES));
+        // It goes on after a short read, until nothing comes: fewer bytes than asked for are all there are.
+        let count = (&self.file).take(most).read_to_end(&mut buffer).map_err(error)? as u64;
+        self.left -= count;
+        let last = count < most || self.left == 0;
+        Ok((self, Piece { bytes: Bytes::from(buffer), last }))
     }
 }
 
@@ -65,11 +76,13 @@ pub(super) async fn read(shared: Arc<Shared>, key: Key, range: ByteRange) -> Res
     .await?;
     Ok(try_stream! {
         let (mut reader, mut piece) = (reader, first);
-        while !piece.is_empty() {
-            // A short piece is not the end on every file system; only an empty one is.
+        while !piece.last {
             let ahead = tokio::task::spawn_blocking(move || reader.next());
-            yield piece;
+            yield piece.bytes;
             (reader, piece) = joined(ahead).await?;
+        }
+        if !piece.bytes.is_empty() {
+            yield piece.bytes;
         }
     }
     .boxed())
