@@ -191,6 +191,22 @@ async fn signing_in_without_script_goes_on_or_says_why_not() {
 }
 
 #[tokio::test]
+async fn days_of_lock_are_read_as_they_are_typed_and_nothing_is_none() {
+    let fake = Fake { me: operator(), ..Fake::default() };
+    for (typed, said) in [
+        ("&form[lock_days]=30", "cannot lock for 30 days"),
+        ("&form[lock_days]=", "for 0 days"),
+        ("", "for 0 days"),
+        ("&form[lock_days]=many", "for -1 days"),
+    ] {
+        let form = format!("form[name]=offsite&form[kind]=bucket{typed}&form[lock_mode]=governance");
+        let (_, back, _) = post(&fake, "/fn/vaults/create", "/vaults/new", &form).await;
+        let (_, _, page) = get(&fake, &back, "").await;
+        has(&page, said);
+    }
+}
+
+#[tokio::test]
 async fn the_preview_of_a_plan_is_a_page_of_its_own_without_script() {
     let fake = Fake { me: operator(), harbors: vec![harbor(HarborState::Healthy)], vaults: vec![vault()], ..Fake::default() };
     let (_, _, page) = get(&fake, "/plans/new?form[name]=nightly&form[include]=pay*", "").await;

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::vaults::types::{ChangeBucket, ChangeLock, Finding, NewVault, Room, Sweep, Vault};
+use crate::vaults::types::{ChangeBucket, Finding, NewVault, Room, Sweep, Vault};
 
 /// All vaults.
 #[server(prefix = "/fn", endpoint = "vaults/list", input = leptos::server_fn::codec::GetUrl)]
@@ -116,6 +116,7 @@ pub async fn change_scrub(vault_id: i64, days: String, mib_s: String) -> Result<
 #[server(name = ChangeLockCall, prefix = "/fn", endpoint = "vaults/change-lock")]
 pub async fn change_lock(vault_id: i64, lock_days: String, lock_mode: String) -> Result<(), ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
+    use crate::vaults::types::ChangeLock;
     let kept = keep(&serde_json::json!({ "lock_days": lock_days, "lock_mode": lock_mode }), &["lock_days", "lock_mode"]);
     // What is no number is out of range, which the backend says.
     let days = if lock_days.trim().is_empty() { 0 } else { lock_days.trim().parse().unwrap_or(-1) };

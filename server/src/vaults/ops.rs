@@ -250,11 +250,20 @@ pub(super) async fn insert(
     })
 }
 
-/// A vault that has snapshots already is only read at first: another installation may still write to it.
+/// A vault that has snapshots already is only read at first: another installation may still write to it. So is one that had some, which
+/// somebody deleted: a rebuild brings them back.
 pub(super) async fn has_snapshots(vault: &vault::Vault) -> Result<bool, Error> {
     let names = vault.pointer_names();
     futures::pin_mut!(names);
-    Ok(names.try_next().await?.is_some())
+    if names.try_next().await?.is_some() {
+        return Ok(true);
+    }
+    if !vault.keeps_versions().await? {
+        return Ok(false);
+    }
+    let hidden = vault.hidden_pointers();
+    futures::pin_mut!(hidden);
+    Ok(hidden.try_next().await?.is_some())
 }
 
 fn in_folder(error: &VaultError) -> Error {

@@ -313,7 +313,8 @@ impl Vault {
     }
 }
 
-async fn hash(mut hasher: Hasher, chunk: Bytes) -> Result<Hasher, StoreError> {
+/// Hashes one more piece; a large one away from the tasks.
+pub(crate) async fn hash(mut hasher: Hasher, chunk: Bytes) -> Result<Hasher, StoreError> {
     if chunk.len() <= HASH_INLINE_BYTES {
         hasher.update(&chunk);
         return Ok(hasher);

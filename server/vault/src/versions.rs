@@ -10,6 +10,7 @@ use vocab::{Digest, Hasher};
 use crate::Vault;
 use crate::error::{StoreError, VaultError};
 use crate::layout::{Key, PointerName, Prefix};
+use crate::object::hash;
 use crate::store::{Store, Version};
 
 /// Versions of one name that are read to find a whole one.
@@ -79,17 +80,14 @@ impl Vault {
 
     async fn version_matches(&self, key: &Key, version: &Version, digest: &Digest) -> Result<Option<u64>, VaultError> {
         let error = |source| self.store_error("read a version", source);
-        let chunks = match self.store().get_version(key, version).await {
+        let mut chunks = match self.store().get_version(key, version).await {
             Err(StoreError::Missing { .. }) => return Ok(None),
             opened => opened.map_err(error)?,
         };
-        let hasher = chunks
-            .try_fold(Hasher::new(), |mut hasher, chunk| {
-                hasher.update(&chunk);
-                std::future::ready(Ok(hasher))
-            })
-            .await
-            .map_err(error)?;
+        let mut hasher = Hasher::new();
+        while let Some(chunk) = chunks.try_next().await.map_err(error)? {
+            hasher = hash(hasher, chunk).await.map_err(error)?;
+        }
         let size_bytes = hasher.size_bytes();
         Ok((hasher.finish() == *digest).then_some(size_bytes))
     }

@@ -419,9 +419,14 @@ impl Probing<'_> {
         let short = Locked { mode: Mode::Governance, until: now + SHORT };
         self.shared.put_whole(&path, here.clone(), Digest::of(&here), false, Some(&short)).await?;
         self.shared.lock_until(&path, Mode::Governance, now + LONGER).await?;
+        let broken = |what: &'static str| super::read_error("the probe", std::io::Error::other(what));
+        let looked = self.shared.look_locked(&path).await?.and_then(|looked| looked.locked);
+        if looked.is_none_or(|locked| locked.until <= short.until) {
+            return Err(broken("the lock that was put is not the one that is read back"));
+        }
         let all = self.shared.all_of(&path).await?;
-        let broken = || super::read_error("the probe", std::io::Error::other("what was locked is not listed among the versions"));
-        let version = all.iter().find(|found| found.is_latest).map(|found| found.id.clone()).ok_or_else(broken)?;
+        let version = all.iter().find(|found| found.is_latest).map(|found| found.id.clone());
+        let version = version.ok_or_else(|| broken("what was locked is not listed among the versions"))?;
         if self.shared.remove_one(&path, &version).await? {
             return Ok(Tried::NotKept);
         }
