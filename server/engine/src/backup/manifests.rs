@@ -50,7 +50,7 @@ pub(crate) type States = HashMap<Digest, State>;
 /// Where to read one manifest.
 struct Wanted {
     digest: Digest,
-    media_type: Option<String>,
+    media_type: Option<Arc<str>>,
     places: Vec<RepositoryName>,
 }
 
@@ -124,7 +124,7 @@ async fn read_one(fetcher: &Fetcher, wanted: &Wanted) -> Result<State, BackupErr
     let _turn = turn.lock().await;
     fetcher.pace.check().await?;
     if let Some(bytes) = from_vault(fetcher, &wanted.digest).await? {
-        let media_type = wanted.media_type.clone().unwrap_or_else(|| content::sniff(&bytes));
+        let media_type = wanted.media_type.clone().unwrap_or_else(|| content::sniff(&bytes).into());
         return Ok(parts(&wanted.digest, &media_type, &bytes).unwrap_or_else(|error| State::Failed(Cause::unreadable(&error))));
     }
     let mut cause = None;
