@@ -1,5 +1,7 @@
 //! The registry client's answers in the engine's own words, so that one file knows their shape.
 
+use std::sync::Arc;
+
 use futures::{Stream, StreamExt, pin_mut, stream};
 use registry::{Artifact, Client, Project, Reference, RegistryError, Repository};
 use vault::tree::Label;
@@ -13,7 +15,8 @@ const LISTED_AT_ONCE: usize = 4;
 pub(crate) struct Seen {
     pub repository: RepositoryName,
     pub digest: Digest,
-    pub media_type: Option<String>,
+    /// Shared by all that is noted of it on the way.
+    pub media_type: Option<Arc<str>>,
     pub tags: Vec<Tag>,
     pub labels: Vec<Label>,
     pub children: Vec<Digest>,
@@ -43,7 +46,7 @@ impl From<Artifact> for Seen {
         Self {
             repository: artifact.repository,
             digest: artifact.digest,
-            media_type: Some(artifact.manifest_media_type).filter(|text| !text.is_empty()),
+            media_type: Some(artifact.manifest_media_type).filter(|text| !text.is_empty()).map(Arc::from),
             tags: artifact.tags.into_iter().map(|tag| tag.name).collect(),
             labels: artifact.labels.into_iter().map(|l| Label { name: l.name, scope: l.scope, color: l.color }).collect(),
             children: artifact.children,

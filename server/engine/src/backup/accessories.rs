@@ -77,7 +77,7 @@ impl Search<'_> {
     fn carry(&self, found: &Found, nodes: &mut Nodes) -> Vec<Found> {
         let members = self.previous.accessory(&found.repository, &found.subject, &found.digest).unwrap_or_default();
         let seen = Seen {
-            media_type: members.first().map(|m| m.descriptor.media_type.clone()),
+            media_type: members.first().map(|m| m.descriptor.media_type.as_str().into()),
             labels: members.first().map(|m| m.labels.clone()).unwrap_or_default(),
             ..Seen::bare(found.repository.clone(), found.digest)
         };

@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use vault::tree::{Label, Role};
 use vocab::{Digest, RepositoryName, Tag};
@@ -16,7 +17,7 @@ pub(crate) struct Node {
     pub tags: Vec<Tag>,
     pub labels: Vec<Label>,
     pub role: Role,
-    pub media_type: Option<String>,
+    pub media_type: Option<Arc<str>>,
     /// As Harbor counts it; 0 where it is not listed.
     pub size_bytes: u64,
 }
@@ -88,7 +89,7 @@ impl Nodes {
 
     /// A manifest an index names and no listing showed. Answers whether it is new.
     pub(crate) fn add_child(&mut self, repository: &RepositoryName, digest: Digest, media_type: &str) -> bool {
-        let media_type = Some(media_type.to_owned());
+        let media_type = Some(Arc::from(media_type));
         self.place(repository, digest, Node { tags: Vec::new(), labels: Vec::new(), role: Role::Child, media_type, size_bytes: 0 })
     }
 

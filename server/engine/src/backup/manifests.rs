@@ -52,7 +52,7 @@ pub(crate) type States = HashMap<Digest, State>;
 /// Where to read one manifest.
 struct Wanted {
     digest: Digest,
-    media_type: Option<String>,
+    media_type: Option<Arc<str>>,
     places: Vec<RepositoryName>,
 }
 

@@ -248,7 +248,7 @@ fn place(destination: &Destination, found: Vec<Found>, notes: &mut Vec<Note>) ->
         };
         let tag = image.tag.clone();
         let mut seen = Seen::bare(repository.clone(), image.digest);
-        seen.media_type = image.media_type.clone();
+        seen.media_type = image.media_type.as_deref().map(Arc::from);
         nodes.add(&seen, Role::Root);
         if let Some(tag) = tag
             && !nodes.claim(&repository, &tag, &image.digest)

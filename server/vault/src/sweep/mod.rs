@@ -380,8 +380,9 @@ impl Vault {
 
     async fn bring_back_needed(&self, trials: &Trials, mark: &Mark) -> Result<(), VaultError> {
         for (id, objects) in trials {
-            for (digest, _) in objects.iter().filter(|(digest, _)| mark.has(digest)) {
-                self.bring_back(*id, digest).await?;
+            let needed: Vec<Digest> = objects.iter().map(|(digest, _)| *digest).filter(|digest| mark.has(digest)).collect();
+            for digest in needed {
+                self.bring_back(*id, &digest).await?;
             }
         }
         Ok(())
@@ -486,7 +487,8 @@ impl Vault {
         }
         drop(removals);
         // Without its mark of deletion a version that stays would have the name again.
-        for old in markers.into_iter().filter(|old| !matches!(old.key, Key::Object(digest) if kept.contains(&digest))) {
+        markers.retain(|old| !matches!(old.key, Key::Object(digest) if kept.contains(&digest)));
+        for old in markers {
             self.store().remove_version(&old.key, &old.version).await.map_err(error)?;
         }
         Ok(())

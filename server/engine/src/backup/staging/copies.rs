@@ -23,14 +23,14 @@ use crate::control::{Event, Level};
 /// An image or index to copy, and what of it and about it a policy blocks.
 struct Unit {
     digest: Digest,
-    media_type: Option<String>,
+    media_type: Option<Arc<str>>,
     size_bytes: u64,
     places: Vec<RepositoryName>,
     blocked: BTreeMap<Digest, Cause>,
 }
 
 /// Blocked accessories by what they are directly about.
-type About = HashMap<Digest, Vec<(Digest, Option<String>)>>;
+type About = HashMap<Digest, Vec<(Digest, Option<Arc<str>>)>>;
 
 /// Manifests that were read in a copy.
 type Found = Vec<(Digest, State)>;
@@ -212,7 +212,7 @@ impl Round<'_> {
                 match self.read_one(copy, &digest, media_type.as_deref()).await? {
                     Ok(state) => {
                         if let State::Read(parts) = &state {
-                            next.extend(parts.children.iter().map(|(child, media_type)| (*child, Some(media_type.clone()))));
+                            next.extend(parts.children.iter().map(|(child, media_type)| (*child, Some(Arc::from(media_type.as_str())))));
                         }
                         found.push((digest, state));
                     }
