@@ -193,7 +193,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("removed the staging project {} of {}, which did not come into use", "删除 {1} 未启用的暂存项目 {0}"),
     ("removed {} copies that were left in {} of {}", "删除 {2} 的 {1} 中残留的 {0} 个副本"),
     ("a run begins to read images that a policy blocks through {} of {}", "一次运行开始通过 {1} 的 {0} 读取被策略拦截的镜像"),
-    ("read {} images that a policy blocks through {} of {}", "通过 {2} 的 {1} 读取了 {0} 个被策略拦截的镜像"),
+    ("had {} images that a policy blocks copied to {} of {}, to read them there", "将 {0} 个被策略拦截的镜像复制到 {2} 的 {1} 以供读取"),
     (
         "removed the harbor {}; its snapshots stay, and so does the staging project {} in it",
         "移除 Harbor {}，其快照保留，其中的暂存项目 {} 也仍在",

@@ -10,7 +10,7 @@ use vocab::{Manifest, RepositoryName};
 
 use crate::client::Client;
 use crate::error::RegistryError;
-use crate::harbor::{Permission, Project, SystemInfo};
+use crate::harbor::{Permission, Project, STAGING_PREFIX, SystemInfo};
 use crate::oci::Reference;
 use crate::version::HarborVersion;
 
@@ -202,7 +202,9 @@ impl Client {
     }
 
     async fn sample(&self, projects: &[Project]) -> Result<Option<Sample>, RegistryError> {
-        let candidates = projects.iter().filter(|p| !p.is_proxy_cache() && p.repo_count > 0);
+        // What is in a staging project may be gone a moment later.
+        let lasting = |project: &&Project| !project.is_proxy_cache() && !project.name.as_str().starts_with(STAGING_PREFIX);
+        let candidates = projects.iter().filter(lasting).filter(|p| p.repo_count > 0);
         for project in candidates.take(SAMPLE_PROJECTS_MAX) {
             let repositories = match self.repositories(&project.name).await {
                 Ok(repositories) => repositories,

@@ -126,7 +126,8 @@ impl StagingGate for Use {
 /// The outcome of a run that is over, in the transaction that ends it.
 pub async fn settle(conn: &mut PgConnection, actor: &Actor, run_id: i64) -> Result<(), Error> {
     let Some(used) = queries::end_use(conn, run_id).await? else { return Ok(()) };
-    let sentence = format!("read {} images that a policy blocks through {} of {}", used.images, used.project, used.harbor);
+    let sentence =
+        format!("had {} images that a policy blocks copied to {} of {}, to read them there", used.images, used.project, used.harbor);
     let event = Event::new("backup.staging.finish", "harbor", &used.harbor, sentence)
         .with("run", run_id)
         .with("images", used.images)
