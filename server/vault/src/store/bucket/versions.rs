@@ -257,7 +257,11 @@ impl Shared {
             for _ in 0..PAGES_MAX {
                 let mut query = vec![("versions", ""), ("prefix", prefix.as_str())];
                 if !key_marker.is_empty() {
-                    query.extend([("key-marker", key_marker.as_str()), ("version-id-marker", id_marker.as_str())]);
+                    query.push(("key-marker", key_marker.as_str()));
+                }
+                // An empty one is refused by some servers, AWS among them.
+                if !id_marker.is_empty() {
+                    query.push(("version-id-marker", id_marker.as_str()));
                 }
                 let ask = Ask::new(Method::GET, "", "list the versions of").query(&query);
                 let answer = shared.wire.ask(&ask).await?;

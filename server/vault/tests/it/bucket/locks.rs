@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{FutureExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use http::Method;
 use serde_json::Value;
 use testkit::{Listed, S3Server};
@@ -332,6 +332,21 @@ async fn what_a_stranger_deletes_or_overwrites_is_had_again_from_its_versions() 
     assert_eq!(world.short(vault, &world.pointer).await, 0);
     // Nothing is revived that no version of is whole.
     assert_eq!(vault.revive_object(&Digest::of(b"never here")).await.unwrap(), None);
+}
+
+/// More versions than one page of a listing has: the one that was put first is found below them all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_is_found_below_a_thousand_others() {
+    let Some(world) = World::new(thirty_days()).await else { return };
+    let bytes = pattern(8, 500);
+    let digest = Digest::of(&bytes);
+    let name = Key::Object(digest).to_string();
+    put(&world.vault, &bytes).await.unwrap();
+    let writes = futures::stream::iter(0..1_020).map(|_| world.overwrite(&name, &[9; 500])).buffer_unordered(16);
+    assert_eq!(writes.count().await, 1_020);
+    world.vault.quarantine(&digest, "a test").await.unwrap();
+    assert_eq!(world.vault.revive_object(&digest).await.unwrap(), Some(500));
+    world.vault.verify_object(&digest).await.unwrap();
 }
 
 /// Whoever hides the marker hides the vault: a new one made in its place would know none of its snapshots.
