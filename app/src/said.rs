@@ -261,6 +261,15 @@ const SENTENCES: &[(&str, &str)] = &[
         "请先关闭通过暂存项目读取：其登录绝不会发送到其他地址",
     ),
     ("projects of this name are for staging; choose another", "此名称的项目用于暂存，请另选"),
+    // What the database did not say, and requests that were made twice.
+    (
+        "the database did not say whether this was done; look, or ask again with the same Idempotency-Key, which does nothing twice",
+        "数据库未确认是否已完成；请先查看，或用相同的 Idempotency-Key 重新提交（不会重复执行）",
+    ),
+    ("the database is not available at this moment; nothing was changed, try again", "数据库暂时不可用；未作任何更改，请重试"),
+    ("the same request was made at the same time and is done; nothing was done again", "相同请求已同时提交并完成，未重复执行"),
+    ("this Idempotency-Key was given to another request; give each its own", "该 Idempotency-Key 已用于其他请求，请每个请求使用各自的键"),
+    ("the Harbor does not answer; what was not written yet waits for it", "Harbor 无响应；尚未写入的内容将等待其恢复"),
     // Refusals that forms meet often.
     ("say why, in 10 to 2,000 characters", "请用 10 至 2,000 字说明原因"),
     ("say why, in 3 to 500 characters", "请用 3 至 500 字说明原因"),

@@ -22,6 +22,9 @@ pub enum Stop {
     /// An approval no longer holds.
     #[error("an approval no longer holds")]
     ApprovalLost,
+    /// The registry does not answer: what was not done yet is done when it is back.
+    #[error("the registry does not answer")]
+    RegistryAway,
 }
 
 /// How loud a note is.

@@ -187,12 +187,15 @@ async fn known_version(client: &registry::Client) -> Result<Option<String>, JobE
     }
 }
 
-/// Says so where the Harbor was upgraded while the run went on; only a run whose requests had to be repeated asks.
+/// Says so where the Harbor was upgraded while the run went on; only a run whose requests had to be repeated asks. A Harbor that does not answer is
+/// told of by what failed for it.
 async fn note_upgrade(context: &JobContext, run: &Run) -> Result<(), JobError> {
     if run.client.counters().retries == run.retries {
         return Ok(());
     }
-    run.client.system_info().await.map_err(Error::from)?;
+    if run.client.system_info().await.is_err() {
+        return Ok(());
+    }
     let version = known_version(&run.client).await?;
     let mut conn = context.state.pool.acquire().await?;
     queries::set_version(&mut conn, run.run_id, version.as_deref()).await?;
@@ -479,14 +482,14 @@ fn backup_error(error: &BackupError) -> JobError {
 
 /// The engine's reason to stop in the words of jobs.
 ///
-/// None: an approval was lost, which no backup has.
+/// None: an approval was lost or the registry went away, which only restores stop for.
 #[must_use]
 pub const fn stop_of(stop: engine::Stop) -> Option<Stop> {
     match stop {
         engine::Stop::Cancelled => Some(Stop::Cancelled),
         engine::Stop::LeaseLost => Some(Stop::LeaseLost),
         engine::Stop::Shutdown => Some(Stop::Shutdown),
-        engine::Stop::ApprovalLost => None,
+        engine::Stop::ApprovalLost | engine::Stop::RegistryAway => None,
     }
 }
 

@@ -77,6 +77,12 @@ fn begin_error(error: &RestoreError) -> JobError {
 }
 
 fn stopped(stop: engine::Stop) -> JobError {
+    if stop == engine::Stop::RegistryAway {
+        return JobError::Transient {
+            message: "the Harbor does not answer; what was not written yet waits for it".to_owned(),
+            remedy: Some("see that the Harbor is up, then ask for what is still missing".to_owned()),
+        };
+    }
     match crate::plans::stop_of(stop) {
         Some(stop) => JobError::Stopped(stop),
         None => JobError::Permanent {

@@ -3,6 +3,7 @@
 use harbor_sim::{Action, Match, Version};
 use http::Method;
 
+use crate::people::names;
 use crate::world::{World, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -24,6 +25,32 @@ async fn a_run_goes_on_with_a_harbor_that_was_upgraded_under_it_and_says_so() {
         sqlx::query_as("select harbor_version_start, harbor_version_end from run").fetch_one(&world.pool).await.unwrap();
     assert_eq!(versions, ("v2.15.2".to_owned(), "v2.16.0".to_owned()));
     assert!(worker.terminate().success());
+    world.doctor();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_waits_for_a_harbor_that_is_restarted_under_it() {
+    const TAGS: usize = 12;
+    let mut world = World::with_lasting_harbor().await;
+    world.push("shop/web", TAGS).await;
+    world.back_up().await;
+    let lost = world.lose("shop/web", TAGS).await;
+    let held = world.hold(Method::PUT, "/manifests/", 3);
+    let _worker = world.worker("w");
+    let asked = world.draft(&names(&lost)).await;
+    let job = world.approved(&asked).await;
+    world.held(&held, "a manifest is about to be written").await;
+    let away = world.harbor.control().fail(Match::path(""), Action::Status(502, "UNKNOWN".to_owned(), "Bad Gateway".to_owned()));
+    held.gate.open();
+    until("the try ends", async || (world.job(job).await.0 == "queued").then_some(())).await;
+    assert!(away.fired() > 2, "it met the Harbor that is away");
+    assert_eq!(world.number("select count(*) from restore_item where outcome = 'failed'").await, 0, "no line failed for that");
+    world.restart_harbor(Version::V2_16).await;
+    assert_eq!(world.job_over(job).await, "done");
+    assert_eq!(world.request(&asked).await["state"], "done");
+    world.are_back(&lost).await;
+    assert_eq!(world.number("select count(*) from restore_item where outcome = 'done'").await, TAGS as i64);
+    assert_eq!(world.recorded("restore.finish").await, 1);
     world.doctor();
 }
 

@@ -34,6 +34,7 @@ impl State<'_> {
             _ => match self.work(place, item, &mut result).await {
                 Ok(()) => Outcome::Done,
                 Err(trouble) => {
+                    let trouble = self.judged(trouble).await;
                     self.note(&trouble);
                     trouble.outcome()
                 }

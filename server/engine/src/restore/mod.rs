@@ -9,7 +9,8 @@
 //! blob (Harbor's rate for manifest PUTs is then the only bound); the price is the one thing HEAD does besides asking, renewing a blob's
 //! two hours of protection from garbage collection, which the manifest itself gives at once when it is accepted.
 //!
-//! Running a plan again, whole or after a crash, finds what is there and ends in the same state (I-19).
+//! Running a plan again, whole or after a crash, finds what is there and ends in the same state (I-19). So a registry that answers nothing any
+//! more, as one that is restarted, fails no line: the restore stops, and what was not done is done by the next try.
 
 mod blobs;
 mod execute;

@@ -129,6 +129,21 @@ impl<'a> State<'a> {
         self.gate.before_write(what).await.map_err(|stop| self.stopped(stop))
     }
 
+    /// What a line's trouble means for the whole: where the registry answers nothing at all it is no trouble of this line, and nothing more is begun.
+    pub(crate) async fn judged(&self, trouble: Trouble) -> Trouble {
+        let Trouble::Registry(error) = &trouble else { return trouble };
+        if !error.is_transient() || matches!(error, RegistryError::ReadOnly) {
+            return trouble;
+        }
+        if let Some(stop) = self.stop_reason() {
+            return stop.into();
+        }
+        match self.cx.client.prove_login().await {
+            Err(error) if error.is_transient() => self.stopped(Stop::RegistryAway),
+            _ => trouble,
+        }
+    }
+
     pub(crate) fn stopped(&self, stop: Stop) -> Trouble {
         locked(&self.stop).get_or_insert(stop);
         stop.into()
