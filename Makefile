@@ -14,7 +14,7 @@ help:
 	@echo "make test       format, lints, unit, Postgres, registry and browser tests"
 	@echo "make soak       [SECONDS=600] [SEED=…]  random work with random trouble against a model; the seed makes a failure come again"
 	@echo "make test-live  HARBOR_URL=… HARBOR_USER=… HARBOR_PASSWORD=…  the contract against a real Harbor"
-	@echo "make bench      [BENCH='--runs 5 --strict'] [HARBOR_URL=… HARBOR_USER=… HARBOR_PASSWORD=…]  beside skopeo, oras, crane and regsync"
+	@echo "make bench      [BENCH='--runs 5 --strict'] [TAGS=1000000] [HARBOR_URL=… HARBOR_USER=… HARBOR_PASSWORD=…]  beside skopeo, oras, crane and regsync; and at scale"
 
 setup:
 	@sh scripts/setup.sh
@@ -50,5 +50,7 @@ test-live: setup
 	@HARBOR_URL="$(HARBOR_URL)" HARBOR_USER="$(HARBOR_USER)" HARBOR_PASSWORD="$(HARBOR_PASSWORD)" cargo test -p engine --test live
 
 # Beside the peers that are on PATH; against the simulator unless HARBOR_URL names a real Harbor. The JSON goes to the target folder.
+# Then the catalogue: Postgres does the work there, so its program is not built anew for it.
 bench:
 	@HARBOR_URL="$(HARBOR_URL)" HARBOR_USER="$(HARBOR_USER)" HARBOR_PASSWORD="$(HARBOR_PASSWORD)" cargo run --quiet --release -p bench -- $(BENCH)
+	@STRICT=$(if $(findstring --strict,$(BENCH)),1) TAGS=$(TAGS) SNAPSHOTS=$(SNAPSHOTS) sh scripts/with-postgres.sh cargo bench --quiet --profile dev -p server --bench catalogue

@@ -15,7 +15,7 @@ use crate::measure::{self, Used};
 use crate::report::{Report, Series};
 use crate::tools::{Case, Ground, Line, Tool};
 use crate::world::{Harbor, World};
-use crate::{Failure, Options, judge, large, report};
+use crate::{Failure, Options, growth, judge, large, mark, report, scrub};
 
 /// Harbor counts pulls a moment after it answers.
 const COUNTING: Duration = Duration::from_millis(300);
@@ -73,6 +73,13 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode, Failure> {
     }
     if options.large_mib > 0 {
         report.large = Some(large::run(options.large_mib, options.case_seconds_max).await?);
+    }
+    if !options.no_growth || options.memory {
+        report.growth = growth::run(options).await?;
+    }
+    report.scrub = Some(scrub::run().await?);
+    if options.mark_references > 0 {
+        report.mark = Some(mark::run(options.mark_references, options.case_seconds_max).await?);
     }
     report.targets = judge::targets(&report);
     report.print();

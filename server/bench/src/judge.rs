@@ -2,7 +2,12 @@
 
 use serde::Serialize;
 
+use crate::growth::{self, Row};
+use crate::large::Large;
+use crate::mark::Marked;
+use crate::measure::Used;
 use crate::report::{Report, Series, megabytes};
+use crate::sim::Content;
 use crate::tools::{Case, Tool};
 
 /// A first backup takes at most this part of the fastest peer's time.
@@ -14,6 +19,15 @@ const UNCHANGED_REQUESTS_MAX: u64 = 5;
 const FEW_TAGS: usize = 200;
 /// Peak memory, whatever the number of tags and the size of a layer.
 const RSS_BYTES_MAX: u64 = 128 * 1024 * 1024;
+
+/// A layer takes at most this part of the time more than the slowest of source, SHA-256 and disk alone.
+const LARGE_SHARE_MIN: f64 = 0.9;
+/// A scrub reads at this part of the speed of SHA-256 alone.
+const SCRUB_SHARE_MIN: f64 = 0.8;
+/// Time for each tag at [`growth::MANY`] tags against that at [`growth::FEW`].
+const GROWTH_RATIO_MAX: f64 = 1.3;
+/// A mark: five minutes for twenty million references.
+const MARK_S_PER_REFERENCE_MAX: f64 = 300.0 / 20_000_000.0;
 
 /// An aim and what was found.
 #[derive(Debug, Clone, Serialize)]
@@ -29,15 +43,60 @@ pub(crate) fn targets(report: &Report) -> Vec<Target> {
     for series in report.samples.keys().filter(|series| series.tool == Tool::Breakwater) {
         of(report, *series, &mut all);
     }
-    if let Some(large) = &report.large {
-        let rss = large.used.rss_bytes;
-        all.push(Target {
-            what: format!("a layer of {} MiB within {} MB of memory", large.mib, megabytes(RSS_BYTES_MAX)),
-            found: format!("{} MB", megabytes(rss)),
-            met: large.used.ok && rss <= RSS_BYTES_MAX,
-        });
+    all.extend(report.large.iter().flat_map(large));
+    all.extend(report.growth.iter().flat_map(of_row));
+    all.extend(growth_ratios(&report.growth));
+    all.extend(report.scrub.iter().map(|scrub| {
+        let share = scrub.hash_s / scrub.scrub_s;
+        let what = format!("a scrub at ≥ {SCRUB_SHARE_MIN} of the speed of SHA-256");
+        Target { what, found: format!("{share:.2}"), met: share >= SCRUB_SHARE_MIN }
+    }));
+    all.extend(report.mark.iter().flat_map(mark));
+    all
+}
+
+fn within_memory(name: &str, used: &Used) -> Target {
+    let what = format!("{name} within {} MB of memory", megabytes(RSS_BYTES_MAX));
+    Target { what, found: format!("{} MB", megabytes(used.rss_bytes)), met: used.ok && used.rss_bytes <= RSS_BYTES_MAX }
+}
+
+fn large(large: &Large) -> [Target; 2] {
+    let Large { mib, used, limits } = large;
+    let share = limits.source_s.max(limits.hash_s).max(limits.disk_s) / used.wall_s;
+    let what = format!("a layer of {mib} MiB at ≥ {LARGE_SHARE_MIN} of the slowest of source, SHA-256 and disk");
+    let speed = Target { what, found: format!("{share:.2}"), met: used.ok && share >= LARGE_SHARE_MIN };
+    [within_memory(&format!("a layer of {mib} MiB"), used), speed]
+}
+
+fn of_row(row: &Row) -> [Target; 2] {
+    [("first backup", &row.first), ("unchanged", &row.unchanged)]
+        .map(|(case, cost)| within_memory(&format!("{}, {case}", row.name()), &cost.used))
+}
+
+/// Whether time grows in proportion to tags.
+fn growth_ratios(rows: &[Row]) -> Vec<Target> {
+    let of = |tags: usize, like: &Row| {
+        let same = |row: &&Row| row.content == Content { tags, ..like.content } && row.latency_ms == like.latency_ms;
+        rows.iter().find(same)
+    };
+    let mut all = Vec::new();
+    for many in rows.iter().filter(|row| row.content.tags == growth::MANY) {
+        let Some(few) = of(growth::FEW, many) else { continue };
+        for (case, few, more) in [("first backup", &few.first, &many.first), ("unchanged", &few.unchanged, &many.unchanged)] {
+            let times = growth::MANY as f64 / growth::FEW as f64;
+            let ratio = more.used.wall_s / few.used.wall_s / times;
+            let what = format!("{}, {case}: ≤ {GROWTH_RATIO_MAX} of the time for each tag at {} tags", many.name(), growth::FEW);
+            all.push(Target { what, found: format!("{ratio:.2}"), met: few.used.ok && more.used.ok && ratio <= GROWTH_RATIO_MAX });
+        }
     }
     all
+}
+
+fn mark(mark: &Marked) -> [Target; 2] {
+    let limit = mark.references as f64 * MARK_S_PER_REFERENCE_MAX;
+    let what = format!("a mark over {} references within {limit:.0} s", mark.references);
+    let time = Target { what, found: format!("{:.1} s", mark.used.wall_s), met: mark.used.ok && mark.used.wall_s <= limit };
+    [time, within_memory(&format!("a mark over {} references", mark.references), &mark.used)]
 }
 
 fn of(report: &Report, series: Series, all: &mut Vec<Target>) {

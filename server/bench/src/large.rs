@@ -1,12 +1,17 @@
 //! One layer far larger than the memory allowed, through the engine's own backup. On the simulator, which streams it from a file.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::time::Instant;
+
 use bytes::Bytes;
 use futures::StreamExt;
 use harbor_sim::Config;
 use registry::{BoxError, Reference};
 use serde::Serialize;
 use serde_json::json;
-use vocab::{Hasher, RepositoryName, media};
+use vocab::{Digest, Hasher, RepositoryName, media};
 
 use crate::measure::{self, Used};
 use crate::tools::{Case, Ground, REPOSITORY, Tool};
@@ -20,6 +25,52 @@ pub(crate) struct Large {
     pub mib: u64,
     #[serde(flatten)]
     pub used: Used,
+    pub limits: Limits,
+}
+
+/// What the same bytes take where only one thing is done with them.
+#[derive(Debug, Serialize)]
+pub(crate) struct Limits {
+    /// Received and dropped.
+    pub source_s: f64,
+    /// Hashed from memory.
+    pub hash_s: f64,
+    /// Written and synced.
+    pub disk_s: f64,
+}
+
+async fn limits(
+    client: &registry::Client,
+    repository: &RepositoryName,
+    layer: &Digest,
+    mib: u64,
+    folder: &Path,
+) -> Result<Limits, Failure> {
+    let started = Instant::now();
+    let mut body = std::pin::pin!(client.blob_get(repository, layer, Some(mib * PIECE_BYTES as u64)));
+    while let Some(piece) = body.next().await {
+        piece?;
+    }
+    let source_s = started.elapsed().as_secs_f64();
+    let piece = testkit::images::bytes(0, PIECE_BYTES);
+    let file = folder.join("disk");
+    tokio::task::spawn_blocking(move || {
+        let started = Instant::now();
+        let mut hasher = Hasher::new();
+        (0..mib).for_each(|_| hasher.update(&piece));
+        std::hint::black_box(hasher.finish());
+        let hash_s = started.elapsed().as_secs_f64();
+        let started = Instant::now();
+        let mut out = File::create(&file)?;
+        for _ in 0..mib {
+            out.write_all(&piece)?;
+        }
+        out.sync_all()?;
+        let disk_s = started.elapsed().as_secs_f64();
+        std::fs::remove_file(&file)?;
+        Ok(Limits { source_s, hash_s, disk_s })
+    })
+    .await?
 }
 
 /// Pieces that differ from each other, made as they are sent.
@@ -55,6 +106,7 @@ pub(crate) async fn run(mib: u64, seconds_max: u64) -> Result<Large, Failure> {
     let ground = Ground { harbor: &host, project: PROJECT, user, secret, folder: folder.path(), registry: "" };
     let line = Tool::Breakwater.line(&std::env::current_exe()?, Case::First, &ground);
     let (used, _) = measure::line(&line, folder.path(), seconds_max).await?;
+    let limits = limits(&client, &repository, &layer, mib, folder.path()).await?;
     sim.stop().await?;
-    Ok(Large { mib, used })
+    Ok(Large { mib, used, limits })
 }

@@ -8,11 +8,15 @@
 //! real Harbor says what a user waits.
 
 mod cases;
+mod growth;
 mod judge;
 mod large;
+mod mark;
 mod measure;
 mod ours;
 mod report;
+mod scrub;
+mod sim;
 mod tools;
 mod world;
 
@@ -52,6 +56,17 @@ pub(crate) struct Options {
     /// Size of the one layer of the memory case, which runs on the simulator only; 0 leaves it out.
     #[arg(long, default_value_t = 1024)]
     large_mib: u64,
+    /// References of the vault a mark is measured over; 0 leaves it out. What is promised is for 20,000,000, which takes 5 GB of disk and some
+    /// minutes to write.
+    #[arg(long, default_value_t = 2_000_000)]
+    mark_references: usize,
+    /// Leave out what compares 1,000 with 10,000 tags.
+    #[arg(long)]
+    no_growth: bool,
+    /// Measure the memory of a repository of 50,000 tags and of a project of 100,000 repositories too; some minutes, and 2 GB for the
+    /// simulator.
+    #[arg(long)]
+    memory: bool,
     /// End with code 1 when a target is missed.
     #[arg(long)]
     strict: bool,
@@ -72,6 +87,12 @@ enum Inner {
     /// The engine's plan and restore of the newest snapshot.
     #[command(hide = true)]
     Restore(ours::Place),
+    /// A simulator with content.
+    #[command(hide = true)]
+    Sim(sim::Content),
+    /// A sweep's mark.
+    #[command(hide = true)]
+    Mark(mark::Order),
 }
 
 fn main() -> Result<std::process::ExitCode, Failure> {
@@ -85,6 +106,8 @@ fn main() -> Result<std::process::ExitCode, Failure> {
         match cli.inner {
             Some(Inner::Backup(place)) => ours::backup(&place).await?,
             Some(Inner::Restore(place)) => ours::restore(&place).await?,
+            Some(Inner::Sim(content)) => sim::serve(&content).await?,
+            Some(Inner::Mark(order)) => mark::mark(&order).await?,
             Some(Inner::Measured(_)) | None => return cases::run(&cli.options).await,
         }
         Ok(std::process::ExitCode::SUCCESS)

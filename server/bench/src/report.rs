@@ -9,8 +9,12 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::cases::Sample;
+use crate::growth::Row;
 use crate::judge::Target;
 use crate::large::Large;
+use crate::mark::Marked;
+use crate::measure::Used;
+use crate::scrub::Scrubbed;
 use crate::tools::{Case, Tool};
 use crate::{Failure, Options};
 
@@ -37,6 +41,9 @@ pub(crate) struct Report {
     #[serde(serialize_with = "series")]
     pub samples: BTreeMap<Series, Vec<Sample>>,
     pub large: Option<Large>,
+    pub growth: Vec<Row>,
+    pub scrub: Option<Scrubbed>,
+    pub mark: Option<Marked>,
     pub targets: Vec<Target>,
     /// What a reader must know to compare.
     pub notes: [&'static str; 3],
@@ -86,6 +93,9 @@ impl Report {
             unique_bytes: BTreeMap::new(),
             samples: BTreeMap::new(),
             large: None,
+            growth: Vec::new(),
+            scrub: None,
+            mark: None,
             targets: Vec::new(),
             notes: [
                 "Breakwater's vault is durable when the command ends (fsync of every object and of its name)",
@@ -144,16 +154,37 @@ impl Report {
         for note in &self.notes {
             println!("note: {note}");
         }
-        if let Some(large) = &self.large {
-            println!(
-                "one layer of {} MiB: backup {:.1} s, peak memory {} MB",
-                large.mib,
-                large.used.wall_s,
-                megabytes(large.used.rss_bytes)
-            );
-        }
+        self.print_scale();
         for target in &self.targets {
             println!("{} {}: {}", if target.met { "met   " } else { "MISSED" }, target.what, target.found);
+        }
+    }
+}
+
+impl Report {
+    fn print_scale(&self) {
+        if let Some(large) = &self.large {
+            let Large { mib, used, limits } = large;
+            println!("one layer of {mib} MiB: backup {:.1} s, peak memory {} MB", used.wall_s, megabytes(used.rss_bytes));
+            println!("  the same bytes: source {:.1} s, SHA-256 {:.1} s, disk {:.1} s", limits.source_s, limits.hash_s, limits.disk_s);
+        }
+        for row in &self.growth {
+            for (case, cost) in [("first", &row.first), ("unchanged", &row.unchanged)] {
+                let Used { wall_s, cpu_s, rss_bytes, .. } = cost.used;
+                let (name, requests, rss) = (row.name(), cost.requests, megabytes(rss_bytes));
+                println!("{name}, {case}: {wall_s:.2} s, {cpu_s:.2} CPU s, {requests} requests, {rss} MB");
+            }
+        }
+        if let Some(scrub) = &self.scrub {
+            println!("{} MB scrubbed in {:.2} s, hashed in {:.2} s", megabytes(scrub.bytes), scrub.scrub_s, scrub.hash_s);
+        }
+        if let Some(mark) = &self.mark {
+            let Marked { references, manifests, blobs, used } = mark;
+            println!(
+                "{references} references of {manifests} manifests to {blobs} blobs marked in {:.1} s, {} MB",
+                used.wall_s,
+                megabytes(used.rss_bytes)
+            );
         }
     }
 }

@@ -6,18 +6,22 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use app::error::{ApiError, ErrorKind};
+use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 use sqlx::{PgConnection, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::Vault;
-use vault::tree::{RepositoryIndex, SnapshotIndex};
+use vault::tree::{RepositoryDescriptor, RepositoryIndex, SnapshotIndex};
 use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Digest, Manifest};
+use vocab::{Digest, Manifest, RepositoryName};
 
 use super::spans;
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::Error;
+
+/// Objects read from the vault side by side.
+const READS_AT_ONCE: usize = 16;
 
 /// A snapshot as the vault has it.
 pub struct Sealed {
@@ -132,13 +136,12 @@ pub(super) async fn open_indexes(executor: impl PgExecutor<'_>, project_id: i64)
 
 /// The repositories of a snapshot that differ from those.
 pub(super) async fn changed(vault: &Vault, open: &HashMap<String, Vec<u8>>, index: &SnapshotIndex) -> Result<Vec<RepositoryIndex>, Error> {
-    let mut changed = Vec::new();
-    for (name, descriptor) in &index.repositories {
-        if open.get(name.as_str()).is_none_or(|known| known.as_slice() != descriptor.digest.as_bytes()) {
-            changed.push(vault.repository(&descriptor.digest).await?);
-        }
-    }
-    Ok(changed)
+    let differs = |(name, descriptor): &&(RepositoryName, RepositoryDescriptor)| {
+        open.get(name.as_str()).is_none_or(|known| known.as_slice() != descriptor.digest.as_bytes())
+    };
+    let digests: Vec<Digest> = index.repositories.iter().filter(differs).map(|(_, descriptor)| descriptor.digest).collect();
+    let read = stream::iter(digests).map(|digest| async move { vault.repository(&digest).await }).buffered(READS_AT_ONCE);
+    Ok(read.try_collect().await?)
 }
 
 /// Artifacts of these repositories that have no row: digest and media type.
@@ -158,11 +161,8 @@ pub(super) async fn unknown_artifacts(
 
 /// What is kept of them, from their manifests.
 pub(super) async fn artifacts(vault: &Vault, unknown: BTreeMap<Digest, String>) -> Result<Vec<Artifact>, Error> {
-    let mut artifacts = Vec::with_capacity(unknown.len());
-    for (digest, media_type) in unknown {
-        artifacts.push(artifact(vault, digest, media_type).await?);
-    }
-    Ok(artifacts)
+    let read = stream::iter(unknown).map(|(digest, media_type)| artifact(vault, digest, media_type)).buffered(READS_AT_ONCE);
+    read.try_collect().await
 }
 
 async fn artifact(vault: &Vault, digest: Digest, media_type: String) -> Result<Artifact, Error> {
@@ -265,15 +265,24 @@ async fn moment(conn: &mut PgConnection, sealed: &Sealed) -> Result<OffsetDateTi
 }
 
 pub(super) async fn insert_artifacts(conn: &mut PgConnection, artifacts: &[Artifact]) -> Result<(), Error> {
-    for artifact in artifacts {
+    for part in artifacts.chunks(spans::ROWS_PER_STATEMENT) {
+        let digests: Vec<&[u8]> = part.iter().map(|a| a.digest.as_bytes().as_slice()).collect();
+        let media_types: Vec<&str> = part.iter().map(|a| a.media_type.as_str()).collect();
+        let kinds: Vec<&str> = part.iter().map(|a| a.kind.as_str()).collect();
+        let sizes: Vec<i64> = part.iter().map(|a| a.size_bytes).collect();
+        // An array of arrays of different lengths is none to Postgres.
+        let platforms: Vec<serde_json::Value> = part.iter().map(|a| json!(a.platforms)).collect();
         sqlx::query(
-            "insert into artifact (digest, media_type, kind, size_bytes, platforms) values ($1, $2, $3, $4, $5) on conflict do nothing",
+            "insert into artifact (digest, media_type, kind, size_bytes, platforms)
+             select l.digest, l.media_type, l.kind, l.size_bytes, array(select jsonb_array_elements_text(l.platforms))
+               from unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[], $5::jsonb[]) l (digest, media_type, kind, size_bytes, platforms)
+             on conflict do nothing",
         )
-        .bind(artifact.digest.as_bytes().as_slice())
-        .bind(&artifact.media_type)
-        .bind(&artifact.kind)
-        .bind(artifact.size_bytes)
-        .bind(&artifact.platforms)
+        .bind(&digests)
+        .bind(&media_types)
+        .bind(&kinds)
+        .bind(&sizes)
+        .bind(&platforms)
         .execute(&mut *conn)
         .await?;
     }

@@ -190,9 +190,7 @@ pub async fn repositories_at(
     limit: i64,
 ) -> sqlx::Result<Vec<(String, i64, i64, bool)>> {
     sqlx::query_as(
-        "select r.name,
-                (select count(*) from tag_span t where t.repository_id = r.repository_id and t.from_at <= $2 and (t.to_at is null or t.to_at > $2)),
-                (select count(*) from artifact_span a where a.repository_id = r.repository_id and a.from_at <= $2 and (a.to_at is null or a.to_at > $2)),
+        "select r.name, s.tags, s.artifacts,
                 not exists (select 1 from repository_span n where n.repository_id = r.repository_id and n.to_at is null)
            from repository r join repository_span s using (repository_id)
           where r.project_id = $1 and s.from_at <= $2 and (s.to_at is null or s.to_at > $2)
@@ -245,7 +243,7 @@ pub struct TagQuestion<'a> {
 }
 
 const TAGS: &str = "
-  from tag_span t join artifact a using (digest)
+  from tag_span t
        left join tag_span n on n.repository_id = t.repository_id and n.tag = t.tag and n.to_at is null
  where t.repository_id = $1 and t.from_at <= $2 and (t.to_at is null or t.to_at > $2)
    and ($3::text is null or t.tag ilike $3)
@@ -254,16 +252,28 @@ const TAGS: &str = "
 /// Tags by name.
 pub async fn tags_at(conn: &mut PgConnection, q: &TagQuestion<'_>) -> sqlx::Result<Vec<TagRow>> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "select t.tag, t.digest, a.kind, a.size_bytes, t.from_at, n.digest as newest,
-                (select count(*) from artifact_span x where x.repository_id = t.repository_id and x.subject = t.digest
+        "select t.tag, t.digest, a.kind, a.size_bytes, t.from_at, t.newest,
+                (select count(*) from artifact_span x where x.repository_id = $1 and x.subject = t.digest
                                                         and x.from_at <= $2 and (x.to_at is null or x.to_at > $2)) as accessories
-           {TAGS} and ($5::text is null or t.tag > $5) order by t.tag limit $6"
+           from (select t.tag, t.digest, t.from_at, n.digest as newest {TAGS} and ($5::text is null or t.tag > $5) order by t.tag limit $6) t
+                join artifact a using (digest)
+          order by t.tag"
     ));
     sqlx::query_as(sql).bind(q.repository_id).bind(q.at).bind(q.like).bind(q.only).bind(q.after).bind(q.limit).fetch_all(conn).await
 }
 
 /// How many tags match.
 pub async fn count_tags_at(conn: &mut PgConnection, q: &TagQuestion<'_>) -> sqlx::Result<i64> {
+    if q.like.is_none() && q.only.is_none() {
+        let counted: Option<i64> = sqlx::query_scalar(
+            "select tags from repository_span where repository_id = $1 and from_at <= $2 and (to_at is null or to_at > $2) limit 1",
+        )
+        .bind(q.repository_id)
+        .bind(q.at)
+        .fetch_optional(conn)
+        .await?;
+        return Ok(counted.unwrap_or(0));
+    }
     let sql = sqlx::AssertSqlSafe(format!("select count(*) {TAGS}"));
     sqlx::query_scalar(sql).bind(q.repository_id).bind(q.at).bind(q.like).bind(q.only).fetch_one(conn).await
 }

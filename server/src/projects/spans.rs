@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use vault::tree::{Gap, RepositoryIndex, Role, SnapshotIndex};
-use vocab::Digest;
+use vocab::{Digest, RepositoryName};
 
 use super::catalogue::Changes;
 use crate::error::Error;
 
 /// Rows per statement: keeps one statement's arrays small.
-const ROWS_PER_STATEMENT: usize = 5_000;
+pub(super) const ROWS_PER_STATEMENT: usize = 5_000;
 
 /// Makes what is open at the end what `index` has; `changed` are the repositories that differ from what is open. Answers what that came to.
 pub async fn advance(
@@ -25,23 +25,18 @@ pub async fn advance(
 ) -> Result<Changes, Error> {
     let unseen = Unseen::new(&index.gaps);
     let mut changes = Changes::default();
+    let digests: HashMap<&RepositoryName, Digest> = index.repositories.iter().map(|(name, d)| (name, d.digest)).collect();
     for repository in changed {
         let id = repository_id(conn, project_id, repository.name.as_str()).await?;
-        let descriptor = index.repositories.iter().find(|(name, _)| *name == repository.name).map(|(_, d)| d.digest);
-        let digest = descriptor.ok_or_else(|| Error::defect("a changed repository is not in its snapshot"))?;
-        move_repository(conn, id, &digest, moment).await?;
+        let digest = digests.get(&repository.name).ok_or_else(|| Error::defect("a changed repository is not in its snapshot"))?;
         move_tags(conn, id, repository, moment, &unseen, &mut changes).await?;
         move_artifacts(conn, id, repository, moment).await?;
+        move_repository(conn, id, digest, moment).await?;
     }
     close_missing(conn, (project_id, index), moment, &unseen, &mut changes).await?;
-    changes.tags = sqlx::query_scalar(
-        "select count(*) from tag_span t join repository r using (repository_id) where r.project_id = $1 and t.to_at is null",
-    )
-    .bind(project_id)
-    .fetch_one(&mut *conn)
-    .await?;
-    changes.artifacts = sqlx::query_scalar(
-        "select count(*) from artifact_span a join repository r using (repository_id) where r.project_id = $1 and a.to_at is null",
+    (changes.tags, changes.artifacts) = sqlx::query_as(
+        "select coalesce(sum(s.tags), 0)::bigint, coalesce(sum(s.artifacts), 0)::bigint
+           from repository_span s join repository r using (repository_id) where r.project_id = $1 and s.to_at is null",
     )
     .bind(project_id)
     .fetch_one(&mut *conn)
@@ -81,18 +76,23 @@ async fn repository_id(conn: &mut PgConnection, project_id: i64, name: &str) -> 
     .await
 }
 
+/// Opens the row of a repository's new index, once its tags and artifacts are moved: it has their numbers.
 async fn move_repository(conn: &mut PgConnection, repository_id: i64, digest: &Digest, moment: OffsetDateTime) -> sqlx::Result<()> {
     sqlx::query("update repository_span set to_at = $2 where repository_id = $1 and to_at is null")
         .bind(repository_id)
         .bind(moment)
         .execute(&mut *conn)
         .await?;
-    sqlx::query("insert into repository_span (repository_id, index_digest, from_at) values ($1, $2, $3)")
-        .bind(repository_id)
-        .bind(digest.as_bytes().as_slice())
-        .bind(moment)
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "insert into repository_span (repository_id, index_digest, from_at, tags, artifacts)
+         select $1, $2, $3, (select count(*) from tag_span where repository_id = $1 and to_at is null),
+                (select count(*) from artifact_span where repository_id = $1 and to_at is null)",
+    )
+    .bind(repository_id)
+    .bind(digest.as_bytes().as_slice())
+    .bind(moment)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

@@ -100,11 +100,27 @@ impl World {
         let mut tx = self.pool.begin().await.unwrap();
         let changes = catalogue::apply(&mut tx, &prepared).await.unwrap();
         tx.commit().await.unwrap();
+        self.numbers_are_true().await;
         changes
     }
 
     pub(super) async fn at(&self, moment: OffsetDateTime) -> Vec<(String, String, Vec<u8>)> {
         queries::all_tags_at(&mut self.pool.acquire().await.unwrap(), self.project_id, moment).await.unwrap()
+    }
+
+    /// The numbers beside each index of a repository are those of its spans then.
+    async fn numbers_are_true(&self) {
+        let wrong: i64 = sqlx::query_scalar(
+            "select count(*) from repository_span s
+              where s.tags <> (select count(*) from tag_span t where t.repository_id = s.repository_id
+                                  and t.from_at <= s.from_at and (t.to_at is null or t.to_at > s.from_at))
+                 or s.artifacts <> (select count(*) from artifact_span a where a.repository_id = s.repository_id
+                                       and a.from_at <= s.from_at and (a.to_at is null or a.to_at > s.from_at))",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .unwrap();
+        assert_eq!(wrong, 0);
     }
 
     async fn rows(&self) -> i64 {
