@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
-use vault::tree::{Gap, RepositoryIndex, RepositoryMember, Role, SettingsOf, SnapshotIndex};
+use vault::tree::{Gap, RepositoryDescriptor, RepositoryIndex, RepositoryMember, Role, SettingsOf, SnapshotIndex};
 use vocab::{Descriptor, Digest, media};
 
 use crate::records;
@@ -85,8 +85,7 @@ fn trees() -> Vec<Vec<u8>> {
         ],
     };
     let repository = repository.encode().expect("it can be written");
-    let mut child: Descriptor = serde_json::from_value(refer(media::OCI_INDEX, &repository)).expect("a descriptor");
-    child.artifact_type = Some(vault::tree::REPOSITORY_TYPE.to_owned());
+    let child = RepositoryDescriptor { digest: Digest::of(&repository), size: repository.len() as u64 };
     let gap = Gap { kind: "part_missing".to_owned(), subject: "prod/shop:1".to_owned(), cause: "c".to_owned(), remedy: "r".to_owned() };
     let snapshot = SnapshotIndex {
         harbor: "main".parse().expect("a name"),
