@@ -84,11 +84,12 @@ impl Work {
         }
     }
 
-    /// Tries it gets. A restore is safe to repeat, because every step looks before it writes.
+    /// Tries it gets. A restore is safe to repeat, because every step looks before it writes. Eight of them wait ten minutes in all, which a
+    /// Harbor that is upgraded needs (F-23).
     #[must_use]
     pub const fn attempt_max(&self) -> i32 {
         match self {
-            Self::Backup { .. } | Self::Restore { .. } | Self::Copy { .. } => 5,
+            Self::Backup { .. } | Self::Restore { .. } | Self::Copy { .. } => 8,
             Self::Verify { .. } | Self::Rebuild { .. } | Self::Sweep { .. } => 3,
             Self::Inventory { .. } => 2,
         }
