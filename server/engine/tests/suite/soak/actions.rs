@@ -255,7 +255,7 @@ async fn let_go(world: &mut World, rng: &mut StdRng) {
 }
 
 async fn sweep(world: &mut World, rng: &mut StdRng) {
-    let (far, trouble) = (rng.random_bool(0.25), Trouble::any(rng, false));
+    let (far, trouble) = (rng.random_bool(0.25), Trouble::of_sweep(rng));
     world.log.add(&format!("with {trouble:?}"));
     let terms = if rng.random_bool(0.2) { Terms { share_max_percent: 100, ..Terms::default() } } else { AT_ONCE };
     let (vault, store) = if far { (world.far.clone(), world.far_store.clone()) } else { (world.vault.clone(), world.store.clone()) };

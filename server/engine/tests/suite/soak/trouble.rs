@@ -20,8 +20,8 @@ const POLLS_MAX: u32 = 400;
 pub enum Trouble {
     None,
     Store(Fault, u64),
-    /// Of writes that create a record: holds and pointers.
-    Create(Fault, u64),
+    /// Of one operation: writes that create a record (holds and pointers), or the moves of a sweep.
+    Of(Operation, Fault, u64),
     /// Requests whose path holds the text.
     Registry(&'static str, Action, &'static str, Nth),
     /// Dropped at that poll.
@@ -72,8 +72,8 @@ impl Trouble {
                 let most = rng.random_range(1..=POLLS_MAX);
                 Self::Drop(rng.random_range(1..=most))
             }
-            10 => Self::Create(Fault::Before, rng.random_range(1..3)),
-            11 => Self::Create(Fault::After, rng.random_range(1..3)),
+            10 => Self::Of(Operation::Create, Fault::Before, rng.random_range(1..3)),
+            11 => Self::Of(Operation::Create, Fault::After, rng.random_range(1..3)),
             12..=18 if registry => {
                 let nth = nth.div_ceil(8);
                 // A few in a row pass by the client's repeats.
@@ -94,6 +94,12 @@ impl Trouble {
         }
     }
 
+    /// What can go wrong with a sweep: in a part of the cases it breaks off while it moves.
+    pub fn of_sweep(rng: &mut StdRng) -> Self {
+        let other = Self::any(rng, false);
+        if rng.random_bool(0.2) { Self::Of(Operation::Rename, Fault::Before, rng.random_range(2..5)) } else { other }
+    }
+
     pub fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
@@ -102,9 +108,9 @@ impl Trouble {
     pub async fn during<T>(self, store: &Arc<FaultyStore>, sim: &Running, work: impl Future<Output = T>) -> Ended<T> {
         match self {
             Self::None => Ended { outcome: Some(work.await), fired: None },
-            Self::Store(fault, nth) | Self::Create(fault, nth) => {
+            Self::Store(fault, nth) | Self::Of(_, fault, nth) => {
                 match self {
-                    Self::Create(..) => store.fail_nth_of(Operation::Create, nth, fault),
+                    Self::Of(only, ..) => store.fail_nth_of(only, nth, fault),
                     _ => store.fail_nth(nth, fault),
                 }
                 let outcome = Some(work.await);
