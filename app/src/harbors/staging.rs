@@ -124,6 +124,7 @@ pub fn StagingState(staging: Staging) -> impl IntoView {
     let login = staging.login.map(|login| view! { <Kv key=t("Login for staging", "暂存登录")><code class="mono">{login}</code></Kv> });
     let last = staging.last_use.map(|last| {
         let text = match lang() {
+            Lang::En if last.images == 1 => "one image copied".to_owned(),
             Lang::En => format!("{} images copied", count(last.images)),
             Lang::ZhCn => format!("复制 {} 个镜像", count(last.images)),
         };

@@ -19,20 +19,15 @@ pub fn LockFields(
     mode: String,
 ) -> impl IntoView {
     let modes = vec![
-        (
-            "governance".to_owned(),
-            t("Governance: a key with a right of its own can lift a lock", "治理：拥有专门权限的密钥可解除锁定").to_owned(),
-        ),
-        (
-            "compliance".to_owned(),
-            t("Compliance: nobody can, and what is locked cannot be made shorter", "合规：任何人都不能解除或缩短已有锁定").to_owned(),
-        ),
+        ("governance".to_owned(), t("Governance: a key with a right for it", "治理模式：拥有专门权限的密钥").to_owned()),
+        ("compliance".to_owned(), t("Compliance: nobody", "合规模式：任何人都不能").to_owned()),
     ];
     view! {
         <div class="two">
             <Field name="lock_days" label=t("Days of object lock", "对象锁定天数") kind="number" optional=true value=days.to_string()
                 hint=t("0: none. Else each snapshot, and all it needs, cannot be deleted for so many days after its moment, whoever has the key. The bucket must have object lock.", "0 表示不锁定。否则每个快照及其所需内容在其时刻之后的这些天内，任何持有密钥的人都无法删除。存储桶须启用对象锁定。")/>
-            <Select name="lock_mode" label=t("Who may lift it", "谁可解除") options=modes value=mode/>
+            <Select name="lock_mode" label=t("Who may lift it", "谁可解除") options=modes value=mode
+                hint=t("In compliance mode what is locked cannot be made shorter either, by nobody: days that were too many stay.", "合规模式下任何人也无法缩短已有锁定：天数设多了也无法更改。").to_owned()/>
         </div>
     }
     .into_any()

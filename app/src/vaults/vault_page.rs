@@ -17,7 +17,7 @@ use super::types::{Finding, Room, Sweep, Vault, VaultState};
 use crate::said::said;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
-use crate::units::{bytes, count};
+use crate::units::{bytes, count, short_digest};
 
 /// The page.
 #[component]
@@ -65,6 +65,9 @@ fn sentence(vault: &Vault) -> String {
         return format!("{name} {}", t("is ready and empty.", "已就绪，尚无内容。"));
     }
     match (lang(), vault.state, vault.findings) {
+        (Lang::En, VaultState::Healthy, 0) if vault.snapshots == 1 => {
+            format!("{name} is whole: one snapshot in {}.", bytes(vault.stored_bytes))
+        }
         (Lang::En, VaultState::Healthy, 0) => {
             format!("{name} is whole: {} snapshots in {}.", count(vault.snapshots), bytes(vault.stored_bytes))
         }
@@ -159,13 +162,8 @@ fn findings_panel(findings: Vec<Finding>, verified: bool) -> AnyView {
         };
         return view! { <Panel title=t("Findings", "发现")><p class="note">{text}</p></Panel> }.into_any();
     }
-    let cols = vec![
-        Col::text(t("Object", "对象")),
-        Col::text(t("What", "类型")),
-        Col::text(t("Means", "影响")),
-        Col::text(t("Do", "处理")),
-        Col::text(t("State", "状态")),
-    ];
+    let cols =
+        vec![Col::text(t("Object", "对象")), Col::text(t("What", "类型")), Col::text(t("Means", "影响")), Col::text(t("State", "状态"))];
     let rows = findings
         .into_iter()
         .map(|f| {
@@ -173,12 +171,14 @@ fn findings_panel(findings: Vec<Finding>, verified: bool) -> AnyView {
                 Some(at) => view! { <Status tone=Tone::Ok text=t("healed", "已修复")/>" "<When at=at brief=true/><p class="note">{said(&f.healed_by)}</p> }.into_any(),
                 None => view! { <Status tone=Tone::Fail text=t("open", "未修复")/>" "<When at=f.found brief=true/> }.into_any(),
             };
+            // The object is in the first column, and what is healed needs nothing to be done.
+            let means = f.detail.replace(&f.object, &short_digest(&f.object));
+            let remedy = f.healed.is_none().then(|| view! { <p class="note">{said(&f.remedy)}</p> });
             view! {
                 <tr>
-                    <Cell><Digest value=f.object/></Cell>
+                    <Cell><span class="short"><Digest value=f.object/></span></Cell>
                     <Cell label=t("What", "类型")>{f.kind}</Cell>
-                    <Cell label=t("Means", "影响")>{f.detail}</Cell>
-                    <Cell label=t("Do", "处理")>{f.remedy}</Cell>
+                    <Cell label=t("Means", "影响")>{said(&means)}{remedy}</Cell>
                     <Cell label=t("State", "状态")>{state}</Cell>
                 </tr>
             }

@@ -252,6 +252,10 @@ async fn what_a_stranger_deleted_or_overwrote_is_back_after_one_verification(poo
     assert!(findings.iter().all(|(_, healed, _)| *healed), "{findings:?}");
     assert_eq!(locked.degraded().await, 0);
     let vault = locked.vault().await;
+    let there: u64 = vault.objects().map_ok(|(_, size_bytes)| size_bytes).try_fold(0, async |sum, bytes| Ok(sum + bytes)).await.unwrap();
+    let stored = "select stored_bytes from vault where vault_id = $1";
+    let stored: i64 = sqlx::query_scalar(stored).bind(locked.vault_id).fetch_one(&pool).await.unwrap();
+    assert_eq!(u64::try_from(stored).unwrap(), there, "what was healed after the reading is counted as well");
     for (digest, _) in vault.objects().try_collect::<Vec<_>>().await.unwrap() {
         vault.verify_object(&digest).await.unwrap();
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use engine::survey::{Lack, Standing, Survey};
 use engine::verify::{Depth, Finding};
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use vault::{Vault, VaultError};
@@ -72,6 +72,12 @@ struct Job<'a> {
     read_only: bool,
 }
 
+/// Bytes of all objects that are there now.
+async fn stored_bytes(vault: &Vault) -> Result<i64, VaultError> {
+    let sum = vault.objects().try_fold(0_u64, async |sum, (_, size_bytes)| Ok(sum.saturating_add(size_bytes))).await?;
+    Ok(i64::try_from(sum).unwrap_or(i64::MAX))
+}
+
 /// Runs it.
 pub async fn verify_job(context: Arc<JobContext>, vault_id: i64, scope: Scope) -> Result<(), JobError> {
     let (row, vault) = {
@@ -116,12 +122,14 @@ pub async fn verify_job(context: Arc<JobContext>, vault_id: i64, scope: Scope) -
     if !job.read_only && scope != Scope::Heal {
         job.tally.locks = lock::look(&context, vault_id, &job.vault, scope, std::mem::take(&mut job.due)).await?;
     }
+    // What was healed after it was read is there as well.
+    let stored = if scope == Scope::All { Some(stored_bytes(&job.vault).await.map_err(Error::from)?) } else { None };
     let tally = &job.tally;
     let findings = i64::try_from(job.found.len()).unwrap_or(i64::MAX);
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
-    if scope == Scope::All {
-        queries::verified(&mut tx, vault_id, tally.bytes).await?;
+    if let Some(stored) = stored {
+        queries::verified(&mut tx, vault_id, stored).await?;
     }
     events::notify(&mut tx, Topic::Vaults).await?;
     let sentence =
