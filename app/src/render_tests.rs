@@ -147,7 +147,8 @@ async fn a_vault_says_for_how_long_nobody_can_take_a_snapshot_away() {
     let (_, _, page) = get(&Fake { vaults: vec![open], ..fake }, "/vaults/1", "").await;
     has(&page, "Nothing is locked. The bucket could");
     let (_, _, page) = get(&Fake { me: operator(), ..Fake::default() }, "/vaults/new", "").await;
-    has(&page, "Compliance: nobody can");
+    has(&page, "Compliance: nobody");
+    has(&page, "In compliance mode what is locked cannot be made shorter either");
 }
 
 #[tokio::test]
