@@ -14,6 +14,7 @@ use crate::crypto::Place;
 use crate::jobs::{JobContext, NewJob, Work, enqueue, queries as jobs};
 use crate::plans;
 use crate::state::AppState;
+use crate::vaults::Scope;
 
 /// Longer than the window of a look overlaps.
 const LONG: Duration = Duration::from_secs(3_600);
@@ -40,6 +41,28 @@ pub(super) struct Ran {
 }
 
 impl Estate {
+    /// A verification that a worker has just taken; whatever else waits is passed over.
+    pub(super) async fn verification(&self, vault_id: i64, scope: Scope) -> Arc<JobContext> {
+        let mut conn = self.pool.acquire().await.unwrap();
+        sqlx::query("update job set state = 'done', finished_at = now() where state in ('queued', 'running')")
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+        let job = NewJob {
+            work: Work::Verify { vault_id, scope },
+            title: "verify".to_owned(),
+            dedupe_key: "verify".to_owned(),
+            trigger: "test".to_owned(),
+            account_id: None,
+            harbor_id: None,
+            project: None,
+            link: None,
+        };
+        enqueue(&mut conn, &job).await.unwrap();
+        let claimed = jobs::claim(&mut conn, "test", 600.0).await.unwrap().unwrap();
+        Arc::new(JobContext::new(self.state.clone(), &claimed))
+    }
+
     pub(super) async fn new(pool: PgPool, projects: &[&str]) -> Self {
         Self::with(pool, projects, Version::default()).await
     }

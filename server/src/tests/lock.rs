@@ -20,7 +20,7 @@ use super::capture::Estate;
 use super::world::{origin, person, recorded};
 use crate::access::Caller;
 use crate::error::Error;
-use crate::jobs::{JobContext, NewJob, Work, enqueue, queries as jobs};
+use crate::jobs::JobContext;
 use crate::plans::keeping;
 use crate::vaults::rebuild::{By, rebuild};
 use crate::vaults::{self, Scope};
@@ -83,24 +83,7 @@ impl Locked {
     }
 
     async fn claimed(&self, scope: Scope) -> Arc<JobContext> {
-        let mut conn = self.estate.pool.acquire().await.unwrap();
-        sqlx::query("update job set state = 'done', finished_at = now() where state in ('queued', 'running')")
-            .execute(&mut *conn)
-            .await
-            .unwrap();
-        let job = NewJob {
-            work: Work::Verify { vault_id: self.vault_id, scope },
-            title: "verify".to_owned(),
-            dedupe_key: "verify".to_owned(),
-            trigger: "test".to_owned(),
-            account_id: None,
-            harbor_id: None,
-            project: None,
-            link: None,
-        };
-        enqueue(&mut conn, &job).await.unwrap();
-        let claimed = jobs::claim(&mut conn, "test", 600.0).await.unwrap().unwrap();
-        Arc::new(JobContext::new(self.estate.state.clone(), &claimed))
+        self.estate.verification(self.vault_id, scope).await
     }
 
     async fn verify(&self, scope: Scope) {
