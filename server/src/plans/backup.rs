@@ -78,10 +78,13 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
     context.log("info", run.look.sentence(run.last_full)).await;
     let mut compared = Findings::default();
     let done = all_projects(&context, &run, &projects, &mut compared).await;
-    if let Some(staging) = &run.staging {
-        staging.end().await?;
-    }
+    let ended = match &run.staging {
+        Some(staging) => staging.end().await,
+        None => Ok(()),
+    };
+    // What stopped the run counts before what its tidying met.
     let failures = done?;
+    ended?;
     note_upgrade(&context, &run).await?;
     if run.is_judged() {
         judge(&context, &run, compared, failures.is_empty()).await?;

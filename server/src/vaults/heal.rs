@@ -1,5 +1,5 @@
-//! What is lost is had again by its digest: from an older version in the same bucket, from another vault, then from a harbor that has it. The digest decides; whoever gives the
-//! bytes is not believed.
+//! What is lost is had again by its digest: from an older version in the same bucket, from another vault, then from a harbor that has it.
+//! The digest decides; whoever gives the bytes is not believed.
 
 use std::sync::Arc;
 
