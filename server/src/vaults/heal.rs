@@ -126,6 +126,6 @@ async fn from_harbor(context: &JobContext, vault: &Vault, digest: &Digest, place
         let stored = vault.put_bytes(&manifest.bytes).await.map_err(|e| chain(&e))?;
         return Ok((stored == *digest).then_some(manifest.bytes.len() as u64));
     }
-    let stored = vault.put(digest, None, client.blob_get(&place.repository, digest, None)).await.map_err(|e| chain(&e))?;
+    let stored = vault.put(digest, None, client.blob_get_unhashed(&place.repository, digest, None)).await.map_err(|e| chain(&e))?;
     Ok(Some(stored.size_bytes))
 }

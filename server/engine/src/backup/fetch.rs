@@ -48,7 +48,7 @@ impl Origin for Client {
         digest: &Digest,
         size_bytes: Option<u64>,
     ) -> BoxStream<'static, Result<Bytes, RegistryError>> {
-        self.blob_get(repository, digest, size_bytes).boxed()
+        self.blob_get_unhashed(repository, digest, size_bytes).boxed()
     }
 }
 

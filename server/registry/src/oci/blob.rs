@@ -1,7 +1,8 @@
-//! Reading blobs: streamed, hashed on the way, resumed after a break, cut when too slow (F-17..F-20).
+//! Reading blobs: streamed, resumed after a break, cut when too slow (F-17..F-20).
 //!
-//! The last piece leaves only after the digest over the whole agreed, so a consumer that saw the end saw the right bytes. What left before is not
-//! trusted by that: a consumer must drop it when the stream ends in an error. Memory: two pieces of the connection, whatever the size of the blob.
+//! Hashed on the way, the last piece leaves only after the digest over the whole agreed, so a consumer that saw the end saw the right bytes. What
+//! left before is not trusted by that: a consumer must drop it when the stream ends in an error. A vault hashes what it writes, and would only
+//! wait for a second hash: it takes the bytes as they come. Memory: two pieces of the connection, whatever the size of the blob.
 
 use std::time::Duration;
 
@@ -98,11 +99,33 @@ impl Client {
         digest: &Digest,
         size_bytes: Option<u64>,
     ) -> impl Stream<Item = Result<Bytes, RegistryError>> + Send + 'static {
+        self.blob_read(repository, digest, size_bytes, Some(Hasher::new()))
+    }
+
+    /// The same without a look at the digest, for a consumer that hashes the bytes itself and drops them when they are others, as a vault
+    /// does. Size and resuming are as for [`Client::blob_get`].
+    pub fn blob_get_unhashed(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        size_bytes: Option<u64>,
+    ) -> impl Stream<Item = Result<Bytes, RegistryError>> + Send + 'static {
+        self.blob_read(repository, digest, size_bytes, None)
+    }
+
+    fn blob_read(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        size_bytes: Option<u64>,
+        hasher: Option<Hasher>,
+    ) -> impl Stream<Item = Result<Bytes, RegistryError>> + Send + 'static + use<> {
         let (client, digest) = (self.clone(), *digest);
         let call = self.blob_call(Method::GET, repository, &digest, "read");
         async_stream::try_stream! {
             let _permit = client.enter(Lane::Blob).await;
             let mut reading = Reading::new(&client, call, digest, size_bytes);
+            reading.hasher = hasher;
             while let Some(piece) = reading.next().await? {
                 yield piece;
             }
@@ -152,7 +175,10 @@ struct Reading<'a> {
     call: Call,
     digest: Digest,
     size_bytes: Option<u64>,
-    hasher: Hasher,
+    received_bytes: u64,
+    /// Without one the consumer looks at the digest.
+    hasher: Option<Hasher>,
+    /// The last piece, until the digest is known.
     held: Option<Bytes>,
     body: Option<Opened>,
     pace: Pace,
@@ -170,7 +196,8 @@ impl<'a> Reading<'a> {
             call,
             digest,
             size_bytes,
-            hasher: Hasher::new(),
+            received_bytes: 0,
+            hasher: None,
             held: None,
             body: None,
             pace: Pace::new(),
@@ -187,14 +214,16 @@ impl<'a> Reading<'a> {
             match self.step().await {
                 Ok(Some(chunk)) => {
                     self.client.transport().throttle.pass(chunk.len()).await;
-                    self.hasher.update(&chunk);
+                    self.received_bytes += chunk.len() as u64;
+                    let Some(hasher) = &mut self.hasher else { return Ok(Some(chunk)) };
+                    hasher.update(&chunk);
                     if let Some(ready) = self.held.replace(chunk) {
                         return Ok(Some(ready));
                     }
                 }
                 Ok(None) => {
-                    let actual = std::mem::take(&mut self.hasher).finish();
-                    if actual != self.digest {
+                    let actual = self.hasher.take().map(Hasher::finish);
+                    if let Some(actual) = actual.filter(|actual| *actual != self.digest) {
                         return Err(RegistryError::WrongDigest { expected: self.digest, actual });
                     }
                     self.ended = true;
@@ -223,7 +252,7 @@ impl<'a> Reading<'a> {
     fn broken(&self, error: RegistryError) -> RegistryError {
         match error {
             RegistryError::Truncated { .. } | RegistryError::Stalled { .. } => {
-                RegistryError::Truncated { what: self.call.request.what.clone(), received_bytes: self.hasher.size_bytes() }
+                RegistryError::Truncated { what: self.call.request.what.clone(), received_bytes: self.received_bytes }
             }
             other => other,
         }
@@ -231,7 +260,7 @@ impl<'a> Reading<'a> {
 
     /// Reads the next fresh bytes of the open body, opening it if need be. `None`: the body ended where it should.
     async fn step(&mut self) -> Result<Option<Bytes>, RegistryError> {
-        let received = self.hasher.size_bytes();
+        let received = self.received_bytes;
         if self.body.is_none() {
             let opened = self.open(received).await?;
             self.body = Some(opened);

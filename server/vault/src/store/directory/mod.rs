@@ -30,11 +30,10 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use rustix::fs::{AtFlags, Mode, OFlags};
-use tokio::task::JoinHandle;
 
 use self::names::Names;
 use self::writer::Writer;
-use super::{BATCH_BYTES, Body, ByteRange, Chunks, Cleaned, Entry, Expected, Head, Space, Store, Written, blocking, joined};
+use super::{BATCH_BYTES, Body, ByteRange, Chunks, Cleaned, Entry, Expected, Head, Space, Store, Written, blocking};
 use crate::error::StoreError;
 use crate::layout::{Key, Prefix};
 
@@ -95,29 +94,17 @@ impl DirectoryStore {
     }
 
     async fn write_body(&self, expected: &Expected, mut body: Body<'_>) -> Result<Written, StoreError> {
-        let mut writer = Writer::new(self.shared.clone());
-        let mut running: Option<JoinHandle<Result<Writer, StoreError>>> = None;
+        let mut writer = Writer::new(self.shared.clone(), *expected);
         loop {
-            // While one batch is hashed and written on a blocking thread, the next one is gathered here.
-            let batch = next_batch(&mut body).await;
-            if let Some(handle) = running.take() {
-                writer = joined(handle).await?;
+            // While one batch is hashed and written, the next one is gathered here.
+            match next_batch(&mut body).await {
+                Ok(Batch { pieces, ended: false }) => writer.append(pieces).await?,
+                Ok(Batch { pieces, ended: true }) => return writer.commit(pieces).await,
+                Err(broken) => {
+                    writer.abandon().await;
+                    return Err(broken);
+                }
             }
-            let batch = batch?;
-            let expected = *expected;
-            if batch.ended {
-                return blocking(move || {
-                    writer.append(&batch.pieces, &expected)?;
-                    writer.commit(&expected)
-                })
-                .await;
-            }
-            let mut moved = writer;
-            running = Some(tokio::task::spawn_blocking(move || {
-                moved.append(&batch.pieces, &expected)?;
-                Ok(moved)
-            }));
-            writer = Writer::new(self.shared.clone());
         }
     }
 }

@@ -7,19 +7,36 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::fs::{AtFlags, Mode, OFlags};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 use vocab::{Digest, Hasher};
 
 use super::{Shared, folders};
 use crate::error::StoreError;
 use crate::layout::Key;
-use crate::store::{Expected, READ_BYTES, Written};
+use crate::store::{Expected, READ_BYTES, Written, blocking, joined};
 
-/// One object on its way in. Dropped before its commit, it leaves nothing behind.
+/// How much is written before the disk is told to begin with it, in bytes. A large object then waits at its end for this much and what is
+/// under way, not for all of it, and leaves no more than twice as much of it in the system's memory. Objects up to this size have one fsync.
+const WRITE_BACK_BYTES: u64 = 32 * 1024 * 1024;
+
+/// One object on its way in: hashed and written side by side, each on a thread of its own. Dropped before its commit, it leaves nothing behind.
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    temp: Option<Temp>,
+    expected: Expected,
+    received_bytes: u64,
     hasher: Hasher,
+    temp: Option<Temp>,
+    /// What is done with the last pieces.
+    step: Option<Step>,
+    /// What was written since the disk was last told to begin.
+    unsent_bytes: u64,
+    write_back: Option<JoinHandle<Result<(), StoreError>>>,
+}
+
+struct Step {
+    hashing: JoinHandle<Result<Hasher, StoreError>>,
+    writing: JoinHandle<Result<Temp, StoreError>>,
 }
 
 struct Temp {
@@ -36,6 +53,18 @@ impl Temp {
         let fd = rustix::fs::openat(shared.temp()?, &name, flags, mode).map_err(|e| shared.error("create", &name, e))?;
         Ok(Self { file: File::from(fd), name, shared: shared.clone(), renamed: false })
     }
+
+    /// Read-only for everyone: a view's hard link must not be a way to write into the vault.
+    fn of_object(shared: &Arc<Shared>) -> Result<Self, StoreError> {
+        Self::create(shared, Mode::RUSR | Mode::RGRP | Mode::ROTH)
+    }
+
+    fn write(&self, pieces: &[Bytes], digest: &Digest) -> Result<(), StoreError> {
+        for piece in pieces {
+            (&self.file).write_all(piece).map_err(|e| self.shared.error("write", digest, e))?;
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Temp {
@@ -50,42 +79,96 @@ impl Drop for Temp {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, temp: None, hasher: Hasher::new() }
+    pub(super) fn new(shared: Arc<Shared>, expected: Expected) -> Self {
+        Self { shared, expected, received_bytes: 0, hasher: Hasher::new(), temp: None, step: None, unsent_bytes: 0, write_back: None }
     }
 
-    /// Hashes and writes the next pieces. Stops as soon as more came than was announced.
-    pub(super) fn append(&mut self, pieces: &[Bytes], expected: &Expected) -> Result<(), StoreError> {
-        for piece in pieces {
-            self.hasher.update(piece);
-        }
-        if expected.size_bytes.is_some_and(|announced| self.hasher.size_bytes() > announced) {
-            return Err(self.wrong_bytes(expected));
-        }
-        let temp = match &mut self.temp {
+    /// Begins to hash and write the next pieces, when it is done with the ones before. Stops as soon as more came than was announced.
+    pub(super) async fn append(&mut self, pieces: Vec<Bytes>) -> Result<(), StoreError> {
+        self.settle().await?;
+        self.count(&pieces)?;
+        self.send().await?;
+        let temp = match self.temp.take() {
             Some(temp) => temp,
-            // Read-only for everyone: a view's hard link must not be a way to write into the vault.
-            none => none.insert(Temp::create(&self.shared, Mode::RUSR | Mode::RGRP | Mode::ROTH)?),
+            None => {
+                let shared = self.shared.clone();
+                blocking(move || Temp::of_object(&shared)).await?
+            }
         };
-        for piece in pieces {
-            temp.file.write_all(piece).map_err(|e| self.shared.error("write", expected.digest, e))?;
+        self.unsent_bytes += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        let (mut hasher, copies) = (std::mem::take(&mut self.hasher), pieces.clone());
+        let hashing = tokio::task::spawn_blocking(move || {
+            copies.iter().for_each(|piece| hasher.update(piece));
+            Ok(hasher)
+        });
+        let digest = self.expected.digest;
+        let writing = tokio::task::spawn_blocking(move || {
+            temp.write(&pieces, &digest)?;
+            Ok(temp)
+        });
+        self.step = Some(Step { hashing, writing });
+        Ok(())
+    }
+
+    /// Takes the last pieces, compares, makes the file durable and gives it its name. The name itself becomes durable with the next
+    /// [`super::names::Names::make_durable`].
+    pub(super) async fn commit(mut self, pieces: Vec<Bytes>) -> Result<Written, StoreError> {
+        self.settle().await?;
+        self.count(&pieces)?;
+        // An error is told once to whoever syncs the file first, so the last fsync alone proves nothing about what was sent before.
+        if let Some(sending) = self.write_back.take() {
+            joined(sending).await?;
+        }
+        blocking(move || self.finish(&pieces)).await
+    }
+
+    /// Waits until nothing is done with it any more, so that its file is gone when it is dropped.
+    pub(super) async fn abandon(mut self) {
+        // Whatever it was, the bytes are not wanted.
+        let _ = self.settle().await;
+    }
+
+    async fn settle(&mut self) -> Result<(), StoreError> {
+        let Some(Step { hashing, writing }) = self.step.take() else { return Ok(()) };
+        let (hasher, temp) = futures::join!(joined(hashing), joined(writing));
+        (self.hasher, self.temp) = (hasher?, Some(temp?));
+        Ok(())
+    }
+
+    fn count(&mut self, pieces: &[Bytes]) -> Result<(), StoreError> {
+        self.received_bytes += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        if self.expected.size_bytes.is_some_and(|announced| self.received_bytes > announced) {
+            pieces.iter().for_each(|piece| self.hasher.update(piece));
+            return Err(self.wrong_bytes());
         }
         Ok(())
     }
 
-    /// Compares, makes the file durable and gives it its name. The name itself becomes durable with the next
-    /// [`super::names::Names::make_durable`].
-    pub(super) fn commit(mut self, expected: &Expected) -> Result<Written, StoreError> {
-        let size_bytes = self.hasher.size_bytes();
+    /// Tells the disk to begin with what was written, once it is enough and the disk is done with what came before.
+    async fn send(&mut self) -> Result<(), StoreError> {
+        let Some(temp) = self.temp.as_ref().filter(|_| self.unsent_bytes >= WRITE_BACK_BYTES) else { return Ok(()) };
+        if let Some(sending) = self.write_back.take() {
+            joined(sending).await?;
+        }
+        let (shared, digest) = (self.shared.clone(), self.expected.digest);
+        let file = temp.file.try_clone().map_err(|e| shared.error("open again", digest, e))?;
+        self.write_back = Some(tokio::task::spawn_blocking(move || file.sync_data().map_err(|e| shared.error("fsync", digest, e))));
+        self.unsent_bytes = 0;
+        Ok(())
+    }
+
+    fn finish(mut self, pieces: &[Bytes]) -> Result<Written, StoreError> {
+        pieces.iter().for_each(|piece| self.hasher.update(piece));
+        let (shared, expected, size_bytes) = (&self.shared, &self.expected, self.received_bytes);
         let is_size = expected.size_bytes.is_none_or(|announced| announced == size_bytes);
         if !is_size || self.hasher.clone().finish() != expected.digest {
-            return Err(self.wrong_bytes(expected));
+            return Err(self.wrong_bytes());
         }
         let mut temp = match self.temp.take() {
             Some(temp) => temp,
-            None => Temp::create(&self.shared, Mode::RUSR | Mode::RGRP | Mode::ROTH)?,
+            None => Temp::of_object(shared)?,
         };
-        let shared = &self.shared;
+        temp.write(pieces, &expected.digest)?;
         let name = expected.digest.hex();
         rustix::fs::fsync(&temp.file).map_err(|e| shared.error("fsync", expected.digest, e))?;
         let renamed = if shared.names.is_unsure(&expected.digest) {
@@ -108,8 +191,8 @@ impl Writer {
         }
     }
 
-    fn wrong_bytes(&self, expected: &Expected) -> StoreError {
-        StoreError::WrongBytes { expected: expected.digest, actual: self.hasher.clone().finish(), size_bytes: self.hasher.size_bytes() }
+    fn wrong_bytes(&self) -> StoreError {
+        StoreError::WrongBytes { expected: self.expected.digest, actual: self.hasher.clone().finish(), size_bytes: self.received_bytes }
     }
 }
 
