@@ -166,7 +166,7 @@ impl Vault {
     }
 
     /// The same without a copy of them: an index may be large.
-    pub(crate) async fn put_whole(&self, bytes: Bytes) -> Result<Digest, VaultError> {
+    pub async fn put_whole(&self, bytes: Bytes) -> Result<Digest, VaultError> {
         let digest = Digest::of(&bytes);
         if self.size_of(&digest).await?.is_some() {
             match self.verify_object(&digest).await {

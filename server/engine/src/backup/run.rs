@@ -154,15 +154,18 @@ impl Run<'_> {
         for index in repositories {
             self.fetcher.pace.check().await?;
             let bytes = index.encode().map_err(|e| VaultError::Invalid { what: "repository index", why: e.to_string() })?;
-            let digest = Digest::of(&bytes);
-            let descriptor = match before.get(&index.name) {
+            // One form of a large repository at a time is enough.
+            let RepositoryIndex { name, members, .. } = index;
+            drop(members);
+            let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
+            let descriptor = match before.get(&name) {
                 Some(before) if before.digest == digest => *before,
                 _ => {
                     self.gathered.changed += 1;
-                    self.cx.vault.put_repository(&index).await?
+                    RepositoryDescriptor { digest: self.cx.vault.put_whole(bytes.into()).await?, size }
                 }
             };
-            self.gathered.repositories.push((index.name, descriptor));
+            self.gathered.repositories.push((name, descriptor));
         }
         Ok(())
     }
