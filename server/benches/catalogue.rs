@@ -92,6 +92,7 @@ async fn measure(pool: &PgPool, projects: i64, snapshots: i64) -> Result<bool, F
         ("a tag's history", world.histories().await?),
         ("the timeline's page", world.timelines().await?),
         ("a page of a moment", world.pages().await?),
+        ("a search over all time", world.searches().await?),
     ] {
         println!("        {what}, 99 in 100: {:.1} ms, median {:.1} ms", millis(p99(&times)), millis(times[times.len() / 2]));
     }
@@ -264,6 +265,23 @@ impl World {
             let started = Instant::now();
             projects::timeline(&self.state, &self.caller, "bench", &project, Some(at), Some("month")).await?;
             times.push(started.elapsed());
+        }
+        times.sort();
+        Ok(times)
+    }
+
+    async fn searches(&mut self) -> Result<Vec<Duration>, Failure> {
+        let mut times = Vec::new();
+        for number in 0..PAGES {
+            let (project, (repository, tag)) = (self.project(), self.tag());
+            // As people write them: with the repository, and without.
+            let text = if number % 2 == 0 { format!("{project}/{repository}:{tag}") } else { tag };
+            let started = Instant::now();
+            let found = projects::search(&self.state, &self.caller, &text).await?;
+            times.push(started.elapsed());
+            if found.is_empty() {
+                return Err(format!("{text} is not found").into());
+            }
         }
         times.sort();
         Ok(times)

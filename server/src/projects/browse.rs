@@ -7,7 +7,7 @@ use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Digest, Manifest};
 
 use super::place;
-use super::queries::{self, TagQuestion, digest_text};
+use super::queries::{self, Sought, TagQuestion, digest_text};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
@@ -17,14 +17,17 @@ const REPOSITORIES_MAX: i64 = 200;
 /// Tags of a page.
 const TAG_ROWS: i64 = 100;
 /// Hits of a search.
-const HITS_MAX: usize = 50;
-/// Rows looked at per search; what the caller may not see is dropped after.
-const HIT_ROWS: i64 = 400;
+const HITS_MAX: i64 = 50;
 /// Largest configuration shown, bytes.
 const CONFIG_BYTES_MAX: usize = 256 * 1024;
 
 fn like(text: Option<&str>) -> Option<String> {
-    text.map(str::trim).filter(|t| !t.is_empty()).map(|t| format!("%{}%", t.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")))
+    text.map(str::trim).filter(|t| !t.is_empty()).map(|t| format!("%{}%", escaped(t)))
+}
+
+/// A text that stands for itself in a pattern.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
 /// Repositories and tags at a moment.
@@ -50,10 +53,14 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
         let only = query.only.as_deref().filter(|o| matches!(*o, "gone" | "moved"));
         let question =
             TagQuestion { repository_id, at: at.moment.0, like: of_tags, only, after: query.after.as_deref(), limit: TAG_ROWS + 1 };
-        tags_total = queries::count_tags_at(&mut conn, &question).await?;
         let mut found = queries::tags_at(&mut conn, &question).await?;
         let page = usize::try_from(TAG_ROWS).unwrap_or(usize::MAX);
         tags_next = (found.len() > page).then(|| found[page - 1].tag.clone());
+        tags_total = match (question.after, &tags_next) {
+            // All of them are on this page.
+            (None, None) => i64::try_from(found.len()).unwrap_or(i64::MAX),
+            _ => queries::count_tags_at(&mut conn, &question).await?,
+        };
         found.truncate(page);
         tags = found
             .into_iter()
@@ -144,19 +151,20 @@ pub async fn search(state: &AppState, caller: &Caller, q: &str) -> Result<Vec<Se
     if q.len() > 256 {
         return Err(ApiError::field("q", "use at most 256 characters").into());
     }
-    let range = digest_range(q);
     let mut conn = state.pool.acquire().await?;
-    let rows = queries::search(
-        &mut conn,
-        &like(Some(q)).unwrap_or_default(),
-        range.as_ref().map(|r| r.0.as_slice()),
-        range.as_ref().map(|r| r.1.as_slice()),
-        HIT_ROWS,
-    )
-    .await?;
-    let mut hits: Vec<SearchHit> = rows
+    let all = queries::projects(&mut conn).await?;
+    let visible = all.into_iter().filter(|(_, harbor_id, name)| caller.may(Operation::ReadProject, Some((*harbor_id, name))));
+    let projects: Vec<i64> = visible.map(|(id, ..)| id).collect();
+    let (text, range, reference) = (like(Some(q)).unwrap_or_default(), digest_range(q), q.split_once(':'));
+    let (repository, tag) = reference.map(|(name, tag)| (format!("%{}", escaped(name)), format!("{}%", escaped(tag)))).unwrap_or_default();
+    let sought = match (&range, reference) {
+        (Some((from, to)), _) => Sought::Digests(from, to),
+        (None, Some(_)) => Sought::Reference { repository: &repository, tag: &tag },
+        (None, None) => Sought::Text(&text),
+    };
+    let mut hits: Vec<SearchHit> = queries::search(&mut conn, &projects, &sought, HITS_MAX)
+        .await?
         .into_iter()
-        .filter(|row| caller.may(Operation::ReadProject, Some((row.harbor_id, &row.project))))
         .map(|row| SearchHit {
             now: match &row.newest {
                 None => TagNow::Gone,
@@ -173,7 +181,6 @@ pub async fn search(state: &AppState, caller: &Caller, q: &str) -> Result<Vec<Se
         .collect();
     // What is lost is what people look for.
     hits.sort_by_key(|h| (h.now == TagNow::Same, std::cmp::Reverse(h.last_seen)));
-    hits.truncate(HITS_MAX);
     Ok(hits)
 }
 

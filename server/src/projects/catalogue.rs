@@ -4,6 +4,7 @@
 //! and moves those on ([`super::spans`]), in the caller's transaction. What is found later and was earlier is [`super::replay`]'s.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use app::error::{ApiError, ErrorKind};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -12,9 +13,9 @@ use sqlx::{PgConnection, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::Vault;
-use vault::tree::{RepositoryDescriptor, RepositoryIndex, SnapshotIndex};
+use vault::tree::{RepositoryDescriptor, RepositoryMember, Role, SnapshotIndex};
 use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Digest, Manifest, RepositoryName};
+use vocab::{Digest, Manifest, RepositoryName, Tag};
 
 use super::spans;
 use crate::audit::{self, Actor, Event, Outcome};
@@ -46,14 +47,49 @@ pub struct Sealed {
 /// What differs from the open spans, read from the vault.
 pub struct Prepared {
     sealed: Sealed,
-    changed: Vec<RepositoryIndex>,
+    changed: Vec<Repository>,
     artifacts: Vec<Artifact>,
+}
+
+/// A repository of a snapshot that differs from what is open: of its index only what the catalogue keeps, since a project may have very many.
+pub(super) struct Repository {
+    pub name: RepositoryName,
+    /// Digest of its index.
+    pub index: Digest,
+    pub members: Vec<Member>,
+}
+
+/// One artifact of it under one tag, or under none.
+pub(super) struct Member {
+    pub digest: Digest,
+    pub tag: Option<Tag>,
+    pub role: &'static str,
+    /// What an accessory is about.
+    pub subject: Option<Digest>,
+}
+
+impl Member {
+    fn of(member: RepositoryMember) -> Self {
+        let (role, subject) = match member.role {
+            Role::Root => ("root", None),
+            Role::Child => ("child", None),
+            Role::Accessory { subject, .. } => ("accessory", Some(subject)),
+        };
+        Self { digest: member.descriptor.digest, tag: member.tag, role, subject }
+    }
+}
+
+/// What differs, and the media type of each artifact in it.
+#[derive(Default)]
+pub(super) struct Changed {
+    pub repositories: Vec<Repository>,
+    media_types: BTreeMap<Digest, Arc<str>>,
 }
 
 /// A manifest, as the catalogue has it.
 pub struct Artifact {
     digest: Digest,
-    media_type: String,
+    media_type: Arc<str>,
     kind: String,
     size_bytes: i64,
     platforms: Vec<String>,
@@ -117,9 +153,10 @@ pub async fn logical_bytes(conn: &mut PgConnection, project_id: i64, vault_id: i
 /// Reads from the vault what the catalogue does not know yet.
 pub async fn prepare(pool: &sqlx::PgPool, vault: &Vault, sealed: Sealed) -> Result<Prepared, Error> {
     let open = open_indexes(pool, sealed.project_id).await?;
-    let changed = changed(vault, &open, &sealed.index).await?;
-    let artifacts = artifacts(vault, unknown_artifacts(pool, &changed).await?).await?;
-    Ok(Prepared { sealed, changed, artifacts })
+    let mut changed = changed(vault, &open, &sealed.index).await?;
+    let unknown = unknown_artifacts(&mut *pool.acquire().await?, &mut changed).await?;
+    let artifacts = artifacts(vault, unknown).await?;
+    Ok(Prepared { sealed, changed: changed.repositories, artifacts })
 }
 
 /// Digests of the repository indexes that are open at the end.
@@ -135,37 +172,50 @@ pub(super) async fn open_indexes(executor: impl PgExecutor<'_>, project_id: i64)
 }
 
 /// The repositories of a snapshot that differ from those.
-pub(super) async fn changed(vault: &Vault, open: &HashMap<String, Vec<u8>>, index: &SnapshotIndex) -> Result<Vec<RepositoryIndex>, Error> {
+pub(super) async fn changed(vault: &Vault, open: &HashMap<String, Vec<u8>>, index: &SnapshotIndex) -> Result<Changed, Error> {
     let differs = |(name, descriptor): &&(RepositoryName, RepositoryDescriptor)| {
         open.get(name.as_str()).is_none_or(|known| known.as_slice() != descriptor.digest.as_bytes())
     };
     let digests: Vec<Digest> = index.repositories.iter().filter(differs).map(|(_, descriptor)| descriptor.digest).collect();
-    let read = stream::iter(digests).map(|digest| async move { vault.repository(&digest).await }).buffered(READS_AT_ONCE);
-    Ok(read.try_collect().await?)
+    let mut reading = stream::iter(digests)
+        .map(|digest| async move { vault.repository(&digest).await.map(|index| (digest, index)) })
+        .buffered(READS_AT_ONCE);
+    let (mut changed, mut types) = (Changed::default(), HashSet::<Arc<str>>::new());
+    while let Some((digest, index)) = reading.try_next().await? {
+        for member in &index.members {
+            let name = member.descriptor.media_type.as_str();
+            let media_type = types.get(name).cloned().unwrap_or_else(|| Arc::from(name));
+            types.insert(Arc::clone(&media_type));
+            changed.media_types.insert(member.descriptor.digest, media_type);
+        }
+        let members = index.members.into_iter().map(Member::of).collect();
+        changed.repositories.push(Repository { name: index.name, index: digest, members });
+    }
+    Ok(changed)
 }
 
-/// Artifacts of these repositories that have no row: digest and media type.
-pub(super) async fn unknown_artifacts(
-    executor: impl PgExecutor<'_>,
-    changed: &[RepositoryIndex],
-) -> sqlx::Result<BTreeMap<Digest, String>> {
-    let mut all: BTreeMap<Digest, String> =
-        changed.iter().flat_map(|r| &r.members).map(|m| (m.descriptor.digest, m.descriptor.media_type.clone())).collect();
-    let digests: Vec<&[u8]> = all.keys().map(|digest| digest.as_bytes().as_slice()).collect();
-    let known: Vec<Vec<u8>> =
-        sqlx::query_scalar("select digest from artifact where digest = any($1)").bind(&digests).fetch_all(executor).await?;
-    let known: HashSet<Vec<u8>> = known.into_iter().collect();
-    all.retain(|digest, _| !known.contains(digest.as_bytes().as_slice()));
-    Ok(all)
+/// Takes out the artifacts that have no row: digest and media type.
+pub(super) async fn unknown_artifacts(conn: &mut PgConnection, changed: &mut Changed) -> sqlx::Result<BTreeMap<Digest, Arc<str>>> {
+    let mut unknown = std::mem::take(&mut changed.media_types);
+    let all: Vec<Digest> = unknown.keys().copied().collect();
+    for part in all.chunks(spans::ROWS_PER_STATEMENT) {
+        let digests: Vec<&[u8]> = part.iter().map(|digest| digest.as_bytes().as_slice()).collect();
+        let known: Vec<Vec<u8>> =
+            sqlx::query_scalar("select digest from artifact where digest = any($1)").bind(&digests).fetch_all(&mut *conn).await?;
+        for digest in known.iter().filter_map(|bytes| Digest::from_bytes(bytes).ok()) {
+            unknown.remove(&digest);
+        }
+    }
+    Ok(unknown)
 }
 
 /// What is kept of them, from their manifests.
-pub(super) async fn artifacts(vault: &Vault, unknown: BTreeMap<Digest, String>) -> Result<Vec<Artifact>, Error> {
+pub(super) async fn artifacts(vault: &Vault, unknown: BTreeMap<Digest, Arc<str>>) -> Result<Vec<Artifact>, Error> {
     let read = stream::iter(unknown).map(|(digest, media_type)| artifact(vault, digest, media_type)).buffered(READS_AT_ONCE);
     read.try_collect().await
 }
 
-async fn artifact(vault: &Vault, digest: Digest, media_type: String) -> Result<Artifact, Error> {
+async fn artifact(vault: &Vault, digest: Digest, media_type: Arc<str>) -> Result<Artifact, Error> {
     let bytes = vault.get_bytes(&digest, MANIFEST_BYTES_MAX).await?;
     let manifest_bytes = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
     let Ok(manifest) = Manifest::parse(&media_type, &bytes) else {
@@ -267,7 +317,7 @@ async fn moment(conn: &mut PgConnection, sealed: &Sealed) -> Result<OffsetDateTi
 pub(super) async fn insert_artifacts(conn: &mut PgConnection, artifacts: &[Artifact]) -> Result<(), Error> {
     for part in artifacts.chunks(spans::ROWS_PER_STATEMENT) {
         let digests: Vec<&[u8]> = part.iter().map(|a| a.digest.as_bytes().as_slice()).collect();
-        let media_types: Vec<&str> = part.iter().map(|a| a.media_type.as_str()).collect();
+        let media_types: Vec<&str> = part.iter().map(|a| &*a.media_type).collect();
         let kinds: Vec<&str> = part.iter().map(|a| a.kind.as_str()).collect();
         let sizes: Vec<i64> = part.iter().map(|a| a.size_bytes).collect();
         // An array of arrays of different lengths is none to Postgres.

@@ -189,16 +189,22 @@ pub async fn repositories_at(
     like: Option<&str>,
     limit: i64,
 ) -> sqlx::Result<Vec<(String, i64, i64, bool)>> {
+    // The tags of this project alone are looked through: left to itself Postgres reads those of all. Planned for each text anew: how many
+    // tags it fits decides how they are found.
     sqlx::query_as(
-        "select r.name, s.tags, s.artifacts,
-                not exists (select 1 from repository_span n where n.repository_id = r.repository_id and n.to_at is null)
-           from repository r join repository_span s using (repository_id)
-          where r.project_id = $1 and s.from_at <= $2 and (s.to_at is null or s.to_at > $2)
-            and ($3::text is null or r.name ilike $3
-                 or exists (select 1 from tag_span t where t.repository_id = r.repository_id and t.tag ilike $3
-                                                       and t.from_at <= $2 and (t.to_at is null or t.to_at > $2)))
-          order by r.name limit $4",
+        "with here as materialized (select repository_id, name from repository where project_id = $1)
+         select h.name, s.tags, s.artifacts,
+                not exists (select 1 from repository_span n where n.repository_id = h.repository_id and n.to_at is null)
+           from here h
+                cross join lateral (select * from repository_span s where s.repository_id = h.repository_id and s.from_at <= $2
+                                     order by s.from_at desc limit 1) s
+          where (s.to_at is null or s.to_at > $2)
+            and ($3::text is null or h.name ilike $3
+                 or h.repository_id in (select t.repository_id from here join tag_span t using (repository_id)
+                                         where t.tag ilike $3 and t.from_at <= $2 and (t.to_at is null or t.to_at > $2)))
+          order by h.name limit $4",
     )
+    .persistent(false)
     .bind(project_id)
     .bind(at)
     .bind(like)
@@ -259,14 +265,16 @@ pub async fn tags_at(conn: &mut PgConnection, q: &TagQuestion<'_>) -> sqlx::Resu
                 join artifact a using (digest)
           order by t.tag"
     ));
-    sqlx::query_as(sql).bind(q.repository_id).bind(q.at).bind(q.like).bind(q.only).bind(q.after).bind(q.limit).fetch_all(conn).await
+    let query = sqlx::query_as(sql).persistent(q.like.is_none());
+    query.bind(q.repository_id).bind(q.at).bind(q.like).bind(q.only).bind(q.after).bind(q.limit).fetch_all(conn).await
 }
 
 /// How many tags match.
 pub async fn count_tags_at(conn: &mut PgConnection, q: &TagQuestion<'_>) -> sqlx::Result<i64> {
     if q.like.is_none() && q.only.is_none() {
         let counted: Option<i64> = sqlx::query_scalar(
-            "select tags from repository_span where repository_id = $1 and from_at <= $2 and (to_at is null or to_at > $2) limit 1",
+            "select tags from (select * from repository_span where repository_id = $1 and from_at <= $2 order by from_at desc limit 1) s
+              where to_at is null or to_at > $2",
         )
         .bind(q.repository_id)
         .bind(q.at)
@@ -275,7 +283,8 @@ pub async fn count_tags_at(conn: &mut PgConnection, q: &TagQuestion<'_>) -> sqlx
         return Ok(counted.unwrap_or(0));
     }
     let sql = sqlx::AssertSqlSafe(format!("select count(*) {TAGS}"));
-    sqlx::query_scalar(sql).bind(q.repository_id).bind(q.at).bind(q.like).bind(q.only).fetch_one(conn).await
+    let query = sqlx::query_scalar(sql).persistent(q.like.is_none());
+    query.bind(q.repository_id).bind(q.at).bind(q.like).bind(q.only).fetch_one(conn).await
 }
 
 /// All tags of a project at a moment: repository, tag, digest.
@@ -415,7 +424,6 @@ pub async fn tags_of(conn: &mut PgConnection, repository_id: i64, digest: &[u8])
 /// A hit of the search.
 #[derive(sqlx::FromRow)]
 pub struct HitRow {
-    pub harbor_id: i64,
     pub harbor: String,
     pub project: String,
     pub repository: String,
@@ -425,30 +433,60 @@ pub struct HitRow {
     pub newest: Option<Vec<u8>>,
 }
 
-/// Tags whose name, repository or digest matches, newest sight first.
-pub async fn search(
-    conn: &mut PgConnection,
-    like: &str,
-    digest_from: Option<&[u8]>,
-    digest_to: Option<&[u8]>,
-    limit: i64,
-) -> sqlx::Result<Vec<HitRow>> {
-    sqlx::query_as(
-        "select distinct on (h.name, p.name, r.name, t.tag)
-                h.harbor_id, h.name as harbor, p.name as project, r.name as repository, t.tag, t.digest,
-                coalesce((select max(s.moment) from snapshot s where s.project_id = p.project_id and s.moment >= t.from_at and (t.to_at is null or s.moment < t.to_at)), t.from_at) as last_seen,
-                n.digest as newest
-           from tag_span t join repository r using (repository_id) join project p using (project_id) join harbor h using (harbor_id)
-                left join tag_span n on n.repository_id = t.repository_id and n.tag = t.tag and n.to_at is null
-          where case when $2::bytea is not null then t.digest >= $2 and t.digest <= $3
-                     else r.name ilike $1 or t.tag ilike $1 or (r.name || ':' || t.tag) ilike $1 end
-          order by h.name, p.name, r.name, t.tag, t.from_at desc
-          limit $4",
-    )
-    .bind(like)
-    .bind(digest_from)
-    .bind(digest_to)
-    .bind(limit)
+/// What a search looks for.
+pub enum Sought<'a> {
+    /// Digests from one to another.
+    Digests(&'a [u8], &'a [u8]),
+    /// Repositories that end so, and in them tags that begin so.
+    Reference { repository: &'a str, tag: &'a str },
+    /// Either has this in it.
+    Text(&'a str),
+}
+
+/// Stretches looked at for one search, at most, of each kind of match: of a text that fits more, some are shown.
+const STRETCHES_MAX: i64 = 20_000;
+
+/// Tags of these projects that fit, each as it was last; those that are gone or point elsewhere by now first.
+pub async fn search(conn: &mut PgConnection, projects: &[i64], sought: &Sought<'_>, limit: i64) -> sqlx::Result<Vec<HitRow>> {
+    let fits = match sought {
+        Sought::Digests(..) => {
+            "select t.* from tag_span t join repository r using (repository_id)
+              where r.project_id = any($1) and t.digest >= $4 and t.digest <= $5 limit $3"
+        }
+        Sought::Reference { .. } => {
+            "select t.* from repository r join tag_span t using (repository_id)
+              where r.project_id = any($1) and r.name ilike $4 and t.tag ilike $5 limit $3"
+        }
+        Sought::Text(_) => {
+            "(select t.* from tag_span t join repository r using (repository_id) where r.project_id = any($1) and t.tag ilike $4 limit $3)
+             union
+             (select t.* from repository r join tag_span t using (repository_id) where r.project_id = any($1) and r.name ilike $4 limit $3)"
+        }
+    };
+    let sql = format!(
+        "with fits as ({fits}),
+         latest as (select distinct on (repository_id, tag) * from fits order by repository_id, tag, from_at desc)
+         select h.name as harbor, p.name as project, r.name as repository, t.tag, t.digest, t.newest,
+                coalesce((select max(s.moment) from snapshot s
+                           where s.project_id = p.project_id and s.moment >= t.from_at and (t.to_at is null or s.moment < t.to_at)),
+                         t.from_at) as last_seen
+           from (select l.*, n.digest as newest
+                   from latest l left join tag_span n on n.repository_id = l.repository_id and n.tag = l.tag and n.to_at is null
+                  order by n.digest is not distinct from l.digest, l.from_at desc
+                  limit $2) t
+                join repository r using (repository_id) join project p using (project_id) join harbor h using (harbor_id)"
+    );
+    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).persistent(false).bind(projects).bind(limit).bind(STRETCHES_MAX);
+    match sought {
+        Sought::Digests(from, to) => query.bind(*from).bind(*to),
+        Sought::Reference { repository, tag } => query.bind(*repository).bind(*tag),
+        Sought::Text(text) => query.bind(*text),
+    }
     .fetch_all(conn)
     .await
+}
+
+/// Every project there is a snapshot of, or was: id, harbor, name.
+pub async fn projects(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, i64, String)>> {
+    sqlx::query_as("select project_id, harbor_id, name from project").fetch_all(conn).await
 }

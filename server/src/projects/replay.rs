@@ -95,7 +95,7 @@ async fn known(conn: &mut PgConnection, project_id: i64) -> Result<Vec<Item>, Er
 
 struct Read {
     index: SnapshotIndex,
-    changed: Vec<vault::tree::RepositoryIndex>,
+    changed: Vec<catalogue::Repository>,
     artifacts: Vec<catalogue::Artifact>,
 }
 
@@ -118,8 +118,8 @@ fn left_out(digest: &Digest, error: &VaultError) {
 
 async fn read_in(conn: &mut PgConnection, vault: &Vault, open: &HashMap<String, Vec<u8>>, digest: &Digest) -> Result<Read, Error> {
     let index = vault.snapshot(digest).await?;
-    let changed = catalogue::changed(vault, open, &index).await?;
-    let unknown = catalogue::unknown_artifacts(conn, &changed).await?;
+    let mut changed = catalogue::changed(vault, open, &index).await?;
+    let unknown = catalogue::unknown_artifacts(conn, &mut changed).await?;
     let artifacts = catalogue::artifacts(vault, unknown).await?;
-    Ok(Read { index, changed, artifacts })
+    Ok(Read { index, changed: changed.repositories, artifacts })
 }

@@ -6,42 +6,53 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
-use vault::tree::{Gap, RepositoryIndex, Role, SnapshotIndex};
-use vocab::{Digest, RepositoryName};
+use vault::tree::{Gap, SnapshotIndex};
+use vocab::Digest;
 
-use super::catalogue::Changes;
+use super::catalogue::{Changes, Repository};
 use crate::error::Error;
 
 /// Rows per statement: keeps one statement's arrays small.
 pub(super) const ROWS_PER_STATEMENT: usize = 5_000;
+/// Repositories moved on with the same few statements, as long as they have no more than [`ROWS_PER_STATEMENT`] members: a project of very
+/// many small ones would else wait for the database on each.
+const REPOSITORIES_TOGETHER: usize = 1_000;
 
 /// Makes what is open at the end what `index` has; `changed` are the repositories that differ from what is open. Answers what that came to.
-pub async fn advance(
+pub(super) async fn advance(
     conn: &mut PgConnection,
     project_id: i64,
     index: &SnapshotIndex,
-    changed: &[RepositoryIndex],
+    changed: &[Repository],
     moment: OffsetDateTime,
 ) -> Result<Changes, Error> {
-    let unseen = Unseen::new(&index.gaps);
-    let mut changes = Changes::default();
-    let digests: HashMap<&RepositoryName, Digest> = index.repositories.iter().map(|(name, d)| (name, d.digest)).collect();
-    for repository in changed {
-        let id = repository_id(conn, project_id, repository.name.as_str()).await?;
-        let digest = digests.get(&repository.name).ok_or_else(|| Error::defect("a changed repository is not in its snapshot"))?;
-        move_tags(conn, id, repository, moment, &unseen, &mut changes).await?;
-        move_artifacts(conn, id, repository, moment).await?;
-        move_repository(conn, id, digest, moment).await?;
+    let mut step = Step { conn, project_id, moment, unseen: Unseen::new(&index.gaps), changes: Changes::default() };
+    let mut left = changed;
+    while !left.is_empty() {
+        let (together, others) = left.split_at(together(left));
+        step.repositories(together).await?;
+        left = others;
     }
-    close_missing(conn, (project_id, index), moment, &unseen, &mut changes).await?;
+    step.close_missing(index).await?;
+    let Step { conn, mut changes, .. } = step;
     (changes.tags, changes.artifacts) = sqlx::query_as(
         "select coalesce(sum(s.tags), 0)::bigint, coalesce(sum(s.artifacts), 0)::bigint
            from repository_span s join repository r using (repository_id) where r.project_id = $1 and s.to_at is null",
     )
     .bind(project_id)
-    .fetch_one(&mut *conn)
+    .fetch_one(conn)
     .await?;
     Ok(changes)
+}
+
+/// How many of them to take in one go; one at least.
+fn together(repositories: &[Repository]) -> usize {
+    let mut members = 0;
+    let fits = |repository: &&Repository| {
+        members += repository.members.len();
+        members <= ROWS_PER_STATEMENT
+    };
+    repositories.iter().take(REPOSITORIES_TOGETHER).take_while(fits).count().max(1)
 }
 
 /// What the gaps say nobody could see.
@@ -65,180 +76,207 @@ impl Unseen {
     }
 }
 
-async fn repository_id(conn: &mut PgConnection, project_id: i64, name: &str) -> sqlx::Result<i64> {
-    sqlx::query_scalar(
-        "with made as (insert into repository (project_id, name) values ($1, $2) on conflict do nothing returning repository_id)
-         select repository_id from made union all select repository_id from repository where project_id = $1 and name = $2 limit 1",
-    )
-    .bind(project_id)
-    .bind(name)
-    .fetch_one(conn)
-    .await
+/// Some repositories beside their rows.
+struct Together<'a> {
+    ids: Vec<i64>,
+    repositories: &'a [Repository],
 }
 
-/// Opens the row of a repository's new index, once its tags and artifacts are moved: it has their numbers.
-async fn move_repository(conn: &mut PgConnection, repository_id: i64, digest: &Digest, moment: OffsetDateTime) -> sqlx::Result<()> {
-    sqlx::query("update repository_span set to_at = $2 where repository_id = $1 and to_at is null")
-        .bind(repository_id)
-        .bind(moment)
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query(
-        "insert into repository_span (repository_id, index_digest, from_at, tags, artifacts)
-         select $1, $2, $3, (select count(*) from tag_span where repository_id = $1 and to_at is null),
-                (select count(*) from artifact_span where repository_id = $1 and to_at is null)",
-    )
-    .bind(repository_id)
-    .bind(digest.as_bytes().as_slice())
-    .bind(moment)
-    .execute(conn)
-    .await?;
-    Ok(())
+impl Together<'_> {
+    fn iter(&self) -> impl Iterator<Item = (i64, &Repository)> {
+        self.ids.iter().copied().zip(self.repositories)
+    }
 }
 
-async fn move_tags(
-    conn: &mut PgConnection,
-    id: i64,
-    repository: &RepositoryIndex,
+struct Step<'a> {
+    conn: &'a mut PgConnection,
+    project_id: i64,
     moment: OffsetDateTime,
-    unseen: &Unseen,
-    changes: &mut Changes,
-) -> Result<(), Error> {
-    let open: HashMap<String, Vec<u8>> =
-        sqlx::query_as::<_, (String, Vec<u8>)>("select tag, digest from tag_span where repository_id = $1 and to_at is null")
-            .bind(id)
-            .fetch_all(&mut *conn)
-            .await?
-            .into_iter()
-            .collect();
-    let now: BTreeMap<String, Vec<u8>> = repository
-        .members
-        .iter()
-        .filter_map(|m| m.tag.as_ref().map(|t| (t.to_string(), m.descriptor.digest.as_bytes().to_vec())))
-        .collect();
-    let mut closed: Vec<String> = Vec::new();
-    let mut opened: Vec<(String, Vec<u8>)> = Vec::new();
-    for (tag, digest) in &now {
-        match open.get(tag) {
-            Some(old) if old == digest => {}
-            Some(_) => {
-                closed.push(tag.clone());
-                opened.push((tag.clone(), digest.clone()));
-                changes.moved += 1;
-            }
-            None => {
-                opened.push((tag.clone(), digest.clone()));
-                changes.added += 1;
+    unseen: Unseen,
+    changes: Changes,
+}
+
+impl Step<'_> {
+    async fn repositories(&mut self, repositories: &[Repository]) -> Result<(), Error> {
+        let ids = self.ids(repositories).await?;
+        let together = Together { ids, repositories };
+        self.move_tags(&together).await?;
+        self.move_artifacts(&together).await?;
+        self.move_indexes(&together).await?;
+        Ok(())
+    }
+
+    /// Their rows, in their order, made where needed.
+    async fn ids(&mut self, repositories: &[Repository]) -> sqlx::Result<Vec<i64>> {
+        let names: Vec<&str> = repositories.iter().map(|repository| repository.name.as_str()).collect();
+        sqlx::query_scalar(
+            "with wanted as (select name, place from unnest($2::text[]) with ordinality l (name, place)),
+             made as (insert into repository (project_id, name) select $1, name from wanted order by place
+                      on conflict do nothing returning repository_id, name)
+             select coalesce(m.repository_id, r.repository_id)
+               from wanted w left join made m using (name) left join repository r on r.project_id = $1 and r.name = w.name
+              order by w.place",
+        )
+        .bind(self.project_id)
+        .bind(&names)
+        .fetch_all(&mut *self.conn)
+        .await
+    }
+
+    async fn move_tags(&mut self, together: &Together<'_>) -> Result<(), Error> {
+        let open: Vec<(i64, String, Vec<u8>)> =
+            sqlx::query_as("select repository_id, tag, digest from tag_span where repository_id = any($1) and to_at is null")
+                .bind(&together.ids)
+                .fetch_all(&mut *self.conn)
+                .await?;
+        let mut open: HashMap<(i64, String), Vec<u8>> = open.into_iter().map(|(id, tag, digest)| ((id, tag), digest)).collect();
+        let mut closed: Vec<(i64, String)> = Vec::new();
+        let mut opened: Vec<(i64, &str, &Digest)> = Vec::new();
+        for (id, repository) in together.iter() {
+            let now: BTreeMap<&str, &Digest> =
+                repository.members.iter().filter_map(|m| m.tag.as_ref().map(|tag| (tag.as_str(), &m.digest))).collect();
+            for (tag, digest) in now {
+                let key = (id, tag.to_owned());
+                match open.remove(&key) {
+                    Some(old) if old == digest.as_bytes() => continue,
+                    Some(_) => {
+                        closed.push(key);
+                        self.changes.moved += 1;
+                    }
+                    None => self.changes.added += 1,
+                }
+                opened.push((id, tag, digest));
             }
         }
-    }
-    for (tag, digest) in &open {
-        if !now.contains_key(tag) && !unseen.tag(repository.name.as_str(), tag, digest) {
-            closed.push(tag.clone());
-            changes.removed += 1;
+        let names: HashMap<i64, &str> = together.iter().map(|(id, repository)| (id, repository.name.as_str())).collect();
+        for ((id, tag), digest) in open {
+            if !names.get(&id).is_some_and(|name| self.unseen.tag(name, &tag, &digest)) {
+                closed.push((id, tag));
+                self.changes.removed += 1;
+            }
         }
-    }
-    for part in closed.chunks(ROWS_PER_STATEMENT) {
-        sqlx::query("update tag_span set to_at = $2 where repository_id = $1 and to_at is null and tag = any($3)")
-            .bind(id)
-            .bind(moment)
-            .bind(part)
-            .execute(&mut *conn)
+        for part in closed.chunks(ROWS_PER_STATEMENT) {
+            let (ids, tags): (Vec<i64>, Vec<&str>) = part.iter().map(|(id, tag)| (*id, tag.as_str())).unzip();
+            sqlx::query(
+                "update tag_span t set to_at = $3 from unnest($1::bigint[], $2::text[]) l (repository_id, tag)
+                  where t.repository_id = l.repository_id and t.tag = l.tag and t.to_at is null",
+            )
+            .bind(&ids)
+            .bind(&tags)
+            .bind(self.moment)
+            .execute(&mut *self.conn)
             .await?;
-    }
-    for part in opened.chunks(ROWS_PER_STATEMENT) {
-        let (tags, digests): (Vec<&str>, Vec<&[u8]>) = part.iter().map(|(t, d)| (t.as_str(), d.as_slice())).unzip();
-        sqlx::query("insert into tag_span (repository_id, tag, digest, from_at) select $1, l.tag, l.digest, $4 from unnest($2::text[], $3::bytea[]) l (tag, digest)")
-            .bind(id)
+        }
+        for part in opened.chunks(ROWS_PER_STATEMENT) {
+            let ids: Vec<i64> = part.iter().map(|(id, ..)| *id).collect();
+            let (tags, digests): (Vec<&str>, Vec<&[u8]>) = part.iter().map(|(_, tag, digest)| (*tag, digest.as_bytes().as_slice())).unzip();
+            sqlx::query(
+                "insert into tag_span (repository_id, tag, digest, from_at)
+                 select l.repository_id, l.tag, l.digest, $4 from unnest($1::bigint[], $2::text[], $3::bytea[]) l (repository_id, tag, digest)",
+            )
+            .bind(&ids)
             .bind(&tags)
             .bind(&digests)
-            .bind(moment)
-            .execute(&mut *conn)
+            .bind(self.moment)
+            .execute(&mut *self.conn)
             .await?;
-    }
-    Ok(())
-}
-
-async fn move_artifacts(conn: &mut PgConnection, id: i64, repository: &RepositoryIndex, moment: OffsetDateTime) -> Result<(), Error> {
-    let open: HashSet<Vec<u8>> = sqlx::query_scalar("select digest from artifact_span where repository_id = $1 and to_at is null")
-        .bind(id)
-        .fetch_all(&mut *conn)
-        .await?
-        .into_iter()
-        .collect();
-    let mut now: BTreeMap<Vec<u8>, (Option<Vec<u8>>, &'static str)> = BTreeMap::new();
-    for member in &repository.members {
-        let (subject, role) = match &member.role {
-            Role::Root => (None, "root"),
-            Role::Child => (None, "child"),
-            Role::Accessory { subject, .. } => (Some(subject.as_bytes().to_vec()), "accessory"),
-        };
-        now.entry(member.descriptor.digest.as_bytes().to_vec()).or_insert((subject, role));
-    }
-    let closed: Vec<&Vec<u8>> = open.iter().filter(|d| !now.contains_key(*d)).collect();
-    for part in closed.chunks(ROWS_PER_STATEMENT) {
-        sqlx::query("update artifact_span set to_at = $2 where repository_id = $1 and to_at is null and digest = any($3)")
-            .bind(id)
-            .bind(moment)
-            .bind(part)
-            .execute(&mut *conn)
-            .await?;
-    }
-    let opened: Vec<_> = now.iter().filter(|(d, _)| !open.contains(*d)).collect();
-    for part in opened.chunks(ROWS_PER_STATEMENT) {
-        let digests: Vec<&[u8]> = part.iter().map(|(d, _)| d.as_slice()).collect();
-        let subjects: Vec<Option<&[u8]>> = part.iter().map(|(_, (s, _))| s.as_deref()).collect();
-        let roles: Vec<&str> = part.iter().map(|(_, (_, r))| *r).collect();
-        sqlx::query(
-            "insert into artifact_span (repository_id, digest, subject, role, from_at)
-             select $1, l.digest, l.subject, l.role, $5 from unnest($2::bytea[], $3::bytea[], $4::text[]) l (digest, subject, role)",
-        )
-        .bind(id)
-        .bind(&digests)
-        .bind(&subjects)
-        .bind(&roles)
-        .bind(moment)
-        .execute(&mut *conn)
-        .await?;
-    }
-    Ok(())
-}
-
-/// Repositories that are no longer there.
-async fn close_missing(
-    conn: &mut PgConnection,
-    (project_id, index): (i64, &SnapshotIndex),
-    moment: OffsetDateTime,
-    unseen: &Unseen,
-    changes: &mut Changes,
-) -> Result<(), Error> {
-    let open: Vec<(i64, String)> = sqlx::query_as(
-        "select r.repository_id, r.name from repository r join repository_span s using (repository_id) where r.project_id = $1 and s.to_at is null",
-    )
-    .bind(project_id)
-    .fetch_all(&mut *conn)
-    .await?;
-    let now: HashSet<&str> = index.repositories.iter().map(|(name, _)| name.as_str()).collect();
-    for (id, name) in open {
-        if now.contains(name.as_str()) || unseen.repository(&name) {
-            continue;
         }
-        let gone = sqlx::query("update tag_span set to_at = $2 where repository_id = $1 and to_at is null")
-            .bind(id)
-            .bind(moment)
-            .execute(&mut *conn)
-            .await?;
-        changes.removed += i64::try_from(gone.rows_affected()).unwrap_or(i64::MAX);
-        sqlx::query("update artifact_span set to_at = $2 where repository_id = $1 and to_at is null")
-            .bind(id)
-            .bind(moment)
-            .execute(&mut *conn)
-            .await?;
-        sqlx::query("update repository_span set to_at = $2 where repository_id = $1 and to_at is null")
-            .bind(id)
-            .bind(moment)
-            .execute(&mut *conn)
-            .await?;
+        Ok(())
     }
-    Ok(())
+
+    async fn move_artifacts(&mut self, together: &Together<'_>) -> Result<(), Error> {
+        let open: Vec<(i64, Vec<u8>)> =
+            sqlx::query_as("select repository_id, digest from artifact_span where repository_id = any($1) and to_at is null")
+                .bind(&together.ids)
+                .fetch_all(&mut *self.conn)
+                .await?;
+        let mut open: HashSet<(i64, Vec<u8>)> = open.into_iter().collect();
+        let mut opened = Vec::new();
+        for (id, repository) in together.iter() {
+            let mut seen = HashSet::new();
+            for member in &repository.members {
+                if seen.insert(member.digest) && !open.remove(&(id, member.digest.as_bytes().to_vec())) {
+                    opened.push((id, member));
+                }
+            }
+        }
+        let closed: Vec<(i64, Vec<u8>)> = open.into_iter().collect();
+        for part in closed.chunks(ROWS_PER_STATEMENT) {
+            let (ids, digests): (Vec<i64>, Vec<&[u8]>) = part.iter().map(|(id, digest)| (*id, digest.as_slice())).unzip();
+            sqlx::query(
+                "update artifact_span a set to_at = $3 from unnest($1::bigint[], $2::bytea[]) l (repository_id, digest)
+                  where a.repository_id = l.repository_id and a.digest = l.digest and a.to_at is null",
+            )
+            .bind(&ids)
+            .bind(&digests)
+            .bind(self.moment)
+            .execute(&mut *self.conn)
+            .await?;
+        }
+        for part in opened.chunks(ROWS_PER_STATEMENT) {
+            let ids: Vec<i64> = part.iter().map(|(id, _)| *id).collect();
+            let digests: Vec<&[u8]> = part.iter().map(|(_, member)| member.digest.as_bytes().as_slice()).collect();
+            let subjects: Vec<Option<&[u8]>> = part.iter().map(|(_, m)| m.subject.as_ref().map(|s| s.as_bytes().as_slice())).collect();
+            let roles: Vec<&str> = part.iter().map(|(_, member)| member.role).collect();
+            sqlx::query(
+                "insert into artifact_span (repository_id, digest, subject, role, from_at)
+                 select l.repository_id, l.digest, l.subject, l.role, $5
+                   from unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::text[]) l (repository_id, digest, subject, role)",
+            )
+            .bind(&ids)
+            .bind(&digests)
+            .bind(&subjects)
+            .bind(&roles)
+            .bind(self.moment)
+            .execute(&mut *self.conn)
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Opens the rows of their new indexes, once their tags and artifacts are moved: they have the numbers of these.
+    async fn move_indexes(&mut self, together: &Together<'_>) -> sqlx::Result<()> {
+        self.close("repository_span", &together.ids).await?;
+        let digests: Vec<&[u8]> = together.repositories.iter().map(|repository| repository.index.as_bytes().as_slice()).collect();
+        sqlx::query(
+            "insert into repository_span (repository_id, index_digest, from_at, tags, artifacts)
+             select l.repository_id, l.digest, $3,
+                    (select count(*) from tag_span t where t.repository_id = l.repository_id and t.to_at is null),
+                    (select count(*) from artifact_span a where a.repository_id = l.repository_id and a.to_at is null)
+               from unnest($1::bigint[], $2::bytea[]) l (repository_id, digest)",
+        )
+        .bind(&together.ids)
+        .bind(&digests)
+        .bind(self.moment)
+        .execute(&mut *self.conn)
+        .await?;
+        Ok(())
+    }
+
+    /// Repositories that are no longer there.
+    async fn close_missing(&mut self, index: &SnapshotIndex) -> Result<(), Error> {
+        let open: Vec<(i64, String)> = sqlx::query_as(
+            "select r.repository_id, r.name from repository r join repository_span s using (repository_id)
+              where r.project_id = $1 and s.to_at is null",
+        )
+        .bind(self.project_id)
+        .fetch_all(&mut *self.conn)
+        .await?;
+        let now: HashSet<&str> = index.repositories.iter().map(|(name, _)| name.as_str()).collect();
+        let is_gone = |name: &str| !now.contains(name) && !self.unseen.repository(name);
+        let gone: Vec<i64> = open.into_iter().filter(|(_, name)| is_gone(name)).map(|(id, _)| id).collect();
+        for part in gone.chunks(REPOSITORIES_TOGETHER) {
+            let tags = self.close("tag_span", part).await?;
+            self.changes.removed += i64::try_from(tags).unwrap_or(i64::MAX);
+            self.close("artifact_span", part).await?;
+            self.close("repository_span", part).await?;
+        }
+        Ok(())
+    }
+
+    async fn close(&mut self, table: &'static str, ids: &[i64]) -> sqlx::Result<u64> {
+        let sql = format!("update {table} set to_at = $2 where repository_id = any($1) and to_at is null");
+        let done = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(ids).bind(self.moment).execute(&mut *self.conn).await?;
+        Ok(done.rows_affected())
+    }
 }

@@ -1,5 +1,7 @@
 //! Spans: a point in time is what it was, the catalogue grows with changes only, and it can be rebuilt from the vault (I-8, I-33).
 
+use app::accounts::types::Role;
+use app::projects::types::TagNow;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -9,9 +11,12 @@ use vault::{Pointer, Vault};
 use vocab::{Descriptor, Digest, media};
 
 use super::world::{harbor, recorded};
+use crate::access::{Caller, ScopedRole, Via};
 use crate::audit::Actor;
+use crate::crypto::KeyRing;
 use crate::projects::catalogue::{self, Changes, Sealed};
-use crate::projects::{adopt, queries};
+use crate::projects::{self, adopt, queries};
+use crate::state::AppState;
 
 pub(super) struct World {
     pub pool: PgPool,
@@ -163,6 +168,58 @@ async fn an_unchanged_project_adds_no_spans(pool: PgPool) {
     world.enter(world.snapshot(T2, same, &[]).await).await;
     world.enter(world.snapshot(T3, same, &[]).await).await;
     assert_eq!(world.rows().await, rows);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn very_many_repositories_are_entered_and_moved_on(pool: PgPool) {
+    const MANY: i64 = 1_100;
+    type Tags<'a> = &'a [(&'a str, &'a str)];
+    let world = World::new(pool).await;
+    let names: Vec<String> = (0..MANY).map(|number| format!("shop/r{number:04}")).collect();
+    let (same, moved): (Tags, Tags) = (&[("1", "a")], &[("1", "b"), ("2", "a")]);
+    let first: Vec<(&str, Tags)> = names.iter().map(|name| (name.as_str(), same)).collect();
+    let entered = world.enter(world.snapshot(T1, &first, &[]).await).await;
+    assert_eq!((entered.added, entered.removed, entered.moved, entered.tags, entered.artifacts), (MANY, 0, 0, MANY, MANY));
+    // Half of them change, and the last three go.
+    let second: Vec<(&str, Tags)> =
+        names[..names.len() - 3].iter().enumerate().map(|(n, name)| (name.as_str(), if n < 550 { moved } else { same })).collect();
+    let changes = world.enter(world.snapshot(T2, &second, &[]).await).await;
+    assert_eq!((changes.added, changes.removed, changes.moved, changes.tags), (550, 3, 550, MANY - 3 + 550));
+    assert_eq!((world.at(T1).await.len(), world.at(T2).await.len()), (1_100, 1_647));
+    let mut conn = world.pool.acquire().await.unwrap();
+    let shown = queries::repositories_at(&mut conn, world.project_id, T2, Some("%r0549%"), 10).await.unwrap();
+    assert_eq!(shown, [("shop/r0549".to_owned(), 2, 2, false)]);
+    let by_tag = queries::repositories_at(&mut conn, world.project_id, T2, Some("2"), 1_000).await.unwrap();
+    assert_eq!(by_tag.len(), 550, "those that had such a tag then");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_search_shows_what_is_lost_first_and_nothing_to_others(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.enter(world.snapshot(T1, &[("shop/web", &[("1.4.0", "a"), ("1.5.0", "b")]), ("shop/api", &[("1.4.0", "c")])], &[]).await).await;
+    world.enter(world.snapshot(T2, &[("shop/web", &[("1.5.0", "b")]), ("shop/api", &[("1.4.0", "d")])], &[]).await).await;
+    let lost = world.image("a").await.digest.to_string();
+    let keys = KeyRing::parse(&KeyRing::generate()).unwrap();
+    let state = AppState::new(world.pool.clone(), keys, Vec::new(), "http://127.0.0.1".parse().unwrap());
+    let caller = |project: &str| {
+        let roles = vec![ScopedRole { role: Role::Viewer, harbor: None, project: Some(project.to_owned()) }];
+        Caller { account_id: 0, login: "v".to_owned(), display_name: "v".to_owned(), duties: Vec::new(), roles, via: Via::Session }
+    };
+    let search = async |who: &str, text: &str| {
+        let hits = projects::search(&state, &caller(who), text).await.unwrap();
+        hits.into_iter().map(|hit| (format!("{}:{}", hit.repository, hit.tag), hit.now)).collect::<Vec<_>>()
+    };
+    let hit = |name: &str, now: TagNow| (name.to_owned(), now);
+    let (gone, moved, same) =
+        (hit("shop/web:1.4.0", TagNow::Gone), hit("shop/api:1.4.0", TagNow::Moved), hit("shop/web:1.5.0", TagNow::Same));
+    assert_eq!(search("shop", "web").await, [gone.clone(), same.clone()]);
+    assert_eq!(search("shop", "b:1.4").await, std::slice::from_ref(&gone), "the end of a repository and the beginning of a tag");
+    assert_eq!(search("shop", "4.0").await.len(), 2);
+    assert_eq!(search("shop", &lost[..20]).await, [gone]);
+    let old = world.image("c").await.digest.to_string();
+    assert_eq!(search("shop", &old).await, [moved]);
+    assert_eq!(search("shop", "%.%").await, [], "a text stands for itself");
+    assert_eq!(search("other", "web").await, []);
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
