@@ -114,6 +114,36 @@ async fn images_that_come_and_go_between_two_pages_hide_no_other() {
     assert!(silent == 0 || !outcome.notes.is_empty() || !outcome.index.is_complete(), "{silent} went in silence");
 }
 
+/// A backup through a proxy into a vault of its own.
+async fn beside(h: &Harness, folder: &std::path::Path) -> (Proxy, BackupContext) {
+    let proxy = Proxy::start(&h.sim.url()).await;
+    let (user, password) = h.sim.admin();
+    let vault = vault::Vault::init(&folder.join("vault")).await.unwrap();
+    let client = push::client(&proxy.url(), user, password);
+    let cx = BackupContext { client, vault, ..h.backup_context(Reconcile::Hinted) };
+    (proxy, cx)
+}
+
+/// F-44: a document that is served as something it does not say it is, is neither guessed at nor kept; the honest answer fills the gap.
+#[tokio::test]
+async fn a_manifest_that_is_served_as_another_type_is_a_gap_until_it_is_not() {
+    let h = Harness::new().await;
+    let digest = push::image(&h.client, "shop/web", Some("1"), &images::simple("one", &[100])).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (proxy, cx) = beside(&h, folder.path()).await;
+    let index = Act::SetHeader(http::header::CONTENT_TYPE, HeaderValue::from_static(images::OCI_INDEX));
+    let fault = proxy.fault(Rule::new(Method::GET, "/manifests/"), index);
+    let refused = backup::project(&cx, &shop(), None).await.unwrap();
+    assert!(fault.fired() > 0);
+    let gaps: Vec<(&str, &str)> = refused.index.gaps.iter().map(|gap| (gap.kind.as_str(), gap.subject.as_str())).collect();
+    assert_eq!(gaps, [("unreadable", "shop/web:1")]);
+    assert_eq!(cx.vault.size_of(&digest).await.unwrap(), None, "what is not understood is not kept");
+    fault.remove();
+    let honest = backup::project(&cx, &shop(), Some(refused.digest)).await.unwrap();
+    assert!(honest.index.is_complete(), "{:?}", honest.index.gaps);
+    assert_eq!(verify::snapshot_to(&cx.vault, &honest.digest, Depth::Bytes).await, []);
+}
+
 /// F-40: the hash of the bytes decides, whatever the header says.
 #[tokio::test]
 async fn a_digest_header_that_lies_or_names_another_algorithm_changes_nothing() {
@@ -129,22 +159,15 @@ async fn a_digest_header_that_lies_or_names_another_algorithm_changes_nothing() 
         Act::SetHeader(digest, HeaderValue::from_str(&sha512).unwrap()),
     ];
     for act in acts {
-        let proxy = Proxy::start(&h.sim.url()).await;
-        let fault = proxy.fault(Rule::new(Method::GET, "/manifests/"), act.clone());
-        let (user, password) = h.sim.admin();
         let folder = tempfile::tempdir().unwrap();
-        let vault = vault::Vault::init(&folder.path().join("vault")).await.unwrap();
-        let cx = BackupContext {
-            client: push::client(&proxy.url(), user, password),
-            vault: vault.clone(),
-            ..h.backup_context(Reconcile::Hinted)
-        };
+        let (proxy, cx) = beside(&h, folder.path()).await;
+        let fault = proxy.fault(Rule::new(Method::GET, "/manifests/"), act.clone());
         let outcome = backup::project(&cx, &shop(), None).await.unwrap();
         assert!(fault.fired() > 0, "{act:?}");
         if outcome.index.is_complete() {
             assert_eq!(outcome.index.repositories, honest.index.repositories, "{act:?}");
         }
-        assert_eq!(verify::snapshot_to(&vault, &outcome.digest, Depth::Bytes).await, [], "{act:?}");
+        assert_eq!(verify::snapshot_to(&cx.vault, &outcome.digest, Depth::Bytes).await, [], "{act:?}");
     }
 }
 
