@@ -89,7 +89,7 @@ fn row(job: Job) -> impl IntoView {
     let Job { id, title, error, started, trigger, .. } = job;
     view! {
         <tr>
-            <Cell><a href=format!("/jobs/{id}")>{said(&title)}</a>{error.map(|e| view! { <span class="note block">{e}</span> })}</Cell>
+            <Cell><a href=format!("/jobs/{id}")>{said(&title)}</a>{error.map(|e| view! { <span class="note block">{said(&e)}</span> })}</Cell>
             <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
             <Cell label=t("Progress", "进度")>{progress}</Cell>
             <Cell label=t("Started", "开始")>{started.map(|at| view! { <When at=at brief=true/> })}</Cell>
