@@ -10,14 +10,11 @@ use vocab::{Digest, Hasher};
 
 use crate::error::{PutError, StoreError, VaultError};
 use crate::layout::{Key, Prefix};
-use crate::store::{BodyBroken, ByteRange, Expected, Written, blocking};
+use crate::store::{BodyBroken, ByteRange, Expected, Written, hash};
 use crate::{RESERVE_BYTES, Vault};
 
 /// After how many bytes of one object the free space is looked at again.
 const SPACE_CHECK_BYTES: u64 = 64 * 1024 * 1024;
-/// Pieces up to this size are hashed in place; larger ones on a blocking thread, so that tasks keep their turn.
-const HASH_INLINE_BYTES: usize = 64 * 1024;
-
 /// How often an absent object is looked for while sweeps move objects to and fro.
 const LOOKS_MAX: u32 = 4;
 
@@ -276,20 +273,26 @@ impl Vault {
     }
 
     async fn hash_object(&self, digest: &Digest) -> Result<(Digest, u64), VaultError> {
-        let mut chunks = self.open_object(digest).await?;
-        let mut hasher = Hasher::new();
-        while let Some(chunk) = chunks.try_next().await.map_err(|source| self.read_error(digest, source))? {
-            hasher = hash(hasher, chunk).await.map_err(|source| self.read_error(digest, source))?;
-        }
+        let key = Key::Object(*digest);
+        let hasher = self.reach(digest, || self.store().hash(&key)).await?;
         let size_bytes = hasher.size_bytes();
         Ok((hasher.finish(), size_bytes))
     }
 
     async fn open_object(&self, digest: &Digest) -> Result<crate::store::Chunks, VaultError> {
+        let key = Key::Object(*digest);
+        self.reach(digest, || self.store().get(&key, ByteRange::default())).await
+    }
+
+    /// Asks the store for an object; one that a sweep has condemned is brought back and asked for again.
+    async fn reach<T, F>(&self, digest: &Digest, ask: impl Fn() -> F + Send) -> Result<T, VaultError>
+    where
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
         for _ in 0..LOOKS_MAX {
-            match self.store().get(&Key::Object(*digest), ByteRange::default()).await {
+            match ask().await {
                 Err(StoreError::Missing { .. }) if Box::pin(self.rescue(digest)).await? => {}
-                opened => return opened.map_err(|source| self.read_error(digest, source)),
+                reached => return reached.map_err(|source| self.read_error(digest, source)),
             }
         }
         Err(VaultError::Missing { digest: *digest })
@@ -311,17 +314,4 @@ impl Vault {
         }
         Err(VaultError::NoSpace { place: self.place(), needed_bytes, free_bytes: space.free_bytes, reserve_bytes })
     }
-}
-
-/// Hashes one more piece; a large one away from the tasks.
-pub(crate) async fn hash(mut hasher: Hasher, chunk: Bytes) -> Result<Hasher, StoreError> {
-    if chunk.len() <= HASH_INLINE_BYTES {
-        hasher.update(&chunk);
-        return Ok(hasher);
-    }
-    blocking(move || {
-        hasher.update(&chunk);
-        Ok(hasher)
-    })
-    .await
 }

@@ -10,7 +10,7 @@ use vocab::{Digest, Hasher};
 use crate::Vault;
 use crate::error::{StoreError, VaultError};
 use crate::layout::{Key, PointerName, Prefix};
-use crate::object::hash;
+use crate::store::hash;
 use crate::store::{Store, Version};
 
 /// Versions of one name that are read to find a whole one.

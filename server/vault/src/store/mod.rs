@@ -18,11 +18,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use time::OffsetDateTime;
 use tokio::task::JoinHandle;
-use vocab::Digest;
+use vocab::{Digest, Hasher};
 
 use crate::error::StoreError;
 use crate::layout::{Key, Prefix};
@@ -33,6 +33,8 @@ use crate::lock::{Extended, Lock, Locked};
 pub const BATCH_BYTES: usize = 1024 * 1024;
 /// How much is read in one go, in bytes.
 pub const READ_BYTES: usize = 512 * 1024;
+/// Pieces up to this size are hashed in place; larger ones on a blocking thread, so that tasks keep their turn.
+const HASH_INLINE_BYTES: usize = 64 * 1024;
 
 /// The source of an object's bytes broke off; the error itself stays with the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +175,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Reads `range` of `key`.
     async fn get(&self, key: &Key, range: ByteRange) -> Result<Chunks, StoreError>;
 
+    /// Reads all of `key` and hashes it.
+    async fn hash(&self, key: &Key) -> Result<Hasher, StoreError> {
+        let mut chunks = self.get(key, ByteRange::default()).await?;
+        let mut hasher = Hasher::new();
+        while let Some(chunk) = chunks.try_next().await? {
+            hasher = hash(hasher, chunk).await?;
+        }
+        Ok(hasher)
+    }
+
     /// Lists a family of keys. Pointers come sorted by name; an error ends the listing and is never an empty answer.
     fn list(&self, prefix: &Prefix) -> BoxStream<'static, Result<Entry, StoreError>>;
 
@@ -245,6 +257,19 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn remove_version(&self, key: &Key, _version: &Version) -> Result<bool, StoreError> {
         Err(StoreError::NotRemovable { key: key.to_string() })
     }
+}
+
+/// Hashes one more piece; a large one away from the tasks.
+pub(crate) async fn hash(mut hasher: Hasher, chunk: Bytes) -> Result<Hasher, StoreError> {
+    if chunk.len() <= HASH_INLINE_BYTES {
+        hasher.update(&chunk);
+        return Ok(hasher);
+    }
+    blocking(move || {
+        hasher.update(&chunk);
+        Ok(hasher)
+    })
+    .await
 }
 
 /// Runs `work`, which blocks on the disk, away from the tasks.

@@ -23,6 +23,7 @@ mod writer;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,6 +31,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use rustix::fs::{AtFlags, Mode, OFlags};
+use vocab::Hasher;
 
 use self::names::Names;
 use self::writer::Writer;
@@ -109,6 +111,18 @@ impl DirectoryStore {
     }
 }
 
+/// Somebody waits for a blocking thread; when dropped, the thread learns that nobody does.
+#[derive(Default)]
+struct Waiting {
+    given_up: Arc<AtomicBool>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+}
+
 struct Batch {
     pieces: Vec<Bytes>,
     ended: bool,
@@ -175,6 +189,13 @@ impl Store for DirectoryStore {
     async fn get(&self, key: &Key, range: ByteRange) -> Result<Chunks, StoreError> {
         let (shared, key) = (self.shared.clone(), key.clone());
         reading::read(shared, key, range).await
+    }
+
+    async fn hash(&self, key: &Key) -> Result<Hasher, StoreError> {
+        let (shared, key) = (self.shared.clone(), key.clone());
+        let waiting = Waiting::default();
+        let given_up = Arc::clone(&waiting.given_up);
+        blocking(move || reading::hash(&shared, &key, &given_up)).await
     }
 
     fn list(&self, prefix: &Prefix) -> BoxStream<'static, Result<Entry, StoreError>> {

@@ -3,16 +3,21 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_stream::try_stream;
 use bytes::Bytes;
 use futures::StreamExt;
 use rustix::fs::{AtFlags, Mode, OFlags};
+use vocab::Hasher;
 
 use super::Shared;
 use crate::error::StoreError;
 use crate::layout::Key;
 use crate::store::{ByteRange, Chunks, Head, READ_BYTES, blocking, joined};
+
+/// How much is read to be hashed at once, in bytes: what a core's own cache holds, so that hashing does not wait for memory.
+const HASH_BYTES: usize = 256 * 1024;
 
 pub(super) fn head(shared: &Shared, key: &Key) -> Result<Option<Head>, StoreError> {
     let found = match key {
@@ -37,6 +42,23 @@ fn open(shared: &Shared, key: &Key, offset: u64) -> Result<File, StoreError> {
         file.seek(SeekFrom::Start(offset)).map_err(|e| shared.error("seek in", key, e))?;
     }
     Ok(file)
+}
+
+/// Reads all of it through one buffer, until the end or until nobody waits any more.
+pub(super) fn hash(shared: &Shared, key: &Key, given_up: &AtomicBool) -> Result<Hasher, StoreError> {
+    let mut file = open(shared, key, 0)?;
+    let (mut hasher, mut buffer) = (Hasher::new(), vec![0; HASH_BYTES]);
+    loop {
+        if given_up.load(Ordering::Relaxed) {
+            return Err(shared.error("read", key, std::io::Error::from(std::io::ErrorKind::Interrupted)));
+        }
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hasher),
+            Ok(count) => hasher.update(&buffer[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(shared.error("read", key, error)),
+        }
+    }
 }
 
 struct Reader {

@@ -1,9 +1,10 @@
 //! Writing: objects with their hash computed on the way, and small records.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -11,10 +12,10 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 use vocab::{Digest, Hasher};
 
-use super::{Shared, folders};
+use super::{Shared, folders, reading};
 use crate::error::StoreError;
 use crate::layout::Key;
-use crate::store::{Expected, READ_BYTES, Written, blocking, joined};
+use crate::store::{Expected, Written, blocking, joined};
 
 /// How much is written before the disk is told to begin with it, in bytes. A large object then waits at its end for this much and what is
 /// under way, not for all of it, and leaves no more than twice as much of it in the system's memory. Objects up to this size have one fsync.
@@ -184,7 +185,7 @@ impl Writer {
                 Ok(Written::New { size_bytes })
             }
             Err(rustix::io::Errno::EXIST) => {
-                check_existing(shared, expected.digest, size_bytes)?;
+                check_existing(shared, expected.digest)?;
                 Ok(Written::Existing { size_bytes })
             }
             Err(other) => Err(shared.error("rename", expected.digest, other)),
@@ -197,21 +198,9 @@ impl Writer {
 }
 
 /// Reads what another writer stored under the same name: it must be the same bytes (F-33).
-fn check_existing(shared: &Shared, digest: Digest, size_bytes: u64) -> Result<(), StoreError> {
-    let error = |e: std::io::Error| shared.error("read", digest, e);
-    let fd =
-        rustix::fs::openat(&shared.objects, digest.hex(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|e| error(e.into()))?;
-    let mut file = File::from(fd);
-    let mut hasher = Hasher::new();
-    let mut buffer = vec![0; READ_BYTES];
-    // One read more than our own size needs: a longer file differs anyway.
-    while hasher.size_bytes() <= size_bytes {
-        match file.read(&mut buffer).map_err(error)? {
-            0 => break,
-            count => hasher.update(&buffer[..count]),
-        }
-    }
-    if hasher.finish() == digest { Ok(()) } else { Err(StoreError::DamagedExisting { digest }) }
+fn check_existing(shared: &Shared, digest: Digest) -> Result<(), StoreError> {
+    let found = reading::hash(shared, &Key::Object(digest), &AtomicBool::new(false))?;
+    if found.finish() == digest { Ok(()) } else { Err(StoreError::DamagedExisting { digest }) }
 }
 
 /// What to do when a record's name is taken.
