@@ -147,7 +147,7 @@ impl Turn<'_> {
             return Ok(());
         }
         let registry = registry.map(|running| (running.host(), running));
-        for case in Case::ALL {
+        for case in Case::ALL.into_iter().filter(|case| tool.knows(*case)) {
             match case {
                 Case::OnePercent => world.change().await?,
                 Case::Restore => world.delete().await?,

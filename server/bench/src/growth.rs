@@ -1,4 +1,5 @@
-//! What grows with the number of tags and repositories: time and memory of a backup, first and unchanged. On a simulator in a process of its
+//! What grows with the number of tags and repositories: time and memory of a backup, first and with nothing changed but all
+//! listed. On a simulator in a process of its
 //! own, with small images, so that the number of artifacts is what is measured; ours alone.
 
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub(crate) struct Row {
     pub content: Content,
     pub latency_ms: u64,
     pub first: Cost,
-    pub unchanged: Cost,
+    pub listed: Cost,
 }
 
 /// What one case cost.
@@ -76,14 +77,14 @@ async fn one(content: &Content, latencies: &[u64], options: &Options) -> Result<
         let (user, secret) = (&filled.login.user, &filled.login.secret);
         let ground = Ground { harbor: &host, project: sim::PROJECT, user, secret, folder: folder.path(), registry: "" };
         let mut costs = Vec::new();
-        for case in [Case::First, Case::Unchanged] {
+        for case in [Case::First, Case::Listed] {
             let line = Tool::Breakwater.line(&std::env::current_exe()?, case, &ground);
             proxy.reset_counts();
             let (used, _) = measure::line(&line, folder.path(), options.case_seconds_max).await?;
             costs.push(Cost { used, requests: proxy.total().requests });
         }
-        let [first, unchanged] = <[Cost; 2]>::try_from(costs).map_err(|_| "two cases have two costs")?;
-        rows.push(Row { content: *content, latency_ms: *latency_ms, first, unchanged });
+        let [first, listed] = <[Cost; 2]>::try_from(costs).map_err(|_| "two cases have two costs")?;
+        rows.push(Row { content: *content, latency_ms: *latency_ms, first, listed });
     }
     Ok(rows)
 }

@@ -54,7 +54,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 600)]
     case_seconds_max: u64,
     /// Size of the one layer of the memory case, which runs on the simulator only; 0 leaves it out.
-    #[arg(long, default_value_t = 1024)]
+    #[arg(long, default_value_t = 3072)]
     large_mib: u64,
     /// References of the vault a mark is measured over; 0 leaves it out. What is promised is for 20,000,000, which takes 5 GB of disk and some
     /// minutes to write.
@@ -83,7 +83,13 @@ enum Inner {
     Measured(measure::Order),
     /// The engine's backup of one project into a vault.
     #[command(hide = true)]
-    Backup(ours::Place),
+    Backup {
+        #[command(flatten)]
+        place: ours::Place,
+        /// List everything, whatever a look at the Harbor shows.
+        #[arg(long)]
+        listed: bool,
+    },
     /// The engine's plan and restore of the newest snapshot.
     #[command(hide = true)]
     Restore(ours::Place),
@@ -104,7 +110,7 @@ fn main() -> Result<std::process::ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match cli.inner {
-            Some(Inner::Backup(place)) => ours::backup(&place).await?,
+            Some(Inner::Backup { place, listed }) => ours::backup(&place, listed).await?,
             Some(Inner::Restore(place)) => ours::restore(&place).await?,
             Some(Inner::Sim(content)) => sim::serve(&content).await?,
             Some(Inner::Mark(order)) => mark::mark(&order).await?,

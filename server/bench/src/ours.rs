@@ -1,15 +1,18 @@
 //! Breakwater's own part, in a process of its own: what a worker does with one job, without the database.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine::Silent;
+use engine::backup::glance::{Glance, OVERLAP, Since, Standing};
 use engine::backup::{self, BackupContext, Reconcile};
 use engine::effect::{self, OnConflict, PlanContext, Policy};
 use engine::restore::{self, RestoreContext};
 use engine::select::Selection;
 use registry::{AddressRule, Client, Credential, Endpoint, Limits};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
+use time::OffsetDateTime;
 use vault::{HarborName, Vault};
 use vocab::{Digest, ProjectName};
 
@@ -59,15 +62,31 @@ pub(crate) fn harbor() -> Result<HarborName, Failure> {
     Ok("bench".parse()?)
 }
 
-async fn digest(file: &Path) -> Result<Option<Digest>, Failure> {
-    if !file.exists() {
-        return Ok(None);
-    }
-    Ok(Some(tokio::fs::read_to_string(file).await?.parse()?))
+/// What the product's database keeps of the newest snapshot.
+#[derive(Serialize, Deserialize)]
+struct Newest {
+    snapshot: Digest,
+    /// Harbor's clock at the look it belongs to; as of some minutes later, since this Harbor is only used by the benchmark: what changed just
+    /// before a look is looked at again in the next one.
+    seen_at: OffsetDateTime,
+    project_id: i64,
+    repositories: u64,
 }
 
-/// Backs the project up and prints the engine's own figures.
-pub(crate) async fn backup(place: &Place) -> Result<(), Failure> {
+impl Newest {
+    async fn read(place: &Place) -> Result<Option<Self>, Failure> {
+        let file = place.newest();
+        Ok(if file.exists() { Some(serde_json::from_slice(&tokio::fs::read(file).await?)?) } else { None })
+    }
+
+    const fn standing(&self) -> Standing {
+        Standing { seen_at: self.seen_at, project_id: self.project_id, repositories: self.repositories, mark: None }
+    }
+}
+
+/// Backs the project up as a run of a plan does: a look at the whole Harbor, and a listing where it shows no way round. Prints the engine's own
+/// figures.
+pub(crate) async fn backup(place: &Place, listed: bool) -> Result<(), Failure> {
     let cx = BackupContext {
         client: place.client()?,
         vault: place.vault().await?,
@@ -79,11 +98,25 @@ pub(crate) async fn backup(place: &Place) -> Result<(), Failure> {
         secrets: None,
         staging: None,
     };
-    let outcome = backup::project(&cx, &place.project, digest(&place.newest()).await?).await?;
+    let before = Newest::read(place).await?;
+    let standing = before.as_ref().map(Newest::standing);
+    let known = standing.filter(|_| !listed);
+    let glance = Glance::take(&cx.client, Since::of(known.iter()), 1).await?;
+    let project = glance.projects.iter().find(|project| project.name == place.project).ok_or("there is no such project")?;
+    let same = match (&before, &known) {
+        (Some(before), Some(known)) if glance.is_unchanged(project, known) => backup::unchanged(&cx, project, before.snapshot).await?,
+        _ => None,
+    };
+    let outcome = match same {
+        Some(outcome) => outcome,
+        None => backup::project(&cx, &place.project, before.map(|before| before.snapshot)).await?,
+    };
     if !outcome.index.gaps.is_empty() {
         return Err(format!("{} gaps", outcome.index.gaps.len()).into());
     }
-    tokio::fs::write(place.newest(), outcome.digest.to_string()).await?;
+    let Standing { seen_at, project_id, repositories, .. } = glance.standing(project);
+    let newest = Newest { snapshot: outcome.digest, seen_at: seen_at + OVERLAP, project_id, repositories };
+    tokio::fs::write(place.newest(), serde_json::to_vec(&newest)?).await?;
     let stats = outcome.stats;
     println!("{}", json!({ "tags": stats.tags, "blobs_new": stats.blobs_new, "bytes_new": stats.bytes_new, "requests": stats.requests }));
     Ok(())
@@ -92,7 +125,7 @@ pub(crate) async fn backup(place: &Place) -> Result<(), Failure> {
 /// Plans the restore of the newest snapshot and does it.
 pub(crate) async fn restore(place: &Place) -> Result<(), Failure> {
     let (client, vault) = (place.client()?, place.vault().await?);
-    let snapshot = digest(&place.newest()).await?.ok_or("there is no snapshot")?;
+    let snapshot = Newest::read(place).await?.ok_or("there is no snapshot")?.snapshot;
     let policy = Policy {
         on_conflict: OnConflict::Leave,
         accessories: true,

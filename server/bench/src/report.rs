@@ -169,7 +169,7 @@ impl Report {
             println!("  the same bytes: source {:.1} s, SHA-256 {:.1} s, disk {:.1} s", limits.source_s, limits.hash_s, limits.disk_s);
         }
         for row in &self.growth {
-            for (case, cost) in [("first", &row.first), ("unchanged", &row.unchanged)] {
+            for (case, cost) in [("first", &row.first), ("listed anew", &row.listed)] {
                 let Used { wall_s, cpu_s, rss_bytes, .. } = cost.used;
                 let (name, requests, rss) = (row.name(), cost.requests, megabytes(rss_bytes));
                 println!("{name}, {case}: {wall_s:.2} s, {cpu_s:.2} CPU s, {requests} requests, {rss} MB");

@@ -27,6 +27,8 @@ pub(crate) enum Case {
     First,
     /// Again, with nothing changed.
     Unchanged,
+    /// The same, by a listing of everything, as on schedule. The peers know no other way.
+    Listed,
     /// Again, after one tag in a hundred changed.
     OnePercent,
     /// Everything was deleted in Harbor and its garbage not collected: bring it back.
@@ -36,7 +38,7 @@ pub(crate) enum Case {
 }
 
 impl Case {
-    pub const ALL: [Self; 5] = [Self::First, Self::Unchanged, Self::OnePercent, Self::Restore, Self::RestoreAgain];
+    pub const ALL: [Self; 6] = [Self::First, Self::Unchanged, Self::Listed, Self::OnePercent, Self::Restore, Self::RestoreAgain];
 
     pub const fn restores(self) -> bool {
         matches!(self, Self::Restore | Self::RestoreAgain)
@@ -46,6 +48,7 @@ impl Case {
         match self {
             Self::First => "first backup",
             Self::Unchanged => "unchanged",
+            Self::Listed => "listed anew",
             Self::OnePercent => "1 % changed",
             Self::Restore => "restore",
             Self::RestoreAgain => "restore again",
@@ -97,6 +100,11 @@ impl Tool {
         std::env::split_paths(&path).map(|folder| folder.join(self.name())).find(|file| file.is_file())
     }
 
+    /// Whether it does something of its own in a case.
+    pub fn knows(self, case: Case) -> bool {
+        self == Self::Breakwater || case != Case::Listed
+    }
+
     /// Arguments that print its version.
     pub const fn version_argument(self) -> &'static str {
         match self {
@@ -115,7 +123,9 @@ impl Tool {
             (Self::Breakwater, restores) => {
                 let verb = if restores { "restore" } else { "backup" };
                 let url = format!("http://{harbor}");
-                [verb, "--url", &url, "--project", project, "--folder", &folder.display().to_string()].map(String::from).into()
+                let place = ["--url", &url, "--project", project, "--folder", &folder.display().to_string()].map(String::from);
+                let listed = (case == Case::Listed).then(|| "--listed".to_owned());
+                std::iter::once(verb.to_owned()).chain(place).chain(listed).collect()
             }
             (Self::Skopeo, restores) => {
                 let flags = ["sync", "--src", "docker", "--dest", "docker", "--src-tls-verify=false", "--dest-tls-verify=false"];

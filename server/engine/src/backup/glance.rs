@@ -9,7 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use registry::{AuditLog, Client, HarborVersion, Project, RegistryError, SystemInfo};
+use registry::{AuditLog, Client, HarborVersion, Newest, Project, RegistryError, SystemInfo};
 use time::OffsetDateTime;
 use vocab::ProjectName;
 
@@ -113,45 +113,36 @@ pub struct Glance {
 impl Glance {
     /// Looks. `projects` is how many there were last time.
     pub async fn take(client: &Client, since: Option<Since>, projects: u64) -> Result<Self, RegistryError> {
-        let info = client.system_info().await?;
-        client.prove_login().await?;
-        let projects = client.projects_at_once(projects).await?;
+        // What does not rest on each other's answer is asked side by side: three times there and back in all.
+        let (info, ()) = futures::try_join!(client.system_info(), client.prove_login())?;
         let at = info.current_time.unwrap_or_else(OffsetDateTime::now_utc);
+        let listing = async {
+            match asked(since, &info) {
+                Ok(from) => Ok(newest(client, from).await?.map(|newest| (newest, from))),
+                Err(why) => Ok(Err(why)),
+            }
+        };
+        let (projects, listing) = futures::try_join!(client.projects_at_once(projects), listing)?;
         let (log, touched) = (None, HashMap::new());
         let mut glance = Self { at, projects, basis: Basis::FirstLook, log, since: None, touched, tail: None };
-        if let Some(since) = since {
-            glance.basis = match (info.version, info.current_time) {
-                (Some(version), _) if version < HarborVersion::UPDATE_TIMES => Basis::Version,
-                (None, _) => Basis::Version,
-                (_, None) => Basis::Clock,
-                _ => glance.read(client, since.seen_at - OVERLAP).await?,
-            };
-        }
+        glance.basis = listing.map_or_else(|why| why, |(newest, from)| glance.read(newest, from));
         glance.read_log(client, &info, since.and_then(|since| since.mark)).await?;
         client.prove_login().await?;
         Ok(glance)
     }
 
-    async fn read(&mut self, client: &Client, since: OffsetDateTime) -> Result<Basis, RegistryError> {
-        let newest = match client.newest_repositories(since).await {
-            Ok(Some(newest)) => newest,
-            Ok(None) => return Ok(Basis::Order),
-            Err(RegistryError::Forbidden { .. } | RegistryError::NotFound { .. } | RegistryError::Invalid { .. }) => {
-                return Ok(Basis::Refused);
-            }
-            Err(error) => return Err(error),
-        };
+    fn read(&mut self, newest: Newest, since: OffsetDateTime) -> Basis {
         // Whoever sees less than all would take what he cannot see for unchanged.
         if newest.total != self.projects.iter().map(|project| project.repo_count).sum::<u64>() {
-            return Ok(Basis::Count);
+            return Basis::Count;
         }
         for row in newest.rows {
-            let Some(changed) = row.update_time else { return Ok(Basis::Order) };
+            let Some(changed) = row.update_time else { return Basis::Order };
             let last = self.touched.entry(row.name.project()).or_insert(changed);
             *last = changed.max(*last);
         }
         self.since = Some(since);
-        Ok(Basis::UpdateTimes)
+        Basis::UpdateTimes
     }
 
     /// Reads the audit log where update times say nothing; at a first look, so that the next one has a mark to read on from.
@@ -236,5 +227,22 @@ impl Glance {
             (Basis::AuditLog, _) | (_, None) | (Basis::FirstLook, Some(Readable::NoMark)) => basis.to_owned(),
             (_, Some(log)) => format!("{basis}; {}", log.sentence()),
         }
+    }
+}
+
+/// From when on update times are to be listed, or why they need not be.
+fn asked(since: Option<Since>, info: &SystemInfo) -> Result<OffsetDateTime, Basis> {
+    let since = since.ok_or(Basis::FirstLook)?;
+    info.version.filter(|version| *version >= HarborVersion::UPDATE_TIMES).ok_or(Basis::Version)?;
+    info.current_time.ok_or(Basis::Clock)?;
+    Ok(since.seen_at - OVERLAP)
+}
+
+/// The repositories that changed since, or why they cannot be told.
+async fn newest(client: &Client, since: OffsetDateTime) -> Result<Result<Newest, Basis>, RegistryError> {
+    match client.newest_repositories(since).await {
+        Ok(newest) => Ok(newest.ok_or(Basis::Order)),
+        Err(RegistryError::Forbidden { .. } | RegistryError::NotFound { .. } | RegistryError::Invalid { .. }) => Ok(Err(Basis::Refused)),
+        Err(error) => Err(error),
     }
 }
