@@ -91,7 +91,7 @@ async fn write(place: &Path, references: usize) -> Result<usize, Failure> {
     let wanted = (references / REFERENCES_EACH).max(TAGS * REPOSITORIES);
     let projects = wanted / (TAGS * REPOSITORIES);
     let manifests = projects * TAGS * REPOSITORIES;
-    let mut number = 0;
+    let (mut number, mut pointers) = (0, Vec::new());
     for project in 0..projects {
         let mut repositories = Vec::new();
         for repository in 0..REPOSITORIES {
@@ -132,8 +132,12 @@ async fn write(place: &Path, references: usize) -> Result<usize, Failure> {
             let bytes = index.encode()?;
             let snapshot = described(media::OCI_INDEX, put(&bytes)?, bytes.len());
             let (harbor, project) = (index.harbor.clone(), index.project.clone());
-            vault.put_pointer(&Pointer { harbor, project, moment: started, id: uuid::Uuid::new_v4(), snapshot, signature: None }).await?;
+            pointers.push(Pointer { harbor, project, moment: started, id: uuid::Uuid::new_v4(), snapshot, signature: None });
         }
+    }
+    // They alone are made durable, which takes everything before with it: once, then, and not each time.
+    for pointer in &pointers {
+        vault.put_pointer(pointer).await?;
     }
     Ok(manifests)
 }
