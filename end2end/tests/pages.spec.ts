@@ -1,7 +1,7 @@
 // Every page opens for who may see it, says what it is, and has no accessibility violation; who may not is told nothing.
 import AxeBuilder from "@axe-core/playwright";
 import { expect, test, type BrowserContextOptions, type Page } from "@playwright/test";
-import { hydrates, ready, signedIn } from "./people";
+import { harborAdmin, hydrates, ready, signedIn } from "./people";
 
 const shop = "/projects/demo/shop";
 const seen: Record<string, string[]> = {
@@ -159,6 +159,37 @@ test("a vault may be in a bucket, and what is wrong with it is said where it was
   await expect(bucket).toHaveValue("harbor-backups");
   expect(page.url()).not.toContain("secret");
   if (!js) await expect(page.locator('input[name="form[secret]"]')).toHaveValue("");
+  expect(errors).toEqual([]);
+  await close();
+});
+
+test("an operator has blocked images read through a staging project, and ends that", async ({ browser }, info) => {
+  const js = hydrates(info.project.name);
+  const { page, errors, refused, close } = await signedIn(browser, "ops", js);
+  refused.add("/fn/harbors/staging");
+  await page.goto("/harbors/demo?tab=settings");
+  await ready(page, js);
+  const panel = page.locator("section", { has: page.getByRole("heading", { name: "Images that a policy blocks" }) });
+  const [login, password] = ["admin_login", "admin_password"].map((name) => panel.locator(`input[name="form[${name}]"]`));
+  const on = panel.getByRole("button", { name: "Read them through a staging project" });
+  await login.fill("admin");
+  await password.fill("not the password");
+  await on.click();
+  await expect(panel.locator(".field.wrong")).toBeVisible();
+  await expect(login).toHaveValue("admin");
+  expect(page.url()).not.toContain("password");
+  await password.fill(harborAdmin());
+  await on.click();
+  await expect(panel.getByText("They are read through the staging project.")).toBeVisible();
+  await expect(panel.locator("code").filter({ hasText: "breakwater-staging-" }).first()).toBeVisible();
+  await page.goto("/harbors/demo");
+  await ready(page, js);
+  await expect(page.getByText("read through a staging project")).toBeVisible();
+  await page.goto("/harbors/demo?tab=settings");
+  await ready(page, js);
+  await panel.getByRole("button", { name: "Switch it off" }).click();
+  await expect(page.getByText("It is off, and the staging project is gone.")).toBeVisible();
+  await expect(on).toBeVisible();
   expect(errors).toEqual([]);
   await close();
 });

@@ -5,12 +5,16 @@ import { join } from "node:path";
 /** Does this project run with JavaScript? */
 export const hydrates = (project: string) => project === "hydrate";
 
+const credentials = () => JSON.parse(readFileSync(join(process.env.E2E_DIR!, "credentials.json"), "utf8"));
+
 function password(login: string): string {
-  const { people } = JSON.parse(readFileSync(join(process.env.E2E_DIR!, "credentials.json"), "utf8"));
-  const found = (people as [string, string][]).find(([name]) => name === login);
+  const found = (credentials().people as [string, string][]).find(([name]) => name === login);
   if (!found) throw new Error(`the demo has no ${login}`);
   return found[1];
 }
+
+/** The password of the demo Harbor's administrator. */
+export const harborAdmin = (): string => credentials().harbor_admin;
 
 /** Waits until a page can be clicked: hydrated where there is JavaScript, at once where not. */
 export async function ready(page: Page, js: boolean) {
