@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::types::Run;
 use super::words::{hint_words, run_status, trigger_words};
+use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::clock::span_words;
 use crate::ui::*;
@@ -45,10 +46,12 @@ fn row(run: Run) -> AnyView {
         view! { <span class="note">" "{text}</span> }
     });
     let hint = (!run.hint.is_empty()).then(|| view! { <span class="note block">{hint_words(&run.hint)}</span> });
+    let versions =
+        (!run.harbor_versions.is_empty()).then(|| view! { <span class="note block">"Harbor "{run.harbor_versions.join(" → ")}</span> });
     view! {
         <tr>
             <Cell><a href=format!("/jobs/{}", run.job_id)>{format!("#{}", run.id)}</a></Cell>
-            <Cell label=t("Result", "结果")><Status tone=tone text=word/>{run.error.map(|e| view! { <span class="note">" "{e}</span> })}{hint}</Cell>
+            <Cell label=t("Result", "结果")><Status tone=tone text=word/>{run.error.map(|e| view! { <span class="note">" "{said(&e)}</span> })}{hint}{versions}</Cell>
             <Cell label=t("Started", "开始")>{run.started.map(|at| view! { <When at=at brief=true/> })}</Cell>
             <Cell label=t("Took", "耗时") number=true>{took}</Cell>
             <Cell label=t("Projects", "项目") number=true>{format!("{} / {}", count(run.projects_done), count(run.projects))}{unchanged}</Cell>

@@ -313,6 +313,8 @@ pub struct Run {
     pub gaps: i64,
     /// What its first look at the harbor rested on.
     pub hint: String,
+    /// Versions of the Harbor it spoke with, in their order: one, or two where the Harbor was upgraded meanwhile. None: it did not say.
+    pub harbor_versions: Vec<String>,
     /// Projects it took as unchanged and sealed again without listing them.
     pub projects_unchanged: i64,
     /// Why it failed.

@@ -205,13 +205,15 @@ pub struct RunRow {
     pub requests: i64,
     pub gaps: i64,
     pub hint: String,
+    pub harbor_version_start: Option<String>,
+    pub harbor_version_end: Option<String>,
     pub projects_unchanged: i64,
     pub error: Option<String>,
 }
 
 const RUN: &str =
     "select run_id, plan_id, job_id, trigger, only_project, state, started_at, finished_at, projects_done, projects, bytes_new,
-       requests, gaps, hint, projects_unchanged, error from run";
+       requests, gaps, hint, harbor_version_start, harbor_version_end, projects_unchanged, error from run";
 
 /// Makes a run for a job.
 pub async fn insert_run(

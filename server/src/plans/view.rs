@@ -101,6 +101,11 @@ pub fn run(row: RunRow) -> Run {
         requests: row.requests,
         gaps: row.gaps,
         hint: row.hint,
+        harbor_versions: {
+            let mut versions: Vec<String> = row.harbor_version_start.into_iter().chain(row.harbor_version_end).collect();
+            versions.dedup();
+            versions
+        },
         projects_unchanged: row.projects_unchanged,
         error: row.error,
     }
