@@ -4,6 +4,7 @@
 //! ignored, unknown sort keys too: that is Harbor's behaviour and a trap for its clients, so the simulator keeps it.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use serde_json::Value;
 
@@ -223,6 +224,25 @@ fn compare(field: &Field, value: &str) -> Option<Ordering> {
     }
 }
 
+/// A page of a listing.
+pub struct Paged<T> {
+    pub rows: Vec<T>,
+    total: i64,
+    link: Option<String>,
+}
+
+impl<T> Paged<T> {
+    /// Its answer, with its headers.
+    pub fn answer(&self, render: impl Fn(&T) -> Value) -> Reply {
+        let mut answer = reply::ok(&Value::Array(self.rows.iter().map(render).collect()));
+        reply::set(&mut answer, "x-total-count", &self.total.to_string());
+        if let Some(link) = &self.link {
+            reply::set(&mut answer, "link", link);
+        }
+        answer
+    }
+}
+
 /// Filters, sorts and pages `rows`, and renders the page with its headers.
 ///
 /// `field` names the keys a filter or sort may use; `None` means "not a key here", which is ignored.
@@ -234,6 +254,17 @@ pub fn listing<T>(
     field: impl Fn(&T, &str) -> Option<Field>,
     render: impl Fn(&T) -> Value,
 ) -> Result<Reply, Refusal> {
+    Ok(paged(params, path, default_sort, rows, field)?.answer(render))
+}
+
+/// The same, before it is rendered.
+pub fn paged<T>(
+    params: &Params,
+    path: &str,
+    default_sort: &str,
+    rows: Vec<T>,
+    field: impl Fn(&T, &str) -> Option<Field>,
+) -> Result<Paged<T>, Refusal> {
     let page = params.page()?;
     let tests = params.tests()?;
     let mut rows: Vec<T> =
@@ -245,18 +276,13 @@ pub fn listing<T>(
         let skip = usize::try_from((page.number.max(1) - 1).saturating_mul(page.size)).unwrap_or(usize::MAX);
         (skip, usize::try_from(page.size).unwrap_or(0))
     };
-    sort(&mut rows, params.get("sort").filter(|text| !text.is_empty()).unwrap_or(default_sort), skip.saturating_add(take), &field);
-    let shown: Vec<Value> = rows.iter().skip(skip).take(take).map(render).collect();
-    let mut answer = reply::ok(&Value::Array(shown));
-    reply::set(&mut answer, "x-total-count", &total.to_string());
-    if let Some(link) = params.link(path, total, page) {
-        reply::set(&mut answer, "link", &link);
-    }
-    Ok(answer)
+    sort(&mut rows, params.get("sort").filter(|text| !text.is_empty()).unwrap_or(default_sort), skip..skip.saturating_add(take), &field);
+    let rows = rows.into_iter().skip(skip).take(take).collect();
+    Ok(Paged { rows, total, link: params.link(path, total, page) })
 }
 
-/// Sorts as far as the first `shown` rows need it: a page of a listing of a hundred thousand rows is not worth their order.
-fn sort<T>(rows: &mut Vec<T>, keys: &str, shown: usize, field: &impl Fn(&T, &str) -> Option<Field>) {
+/// Sorts as far as the rows `shown` need it, and drops those after: a page of a listing of a hundred thousand rows is not worth their order.
+fn sort<T>(rows: &mut Vec<T>, keys: &str, shown: Range<usize>, field: &impl Fn(&T, &str) -> Option<Field>) {
     let order = |left: &T, right: &T| {
         for key in keys.split(',') {
             let (name, down) = key.strip_prefix('-').map_or((key, false), |name| (name, true));
@@ -273,11 +299,14 @@ fn sort<T>(rows: &mut Vec<T>, keys: &str, shown: usize, field: &impl Fn(&T, &str
     };
     let mut numbered: Vec<(usize, T)> = rows.drain(..).enumerate().collect();
     let stable = |left: &(usize, T), right: &(usize, T)| order(&left.1, &right.1).then(left.0.cmp(&right.0));
-    if shown < numbered.len() {
-        numbered.select_nth_unstable_by(shown, stable);
-        numbered.truncate(shown);
+    if shown.end < numbered.len() {
+        numbered.select_nth_unstable_by(shown.end, stable);
+        numbered.truncate(shown.end);
     }
-    numbered.sort_by(stable);
+    if shown.start < numbered.len() {
+        numbered.select_nth_unstable_by(shown.start, stable);
+        numbered[shown.start..].sort_by(stable);
+    }
     rows.extend(numbered.into_iter().map(|(_, row)| row));
 }
 

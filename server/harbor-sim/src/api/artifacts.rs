@@ -1,5 +1,7 @@
 //! Artifacts: the listings clients page through, one artifact, its accessories, labels, deletion and copy.
 
+use std::collections::{HashMap, HashSet};
+
 use bytes::Bytes;
 use serde_json::json;
 
@@ -18,7 +20,7 @@ pub struct Named<'a> {
     pub repo: &'a str,
 }
 
-type Row<'a> = (&'a View<'a>, &'a Artifact);
+type Row<'v, 'a> = (&'v View<'a>, &'a Artifact);
 
 /// `GET /projects/{p}/repositories/{r}/artifacts`
 pub fn list(call: &Call, name: &Named<'_>) -> Answer {
@@ -44,25 +46,36 @@ pub fn of_project(call: &Call, project: &str) -> Answer {
     listing(call, &world, &views)
 }
 
-fn listing(call: &Call, world: &World, views: &[View<'_>]) -> Answer {
+fn listing<'v, 'a>(call: &Call, world: &World, views: &'v [View<'a>]) -> Answer {
     let tests = call.params.tests()?;
     let base = tests.iter().any(|(key, test)| key == "base" && *test == Test::Is("*".to_owned()));
     let special: Vec<&(String, Test)> = tests.iter().filter(|(key, _)| key == "tags" || key == "labels").collect();
-    let rows: Vec<Row<'_>> = views
+    let rows: Vec<Row<'v, 'a>> = views
         .iter()
-        .flat_map(|view| view.repo.artifacts.values().map(move |artifact| (view, artifact)))
+        .flat_map(|view: &'v View<'a>| {
+            let repo: &'a Repo = view.repo;
+            repo.artifacts.values().map(move |artifact| (view, artifact))
+        })
         .filter(|(view, artifact)| view.is_listed(artifact, base))
         .filter(|row| special.iter().all(|(key, test)| fits(row, key, test)))
         .collect();
     let parts = Parts::of(&call.params);
     let version = call.app.config.version;
-    query::listing(&call.params, &call.path, "-push_time,-id", rows, field, |(view, artifact)| {
-        view.artifact(world, version, artifact, parts)
-    })
+    let page = query::paged(&call.params, &call.path, "-push_time,-id", rows, field)?;
+    let mut shown: HashMap<i64, HashSet<&str>> = HashMap::new();
+    for (view, artifact) in &page.rows {
+        shown.entry(view.repo.id).or_default().insert(&artifact.digest);
+    }
+    for view in views {
+        if let Some(digests) = shown.get(&view.repo.id) {
+            view.narrow(digests);
+        }
+    }
+    Ok(page.answer(|(view, artifact)| view.artifact(world, version, artifact, parts)))
 }
 
 /// The filters on tags and labels, which know `*` and `nil`.
-fn fits((view, artifact): &Row<'_>, key: &str, test: &Test) -> bool {
+fn fits((view, artifact): &Row<'_, '_>, key: &str, test: &Test) -> bool {
     if key == "labels" {
         return test.fits(&Field::Many(artifact.labels.iter().map(ToString::to_string).collect()));
     }
@@ -74,7 +87,7 @@ fn fits((view, artifact): &Row<'_>, key: &str, test: &Test) -> bool {
     }
 }
 
-fn field((view, artifact): &Row<'_>, key: &str) -> Option<Field> {
+fn field((view, artifact): &Row<'_, '_>, key: &str) -> Option<Field> {
     match key {
         "id" => Some(Field::Int(artifact.id)),
         "digest" => Some(Field::Text(artifact.digest.clone())),
@@ -114,7 +127,7 @@ pub fn find<'a>(
 pub fn get(call: &Call, name: &Named<'_>, reference: &str) -> Answer {
     let world = call.app.world();
     let (project, repo, artifact) = find(call, &world, name, reference, ("artifact", "read"))?;
-    let view = View::new(project, repo);
+    let view = View::of_one(project, repo, artifact);
     Ok(reply::ok(&view.artifact(&world, call.app.config.version, artifact, Parts::of(&call.params))))
 }
 
@@ -122,7 +135,7 @@ pub fn get(call: &Call, name: &Named<'_>, reference: &str) -> Answer {
 pub fn accessories(call: &Call, name: &Named<'_>, reference: &str) -> Answer {
     let world = call.app.world();
     let (project, repo, artifact) = find(call, &world, name, reference, ("accessory", "list"))?;
-    let view = View::new(project, repo);
+    let view = View::of_one(project, repo, artifact);
     let rows = view.attached_to(&artifact.digest);
     let field = |row: &&crate::model::Accessory, key: &str| match key {
         "id" => Some(Field::Int(row.id)),

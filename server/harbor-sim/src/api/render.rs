@@ -1,5 +1,6 @@
 //! How rows look in answers. Absent values follow the recordings: some are `null`, some are left out.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
@@ -85,42 +86,67 @@ impl Parts {
     }
 }
 
-/// One repository with its rows gathered by digest, so that a listing costs no search per artifact.
+/// One repository for a listing: what decides whether an artifact is listed, and its rows gathered by digest, so that no artifact costs a search.
 pub struct View<'a> {
     pub project: &'a Project,
     pub repo: &'a Repo,
-    tags: HashMap<&'a str, Vec<&'a TagRow>>,
-    attached: HashMap<&'a str, Vec<&'a Accessory>>,
     accessories: HashSet<&'a str>,
     children: HashSet<&'a str>,
+    gathered: OnceCell<Gathered<'a>>,
+}
+
+struct Gathered<'a> {
+    tags: HashMap<&'a str, Vec<&'a TagRow>>,
+    attached: HashMap<&'a str, Vec<&'a Accessory>>,
+}
+
+impl<'a> Gathered<'a> {
+    fn of(repo: &'a Repo, wanted: impl Fn(&str) -> bool) -> Self {
+        let mut gathered = Self { tags: HashMap::new(), attached: HashMap::new() };
+        for tag in repo.tags.values().filter(|tag| wanted(&tag.digest)) {
+            gathered.tags.entry(&tag.digest).or_default().push(tag);
+        }
+        for tags in gathered.tags.values_mut() {
+            tags.sort_by_key(|tag| std::cmp::Reverse((tag.push_time, tag.id)));
+        }
+        for row in repo.accessories.values().filter(|row| wanted(&row.subject)) {
+            gathered.attached.entry(&row.subject).or_default().push(row);
+        }
+        gathered
+    }
 }
 
 impl<'a> View<'a> {
     pub fn new(project: &'a Project, repo: &'a Repo) -> Self {
-        let mut view =
-            Self { project, repo, tags: HashMap::new(), attached: HashMap::new(), accessories: HashSet::new(), children: HashSet::new() };
-        for tag in repo.tags.values() {
-            view.tags.entry(&tag.digest).or_default().push(tag);
-        }
-        for tags in view.tags.values_mut() {
-            tags.sort_by_key(|tag| std::cmp::Reverse((tag.push_time, tag.id)));
-        }
-        for row in repo.accessories.values() {
-            view.attached.entry(&row.subject).or_default().push(row);
-            view.accessories.insert(&row.digest);
-        }
-        view.children.extend(repo.artifacts.values().flat_map(|artifact| &artifact.children).map(|child| child.digest.as_str()));
-        view
+        let accessories = repo.accessories.values().map(|row| row.digest.as_str()).collect();
+        let children = repo.artifacts.values().flat_map(|artifact| &artifact.children).map(|child| child.digest.as_str()).collect();
+        Self { project, repo, accessories, children, gathered: OnceCell::new() }
+    }
+
+    /// Of one artifact alone.
+    pub fn of_one(project: &'a Project, repo: &'a Repo, artifact: &Artifact) -> Self {
+        let gathered = OnceCell::from(Gathered::of(repo, |digest| *digest == artifact.digest));
+        Self { project, repo, accessories: HashSet::new(), children: HashSet::new(), gathered }
+    }
+
+    /// Only these will be asked for, unless others were already: a page of a repository of very many.
+    pub fn narrow(&self, digests: &HashSet<&str>) {
+        self.gathered.get_or_init(|| Gathered::of(self.repo, |digest| digests.contains(digest)));
+    }
+
+    fn gathered(&self) -> &Gathered<'a> {
+        self.gathered.get_or_init(|| Gathered::of(self.repo, |_| true))
     }
 
     /// Accessories are never listed; untagged children only with `base=*`.
     pub fn is_listed(&self, artifact: &Artifact, base: bool) -> bool {
         let digest = artifact.digest.as_str();
-        !self.accessories.contains(digest) && (base || !self.children.contains(digest) || self.tags.contains_key(digest))
+        let is_plain = base || !self.children.contains(digest);
+        !self.accessories.contains(digest) && (is_plain || self.gathered().tags.contains_key(digest))
     }
 
     pub fn tags_of(&self, artifact: &Artifact) -> &[&'a TagRow] {
-        self.tags.get(artifact.digest.as_str()).map_or(&[], Vec::as_slice)
+        self.gathered().tags.get(artifact.digest.as_str()).map_or(&[], Vec::as_slice)
     }
 
     pub fn name(&self) -> String {
@@ -209,7 +235,7 @@ impl<'a> View<'a> {
 
     /// Accessories whose own artifact is still there.
     pub fn attached_to(&self, digest: &str) -> Vec<&'a Accessory> {
-        let rows = self.attached.get(digest).into_iter().flatten();
+        let rows = self.gathered().attached.get(digest).into_iter().flatten();
         rows.filter(|row| self.repo.artifacts.contains_key(&row.digest)).copied().collect()
     }
 

@@ -14,7 +14,7 @@ use crate::world;
 pub fn list(call: &Call, name: &Named<'_>, reference: &str) -> Answer {
     let world = call.app.world();
     let (project, repo, artifact) = find(call, &world, name, reference, ("tag", "list"))?;
-    let view = View::new(project, repo);
+    let view = View::of_one(project, repo, artifact);
     let rows: Vec<&TagRow> = view.tags_of(artifact).to_vec();
     let immutable = call.params.flag("with_immutable_status", false);
     let field = |row: &&TagRow, key: &str| match key {
