@@ -437,7 +437,10 @@ pub fn said(sentence: &str) -> String {
 }
 
 fn translated(sentence: &str) -> Option<String> {
-    SENTENCES.iter().find_map(|(shape, words)| parts(shape, sentence).map(|parts| filled(words, &parts)))
+    let fitting = SENTENCES.iter().filter_map(|(shape, words)| parts(shape, sentence).map(|parts| (shape, words, parts)));
+    // The one that leaves least open: some shapes fit much.
+    let closest = fitting.min_by_key(|(_, _, parts)| parts.iter().map(|part| part.len()).sum::<usize>());
+    closest.map(|(_, words, parts)| filled(words, &parts))
 }
 
 /// What stands for the `{}` of a shape, if the sentence has it.
@@ -481,6 +484,7 @@ mod tests {
                 .as_deref(),
             Some("风险 1：仅补回缺失内容。需要 shop 的审批人审批；申请人不能审批自己的申请。")
         );
+        assert_eq!(zh("every hour at minute 0, UTC").as_deref(), Some("每小时第 0 分，UTC"), "and not as “something at something”");
         assert_eq!(zh("something nobody thought of"), None);
         assert_eq!(zh(""), None);
     }
