@@ -100,12 +100,12 @@ impl DirectoryStore {
         loop {
             // While one batch is hashed and written, the next one is gathered here.
             match next_batch(&mut body).await {
-                Ok(Batch { pieces, ended: false }) => writer.append(pieces).await?,
+                Ok(Batch { pieces, ended: false }) => match writer.append(pieces).await {
+                    Ok(()) => {}
+                    Err(failed) => return Err(writer.abandon(failed).await),
+                },
                 Ok(Batch { pieces, ended: true }) => return writer.commit(pieces).await,
-                Err(broken) => {
-                    writer.abandon().await;
-                    return Err(broken);
-                }
+                Err(broken) => return Err(writer.abandon(broken).await),
             }
         }
     }

@@ -123,10 +123,14 @@ impl Writer {
         blocking(move || self.finish(&pieces)).await
     }
 
-    /// Waits until nothing is done with it any more, so that its file is gone when it is dropped.
-    pub(super) async fn abandon(mut self) {
-        // Whatever it was, the bytes are not wanted.
+    /// Waits until nothing is done with it any more, so that its file and its room are gone when it is dropped. Gives `why` back.
+    pub(super) async fn abandon(mut self, why: StoreError) -> StoreError {
+        // Whatever becomes of them, the bytes are not wanted.
         let _ = self.settle().await;
+        if let Some(sending) = self.write_back.take() {
+            let _ = joined(sending).await;
+        }
+        why
     }
 
     async fn settle(&mut self) -> Result<(), StoreError> {
@@ -225,4 +229,32 @@ pub(super) fn write_record(shared: &Arc<Shared>, key: &Key, bytes: &[u8], on_tak
     renamed.map_err(|e| shared.error("rename", key, e))?;
     temp.renamed = true;
     rustix::fs::fsync(&folder).map_err(|e| shared.error("fsync the folder of", key, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::directory::DirectoryStore;
+
+    /// F-4.
+    #[tokio::test]
+    async fn an_early_sync_that_failed_counts_though_the_last_one_succeeds() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = DirectoryStore::init(folder.path()).await.unwrap().shared;
+        let half = Bytes::from(vec![7; usize::try_from(WRITE_BACK_BYTES).unwrap()]);
+        let digest = Digest::of(&[half.as_ref(), half.as_ref()].concat());
+        let mut writer = Writer::new(shared.clone(), Expected { digest, size_bytes: Some(2 * WRITE_BACK_BYTES) });
+        // A device that takes every byte and cannot be synced.
+        let mut temp = Temp::of_object(&shared).unwrap();
+        let device = File::options().write(true).open("/dev/null").unwrap();
+        let healthy = std::mem::replace(&mut temp.file, device);
+        writer.temp = Some(temp);
+        writer.append(vec![half.clone()]).await.unwrap();
+        writer.append(vec![half]).await.unwrap();
+        assert!(writer.write_back.is_some(), "the disk was told to begin");
+        writer.settle().await.unwrap();
+        writer.temp.as_mut().unwrap().file = healthy;
+        assert!(matches!(writer.commit(Vec::new()).await, Err(StoreError::Io { .. })));
+        assert!(!folder.path().join("blobs/sha256").join(digest.hex()).exists());
+    }
 }
