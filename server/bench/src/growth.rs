@@ -1,6 +1,5 @@
-//! What grows with the number of tags and repositories: time and memory of a backup, first and with nothing changed but all
-//! listed. On a simulator in a process of its
-//! own, with small images, so that the number of artifacts is what is measured; ours alone.
+//! What grows with the number of tags and repositories: time and memory of a backup, first and with nothing changed but all listed. On a
+//! simulator in a process of its own, with small images, so that the number of artifacts is what is measured; ours alone.
 
 use std::time::Duration;
 
