@@ -121,6 +121,7 @@ async fn write(place: &Path, references: usize) -> Result<usize, Failure> {
             let index = SnapshotIndex {
                 harbor: ours::harbor()?,
                 project: format!("p{project}").parse()?,
+                origin: vault::tree::Origin::Harbor,
                 started,
                 finished: started,
                 listed: None,

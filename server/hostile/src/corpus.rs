@@ -90,6 +90,7 @@ fn trees() -> Vec<Vec<u8>> {
     let snapshot = SnapshotIndex {
         harbor: "main".parse().expect("a name"),
         project: "prod".parse().expect("a name"),
+        origin: vault::tree::Origin::Harbor,
         started: time::OffsetDateTime::UNIX_EPOCH,
         finished: time::OffsetDateTime::UNIX_EPOCH + time::Duration::nanoseconds(1),
         listed: None,

@@ -31,6 +31,7 @@ async fn base() -> Result<Base, VaultError> {
     let index = SnapshotIndex {
         harbor: "main".parse()?,
         project: "prod".parse().expect("a name"),
+        origin: vault::tree::Origin::Harbor,
         started: moment,
         finished: moment,
         listed: None,

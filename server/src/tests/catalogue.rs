@@ -81,6 +81,7 @@ impl World {
             harbor_config: None,
             harbor: "prod".parse().unwrap(),
             project: "shop".parse().unwrap(),
+            origin: vault::tree::Origin::Harbor,
             started: at,
             finished: at,
             gaps,

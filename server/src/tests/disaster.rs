@@ -300,6 +300,7 @@ async fn a_run_goes_on_and_does_not_hide_what_a_person_is_to_look_at(pool: PgPoo
         harbor_config: None,
         harbor: "sim".parse().unwrap(),
         project: "shop".parse().unwrap(),
+        origin: vault::tree::Origin::Harbor,
         started: LONG_AGO,
         finished: LONG_AGO,
         gaps: Vec::new(),

@@ -182,6 +182,7 @@ impl Run<'_> {
             harbor_config: harbor_config(cx, self.previous.harbor_config.as_ref()).await?,
             harbor: cx.harbor.clone(),
             project: self.project.name.clone(),
+            origin: vault::tree::Origin::Harbor,
             started: self.started,
             finished: OffsetDateTime::now_utc().max(self.started),
             gaps,
@@ -319,6 +320,7 @@ async fn seal_again(cx: &BackupContext, project: &Project, previous: Digest, hel
     }
     let index = SnapshotIndex {
         listed: Some(before.listed_at()),
+        origin: vault::tree::Origin::Harbor,
         started,
         finished: OffsetDateTime::now_utc().max(started),
         harbor_config: harbor_config(cx, before.harbor_config.as_ref()).await?,

@@ -177,6 +177,7 @@ async fn import(cx: &ImportContext, destination: &Destination, path: &Path, held
     let index = SnapshotIndex {
         harbor: destination.harbor.clone(),
         project: destination.project.clone(),
+        origin: vault::tree::Origin::Files,
         started: destination.moment,
         finished: destination.moment + (OffsetDateTime::now_utc() - started).max(time::Duration::ZERO),
         gaps: assembled.gaps,

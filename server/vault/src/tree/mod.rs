@@ -18,7 +18,7 @@ use vocab::{Descriptor, Digest, media};
 pub use self::canonical::canonical_json;
 pub use self::project::{EncodedSettings, SettingsOf};
 pub use self::repository::{Label, RepositoryIndex, RepositoryMember, Role};
-pub use self::snapshot::{Gap, RepositoryDescriptor, SnapshotIndex};
+pub use self::snapshot::{Gap, Origin, RepositoryDescriptor, SnapshotIndex};
 
 /// Artifact type of a snapshot index.
 pub const SNAPSHOT_TYPE: &str = "application/vnd.breakwater.snapshot.v1";
@@ -43,6 +43,8 @@ const DESCRIPTION: &str = "org.opencontainers.image.description";
 const OURS: &str = "io.breakwater.";
 const HARBOR: &str = "io.breakwater.harbor";
 const PROJECT: &str = "io.breakwater.project";
+/// Annotation of a snapshot that was not read from its Harbor.
+const ORIGIN: &str = "io.breakwater.origin";
 const STARTED: &str = "io.breakwater.started";
 const FINISHED: &str = "io.breakwater.finished";
 const LISTED: &str = "io.breakwater.listed";

@@ -8,10 +8,13 @@ use time::{OffsetDateTime, UtcOffset};
 use vocab::{Descriptor, Digest, ProjectName, RepositoryName, media};
 
 use super::{
-    FINISHED, GAPS, HARBOR, HARBOR_TYPE, LISTED, Member, PROJECT, PROJECT_TYPE, REPOSITORY, REPOSITORY_TYPE, SNAPSHOT_TYPE, STARTED,
+    FINISHED, GAPS, HARBOR, HARBOR_TYPE, LISTED, Member, ORIGIN, PROJECT, PROJECT_TYPE, REPOSITORY, REPOSITORY_TYPE, SNAPSHOT_TYPE, STARTED,
     TreeError, check_sizes, decode_index, encode_checked, foreign_only,
 };
 use crate::layout::HarborName;
+
+/// The value of the annotation [`ORIGIN`].
+const FILES: &str = "files";
 
 /// A project's snapshot. Its digest is a Merkle root over every byte it protects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub struct SnapshotIndex {
     pub harbor: HarborName,
     /// Which project.
     pub project: ProjectName,
+    /// Where its content comes from.
+    pub origin: Origin,
     /// When the listing began.
     pub started: OffsetDateTime,
     /// When the last object was stored. The snapshot is of some moment between the two.
@@ -35,6 +40,16 @@ pub struct SnapshotIndex {
     pub harbor_config: Option<Descriptor>,
     /// The repositories, in any order; encoding sorts them.
     pub repositories: Vec<(RepositoryName, RepositoryDescriptor)>,
+}
+
+/// Where the content of a snapshot comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// The project was read from its Harbor: what is not in the snapshot was not there.
+    #[default]
+    Harbor,
+    /// Images were taken in from files. It says nothing of what a Harbor held at that moment, so it is never a project's newest state.
+    Files,
 }
 
 /// The descriptor of a repository index, as far as one differs from another: a project may have a hundred thousand.
@@ -114,6 +129,10 @@ impl SnapshotIndex {
             (STARTED.to_owned(), moment(STARTED, self.started)?),
             (FINISHED.to_owned(), moment(FINISHED, self.finished)?),
         ]);
+        // What a Harbor was read for has none, as before there were others.
+        if self.origin == Origin::Files {
+            annotations.insert(ORIGIN.to_owned(), FILES.to_owned());
+        }
         if let Some(listed) = self.listed {
             annotations.insert(LISTED.to_owned(), moment(LISTED, listed)?);
         }
@@ -151,6 +170,8 @@ impl SnapshotIndex {
         Ok(Self {
             harbor: text(HARBOR)?.parse().map_err(|_| TreeError::Annotation(HARBOR))?,
             project,
+            // An origin of a later version is not this Harbor's state either.
+            origin: if annotations.contains_key(ORIGIN) { Origin::Files } else { Origin::Harbor },
             started: time(STARTED)?,
             finished: time(FINISHED)?,
             listed: if annotations.contains_key(LISTED) { Some(time(LISTED)?) } else { None },

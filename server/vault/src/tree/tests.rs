@@ -116,6 +116,7 @@ proptest! {
         let written = SnapshotIndex {
             harbor: "main".parse().unwrap(),
             project: "prod".parse().unwrap(),
+            origin: if seconds % 3 == 0 { Origin::Files } else { Origin::Harbor },
             started,
             finished: started + time::Duration::seconds(1),
             listed: (nanoseconds % 2 == 0).then_some(started - time::Duration::hours(5)),
@@ -161,6 +162,7 @@ fn a_snapshot_from_before_the_harbors_settings_is_read() {
     let text = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","artifactType":"application/vnd.breakwater.snapshot.v1","manifests":[],"annotations":{"io.breakwater.finished":"2026-01-02T03:04:06Z","io.breakwater.harbor":"main","io.breakwater.project":"prod","io.breakwater.started":"2026-01-02T03:04:05Z"}}"#;
     let read = SnapshotIndex::decode(text.as_bytes()).unwrap();
     assert_eq!((read.listed, &read.harbor_config), (None, &None));
+    assert_eq!(read.origin, Origin::Harbor, "and what it was read from was a Harbor");
     assert_eq!(read.listed_at(), read.started);
     assert_eq!(read.encode().unwrap(), text.as_bytes(), "and written as it was");
 }

@@ -125,6 +125,7 @@ pub async fn small_backup(vault: &Vault) -> Result<Pointer, VaultError> {
         harbor_config: None,
         harbor: "main".parse().unwrap(),
         project: "prod".parse().unwrap(),
+        origin: vault::tree::Origin::Harbor,
         started: moment(0),
         finished: moment(9),
         gaps: vec![Gap {

@@ -293,6 +293,7 @@ async fn below_the_reserve_only_new_objects_are_refused() {
             harbor_config: None,
             harbor: "main".parse().unwrap(),
             project: "prod".parse().unwrap(),
+            origin: vault::tree::Origin::Harbor,
             started: moment(0),
             finished: moment(1),
             gaps: Vec::new(),

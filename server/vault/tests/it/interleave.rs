@@ -185,6 +185,7 @@ async fn seal(vault: &Vault, id: u128, second: i64) -> Result<Pointer, VaultErro
         harbor_config: None,
         harbor: "main".parse().unwrap(),
         project: "prod".parse().unwrap(),
+        origin: vault::tree::Origin::Harbor,
         started: moment(second),
         finished: moment(second),
         gaps: Vec::new(),

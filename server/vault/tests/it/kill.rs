@@ -62,6 +62,7 @@ async fn seal(vault: &Vault, bytes: &bytes::Bytes) -> Pointer {
         harbor_config: None,
         harbor: "main".parse().unwrap(),
         project: "prod".parse().unwrap(),
+        origin: vault::tree::Origin::Harbor,
         started: moment(0),
         finished: moment(1),
         gaps: Vec::new(),

@@ -208,6 +208,7 @@ async fn many(vault: &Vault, projects: usize, snapshots: usize) -> (usize, usize
             let snapshot = SnapshotIndex {
                 harbor: "main".parse().unwrap(),
                 project: format!("p{project}").parse().unwrap(),
+                origin: vault::tree::Origin::Harbor,
                 started: at,
                 finished: at,
                 listed: None,
