@@ -16,11 +16,6 @@ pub(crate) fn descriptor(digest: Digest, size_bytes: usize, manifest: &Manifest)
     }
 }
 
-/// The size a manifest states for a blob; schema 1 states none.
-pub(crate) fn stated_size(manifest: &Manifest, blob: &Descriptor) -> Option<u64> {
-    (manifest.media_type != media::DOCKER_SCHEMA1).then_some(blob.size)
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Outline {

@@ -13,7 +13,6 @@ use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Descriptor, Digest, Manifest};
 
 use crate::backup::pace::Pace;
-use crate::content;
 use crate::control::{Control, Event, ItemOutcome, Progress, Stop};
 use crate::hold::Held;
 
@@ -136,8 +135,7 @@ impl Copy<'_> {
                 let manifest = Manifest::parse(&descriptor.media_type, &bytes).map_err(|e| {
                     CopyError::From(VaultError::Invalid { what: "manifest", why: format!("{}: {e}", descriptor.digest.short()) })
                 })?;
-                let blobs: Vec<(Digest, Option<u64>)> =
-                    manifest.blobs.iter().map(|blob| (blob.digest, content::stated_size(&manifest, blob))).collect();
+                let blobs: Vec<(Digest, Option<u64>)> = manifest.blob_digests().map(|blob| (blob, None)).collect();
                 Ok::<_, CopyError>(blobs)
             })
             .buffer_unordered(MANIFESTS_AT_ONCE);

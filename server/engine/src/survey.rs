@@ -18,7 +18,6 @@ use vault::tree::{self, RepositoryIndex, SettingsOf, SnapshotIndex};
 use vault::{Vault, VaultError};
 use vocab::{Descriptor, Digest, Manifest, RepositoryName};
 
-use crate::content;
 use crate::verify::{self, Depth, Finding, Severity};
 
 /// Objects looked at side by side.
@@ -314,6 +313,5 @@ async fn parts(vault: &Vault, only: Option<&HashSet<Digest>>, descriptor: &Descr
         return Err(Finding::of(&VaultError::Missing { digest }, digest, subject));
     }
     let manifest: Manifest = verify::manifest(vault, descriptor, subject).await?;
-    let blobs = manifest.blobs.iter().map(|blob| (blob.digest, content::stated_size(&manifest, blob))).collect();
-    Ok(Parts { children: manifest.children.iter().map(|child| child.digest).collect(), blobs })
+    Ok(Parts { children: manifest.child_digests().collect(), blobs: manifest.blob_digests().map(|blob| (blob, None)).collect() })
 }

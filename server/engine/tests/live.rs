@@ -131,13 +131,13 @@ impl Live {
         let raw = self.client.manifest_get_by_tag(repository, &push::tag(tag)).await.unwrap().unwrap();
         let manifest = vocab::Manifest::parse(&raw.media_type, &raw.bytes).unwrap();
         for blob in &manifest.blobs {
-            let body = self.client.blob_get(repository, &blob.digest, Some(blob.size));
+            let body = self.client.blob_get(repository, &blob.sha256().unwrap(), None);
             futures::pin_mut!(body);
             let mut size_bytes = 0;
             while let Some(piece) = body.next().await {
                 size_bytes += piece.unwrap().len() as u64;
             }
-            assert_eq!(size_bytes, blob.size);
+            assert_eq!(Some(size_bytes), blob.stated_bytes());
         }
     }
 

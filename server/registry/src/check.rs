@@ -225,7 +225,7 @@ impl Client {
     async fn read_sample(&self, sample: &Sample) -> Result<String, RegistryError> {
         self.manifest_head(&sample.repository, &Reference::Digest(sample.digest)).await?;
         let raw = self.manifest_get(&sample.repository, &sample.digest).await?;
-        let blob = Manifest::parse(&raw.media_type, &raw.bytes).ok().and_then(|m| m.blobs.first().map(|b| b.digest));
+        let blob = Manifest::parse(&raw.media_type, &raw.bytes).ok().and_then(|m| m.blob_digests().next());
         if let Some(blob) = blob
             && self.blob_head(&sample.repository, &blob).await?.is_none()
         {

@@ -14,7 +14,7 @@ use crate::endpoint::EndpointError;
 /// Longest text of a stranger kept in an error, in characters.
 const FOREIGN_TEXT_CHARS_MAX: usize = 300;
 /// Most missing digests read from one answer; as many as a manifest can name.
-const MISSING_MAX: usize = vocab::manifest::DESCRIPTORS_MAX;
+const MISSING_MAX: usize = vocab::manifest::NAMES_MAX;
 
 /// An error of somebody else, kept as the source of ours.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -109,11 +109,12 @@ pub async fn artifact(
     let bytes = vault.get_bytes(&digest, MANIFEST_BYTES_MAX).await?;
     let parsed = Manifest::parse(&media_type, &bytes).ok();
     let mut config = None;
-    if let Some(descriptor) = parsed.as_ref().and_then(|m| m.config.as_ref())
-        && descriptor.media_type.ends_with("json")
-        && usize::try_from(descriptor.size).is_ok_and(|size| size <= CONFIG_BYTES_MAX)
+    if let Some(named) = parsed.as_ref().and_then(|m| m.config.as_ref())
+        && named.stated_type().ends_with("json")
+        && let Some(digest) = named.sha256()
+        && vault.size_of(&digest).await?.is_some_and(|size| size <= CONFIG_BYTES_MAX as u64)
     {
-        let text = vault.get_bytes(&descriptor.digest, CONFIG_BYTES_MAX).await?;
+        let text = vault.get_bytes(&digest, CONFIG_BYTES_MAX).await?;
         config = serde_json::from_slice::<serde_json::Value>(&text).ok().and_then(|v| serde_json::to_string_pretty(&v).ok());
     }
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
@@ -124,12 +125,7 @@ pub async fn artifact(
         manifest: String::from_utf8_lossy(&bytes).into_owned(),
         config,
         layers: manifest.map_or_else(Vec::new, |m| {
-            m.blobs
-                .iter()
-                .chain(&m.foreign)
-                .filter(|d| Some(d.digest) != m.config.as_ref().map(|c| c.digest))
-                .map(|d| (d.digest.to_string(), d.media_type.clone(), whole(d.size)))
-                .collect()
+            m.layers().map(|d| (d.digest.to_string(), d.stated_type().to_owned(), whole(d.stated_bytes().unwrap_or(0)))).collect()
         }),
         children: manifest.map_or_else(Vec::new, |m| {
             m.children

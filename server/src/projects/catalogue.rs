@@ -15,7 +15,7 @@ use uuid::Uuid;
 use vault::Vault;
 use vault::tree::{RepositoryDescriptor, RepositoryMember, Role, SnapshotIndex};
 use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Digest, Manifest, RepositoryName, Tag};
+use vocab::{Digest, Manifest, Named, RepositoryName, Tag};
 
 use super::spans;
 use crate::audit::{self, Actor, Event, Outcome};
@@ -221,7 +221,7 @@ async fn artifact(vault: &Vault, digest: Digest, media_type: Arc<str>) -> Result
     let Ok(manifest) = Manifest::parse(&media_type, &bytes) else {
         return Ok(Artifact { digest, media_type, kind: "UNKNOWN".to_owned(), size_bytes: manifest_bytes, platforms: Vec::new() });
     };
-    let blobs: u64 = manifest.blobs.iter().map(|d| d.size).sum();
+    let blobs = manifest.blobs.iter().filter_map(Named::stated_bytes).fold(0, u64::saturating_add);
     let platforms = manifest
         .children
         .iter()

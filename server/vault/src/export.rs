@@ -14,7 +14,7 @@ use async_stream::try_stream;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, pin_mut, stream};
 use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Descriptor, Digest, Manifest, RepositoryName, Tag, media};
+use vocab::{Descriptor, Digest, Manifest, RepositoryName, Tag};
 
 use crate::Vault;
 use crate::error::VaultError;
@@ -242,10 +242,9 @@ impl Vault {
             Err(other) => return Err(other),
         };
         let Ok(manifest) = Manifest::parse(media_type, &bytes) else { return Ok(None) };
-        // Schema 1 states no sizes.
-        let stated = media_type != media::DOCKER_SCHEMA1;
-        let blobs = manifest.blobs.iter().map(|blob| (blob.digest, if stated { blob.size } else { u64::MAX })).collect();
-        let children: Vec<(Digest, String)> = manifest.children.into_iter().map(|child| (child.digest, child.media_type)).collect();
+        let blobs = manifest.blob_digests().map(|blob| (blob, u64::MAX)).collect();
+        let children: Vec<(Digest, String)> =
+            manifest.children.iter().filter_map(|child| Some((child.sha256()?, child.stated_type().to_owned()))).collect();
         let needs = Needs { children: children.iter().map(|(digest, _)| *digest).collect(), blobs, size_bytes: bytes.len() as u64 };
         Ok(Some((needs, children)))
     }

@@ -233,11 +233,11 @@ impl Walk<'_> {
             };
             // A manifest that cannot be parsed is still a blob a tool may want as it is.
             let Ok(manifest) = Manifest::parse(&media_type, &bytes) else { continue };
-            for child in manifest.children {
-                waiting.push((child.digest, child.media_type, depth + 1));
+            for child in &manifest.children {
+                waiting.extend(child.sha256().map(|digest| (digest, child.stated_type().to_owned(), depth + 1)));
             }
-            for blob in manifest.blobs {
-                self.seen.entry(blob.digest).or_insert(true);
+            for blob in manifest.blob_digests() {
+                self.seen.entry(blob).or_insert(true);
             }
         }
         Ok(())

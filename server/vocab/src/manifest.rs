@@ -1,36 +1,43 @@
 //! What a manifest refers to, read from bytes nobody vouches for.
 //!
-//! Only the fields Breakwater acts on are read; the bytes themselves are stored and sent exactly as received. Limits:
-//! Harbor refuses manifests above 4 MiB, and serde_json stops at a nesting of 128. A document that has both `manifests` and
-//! `layers` is refused as ambiguous (CVE-2021-41190, media-type confusion).
+//! A reader of names: it takes whatever a registry takes, as the registry reads it ([`crate::go_json`]), and answers what is named; the bytes
+//! themselves are stored and sent exactly as received. Sizes, types and addresses are claims of the document that makes them. Where a key is
+//! written twice, or a document has members that its type does not, what any reading names is answered, and marked as what nobody demands.
+//!
+//! Sources: distribution 2.8 (`manifest/*`, `registry/storage/*manifesthandler.go`) and Harbor (`src/controller/artifact/abstractor.go`).
+//! Limits: Harbor refuses manifests above 4 MiB. A document that no registry takes as what it is said to be is refused: one that is an index
+//! and an image at once (CVE-2021-41190, media-type confusion), one with a value of another kind than its field.
 
+use serde::de::{IgnoredAny, MapAccess};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::digest::Digest;
+use crate::go_json::{self, Key, Place, ReadInto};
 use crate::media;
+use crate::named::{Annotations, Demand, Digests, Named, Names, Raw, RawList, RawPlace};
 
 /// Largest manifest read or stored, in bytes: Harbor's own limit.
 pub const MANIFEST_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Most descriptors one manifest may have.
-pub const DESCRIPTORS_MAX: usize = 10_000;
-/// Largest size one descriptor may claim, in bytes: 8 EiB - 1, what a signed 64-bit column holds.
-pub const DESCRIPTOR_SIZE_BYTES_MAX: u64 = i64::MAX as u64;
+/// Most names one list of a manifest may have. A manifest of [`MANIFEST_BYTES_MAX`] has room for fewer digests.
+pub const NAMES_MAX: usize = 60_000;
 
-/// Why bytes are not a manifest that can be backed up.
+/// Why bytes are not a manifest that can be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
     /// Above [`MANIFEST_BYTES_MAX`].
     #[error("manifest has {0} bytes, more than {MANIFEST_BYTES_MAX}")]
     TooLarge(usize),
-    /// Above [`DESCRIPTORS_MAX`].
-    #[error("manifest has {0} descriptors, more than {DESCRIPTORS_MAX}")]
-    TooManyDescriptors(usize),
-    /// Not JSON, or a field of another type than the specification says.
+    /// Above [`NAMES_MAX`].
+    #[error("manifest has more than {NAMES_MAX} descriptors")]
+    TooManyNames,
+    /// Not JSON, or not an object.
     #[error("manifest is not readable: {0}")]
     Json(String),
+    /// A member is of another kind than registries read.
+    #[error("its member {0} is not of the kind registries read")]
+    Kind(&'static str),
     /// Says it is one type and looks like another.
     #[error("manifest of type {0} does not look like one")]
     Ambiguous(String),
@@ -40,7 +47,7 @@ pub enum ManifestError {
 }
 
 /// Where an image of an index runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
     /// `amd64`, `arm64` …
     #[serde(default)]
@@ -53,7 +60,7 @@ pub struct Platform {
     pub variant: Option<String>,
 }
 
-/// A content descriptor (image-spec, descriptor.md).
+/// A content descriptor (image-spec, descriptor.md) as this program writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
@@ -80,236 +87,258 @@ pub struct Descriptor {
 /// What one manifest refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
-    /// The manifest's own media type.
+    /// The manifest's own media type: the one it states, else the one it looks like.
     pub media_type: String,
     /// Artifact type: `artifactType`, else the media type of the configuration.
     pub artifact_type: Option<String>,
-    /// Configuration and layers that a registry stores; each digest once, in document order.
-    pub blobs: Vec<Descriptor>,
-    /// Layers a registry does not store.
-    pub foreign: Vec<Descriptor>,
-    /// Manifests of an index.
-    pub children: Vec<Descriptor>,
-    /// The manifest this one is about (signature, SBOM …).
-    pub subject: Option<Descriptor>,
-    /// The configuration, for image manifests. Also the first of `blobs`.
-    pub config: Option<Descriptor>,
+    /// Configuration and layers; each digest once, in document order.
+    pub blobs: Vec<Named>,
+    /// Manifests of an index; each digest once, in document order.
+    pub children: Vec<Named>,
+    /// The manifest this one is about (signature, SBOM …). It need not be there.
+    pub subject: Option<Named>,
+    /// The configuration. Also the first of `blobs`.
+    pub config: Option<Named>,
     /// Annotations of the manifest.
     pub annotations: BTreeMap<String, String>,
+    /// What is demanded by names that are no digests: nothing can be known of it.
+    pub unknown: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// A document as it is read.
 struct Document {
-    schema_version: Option<u32>,
+    schema_version: Option<i64>,
     media_type: Option<String>,
     artifact_type: Option<String>,
-    config: Option<Descriptor>,
-    layers: Option<Vec<Descriptor>>,
-    manifests: Option<Vec<Descriptor>>,
-    subject: Option<Descriptor>,
-    #[serde(default)]
-    annotations: Option<BTreeMap<String, String>>,
-    fs_layers: Option<Vec<FsLayer>>,
+    config: Single,
+    layers: RawList,
+    manifests: RawList,
+    subject: Single,
+    annotations: Annotations,
+    fs_layers: RawList,
+    /// Members that are of another kind than their field.
+    misfits: Vec<&'static str>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FsLayer {
-    blob_sum: Digest,
+/// One descriptor that may be written twice.
+#[derive(Default)]
+struct Single {
+    raw: Raw,
+    digests: Digests,
+    is_there: bool,
+    /// A pointer in Go: `null` empties it, and a subject by an empty name is one.
+    is_pointer: bool,
 }
 
-impl Manifest {
-    /// Reads `bytes`, which the registry served with the content type `media_type`.
-    pub fn parse(media_type: &str, bytes: &[u8]) -> Result<Self, ManifestError> {
-        if bytes.len() > MANIFEST_BYTES_MAX {
-            return Err(ManifestError::TooLarge(bytes.len()));
-        }
-        let media_type = media_type.split(';').next().unwrap_or_default().trim();
-        let document: Document = serde_json::from_slice(bytes).map_err(|e| ManifestError::Json(e.to_string()))?;
-        let ambiguous = || ManifestError::Ambiguous(media_type.to_owned());
-        if document.media_type.as_deref().is_some_and(|inner| inner != media_type) {
-            return Err(ambiguous());
-        }
-        if document.manifests.is_some() && (document.layers.is_some() || document.config.is_some()) {
-            return Err(ambiguous());
-        }
-        match media_type {
-            media::DOCKER_SCHEMA1 => Self::from_schema1(document),
-            _ if media::is_index(media_type) => Self::from_index(media_type, document).ok_or_else(ambiguous)?,
-            _ if media::is_manifest(media_type) => Self::from_image(media_type, document).ok_or_else(ambiguous)?,
-            other => Err(ManifestError::UnknownType(other.to_owned())),
+impl Place for Single {
+    fn null(&mut self) {
+        self.is_there = false;
+        if self.is_pointer {
+            self.raw = Raw::default();
         }
     }
 
-    /// Every manifest this one needs to be complete.
+    fn object<'de, A: MapAccess<'de>>(&mut self, members: A) -> Result<bool, A::Error> {
+        self.is_there = true;
+        RawPlace { raw: &mut self.raw, digests: &mut self.digests, key: "digest" }.object(members)
+    }
+}
+
+impl Document {
+    fn new() -> Self {
+        Self {
+            schema_version: None,
+            media_type: None,
+            artifact_type: None,
+            config: Single::default(),
+            layers: RawList::new("digest"),
+            manifests: RawList::new("digest"),
+            subject: Single { is_pointer: true, ..Single::default() },
+            annotations: Annotations::new(),
+            fs_layers: RawList::new("blobsum"),
+            misfits: Vec::new(),
+        }
+    }
+}
+
+impl Place for Document {
+    fn object<'de, A: MapAccess<'de>>(&mut self, mut members: A) -> Result<bool, A::Error> {
+        while let Some(key) = members.next_key_seed(Key)? {
+            let (name, fits) = match key.as_str() {
+                "schemaversion" => ("schemaVersion", members.next_value_seed(ReadInto(&mut self.schema_version))?),
+                "mediatype" => ("mediaType", members.next_value_seed(ReadInto(&mut self.media_type))?),
+                "artifacttype" => ("artifactType", members.next_value_seed(ReadInto(&mut self.artifact_type))?),
+                "config" => ("config", members.next_value_seed(ReadInto(&mut self.config))?),
+                "layers" => ("layers", members.next_value_seed(ReadInto(&mut self.layers))?),
+                "manifests" => ("manifests", members.next_value_seed(ReadInto(&mut self.manifests))?),
+                "subject" => ("subject", members.next_value_seed(ReadInto(&mut self.subject))?),
+                "annotations" => ("annotations", members.next_value_seed(ReadInto(&mut self.annotations))?),
+                "fslayers" => ("fsLayers", members.next_value_seed(ReadInto(&mut self.fs_layers))?),
+                _ => ("", members.next_value::<IgnoredAny>().map(|_| true)?),
+            };
+            if !fits && !self.misfits.contains(&name) {
+                self.misfits.push(name);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// What a document is read as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Index,
+    Image,
+    Schema1,
+}
+
+impl Form {
+    fn of(media_type: &str) -> Option<Self> {
+        match media_type {
+            media::DOCKER_SCHEMA1 | media::DOCKER_SCHEMA1_UNSIGNED => Some(Self::Schema1),
+            _ if media::is_index(media_type) => Some(Self::Index),
+            _ if media::is_manifest(media_type) => Some(Self::Image),
+            _ => None,
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads `bytes`, which were served with the content type `told`; empty where nobody told one. What the document itself says of its
+    /// type counts more.
+    pub fn parse(told: &str, bytes: &[u8]) -> Result<Self, ManifestError> {
+        if bytes.len() > MANIFEST_BYTES_MAX {
+            return Err(ManifestError::TooLarge(bytes.len()));
+        }
+        let mut document = Document::new();
+        match go_json::read(bytes, &mut document) {
+            Ok(true) => {}
+            Ok(false) => return Err(ManifestError::Json("it is not an object".to_owned())),
+            Err(error) => return Err(ManifestError::Json(error.to_string())),
+        }
+        let media_type = document.own_type(told)?;
+        let form = Form::of(&media_type).ok_or_else(|| ManifestError::UnknownType(shown(&media_type)))?;
+        document.check(form, &media_type)?;
+        Ok(document.named(form, media_type))
+    }
+
+    /// Whether it is a list of manifests.
     #[must_use]
     pub fn is_index(&self) -> bool {
         media::is_index(&self.media_type)
     }
 
-    fn from_index(media_type: &str, document: Document) -> Option<Result<Self, ManifestError>> {
-        let children = document.manifests?;
-        Some(checked(children.len(), &children).map(|()| Self {
-            media_type: media_type.to_owned(),
-            artifact_type: document.artifact_type,
-            blobs: Vec::new(),
-            foreign: Vec::new(),
-            children,
-            subject: document.subject,
-            config: None,
-            annotations: document.annotations.unwrap_or_default(),
-        }))
+    /// The blobs that are named by SHA-256, whoever demands them.
+    pub fn blob_digests(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.blobs.iter().filter_map(Named::sha256)
     }
 
-    fn from_image(media_type: &str, document: Document) -> Option<Result<Self, ManifestError>> {
-        if document.schema_version != Some(2) {
-            return None;
-        }
-        let config = document.config?;
-        let mut all = vec![config.clone()];
-        all.extend(document.layers?);
-        Some(checked(all.len(), &all).map(|()| {
-            let (foreign, stored): (Vec<_>, Vec<_>) =
-                all.into_iter().partition(|d| media::is_foreign_layer(&d.media_type) || !d.urls.is_empty());
-            Self {
-                media_type: media_type.to_owned(),
-                artifact_type: document.artifact_type.or_else(|| Some(config.media_type.clone())),
-                blobs: each_once(stored),
-                foreign,
-                children: Vec::new(),
-                subject: document.subject,
-                config: Some(config),
-                annotations: document.annotations.unwrap_or_default(),
-            }
-        }))
+    /// The manifests that are named by SHA-256, whoever demands them.
+    pub fn child_digests(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.children.iter().filter_map(Named::sha256)
     }
 
-    /// Schema 1 names layers only, without sizes; the size 0 here means *not stated*.
-    fn from_schema1(document: Document) -> Result<Self, ManifestError> {
-        let layers = document.fs_layers.ok_or_else(|| ManifestError::Ambiguous(media::DOCKER_SCHEMA1.to_owned()))?;
-        if layers.len() > DESCRIPTORS_MAX {
-            return Err(ManifestError::TooManyDescriptors(layers.len()));
-        }
-        let blobs = layers
-            .into_iter()
-            .map(|layer| Descriptor {
-                media_type: "application/vnd.docker.container.image.rootfs.diff+x-gtar".to_owned(),
-                digest: layer.blob_sum,
-                size: 0,
-                artifact_type: None,
-                annotations: BTreeMap::new(),
-                platform: None,
-                urls: Vec::new(),
-            })
-            .collect();
-        Ok(Self {
-            media_type: media::DOCKER_SCHEMA1.to_owned(),
-            artifact_type: None,
-            blobs: each_once(blobs),
-            foreign: Vec::new(),
-            children: Vec::new(),
-            subject: None,
-            config: None,
-            annotations: BTreeMap::new(),
-        })
+    /// The blobs without the configuration.
+    pub fn layers(&self) -> impl Iterator<Item = &Named> + '_ {
+        let config = self.config.as_ref().map(|config| &config.digest);
+        self.blobs.iter().filter(move |blob| Some(&blob.digest) != config)
     }
 }
 
-fn checked(count: usize, descriptors: &[Descriptor]) -> Result<(), ManifestError> {
-    if count > DESCRIPTORS_MAX {
-        return Err(ManifestError::TooManyDescriptors(count));
+impl Document {
+    /// What it says, else what it was served as if it looks like that, else what it looks like.
+    fn own_type(&self, told: &str) -> Result<String, ManifestError> {
+        let told = told.split(';').next().unwrap_or_default().trim();
+        let said = self.media_type.as_deref().unwrap_or_default();
+        if !said.is_empty() {
+            let said = if said == media::DOCKER_SCHEMA1_UNSIGNED { media::DOCKER_SCHEMA1 } else { said };
+            return match Form::of(said) {
+                Some(_) => Ok(said.to_owned()),
+                None => Err(ManifestError::UnknownType(shown(said))),
+            };
+        }
+        let looks = if self.schema_version == Some(1) || (self.fs_layers.is_there && !self.config.is_there && !self.manifests.is_there) {
+            Form::Schema1
+        } else if self.manifests.is_there || !(self.config.is_there || self.layers.is_there) {
+            Form::Index
+        } else {
+            Form::Image
+        };
+        if Form::of(told) == Some(looks) && told != media::DOCKER_SCHEMA1_UNSIGNED {
+            return Ok(told.to_owned());
+        }
+        Ok(match looks {
+            Form::Schema1 => media::DOCKER_SCHEMA1,
+            Form::Index => media::OCI_INDEX,
+            Form::Image => media::OCI_MANIFEST,
+        }
+        .to_owned())
     }
-    descriptors
-        .iter()
-        .try_fold(0_u64, |sum, d| sum.checked_add(d.size).filter(|total| *total <= DESCRIPTOR_SIZE_BYTES_MAX))
-        .map(|_| ())
-        .ok_or_else(|| ManifestError::Json("descriptor sizes add up to more than 8 EiB".to_owned()))
+
+    fn check(&self, form: Form, media_type: &str) -> Result<(), ManifestError> {
+        let is_read = |member: &&str| match *member {
+            "manifests" => form == Form::Index,
+            "fsLayers" => form == Form::Schema1,
+            "schemaVersion" | "mediaType" => true,
+            _ => form != Form::Schema1,
+        };
+        let two_at_once = match media_type {
+            media::OCI_INDEX => self.config.is_there || self.layers.is_there,
+            media::OCI_MANIFEST => self.manifests.is_there,
+            _ => false,
+        };
+        if two_at_once || (form != Form::Schema1 && self.schema_version != Some(2)) {
+            return Err(ManifestError::Ambiguous(media_type.to_owned()));
+        }
+        if let Some(misfit) = self.misfits.iter().find(|member| is_read(member)) {
+            return Err(ManifestError::Kind(misfit));
+        }
+        let lists = [&self.layers, &self.manifests, &self.fs_layers];
+        if lists.iter().any(|list| list.is_too_long) { Err(ManifestError::TooManyNames) } else { Ok(()) }
+    }
+
+    fn named(self, form: Form, media_type: String) -> Manifest {
+        let demand = |of: Form| if of == form { Demand::Registry } else { Demand::Nobody };
+        let (mut blobs, mut children) = (Names::default(), Names::default());
+        let config = match form {
+            Form::Image => blobs.add(&self.config.raw, true, Demand::Registry),
+            Form::Index | Form::Schema1 => None,
+        };
+        self.layers.elements().iter().for_each(|raw| {
+            blobs.add(raw, true, demand(Form::Image));
+        });
+        self.fs_layers.elements().iter().for_each(|raw| {
+            blobs.add(raw, false, demand(Form::Schema1));
+        });
+        self.manifests.elements().iter().for_each(|raw| {
+            children.add(raw, false, demand(Form::Index));
+        });
+        let mut subject = Names::default();
+        let subject = if self.subject.is_there { subject.add(&self.subject.raw, false, Demand::Nobody) } else { None };
+        let config_type = self.config.raw.media_type.filter(|_| form == Form::Image);
+        blobs.add_others(self.config.digests);
+        blobs.add_others(self.layers.digests);
+        blobs.add_others(self.fs_layers.digests);
+        children.add_others(self.manifests.digests);
+        let mut unknown = blobs.unknown;
+        unknown.append(&mut children.unknown);
+        Manifest {
+            media_type,
+            artifact_type: self.artifact_type.or(config_type),
+            blobs: blobs.named,
+            children: children.named,
+            subject,
+            config,
+            annotations: self.annotations,
+            unknown,
+        }
+    }
 }
 
-fn each_once(descriptors: Vec<Descriptor>) -> Vec<Descriptor> {
-    let mut seen = std::collections::HashSet::new();
-    descriptors.into_iter().filter(|d| seen.insert(d.digest)).collect()
+/// As much of a type as a sentence takes.
+fn shown(media_type: &str) -> String {
+    media_type.chars().take(100).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn descriptor(size: &str) -> String {
-        format!(r#"{{"mediaType":"x","digest":"sha256:{}","size":{size}}}"#, "0".repeat(64))
-    }
-
-    #[test]
-    fn an_image_names_its_config_and_each_layer_once() {
-        let d = descriptor("7");
-        let text = format!(r#"{{"schemaVersion":2,"config":{d},"layers":[{d},{d}]}}"#);
-        let manifest = Manifest::parse(media::OCI_MANIFEST, text.as_bytes()).unwrap();
-        assert_eq!(manifest.blobs.len(), 1);
-        assert_eq!(manifest.artifact_type.as_deref(), Some("x"));
-    }
-
-    /// F-44.
-    #[test]
-    fn a_document_that_is_two_things_is_refused() {
-        let d = descriptor("7");
-        let both = format!(r#"{{"schemaVersion":2,"config":{d},"layers":[{d}],"manifests":[{d}]}}"#);
-        assert!(matches!(Manifest::parse(media::OCI_INDEX, both.as_bytes()), Err(ManifestError::Ambiguous(_))));
-        let lies = format!(r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{d}]}}"#, media::DOCKER_LIST);
-        assert!(matches!(Manifest::parse(media::OCI_INDEX, lies.as_bytes()), Err(ManifestError::Ambiguous(_))));
-    }
-
-    /// F-42.
-    #[test]
-    fn sizes_that_cannot_be_are_refused() {
-        for size in ["-1", "9223372036854775808", "1e3", "\"7\""] {
-            let d = descriptor(size);
-            let text = format!(r#"{{"schemaVersion":2,"config":{d},"layers":[]}}"#);
-            assert!(Manifest::parse(media::OCI_MANIFEST, text.as_bytes()).is_err(), "{size}");
-        }
-        let d = descriptor("9223372036854775807");
-        let text = format!(r#"{{"schemaVersion":2,"config":{d},"layers":[{d}]}}"#);
-        assert!(Manifest::parse(media::OCI_MANIFEST, text.as_bytes()).is_err(), "the sum overflows");
-    }
-
-    /// F-42.
-    #[test]
-    fn documents_beyond_every_measure_are_refused() {
-        let d = descriptor("1");
-        let good = format!(r#"{{"schemaVersion":2,"config":{d},"layers":[]}}"#);
-        assert!(Manifest::parse(media::OCI_MANIFEST, good.as_bytes()).is_ok());
-        let layers = |count: usize| {
-            let distinct = |n: usize| format!(r#"{{"mediaType":"x","digest":"sha256:{n:064x}","size":1}}"#);
-            let all: Vec<String> = (0..count).map(distinct).collect();
-            format!(r#"{{"schemaVersion":2,"config":{d},"layers":[{}]}}"#, all.join(","))
-        };
-        assert!(Manifest::parse(media::OCI_MANIFEST, layers(100).as_bytes()).is_ok());
-        assert!(matches!(
-            Manifest::parse(media::OCI_MANIFEST, layers(DESCRIPTORS_MAX + 1).as_bytes()),
-            Err(ManifestError::TooManyDescriptors(_))
-        ));
-        let long = format!("{good}{}", " ".repeat(MANIFEST_BYTES_MAX + 1 - good.len()));
-        assert!(matches!(Manifest::parse(media::OCI_MANIFEST, long.as_bytes()), Err(ManifestError::TooLarge(_))));
-        let marked = format!("\u{feff}{good}");
-        assert!(Manifest::parse(media::OCI_MANIFEST, marked.as_bytes()).is_err(), "a byte order mark");
-        let twice = good.replacen("\"layers\":[]", "\"layers\":[],\"layers\":[]", 1);
-        assert!(Manifest::parse(media::OCI_MANIFEST, twice.as_bytes()).is_err(), "a key twice");
-        let broken = [good.as_bytes(), b"\xff"].concat();
-        assert!(Manifest::parse(media::OCI_MANIFEST, &broken).is_err(), "bytes that are no text");
-    }
-
-    /// F-42.
-    #[test]
-    fn deep_nesting_ends_in_an_error_not_in_a_crash() {
-        let text = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(Manifest::parse(media::OCI_INDEX, text.as_bytes()).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512), kind in 0..5_usize) {
-            let _ = Manifest::parse(media::MANIFESTS[kind], &bytes);
-        }
-    }
-}
+mod tests;

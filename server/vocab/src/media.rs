@@ -10,6 +10,8 @@ pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.
 pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 /// Docker image manifest, schema 1, signed.
 pub const DOCKER_SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+/// The same unsigned: a name for what is inside, never one a registry serves.
+pub const DOCKER_SCHEMA1_UNSIGNED: &str = "application/vnd.docker.distribution.manifest.v1+json";
 /// The empty JSON object that OCI artifacts use as configuration.
 pub const OCI_EMPTY: &str = "application/vnd.oci.empty.v1+json";
 
@@ -27,10 +29,4 @@ pub fn is_index(media_type: &str) -> bool {
 #[must_use]
 pub fn is_manifest(media_type: &str) -> bool {
     MANIFESTS.contains(&media_type)
-}
-
-/// Whether a layer of this type is never stored by a registry (image-spec, "non-distributable layers"; Docker "foreign").
-#[must_use]
-pub fn is_foreign_layer(media_type: &str) -> bool {
-    media_type.contains(".nondistributable.") || media_type == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
 }

@@ -7,7 +7,7 @@ use futures::{StreamExt, stream};
 use registry::RawManifest;
 use vault::VaultError;
 use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Descriptor, Digest, Manifest, RepositoryName};
+use vocab::{Demand, Descriptor, Digest, Manifest, Named, RepositoryName};
 
 use super::collect::Nodes;
 use super::fetch::{Fetcher, turn};
@@ -194,10 +194,10 @@ fn parts(digest: &Digest, media_type: &str, bytes: &[u8]) -> Result<State, vocab
     let manifest = Manifest::parse(media_type, bytes)?;
     Ok(State::Read(Parts {
         descriptor: Arc::new(content::descriptor(*digest, bytes.len(), &manifest)),
-        blobs: manifest.blobs.iter().map(|blob| (blob.digest, content::stated_size(&manifest, blob))).collect(),
-        children: manifest.children.iter().map(|child| (child.digest, child.media_type.clone())).collect(),
-        subject: manifest.subject.as_ref().map(|subject| subject.digest),
-        foreign: manifest.foreign.len(),
+        blobs: manifest.blob_digests().map(|blob| (blob, None)).collect(),
+        children: manifest.children.iter().filter_map(|child| Some((child.sha256()?, child.stated_type().to_owned()))).collect(),
+        subject: manifest.subject.as_ref().and_then(Named::sha256),
+        foreign: manifest.blobs.iter().filter(|blob| blob.demand == Demand::Clients).count(),
     }))
 }
 

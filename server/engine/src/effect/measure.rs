@@ -10,7 +10,6 @@ use vocab::{Digest, Manifest, RepositoryName};
 
 use super::model::{EffectItem, Estimate};
 use crate::backup::DEPTH_MAX;
-use crate::content;
 
 /// Blobs looked up in the registry for one plan; more would make people wait, and Harbor work, for a guess.
 pub(crate) const BLOBS_LOOKED_UP_MAX: usize = 200;
@@ -42,19 +41,15 @@ pub(crate) async fn closure(vault: &Vault, item: &EffectItem) -> Result<Result<C
                 Err(other) => return Err(other),
             };
             let Ok(manifest) = Manifest::parse(&media_type, &bytes) else { return Ok(Err(digest)) };
-            for blob in &manifest.blobs {
-                if closure.blobs.contains_key(&blob.digest) {
+            for blob in manifest.blob_digests() {
+                if closure.blobs.contains_key(&blob) {
                     continue;
                 }
-                let Some(found) = vault.size_of(&blob.digest).await? else { return Ok(Err(blob.digest)) };
-                if content::stated_size(&manifest, blob).is_some_and(|stated| stated != found) {
-                    return Ok(Err(blob.digest));
-                }
-                closure.blobs.insert(blob.digest, found);
+                let Some(found) = vault.size_of(&blob).await? else { return Ok(Err(blob)) };
+                closure.blobs.insert(blob, found);
             }
-            next.extend(
-                manifest.children.into_iter().filter(|child| seen.insert(child.digest)).map(|child| (child.digest, child.media_type)),
-            );
+            let children = manifest.children.iter().filter_map(|child| Some((child.sha256()?, child.stated_type().to_owned())));
+            next.extend(children.filter(|(child, _)| seen.insert(*child)));
             if seen.len() > MANIFESTS_OF_LINE_MAX {
                 return Ok(Err(digest));
             }

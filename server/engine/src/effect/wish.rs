@@ -202,10 +202,10 @@ async fn closure(vault: &Vault, digest: &Digest, media_type: &str) -> Vec<Digest
         for (digest, media_type) in level.iter().filter(|(_, media_type)| media::is_index(media_type)) {
             let Ok(bytes) = vault.get_bytes(digest, MANIFEST_BYTES_MAX).await else { continue };
             let Ok(manifest) = Manifest::parse(media_type, &bytes) else { continue };
-            for child in manifest.children {
-                if seen.insert(child.digest) {
-                    all.push(child.digest);
-                    next.push((child.digest, child.media_type));
+            for child in &manifest.children {
+                if let Some(digest) = child.sha256().filter(|digest| seen.insert(*digest)) {
+                    all.push(digest);
+                    next.push((digest, child.stated_type().to_owned()));
                 }
             }
         }

@@ -63,13 +63,13 @@ impl State<'_> {
 
     async fn write(&self, goal: &Goal, ready: &Ready, depth: usize) -> Result<u64, Trouble> {
         let mut sent = 0;
-        for child in &ready.manifest.children {
-            sent += self.image(goal.child(child.digest, child.media_type.clone()), depth + 1).await?;
+        for (child, claim) in ready.children() {
+            sent += self.image(goal.child(child, claim), depth + 1).await?;
         }
         // In the place it came from Harbor most likely has the blobs still: ask by putting the manifest.
         let hopeful = self.same_harbor() && goal.source == goal.target;
         if !hopeful {
-            let blobs = ready.manifest.blobs.iter().map(|blob| blob.digest).collect();
+            let blobs = ready.manifest.blob_digests().collect();
             sent += self.blobs(goal, blobs, Trust::Known).await?;
         }
         let mut trust = Trust::Known;
@@ -93,12 +93,12 @@ impl State<'_> {
         let named: HashSet<Digest> = named.iter().copied().collect();
         let wanted = |digest: &Digest| named.is_empty() || named.contains(digest);
         let mut sent = 0;
-        for child in ready.manifest.children.iter().filter(|child| wanted(&child.digest)) {
-            let turn = self.turn(&goal.target, &child.digest);
+        for (child, claim) in ready.children().filter(|(child, _)| wanted(child)) {
+            let turn = self.turn(&goal.target, &child);
             *turn.lock().await = false;
-            sent += self.image(goal.child(child.digest, child.media_type.clone()), depth + 1).await?;
+            sent += self.image(goal.child(child, claim), depth + 1).await?;
         }
-        let blobs = ready.manifest.blobs.iter().map(|blob| blob.digest).filter(wanted).collect();
+        let blobs = ready.manifest.blob_digests().filter(wanted).collect();
         sent += self.blobs(goal, blobs, trust).await?;
         Ok(sent)
     }

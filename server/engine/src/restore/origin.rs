@@ -32,6 +32,14 @@ impl State<'_> {
         };
         let manifest = Manifest::parse(&media_type, &bytes)
             .map_err(|error| Trouble::Refused { code: "unreadable", detail: format!("manifest {}: {error}", digest.short()) })?;
-        Ok(Ready { digest: *digest, media_type, bytes, manifest })
+        // Its own, whatever an index or a record says of it: the registry takes it as nothing else.
+        Ok(Ready { digest: *digest, media_type: manifest.media_type.clone(), bytes, manifest })
+    }
+}
+
+impl Ready {
+    /// The manifests of an index, with the type it says they have.
+    pub(crate) fn children(&self) -> impl Iterator<Item = (Digest, String)> + '_ {
+        self.manifest.children.iter().filter_map(|child| Some((child.sha256()?, child.stated_type().to_owned())))
     }
 }

@@ -254,16 +254,17 @@ async fn what_the_snapshot_does_not_have_and_what_the_vault_lost_are_told_before
     h.delete("shop/web").await;
     let manifest = h.vault.get_bytes(&rich.plain, 1 << 20).await.unwrap();
     let manifest = vocab::Manifest::parse(vocab::media::OCI_MANIFEST, &manifest).unwrap();
-    std::fs::remove_file(h.object(&manifest.blobs[1].digest)).unwrap();
+    let layer = manifest.blobs[1].sha256().unwrap();
+    std::fs::remove_file(h.object(&layer)).unwrap();
     let plan = h.plan(&snapshot.digest, &only("shop/web", "1.0"), &policy(OnConflict::Leave)).await;
     let blocked = Effect::Blocked {
-        reason: BlockReason::Damaged { object: manifest.blobs[1].digest },
+        reason: BlockReason::Damaged { object: layer },
         remedy: "choose an earlier snapshot, and run the plan again to heal the vault".to_owned(),
     };
     assert_eq!(plan.items[0].effect, blocked);
     let findings = engine::verify::snapshot(&h.vault, &snapshot.digest).await;
     assert_eq!(findings.len(), 1, "{findings:#?}");
-    assert_eq!((findings[0].kind.as_str(), findings[0].object), ("missing", manifest.blobs[1].digest));
+    assert_eq!((findings[0].kind.as_str(), findings[0].object), ("missing", layer));
 }
 
 #[tokio::test]

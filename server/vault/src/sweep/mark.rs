@@ -186,5 +186,5 @@ pub(crate) async fn blobs_of(vault: &Vault, descriptor: Descriptor) -> Result<Ve
     let manifest = Manifest::parse(&descriptor.media_type, &bytes)
         .map_err(|error| VaultError::Tree { digest, source: tree::TreeError::Json(error.to_string()) })?;
     // Children are members of their own; named here as well, so that a snapshot written by another version loses nothing.
-    Ok(manifest.blobs.iter().chain(&manifest.children).map(|blob| blob.digest).collect())
+    Ok(manifest.blob_digests().chain(manifest.child_digests()).collect())
 }

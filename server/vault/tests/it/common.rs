@@ -164,9 +164,9 @@ pub async fn closure(vault: &Vault) -> Result<(Vec<Pointer>, usize), VaultError>
             for member in vault.repository(&descriptor.digest).await?.members {
                 let bytes = vault.get_bytes(&member.descriptor.digest, vocab::manifest::MANIFEST_BYTES_MAX).await?;
                 let manifest = vocab::Manifest::parse(&member.descriptor.media_type, &bytes).unwrap();
-                for blob in manifest.blobs.iter().chain(&manifest.children) {
-                    let intact = vault.verify_object(&blob.digest).await?;
-                    assert_eq!(intact.size_bytes, blob.size);
+                for named in manifest.blobs.iter().chain(&manifest.children) {
+                    let intact = vault.verify_object(&named.sha256().unwrap()).await?;
+                    assert_eq!(Some(intact.size_bytes), named.stated_bytes());
                     count += 1;
                 }
             }
