@@ -128,6 +128,7 @@ async fn write(place: &Path, references: usize) -> Result<usize, Failure> {
                 gaps: Vec::new(),
                 config: None,
                 harbor_config: None,
+                pushed: None,
                 repositories: repositories[left_out..].to_vec(),
             };
             let bytes = index.encode()?;

@@ -7,7 +7,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use vault::tree::SnapshotIndex;
 use vault::{Pointer, PointerName, PutError, Vault, VaultError};
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Descriptor, Digest, Manifest};
@@ -117,7 +116,7 @@ impl Copy<'_> {
             self.object(&descriptor.digest, descriptor.size).await?;
             cx.progress.event(Event::Item { name: name.to_string(), outcome: ItemOutcome::Done });
         }
-        let settings = [index.config, index.harbor_config].into_iter().flatten().filter(|settings| !shared.contains(&settings.digest));
+        let settings = index.records().filter(|settings| !shared.contains(&settings.digest)).cloned();
         self.manifests(settings.collect(), &mut blobs).await?;
         self.object(&pointer.snapshot.digest, pointer.snapshot.size).await?;
         // The last moment to stop: whoever lost the lease seals nothing (I-20).
@@ -190,13 +189,13 @@ async fn one(cx: &CopyContext, digest: &Digest, size_bytes: Option<u64>) -> Resu
 async fn shared(to: &Vault, pointer: &Pointer, before: Option<Digest>) -> HashSet<Digest> {
     let Some(before) = before else { return HashSet::new() };
     match to.snapshot(&before).await {
-        Ok(SnapshotIndex { harbor, project, started, config, harbor_config, repositories, .. })
-            if harbor == pointer.harbor
-                && project == pointer.project
-                && matches!(to.keeps(&harbor, &project, started, &before).await, Ok(true)) =>
+        Ok(index)
+            if index.harbor == pointer.harbor
+                && index.project == pointer.project
+                && matches!(to.keeps(&index.harbor, &index.project, index.started, &before).await, Ok(true)) =>
         {
-            let settings = [config, harbor_config].into_iter().flatten().map(|descriptor| descriptor.digest);
-            repositories.into_iter().map(|(_, descriptor)| descriptor.digest).chain(settings).collect()
+            let records = index.records().map(|descriptor| descriptor.digest);
+            index.repositories.iter().map(|(_, descriptor)| descriptor.digest).chain(records).collect()
         }
         _ => HashSet::new(),
     }

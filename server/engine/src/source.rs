@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt, pin_mut, stream};
 use registry::{Artifact, Client, Project, Reference, RegistryError, Repository};
-use vault::tree::Label;
+use vault::tree::{Label, PushedAt};
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
 /// Repositories listed side by side where there is no listing of several; the client bounds listing calls further.
@@ -18,6 +18,10 @@ pub(crate) struct Seen {
     /// Shared by all that is noted of it on the way.
     pub media_type: Option<Arc<str>>,
     pub tags: Vec<Tag>,
+    /// When the artifact came.
+    pub pushed: Option<PushedAt>,
+    /// When its tags were put on it, as far as Harbor tells.
+    pub tag_pushes: Vec<(Tag, PushedAt)>,
     pub labels: Vec<Label>,
     pub children: Vec<Digest>,
     /// Direct accessories: digest and Harbor's word for the kind.
@@ -33,6 +37,8 @@ impl Seen {
             digest,
             media_type: None,
             tags: Vec::new(),
+            pushed: None,
+            tag_pushes: Vec::new(),
             labels: Vec::new(),
             children: Vec::new(),
             accessories: Vec::new(),
@@ -43,7 +49,10 @@ impl Seen {
 
 impl From<Artifact> for Seen {
     fn from(artifact: Artifact) -> Self {
+        let tag_pushes = artifact.tags.iter().filter_map(|tag| Some((tag.name.clone(), tag.push_time.and_then(PushedAt::new)?))).collect();
         Self {
+            pushed: artifact.push_time.and_then(PushedAt::new),
+            tag_pushes,
             repository: artifact.repository,
             digest: artifact.digest,
             media_type: Some(artifact.manifest_media_type).filter(|text| !text.is_empty()).map(Arc::from),
@@ -144,4 +153,19 @@ async fn hand_on(
 /// One artifact by digest or tag, accessories included, with its tags and direct accessories.
 pub(crate) async fn artifact(client: &Client, repository: &RepositoryName, reference: &Reference) -> Result<Option<Seen>, RegistryError> {
     Ok(client.artifact(repository, reference).await?.map(Seen::from))
+}
+
+/// Whether Harbor knows an artifact as about `subject`, which itself may not be there. Before 2.8 it does not tell.
+pub(crate) async fn is_referrer(
+    client: &Client,
+    repository: &RepositoryName,
+    subject: &Digest,
+    digest: &Digest,
+) -> Result<bool, RegistryError> {
+    match client.referrers(repository, subject).await {
+        Ok(referrers) => Ok(referrers.iter().any(|referrer| referrer.digest == *digest)),
+        Err(RegistryError::NotFound { .. }) => Ok(false),
+        Err(RegistryError::Unsupported { .. }) => Ok(client.artifact(repository, &Reference::Digest(*digest)).await?.is_some()),
+        Err(error) => Err(error),
+    }
 }

@@ -151,6 +151,7 @@ impl<'a> Survey<'a> {
         let parts = [
             (SettingsOf::Project, &index.config, "the project's settings"),
             (SettingsOf::Harbor, &index.harbor_config, "the Harbor's settings"),
+            (SettingsOf::PushTimes, &index.pushed, "the push times"),
         ];
         for (of, config, subject) in parts {
             if let Some(config) = config {

@@ -97,6 +97,7 @@ fn trees() -> Vec<Vec<u8>> {
         gaps: vec![gap],
         config: None,
         harbor_config: None,
+        pushed: None,
         repositories: vec![("prod/shop".parse().expect("a name"), child)],
     };
     let settings = SettingsOf::Project.encode(&json!({"version": 2, "labels": []})).expect("it can be written");

@@ -38,6 +38,7 @@ async fn base() -> Result<Base, VaultError> {
         gaps: Vec::new(),
         config: None,
         harbor_config: None,
+        pushed: None,
         repositories: Vec::new(),
     };
     let snapshot = vault.put_snapshot(&index).await?;

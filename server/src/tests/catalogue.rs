@@ -79,6 +79,7 @@ impl World {
         let index = SnapshotIndex {
             listed: None,
             harbor_config: None,
+            pushed: None,
             harbor: "prod".parse().unwrap(),
             project: "shop".parse().unwrap(),
             origin: vault::tree::Origin::Harbor,

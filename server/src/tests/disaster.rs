@@ -298,6 +298,7 @@ async fn a_run_goes_on_and_does_not_hide_what_a_person_is_to_look_at(pool: PgPoo
     let index = SnapshotIndex {
         listed: None,
         harbor_config: None,
+        pushed: None,
         harbor: "sim".parse().unwrap(),
         project: "shop".parse().unwrap(),
         origin: vault::tree::Origin::Harbor,

@@ -258,7 +258,7 @@ impl Locking {
                 for (_, repository) in &index.repositories {
                     self.part(Part::Repository(&repository.digest), needed).await?;
                 }
-                for settings in [&index.config, &index.harbor_config].into_iter().flatten() {
+                for settings in index.records() {
                     self.part(Part::Settings(settings), needed).await?;
                 }
             }
@@ -456,7 +456,7 @@ impl Vault {
             };
             after.repositories.insert(name.clone(), Below { index: descriptor.digest, until });
         }
-        for settings in [&index.config, &index.harbor_config].into_iter().flatten() {
+        for settings in index.records() {
             let until = match before.settings.get(&settings.digest).filter(|until| moment(**until) >= needed) {
                 Some(until) => *until,
                 None => locking.part(Part::Settings(settings), needed).await?.unix_timestamp(),

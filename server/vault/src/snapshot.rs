@@ -17,7 +17,9 @@ use crate::Vault;
 use crate::error::{StoreError, VaultError};
 use crate::layout::{FORMAT, HarborName, Key, PointerName, Prefix, VaultId};
 use crate::record;
-use crate::tree::{self, RepositoryDescriptor, RepositoryIndex, SettingsOf, SnapshotIndex, TREE_BYTES_MAX};
+use crate::tree::{
+    self, EncodedSettings, PushTimes, PushTimesText, RepositoryDescriptor, RepositoryIndex, SettingsOf, SnapshotIndex, TREE_BYTES_MAX,
+};
 
 /// How often a rebuild of the index starts over because pointers came while it ran.
 pub const INDEX_REBUILD_MAX: u32 = 3;
@@ -285,11 +287,21 @@ impl Vault {
 
     /// Stores settings as an OCI artifact and answers its descriptor, the one a snapshot index needs.
     pub async fn put_settings(&self, of: SettingsOf, settings: &Value) -> Result<Descriptor, VaultError> {
-        let encoded = of.encode(settings).map_err(|e| invalid("settings", &e))?;
+        self.put_record_of(of, of.encode(settings).map_err(|e| invalid("settings", &e))?).await
+    }
+
+    /// Stores a project's push times and answers their descriptor, the one a snapshot index needs.
+    pub async fn put_push_times(&self, times: PushTimesText) -> Result<Descriptor, VaultError> {
+        let of = SettingsOf::PushTimes;
+        self.put_record_of(of, of.encode_bytes(times.into_bytes()).map_err(|e| invalid("push times", &e))?).await
+    }
+
+    async fn put_record_of(&self, of: SettingsOf, encoded: EncodedSettings) -> Result<Descriptor, VaultError> {
+        let EncodedSettings { manifest, settings } = encoded;
         self.put_bytes(tree::OCI_EMPTY_BYTES).await?;
-        self.put_bytes(&encoded.settings).await?;
-        let digest = self.put_bytes(&encoded.manifest).await?;
-        Ok(tree::descriptor(media::OCI_MANIFEST, digest, encoded.manifest.len(), of.artifact_type()))
+        self.put_whole(settings.into()).await?;
+        let digest = self.put_bytes(&manifest).await?;
+        Ok(tree::descriptor(media::OCI_MANIFEST, digest, manifest.len(), of.artifact_type()))
     }
 
     /// Stores a project's settings.
@@ -316,11 +328,20 @@ impl Vault {
 
     /// Reads settings, given the digest of their manifest.
     pub async fn settings(&self, of: SettingsOf, digest: &Digest) -> Result<Value, VaultError> {
-        let unreadable = |source| VaultError::Tree { digest: *digest, source };
+        let bytes = self.record_bytes(of, digest).await?;
+        serde_json::from_slice(&bytes).map_err(|e| VaultError::Tree { digest: *digest, source: tree::TreeError::Json(e.to_string()) })
+    }
+
+    /// Reads a project's push times, given the digest of their manifest.
+    pub async fn push_times(&self, digest: &Digest) -> Result<PushTimes, VaultError> {
+        let bytes = self.record_bytes(SettingsOf::PushTimes, digest).await?;
+        PushTimes::decode(&bytes).map_err(|source| VaultError::Tree { digest: *digest, source })
+    }
+
+    async fn record_bytes(&self, of: SettingsOf, digest: &Digest) -> Result<Bytes, VaultError> {
         let manifest = self.get_bytes(digest, TREE_BYTES_MAX).await?;
-        let blob = of.blob_of(&manifest).map_err(unreadable)?;
-        let bytes = self.get_bytes(&blob.digest, TREE_BYTES_MAX).await?;
-        serde_json::from_slice(&bytes).map_err(|e| unreadable(tree::TreeError::Json(e.to_string())))
+        let blob = of.blob_of(&manifest).map_err(|source| VaultError::Tree { digest: *digest, source })?;
+        self.get_bytes(&blob.digest, TREE_BYTES_MAX).await
     }
 }
 

@@ -22,6 +22,7 @@ mod listing;
 pub(crate) mod manifests;
 pub(crate) mod pace;
 pub(crate) mod previous;
+mod pushed;
 mod run;
 mod settings;
 pub mod staging;

@@ -107,7 +107,7 @@ impl Previous {
         if !vault.keeps(harbor, project, index.started, digest).await? || !is_whole(vault).await? {
             return Ok(None);
         }
-        let settings = [&index.config, &index.harbor_config].into_iter().flatten().map(|descriptor| descriptor.digest);
+        let settings = index.records().map(|descriptor| descriptor.digest);
         let digests: Vec<Digest> = index.repositories.iter().map(|(_, descriptor)| descriptor.digest).chain(settings).collect();
         let mut sizes = stream::iter(digests).map(|digest| async move { vault.size_of(&digest).await }).buffer_unordered(INDEXES_AT_ONCE);
         while let Some(size) = sizes.try_next().await? {

@@ -17,6 +17,7 @@ use super::fetch::Fetcher;
 use super::listing::{ARTIFACTS_AT_A_TIME, Front, Listed, Part, front, list, unlisted_gap};
 use super::pace::{Breaker, Pace};
 use super::previous::Previous;
+use super::pushed::PushTimes;
 use super::staging::Area;
 use super::{ARTIFACTS_MAX, BackupContext, BackupError, Note, Reconcile, SnapshotOutcome, Stats, blobs, crosscheck, manifests, settings};
 use crate::control::{Event, Level};
@@ -89,6 +90,7 @@ struct Gathered {
     logical_bytes: u64,
     gaps: Vec<Gap>,
     notes: Vec<Note>,
+    pushed: PushTimes,
 }
 
 /// A run on its way: part by part, then the last steps: settings, snapshot, pointer, in this order.
@@ -130,6 +132,7 @@ impl Run<'_> {
             notes.extend(crosscheck::moves(&cx.client, &listed).await?);
             cx.client.prove_login().await?;
         }
+        self.gathered.pushed.add(&listed);
         self.gathered.logical_bytes = self.gathered.logical_bytes.saturating_add(listed.logical_bytes());
         gaps.extend(listed.unlisted.iter().map(unlisted_gap));
         // A large repository is in memory once: what it was made of is let go of before and while it is put together.
@@ -173,11 +176,20 @@ impl Run<'_> {
     async fn seal(mut self) -> Result<SnapshotOutcome, BackupError> {
         let cx = self.cx;
         cx.progress.event(Event::Phase("sealing"));
-        let Gathered { mut repositories, changed, artifacts, tags, logical_bytes, gaps, mut notes } = std::mem::take(&mut self.gathered);
+        let Gathered { mut repositories, changed, artifacts, tags, logical_bytes, gaps, mut notes, pushed } = std::mem::take(&mut self.gathered);
         repositories.sort_by(|one, other| one.0.cmp(&other.0));
         notes.extend(proxy_note(&self.project));
         notes.extend(self.area.as_ref().and_then(|area| staged_note(&self.project, area)));
+        let pushed = match pushed.into_text(self.project.name.as_str()) {
+            Ok(Some(times)) => Some(cx.vault.put_push_times(times).await?),
+            Ok(None) => None,
+            Err(note) => {
+                notes.push(note);
+                None
+            }
+        };
         let index = SnapshotIndex {
+            pushed,
             listed: None,
             harbor_config: harbor_config(cx, self.previous.harbor_config.as_ref()).await?,
             harbor: cx.harbor.clone(),

@@ -183,6 +183,7 @@ async fn import(cx: &ImportContext, destination: &Destination, path: &Path, held
         gaps: assembled.gaps,
         config: None,
         harbor_config: None,
+        pushed: None,
         listed: None,
         repositories: members,
     };

@@ -161,9 +161,9 @@ async fn is_any_gone(vault: &Vault, names: &[PointerName]) -> Result<bool, Vault
 
 /// What of a snapshot nobody walked yet.
 fn parts(index: SnapshotIndex, walked: &mut BTreeSet<Digest>) -> Vec<Part> {
-    let settings = [index.config, index.harbor_config].into_iter().flatten().map(Part::Settings);
+    let settings: Vec<Part> = index.records().cloned().map(Part::Settings).collect();
     let repositories = index.repositories.into_iter().map(|(_, descriptor)| descriptor);
-    settings.chain(repositories.filter(|repository| walked.insert(repository.digest)).map(Part::Repository)).collect()
+    settings.into_iter().chain(repositories.filter(|repository| walked.insert(repository.digest)).map(Part::Repository)).collect()
 }
 
 async fn members(vault: &Vault, part: Part, room: &Semaphore) -> Result<Vec<Descriptor>, VaultError> {

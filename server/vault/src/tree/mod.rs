@@ -7,6 +7,7 @@
 
 mod canonical;
 mod project;
+mod pushed;
 mod repository;
 mod snapshot;
 
@@ -17,6 +18,7 @@ use vocab::{Descriptor, Digest, media};
 
 pub use self::canonical::canonical_json;
 pub use self::project::{EncodedSettings, SettingsOf};
+pub use self::pushed::{PushTimes, PushTimesText, PushedAt, RepositoryPushes};
 pub use self::repository::{Label, RepositoryIndex, RepositoryMember, Role};
 pub use self::snapshot::{Gap, Origin, RepositoryDescriptor, SnapshotIndex};
 
@@ -32,6 +34,10 @@ pub const PROJECT_BLOB_TYPE: &str = "application/vnd.breakwater.project.v1+json"
 pub const HARBOR_TYPE: &str = "application/vnd.breakwater.harbor.v1";
 /// Media type of the one blob of a Harbor's settings.
 pub const HARBOR_BLOB_TYPE: &str = "application/vnd.breakwater.harbor.v1+json";
+/// Artifact type of a project's push times.
+pub const PUSHED_TYPE: &str = "application/vnd.breakwater.pushed.v1";
+/// Media type of the one blob of a project's push times.
+pub const PUSHED_BLOB_TYPE: &str = "application/vnd.breakwater.pushed.v1+json";
 /// The empty configuration of an OCI artifact (image-spec, manifest.md, "Guidance for an empty descriptor").
 pub const OCI_EMPTY_BYTES: &[u8] = b"{}";
 

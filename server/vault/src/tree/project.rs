@@ -1,19 +1,24 @@
-//! Settings, of a project or of a whole Harbor: an OCI artifact manifest with one JSON blob (image-spec 1.1, manifest.md,
+//! Settings, of a project or of a whole Harbor, and a project's push times: an OCI artifact manifest with one JSON blob (image-spec 1.1, manifest.md,
 //! "Guidelines for artifact usage"). Settings that did not change are the same object in every snapshot.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vocab::{Descriptor, Digest, media};
 
-use super::{HARBOR_BLOB_TYPE, HARBOR_TYPE, OCI_EMPTY_BYTES, PROJECT_BLOB_TYPE, PROJECT_TYPE, TREE_BYTES_MAX, TreeError, canonical_json};
+use super::{
+    HARBOR_BLOB_TYPE, HARBOR_TYPE, OCI_EMPTY_BYTES, PROJECT_BLOB_TYPE, PROJECT_TYPE, PUSHED_BLOB_TYPE, PUSHED_TYPE, TREE_BYTES_MAX, TreeError,
+    canonical_json,
+};
 
-/// Whose settings. Writes and reads the artifact that holds them.
+/// Whose settings, or what is stored as they are. Writes and reads the artifact that holds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettingsOf {
     /// One project's.
     Project,
     /// A whole Harbor's, as far as they belong to no project.
     Harbor,
+    /// When everything of one project was pushed ([`super::PushTimes`]).
+    PushTimes,
 }
 
 /// The two objects that settings become, besides the empty configuration [`OCI_EMPTY_BYTES`].
@@ -40,6 +45,7 @@ impl SettingsOf {
         match self {
             Self::Project => PROJECT_TYPE,
             Self::Harbor => HARBOR_TYPE,
+            Self::PushTimes => PUSHED_TYPE,
         }
     }
 
@@ -47,12 +53,17 @@ impl SettingsOf {
         match self {
             Self::Project => PROJECT_BLOB_TYPE,
             Self::Harbor => HARBOR_BLOB_TYPE,
+            Self::PushTimes => PUSHED_BLOB_TYPE,
         }
     }
 
     /// The objects for `settings`. Equal settings give equal bytes, whatever order their keys came in.
     pub fn encode(self, settings: &Value) -> Result<EncodedSettings, TreeError> {
-        let settings = canonical_json(settings)?;
+        self.encode_bytes(canonical_json(settings)?)
+    }
+
+    /// The same of canonical JSON.
+    pub(crate) fn encode_bytes(self, settings: Vec<u8>) -> Result<EncodedSettings, TreeError> {
         if settings.len() > TREE_BYTES_MAX {
             return Err(TreeError::TooLarge(settings.len()));
         }

@@ -8,7 +8,8 @@ use time::{OffsetDateTime, UtcOffset};
 use vocab::{Descriptor, Digest, ProjectName, RepositoryName, media};
 
 use super::{
-    FINISHED, GAPS, HARBOR, HARBOR_TYPE, LISTED, Member, ORIGIN, PROJECT, PROJECT_TYPE, REPOSITORY, REPOSITORY_TYPE, SNAPSHOT_TYPE, STARTED,
+    FINISHED, GAPS, HARBOR, HARBOR_TYPE, LISTED, Member, ORIGIN, PROJECT, PROJECT_TYPE, PUSHED_TYPE, REPOSITORY, REPOSITORY_TYPE,
+    SNAPSHOT_TYPE, STARTED,
     TreeError, check_sizes, decode_index, encode_checked, foreign_only,
 };
 use crate::layout::HarborName;
@@ -38,6 +39,9 @@ pub struct SnapshotIndex {
     pub config: Option<Descriptor>,
     /// The manifest of the settings of the Harbor itself. The same object in every snapshot until one of them changes.
     pub harbor_config: Option<Descriptor>,
+    /// The manifest of the push times ([`super::PushTimes`]). Absent where they are not known: in snapshots from before they were kept, and in
+    /// imports.
+    pub pushed: Option<Descriptor>,
     /// The repositories, in any order; encoding sorts them.
     pub repositories: Vec<(RepositoryName, RepositoryDescriptor)>,
 }
@@ -102,9 +106,14 @@ impl SnapshotIndex {
         self.listed.unwrap_or(self.started)
     }
 
+    /// What it holds besides repositories: settings and push times, each the manifest of one JSON blob.
+    pub fn records(&self) -> impl Iterator<Item = &Descriptor> {
+        [&self.config, &self.harbor_config, &self.pushed].into_iter().flatten()
+    }
+
     /// The canonical bytes.
     pub fn encode(&self) -> Result<Vec<u8>, TreeError> {
-        let settings = [(&self.config, PROJECT_TYPE), (&self.harbor_config, HARBOR_TYPE)];
+        let settings = [(&self.config, PROJECT_TYPE), (&self.harbor_config, HARBOR_TYPE), (&self.pushed, PUSHED_TYPE)];
         let settings: Vec<Descriptor> = settings
             .into_iter()
             .filter_map(|(config, artifact_type)| {
@@ -153,12 +162,13 @@ impl SnapshotIndex {
         let text = |name: &'static str| annotations.get(name).ok_or(TreeError::Annotation(name));
         let time = |name: &'static str| OffsetDateTime::parse(text(name)?, &Rfc3339).map_err(|_| TreeError::Annotation(name));
         let project: ProjectName = text(PROJECT)?.parse().map_err(|_| TreeError::Annotation(PROJECT))?;
-        let (mut config, mut harbor_config) = (None, None);
+        let (mut config, mut harbor_config, mut pushed) = (None, None, None);
         let mut repositories = Vec::with_capacity(parts.len());
         for part in parts {
             match part {
                 Part::Project(settings) => config = Some(*settings),
                 Part::Harbor(settings) => harbor_config = Some(*settings),
+                Part::Pushed(times) => pushed = Some(*times),
                 Part::Repository(name, _) if !name.is_of(&project) => return Err(TreeError::ForeignRepository(name.to_string())),
                 Part::Repository(name, descriptor) => repositories.push((name, descriptor)),
             }
@@ -178,6 +188,7 @@ impl SnapshotIndex {
             gaps,
             config,
             harbor_config,
+            pushed,
             repositories,
         })
     }
@@ -187,6 +198,7 @@ impl SnapshotIndex {
 enum Part {
     Project(Box<Descriptor>),
     Harbor(Box<Descriptor>),
+    Pushed(Box<Descriptor>),
     Repository(RepositoryName, RepositoryDescriptor),
 }
 
@@ -195,6 +207,7 @@ impl Member for Part {
         Ok(match descriptor.artifact_type.as_deref() {
             Some(PROJECT_TYPE) => Some(Self::Project(Box::new(foreign_only(descriptor)))),
             Some(HARBOR_TYPE) => Some(Self::Harbor(Box::new(foreign_only(descriptor)))),
+            Some(PUSHED_TYPE) => Some(Self::Pushed(Box::new(foreign_only(descriptor)))),
             Some(REPOSITORY_TYPE) => {
                 let name = descriptor.annotations.get(REPOSITORY).and_then(|name| name.parse().ok());
                 let name = name.ok_or(TreeError::Annotation(REPOSITORY))?;

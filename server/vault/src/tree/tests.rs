@@ -122,6 +122,7 @@ proptest! {
             listed: (nanoseconds % 2 == 0).then_some(started - time::Duration::hours(5)),
             gaps,
             harbor_config: config.as_ref().map(|_| super::descriptor(media::OCI_MANIFEST, Digest::of(b"harbor"), 9, HARBOR_TYPE)),
+            pushed: config.as_ref().map(|_| super::descriptor(media::OCI_MANIFEST, Digest::of(b"pushed"), 9, PUSHED_TYPE)),
             config,
             repositories: repositories.clone(),
         };
@@ -161,8 +162,8 @@ fn the_bytes_of_format_1_do_not_change() {
 fn a_snapshot_from_before_the_harbors_settings_is_read() {
     let text = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","artifactType":"application/vnd.breakwater.snapshot.v1","manifests":[],"annotations":{"io.breakwater.finished":"2026-01-02T03:04:06Z","io.breakwater.harbor":"main","io.breakwater.project":"prod","io.breakwater.started":"2026-01-02T03:04:05Z"}}"#;
     let read = SnapshotIndex::decode(text.as_bytes()).unwrap();
-    assert_eq!((read.listed, &read.harbor_config), (None, &None));
     assert_eq!(read.origin, Origin::Harbor, "and what it was read from was a Harbor");
+    assert_eq!((read.listed, &read.harbor_config, &read.pushed), (None, &None, &None));
     assert_eq!(read.listed_at(), read.started);
     assert_eq!(read.encode().unwrap(), text.as_bytes(), "and written as it was");
 }

@@ -123,6 +123,7 @@ pub async fn small_backup(vault: &Vault) -> Result<Pointer, VaultError> {
     let snapshot = SnapshotIndex {
         listed: None,
         harbor_config: None,
+        pushed: None,
         harbor: "main".parse().unwrap(),
         project: "prod".parse().unwrap(),
         origin: vault::tree::Origin::Harbor,

@@ -291,6 +291,7 @@ async fn below_the_reserve_only_new_objects_are_refused() {
         let snapshot = vault::tree::SnapshotIndex {
             listed: None,
             harbor_config: None,
+            pushed: None,
             harbor: "main".parse().unwrap(),
             project: "prod".parse().unwrap(),
             origin: vault::tree::Origin::Harbor,

@@ -183,6 +183,7 @@ async fn seal(vault: &Vault, id: u128, second: i64) -> Result<Pointer, VaultErro
     let snapshot = SnapshotIndex {
         listed: None,
         harbor_config: None,
+        pushed: None,
         harbor: "main".parse().unwrap(),
         project: "prod".parse().unwrap(),
         origin: vault::tree::Origin::Harbor,

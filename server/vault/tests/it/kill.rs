@@ -60,6 +60,7 @@ async fn seal(vault: &Vault, bytes: &bytes::Bytes) -> Pointer {
     let snapshot = SnapshotIndex {
         listed: None,
         harbor_config: None,
+        pushed: None,
         harbor: "main".parse().unwrap(),
         project: "prod".parse().unwrap(),
         origin: vault::tree::Origin::Harbor,

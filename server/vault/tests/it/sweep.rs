@@ -215,6 +215,7 @@ async fn many(vault: &Vault, projects: usize, snapshots: usize) -> (usize, usize
                 gaps: Vec::new(),
                 config: None,
                 harbor_config: None,
+                pushed: None,
                 repositories: repositories.clone(),
             };
             let descriptor = vault.put_snapshot(&snapshot).await.unwrap();
