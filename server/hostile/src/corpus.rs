@@ -1,5 +1,6 @@
 //! Bodies that readers accept, to be changed: what a real Harbor answered, what the vault writes, and small layouts.
 
+use std::io::Write as _;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
@@ -58,6 +59,30 @@ fn tar(names: impl Fn(&str) -> String) -> Vec<u8> {
     add("index.json", &index_json());
     OBJECTS.iter().for_each(|object| add(&format!("blobs/sha256/{}", Digest::of(object).hex()), object));
     builder.into_inner().expect("memory takes it")
+}
+
+/// What an older `docker save` writes.
+fn saved() -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let config = json!({"rootfs": {"type": "layers", "diff_ids": [Digest::of(LAYER), Digest::of(LAYER)]}}).to_string();
+    let list = json!([{"Config": "c.json", "RepoTags": ["shop/web:3.0", "web"], "Layers": ["a/layer.tar", "b/layer.tar"]}]).to_string();
+    for (name, bytes) in [("a/layer.tar", LAYER), ("c.json", config.as_bytes()), ("manifest.json", list.as_bytes())] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, bytes).expect("memory takes it");
+    }
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Symlink);
+    header.set_size(0);
+    builder.append_link(&mut header, "b/layer.tar", "../a/layer.tar").expect("memory takes it");
+    builder.into_inner().expect("memory takes it")
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("memory takes it");
+    encoder.finish().expect("memory takes it")
 }
 
 fn links() -> Vec<u8> {
@@ -166,7 +191,8 @@ pub fn corpus(target: &str) -> Vec<Vec<u8>> {
         "answers" => recorded(),
         "layout" => vec![index_json()],
         "archive" => {
-            vec![tar(str::to_owned), tar(|name| format!("./{name}")), tar(|name| format!("a/../{name}").replace("..", "b")), links()]
+            let in_a_folder = tar(|name| format!("a/b/{name}"));
+            vec![tar(str::to_owned), tar(|name| format!("./{name}")), in_a_folder, saved(), gzip(&saved()), links()]
         }
         other => panic!("there is no target {other}"),
     }

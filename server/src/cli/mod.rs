@@ -11,6 +11,7 @@ mod place;
 mod postgres;
 mod progress;
 pub mod serve;
+mod vault_files;
 mod vault_verbs;
 
 use std::process::ExitCode;

@@ -1,22 +1,18 @@
 //! Looking after a vault without a server: the bytes are enough.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use engine::Silent;
-use engine::import::{self, Destination, ImportContext};
 use futures::StreamExt as _;
-use tokio::io::AsyncWriteExt as _;
-use vault::{Amount, Choice, HarborName, Terms, Vault, VaultError};
-use vocab::{ProjectName, RepositoryName, Tag};
+use vault::{Amount, Terms, VaultError};
+use vocab::RepositoryName;
 
 use super::place::Place;
+use super::vault_files::{self, Export, Import, size};
 use super::{CliError, local_state};
 use crate::audit::Actor;
 use crate::config::{DatabaseArgs, KeyArgs};
-use crate::error::chain;
 use crate::vaults::{self, rebuild};
 
 /// Vault verbs.
@@ -30,7 +26,7 @@ pub enum VaultVerb {
     View(View),
     /// Copy images out of a snapshot as an OCI layout, in a folder or a tar archive
     Export(Export),
-    /// Make a snapshot of images that other tools exported: OCI layouts, tar archives of them, folders of skopeo sync
+    /// Make a snapshot of images that other tools exported: OCI layouts, docker save, tar archives (also in gzip), folders of skopeo sync
     Import(Import),
     /// Read and hash every object, and walk every snapshot
     Verify(Place),
@@ -55,42 +51,6 @@ pub struct View {
     /// Folder to write, which must not exist
     #[arg(long)]
     out: PathBuf,
-}
-
-/// Images to copy out.
-#[derive(Args)]
-pub struct Export {
-    #[command(flatten)]
-    vault: Place,
-    /// Digest of the snapshot, as `vault snapshots` prints it
-    snapshot: String,
-    /// Only this repository, with its project; its tags are then addressed without its name
-    #[arg(long)]
-    repository: Option<RepositoryName>,
-    /// Only this tag, with its signatures; may be given more than once
-    #[arg(long)]
-    tag: Vec<Tag>,
-    /// Folder to write, which must not exist; a name that ends in .tar makes an archive
-    #[arg(long)]
-    out: PathBuf,
-}
-
-/// Images to take in.
-#[derive(Args)]
-pub struct Import {
-    #[command(flatten)]
-    vault: Place,
-    /// Folder or tar archive with the images
-    source: PathBuf,
-    /// Project the images belong to
-    #[arg(long)]
-    project: ProjectName,
-    /// Repository of images whose files give tags only, with its project
-    #[arg(long)]
-    repository: Option<RepositoryName>,
-    /// Harbor the vault keeps the snapshot under; a name of its own keeps foreign images apart
-    #[arg(long, default_value = "imported")]
-    harbor: HarborName,
 }
 
 /// A vault to sweep.
@@ -159,8 +119,8 @@ pub async fn run(verb: VaultVerb) -> Result<(), CliError> {
             Ok(())
         }
         VaultVerb::View(args) => view(args).await,
-        VaultVerb::Export(args) => export(args).await,
-        VaultVerb::Import(args) => import(args).await,
+        VaultVerb::Export(args) => vault_files::export(args).await,
+        VaultVerb::Import(args) => vault_files::import(args).await,
         VaultVerb::Verify(args) => verify(&args).await,
         VaultVerb::Sweep(args) => sweep(&args).await,
         VaultVerb::Adopt(args) => adopt(args).await,
@@ -177,82 +137,6 @@ async fn view(args: View) -> Result<(), CliError> {
         println!("  skopeo inspect oci:{}:{}", args.out.display(), reference.reference);
     }
     Ok(())
-}
-
-async fn export(args: Export) -> Result<(), CliError> {
-    let vault = args.vault.open().await?;
-    let digest = args.snapshot.parse().map_err(|e| CliError::Usage(format!("{e}")))?;
-    let export = vault.plan_export(&digest, &Choice { repository: args.repository, tags: args.tag }).await?;
-    if export.objects() == 0 && export.left_out.is_empty() {
-        return Err(CliError::Failed("nothing of that is in the snapshot".to_owned()));
-    }
-    let (names, objects, bytes) = (export.references.len(), export.objects(), export.size_bytes());
-    let left_out = export.left_out.clone();
-    let shown = args.out.display();
-    let is_archive = args.out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("tar"));
-    let tool = if is_archive { "oci-archive" } else { "oci" };
-    let example = export.references.first().map(|first| format!("  skopeo inspect {tool}:{shown}:{}", first.reference));
-    if is_archive {
-        archive(&vault, export, &args.out).await?;
-    } else {
-        vault.export_to(&export, &args.out).await?;
-    }
-    println!("{names} references, {objects} objects, {} in {shown}", size(bytes));
-    if let Some(example) = example {
-        println!("{example}");
-    }
-    for image in &left_out {
-        println!("left out\t{}\t{} is missing or damaged in the vault", image.image, image.part);
-    }
-    if left_out.is_empty() { Ok(()) } else { Err(CliError::Failed(format!("{} images are not whole and were left out", left_out.len()))) }
-}
-
-/// A file that could not be written whole is removed: half an archive looks like one.
-async fn archive(vault: &Vault, export: vault::Export, out: &Path) -> Result<(), CliError> {
-    let failed = |error: std::io::Error| CliError::Failed(format!("{}: {error}", out.display()));
-    let mut file = tokio::fs::File::create_new(out).await.map_err(failed)?;
-    let pieces = vault.archive(export);
-    futures::pin_mut!(pieces);
-    let written = async {
-        while let Some(piece) = pieces.next().await {
-            file.write_all(&piece?).await.map_err(failed)?;
-        }
-        file.sync_all().await.map_err(failed)
-    };
-    let written: Result<(), CliError> = written.await;
-    if written.is_err() {
-        tokio::fs::remove_file(out).await.map_err(failed)?;
-    }
-    written
-}
-
-async fn import(args: Import) -> Result<(), CliError> {
-    let vault = args.vault.open().await?;
-    let cx = ImportContext { vault, progress: Arc::new(Silent), control: Arc::new(Silent) };
-    let moment = time::OffsetDateTime::now_utc();
-    let destination = Destination { harbor: args.harbor, project: args.project, repository: args.repository, moment };
-    let outcome = import::run(&cx, &destination, &args.source).await.map_err(|error| CliError::Failed(chain(&error)))?;
-    let stats = outcome.stats;
-    println!("{}\t{}/{}\t{}", app::units::Moment(outcome.moment).url(), destination.harbor, destination.project, outcome.digest);
-    println!(
-        "{} repositories, {} tags, {} artifacts, {} new in the vault",
-        stats.repositories,
-        stats.tags,
-        stats.artifacts,
-        size(stats.bytes_new)
-    );
-    for note in &outcome.notes {
-        println!("note\t{}\t{}", note.subject, note.text);
-    }
-    for gap in &outcome.index.gaps {
-        println!("gap\t{}\t{}; {}", gap.subject, gap.cause, gap.remedy);
-    }
-    println!("`breakwater vault rebuild` enters it into a catalogue");
-    Ok(())
-}
-
-fn size(bytes: u64) -> String {
-    app::units::bytes(i64::try_from(bytes).unwrap_or(i64::MAX))
 }
 
 async fn verify(args: &Place) -> Result<(), CliError> {

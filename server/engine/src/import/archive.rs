@@ -1,10 +1,12 @@
-//! An OCI layout in a tar archive, read once from front to back: objects go straight into the vault, under the import's hold, and what
-//! no image turns out to need is left to the next sweep.
+//! Images in a tar archive, plain or in gzip. It is read twice from front to back: once for what is in it, by name, and once for the
+//! objects, which go straight into the vault under the import's hold. Nothing is unpacked to a path. What no image of a layout turns out
+//! to need is left to the next sweep.
 
 use std::cell::Cell;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io::{self, BufReader, Read};
-use std::path::Path;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,11 +15,14 @@ use tokio::sync::mpsc;
 use vault::{PutError, VaultError};
 use vocab::Digest;
 
+use super::docker::{self, Parts};
 use super::files::{Files, FilesOrigin};
-use super::layout::{self, INDEX, MARKER, MARKER_BYTES_MAX, left_out};
-use super::{FILES_MAX, INDEX_BYTES_MAX, ImportContext, ImportError, Opened};
-use crate::backup::BackupError;
-use crate::backup::fetch::Stored;
+use super::layout::{self, INDEX, MARKER, left_out};
+use super::listing::{DOCKER, Listing, REPOSITORIES, Trouble};
+use super::packed::{MAGIC_BYTES, Packing, Unpacked};
+use super::{FILES_MAX, ImportContext, ImportError, Opened};
+use crate::backup::fetch::{Origin, Stored};
+use crate::backup::{BackupError, Note};
 use crate::control::Event;
 
 /// Most bytes of headers before one entry, extended ones included; a long name needs 4 KiB.
@@ -26,44 +31,106 @@ const HEADER_BYTES_MAX: u64 = 256 * 1024;
 const PIECE_BYTES: usize = 512 * 1024;
 /// Pieces on their way to the vault.
 const PIECES_AHEAD: usize = 4;
-const BLOBS: &str = "blobs/sha256/";
+
+/// An archive that was looked through, and whose objects are still to be read.
+pub(super) struct Archive {
+    path: PathBuf,
+    place: String,
+    packing: Packing,
+    /// Manifests that were made.
+    made: Vec<Bytes>,
+    /// Entries to be read, with what they must be.
+    wanted: HashMap<usize, Digest>,
+}
+
+/// Looks through an archive.
+pub(super) fn open(path: &Path) -> Result<Opened, ImportError> {
+    let place = path.display().to_string();
+    let unreadable = |source| ImportError::Unreadable { place: place.clone(), source };
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut begin = Vec::with_capacity(MAGIC_BYTES);
+    file.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut begin).map_err(unreadable)?;
+    file.rewind().map_err(unreadable)?;
+    let packing = Packing::of(&begin);
+    if let Packing::Other(name, command) = packing {
+        let why = format!("it is packed with {name}, which is not read here; unpack it with `{command}`, then import what comes out");
+        return Err(ImportError::Unknown { place, why });
+    }
+    let mut listing = Listing::of(&place);
+    walk(file, packing, &place, |number, entry| look(&mut listing, number, entry))?;
+    let (mut opened, parts) = contents(&place, &listing)?;
+    let made = parts.manifests.into_values().map(Bytes::from).collect();
+    let mut wanted = parts.wanted;
+    wanted.extend(listing.objects.iter().map(|(number, digest)| (*number, *digest)));
+    if listing.passed_over > 0 {
+        let text = format!("{} files whose names lead out of it were passed over", listing.passed_over);
+        opened.notes.push(left_out(&place, &text));
+    }
+    opened.loose = listing.loose;
+    opened.bytes = super::Bytes::Archive(Archive { path: path.to_owned(), place, packing, made, wanted });
+    Ok(opened)
+}
+
+/// The images of an archive or of a folder that one was unpacked to.
+pub(super) fn contents(place: &str, listing: &Listing) -> Result<(Opened, Parts), ImportError> {
+    let (mut opened, mut parts) = (Opened::default(), Parts::default());
+    let layouts: BTreeSet<&str> = listing.folders_with(MARKER).collect();
+    let unknown = |why: String| ImportError::Unknown { place: place.to_owned(), why };
+    for folder in &layouts {
+        let text = |name: &str| listing.text(&format!("{folder}{name}"));
+        layout::check_marker(text(MARKER).unwrap_or_default())?;
+        let index = text(INDEX).ok_or_else(|| unknown(format!("it has {folder}{MARKER} without {INDEX}, so it is no whole OCI layout")))?;
+        layout::images(index, &mut opened)?;
+    }
+    // Where both are, the layout says it all: Docker writes the list for those who know no layout.
+    let lists: Vec<&str> = listing.folders_with(DOCKER).filter(|folder| !layouts.contains(folder)).collect();
+    for folder in &lists {
+        docker::images(listing, folder, &mut parts, &mut opened)?;
+    }
+    opened.notes.extend(docker::note(place, &parts));
+    if layouts.is_empty() && lists.is_empty() {
+        let old = listing.folders_with(REPOSITORIES).next().is_some();
+        let index = listing.folders_with(INDEX).next().is_some();
+        return Err(unknown(match (old, index) {
+            (true, _) => {
+                "it was saved by a Docker before 1.10, without manifest.json; load it into a current one and save it again".to_owned()
+            }
+            (_, true) => format!("it has {INDEX} without {MARKER}, so it is no whole OCI layout"),
+            _ => format!("it is neither an OCI layout, which has {MARKER}, nor of docker save, which has {DOCKER}"),
+        }));
+    }
+    Ok((opened, parts))
+}
+
+impl Archive {
+    /// Reads the objects into the vault. Answers where the rest can be had, which is nowhere, and what was damaged.
+    pub(super) async fn read(self, cx: &ImportContext, stored: &Arc<Stored>) -> Result<(Arc<dyn Origin>, Vec<Note>), ImportError> {
+        super::put(cx, &self.made, stored).await?;
+        let (sender, receiver) = mpsc::channel(PIECES_AHEAD);
+        let reading = tokio::task::spawn_blocking(move || self.send(&sender));
+        let damaged = take(cx, receiver, stored).await;
+        // A vault that took no more has closed the channel, and the reading ended by that.
+        let read = reading.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
+        let damaged = damaged?;
+        read?;
+        let notes = damaged.into_iter().map(|digest| left_out(&digest.to_string(), "its bytes in the archive do not hash to its name"));
+        Ok((Arc::new(FilesOrigin::new(Nothing)), notes.collect()))
+    }
+
+    fn send(&self, sender: &mpsc::Sender<Piece>) -> Result<(), ImportError> {
+        let file = File::open(&self.path).map_err(|source| ImportError::Unreadable { place: self.place.clone(), source })?;
+        walk(file, self.packing, &self.place, |number, entry| match self.wanted.get(&number) {
+            Some(digest) if entry.is_file() => hand_over(*digest, entry, sender),
+            _ => Ok(true),
+        })
+    }
+}
 
 /// What the reading side hands over, in the order of the archive.
 enum Piece {
     Object { digest: Digest, size_bytes: u64 },
     Data(Bytes),
     End,
-}
-
-/// What the archive says besides its objects.
-#[derive(Default)]
-struct Told {
-    marker: Option<Vec<u8>>,
-    index: Option<Vec<u8>>,
-    passed_over: u64,
-}
-
-/// Reads an archive into the vault.
-pub(super) async fn open(cx: &ImportContext, path: &Path, stored: &Arc<Stored>) -> Result<Opened, ImportError> {
-    let place = path.display().to_string();
-    let file = File::open(path).map_err(|source| ImportError::Unreadable { place: place.clone(), source })?;
-    let (sender, receiver) = mpsc::channel(PIECES_AHEAD);
-    let named = place.clone();
-    let reading = tokio::task::spawn_blocking(move || read(file, &named, &sender));
-    let damaged = take(cx, receiver, stored).await;
-    // A vault that took no more has closed the channel, and the reading ended by that.
-    let told = reading.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
-    let damaged = damaged?;
-    let told = told?;
-    let lacks =
-        |name: &str| ImportError::Unknown { place: place.clone(), why: format!("it is a tar archive without {name}, so no OCI layout") };
-    layout::check_marker(&told.marker.ok_or_else(|| lacks(MARKER))?)?;
-    let (found, mut notes) = layout::images(&told.index.ok_or_else(|| lacks(INDEX))?)?;
-    if told.passed_over > 0 {
-        notes.push(left_out(&place, &format!("{} files that belong to no OCI layout were passed over", told.passed_over)));
-    }
-    notes.extend(damaged.into_iter().map(|digest| left_out(&digest.to_string(), "its bytes in the archive do not hash to its name")));
-    Ok(Opened { found, origin: Arc::new(FilesOrigin::new(Nothing)), notes })
 }
 
 /// Puts objects into the vault as they come. Answers those that are not what their name says.
@@ -111,12 +178,12 @@ async fn take(cx: &ImportContext, mut pieces: mpsc::Receiver<Piece>, stored: &St
 struct Broken;
 
 /// A reader that stops when more comes between two entries than headers need: an extended header is held in memory whole.
-struct Rationed {
-    inner: BufReader<File>,
+struct Rationed<R> {
+    inner: R,
     left: Rc<Cell<u64>>,
 }
 
-impl Read for Rationed {
+impl<R: Read> Read for Rationed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.left.get();
         if left == 0 && !buffer.is_empty() {
@@ -129,96 +196,107 @@ impl Read for Rationed {
     }
 }
 
-fn read(file: File, place: &str, sender: &mpsc::Sender<Piece>) -> Result<Told, ImportError> {
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other | io::ErrorKind::UnexpectedEof => {
-            ImportError::Refused { place: place.to_owned(), why: format!("it is no whole tar archive: {source}") }
-        }
-        _ => ImportError::Unreadable { place: place.to_owned(), source },
+/// One entry of an archive.
+struct Entry<'a> {
+    kind: tar::EntryType,
+    name: String,
+    /// Where a link leads.
+    target: String,
+    size_bytes: u64,
+    bytes: &'a mut dyn Read,
+}
+
+impl Entry<'_> {
+    fn is_file(&self) -> bool {
+        self.kind.is_file()
+    }
+}
+
+impl<R: Seek> Seek for Rationed<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
+}
+
+/// Who looks at an entry. It ends early by the answer false.
+trait Each: FnMut(usize, Entry<'_>) -> Result<bool, Trouble> {}
+impl<F: FnMut(usize, Entry<'_>) -> Result<bool, Trouble>> Each for F {}
+
+/// Reads an archive from front to back. What nobody asks for is jumped over where it lies in a file as it is.
+fn walk(file: File, packing: Packing, place: &str, each: impl Each) -> Result<(), ImportError> {
+    let file = BufReader::with_capacity(PIECE_BYTES, file);
+    let left = Rc::new(Cell::new(HEADER_BYTES_MAX));
+    let walked = if packing == Packing::Gzip {
+        let mut archive = tar::Archive::new(Rationed { inner: Unpacked::new(file), left: Rc::clone(&left) });
+        archive.entries().map_err(Trouble::from).and_then(|entries| entries_of(entries, &left, true, place, each))
+    } else {
+        let mut archive = tar::Archive::new(Rationed { inner: file, left: Rc::clone(&left) });
+        archive.entries_with_seek().map_err(Trouble::from).and_then(|entries| entries_of(entries, &left, false, place, each))
     };
-    let left = Rc::new(Cell::new(0));
-    let mut archive = tar::Archive::new(Rationed { inner: BufReader::with_capacity(PIECE_BYTES, file), left: Rc::clone(&left) });
-    let mut told = Told::default();
-    let mut entries = archive.entries().map_err(failed)?;
+    walked.map_err(|trouble| match trouble {
+        Trouble::Refused(error) => error,
+        Trouble::Io(source) => match source.kind() {
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other | io::ErrorKind::UnexpectedEof => {
+                ImportError::Refused { place: place.to_owned(), why: format!("it is no whole tar archive: {source}") }
+            }
+            _ => ImportError::Unreadable { place: place.to_owned(), source },
+        },
+    })
+}
+
+fn entries_of<R: Read>(
+    mut entries: tar::Entries<'_, R>,
+    left: &Cell<u64>,
+    drains: bool,
+    place: &str,
+    mut each: impl Each,
+) -> Result<(), Trouble> {
     for number in 0.. {
         left.set(HEADER_BYTES_MAX);
         let Some(entry) = entries.next() else { break };
-        let mut entry = entry.map_err(failed)?;
+        let mut entry = entry?;
         if number >= FILES_MAX {
-            return Err(ImportError::Refused { place: place.to_owned(), why: format!("it has more than {FILES_MAX} files") });
+            let why = format!("it has more than {FILES_MAX} files");
+            return Err(Trouble::Refused(ImportError::Refused { place: place.to_owned(), why }));
         }
         left.set(u64::MAX);
-        if !receive(&mut entry, place, sender, &mut told).map_err(|error| error.unwrap_or_else(failed))? {
-            return Ok(told);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (name, target) = (text(&entry.path_bytes()), entry.link_name_bytes().map_or_else(String::new, |bytes| text(&bytes)));
+        let (kind, size_bytes) = (entry.header().entry_type(), entry.size());
+        if !each(number, Entry { kind, name, target, size_bytes, bytes: &mut entry })? {
+            break;
         }
-        // Whatever of the entry was not asked for is no header.
-        io::copy(&mut entry, &mut io::sink()).map_err(failed)?;
-    }
-    Ok(told)
-}
-
-/// Either a refusal or an error of reading.
-enum Trouble {
-    Refused(ImportError),
-    Io(io::Error),
-}
-
-impl Trouble {
-    fn unwrap_or_else(self, failed: impl Fn(io::Error) -> ImportError) -> ImportError {
-        match self {
-            Self::Refused(error) => error,
-            Self::Io(error) => failed(error),
+        if drains {
+            // Whatever of the entry was not asked for is no header.
+            io::copy(&mut entry, &mut io::sink())?;
         }
     }
+    Ok(())
 }
 
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
+/// Notes what an entry is.
+fn look(listing: &mut Listing, number: usize, entry: Entry<'_>) -> Result<bool, Trouble> {
+    let Entry { kind, name, target, size_bytes, bytes } = entry;
+    if kind.is_file() {
+        listing.file(number, &name, size_bytes, bytes)?;
+    } else if kind.is_symlink() || kind.is_hard_link() {
+        listing.link(&name, &target, kind.is_hard_link())?;
+    } else if !kind.is_dir() && !kind.is_pax_global_extensions() {
+        return Err(listing.refused(format!("{} is a device, sparse, or another thing no image needs", name.escape_debug())));
     }
+    Ok(true)
 }
 
-/// Takes one entry. `false`: nobody takes any more.
-fn receive(entry: &mut tar::Entry<'_, Rationed>, place: &str, sender: &mpsc::Sender<Piece>, told: &mut Told) -> Result<bool, Trouble> {
-    let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-    let refused = |why: String| Trouble::Refused(ImportError::Refused { place: place.to_owned(), why });
-    let kind = entry.header().entry_type();
-    if kind.is_dir() {
-        return Ok(true);
-    }
-    if !kind.is_file() {
-        return Err(refused(format!("{} is a link, a device or another thing no layout needs", name.escape_debug())));
-    }
-    let name = name.strip_prefix("./").unwrap_or(&name);
-    let slot = match name {
-        MARKER => Some((&mut told.marker, MARKER_BYTES_MAX)),
-        INDEX => Some((&mut told.index, INDEX_BYTES_MAX)),
-        _ => None,
-    };
-    if let Some((slot, bytes_max)) = slot {
-        if slot.is_some() {
-            return Err(refused(format!("it has {name} twice")));
-        }
-        let mut bytes = Vec::new();
-        entry.take(bytes_max + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > bytes_max {
-            return Err(refused(format!("its {name} is longer than {bytes_max} bytes")));
-        }
-        *slot = Some(bytes);
-        return Ok(true);
-    }
-    let Some(digest) = name.strip_prefix(BLOBS).and_then(|hex| Digest::from_hex(hex).ok()) else {
-        told.passed_over += 1;
-        return Ok(true);
-    };
-    let size_bytes = entry.size();
+/// Hands over one object. `false`: nobody takes any more.
+fn hand_over(digest: Digest, entry: Entry<'_>, sender: &mpsc::Sender<Piece>) -> Result<bool, Trouble> {
+    let size_bytes = entry.size_bytes;
     if sender.blocking_send(Piece::Object { digest, size_bytes }).is_err() {
         return Ok(false);
     }
     let mut handed = 0;
     while handed < size_bytes {
         let mut buffer = vec![0; PIECE_BYTES.min(usize::try_from(size_bytes - handed).unwrap_or(PIECE_BYTES))];
-        let read = entry.read(&mut buffer)?;
+        let read = entry.bytes.read(&mut buffer)?;
         if read == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
@@ -235,7 +313,7 @@ fn receive(entry: &mut tar::Entry<'_, Rationed>, place: &str, sender: &mpsc::Sen
 struct Nothing;
 
 impl Files for Nothing {
-    fn of(&self, _: &Digest) -> Vec<std::path::PathBuf> {
+    fn of(&self, _: &Digest) -> Vec<PathBuf> {
         Vec::new()
     }
 }

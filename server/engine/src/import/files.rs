@@ -81,7 +81,8 @@ impl<F: Files> Origin for FilesOrigin<F> {
     }
 
     fn cause(&self, error: &RegistryError) -> Cause {
-        const REMEDY: &str = "export the image again with everything it needs, then import that";
+        const REMEDY: &str = "export the image again with everything it needs (of an index whose other platforms were never pulled, one platform \
+                              alone: docker save --platform), then import that";
         let (kind, text) = match error {
             RegistryError::NotFound { what } => (gap::LISTED_BUT_MISSING, format!("{what} is not among the files")),
             RegistryError::WrongDigest { expected, actual } => {

@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use vocab::Digest;
 use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Digest, Tag};
 
 use super::files::{self, Files, FilesOrigin};
 use super::layout::left_out;
-use super::{FILES_MAX, Found, ImportError, Opened};
+use super::name::{Bare, Name};
+use super::{Bytes, FILES_MAX, Found, ImportError, Kind, Opened, Refused, renaming};
 use crate::backup::Note;
 use crate::content;
 
@@ -45,13 +46,22 @@ struct Scan {
     files: usize,
     copies: Copies,
     found: Vec<Found>,
+    refused: Vec<Refused>,
     notes: Vec<Note>,
     signatures: usize,
 }
 
 /// Looks through a folder of image folders.
 pub(super) fn open(root: &Path) -> Result<Opened, ImportError> {
-    let mut scan = Scan { root: root.to_owned(), files: 0, copies: Copies::default(), found: Vec::new(), notes: Vec::new(), signatures: 0 };
+    let mut scan = Scan {
+        root: root.to_owned(),
+        files: 0,
+        copies: Copies::default(),
+        found: Vec::new(),
+        refused: Vec::new(),
+        notes: Vec::new(),
+        signatures: 0,
+    };
     let mut waiting = vec![(root.to_owned(), 0)];
     while let Some((folder, depth)) = waiting.pop() {
         if depth > DEPTH_MAX {
@@ -59,16 +69,18 @@ pub(super) fn open(root: &Path) -> Result<Opened, ImportError> {
         }
         waiting.extend(scan.folder(&folder)?.into_iter().map(|folder| (folder, depth + 1)));
     }
-    if scan.found.is_empty() {
-        let why = "it is neither an OCI layout (a folder with oci-layout) nor a folder of skopeo sync".to_owned();
+    if scan.found.is_empty() && scan.refused.is_empty() {
+        let why =
+            "it is neither an OCI layout (a folder with oci-layout), nor an unpacked docker save, nor a folder of skopeo sync".to_owned();
         return Err(ImportError::Unknown { place: shown(root), why });
     }
     if scan.signatures > 0 {
         let text = format!("{} signatures in skopeo's own format were not imported; no registry stores them", scan.signatures);
         scan.notes.push(left_out(&shown(root), &text));
     }
-    scan.found.sort_by(|a, b| (&a.path, &a.tag, a.digest).cmp(&(&b.path, &b.tag, b.digest)));
-    Ok(Opened { found: scan.found, origin: Arc::new(FilesOrigin::new(scan.copies)), notes: scan.notes })
+    scan.found.sort_by(|a, b| (&a.name.shown, a.digest).cmp(&(&b.name.shown, b.digest)));
+    let bytes = Bytes::Folder(Arc::new(FilesOrigin::new(scan.copies)));
+    Ok(Opened { found: scan.found, refused: scan.refused, notes: scan.notes, bytes, ..Opened::default() })
 }
 
 impl Scan {
@@ -107,24 +119,29 @@ impl Scan {
     fn image(&mut self, folder: &Path, manifest: PathBuf) -> Result<(), ImportError> {
         let bytes = files::read(&manifest, MANIFEST_BYTES_MAX as u64)
             .map_err(|source| ImportError::Unreadable { place: shown(&manifest), source })?;
-        let Some((path, tag)) = self.name(folder) else {
-            self.notes.push(left_out(&shown(folder), "its name is not <repository>:<tag>"));
-            return Ok(());
-        };
         let digest = Digest::of(&bytes);
         self.copies.add(digest, manifest);
-        self.found.push(Found { path: Some(path), tag, digest, media_type: Some(content::sniff(&bytes)) });
+        match self.name(folder, digest) {
+            Ok(name) => self.found.push(Found { name, kind: Kind::Image, digest, media_type: Some(content::sniff(&bytes)) }),
+            Err(why) => self.refused.push(Refused { from: shown(folder), why, remedy: renaming(&digest.to_string()) }),
+        }
         Ok(())
     }
 
-    /// `<repository>:<tag>`, or `<repository>@sha256:<hex>` for an image that was asked for by digest.
-    fn name(&self, folder: &Path) -> Option<(String, Option<Tag>)> {
-        let relative = folder.strip_prefix(&self.root).ok()?.to_str()?;
-        if let Some((path, _)) = relative.split_once("@sha256:") {
-            return Some((path.to_owned(), None));
+    /// `<repository>:<tag>`, or `<repository>@sha256:<hex>` for an image that was asked for by digest. A single folder of `skopeo copy dir:`
+    /// says no name.
+    fn name(&self, folder: &Path, digest: Digest) -> Result<Name, String> {
+        let relative = folder.strip_prefix(&self.root).ok().and_then(Path::to_str).ok_or("its folder's name is no text")?;
+        if !relative.contains([':', '@']) {
+            return Ok(Name::default());
         }
-        let (path, tag) = relative.rsplit_once(':')?;
-        Some((path.to_owned(), Some(tag.parse().ok()?)))
+        let name = Name::parse(relative, Bare::Repository)?;
+        match name.digest {
+            Some(told) if told != digest => {
+                Err(format!("its folder's name promises {} and its manifest is {}", told.short(), digest.short()))
+            }
+            _ => Ok(name),
+        }
     }
 }
 

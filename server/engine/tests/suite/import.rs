@@ -9,54 +9,70 @@ use std::sync::Arc;
 
 use engine::Silent;
 use engine::backup::{SnapshotOutcome, gap};
-use engine::import::{self, Destination, ImportContext, ImportError};
+use engine::import::{self, Destination, ImportContext, ImportError, Imported, Target};
 use futures::TryStreamExt;
 use registry::Reference;
 use serde_json::{Value, json};
 use testkit::distribution::Distribution;
 use testkit::images::{self, Image};
 use time::OffsetDateTime;
-use vault::tree::{REF_NAME, Role};
+use vault::tree::{Origin, REF_NAME, Role};
 use vault::{Choice, Vault};
 use vocab::Digest;
 
-struct Place {
+pub struct Place {
     folder: tempfile::TempDir,
-    vault: Vault,
+    pub vault: Vault,
 }
 
 impl Place {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let vault = Vault::init(&folder.path().join("vault")).await.unwrap();
         Self { folder, vault }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    async fn import(&self, path: &Path, repository: Option<&str>) -> Result<SnapshotOutcome, ImportError> {
+    pub async fn import(&self, path: &Path, repository: Option<&str>) -> Result<Imported, ImportError> {
+        self.import_as(path, repository, &[]).await
+    }
+
+    pub async fn import_as(&self, path: &Path, repository: Option<&str>, names: &[(&str, &str)]) -> Result<Imported, ImportError> {
         let cx = ImportContext { vault: self.vault.clone(), progress: Arc::new(Silent), control: Arc::new(Silent) };
+        let project = "shop".parse().unwrap();
         let destination = Destination {
             harbor: "imported".parse().unwrap(),
-            project: "shop".parse().unwrap(),
             repository: repository.map(|name| name.parse().unwrap()),
+            names: names.iter().map(|(old, new)| ((*old).to_owned(), Target::parse(&project, new).unwrap())).collect(),
+            project,
             moment: OffsetDateTime::now_utc(),
         };
         import::run(&cx, &destination, path).await
     }
 
     /// An import of which everything is in the vault and hashes right.
-    async fn imported(&self, path: &Path, repository: Option<&str>) -> SnapshotOutcome {
-        let outcome = self.import(path, repository).await.unwrap();
+    pub async fn imported(&self, path: &Path, repository: Option<&str>) -> SnapshotOutcome {
+        let imported = self.import(path, repository).await.unwrap();
+        assert_eq!((imported.refused.as_slice(), imported.is_whole()), ([].as_slice(), true));
+        let outcome = imported.snapshot;
         assert_eq!(outcome.index.gaps, []);
+        assert_eq!(outcome.index.origin, Origin::Files);
         let findings = engine::verify::snapshot_to(&self.vault, &outcome.digest, engine::verify::Depth::Bytes).await;
         assert!(findings.is_empty(), "{findings:?}");
         outcome
     }
 
-    async fn tags(&self, outcome: &SnapshotOutcome) -> Vec<String> {
+    /// An import that lacks something.
+    pub async fn partly(&self, path: &Path, repository: Option<&str>) -> SnapshotOutcome {
+        let imported = self.import(path, repository).await.unwrap();
+        assert!(!imported.is_whole());
+        imported.snapshot
+    }
+
+    pub async fn tags(&self, outcome: &SnapshotOutcome) -> Vec<String> {
         let mut tags = Vec::new();
         for (name, descriptor) in &outcome.index.repositories {
             let index = self.vault.repository(&descriptor.digest).await.unwrap();
@@ -68,12 +84,12 @@ impl Place {
         tags
     }
 
-    async fn pointers(&self) -> usize {
+    pub async fn pointers(&self) -> usize {
         self.vault.pointers().try_collect::<Vec<_>>().await.unwrap().len()
     }
 }
 
-fn entry(image: &Image, name: Option<&str>) -> Value {
+pub fn entry(image: &Image, name: Option<&str>) -> Value {
     let mut entry = json!({ "mediaType": image.media_type, "digest": image.digest, "size": image.manifest.len() });
     if let Some(name) = name {
         entry["annotations"] = json!({ REF_NAME: name });
@@ -82,7 +98,7 @@ fn entry(image: &Image, name: Option<&str>) -> Value {
 }
 
 /// A layout of these images, in a folder.
-fn layout(path: &Path, named: &[(&Image, Option<&str>)], others: &[&Image]) {
+pub fn layout(path: &Path, named: &[(&Image, Option<&str>)], others: &[&Image]) {
     let blobs = path.join("blobs/sha256");
     fs::create_dir_all(&blobs).unwrap();
     fs::write(path.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
@@ -97,7 +113,7 @@ fn layout(path: &Path, named: &[(&Image, Option<&str>)], others: &[&Image]) {
 }
 
 /// Every file of a folder in a tar archive, in the order of `names` first.
-fn pack(folder: &Path, out: &Path) {
+pub fn pack(folder: &Path, out: &Path) {
     let status = Command::new("tar").arg("-C").arg(folder).arg("-cf").arg(out).arg(".").status().unwrap();
     assert!(status.success());
 }
@@ -138,7 +154,9 @@ async fn a_layout_and_its_archive_give_the_same_snapshot_with_children_and_signa
     let second = place.imported(&place.path("in.tar"), Some("shop/app")).await;
     assert_eq!(second.index.repositories[0].1.digest, first.index.repositories[0].1.digest, "the same repository, whatever it came in");
     assert_eq!(second.stats.blobs_new, 0, "nothing is stored twice");
-    assert!(matches!(place.import(&place.path("in"), None).await, Err(ImportError::NoRepository)));
+    let nameless = place.import(&place.path("in"), None).await;
+    let Err(ImportError::Nothing { refused, .. }) = nameless else { panic!("{nameless:?}") };
+    assert!(refused.len() == 3 && refused.iter().all(|line| line.remedy.contains("--repository")), "{refused:?}");
 }
 
 #[tokio::test]
@@ -250,7 +268,7 @@ async fn what_is_missing_or_damaged_is_a_gap_coming_in_and_left_out_going_out() 
     fs::write(blob(&damaged), vec![0; 900]).unwrap();
     pack(&place.path("in"), &place.path("in.tar"));
     for source in ["in", "in.tar"] {
-        let outcome = place.import(&place.path(source), Some("shop/app")).await.unwrap();
+        let outcome = place.partly(&place.path(source), Some("shop/app")).await;
         let gaps: Vec<(&str, &str)> = outcome.index.gaps.iter().map(|g| (g.subject.as_str(), g.kind.as_str())).collect();
         assert_eq!(gaps.iter().map(|(subject, _)| *subject).collect::<Vec<_>>(), ["shop/app:damaged", "shop/app:lacking"], "{source}");
         assert!(gaps.iter().all(|(_, kind)| [gap::PART_MISSING, gap::LISTED_BUT_MISSING, gap::WRONG_DIGEST].contains(kind)), "{gaps:?}");
@@ -320,7 +338,7 @@ async fn hostile_archives_write_nothing_outside_and_seal_nothing() {
     let mut entries = vec![marker, index];
     entries.extend(names.iter().map(|name| (Kind::Regular, *name, content)));
     archive(&path, &entries);
-    let outcome = place.import(&path, Some("shop/app")).await.unwrap();
+    let outcome = place.partly(&path, Some("shop/app")).await;
     assert_eq!(outcome.index.gaps.len(), 1);
     assert!(!Path::new("/etc/breakwater-import").exists());
     assert_eq!(outcome.stats.blobs_new, 0);
@@ -366,12 +384,12 @@ async fn links_and_pipes_in_folders_are_never_followed() {
     let blob = place.path("in/blobs/sha256").join(image.blobs[1].0.hex());
     fs::rename(&blob, place.path("elsewhere")).unwrap();
     symlink(place.path("elsewhere"), &blob).unwrap();
-    let outcome = place.import(&place.path("in"), Some("shop/app")).await.unwrap();
+    let outcome = place.partly(&place.path("in"), Some("shop/app")).await;
     assert_eq!(outcome.index.gaps.len(), 1);
     let config = place.path("in/blobs/sha256").join(image.blobs[0].0.hex());
     fs::remove_file(&config).unwrap();
     assert!(Command::new("mkfifo").arg(&config).status().unwrap().success());
-    let outcome = place.import(&place.path("in"), Some("shop/app")).await.unwrap();
+    let outcome = place.partly(&place.path("in"), Some("shop/app")).await;
     assert_eq!(outcome.index.gaps.len(), 1);
     fs::remove_file(place.path("in/index.json")).unwrap();
     symlink("/etc/passwd", place.path("in/index.json")).unwrap();
@@ -414,6 +432,6 @@ async fn a_layer_that_unpacks_to_a_gibibyte_stays_as_small_as_it_came() {
     assert_eq!(fs::read(stored).unwrap(), bomb, "bytes are kept as they came");
     let kib: u64 = shell(&format!("du -sk --apparent-size {} | cut -f1", place.path("vault").display())).parse().unwrap();
     assert!(kib < 64, "{kib} KiB");
-    // Nor is an archive unpacked because of how it begins.
+    // Nor does one go on being unpacked that is no archive of images.
     assert!(place.import(&packed, Some("shop/app")).await.is_err());
 }

@@ -8,6 +8,7 @@ mod faults;
 mod glance;
 mod harness;
 mod import;
+mod import_writers;
 mod locks;
 mod matrix;
 mod parts;
