@@ -232,6 +232,26 @@ pub struct Collection {
     pub log: String,
 }
 
+/// A run of tag retention.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RetentionRun {
+    pub id: i64,
+    pub policy_id: i64,
+    pub dry_run: bool,
+    pub started: i64,
+    pub tasks: Vec<RetentionTask>,
+}
+
+/// What it came to in one repository.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RetentionTask {
+    pub id: i64,
+    pub repository: String,
+    pub total: usize,
+    pub retained: usize,
+    pub log: String,
+}
+
 /// The counters behind every id.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Ids(BTreeMap<String, i64>);
@@ -264,6 +284,8 @@ pub struct World {
     #[serde(default)]
     pub audits_members: bool,
     pub collections: Vec<Collection>,
+    #[serde(default)]
+    pub retention_runs: Vec<RetentionRun>,
     /// The saved schedule of garbage collection, if one was set.
     pub gc_schedule: Option<Value>,
     /// Settings that were changed; the others have their defaults.

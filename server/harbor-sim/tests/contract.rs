@@ -17,5 +17,7 @@ mod listing;
 mod policies;
 #[path = "contract/pushing.rs"]
 mod pushing;
+#[path = "contract/retention.rs"]
+mod retention;
 #[path = "contract/settings.rs"]
 mod settings;

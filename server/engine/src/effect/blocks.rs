@@ -137,6 +137,7 @@ mod tests {
             kind: "doublestar".to_owned(),
             decoration: decoration.to_owned(),
             pattern: pattern.to_owned(),
+            extras: String::new(),
         };
         let rule = ImmutableRule { id: 1, disabled: false, tags: vec![selector(tag)], repositories: vec![selector(repository)] };
         Immutable::of(&rule).unwrap()

@@ -10,6 +10,7 @@ mod projects;
 mod quotas;
 mod render;
 mod repositories;
+mod retention;
 mod robots;
 mod rules;
 mod settings;

@@ -166,7 +166,7 @@ pub fn retentions(call: &Call, rest: &[&str], body: &Bytes) -> Answer {
             }
             Ok(reply::done())
         }
-        ("GET", [_, "executions"]) => query::listing(&call.params, &call.path, "", Vec::<()>::new(), |(), _| None, |()| Value::Null),
+        (_, [id, "executions", rest @ ..]) => super::retention::route(call, number(id, "id")?, rest, body),
         _ => Err(super::no_such_path(call)),
     }
 }

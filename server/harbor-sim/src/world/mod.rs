@@ -7,6 +7,7 @@ mod project;
 mod push;
 mod quota;
 mod remove;
+mod retain;
 mod rule;
 
 use std::collections::BTreeSet;
@@ -25,6 +26,7 @@ pub use project::{NewProject, create_project, deletable, delete_project};
 pub use push::{Pushed, associate, blob_row, commit, is_tag, precheck, tag_artifact};
 pub use quota::check_quota;
 pub use remove::{delete_artifact, delete_repository, delete_tag};
+pub use retain::retain;
 pub use rule::is_immutable;
 
 /// Audit rows that are kept; Harbor would purge them by schedule.

@@ -14,8 +14,8 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 /// How often an eventual effect of a real Harbor is looked for.
-const POLLS_MAX: u32 = 120;
-const POLL_EVERY: Duration = Duration::from_millis(500);
+pub const POLLS_MAX: u32 = 120;
+pub const POLL_EVERY: Duration = Duration::from_millis(500);
 
 pub const ALL_MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json,application/vnd.oci.image.index.v1+json,\
 application/vnd.docker.distribution.manifest.v2+json,application/vnd.docker.distribution.manifest.list.v2+json";

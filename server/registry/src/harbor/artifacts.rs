@@ -25,6 +25,9 @@ pub struct TagInfo {
     pub name: Tag,
     #[serde(default, deserialize_with = "moment")]
     pub push_time: Option<OffsetDateTime>,
+    /// When it was last pulled by this tag.
+    #[serde(default, deserialize_with = "moment")]
+    pub pull_time: Option<OffsetDateTime>,
     /// Only true where immutability was asked for; listings do not ask.
     #[serde(default, deserialize_with = "or_default")]
     pub immutable: bool,
@@ -65,6 +68,7 @@ pub struct Artifact {
     /// Layers, configuration and manifest; of an index, the sum of its children.
     pub size_bytes: u64,
     pub push_time: Option<OffsetDateTime>,
+    pub pull_time: Option<OffsetDateTime>,
     pub tags: Vec<TagInfo>,
     pub labels: Vec<Label>,
     /// Manifests of an index.
@@ -94,6 +98,8 @@ struct Row {
     size_bytes: u64,
     #[serde(default, deserialize_with = "moment")]
     push_time: Option<OffsetDateTime>,
+    #[serde(default, deserialize_with = "moment")]
+    pull_time: Option<OffsetDateTime>,
     #[serde(default, deserialize_with = "or_default")]
     tags: Vec<TagInfo>,
     #[serde(default, deserialize_with = "or_default")]
@@ -118,6 +124,7 @@ impl Row {
             kind: self.kind,
             size_bytes: self.size_bytes,
             push_time: self.push_time,
+            pull_time: self.pull_time,
             tags: self.tags,
             labels: self.labels,
             children: self.references.into_iter().map(|c| c.child_digest).collect(),

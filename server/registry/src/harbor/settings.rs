@@ -1,8 +1,10 @@
 //! Settings of a project that a restore must respect or a backup keeps: immutable rules, retention, members, labels.
 
+use std::collections::BTreeMap;
+
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use vocab::ProjectName;
 
 use super::paging::Listing;
@@ -19,6 +21,9 @@ pub struct Selector {
     /// `matches`, `excludes`, `repoMatches`, `repoExcludes`.
     pub decoration: String,
     pub pattern: String,
+    /// JSON in a text, such as `{"untagged":true}`; empty where nothing is said.
+    #[serde(default, deserialize_with = "or_default")]
+    pub extras: String,
 }
 
 /// A rule that makes tags immutable.
@@ -36,9 +41,15 @@ pub struct ImmutableRule {
 /// A rule of retention.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RetentionRule {
+    /// `retain` is the only one there is.
+    #[serde(default, deserialize_with = "or_default")]
+    pub action: String,
     /// `always`, `latestPushedK`, `latestPulledN`, `nDaysSinceLastPush`, `nDaysSinceLastPull`.
     #[serde(default, deserialize_with = "or_default")]
     pub template: String,
+    /// The template's figure under the template's name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub params: BTreeMap<String, Value>,
     #[serde(default, deserialize_with = "or_default")]
     pub disabled: bool,
     #[serde(rename = "tag_selectors", default, deserialize_with = "or_default")]

@@ -30,7 +30,8 @@ fn lets_pass(filter: &Value, repository: &str) -> bool {
     match filter["type"].as_str() {
         Some("name") => {
             let pattern = filter["value"].as_str().unwrap_or_default().to_owned();
-            Pattern::of(&Selector { kind: "doublestar".to_owned(), decoration: decoration.to_owned(), pattern }).matches(repository)
+            Pattern::of(&Selector { kind: "doublestar".to_owned(), decoration: decoration.to_owned(), pattern, extras: String::new() })
+                .matches(repository)
         }
         Some("label") => decoration.to_ascii_lowercase().contains("exclude"),
         _ => true,
