@@ -173,6 +173,15 @@ pub fn corpus(target: &str) -> Vec<Vec<u8>> {
             "main/prod/20260921T131320Z-00000000-0000-0000-0000-00000000002a",
             "v2.15.2-abc",
         ]),
+        "pasted" => texts(&[
+            &format!("docker-pullable://harbor.example:8443/p/team/web:1.4@{digest}"),
+            "Failed to pull image \"harbor.example/shop/web:1.4.2\": rpc error: code = NotFound desc = failed to resolve reference",
+            "helm pull oci://[::1]:8443/p/charts/shop --version 1.2.0+build.7",
+            "https://ann:pw@harbor.example/harbor/projects/3/repositories/team%252Fweb/artifacts-tab/artifacts/sha256:9f2c…1b7e",
+            "拉取失败：harbor.example/p/web：1.4\u{200b}.2，请检查",
+            "manifest tagged by \"1.4.2\" is not found",
+            "9f2c1b7e0d3a",
+        ]),
         "headers" => texts(&[
             r#"Bearer realm="https://harbor.example/service/token",service="harbor-registry",scope="repository:a/b:pull,push""#,
             r#"Bearer realm="https://harbor.example:8443/service/token""#,

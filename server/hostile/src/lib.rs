@@ -30,9 +30,10 @@ const fn target(name: &'static str, run: fn(&[u8]), bounded: u32) -> Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     target("manifest", readers::manifest, 20_000),
     target("names", readers::names, 40_000),
+    target("pasted", readers::pasted, 30_000),
     target("headers", readers::headers, 30_000),
     target("indexes", readers::indexes, 20_000),
     target("records", records::records, 8_000),

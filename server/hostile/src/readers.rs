@@ -109,3 +109,23 @@ pub(crate) fn indexes(bytes: &[u8]) {
         let _ = of.blob_of(bytes);
     }
 }
+
+/// What a person pastes into the search: it is bounded, read the same twice, and no secret of an address is kept.
+pub(crate) fn pasted(bytes: &[u8]) {
+    use vocab::pasted::{NAMES_MAX, WORDS_MAX};
+    let text = String::from_utf8_lossy(bytes);
+    let read = vocab::Pasted::read(&text);
+    assert_eq!(vocab::Pasted::read(&text), read, "it is read the same twice");
+    assert!(read.names.len() <= NAMES_MAX && read.words.len() <= WORDS_MAX);
+    for named in &read.names {
+        assert!(named.repository.is_some() || named.tag.is_some() || named.digest.is_some(), "it names nothing");
+        assert!(named.tag.is_none() || named.tag_name().is_some(), "{named:?}");
+        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'@' | b'\\' | b'%' | b'"' | b'<'));
+        let parts = named.host.iter().chain(&named.repository);
+        assert!(parts.clone().all(|part| plain(part)) && parts.map(String::len).sum::<usize>() <= text.len() * 3, "{named:?}");
+        if let Some(digest) = &named.digest {
+            let (from, to) = digest.range();
+            assert!(from <= to && (digest.is_whole() == (from == to)), "{digest}");
+        }
+    }
+}

@@ -35,4 +35,4 @@ macro_rules! bounded {
     };
 }
 
-bounded!(manifest, names, headers, indexes, records, answers, layout, archive);
+bounded!(manifest, names, pasted, headers, indexes, records, answers, layout, archive);

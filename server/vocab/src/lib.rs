@@ -11,9 +11,11 @@ pub mod media;
 pub mod name;
 pub mod named;
 pub mod signed;
+pub mod pasted;
 
 pub use any_digest::{Algorithm, AnyDigest, OtherDigest, OtherHasher};
 pub use digest::{Digest, DigestError, Hasher};
 pub use manifest::{Descriptor, Manifest, ManifestError, Platform};
 pub use name::{NameError, ProjectName, RepositoryName, Tag};
 pub use named::{Demand, Named};
+pub use pasted::Pasted;
