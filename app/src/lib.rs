@@ -95,12 +95,13 @@ fn Pages() -> impl IntoView {
 
 #[component(transparent)]
 fn ProjectRoutes() -> impl MatchNestedRoutes + Clone {
-    use projects::{artifact_page, browse_page, changes_page, list_page, search_page, settings_page, tag_page, timeline_page};
+    use projects::{artifact_page, browse_page, changes_page, gaps_page, list_page, search_page, settings_page, tag_page, timeline_page};
     view! {
         <Route path=path!("/projects") view=list_page::ProjectsPage ssr=SsrMode::Async/>
         <Route path=path!("/projects/:harbor/:project") view=timeline_page::TimelinePage ssr=SsrMode::Async/>
         <Route path=path!("/projects/:harbor/:project/browse") view=browse_page::BrowsePage ssr=SsrMode::Async/>
         <Route path=path!("/projects/:harbor/:project/changes") view=changes_page::ChangesPage ssr=SsrMode::Async/>
+        <Route path=path!("/projects/:harbor/:project/gaps") view=gaps_page::GapsPage ssr=SsrMode::Async/>
         <Route path=path!("/projects/:harbor/:project/settings") view=settings_page::SettingsPage ssr=SsrMode::Async/>
         <Route path=path!("/tags") view=tag_page::TagPage ssr=SsrMode::Async/>
         <Route path=path!("/artifacts") view=artifact_page::ArtifactPage ssr=SsrMode::Async/>
@@ -137,6 +138,8 @@ fn OperatorRoutes() -> impl MatchNestedRoutes + Clone {
         <Route path=path!("/vaults/:id") view=vaults::vault_page::VaultPage ssr=SsrMode::Async/>
         <Route path=path!("/plans") view=plans::list_page::PlansPage ssr=SsrMode::Async/>
         <Route path=path!("/plans/new") view=plans::form_page::NewPlanPage ssr=SsrMode::Async/>
+        <Route path=path!("/plans/left") view=plans::left_page::LeftPage ssr=SsrMode::Async/>
+        <Route path=path!("/plans/left/:id") view=plans::left_page::DecidePage ssr=SsrMode::Async/>
         <Route path=path!("/plans/:id") view=plans::plan_page::PlanPage ssr=SsrMode::Async/>
         <Route path=path!("/plans/:id/edit") view=plans::form_page::EditPlanPage ssr=SsrMode::Async/>
         <Route path=path!("/plans/:id/delete") view=plans::delete_page::DeletePlanPage ssr=SsrMode::Async/>

@@ -303,3 +303,140 @@ async fn the_switch_says_what_it_does_and_takes_an_administrator_or_what_was_mad
     assert_eq!(status, StatusCode::FOUND);
     assert!(location.starts_with("/harbors/prod-sh?tab=settings") && !location.contains("hunter2"), "{location}");
 }
+
+#[tokio::test]
+async fn the_search_says_what_harbor_has_and_why_it_finds_nothing() {
+    use crate::projects::found::{Found, Presence, SearchNote};
+    let hits =
+        vec![fake::hit("1.4.2", Presence::No, true), fake::hit("1.5.0", Presence::Yes, true), fake::hit("1.6.0", Presence::Yes, false)];
+    let notes = vec![SearchNote::UnknownHost { host: "old.example".to_owned() }];
+    let fake = Fake { me: operator(), found: Some(Found { hits, notes }), ..Fake::default() };
+    let (_, _, page) = get(&fake, "/search?q=old.example%2Fshop%2Fweb%3A1", "").await;
+    for text in ["old.example is not the address of a Harbor you see here", "shop/web:1.4.2", ">no<", "as of", "6 min ago", "Restore…"] {
+        has(&page, text);
+    }
+    let (_, _, page) = get(&fake, "/search?q=x1", "lang=zh-CN").await;
+    has(&page, "old.example 不是您可见的 Harbor 地址，按名称其余部分查找。");
+    let nothing = Found { hits: Vec::new(), notes: vec![SearchNote::NothingNamed] };
+    let fake = Fake { me: operator(), found: Some(nothing), ..Fake::default() };
+    let (_, _, page) = get(&fake, "/search?q=the+pod+does+not+start", "").await;
+    has(&page, "No image is named in this text.");
+    let (_, _, page) = get(&fake, "/search?q=the+pod+does+not+start", "lang=zh-CN").await;
+    has(&page, "此文本未提及镜像。");
+}
+
+#[tokio::test]
+async fn a_tag_that_harbor_lost_is_not_called_still_there() {
+    use crate::projects::found::Presence;
+    let mut history = fake::history(Presence::No, true);
+    let fake = Fake { me: operator(), tag: Some(history.clone()), ..Fake::default() };
+    let (_, _, page) = get(&fake, "/tags?h=prod-sh&p=shop&repo=shop/web&tag=1.4", "").await;
+    has(&page, "at least until");
+    has(&page, "not in Harbor now");
+    assert!(!page.contains("still, "), "{page}");
+    history.in_harbor = Some(fake::there(Presence::Yes, false));
+    history.gap = Some(fake::gap(None));
+    let fake = Fake { tag: Some(history), ..fake };
+    let (_, _, page) = get(&fake, "/tags?h=prod-sh&p=shop&repo=shop/web&tag=1.4", "").await;
+    for text in ["Harbor was not asked", "as of", "The newest snapshot has a gap here: ", "a policy of the project blocks its pull"] {
+        has(&page, text);
+    }
+    let (_, _, page) = get(&fake, "/tags?h=prod-sh&p=shop&repo=shop/web&tag=1.4", "lang=zh-CN").await;
+    has(&page, "最新快照在此处有缺口");
+}
+
+#[tokio::test]
+async fn a_project_with_a_lasting_gap_says_so_and_never_that_a_first_backup_is_to_come() {
+    use crate::projects::types::Protection;
+    let lasting = fake::project(Protection::Gaps, 0);
+    let fake = Fake { me: operator(), projects: vec![lasting], ..Fake::default() };
+    let (_, _, page) = get(&fake, "/projects", "").await;
+    has(&page, "newest: with 1 gap");
+    has(&page, "none yet; newest: with 1 gap");
+    let rows = page.split("<tbody").nth(1).unwrap();
+    assert!(!rows.contains("first backup to come") && !rows.contains("never<"), "{rows}");
+    let (_, _, page) = get(&fake, "/projects", "lang=zh-CN").await;
+    has(&page, "最新快照有 1 处缺口");
+    let fake = Fake { projects: vec![fake::project(Protection::Met, 1)], ..fake };
+    let (_, _, page) = get(&fake, "/projects", "").await;
+    has(&page, "within target");
+    has(&page, "with 1 accepted gap");
+}
+
+#[tokio::test]
+async fn gaps_are_accepted_by_owners_and_everybody_sees_by_whom_and_until_when() {
+    use crate::projects::gaps::{Acceptance, ProjectGaps};
+    use crate::projects::types::MayHere;
+    let accepted = Acceptance {
+        id: 7,
+        gap: "cd".repeat(32),
+        kind: "missing".to_owned(),
+        subject: "shop/web:2".to_owned(),
+        cause: "c".to_owned(),
+        reason: "the vendor never signs it".to_owned(),
+        by: "lead".to_owned(),
+        at: moment("2026-11-23T11:00:00Z"),
+        until: moment("2026-12-31T00:00:00Z"),
+        withdrawn: None,
+    };
+    let owner = MayHere { accept: true, ..MayHere::default() };
+    let gaps = vec![fake::gap(None), fake::gap(Some(accepted.clone()))];
+    let gaps = ProjectGaps { at: Some(fake::snapshot(2, 1)), gaps, acceptances: vec![accepted], may: owner };
+    let fake = Fake { me: operator(), gaps: Some(gaps.clone()), ..Fake::default() };
+    let (_, _, page) = get(&fake, "/projects/prod-sh/shop/gaps", "").await;
+    for text in [
+        "The newest snapshot of shop is with 2 gaps, 1 of them accepted.",
+        "accepted by lead until",
+        "the vendor never signs it",
+        "Accept it",
+        "Withdraw it",
+        r#"type="date""#,
+    ] {
+        has(&page, text);
+    }
+    let (_, _, page) = get(&fake, "/projects/prod-sh/shop/gaps", "lang=zh-CN").await;
+    has(&page, "接受缺口");
+    let viewer = ProjectGaps { may: MayHere::default(), ..gaps };
+    let (_, _, page) = get(&Fake { gaps: Some(viewer), ..fake }, "/projects/prod-sh/shop/gaps", "").await;
+    has(&page, "An owner of the project may accept a gap");
+    assert!(!page.contains("Accept it") && !page.contains("Withdraw it"));
+}
+
+#[tokio::test]
+async fn the_timeline_shows_holds_with_their_ends_and_who_may_release_them() {
+    let fake = Fake { me: operator(), timeline: Some(fake::timeline()), ..Fake::default() };
+    let (_, _, page) = get(&fake, "/projects/prod-sh/shop", "").await;
+    for text in [
+        "with 1 gap",
+        "a policy of the project blocks its pull",
+        "the auditors asked, by lead, until",
+        "Release it",
+        "Held moments",
+        "old: 3 snapshots here, all are kept, since nobody said what becomes of them",
+        "Without a day it stays until somebody releases it.",
+    ] {
+        has(&page, text);
+    }
+    let (_, _, page) = get(&fake, "/projects/prod-sh/shop", "lang=zh-CN").await;
+    has(&page, "已锁定的时间点");
+    has(&page, "尚无人决定如何处理");
+}
+
+#[tokio::test]
+async fn deleting_a_plan_asks_what_becomes_of_its_snapshots() {
+    let fake = Fake { me: operator(), plans: vec![plan("daily")], left: vec![fake::left()], ..Fake::default() };
+    let (_, _, page) = get(&fake, "/plans/3/delete", "").await;
+    for text in [
+        "What becomes of its snapshots",
+        "keep them all, for the owner named below",
+        r#"name="owner""#,
+        "Nothing goes by a rule for a day after this.",
+    ] {
+        has(&page, text);
+    }
+    let (_, _, page) = get(&fake, "/plans/left", "").await;
+    has(&page, "One deleted plan left snapshots behind.");
+    has(&page, "/plans/left/9");
+    let (_, _, page) = get(&fake, "/plans/left/9", "lang=zh-CN").await;
+    has(&page, "如何处理其快照");
+}

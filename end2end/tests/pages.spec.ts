@@ -5,8 +5,8 @@ import { harborAdmin, hydrates, ready, signedIn } from "./people";
 
 const shop = "/projects/demo/shop";
 const seen: Record<string, string[]> = {
-  dev: ["/", "/projects", shop, `${shop}/browse?repo=shop/web`, "/tags?h=demo&p=shop&repo=shop/web&tag=1.4.0", "/search?q=web", "/restores", "/me"],
-  ops: ["/harbors", "/harbors/demo", "/vaults", "/vaults/1", "/plans", "/plans/1", "/plans/new", "/jobs", "/jobs/1", "/dev/gallery"],
+  dev: ["/", "/projects", shop, `${shop}/browse?repo=shop/web`, `${shop}/gaps`, "/tags?h=demo&p=shop&repo=shop/web&tag=1.4.0", "/search?q=web", "/restores", "/me"],
+  ops: ["/harbors", "/harbors/demo", "/vaults", "/vaults/1", "/plans", "/plans/1", "/plans/new", "/plans/left", "/jobs", "/jobs/1", "/dev/gallery"],
   auditor: ["/audit", "/audit/1"],
 };
 

@@ -277,7 +277,7 @@ impl World {
             // As people write them: with the repository, and without.
             let text = if number % 2 == 0 { format!("{project}/{repository}:{tag}") } else { tag };
             let started = Instant::now();
-            let found = projects::search(&self.state, &self.caller, &text).await?;
+            let found = projects::search(&self.state, &self.caller, &text).await?.hits;
             times.push(started.elapsed());
             if found.is_empty() {
                 return Err(format!("{text} is not found").into());

@@ -78,6 +78,10 @@ pub enum Operation {
     CancelRestore,
     /// Keep a snapshot.
     Hold,
+    /// Release a hold that somebody else set.
+    ReleaseHold,
+    /// Say that a gap is known and may stay.
+    AcceptGap,
     /// Back a project up now.
     BackUpProject,
     /// See harbors, vaults and plans.
@@ -98,7 +102,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, for the matrix test.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::ReadProject,
         Self::ReadContent,
         Self::ReadSettings,
@@ -106,6 +110,8 @@ impl Operation {
         Self::Vote,
         Self::CancelRestore,
         Self::Hold,
+        Self::ReleaseHold,
+        Self::AcceptGap,
         Self::BackUpProject,
         Self::ReadEstate,
         Self::ManageEstate,
@@ -129,6 +135,8 @@ impl Operation {
             Self::Vote => Rule::new(&[], &[Approver, Owner]).votes(),
             Self::CancelRestore => Rule::new(&[Operator, Secadmin], &[Approver, Owner]).writes(),
             Self::Hold => Rule::new(&[Operator, Secadmin], &[Requester, Approver, Owner]).writes(),
+            Self::ReleaseHold => Rule::new(&[Operator], &[Owner]).writes(),
+            Self::AcceptGap => Rule::new(&[], &[Owner]).writes(),
             Self::BackUpProject => Rule::new(&[Operator], &[Requester, Approver, Owner]).writes(),
             Self::ReadEstate => Rule::new(&[Operator, Secadmin, Auditor], &[]),
             Self::ManageEstate => Rule::new(&[Operator], &[]).writes(),
@@ -268,7 +276,7 @@ mod tests {
     }
 
     /// Columns: nobody, viewer, requester, approver, owner, operator, secadmin, auditor. Written by hand from console.md §3.2.
-    const MATRIX: [(Operation, [bool; 8]); 15] = [
+    const MATRIX: [(Operation, [bool; 8]); 17] = [
         (Operation::ReadProject, [false, true, true, true, true, true, true, true]),
         (Operation::ReadContent, [false, false, true, true, true, false, false, false]),
         (Operation::ReadSettings, [false, false, false, true, true, true, true, true]),
@@ -276,6 +284,8 @@ mod tests {
         (Operation::Vote, [false, false, false, true, true, false, false, false]),
         (Operation::CancelRestore, [false, false, false, true, true, true, true, false]),
         (Operation::Hold, [false, false, true, true, true, true, true, false]),
+        (Operation::ReleaseHold, [false, false, false, false, true, true, false, false]),
+        (Operation::AcceptGap, [false, false, false, false, true, false, false, false]),
         (Operation::BackUpProject, [false, false, true, true, true, true, false, false]),
         (Operation::ReadEstate, [false, false, false, false, false, true, true, true]),
         (Operation::ManageEstate, [false, false, false, false, false, true, false, false]),

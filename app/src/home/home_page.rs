@@ -126,6 +126,7 @@ fn concern_title(title: &str) -> String {
         "Nearly full" => "即将写满",
         "Job failed" => "任务失败",
         "Target missed" => "超出目标",
+        "With gaps" => "有缺口",
         "Not protected" => "未受保护",
         "Target at risk" => "目标有风险",
         other => other,

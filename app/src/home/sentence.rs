@@ -52,6 +52,10 @@ fn posture_en(home: &Home) -> String {
     if home.missed > 0 {
         text.push_str(&format!(" {} {} past the target.", count(home.missed), if home.missed == 1 { "is" } else { "are" }));
     }
+    if home.gaps > 0 {
+        let (be, their) = if home.gaps == 1 { ("is", "its") } else { ("are", "their") };
+        text.push_str(&format!(" {} {be} captured with gaps that nobody accepted in {their} newest snapshot.", count(home.gaps)));
+    }
     if home.pending > 0 {
         text.push_str(&format!(" {} {} for a first backup.", count(home.pending), if home.pending == 1 { "waits" } else { "wait" }));
     }
@@ -75,9 +79,12 @@ fn posture_zh(home: &Home) -> String {
     } else {
         format!("{} 个受保护项目中有 {} 个可恢复{within}。", count(home.protected), count(good))
     };
-    for (number, words) in
-        [(home.missed, "个已超出目标。"), (home.pending, "个等待首次备份。"), (home.unprotected, "个项目未纳入任何备份计划。")]
-    {
+    for (number, words) in [
+        (home.missed, "个已超出目标。"),
+        (home.gaps, "个最新快照有未接受的缺口。"),
+        (home.pending, "个等待首次备份。"),
+        (home.unprotected, "个项目未纳入任何备份计划。"),
+    ] {
         if number > 0 {
             text.push_str(&format!("{} {words}", count(number)));
         }
@@ -95,6 +102,7 @@ mod tests {
             met,
             at_risk: 0,
             missed,
+            gaps: 0,
             pending,
             unprotected,
             rpo_s: Some(86_400),
@@ -124,6 +132,10 @@ mod tests {
         check(
             home(39, 36, 2, 1, 1),
             "36 of 39 projects can be restored to within 24 hours. 2 are past the target. 1 waits for a first backup. 1 project has no backup plan.",
+        );
+        check(
+            Home { gaps: 1, ..home(2, 1, 0, 0, 0) },
+            "1 of 2 projects can be restored to within 24 hours. 1 is captured with gaps that nobody accepted in its newest snapshot.",
         );
         check(home(0, 0, 0, 0, 3), "No project is protected yet: 3 projects have no backup plan.");
         assert_eq!(

@@ -46,6 +46,8 @@ pub struct Home {
     pub at_risk: i64,
     /// Beyond their target, or never captured in time.
     pub missed: i64,
+    /// Captured in time, with gaps that nobody accepted, and without a good snapshot within the target.
+    pub gaps: i64,
     /// In a plan, first capture still to come.
     pub pending: i64,
     /// In no plan.

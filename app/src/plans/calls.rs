@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
+use crate::plans::left::{DeletePlanForm, Leave, Left};
 use crate::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
 use crate::units::Page;
 
@@ -100,11 +101,42 @@ pub async fn get_keeping(plan_id: i64) -> Result<Keeping, ApiError> {
     answer(backend().get_keeping(&cx(), plan_id).await)
 }
 
-/// Deletes a plan; its snapshots stay.
+/// Deletes a plan, and says what becomes of its snapshots.
 #[server(prefix = "/fn", endpoint = "plans/delete")]
-pub async fn delete_plan(plan_id: i64, confirm: String) -> Result<(), ApiError> {
-    use crate::ports::{answer, backend, cx, done};
-    answer(backend().delete_plan(&cx(), plan_id, confirm).await)?;
-    done("/plans", "The plan is deleted; its snapshots stay.", "备份计划已删除，快照保留。").await;
+pub async fn delete_plan(
+    plan_id: i64,
+    confirm: String,
+    #[server(default)] to: String,
+    #[server(default)] owner: String,
+    #[server(default)] by_plan: String,
+) -> Result<(), ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let kept = keep(&serde_json::json!({ "to": to, "owner": owner, "by_plan": by_plan }), &["to", "owner", "by_plan"]);
+    let left = Leave { to, owner, plan_id: by_plan.trim().parse().ok() };
+    answer_form::<DeletePlan, _>(backend().delete_plan(&cx(), plan_id, DeletePlanForm { confirm, left }).await, kept)?;
+    done("/plans", "The plan is deleted; its snapshots stay, as was said.", "备份计划已删除，其快照按所选方式保留。").await;
+    Ok(())
+}
+
+/// Deleted plans that still have snapshots.
+#[server(prefix = "/fn", endpoint = "plans/left", input = leptos::server_fn::codec::GetUrl)]
+pub async fn list_left() -> Result<Vec<Left>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().list_left(&cx()).await)
+}
+
+/// Says anew what becomes of the snapshots of a deleted plan.
+#[server(prefix = "/fn", endpoint = "plans/leave")]
+pub async fn decide_left(
+    plan_id: i64,
+    to: String,
+    #[server(default)] owner: String,
+    #[server(default)] by_plan: String,
+) -> Result<(), ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let kept = keep(&serde_json::json!({ "to": to, "owner": owner, "by_plan": by_plan }), &["to", "owner", "by_plan"]);
+    let leave = Leave { to, owner, plan_id: by_plan.trim().parse().ok() };
+    answer_form::<DecideLeft, _>(backend().decide_left(&cx(), plan_id, leave).await, kept)?;
+    done("/plans/left", "It is noted what becomes of these snapshots.", "已记录这些快照的处理方式。").await;
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::calls::{DeletePlan, get_plan};
+use super::calls::{DeletePlan, get_plan, list_plans};
+use super::left_page::LeaveFields;
 use super::types::Plan;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
@@ -13,11 +14,11 @@ use crate::units::count;
 pub fn DeletePlanPage() -> impl IntoView {
     let id = use_id("id");
     let action = ServerAction::<DeletePlan>::new();
-    let plan = Resource::new(move || id.get(), get_plan);
-    view! { <Load data=plan view=move |plan| content(plan, action)/> }
+    let data = Resource::new(move || id.get(), |id| async move { Ok((get_plan(id).await?, list_plans().await?)) });
+    view! { <Load data=data view=move |(plan, plans)| content(plan, plans, action)/> }
 }
 
-fn content(plan: Plan, action: ServerAction<DeletePlan>) -> AnyView {
+fn content(plan: Plan, plans: Vec<Plan>, action: ServerAction<DeletePlan>) -> AnyView {
     let title = match lang() {
         Lang::En => format!("Delete {}: {} projects are no longer backed up by it.", plan.name, count(plan.projects)),
         Lang::ZhCn => format!("删除 {}：{} 个项目将不再由其备份。", plan.name, count(plan.projects)),
@@ -27,10 +28,11 @@ fn content(plan: Plan, action: ServerAction<DeletePlan>) -> AnyView {
     let id = plan.id.to_string();
     view! {
         <PageHead title=title crumbs=crumbs here=t("Delete", "删除")>
-            {t("Its snapshots stay and can be restored.", "其快照保留，仍可恢复。")}
+            {t("Its snapshots can be restored as before. Say what becomes of them.", "其快照仍可恢复。请选择如何处理这些快照。")}
         </PageHead>
         <PostForm action=action>
             <Hidden name="plan_id" value=id.clone()/>
+            <LeaveFields harbor=plan.harbor.clone() plan_id=plan.id keep=plan.keep plans=plans to=String::new()/>
             <ConfirmType name="confirm" expected=plan.name.clone()/>
             <Bar>
                 <SubmitButton text=t("Delete the plan", "删除计划") kind=ButtonKind::Danger/>

@@ -34,6 +34,7 @@ fn sentence(plans: &[Plan]) -> String {
 
 fn content(plans: Vec<Plan>) -> AnyView {
     let title = sentence(&plans);
+    let estate = [Duty::Operator, Duty::Secadmin, Duty::Auditor].into_iter().any(has_duty);
     let body = if plans.is_empty() {
         let preset = |text: &'static str, cron: &'static str, hours: i64| {
             view! { <LinkButton href=format!("/plans/new?form[cron]={}&form[rpo_hours]={hours}&form[include]=*", url_part(cron)) text=text/> }
@@ -56,6 +57,7 @@ fn content(plans: Vec<Plan>) -> AnyView {
             <IfDuty duty=Duty::Operator><LinkButton href="/plans/new" text=t("Make a plan", "创建计划")/></IfDuty>
         </div>
         {body}
+        {estate.then(|| view! { <p class="note padded"><a href="/plans/left">{t("Snapshots of deleted plans", "已删除计划的快照")}</a></p> })}
         <CliTwin command="breakwater plan list"/>
     }
     .into_any()

@@ -5,6 +5,8 @@ pub mod copies;
 pub mod delete_page;
 pub mod form_page;
 pub mod keeping;
+pub mod left;
+pub mod left_page;
 pub mod list_page;
 pub mod plan_page;
 pub mod preview;

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::error::ApiError;
+use crate::plans::left::{DeletePlanForm, Leave, Left};
 use crate::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
 use crate::ports::Cx;
 use crate::units::Page;
@@ -28,6 +29,10 @@ pub trait Plans: Send + Sync {
     async fn list_runs(&self, cx: &Cx, plan_id: i64, after: Option<String>) -> Result<Page<Run>, ApiError>;
     /// What a plan keeps now, and why.
     async fn get_keeping(&self, cx: &Cx, plan_id: i64) -> Result<Keeping, ApiError>;
-    /// Deletes a plan; `confirm` must be its name. Snapshots stay.
-    async fn delete_plan(&self, cx: &Cx, plan_id: i64, confirm: String) -> Result<(), ApiError>;
+    /// Deletes a plan; `confirm` must be its name, and what becomes of its snapshots must be said where it has any.
+    async fn delete_plan(&self, cx: &Cx, plan_id: i64, form: DeletePlanForm) -> Result<(), ApiError>;
+    /// Deleted plans that still have snapshots. Any duty.
+    async fn list_left(&self, cx: &Cx) -> Result<Vec<Left>, ApiError>;
+    /// Says anew what becomes of the snapshots of a deleted plan. Operator.
+    async fn decide_left(&self, cx: &Cx, plan_id: i64, leave: Leave) -> Result<(), ApiError>;
 }

@@ -20,8 +20,11 @@ pub fn plan_now(plan: &Plan) -> AnyView {
     }
     let Some(good) = plan.last_good else {
         let failed = plan.days.last() == Some(&DayState::Failed);
+        let gaps = plan.days.contains(&DayState::Gaps);
         let (tone, text) = if failed {
             (Tone::Fail, t("no good run yet", "尚无成功运行"))
+        } else if gaps {
+            (Tone::Warn, t("newest: with gaps", "最近一次有缺口"))
         } else {
             (Tone::Idle, t("first run to come", "等待首次运行"))
         };

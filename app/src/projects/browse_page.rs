@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 
 use super::calls::browse_moment;
+use super::gap_words::{gap_count, gap_note};
+use super::gaps_page::gap_table;
 use super::types::{Browse, BrowseQuery, TagAt};
 use super::{artifact_href, now_word, project_href, tag_href};
 use crate::text::{lang, t};
@@ -59,7 +61,7 @@ fn page(browse: Browse, query: BrowseQuery) -> AnyView {
             let href = format!("{base}?at={}&repo={}", url_part(&at), url_part(&r.repository));
             view! {
                 <li><a href=href aria-current=current><span class="mono">{r.repository.split_once('/').map_or(r.repository.clone(), |(_, rest)| rest.to_owned())}</span>
-                    <span class="note">{count(r.tags)}{r.gone.then(|| t(" · gone now", " · 现已删除"))}</span></a></li>
+                    <span class="note">{count(r.tags)}{r.gone.then(|| t(" · gone since", " · 此后已删除"))}{gap_count(r.gaps, 0, lang()).map(|words| format!(" · {words}"))}</span></a></li>
             }
         })
         .collect_view();
@@ -74,6 +76,7 @@ fn page(browse: Browse, query: BrowseQuery) -> AnyView {
     let filtered = query.q.is_some() || query.only.is_some();
     let (digest, q, only, paged) =
         (browse.at.digest.clone(), query.q.clone().unwrap_or_default(), query.only.clone(), query.after.is_some());
+    let lacking = (!browse.gaps.is_empty()).then(|| gap_table(&browse.gaps));
     let right = tags(browse, &query, filtered);
     let (action, hidden_repo) = (base.clone(), repo.clone());
     view! {
@@ -93,6 +96,7 @@ fn page(browse: Browse, query: BrowseQuery) -> AnyView {
             </nav>
             <section class="panel">{right}</section>
         </div>
+        {lacking}
         <Pager base=paging next=None paged=paged/>
     }
     .into_any()
@@ -116,6 +120,7 @@ fn tags(browse: Browse, query: &BrowseQuery, filtered: bool) -> AnyView {
             url_part(&after)
         )
     });
+    let since = view! { {t("Since then, as of", "此后，截至")}" "<When at=browse.newest brief=true/> };
     let rows = browse.tags.into_iter().map(|tag| row(query, tag)).collect_view();
     let whole_item = whole.clone();
     view! {
@@ -126,6 +131,7 @@ fn tags(browse: Browse, query: &BrowseQuery, filtered: bool) -> AnyView {
             <DataTable caption=t("Tags", "Tag") cols=vec![
                 Col::actions(), Col::text(t("Tag", "Tag")), Col::text(t("Image", "镜像")), Col::text(t("Kind", "类型")), Col::number(t("Size", "大小")), Col::text(t("Since then", "此后")),
             ]>{rows}</DataTable>
+            <p class="note padded">{since}": "{t("what the newest snapshot has; a tag's own page asks Harbor.", "以最新快照为准；Tag 页面会询问 Harbor。")}</p>
             <div class="panel-foot">
                 <button type="submit" class=ButtonKind::Primary.class()>{t("Restore what is ticked…", "恢复所选…")}</button>
                 <a class="btn" href=super::restore_href(&query.harbor, &query.project, &at, &whole_item)>{lang().pick(format!("Restore all of {whole}…"), format!("恢复整个 {whole}…"))}</a>
@@ -140,6 +146,7 @@ fn row(query: &BrowseQuery, tag: TagAt) -> AnyView {
     let history = tag_href(&query.harbor, &query.project, &tag.repository, &tag.tag);
     let image = artifact_href(&query.harbor, &query.project, &tag.repository, &tag.digest);
     let (tone, word) = now_word(tag.now);
+    let gap = tag.gap.as_ref().map(gap_note);
     let item = format!("{}:{}", tag.repository, tag.tag);
     let label = lang().pick(format!("Choose {item}"), format!("选择 {item}"));
     view! {
@@ -149,7 +156,7 @@ fn row(query: &BrowseQuery, tag: TagAt) -> AnyView {
             <Cell label=t("Image", "镜像")><a class="mono short" href=image>{short_digest(&tag.digest)}</a></Cell>
             <Cell label=t("Kind", "类型")>{tag.kind}{(tag.accessories > 0).then(|| view! { <span class="note block">{lang().pick(format!("{} accessories", tag.accessories), format!("{} 个附件", tag.accessories))}</span> })}</Cell>
             <Cell label=t("Size", "大小") number=true>{bytes(tag.size_bytes)}</Cell>
-            <Cell label=t("Since then", "此后")><Status tone=tone text=word/></Cell>
+            <Cell label=t("Since then", "此后")><Status tone=tone text=word/>{gap}</Cell>
         </tr>
     }
     .into_any()

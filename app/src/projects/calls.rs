@@ -3,8 +3,10 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
+use crate::projects::found::Found;
+use crate::projects::gaps::{AcceptGap, ProjectGaps};
 use crate::projects::types::{
-    ArtifactDetail, Browse, BrowseQuery, Changes, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory,
+    ArtifactDetail, Browse, BrowseQuery, Changes, HoldForm, LiveDiff, Project, ProjectFilter, SettingsAt, SettingsQuery, TagHistory,
     Timeline,
 };
 use crate::units::Page;
@@ -66,20 +68,68 @@ pub async fn get_settings(query: SettingsQuery) -> Result<SettingsAt, ApiError> 
     answer(backend().get_settings(&cx(), query).await)
 }
 
-/// Names, tags and digests over all time.
+/// Whatever names an image, over all time.
 #[server(prefix = "/fn", endpoint = "projects/search", input = leptos::server_fn::codec::GetUrl)]
-pub async fn search_all(q: String) -> Result<Vec<SearchHit>, ApiError> {
+pub async fn search_all(q: String) -> Result<Found, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().search(&cx(), q).await)
 }
 
-/// Keeps a snapshot from retention.
-#[server(prefix = "/fn", endpoint = "projects/hold")]
-pub async fn hold_snapshot(snapshot_id: i64, reason: String, back: String) -> Result<(), ApiError> {
+/// Gaps of the newest snapshot, and what was accepted of them.
+#[server(prefix = "/fn", endpoint = "projects/gaps", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_gaps(harbor: String, project: String) -> Result<ProjectGaps, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().get_gaps(&cx(), harbor, project).await)
+}
+
+/// Accepts gaps of a snapshot.
+#[server(name = AcceptGapCall, prefix = "/fn", endpoint = "projects/accept")]
+pub async fn accept_gap(
+    harbor: String,
+    project: String,
+    snapshot_id: i64,
+    gap: String,
+    reason: String,
+    until: String,
+) -> Result<i64, ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let form = AcceptGap { snapshot_id, gap, reason, until };
+    let kept = keep(&form, &["gap", "reason", "until"]);
+    let back = crate::projects::gaps_href(&harbor, &project);
+    let accepted = answer_form::<AcceptGapCall, _>(backend().accept_gap(&cx(), harbor, project, form).await, kept)?;
+    done(&back, "It is accepted. When that ends, it counts again.", "已接受。到期后将重新计入。").await;
+    Ok(accepted)
+}
+
+/// Takes an acceptance back.
+#[server(prefix = "/fn", endpoint = "projects/withdraw")]
+pub async fn withdraw_acceptance(harbor: String, project: String, acceptance: i64, reason: String) -> Result<(), ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
     let kept = keep(&serde_json::json!({ "reason": reason }), &["reason"]);
-    answer_form::<HoldSnapshot, _>(backend().hold_snapshot(&cx(), snapshot_id, reason).await, kept)?;
+    let back = crate::projects::gaps_href(&harbor, &project);
+    answer_form::<WithdrawAcceptance, _>(backend().withdraw_acceptance(&cx(), harbor, project, acceptance, reason).await, kept)?;
+    done(&back, "The acceptance is withdrawn: the gap counts again.", "已撤回接受，该缺口重新计入。").await;
+    Ok(())
+}
+
+/// Keeps a snapshot from retention.
+#[server(prefix = "/fn", endpoint = "projects/hold")]
+pub async fn hold_snapshot(snapshot_id: i64, reason: String, #[server(default)] until: String, back: String) -> Result<(), ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let form = HoldForm { reason, until };
+    let kept = keep(&form, &["reason", "until"]);
+    answer_form::<HoldSnapshot, _>(backend().hold_snapshot(&cx(), snapshot_id, form).await, kept)?;
     done(&crate::projects::safe_back(&back), "The snapshot is held.", "快照已锁定保留。").await;
+    Ok(())
+}
+
+/// Releases a hold.
+#[server(prefix = "/fn", endpoint = "projects/release")]
+pub async fn release_hold(hold_id: i64, reason: String, back: String) -> Result<(), ApiError> {
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let kept = keep(&serde_json::json!({ "reason": reason, "hold_id": hold_id }), &["reason", "hold_id"]);
+    answer_form::<ReleaseHold, _>(backend().release_hold(&cx(), hold_id, reason).await, kept)?;
+    done(&crate::projects::safe_back(&back), "The hold is released.", "已解除锁定。").await;
     Ok(())
 }
 

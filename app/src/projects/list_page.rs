@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 
 use super::calls::list_projects;
+use super::gap_words::{gap_count, project_word};
+use super::project_href;
 use super::types::{Project, ProjectFilter, Protection};
-use super::{project_href, protection_word};
 use crate::accounts::types::Duty;
 use crate::jobs::list_page::choice;
 use crate::text::{lang, t};
@@ -31,7 +32,8 @@ pub fn ProjectsPage() -> impl IntoView {
 
 fn list(page: Page<Project>, filter: ProjectFilter) -> AnyView {
     let total = page.total.unwrap_or_default();
-    let open = page.items.iter().filter(|p| matches!(p.protection, Protection::Missed | Protection::Unprotected)).count();
+    let open =
+        page.items.iter().filter(|p| matches!(p.protection, Protection::Missed | Protection::Gaps | Protection::Unprotected)).count();
     let filtered = filter.harbor.is_some() || filter.state.is_some() || filter.q.is_some();
     let title = match (total, open) {
         (0, _) if filtered => t("No project matches.", "没有匹配的项目。").to_owned(),
@@ -55,7 +57,7 @@ fn list(page: Page<Project>, filter: ProjectFilter) -> AnyView {
             <label class="filter"><span>{t("Name", "名称")}</span><input type="search" name="q" value=filter.q.unwrap_or_default() spellcheck="false"/></label>
             {choice("state", t("State", "状态"), filter.state, &[
                 ("met", t("within target", "达标")), ("at_risk", t("at risk", "有风险")), ("missed", t("target missed", "未达标")),
-                ("pending", t("first backup to come", "等待首次备份")), ("unprotected", t("not protected", "未保护")), ("gone", t("gone from Harbor", "已从 Harbor 删除")),
+                ("gaps", t("newest: with gaps", "最新快照有缺口")), ("pending", t("first backup to come", "等待首次备份")), ("unprotected", t("not protected", "未保护")), ("gone", t("gone from Harbor", "已从 Harbor 删除")),
             ])}
             <SubmitButton text=t("Show", "筛选")/>
         </GetForm>})}
@@ -88,17 +90,31 @@ fn list(page: Page<Project>, filter: ProjectFilter) -> AnyView {
 }
 
 fn row(p: Project) -> impl IntoView {
-    let (tone, word) = protection_word(p.protection);
+    let (tone, word) = project_word(&p);
+    let accepted =
+        gap_count(p.last_good_accepted, p.last_good_accepted, lang()).map(|words| view! { <span class="note block">{words}</span> });
+    let never = never_words(&p);
     view! {
         <tr>
             <Cell><a href=project_href(&p.harbor, &p.project)><span class="dim">{p.harbor.clone()}" / "</span>{p.project.clone()}</a></Cell>
             <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
-            <Cell label=t("Last good backup", "最近成功备份")>{p.last_good.map_or_else(|| t("never", "从未").into_any(), |at| view! { <When at=at brief=true/> }.into_any())}</Cell>
+            <Cell label=t("Last good backup", "最近成功备份")>{p.last_good.map_or_else(|| never.into_any(), |at| view! { <When at=at brief=true/>{accepted} }.into_any())}</Cell>
             <Cell label=t("Plans", "备份计划")>{if p.plans.is_empty() { "–".to_owned() } else { p.plans.join(", ") }}</Cell>
             <Cell label=t("Target", "目标") number=true>{p.rpo_s.map_or_else(|| "–".to_owned(), |s| span_words(s, lang()))}</Cell>
             <Cell label=t("Tags", "Tag") number=true>{count(p.tags)}</Cell>
             <Cell label=t("Size", "大小") number=true>{bytes(p.bytes)}</Cell>
             <Cell label=t("Snapshots", "快照") number=true>{count(p.snapshots)}</Cell>
         </tr>
+    }
+}
+
+/// What there is instead of a good backup.
+fn never_words(p: &Project) -> String {
+    match p.newest {
+        Some(newest) => {
+            let gaps = gap_count(newest.gaps, newest.gaps_accepted, lang()).unwrap_or_default();
+            lang().pick(format!("none yet; newest: {gaps}"), format!("暂无；最新快照{gaps}"))
+        }
+        None => t("never", "从未").to_owned(),
     }
 }

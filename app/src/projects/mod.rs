@@ -4,6 +4,11 @@ pub mod artifact_page;
 pub mod browse_page;
 pub mod calls;
 pub mod changes_page;
+pub mod found;
+pub mod gap_words;
+pub mod gaps;
+pub mod gaps_page;
+pub mod hold_parts;
 pub mod list_page;
 pub mod ribbon;
 pub mod search_page;
@@ -21,6 +26,12 @@ use types::{Protection, TagNow};
 #[must_use]
 pub fn project_href(harbor: &str, project: &str) -> String {
     format!("/projects/{}/{}", url_part(harbor), url_part(project))
+}
+
+/// The address of a project's gaps.
+#[must_use]
+pub fn gaps_href(harbor: &str, project: &str) -> String {
+    format!("{}/gaps", project_href(harbor, project))
 }
 
 /// The address of a project's settings at a moment.
@@ -67,6 +78,7 @@ pub fn protection_word(protection: Protection) -> (Tone, &'static str) {
         Protection::Met => (Tone::Ok, t("within target", "达标")),
         Protection::AtRisk => (Tone::Warn, t("at risk", "有风险")),
         Protection::Missed => (Tone::Fail, t("target missed", "未达标")),
+        Protection::Gaps => (Tone::Warn, t("newest: with gaps", "最新快照有缺口")),
         Protection::Pending => (Tone::Run, t("first backup to come", "等待首次备份")),
         Protection::Unprotected => (Tone::Fail, t("not protected", "未保护")),
         Protection::Gone => (Tone::Held, t("gone from Harbor, restorable", "已从 Harbor 删除，可恢复")),
@@ -80,5 +92,6 @@ pub fn now_word(now: TagNow) -> (Tone, &'static str) {
         TagNow::Same => (Tone::Ok, t("the same", "相同")),
         TagNow::Moved => (Tone::Warn, t("moved since", "此后已移动")),
         TagNow::Gone => (Tone::Fail, t("gone since", "此后已删除")),
+        TagNow::Unknown => (Tone::Idle, t("not known", "未知")),
     }
 }

@@ -4,9 +4,11 @@ use async_trait::async_trait;
 
 use crate::error::ApiError;
 use crate::ports::Cx;
+use crate::projects::found::Found;
+use crate::projects::gaps::{AcceptGap, ProjectGaps};
 use crate::projects::types::{
-    ArtifactDetail, Browse, BrowseQuery, Changes, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory,
-    Timeline,
+    ArtifactDetail, Browse, BrowseQuery, Changes, HeldMoment, HoldForm, LiveDiff, Project, ProjectFilter, SettingsAt, SettingsQuery,
+    TagHistory, Timeline,
 };
 use crate::units::{Moment, Page};
 
@@ -50,10 +52,20 @@ pub trait Projects: Send + Sync {
     ) -> Result<Changes, ApiError>;
     /// Settings at a moment and what changed. Needs a duty, or the role approver or owner on the project.
     async fn get_settings(&self, cx: &Cx, query: SettingsQuery) -> Result<SettingsAt, ApiError>;
-    /// Search by name, tag or digest prefix over all time; at most 50 hits.
-    async fn search(&self, cx: &Cx, q: String) -> Result<Vec<SearchHit>, ApiError>;
-    /// Keeps the snapshot at `at` from retention, for a reason.
-    async fn hold_snapshot(&self, cx: &Cx, snapshot_id: i64, reason: String) -> Result<(), ApiError>;
+    /// Search by whatever names an image, over all time; at most 50 hits.
+    async fn search(&self, cx: &Cx, q: String) -> Result<Found, ApiError>;
+    /// Gaps of the newest snapshot of a project, and what was accepted of them.
+    async fn get_gaps(&self, cx: &Cx, harbor: String, project: String) -> Result<ProjectGaps, ApiError>;
+    /// Accepts gaps of a snapshot until a day; answers how many. Owners of the project.
+    async fn accept_gap(&self, cx: &Cx, harbor: String, project: String, form: AcceptGap) -> Result<i64, ApiError>;
+    /// Takes an acceptance back. Owners of the project.
+    async fn withdraw_acceptance(&self, cx: &Cx, harbor: String, project: String, acceptance: i64, reason: String) -> Result<(), ApiError>;
+    /// Keeps a snapshot from retention, for a reason, until a day or without an end.
+    async fn hold_snapshot(&self, cx: &Cx, snapshot_id: i64, form: HoldForm) -> Result<(), ApiError>;
+    /// Releases a hold: whoever set it, an owner of the project, an operator.
+    async fn release_hold(&self, cx: &Cx, hold_id: i64, reason: String) -> Result<(), ApiError>;
+    /// Holds that keep snapshots of a project now.
+    async fn list_holds(&self, cx: &Cx, harbor: String, project: String) -> Result<Vec<HeldMoment>, ApiError>;
     /// Queues a backup of this project now; answers with the job.
     async fn back_up_project(&self, cx: &Cx, harbor: String, project: String) -> Result<i64, ApiError>;
 }

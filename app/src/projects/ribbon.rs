@@ -152,12 +152,14 @@ fn here(at: Moment, x: i64) -> impl IntoView {
 fn mark(s: &Snapshot, base: &str, most: i64, x: i64) -> impl IntoView + use<> {
     let all = height(s.added + s.removed + s.moved, most);
     let lost = height(s.removed, most).min(all);
-    let words = format!("{} · +{} −{} ↻{}", long(s.moment), s.added, s.removed, s.moved);
+    let gaps =
+        super::gap_words::gap_count(s.gaps, s.gaps_accepted, crate::text::lang()).map(|words| format!(" · {words}")).unwrap_or_default();
+    let words = format!("{} · +{} −{} ↻{}{gaps}", long(s.moment), s.added, s.removed, s.moved);
     let class = if s.degraded {
         "snap bad"
-    } else if s.gaps > 0 {
+    } else if !s.good && s.gaps > 0 {
         "snap gaps"
-    } else if s.hold.is_some() {
+    } else if !s.holds.is_empty() {
         "snap held"
     } else {
         "snap"

@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 
 use super::calls::get_tag_history;
+use super::found::Presence;
+use super::gap_words::gap_callout;
 use super::ribbon::{across, percent};
+use super::search_page::InHarborNow;
 use super::types::{TagHistory, TagSpan};
 use super::{artifact_href, project_href, restore_href};
 use crate::text::{lang, t};
@@ -22,14 +25,12 @@ pub fn TagPage() -> impl IntoView {
 
 fn page(history: TagHistory) -> AnyView {
     let name = format!("{}:{}", history.repository, history.tag);
-    let newest = history.spans.first().cloned();
     let here = history.live.clone();
-    let (tone, word) = match (&here, &newest) {
-        (None, _) if history.live_error.is_some() => (Tone::Idle, t("Harbor could not be read", "无法读取 Harbor")),
-        (None, _) => (Tone::Fail, t("not in Harbor now", "当前不在 Harbor 中")),
-        (Some(live), Some(span)) if *live == span.digest => (Tone::Ok, t("in Harbor as captured", "Harbor 中与捕获一致")),
-        (Some(_), _) => (Tone::Warn, t("in Harbor, pointing elsewhere", "Harbor 中指向其他镜像")),
-    };
+    let status = history.in_harbor.clone().map_or_else(
+        || view! { <Status tone=Tone::Idle text=t("Harbor could not be read", "无法读取 Harbor")/> }.into_any(),
+        |there| view! { <InHarborNow there=there/> }.into_any(),
+    );
+    let gap = history.gap.as_ref().map(|gap| gap_callout(gap, &history.harbor, &history.project));
     let title = match history.spans.len() {
         0 => lang().pick(format!("{name} was never captured."), format!("{name} 从未被捕获。")),
         1 => lang().pick(format!("{name} pointed to one image."), format!("{name} 曾指向 1 个镜像。")),
@@ -49,11 +50,12 @@ fn page(history: TagHistory) -> AnyView {
     let empty = history.spans.is_empty();
     view! {
         <PageHead title=title crumbs=crumbs here=history.tag.clone()>
-            <Status tone=tone text=word/>
+            {status}
             {here.map(|d| view! { <Digest value=d/> })}
             {edges.map(|(from, to)| view! { <SubItem label=t("known from", "已知范围")>{format!("{} – {}", bare(from), minute(to))}</SubItem> })}
         </PageHead>
         {history.live_error.clone().map(|e| view! { <Callout tone=Tone::Warn><p>{e}</p></Callout> })}
+        {gap}
         {if empty {
             view! { <Empty kind=EmptyKind::NothingYet title=t("No snapshot holds this tag.", "没有快照包含该 Tag。") text=t("Either no plan had it, or it lived and died between two snapshots: then it was never protected.", "可能没有备份计划包含它，或它仅存在于两次快照之间，因此没有备份副本。")/> }.into_any()
         } else {
@@ -77,6 +79,7 @@ fn row(history: &TagHistory, span: &TagSpan) -> AnyView {
     let href = restore_href(&history.harbor, &history.project, &span.restore_at.url(), &item);
     let in_harbor = history.live.as_ref() == Some(&span.digest);
     let image = artifact_href(&history.harbor, &history.project, &history.repository, &span.digest);
+    let until = still(history);
     let span = span.clone();
     let restorable = span.not_restorable.is_none() && !in_harbor;
     let kind = if span.platforms.is_empty() { span.kind.clone() } else { format!("{} · {}", span.kind, span.platforms.join(", ")) };
@@ -87,7 +90,7 @@ fn row(history: &TagHistory, span: &TagSpan) -> AnyView {
                 {(span.accessories > 0).then(|| view! { <span class="note block">{lang().pick(format!("{} accessories", span.accessories), format!("{} 个附件", span.accessories))}</span> })}
             </Cell>
             <Cell label=t("From", "自")><Exact at=span.from/></Cell>
-            <Cell label=t("To", "至")>{span.to.map_or_else(|| t("still, as captured", "至今（按捕获）").into_any(), |to| view! { <Exact at=to/> }.into_any())}{span.ended.clone().map(|e| view! { <span class="note block">{e}</span> })}</Cell>
+            <Cell label=t("To", "至")>{span.to.map_or_else(|| until, |to| view! { <Exact at=to/> }.into_any())}{span.ended.clone().map(|e| view! { <span class="note block">{e}</span> })}</Cell>
             <Cell label=t("Kind", "类型")>{kind}</Cell>
             <Cell label=t("Size", "大小") number=true>{bytes(span.size_bytes)}</Cell>
             <Cell label=t("Snapshots", "快照") number=true>{count(span.snapshots)}</Cell>
@@ -102,6 +105,23 @@ fn row(history: &TagHistory, span: &TagSpan) -> AnyView {
         </tr>
     }
     .into_any()
+}
+
+/// Until when the newest stretch is known to last: what the snapshots say, and beside it what Harbor says now.
+fn still(history: &TagHistory) -> AnyView {
+    let captured = history.known_to;
+    let Some(there) = &history.in_harbor else {
+        return view! { {t("as captured", "按捕获")}{captured.map(|at| view! { " "<When at=at brief=true/> })} }.into_any();
+    };
+    let word = match (there.live, there.state) {
+        (true, Presence::Yes) => return t("still, Harbor has it now", "至今，Harbor 现有").into_any(),
+        (true, Presence::Moved) => t("in Harbor it points elsewhere now", "Harbor 中现指向其他镜像"),
+        (true, Presence::Untagged) => t("in Harbor the image is without this tag now", "Harbor 中镜像现无此 Tag"),
+        (true, _) => t("not in Harbor now", "当前不在 Harbor 中"),
+        (false, _) => t("Harbor was not asked", "未询问 Harbor"),
+    };
+    let at = if there.live { captured } else { Some(there.at) };
+    view! { {t("at least until", "至少到")}{at.map(|at| view! { " "<Exact at=at/> })}<span class="note block">{word}</span> }.into_any()
 }
 
 /// Bars of the drawing; the table below has all.

@@ -3,11 +3,16 @@
 use leptos::prelude::*;
 
 use super::calls::{compare_live, get_timeline};
+use super::gap_words::{project_word, snapshot_word};
+use super::gaps_page::gap_table;
+use super::hold_parts::holds_panel;
 use super::ribbon::Ribbon;
 use super::timeline_parts::{Difference, MomentActions, SnapshotTable};
 use super::types::Timeline;
-use super::{changes_href, project_href, protection_word, settings_href};
+use super::{changes_href, gaps_href, project_href, protection_word, settings_href};
 use crate::accounts::types::Duty;
+use crate::plans::left::Left;
+use crate::plans::left_page::left_words;
 use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
@@ -100,7 +105,7 @@ fn never_captured(timeline: &Timeline, crumbs: Vec<(String, String)>) -> AnyView
 fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
     let p = &timeline.project;
     let base = project_href(&p.harbor, &p.project);
-    let (tone, word) = protection_word(p.protection);
+    let (tone, word) = project_word(p);
     let crumbs = vec![
         (t("Projects", "项目").to_owned(), "/projects".to_owned()),
         (p.harbor.clone(), format!("/projects?harbor={}", url_part(&p.harbor))),
@@ -117,7 +122,9 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
     let repositories = lang().pick(format!("{} repositories", count(p.repositories)), format!("{} 个仓库", count(p.repositories)));
     let size = bytes(p.bytes);
     let tags = lang().pick(format!("{} tags", count(s.tags)), format!("{} 个 Tag", count(s.tags)));
-    let (digest, moment, gap_count, degraded) = (s.digest.clone(), s.moment, s.gaps, s.degraded);
+    let (digest, moment) = (s.digest.clone(), s.moment);
+    let (state, complete) = snapshot_word(&s);
+    let all_gaps = gaps_href(&p.harbor, &p.project);
     let newest = base.clone();
     let changes = timeline.before.map(|from| changes_href(&p.harbor, &p.project, &from.url(), &moment.url()));
     let settings = settings_href(&p.harbor, &p.project, Some(&moment.url()));
@@ -126,13 +133,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
             <SubItem>{repositories}</SubItem>
             <SubItem>{tags}</SubItem>
             <SubItem>{size}</SubItem>
-            {if degraded {
-                view! { <Status tone=Tone::Fail text=t("damaged in part", "部分损坏")/> }.into_any()
-            } else if gap_count > 0 {
-                view! { <Status tone=Tone::Warn text=lang().pick(format!("{gap_count} named gaps"), format!("{gap_count} 处已记录缺口"))/> }.into_any()
-            } else {
-                view! { <Status tone=Tone::Ok text=t("complete", "完整")/> }.into_any()
-            }}
+            <Status tone=state text=complete/>
             <Status tone=tone text=word/>
             <Digest value=digest/>
             {changes.map(|href| view! { <SubItem><a href=href>{t("Changes since the one before", "与前一快照的差异")}</a></SubItem> })}
@@ -153,13 +154,8 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
             {go_to(base, moment, zoom)}
         </section>
         {(!gaps.is_empty()).then(|| view! {
-            <Panel title=t("Gaps of this snapshot", "该快照的缺口") note=t("what could not be read, and what helps", "未能读取的内容及处理方法")>
-                <DataTable caption=t("Gaps", "缺口") cols=vec![Col::text(t("About", "对象")), Col::text(t("Kind", "类型")), Col::text(t("Cause", "原因")), Col::text(t("What helps", "处理方法"))]>
-                    {gaps.into_iter().map(|g| view! {
-                        <tr><Cell><code class="mono">{g.subject}</code></Cell><Cell label=t("Kind", "类型")><code class="mono">{g.kind}</code></Cell><Cell label=t("Cause", "原因")>{g.cause}</Cell><Cell label=t("What helps", "处理方法")>{crate::said::said(&g.remedy)}</Cell></tr>
-                    }).collect_view()}
-                </DataTable>
-            </Panel>
+            {gap_table(&gaps)}
+            <p class="note padded"><a href=all_gaps>{t("Gaps of the newest snapshot, and what was accepted", "最新快照的缺口及接受记录")}</a></p>
         })}
     }
     .into_any()
@@ -169,6 +165,11 @@ fn rest(timeline: Timeline) -> AnyView {
     let p = timeline.project.clone();
     let events = timeline.events.clone();
     let cli = format!("breakwater snapshot list {}/{}", p.harbor, p.project);
+    let held = holds_panel(&p.harbor, &p.project, timeline.holds.clone());
+    let left = (!timeline.left.is_empty()).then(|| {
+        let rows = timeline.left.clone().into_iter().map(left_row).collect_view();
+        view! { <Panel title=t("Snapshots of deleted plans", "已删除计划的快照")>{rows}</Panel> }
+    });
     view! {
         {(!timeline.snapshots.is_empty()).then(|| view! {
             <SnapshotTable harbor=p.harbor.clone() project=p.project.clone() snapshots=timeline.snapshots.clone() thinned=timeline.thinned/>
@@ -180,8 +181,21 @@ fn rest(timeline: Timeline) -> AnyView {
                 }).collect_view()}
             </Panel>
         })}
+        {left}
         <MomentActions timeline=timeline/>
+        {held}
         <CliTwin command=cli/>
     }
     .into_any()
+}
+
+/// A deleted plan that made snapshots of this project.
+fn left_row(left: Left) -> impl IntoView {
+    let words = left_words(&left);
+    let number = lang().pick(
+        format!("{}: {} snapshots here, ", left.plan, count(left.snapshots)),
+        format!("{}：此项目 {} 个快照，", left.plan, count(left.snapshots)),
+    );
+    let said = number + &words;
+    view! { <Row>{said}</Row> }
 }

@@ -2,7 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::calls::{BackUpProject, HoldSnapshot};
+use super::calls::BackUpProject;
+use super::gap_words::snapshot_word;
+use super::hold_parts::HoldPanel;
 use super::types::{LiveDiff, Snapshot, Timeline};
 use super::{project_href, restore_href};
 use crate::text::{lang, t};
@@ -141,25 +143,14 @@ fn BringBack(timeline: Timeline, missing: i64, moved: i64, items: String) -> imp
 /// Holding the moment, backing up now.
 #[component]
 pub fn MomentActions(timeline: Timeline) -> impl IntoView {
-    let hold = ServerAction::<HoldSnapshot>::new();
     let backup = ServerAction::<BackUpProject>::new();
     let (harbor, project) = (timeline.project.harbor.clone(), timeline.project.project.clone());
     // Without a plan there is no vault to back it up into.
     let planned = !timeline.project.plans.is_empty();
-    let back = project_href(&harbor, &project);
+    let whole = timeline.clone();
     view! {
         <div class="pair">
-            {timeline.at.clone().map(|s| view! {
-                <Panel title=t("Hold this moment", "锁定该时间点") note=t("keeps it from retention", "不受保留策略清理") padded=true>
-                    {s.hold.clone().map(|why| view! { <p><Status tone=Tone::Held text=t("held", "已锁定")/>" "{why}</p> })}
-                    <PostForm action=hold id="hold">
-                        <Hidden name="snapshot_id" value=s.id.to_string()/>
-                        <Hidden name="back" value=back.clone()/>
-                        <Field name="reason" label=t("Why", "原因")/>
-                        <SubmitButton text=t("Hold it", "锁定")/>
-                    </PostForm>
-                </Panel>
-            })}
+            {timeline.at.clone().map(|s| view! { <HoldPanel timeline=whole snapshot=s/> })}
             {planned.then(|| view! { <Panel title=t("Back up now", "立即备份") padded=true>
                 <p class="note">{timeline.next_run.map(|at| view! { {t("The next scheduled run is", "下次计划运行：")}" "<When at=at brief=true/> })}</p>
                 <PostForm action=backup id="backup">
@@ -192,16 +183,10 @@ pub fn SnapshotTable(harbor: String, project: String, snapshots: Vec<Snapshot>, 
         .take(ROWS_MAX)
         .map(|s| {
             let href = format!("{}?at={}", project_href(&harbor, &project), url_part(&s.moment.url()));
-            let (tone, word) = if s.degraded {
-                (Tone::Fail, t("damaged in part", "部分损坏").to_owned())
-            } else if s.gaps > 0 {
-                (Tone::Warn, lang().pick(format!("{} gaps", s.gaps), format!("{} 处缺口", s.gaps)))
-            } else {
-                (Tone::Ok, t("complete", "完整").to_owned())
-            };
+            let (tone, word) = snapshot_word(&s);
             view! {
                 <tr>
-                    <Cell><a href=href><Exact at=s.moment/></a>{s.hold.is_some().then(|| view! { " "<Status tone=Tone::Held text=t("held", "已锁定")/> })}</Cell>
+                    <Cell><a href=href><Exact at=s.moment/></a>{(!s.holds.is_empty()).then(|| view! { " "<Status tone=Tone::Held text=t("held", "已锁定")/> })}</Cell>
                     <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
                     <Cell label=t("Tags", "Tag") number=true>{count(s.tags)}</Cell>
                     <Cell label=t("Added", "新增") number=true>{count(s.added)}</Cell>

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::found::InHarbor;
+use super::gaps::Gap;
+use crate::plans::left::Left;
 use crate::units::Moment;
 
 /// How a project stands against its target.
@@ -15,6 +18,8 @@ pub enum Protection {
     AtRisk,
     /// Older than the target.
     Missed,
+    /// Captured in time, and no good snapshot is young enough: the newest has gaps that nobody accepted.
+    Gaps,
     /// In a plan, not captured yet.
     Pending,
     /// In no plan.
@@ -34,8 +39,12 @@ pub struct Project {
     pub plans: Vec<String>,
     /// State.
     pub protection: Protection,
-    /// Moment of the newest complete snapshot.
+    /// Moment of the newest good snapshot: nothing of it is damaged, and an owner accepted each of its gaps.
     pub last_good: Option<Moment>,
+    /// Accepted gaps of that one.
+    pub last_good_accepted: i64,
+    /// The newest snapshot, good or not.
+    pub newest: Option<Newest>,
     /// Oldest moment that can be restored.
     pub oldest: Option<Moment>,
     /// Snapshots.
@@ -50,13 +59,26 @@ pub struct Project {
     pub rpo_s: Option<i64>,
 }
 
+/// The newest snapshot of a project, in figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Newest {
+    /// Its moment.
+    pub at: Moment,
+    /// Its gaps.
+    pub gaps: i64,
+    /// Those of them that are accepted.
+    pub gaps_accepted: i64,
+    /// Damaged objects are in it.
+    pub degraded: bool,
+}
+
 /// Filter of the project list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
 pub struct ProjectFilter {
     /// Harbor name.
     #[serde(default)]
     pub harbor: Option<String>,
-    /// `met`, `at_risk`, `missed`, `pending`, `unprotected`, `gone`.
+    /// `met`, `at_risk`, `missed`, `gaps`, `pending`, `unprotected`, `gone`.
     #[serde(default)]
     pub state: Option<String>,
     /// Part of the name.
@@ -80,6 +102,10 @@ pub struct Snapshot {
     pub took_s: i64,
     /// Complete, or complete with named gaps.
     pub gaps: i64,
+    /// Those of them that an owner accepted.
+    pub gaps_accepted: i64,
+    /// It counts as good: nothing of it is damaged, and each gap is accepted.
+    pub good: bool,
     /// Tags that were not in the one before.
     pub added: i64,
     /// Tags that are no longer there.
@@ -92,12 +118,49 @@ pub struct Snapshot {
     pub bytes_new: i64,
     /// Id of the vault.
     pub vault_id: i64,
-    /// Kept by a hold: its reason.
-    pub hold: Option<String>,
+    /// Holds that keep it now.
+    pub holds: Vec<Hold>,
     /// Damaged objects are in it; what needs them cannot be restored.
     pub degraded: bool,
     /// Names of the further vaults that have a copy.
     pub copies: Vec<String>,
+}
+
+/// Somebody's word that a snapshot is kept whatever the rules say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Hold {
+    /// Its number.
+    pub id: i64,
+    /// Why.
+    pub reason: String,
+    /// Login of its owner: who set it.
+    pub by: String,
+    /// When.
+    pub at: Moment,
+    /// When it ends by itself; none = never.
+    pub until: Option<Moment>,
+}
+
+/// A hold of a project's snapshots, beside the moment it keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HeldMoment {
+    /// The snapshot.
+    pub snapshot_id: i64,
+    /// Its moment.
+    pub moment: Moment,
+    /// The hold.
+    pub hold: Hold,
+}
+
+/// Keeps a snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldForm {
+    /// Why, 3 to 500 characters.
+    pub reason: String,
+    /// Its end: a day, `2026-12-31`, whose end in UTC is meant, or a moment; empty = none.
+    #[serde(default)]
+    pub until: String,
 }
 
 /// Tags that differ between two moments.
@@ -188,19 +251,6 @@ pub struct SettingLine {
     pub is: Option<String>,
 }
 
-/// One named gap of a snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Gap {
-    /// `blocked_by_policy`, `missing`, `unreadable` …
-    pub kind: String,
-    /// What it is about.
-    pub subject: String,
-    /// Why.
-    pub cause: String,
-    /// What to do.
-    pub remedy: String,
-}
-
 /// Something that happened, for the lanes of the ribbon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineEvent {
@@ -235,10 +285,27 @@ pub struct Timeline {
     pub thinned: bool,
     /// Events of the window, oldest first.
     pub events: Vec<TimelineEvent>,
-    /// Gaps of the moment's snapshot.
+    /// Gaps of the moment's snapshot, open ones first.
     pub gaps: Vec<Gap>,
+    /// What the reader may do here.
+    pub may: MayHere,
+    /// Holds of the project, the one that ends first leads.
+    pub holds: Vec<HeldMoment>,
+    /// Deleted plans that made snapshots of this project, and what becomes of those.
+    pub left: Vec<Left>,
     /// Next run of a plan that has the project.
     pub next_run: Option<Moment>,
+}
+
+/// What the reader may do with the snapshots of a project.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MayHere {
+    /// Hold a snapshot.
+    pub hold: bool,
+    /// Release the holds of others.
+    pub release: bool,
+    /// Accept a gap.
+    pub accept: bool,
 }
 
 /// Differences between a captured moment and the harbor now, by repository.
@@ -288,6 +355,8 @@ pub struct RepositoryAt {
     pub artifacts: i64,
     /// Gone in the newest snapshot.
     pub gone: bool,
+    /// Gaps that are about it or something in it, in the snapshot looked at.
+    pub gaps: i64,
 }
 
 /// One tag at a moment.
@@ -307,11 +376,13 @@ pub struct TagAt {
     pub since: Moment,
     /// Signatures, SBOMs and other accessories.
     pub accessories: i64,
-    /// In the newest snapshot: the same digest, another one, or none.
+    /// In the newest snapshot, as of [`Browse::newest`]: the same digest, another one, or none.
     pub now: TagNow,
+    /// What the snapshot looked at lacks of it.
+    pub gap: Option<Gap>,
 }
 
-/// What became of a tag, as the newest snapshot has it.
+/// What became of a tag: by Harbor itself where it was asked, else as the newest snapshot has it, which is said beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TagNow {
@@ -321,6 +392,8 @@ pub enum TagNow {
     Moved,
     /// Not there.
     Gone,
+    /// Nobody could tell.
+    Unknown,
 }
 
 /// What a project held at a moment: repositories, and the tags of one of them.
@@ -340,6 +413,10 @@ pub struct Browse {
     pub tags_next: Option<String>,
     /// Tags of the repository in all.
     pub tags_total: i64,
+    /// Gaps of the repository that are about nothing shown: what was never captured.
+    pub gaps: Vec<Gap>,
+    /// Moment of the newest snapshot: what `now` of a tag is as of.
+    pub newest: Moment,
 }
 
 /// Question of a browse page.
@@ -373,7 +450,7 @@ pub struct TagSpan {
     pub digest: String,
     /// First snapshot that saw it.
     pub from: Moment,
-    /// First snapshot that no longer did; none = still.
+    /// First snapshot that no longer did; none = the newest one still has it, which says nothing of Harbor now: see [`TagHistory::in_harbor`].
     pub to: Option<Moment>,
     /// Why it ended: `moved`, `gone`; `restored by #88` where known.
     pub ended: Option<String>,
@@ -410,6 +487,10 @@ pub struct TagHistory {
     pub live: Option<String>,
     /// Why the harbor could not be read.
     pub live_error: Option<String>,
+    /// Whether Harbor has the tag with its newest image; none = it was never captured.
+    pub in_harbor: Option<InHarbor>,
+    /// What the newest snapshot lacks of it.
+    pub gap: Option<Gap>,
     /// First and last snapshot of the project, the edges of what can be known.
     pub known_from: Option<Moment>,
     /// Newest snapshot.
@@ -435,23 +516,4 @@ pub struct ArtifactDetail {
     pub accessories: Vec<(String, String)>,
     /// Tags that ever named it in this repository.
     pub tags: Vec<String>,
-}
-
-/// One hit of the search over all time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct SearchHit {
-    /// Harbor.
-    pub harbor: String,
-    /// Project.
-    pub project: String,
-    /// Repository; empty for a project hit.
-    pub repository: String,
-    /// Tag; empty for a repository hit.
-    pub tag: String,
-    /// Newest digest.
-    pub digest: String,
-    /// Last moment it was seen.
-    pub last_seen: Moment,
-    /// Whether the newest snapshot still has it.
-    pub now: TagNow,
 }

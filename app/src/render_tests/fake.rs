@@ -8,8 +8,11 @@ use crate::error::{ApiError, ErrorKind};
 use crate::harbors::types::*;
 use crate::home::types::Home;
 use crate::jobs::types::*;
+use crate::plans::left::{DeletePlanForm, Leave, Left};
 use crate::plans::types::*;
 use crate::ports::Cx;
+use crate::projects::found::Found;
+use crate::projects::gaps::{AcceptGap, ProjectGaps};
 use crate::projects::types::*;
 use crate::restores::types::Request as Restore;
 use crate::restores::types::{CastVote, Draft, RequestFilter, RequestRow, RestoreForm, Submit};
@@ -29,6 +32,13 @@ pub struct Fake {
     pub harbors: Vec<Harbor>,
     pub vaults: Vec<Vault>,
     pub plans: Vec<Plan>,
+    pub projects: Vec<Project>,
+    pub timeline: Option<Timeline>,
+    pub browse: Option<Browse>,
+    pub tag: Option<TagHistory>,
+    pub found: Option<Found>,
+    pub gaps: Option<ProjectGaps>,
+    pub left: Vec<Left>,
     pub failing: Option<ApiError>,
 }
 
@@ -59,19 +69,51 @@ macro_rules! nothing {
 }
 
 nothing! { projects::Projects {
-    list_projects(filter: ProjectFilter) -> Page<Project>;
-    get_timeline(harbor: String, project: String, at: Option<Moment>, zoom: Option<String>) -> Timeline;
-    compare_live(harbor: String, project: String, at: Option<Moment>) -> LiveDiff;
-    browse(query: BrowseQuery) -> Browse;
-    tag_history(harbor: String, project: String, repository: String, tag: String) -> TagHistory;
     get_artifact(harbor: String, project: String, repository: String, digest: String) -> ArtifactDetail;
     get_changes(harbor: String, project: String, from: Option<Moment>, to: Option<Moment>) -> Changes;
     get_settings(query: SettingsQuery) -> SettingsAt;
-    search(q: String) -> Vec<SearchHit>;
-    hold_snapshot(snapshot_id: i64, reason: String) -> ();
+    accept_gap(harbor: String, project: String, form: AcceptGap) -> i64;
+    withdraw_acceptance(harbor: String, project: String, acceptance: i64, reason: String) -> ();
+    hold_snapshot(snapshot_id: i64, form: HoldForm) -> ();
+    release_hold(hold_id: i64, reason: String) -> ();
+    list_holds(harbor: String, project: String) -> Vec<HeldMoment>;
     back_up_project(harbor: String, project: String) -> i64;
 }
-
+    async fn list_projects(&self, _cx: &Cx, _filter: ProjectFilter) -> Result<Page<Project>, ApiError> {
+        self.answer(Some(Page { items: self.projects.clone(), next: None, total: i64::try_from(self.projects.len()).ok() }))
+    }
+    async fn get_timeline(
+        &self,
+        _cx: &Cx,
+        _harbor: String,
+        _project: String,
+        _at: Option<Moment>,
+        _zoom: Option<String>,
+    ) -> Result<Timeline, ApiError> {
+        self.answer(self.timeline.clone())
+    }
+    async fn compare_live(&self, _cx: &Cx, _harbor: String, _project: String, _at: Option<Moment>) -> Result<LiveDiff, ApiError> {
+        self.answer(Some(LiveDiff { read_at: None, error: Some("no".to_owned()), repositories: vec![], same: 0, missing: 0, moved: 0, new: 0 }))
+    }
+    async fn browse(&self, _cx: &Cx, _query: BrowseQuery) -> Result<Browse, ApiError> {
+        self.answer(self.browse.clone())
+    }
+    async fn tag_history(
+        &self,
+        _cx: &Cx,
+        _harbor: String,
+        _project: String,
+        _repository: String,
+        _tag: String,
+    ) -> Result<TagHistory, ApiError> {
+        self.answer(self.tag.clone())
+    }
+    async fn search(&self, _cx: &Cx, _q: String) -> Result<Found, ApiError> {
+        self.answer(self.found.clone())
+    }
+    async fn get_gaps(&self, _cx: &Cx, _harbor: String, _project: String) -> Result<ProjectGaps, ApiError> {
+        self.answer(self.gaps.clone())
+    }
 }
 
 nothing! { restores::Restores {
@@ -143,8 +185,12 @@ nothing! { plans::Plans {
     pause_plan(plan_id: i64, days: i64, reason: String) -> Plan;
     resume_plan(plan_id: i64) -> Plan;
     run_plan(plan_id: i64) -> i64;
-    delete_plan(plan_id: i64, confirm: String) -> ();
+    delete_plan(plan_id: i64, form: DeletePlanForm) -> ();
+    decide_left(plan_id: i64, leave: Leave) -> ();
 }
+    async fn list_left(&self, _cx: &Cx) -> Result<Vec<Left>, ApiError> {
+        self.answer(Some(self.left.clone()))
+    }
     async fn list_plans(&self, _cx: &Cx) -> Result<Vec<Plan>, ApiError> {
         self.answer(Some(self.plans.clone()))
     }
@@ -389,6 +435,7 @@ pub fn home() -> Home {
         at_risk: 0,
         missed: 2,
         pending: 0,
+        gaps: 0,
         unprotected: 0,
         rpo_s: Some(86_400),
         last_good: Some(moment("2026-11-23T11:54:00Z")),
@@ -402,5 +449,152 @@ pub fn home() -> Home {
         vaults: vec![vault()],
         running: Vec::new(),
         setup: Vec::new(),
+    }
+}
+
+pub fn there(state: crate::projects::found::Presence, live: bool) -> crate::projects::found::InHarbor {
+    crate::projects::found::InHarbor { state, at: moment("2026-11-23T11:54:00Z"), live, digest: None }
+}
+
+pub fn hit(tag: &str, state: crate::projects::found::Presence, live: bool) -> crate::projects::found::SearchHit {
+    let in_harbor = there(state, live);
+    crate::projects::found::SearchHit {
+        harbor: "prod-sh".to_owned(),
+        project: "shop".to_owned(),
+        repository: "shop/web".to_owned(),
+        tag: tag.to_owned(),
+        digest: format!("sha256:{}", "ab".repeat(32)),
+        role: crate::projects::found::HitRole::Tag,
+        subject: None,
+        by_image_id: false,
+        last_seen: moment("2026-11-23T11:54:00Z"),
+        restore_at: Some(moment("2026-11-23T11:54:00Z")),
+        now: in_harbor.now(),
+        in_harbor,
+        gap: None,
+    }
+}
+
+pub fn gap(accepted: Option<crate::projects::gaps::Acceptance>) -> crate::projects::gaps::Gap {
+    crate::projects::gaps::Gap {
+        id: if accepted.is_some() { "cd" } else { "ab" }.repeat(32),
+        kind: "blocked_by_policy".to_owned(),
+        subject: "shop/web:2".to_owned(),
+        cause: "a policy of the project blocks its pull".to_owned(),
+        consequence: String::new(),
+        remedy: "sign the image".to_owned(),
+        only_named: false,
+        accepted,
+    }
+}
+
+pub fn snapshot(gaps: i64, gaps_accepted: i64) -> Snapshot {
+    Snapshot {
+        id: 5,
+        digest: format!("sha256:{}", "ab".repeat(32)),
+        moment: moment("2026-11-23T11:54:00Z"),
+        took_s: 4,
+        gaps,
+        gaps_accepted,
+        good: gaps == gaps_accepted,
+        added: 1,
+        removed: 0,
+        moved: 0,
+        tags: 3,
+        bytes_new: 10,
+        vault_id: 1,
+        holds: Vec::new(),
+        degraded: false,
+        copies: Vec::new(),
+    }
+}
+
+pub fn project(protection: Protection, accepted: i64) -> Project {
+    let at = moment("2026-11-23T11:54:00Z");
+    Project {
+        harbor: "prod-sh".to_owned(),
+        project: "shop".to_owned(),
+        plans: vec!["daily".to_owned()],
+        protection,
+        last_good: (accepted > 0).then_some(at),
+        last_good_accepted: accepted,
+        newest: Some(Newest { at, gaps: 1, gaps_accepted: accepted, degraded: false }),
+        oldest: Some(at),
+        snapshots: 20,
+        repositories: 1,
+        tags: 3,
+        bytes: 10,
+        rpo_s: Some(86_400),
+    }
+}
+
+pub fn left() -> Left {
+    Left {
+        plan_id: 9,
+        plan: "old".to_owned(),
+        harbor: "prod-sh".to_owned(),
+        vault_id: 1,
+        vault: "main".to_owned(),
+        deleted: moment("2026-11-20T11:54:00Z"),
+        snapshots: 3,
+        keep: Keep { daily: 7, ..Keep::default() },
+        to: crate::plans::left::LeftTo::Undecided,
+        owner: None,
+        by_plan: None,
+        decided_by: None,
+        decided: None,
+    }
+}
+
+pub fn timeline() -> Timeline {
+    let at = moment("2026-11-23T11:54:00Z");
+    let hold =
+        Hold { id: 4, reason: "the auditors asked".to_owned(), by: "lead".to_owned(), at, until: Some(moment("2026-12-31T00:00:00Z")) };
+    let looked = Snapshot { holds: vec![hold.clone()], ..snapshot(1, 0) };
+    Timeline {
+        project: project(Protection::Gaps, 0),
+        at: Some(looked.clone()),
+        before: None,
+        after: None,
+        from: moment("2026-11-23T11:00:00Z"),
+        to: moment("2026-11-23T12:00:00Z"),
+        snapshots: vec![looked],
+        thinned: false,
+        events: Vec::new(),
+        gaps: vec![gap(None)],
+        may: MayHere { hold: true, release: true, accept: false },
+        holds: vec![HeldMoment { snapshot_id: 5, moment: at, hold }],
+        left: vec![left()],
+        next_run: None,
+    }
+}
+
+pub fn history(state: crate::projects::found::Presence, live: bool) -> TagHistory {
+    let at = moment("2026-11-23T11:54:00Z");
+    let span = TagSpan {
+        digest: format!("sha256:{}", "ab".repeat(32)),
+        from: moment("2026-11-20T11:54:00Z"),
+        to: None,
+        ended: None,
+        kind: "IMAGE".to_owned(),
+        size_bytes: 10,
+        platforms: Vec::new(),
+        accessories: 0,
+        snapshots: 3,
+        not_restorable: None,
+        restore_at: at,
+    };
+    TagHistory {
+        harbor: "prod-sh".to_owned(),
+        project: "shop".to_owned(),
+        repository: "shop/web".to_owned(),
+        tag: "1.4".to_owned(),
+        spans: vec![span],
+        live: None,
+        live_error: (!live).then(|| "the harbor did not answer in time; what was captured is shown".to_owned()),
+        in_harbor: Some(there(state, live)),
+        gap: None,
+        known_from: Some(moment("2026-11-20T11:54:00Z")),
+        known_to: Some(at),
     }
 }

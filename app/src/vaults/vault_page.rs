@@ -14,6 +14,9 @@ use super::room::room_panel;
 use super::scrub::scrub_panel;
 use super::sweeps::{sweep_panel, sweeps_panel};
 use super::types::{Finding, Room, Sweep, Vault, VaultState};
+use crate::plans::calls::list_left;
+use crate::plans::left::Left;
+use crate::plans::left_page::left_panel;
 use crate::said::said;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
@@ -41,10 +44,11 @@ pub fn VaultPage() -> impl IntoView {
             let findings = list_findings(id).await?;
             let sweeps = list_sweeps(id).await?;
             let room = vault_room(id).await?;
-            Ok((vault, findings, sweeps, room))
+            let left: Vec<Left> = list_left().await?.into_iter().filter(|left| left.vault_id == id).collect();
+            Ok((vault, findings, sweeps, room, left))
         },
     );
-    view! { <Load data=data view=move |(vault, findings, sweeps, room)| content(vault, (findings, sweeps, room), actions)/> }
+    view! { <Load data=data view=move |(vault, findings, sweeps, room, left)| content(vault, (findings, sweeps, room, left), actions)/> }
 }
 
 #[derive(Clone, Copy)]
@@ -88,7 +92,7 @@ fn sentence(vault: &Vault) -> String {
     }
 }
 
-fn content(vault: Vault, (findings, sweeps, room): (Vec<Finding>, Vec<Sweep>, Room), actions: Actions) -> AnyView {
+fn content(vault: Vault, (findings, sweeps, room, left): (Vec<Finding>, Vec<Sweep>, Room, Vec<Left>), actions: Actions) -> AnyView {
     let Actions { verify, scrub, sweep, change, lock, check, rebuild, open } = actions;
     let (tone, word) = vault_status(vault.state);
     let crumbs = vec![(t("Vaults", "保管库").to_owned(), "/vaults".to_owned())];
@@ -107,6 +111,7 @@ fn content(vault: Vault, (findings, sweeps, room): (Vec<Finding>, Vec<Sweep>, Ro
     let folder = vault.bucket.is_none().then(|| vault.path.clone());
     let findings = findings_panel(findings, vault.verified.is_some());
     let (space, swept) = (sweep_panel(id, folder.as_deref(), sweep), sweeps_panel(sweeps));
+    let left = (!left.is_empty()).then(|| left_panel(left));
     let room = room_panel(room, vault.reserve_bytes);
     let tried = vault.bucket.as_ref().map(tried_panel);
     let reading = scrub_panel(&vault, folder.as_deref(), verify, scrub);
@@ -122,7 +127,7 @@ fn content(vault: Vault, (findings, sweeps, room): (Vec<Finding>, Vec<Sweep>, Ro
         {bad}
         {standing}
         <Columns>
-            <Stack>{rebuilt}{findings}{room}{swept}{tried}</Stack>
+            <Stack>{rebuilt}{findings}{room}{swept}{tried}{left}</Stack>
             <Stack>
                 {facts}
                 {locked}

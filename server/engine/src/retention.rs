@@ -61,7 +61,7 @@ impl Rule {
 pub struct Candidate {
     /// Its moment.
     pub at: Timestamp,
-    /// No gaps, and nothing of it is known to be damaged.
+    /// No gaps but accepted ones, and nothing of it is known to be damaged.
     pub good: bool,
     /// Somebody holds it, or a restore from it is asked for.
     pub held: bool,
@@ -84,6 +84,8 @@ pub enum Reason {
     },
     /// The newest good one.
     LastGood,
+    /// The newest without any gap, where a newer one counts as good because its gaps were accepted. Said by whoever knows of acceptances.
+    LastComplete,
     /// Dated in the future: no rule applies to it.
     Future,
     /// Among the newest; so many more may be kept.

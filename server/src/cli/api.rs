@@ -96,6 +96,18 @@ impl Api {
         self.send(request).await
     }
 
+    /// PUT with a body.
+    pub async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, CliError> {
+        let request = self.http.put(self.url(path, &[])?).json(body);
+        self.send(request).await
+    }
+
+    /// DELETE with a body.
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, CliError> {
+        let request = self.http.delete(self.url(path, &[])?).json(body);
+        self.send(request).await
+    }
+
     /// POST with a body.
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, CliError> {
         let request = self.http.post(self.url(path, &[])?).json(body);

@@ -4,7 +4,7 @@ use app::audit::types::{AuditPage, ChainCheck};
 use app::harbors::types::{CheckList, CheckOutcome, Harbor, NewHarbor, StagingForm};
 use app::jobs::types::{Job, LogLine};
 use app::plans::types::{Plan, PlanForm};
-use app::projects::types::{Browse, SearchHit, TagHistory, Timeline};
+use app::projects::types::{Browse, TagHistory, Timeline};
 use app::restores::types::{Draft, EffectKind, Request, RequestRow, RestoreForm, Submit};
 use app::units::{Page, bytes, short_digest};
 use clap::{Args, Subcommand};
@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::api::{Api, Remote};
-use super::{CliError, progress, secret_from_stdin};
+use super::{CliError, progress, secret_from_stdin, upkeep};
 
 #[derive(Deserialize)]
 struct Queued {
     job_id: i64,
 }
 
-fn print_json(value: &impl Serialize) -> Result<(), CliError> {
+pub(super) fn print_json(value: &impl Serialize) -> Result<(), CliError> {
     println!("{}", serde_json::to_string_pretty(value).map_err(|e| CliError::Failed(e.to_string()))?);
     Ok(())
 }
@@ -28,7 +28,7 @@ fn encode(part: &str) -> String {
     url::form_urlencoded::byte_serialize(part.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
-fn project_path(text: &str) -> Result<String, CliError> {
+pub(super) fn project_path(text: &str) -> Result<String, CliError> {
     let (harbor, project) = text.split_once('/').ok_or_else(|| CliError::Usage(format!("“{text}” is not like harbor/project")))?;
     Ok(format!("/projects/{}/{}", encode(harbor), encode(project)))
 }
@@ -37,7 +37,7 @@ fn project_path(text: &str) -> Result<String, CliError> {
 #[derive(Args)]
 pub struct Plain {
     #[command(flatten)]
-    remote: Remote,
+    pub(super) remote: Remote,
 }
 
 /// A number.
@@ -203,6 +203,10 @@ pub enum PlanVerb {
     List(Plain),
     /// Make a plan
     Create(CreatePlan),
+    /// Deleted plans that still have snapshots, and what becomes of those
+    Left(Plain),
+    /// Say what becomes of the snapshots of a deleted plan
+    Leave(upkeep::LeaveOne),
 }
 
 /// A new plan.
@@ -272,6 +276,8 @@ pub async fn plan(verb: PlanVerb) -> Result<(), CliError> {
                 println!("{}\t{}\t{}\t{}\tnext {next}", p.id, p.name, p.harbor, p.schedule_words);
             }
         }
+        PlanVerb::Left(args) => upkeep::left(args).await?,
+        PlanVerb::Leave(args) => upkeep::leave(args).await?,
         PlanVerb::Create(args) => {
             let form = PlanForm {
                 name: args.name,
@@ -387,7 +393,8 @@ pub async fn snapshot(verb: SnapshotVerb) -> Result<(), CliError> {
                 return print_json(&timeline.snapshots);
             }
             for s in timeline.snapshots {
-                let gaps = if s.gaps == 0 { "complete".to_owned() } else { format!("{} gaps", s.gaps) };
+                let words = app::projects::gap_words::gap_count(s.gaps, s.gaps_accepted, app::text::Lang::En);
+                let gaps = words.unwrap_or_else(|| "complete".to_owned());
                 println!(
                     "{}\t{}\t{gaps}\t{} tags\t+{} -{} ~{}",
                     s.moment.url(),
@@ -438,7 +445,7 @@ pub struct OneTag {
 pub struct FindTag {
     #[command(flatten)]
     remote: Remote,
-    /// Part of a name, or `sha256:` and first digits
+    /// Whatever names it: a reference, a part of a name, a digest or its first digits, a line of an error
     text: String,
 }
 
@@ -454,8 +461,10 @@ pub async fn tag(verb: TagVerb) -> Result<(), CliError> {
             if args.remote.json {
                 return print_json(&history);
             }
+            // The newest snapshot still has it; Harbor is said below.
+            let known_to = history.known_to.map_or_else(String::new, app::units::Moment::url);
             for span in history.spans {
-                let to = span.to.map_or_else(|| "now".to_owned(), app::units::Moment::url);
+                let to = span.to.map_or_else(|| format!("at least {known_to}"), app::units::Moment::url);
                 println!(
                     "{}\t{} – {to}\t{}\t{}",
                     short_digest(&span.digest),
@@ -464,27 +473,13 @@ pub async fn tag(verb: TagVerb) -> Result<(), CliError> {
                     span.ended.unwrap_or_default()
                 );
             }
-            println!(
-                "in Harbor now: {}",
-                history.live.as_deref().map_or_else(|| history.live_error.unwrap_or_else(|| "not there".to_owned()), short_digest)
-            );
+            println!("{}", upkeep::in_harbor(history.in_harbor.as_ref(), history.live_error.as_deref()));
+            if let Some(gap) = history.gap {
+                println!("gap in the newest snapshot: {}: {}", gap.subject, gap.cause);
+            }
         }
         TagVerb::Find(args) => {
-            let hits: Vec<SearchHit> = args.remote.api()?.get("/search", &[("q", &args.text)]).await?;
-            if args.remote.json {
-                return print_json(&hits);
-            }
-            for hit in hits {
-                println!(
-                    "{}\t{}:{}\t{}\tlast seen {}\t{:?}",
-                    hit.harbor,
-                    hit.repository,
-                    hit.tag,
-                    short_digest(&hit.digest),
-                    hit.last_seen.url(),
-                    hit.now
-                );
-            }
+            upkeep::find(&args.remote, &args.text).await?;
         }
     }
     Ok(())

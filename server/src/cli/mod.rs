@@ -11,6 +11,7 @@ mod place;
 mod postgres;
 mod progress;
 pub mod serve;
+mod upkeep;
 mod vault_files;
 mod vault_verbs;
 
@@ -61,6 +62,12 @@ enum Verb {
     /// Snapshots of a project, over the API
     #[command(subcommand)]
     Snapshot(client::SnapshotVerb),
+    /// Gaps of snapshots, over the API
+    #[command(subcommand)]
+    Gap(upkeep::GapVerb),
+    /// Holds of snapshots, over the API
+    #[command(subcommand)]
+    Hold(upkeep::HoldVerb),
     /// Tags through time, over the API
     #[command(subcommand)]
     Tag(client::TagVerb),
@@ -172,6 +179,8 @@ async fn run(verb: Verb) -> Result<(), CliError> {
         Verb::Plan(verb) => client::plan(verb).await,
         Verb::Run(verb) => client::run(verb).await,
         Verb::Snapshot(verb) => client::snapshot(verb).await,
+        Verb::Gap(verb) => upkeep::gap(verb).await,
+        Verb::Hold(verb) => upkeep::hold(verb).await,
         Verb::Tag(verb) => client::tag(verb).await,
         Verb::Restore(verb) => client::restore(verb).await,
         Verb::Audit(verb) => client::audit(verb).await,

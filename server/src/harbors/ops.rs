@@ -449,7 +449,12 @@ pub async fn refresh_projects(state: &AppState, harbor_id: i64) -> Result<Vec<(S
         Ok::<_, registry::RegistryError>(projects)
     };
     keep_listing(state, &reach, listed.await).await?;
+    // The address that people know it by: what they paste begins with it. Nothing else rests on it.
+    let address = client.system_info().await.ok().and_then(|info| info.external_url);
     let mut conn = state.pool.acquire().await?;
+    if let Some(address) = address {
+        queries::set_external_url(&mut conn, harbor_id, &address).await?;
+    }
     Ok(queries::projects(&mut conn, harbor_id).await?)
 }
 

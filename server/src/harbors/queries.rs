@@ -241,6 +241,16 @@ pub async fn contact(conn: &mut PgConnection, harbor_id: i64, contact: &Contact<
     .await
 }
 
+/// Keeps the address it says it has.
+pub async fn set_external_url(conn: &mut PgConnection, harbor_id: i64, url: &str) -> sqlx::Result<()> {
+    sqlx::query("update harbor set external_url = $2 where harbor_id = $1 and external_url is distinct from $2")
+        .bind(harbor_id)
+        .bind(url)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// The newest kept check-list.
 pub async fn check_list(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Option<serde_json::Value>> {
     sqlx::query_scalar("select check_list from harbor where harbor_id = $1").bind(harbor_id).fetch_one(conn).await

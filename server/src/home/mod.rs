@@ -35,6 +35,7 @@ pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
         met: count(&[Protection::Met]),
         at_risk: count(&[Protection::AtRisk]),
         missed: count(&[Protection::Missed]),
+        gaps: count(&[Protection::Gaps]),
         pending: count(&[Protection::Pending]),
         unprotected: count(&[Protection::Unprotected]),
         rpo_s: projects.iter().filter_map(|p| p.rpo_s).max(),
@@ -58,7 +59,7 @@ async fn seen_projects(state: &AppState, caller: &Caller) -> Result<Vec<Project>
     Ok(all.into_iter().filter(|(harbor, p)| caller.may(Operation::ReadProject, Some((*harbor, &p.project)))).map(|(_, p)| p).collect())
 }
 
-/// Jobs that died in the last day: id, title, error.
+/// Jobs that died in the last day, but runs of plans that were deleted: id, title, error.
 async fn failed(state: &AppState, caller: &Caller) -> Result<Vec<(i64, String, String)>, Error> {
     if !caller.may(Operation::ReadJobs, None) {
         return Ok(Vec::new());
@@ -66,6 +67,7 @@ async fn failed(state: &AppState, caller: &Caller) -> Result<Vec<(i64, String, S
     let rows = sqlx::query_as(
         "select job_id, title, coalesce(error, '') from job d
           where state = 'dead' and finished_at > now() - interval '1 day'
+            and not exists (select 1 from run r join plan p using (plan_id) where r.job_id = d.job_id and p.deleted_at is not null)
             and not exists (select 1 from job n where n.dedupe_key = d.dedupe_key and n.job_id > d.job_id and n.state = 'done')
           order by job_id desc limit 5",
     )
@@ -141,6 +143,7 @@ fn concerns(
     }
     for (state, severity, title, link, action) in [
         (Protection::Missed, "failed", "Target missed", "/projects?state=missed", "look"),
+        (Protection::Gaps, "warning", "With gaps", "/projects?state=gaps", "look"),
         (Protection::Unprotected, "warning", "Not protected", "/projects?state=unprotected", "add"),
         (Protection::AtRisk, "warning", "Target at risk", "/projects?state=at_risk", "look"),
     ] {

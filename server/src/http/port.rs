@@ -6,12 +6,15 @@ use app::error::ApiError;
 use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, StagingForm};
 use app::home::types::Home;
 use app::jobs::types::{Job, JobFilter, LogLine};
+use app::plans::left::{DeletePlanForm, Leave, Left};
 use app::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
 use app::ports::{Cx, accounts::Accounts, audit::Audits, harbors::Harbors, home::Homes, jobs::Jobs, plans::Plans};
 use app::ports::{projects::Projects, restores::Restores, session::Sessions, vaults::Vaults};
+use app::projects::found::Found;
+use app::projects::gaps::{AcceptGap, ProjectGaps};
 use app::projects::types::{
-    ArtifactDetail, Browse, BrowseQuery, Changes, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory,
-    Timeline,
+    ArtifactDetail, Browse, BrowseQuery, Changes, HeldMoment, HoldForm, LiveDiff, Project, ProjectFilter, SettingsAt, SettingsQuery,
+    TagHistory, Timeline,
 };
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::{SetUp, Shell, SignIn};
@@ -178,8 +181,14 @@ impl Plans for Live {
     async fn get_keeping(&self, cx: &Cx, plan_id: i64) -> Result<Keeping, ApiError> {
         api(cx, plans::keeping::get(&self.state, &Caller::of(cx)?, plan_id).await)
     }
-    async fn delete_plan(&self, cx: &Cx, plan_id: i64, confirm: String) -> Result<(), ApiError> {
-        api(cx, plans::delete(&self.state, &Caller::of(cx)?, &origin(cx), plan_id, &confirm).await)
+    async fn list_left(&self, cx: &Cx) -> Result<Vec<Left>, ApiError> {
+        api(cx, plans::left::list(&self.state, &Caller::of(cx)?).await)
+    }
+    async fn decide_left(&self, cx: &Cx, plan_id: i64, leave: Leave) -> Result<(), ApiError> {
+        api(cx, plans::left::decide(&self.state, &Caller::of(cx)?, &origin(cx), plan_id, leave).await)
+    }
+    async fn delete_plan(&self, cx: &Cx, plan_id: i64, form: DeletePlanForm) -> Result<(), ApiError> {
+        api(cx, plans::delete(&self.state, &Caller::of(cx)?, &origin(cx), plan_id, &form).await)
     }
 }
 
@@ -230,11 +239,26 @@ impl Projects for Live {
     async fn get_settings(&self, cx: &Cx, query: SettingsQuery) -> Result<SettingsAt, ApiError> {
         api(cx, projects::settings(&self.state, &Caller::of(cx)?, query).await)
     }
-    async fn search(&self, cx: &Cx, q: String) -> Result<Vec<SearchHit>, ApiError> {
+    async fn search(&self, cx: &Cx, q: String) -> Result<Found, ApiError> {
         api(cx, projects::search(&self.state, &Caller::of(cx)?, &q).await)
     }
-    async fn hold_snapshot(&self, cx: &Cx, snapshot_id: i64, reason: String) -> Result<(), ApiError> {
-        api(cx, projects::hold(&self.state, &Caller::of(cx)?, &origin(cx), snapshot_id, &reason).await)
+    async fn get_gaps(&self, cx: &Cx, harbor: String, project: String) -> Result<ProjectGaps, ApiError> {
+        api(cx, projects::gaps::of_project(&self.state, &Caller::of(cx)?, &harbor, &project).await)
+    }
+    async fn accept_gap(&self, cx: &Cx, harbor: String, project: String, form: AcceptGap) -> Result<i64, ApiError> {
+        api(cx, projects::gaps::accept(&self.state, &Caller::of(cx)?, &origin(cx), &harbor, &project, form).await)
+    }
+    async fn withdraw_acceptance(&self, cx: &Cx, harbor: String, project: String, acceptance: i64, reason: String) -> Result<(), ApiError> {
+        api(cx, projects::gaps::withdraw(&self.state, &Caller::of(cx)?, &origin(cx), (&harbor, &project), acceptance, &reason).await)
+    }
+    async fn hold_snapshot(&self, cx: &Cx, snapshot_id: i64, form: HoldForm) -> Result<(), ApiError> {
+        api(cx, projects::holds::set(&self.state, &Caller::of(cx)?, &origin(cx), snapshot_id, form).await)
+    }
+    async fn release_hold(&self, cx: &Cx, hold_id: i64, reason: String) -> Result<(), ApiError> {
+        api(cx, projects::holds::release(&self.state, &Caller::of(cx)?, &origin(cx), hold_id, &reason).await)
+    }
+    async fn list_holds(&self, cx: &Cx, harbor: String, project: String) -> Result<Vec<HeldMoment>, ApiError> {
+        api(cx, projects::holds::list(&self.state, &Caller::of(cx)?, &harbor, &project).await)
     }
     async fn back_up_project(&self, cx: &Cx, harbor: String, project: String) -> Result<i64, ApiError> {
         api(cx, projects::back_up(&self.state, &Caller::of(cx)?, &origin(cx), &harbor, &project).await)

@@ -8,11 +8,14 @@ use app::error::ApiError;
 use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, StagingForm};
 use app::home::types::Home;
 use app::jobs::types::{Job, JobFilter, LogLine};
+use app::plans::left::{DeletePlanForm, Leave, Left};
 use app::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
 use app::ports::Cx;
+use app::projects::found::Found;
+use app::projects::gaps::{AcceptGap, ProjectGaps};
 use app::projects::types::{
-    ArtifactDetail, Browse, BrowseQuery, Changes, LiveDiff, Project, ProjectFilter, SearchHit, SettingsAt, SettingsQuery, TagHistory,
-    Timeline,
+    ArtifactDetail, Browse, BrowseQuery, Changes, HeldMoment, HoldForm, LiveDiff, Project, ProjectFilter, SettingsAt, SettingsQuery,
+    TagHistory, Timeline,
 };
 use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::Me;
@@ -96,6 +99,13 @@ struct Pause {
     days: i64,
     /// Why.
     reason: String,
+}
+
+/// How many.
+#[derive(Serialize, ToSchema)]
+struct Counted {
+    /// So many.
+    count: i64,
 }
 
 /// A queued job.
@@ -222,7 +232,8 @@ struct OneArtifact {
 /// A search.
 #[derive(Deserialize, IntoParams)]
 struct Find {
-    /// Part of a name, or `sha256:` and the first digits.
+    /// Whatever names an image: a reference with or without host, tag and digest, a part of a name, a digest or its first digits, the id
+    /// docker shows, a line of an error. At most 4,096 bytes.
     q: String,
 }
 
@@ -308,8 +319,12 @@ endpoint!(/// Changes a plan.
     put "/api/v1/plans/{id}" "plans" change_plan(cx, b, Path(id): Path<i64>, Body(form): Body<PlanForm>) Plan => b.save_plan(cx, PlanForm { plan_id: Some(id), ..form }).await?);
 endpoint!(/// What a plan keeps, and why.
     get "/api/v1/plans/{id}/keeping" "plans" get_keeping(cx, b, Path(id): Path<i64>) Keeping => b.get_keeping(cx, id).await?);
-endpoint!(/// Deletes a plan; its snapshots stay.
-    delete "/api/v1/plans/{id}" "plans" delete_plan(cx, b, Path(id): Path<i64>, Body(form): Body<Confirm>) () => b.delete_plan(cx, id, form.confirm).await?);
+endpoint!(/// Deletes a plan, and says what becomes of its snapshots.
+    delete "/api/v1/plans/{id}" "plans" delete_plan(cx, b, Path(id): Path<i64>, Body(form): Body<DeletePlanForm>) () => b.delete_plan(cx, id, form).await?);
+endpoint!(/// Deleted plans that still have snapshots.
+    get "/api/v1/left" "plans" list_left(cx, b) Vec<Left> => b.list_left(cx).await?);
+endpoint!(/// Says anew what becomes of the snapshots of a deleted plan.
+    put "/api/v1/left/{id}" "plans" decide_left(cx, b, Path(id): Path<i64>, Body(form): Body<Leave>) () => b.decide_left(cx, id, form).await?);
 endpoint!(/// Queues a run.
     post "/api/v1/plans/{id}/run" "plans" run_plan(cx, b, Path(id): Path<i64>) Queued => Queued { job_id: b.run_plan(cx, id).await? });
 endpoint!(/// Pauses.
@@ -337,10 +352,20 @@ endpoint!(/// The parts of an artifact.
     get "/api/v1/projects/{harbor}/{project}/artifact" "projects" get_artifact(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<OneArtifact>) ArtifactDetail => b.get_artifact(cx, harbor, project, q.repo, q.digest).await?);
 endpoint!(/// Queues a backup of one project.
     post "/api/v1/projects/{harbor}/{project}/backup" "projects" back_up_project(cx, b, Path((harbor, project)): Path<(String, String)>) Queued => Queued { job_id: b.back_up_project(cx, harbor, project).await? });
-endpoint!(/// Searches names, tags and digests over all time.
-    get "/api/v1/search" "projects" search(cx, b, Asked(q): Asked<Find>) Vec<SearchHit> => b.search(cx, q.q).await?);
+endpoint!(/// Searches names, tags and digests over all time, as people paste them, and asks Harbor whether it has what is found.
+    get "/api/v1/search" "projects" search(cx, b, Asked(q): Asked<Find>) Found => b.search(cx, q.q).await?);
+endpoint!(/// Gaps of the newest snapshot, and what was accepted of them.
+    get "/api/v1/projects/{harbor}/{project}/gaps" "projects" get_gaps(cx, b, Path((harbor, project)): Path<(String, String)>) ProjectGaps => b.get_gaps(cx, harbor, project).await?);
+endpoint!(/// Accepts gaps of a snapshot until a day.
+    post "/api/v1/projects/{harbor}/{project}/gaps" "projects" accept_gap(cx, b, Path((harbor, project)): Path<(String, String)>, Body(form): Body<AcceptGap>) Counted => Counted { count: b.accept_gap(cx, harbor, project, form).await? });
+endpoint!(/// Takes an acceptance back.
+    delete "/api/v1/projects/{harbor}/{project}/gaps/{id}" "projects" withdraw_acceptance(cx, b, Path((harbor, project, id)): Path<(String, String, i64)>, Body(why): Body<Why>) () => b.withdraw_acceptance(cx, harbor, project, id, why.reason).await?);
 endpoint!(/// Keeps a snapshot.
-    post "/api/v1/snapshots/{id}/hold" "projects" hold_snapshot(cx, b, Path(id): Path<i64>, Body(why): Body<Why>) () => b.hold_snapshot(cx, id, why.reason).await?);
+    post "/api/v1/snapshots/{id}/hold" "projects" hold_snapshot(cx, b, Path(id): Path<i64>, Body(form): Body<HoldForm>) () => b.hold_snapshot(cx, id, form).await?);
+endpoint!(/// Holds that keep snapshots of a project now.
+    get "/api/v1/projects/{harbor}/{project}/holds" "projects" list_holds(cx, b, Path((harbor, project)): Path<(String, String)>) Vec<HeldMoment> => b.list_holds(cx, harbor, project).await?);
+endpoint!(/// Releases a hold before its end.
+    post "/api/v1/holds/{id}/release" "projects" release_hold(cx, b, Path(id): Path<i64>, Body(why): Body<Why>) () => b.release_hold(cx, id, why.reason).await?);
 
 endpoint!(/// Stores a draft and makes its effect plan against the live harbor.
     post "/api/v1/restores/preview" "restores" preview_restore(cx, b, Body(form): Body<RestoreForm>) Draft => b.preview_restore(cx, form).await?);
@@ -439,6 +464,8 @@ pub const ROUTES: &[Line] = &[
     ("PUT", "/api/v1/plans/{id}", Rule::SignedIn),
     ("DELETE", "/api/v1/plans/{id}", Rule::SignedIn),
     ("GET", "/api/v1/plans/{id}/keeping", Rule::SignedIn),
+    ("GET", "/api/v1/left", Rule::SignedIn),
+    ("PUT", "/api/v1/left/{id}", Rule::SignedIn),
     ("POST", "/api/v1/plans/{id}/run", Rule::SignedIn),
     ("POST", "/api/v1/plans/{id}/pause", Rule::SignedIn),
     ("POST", "/api/v1/plans/{id}/resume", Rule::SignedIn),
@@ -453,7 +480,12 @@ pub const ROUTES: &[Line] = &[
     ("GET", "/api/v1/projects/{harbor}/{project}/artifact", Rule::SignedIn),
     ("POST", "/api/v1/projects/{harbor}/{project}/backup", Rule::SignedIn),
     ("GET", "/api/v1/search", Rule::SignedIn),
+    ("GET", "/api/v1/projects/{harbor}/{project}/gaps", Rule::SignedIn),
+    ("POST", "/api/v1/projects/{harbor}/{project}/gaps", Rule::SignedIn),
+    ("DELETE", "/api/v1/projects/{harbor}/{project}/gaps/{id}", Rule::SignedIn),
     ("POST", "/api/v1/snapshots/{id}/hold", Rule::SignedIn),
+    ("GET", "/api/v1/projects/{harbor}/{project}/holds", Rule::SignedIn),
+    ("POST", "/api/v1/holds/{id}/release", Rule::SignedIn),
     ("POST", "/api/v1/restores/preview", Rule::SignedIn),
     ("GET", "/api/v1/restores/drafts/{id}", Rule::SignedIn),
     ("POST", "/api/v1/restores", Rule::SignedIn),
@@ -519,6 +551,8 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(preview_plan))
         .routes(routes!(get_plan, change_plan, delete_plan))
         .routes(routes!(get_keeping))
+        .routes(routes!(list_left))
+        .routes(routes!(decide_left))
         .routes(routes!(run_plan))
         .routes(routes!(pause_plan))
         .routes(routes!(resume_plan))
@@ -533,7 +567,11 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(get_artifact))
         .routes(routes!(back_up_project))
         .routes(routes!(search))
+        .routes(routes!(get_gaps, accept_gap))
+        .routes(routes!(withdraw_acceptance))
         .routes(routes!(hold_snapshot))
+        .routes(routes!(list_holds))
+        .routes(routes!(release_hold))
         .routes(routes!(preview_restore))
         .routes(routes!(get_draft))
         .routes(routes!(submit_restore, list_requests))

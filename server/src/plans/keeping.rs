@@ -58,7 +58,10 @@ pub struct Row {
     pub moment: OffsetDateTime,
     pub digest: Vec<u8>,
     pub pointer_id: uuid::Uuid,
+    pub vault_id: i64,
     pub good: bool,
+    /// Good, and without any gap.
+    pub complete: bool,
     pub held: bool,
     pub locked_until: Option<OffsetDateTime>,
 }
@@ -84,7 +87,15 @@ fn decide(rule: &Rule, zone: &TimeZone, now: OffsetDateTime, rows: Vec<Row>) -> 
     let mut decided = Vec::new();
     for rows in projects.into_values() {
         let candidates: Vec<Candidate> = rows.iter().map(candidate).collect();
-        decided.extend(rows.into_iter().zip(retention::decide(rule, zone, stamp(now), &candidates)));
+        let mut reasons = retention::decide(rule, zone, stamp(now), &candidates);
+        // An owner who accepts a gap does not thereby give up what the last snapshot without it has.
+        let complete = rows.iter().enumerate().filter(|(_, row)| row.complete && row.moment <= now).max_by_key(|(_, row)| row.moment);
+        if let Some((place, _)) = complete
+            && !reasons[place].contains(&Reason::LastGood)
+        {
+            reasons[place].push(Reason::LastComplete);
+        }
+        decided.extend(rows.into_iter().zip(reasons));
     }
     decided
 }
@@ -98,6 +109,7 @@ fn words(reason: &Reason) -> String {
             format!("locked until {until}")
         }
         Reason::LastGood => "newest good".to_owned(),
+        Reason::LastComplete => "newest without a gap".to_owned(),
         Reason::Future => "dated in the future".to_owned(),
         Reason::Last { .. } => "among the newest".to_owned(),
         Reason::Period { unit, period, .. } => format!("{unit} {period}"),
@@ -220,8 +232,17 @@ pub async fn expire(context: &JobContext, plan: &queries::Row, vault: &Vault) ->
         return Ok(0);
     }
     let mut gone = 0;
+    // A snapshot that a deleted plan left may be in another vault, which has to agree with the catalogue as well.
+    let mut ready = BTreeMap::from([(plan.vault_id, true)]);
     for (row, _) in decide(&rule, &zone(&plan.zone)?, now, rows).into_iter().filter(|(_, why)| why.is_empty()) {
         context.check().await?;
+        let ready = match ready.entry(row.vault_id) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => *new.insert(crate::vaults::standing::may_let_go(&context.state, row.vault_id).await?),
+        };
+        if !ready {
+            continue;
+        }
         gone += u64::from(let_go(context, plan, &row).await?);
     }
     forget(context, plan.vault_id, vault).await?;

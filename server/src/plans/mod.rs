@@ -3,6 +3,7 @@
 mod backup;
 mod due;
 pub mod keeping;
+pub mod left;
 mod look;
 mod ops;
 pub mod queries;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use app::error::{ApiError, ErrorKind};
+use app::plans::left::DeletePlanForm;
 use app::plans::types::{Keep, Plan, PlanForm, PlanPreview, ProjectMatch};
 use app::units::{Moment, duration};
 use engine::retention::{COUNT_MAX, WITHIN_DAYS_MAX};
@@ -13,7 +14,7 @@ use time::OffsetDateTime;
 use super::queries::{self, Row, Stored};
 use super::schedule::{INTERVAL_MIN_S, Schedule, words};
 use super::scope::{self, Scope};
-use super::{keeping, view};
+use super::{keeping, left, view};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::copies;
@@ -334,12 +335,12 @@ pub async fn resume(state: &AppState, caller: &Caller, origin: &Origin, plan_id:
     get(state, caller, plan_id).await
 }
 
-/// Deletes a plan; its snapshots stay.
-pub async fn delete(state: &AppState, caller: &Caller, origin: &Origin, plan_id: i64, confirm: &str) -> Result<(), Error> {
+/// Deletes a plan; what becomes of its snapshots is said with it.
+pub async fn delete(state: &AppState, caller: &Caller, origin: &Origin, plan_id: i64, form: &DeletePlanForm) -> Result<(), Error> {
     caller.require(Operation::ManageEstate, None)?;
     let mut tx = state.pool.begin().await?;
     let plan = row(&mut tx, plan_id).await?;
-    if confirm.trim() != plan.name {
+    if form.confirm.trim() != plan.name {
         return Err(ApiError::field("confirm", format!("type {} to confirm", plan.name)).into());
     }
     if queries::standing(&mut tx, plan_id).await?.1.is_some() {
@@ -347,9 +348,20 @@ pub async fn delete(state: &AppState, caller: &Caller, origin: &Origin, plan_id:
             ApiError::new(ErrorKind::Conflict, "plan_running", "a run of this plan is going on; stop it or wait for its end").into()
         );
     }
+    let decision = left::read(&mut tx, (plan_id, plan.harbor_id), &form.left).await?;
+    let words = match &decision {
+        Some(decision) => decision.words.clone(),
+        None if left::has_snapshots(&mut tx, plan_id).await? => {
+            return Err(ApiError::field("to", "say what becomes of its snapshots: kept, rule or plan").into());
+        }
+        None => "it has no snapshots".to_owned(),
+    };
     queries::delete(&mut tx, plan_id).await?;
+    if let Some(decision) = &decision {
+        left::store(&mut tx, plan_id, decision, &caller.login).await?;
+    }
     events::notify(&mut tx, Topic::Plans).await?;
-    let event = Event::new("plan.delete", "plan", &plan.name, format!("deleted the plan {}; its snapshots stay", plan.name));
+    let event = Event::new("plan.delete", "plan", &plan.name, format!("deleted the plan {}; {words}", plan.name));
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     Ok(())

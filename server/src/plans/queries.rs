@@ -33,28 +33,38 @@ pub struct Row {
     pub created_at: OffsetDateTime,
 }
 
-const SELECT: &str =
+const EVER: &str =
     "select p.plan_id, p.name, p.harbor_id, h.name as harbor, p.vault_id, v.name as vault, p.include, p.exclude, p.cron, p.zone,
        p.rpo_s, p.keep, p.full_every_h, p.next_at, p.paused_at, p.paused_until, p.paused_by, p.paused_reason, p.version, p.created_at
-  from plan p join harbor h using (harbor_id) join vault v using (vault_id)
- where p.deleted_at is null";
+  from plan p join harbor h using (harbor_id) join vault v using (vault_id)";
+/// Plans that are not deleted.
+const STANDING: &str = "where p.deleted_at is null";
 
 /// All by name.
 pub async fn all(conn: &mut PgConnection) -> sqlx::Result<Vec<Row>> {
-    let sql = sqlx::AssertSqlSafe(format!("{SELECT} order by p.name"));
+    let sql = sqlx::AssertSqlSafe(format!("{EVER} {STANDING} order by p.name"));
     sqlx::query_as(sql).fetch_all(conn).await
 }
 
 /// One.
 pub async fn one(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Option<Row>> {
-    let sql = sqlx::AssertSqlSafe(format!("{SELECT} and p.plan_id = $1"));
+    let sql = sqlx::AssertSqlSafe(format!("{EVER} {STANDING} and p.plan_id = $1"));
     sqlx::query_as(sql).bind(plan_id).fetch_optional(conn).await
 }
 
 /// Those of a harbor.
 pub async fn of_harbor(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Vec<Row>> {
-    let sql = sqlx::AssertSqlSafe(format!("{SELECT} and p.harbor_id = $1 order by p.rpo_s, p.name"));
+    let sql = sqlx::AssertSqlSafe(format!("{EVER} {STANDING} and p.harbor_id = $1 order by p.rpo_s, p.name"));
     sqlx::query_as(sql).bind(harbor_id).fetch_all(conn).await
+}
+
+/// Deleted plans of a vault whose snapshots are kept by the rule they had, since a day at least.
+pub async fn left_by_rule(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<Row>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{EVER} where p.deleted_at is not null and p.vault_id = $1 and p.left_to = 'rule' and p.left_since <= now() - interval '1 day'
+          order by p.plan_id"
+    ));
+    sqlx::query_as(sql).bind(vault_id).fetch_all(conn).await
 }
 
 /// What is stored of a form.
@@ -345,10 +355,17 @@ pub async fn set_full(conn: &mut PgConnection, run_id: i64, full: bool) -> sqlx:
     Ok(())
 }
 
-/// Newest run that ended good, the running job, by plan.
+/// Newest run that ended good, or with gaps each of which is accepted in a snapshot that counts as good by that; the running job, by plan.
+/// Of runs with gaps the newest fifty are looked at.
 pub async fn standing(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<(Option<OffsetDateTime>, Option<i64>)> {
     sqlx::query_as(
-        "select (select max(finished_at) from run where plan_id = $1 and state = 'good' and only_project is null),
+        "select greatest((select max(finished_at) from run where plan_id = $1 and state = 'good' and only_project is null),
+                         (select max(r.finished_at)
+                            from (select run_id, finished_at from run where plan_id = $1 and state = 'gaps' and only_project is null
+                                   order by run_id desc limit 50) r
+                           where exists (select from snapshot s where s.run_id = r.run_id)
+                             and not exists (select from snapshot s where s.run_id = r.run_id
+                                                and not exists (select from good_snapshot g where g.snapshot_id = s.snapshot_id)))),
                 (select max(job_id) from run where plan_id = $1 and state in ('queued', 'running'))",
     )
     .bind(plan_id)
@@ -392,20 +409,27 @@ pub async fn keep_since(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<O
 }
 
 /// Open requests and fresh drafts that restore from a snapshot `s`, and holds on it.
-const NEEDED: &str = "exists (select 1 from hold h where h.snapshot_id = s.snapshot_id and h.released_at is null)
+const NEEDED: &str = "exists (select 1 from standing_hold h where h.snapshot_id = s.snapshot_id)
        or exists (select 1 from request q where q.snapshot_id = s.snapshot_id
                      and (q.state in ('waiting', 'reapproval', 'queued', 'running')
                           or q.state = 'draft' and q.planned_at > now() - interval '1 day'))";
 
-/// Snapshots a plan made and still has.
+/// Snapshots a plan made and still has, and those that deleted plans left to its rule at least a day ago.
 pub async fn keepable(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<super::keeping::Row>> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "select s.snapshot_id, p.name as project, s.moment, s.digest, s.pointer_id, s.gap_count = 0 and s.degraded_at is null as good,
+        "with recursive mine as (
+             select $1::bigint as plan_id
+             union
+             select p.plan_id from mine m join plan p on p.left_plan_id = m.plan_id
+              where p.left_to = 'plan' and p.left_since <= now() - interval '1 day')
+         select s.snapshot_id, s.vault_id, p.name as project, s.moment, s.digest, s.pointer_id,
+                exists (select from good_snapshot g where g.snapshot_id = s.snapshot_id) as good,
+                s.gap_count = 0 and s.degraded_at is null as complete,
                 ({NEEDED}) as held,
                 greatest(s.locked_until, (select max(c.locked_until) from snapshot_copy c
                                            where c.snapshot_id = s.snapshot_id and c.forgotten_at is null)) as locked_until
            from snapshot s join run r using (run_id) join project p using (project_id)
-          where r.plan_id = $1"
+          where r.plan_id in (select plan_id from mine)"
     ));
     sqlx::query_as(sql).bind(plan_id).fetch_all(conn).await
 }

@@ -1,13 +1,16 @@
-//! What a project held at a moment, the parts of one artifact, and the search over all time.
+//! What a project held at a moment, and the parts of one artifact.
 
 use app::error::{ApiError, ErrorKind};
-use app::projects::types::{ArtifactDetail, Browse, BrowseQuery, RepositoryAt, SearchHit, TagAt, TagNow};
+use app::projects::gaps::Gap;
+use app::projects::types::{ArtifactDetail, Browse, BrowseQuery, RepositoryAt, TagAt};
 use app::units::Moment;
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Digest, Manifest};
 
+use super::gaps::{self, GapsOf};
 use super::place;
-use super::queries::{self, Sought, TagQuestion, digest_text};
+use super::queries::{self, TagQuestion, digest_text};
+use super::search::like;
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
@@ -16,19 +19,10 @@ use crate::state::AppState;
 const REPOSITORIES_MAX: i64 = 200;
 /// Tags of a page.
 const TAG_ROWS: i64 = 100;
-/// Hits of a search.
-const HITS_MAX: i64 = 50;
+/// Gaps of a repository shown beside its tags.
+const GAPS_MAX: usize = 50;
 /// Largest configuration shown, bytes.
 const CONFIG_BYTES_MAX: usize = 256 * 1024;
-
-fn like(text: Option<&str>) -> Option<String> {
-    text.map(str::trim).filter(|t| !t.is_empty()).map(|t| format!("%{}%", escaped(t)))
-}
-
-/// A text that stands for itself in a pattern.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
-}
 
 /// Repositories and tags at a moment.
 pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Result<Browse, Error> {
@@ -41,8 +35,17 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
     let mut rows = queries::repositories_at(&mut conn, project_id, at.moment.0, pattern.as_deref(), REPOSITORIES_MAX + 1).await?;
     let repositories_more = rows.len() > usize::try_from(REPOSITORIES_MAX).unwrap_or(usize::MAX);
     rows.truncate(usize::try_from(REPOSITORIES_MAX).unwrap_or(usize::MAX));
-    let repositories: Vec<RepositoryAt> =
-        rows.into_iter().map(|(repository, tags, artifacts, gone)| RepositoryAt { repository, tags, artifacts, gone }).collect();
+    let gaps = GapsOf::one(project_id, gaps::of_snapshot(&mut conn, at.id).await?);
+    let repositories: Vec<RepositoryAt> = rows
+        .into_iter()
+        .map(|(repository, tags, artifacts, gone)| RepositoryAt {
+            gaps: i64::try_from(gaps.within(project_id, &repository).count()).unwrap_or(i64::MAX),
+            repository,
+            tags,
+            artifacts,
+            gone,
+        })
+        .collect();
     let repository = query.repo.filter(|r| !r.is_empty()).or_else(|| repositories.first().map(|r| r.repository.clone()));
     let (mut tags, mut tags_next, mut tags_total) = (Vec::new(), None, 0);
     if let Some(name) = &repository
@@ -66,6 +69,7 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
             .into_iter()
             .map(|row| TagAt {
                 now: row.now(),
+                gap: gaps.about(project_id, name, Some(&row.tag), Some(&row.digest)).cloned(),
                 repository: name.clone(),
                 digest: digest_text(&row.digest),
                 tag: row.tag,
@@ -76,7 +80,12 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
             })
             .collect();
     }
-    Ok(Browse { at, repositories, repositories_more, repository, tags, tags_next, tags_total })
+    // What was never captured has no row of its own.
+    let shown = |gap: &&Gap| tags.iter().any(|tag| tag.gap.as_ref() == Some(*gap));
+    let of_repository = repository.as_deref().into_iter().flat_map(|name| gaps.within(project_id, name));
+    let gaps: Vec<Gap> = of_repository.filter(|gap| !shown(gap)).take(GAPS_MAX).cloned().collect();
+    let newest = queries::known(&mut conn, project_id).await?.1.map_or(at.moment, Moment);
+    Ok(Browse { at, repositories, repositories_more, repository, tags, tags_next, tags_total, gaps, newest })
 }
 
 /// The parts of one artifact, read from the vault and hashed on the way.
@@ -136,69 +145,4 @@ pub async fn artifact(
         accessories: accessories.into_iter().map(|(d, kind)| (digest_text(&d), kind)).collect(),
         tags,
     })
-}
-
-/// Names, tags and digest prefixes over all time.
-pub async fn search(state: &AppState, caller: &Caller, q: &str) -> Result<Vec<SearchHit>, Error> {
-    let q = q.trim();
-    if q.chars().count() < 2 {
-        return Ok(Vec::new());
-    }
-    if q.len() > 256 {
-        return Err(ApiError::field("q", "use at most 256 characters").into());
-    }
-    let mut conn = state.pool.acquire().await?;
-    let all = queries::projects(&mut conn).await?;
-    let visible = all.into_iter().filter(|(_, harbor_id, name)| caller.may(Operation::ReadProject, Some((*harbor_id, name))));
-    let projects: Vec<i64> = visible.map(|(id, ..)| id).collect();
-    let (text, range, reference) = (like(Some(q)).unwrap_or_default(), digest_range(q), q.split_once(':'));
-    let (repository, tag) = reference.map(|(name, tag)| (format!("%{}", escaped(name)), format!("{}%", escaped(tag)))).unwrap_or_default();
-    let sought = match (&range, reference) {
-        (Some((from, to)), _) => Sought::Digests(from, to),
-        (None, Some(_)) => Sought::Reference { repository: &repository, tag: &tag },
-        (None, None) => Sought::Text(&text),
-    };
-    let mut hits: Vec<SearchHit> = queries::search(&mut conn, &projects, &sought, HITS_MAX)
-        .await?
-        .into_iter()
-        .map(|row| SearchHit {
-            now: match &row.newest {
-                None => TagNow::Gone,
-                Some(d) if *d == row.digest => TagNow::Same,
-                Some(_) => TagNow::Moved,
-            },
-            harbor: row.harbor,
-            project: row.project,
-            repository: row.repository,
-            tag: row.tag,
-            digest: digest_text(&row.digest),
-            last_seen: Moment(row.last_seen),
-        })
-        .collect();
-    // What is lost is what people look for.
-    hits.sort_by_key(|h| (h.now == TagNow::Same, std::cmp::Reverse(h.last_seen)));
-    Ok(hits)
-}
-
-/// All digests that begin with `sha256:` and some digits.
-fn digest_range(q: &str) -> Option<(Vec<u8>, Vec<u8>)> {
-    let digits = q.strip_prefix("sha256:")?;
-    if digits.is_empty() || digits.len() > 64 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    let fill = |c: &str| hex::decode(format!("{}{}", digits.to_lowercase(), c.repeat(64 - digits.len()))).ok();
-    fill("0").zip(fill("f"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_digest_prefix_is_a_range() {
-        let (from, to) = digest_range("sha256:9f2").unwrap();
-        assert_eq!((from[0], from[1], to[0], to[1]), (0x9f, 0x20, 0x9f, 0x2f));
-        assert!(digest_range("9f2c").is_none());
-        assert!(digest_range("sha256:xyz").is_none());
-    }
 }

@@ -21,8 +21,13 @@ use super::spans;
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::Error;
 
+/// A configuration that says nothing (image-spec 1.1, "Guidance for an empty descriptor").
+const EMPTY: &[u8] = b"{}";
 /// Objects read from the vault side by side.
 const READS_AT_ONCE: usize = 16;
+
+/// The kind of what a snapshot names although it can be restored: it is kept in another repository.
+const KEPT_ELSEWHERE: &str = "kept_elsewhere";
 
 /// A snapshot as the vault has it.
 pub struct Sealed {
@@ -93,6 +98,7 @@ pub struct Artifact {
     kind: String,
     size_bytes: i64,
     platforms: Vec<String>,
+    config: Option<Digest>,
 }
 
 /// What entering came to.
@@ -194,14 +200,18 @@ pub(super) async fn changed(vault: &Vault, open: &HashMap<String, Vec<u8>>, inde
     Ok(changed)
 }
 
-/// Takes out the artifacts that have no row: digest and media type.
+/// Takes out the artifacts that have no row, or one without the configuration it should have: digest and media type.
 pub(super) async fn unknown_artifacts(conn: &mut PgConnection, changed: &mut Changed) -> sqlx::Result<BTreeMap<Digest, Arc<str>>> {
     let mut unknown = std::mem::take(&mut changed.media_types);
     let all: Vec<Digest> = unknown.keys().copied().collect();
     for part in all.chunks(spans::ROWS_PER_STATEMENT) {
         let digests: Vec<&[u8]> = part.iter().map(|digest| digest.as_bytes().as_slice()).collect();
-        let known: Vec<Vec<u8>> =
-            sqlx::query_scalar("select digest from artifact where digest = any($1)").bind(&digests).fetch_all(&mut *conn).await?;
+        let known: Vec<Vec<u8>> = sqlx::query_scalar(
+            "select digest from artifact where digest = any($1) and (config is not null or kind in ('INDEX', 'UNKNOWN'))",
+        )
+        .bind(&digests)
+        .fetch_all(&mut *conn)
+        .await?;
         for digest in known.iter().filter_map(|bytes| Digest::from_bytes(bytes).ok()) {
             unknown.remove(&digest);
         }
@@ -219,7 +229,8 @@ async fn artifact(vault: &Vault, digest: Digest, media_type: Arc<str>) -> Result
     let bytes = vault.get_bytes(&digest, MANIFEST_BYTES_MAX).await?;
     let manifest_bytes = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
     let Ok(manifest) = Manifest::parse(&media_type, &bytes) else {
-        return Ok(Artifact { digest, media_type, kind: "UNKNOWN".to_owned(), size_bytes: manifest_bytes, platforms: Vec::new() });
+        let kind = "UNKNOWN".to_owned();
+        return Ok(Artifact { digest, media_type, kind, size_bytes: manifest_bytes, platforms: Vec::new(), config: None });
     };
     let blobs = manifest.blobs.iter().filter_map(Named::stated_bytes).fold(0, u64::saturating_add);
     let platforms = manifest
@@ -238,6 +249,8 @@ async fn artifact(vault: &Vault, digest: Digest, media_type: Arc<str>) -> Result
         size_bytes: manifest_bytes.saturating_add(i64::try_from(blobs).unwrap_or(i64::MAX)),
         platforms,
         media_type,
+        // An empty one, as artifacts have that need none, is no id of anything.
+        config: manifest.config.as_ref().and_then(Named::sha256).filter(|config| *config != Digest::of(EMPTY)),
     })
 }
 
@@ -320,19 +333,22 @@ pub(super) async fn insert_artifacts(conn: &mut PgConnection, artifacts: &[Artif
         let media_types: Vec<&str> = part.iter().map(|a| &*a.media_type).collect();
         let kinds: Vec<&str> = part.iter().map(|a| a.kind.as_str()).collect();
         let sizes: Vec<i64> = part.iter().map(|a| a.size_bytes).collect();
+        let configs: Vec<Option<&[u8]>> = part.iter().map(|a| a.config.as_ref().map(|config| config.as_bytes().as_slice())).collect();
         // An array of arrays of different lengths is none to Postgres.
         let platforms: Vec<serde_json::Value> = part.iter().map(|a| json!(a.platforms)).collect();
         sqlx::query(
-            "insert into artifact (digest, media_type, kind, size_bytes, platforms)
-             select l.digest, l.media_type, l.kind, l.size_bytes, array(select jsonb_array_elements_text(l.platforms))
-               from unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[], $5::jsonb[]) l (digest, media_type, kind, size_bytes, platforms)
-             on conflict do nothing",
+            "insert into artifact (digest, media_type, kind, size_bytes, platforms, config)
+             select l.digest, l.media_type, l.kind, l.size_bytes, array(select jsonb_array_elements_text(l.platforms)), l.config
+               from unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[], $5::jsonb[], $6::bytea[])
+                    l (digest, media_type, kind, size_bytes, platforms, config)
+             on conflict (digest) do update set config = excluded.config where artifact.config is null and excluded.config is not null",
         )
         .bind(&digests)
         .bind(&media_types)
         .bind(&kinds)
         .bind(&sizes)
         .bind(&platforms)
+        .bind(&configs)
         .execute(&mut *conn)
         .await?;
     }
@@ -357,6 +373,7 @@ pub(super) async fn insert_snapshot(
         .fetch_one(&mut *conn)
         .await?;
     }
+    let gap_count = gap_count(&sealed.index);
     let gaps = serde_json::to_value(&sealed.index.gaps).map_err(|e| Error::defect(e.to_string()))?;
     let id = sqlx::query_scalar(
         "insert into snapshot (project_id, vault_id, run_id, pointer_id, digest, moment, started_at, finished_at, gaps, gap_count, repositories,
@@ -373,7 +390,7 @@ pub(super) async fn insert_snapshot(
     .bind(sealed.index.started)
     .bind(sealed.index.finished)
     .bind(gaps)
-    .bind(i64::try_from(sealed.index.gaps.len()).unwrap_or(i64::MAX))
+    .bind(i64::try_from(gap_count).unwrap_or(i64::MAX))
     .bind(i64::try_from(sealed.index.repositories.len()).unwrap_or(i64::MAX))
     .bind(changes.tags)
     .bind(changes.artifacts)
@@ -387,6 +404,11 @@ pub(super) async fn insert_snapshot(
     Ok(id)
 }
 
+/// Gaps of a snapshot, without what is only named since it can be restored all the same (`gap_prints` counts the same).
+fn gap_count(index: &SnapshotIndex) -> usize {
+    index.gaps.iter().filter(|gap| gap.kind != KEPT_ELSEWHERE).count()
+}
+
 /// Records that a snapshot was made, with its digest: the log then proves what was protected.
 pub async fn record_snapshot(
     conn: &mut PgConnection,
@@ -397,7 +419,7 @@ pub async fn record_snapshot(
     changes: &Changes,
 ) -> Result<(), Error> {
     let sealed = &prepared.sealed;
-    let gaps = sealed.index.gaps.len();
+    let gaps = gap_count(&sealed.index);
     let sentence = if gaps == 0 {
         format!("captured {harbor}/{project}: {} tags", changes.tags)
     } else {

@@ -1,12 +1,13 @@
 //! Everything one tag pointed to, and what the harbor has now.
 
 use app::error::ApiError;
+use app::projects::found::{InHarbor, Presence};
 use app::projects::types::{TagHistory, TagSpan};
 use app::units::Moment;
-use vocab::{RepositoryName, Tag};
+use vocab::{Digest, Tag};
 
 use super::queries::{self, SpanRow, digest_text};
-use super::{live, place};
+use super::{gaps, live, place};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
@@ -23,24 +24,34 @@ pub async fn tag_history(
     repository: &str,
     tag: &str,
 ) -> Result<TagHistory, Error> {
-    let name: RepositoryName = repository.parse().map_err(|_| ApiError::field("repo", "this is not a repository name"))?;
     let tag_name: Tag = tag.parse().map_err(|_| ApiError::field("tag", "this is not a tag"))?;
-    let (place, spans, known) = {
+    let (place, of, spans, known, gap) = {
         let mut conn = state.pool.acquire().await?;
         let place = place(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
+        let of = place.repository(repository)?;
         let mut spans = Vec::new();
         let mut known = (None, None);
+        let mut gap = None;
         if let Some(project_id) = place.project_id {
             known = queries::known(&mut conn, project_id).await?;
             if let Some(repository_id) = queries::repository_id(&mut conn, project_id, repository).await? {
                 spans = queries::tag_spans(&mut conn, project_id, repository_id, tag, SPANS_MAX).await?;
             }
+            let digest = spans.first().map(|span| span.digest.as_slice());
+            gap = gaps::of_newest(&mut conn, &[project_id]).await?.about(project_id, repository, Some(tag), digest).cloned();
         }
-        (place, spans, known)
+        (place, of, spans, known, gap)
     };
-    let (live, live_error) = match live::tag(state, place.harbor_id, &name, &tag_name).await {
-        Ok(digest) => (digest.map(|d| d.to_string()), None),
+    let newest = spans.first().and_then(|span| Digest::from_bytes(&span.digest).ok());
+    let (asked, live_error) = match live::tag(state, place.harbor_id, &live::Asked::tag(&of, tag_name, newest)).await {
+        Ok(answer) => (Some(answer), None),
         Err(error) => (None, Some(error.into_api(None).message)),
+    };
+    let live = asked.as_ref().and_then(|answer| answer.digest.clone());
+    let in_harbor = match (asked, spans.first(), known.1) {
+        (Some(answer), ..) => Some(answer),
+        (None, Some(span), Some(known_to)) => Some(captured(span, known_to)),
+        (None, ..) => None,
     };
     let later: Vec<Option<(Vec<u8>, Option<i64>)>> =
         std::iter::once(None).chain(spans.iter().map(|s| Some((s.digest.clone(), s.restored_by)))).collect();
@@ -61,9 +72,20 @@ pub async fn tag_history(
         spans,
         live,
         live_error,
+        in_harbor,
+        gap,
         known_from: known.0.map(Moment),
         known_to: known.1.map(Moment),
     })
+}
+
+/// What the snapshots say where Harbor could not be asked: as of the last one that could see it.
+fn captured(newest: &SpanRow, known_to: time::OffsetDateTime) -> InHarbor {
+    let (state, at) = match newest.to_at {
+        None => (Presence::Yes, newest.restore_at.unwrap_or(known_to)),
+        Some(_) => (Presence::No, known_to),
+    };
+    InHarbor { state, at: Moment(at), live: false, digest: None }
 }
 
 fn span(row: SpanRow, next: Option<(Vec<u8>, Option<i64>)>) -> TagSpan {

@@ -1,7 +1,7 @@
 //! The list of projects with how each stands against its target.
 
 use app::error::ApiError;
-use app::projects::types::{Project, ProjectFilter, Protection};
+use app::projects::types::{Newest, Project, ProjectFilter, Protection};
 use app::units::{Moment, Page};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -23,6 +23,11 @@ pub struct Row {
     pub listed: bool,
     pub proxy_cache: bool,
     pub last_good: Option<OffsetDateTime>,
+    pub last_good_accepted: i64,
+    pub newest: Option<OffsetDateTime>,
+    pub newest_gaps: i64,
+    pub newest_accepted: i64,
+    pub newest_degraded: bool,
     pub oldest: Option<OffsetDateTime>,
     pub snapshots: i64,
     pub repositories: i64,
@@ -38,15 +43,21 @@ with known as (
     select p.harbor_id, p.name, false, false, null from project p
      where not exists (select 1 from harbor_project hp where hp.harbor_id = p.harbor_id and hp.project = p.name))
 select k.harbor_id, h.name as harbor, k.project, k.listed and h.removed_at is null as listed, k.proxy_cache, k.first_seen,
-       good.moment as last_good, coalesce(newest.oldest, null) as oldest, coalesce(newest.snapshots, 0) as snapshots,
+       good.moment as last_good, coalesce(good.gaps_accepted, 0)::bigint as last_good_accepted,
+       last.moment as newest, coalesce(last.gap_count, 0) as newest_gaps, coalesce(last.degraded, false) as newest_degraded,
+       case when coalesce(last.gap_count, 0) = 0 then 0
+            else (select count(*) from snapshot_ever e cross join unnest(e.gap_prints) g (print)
+                   where e.snapshot_id = last.snapshot_id
+                     and exists (select from standing_acceptance a where a.project_id = e.project_id and a.print = g.print)) end as newest_accepted,
+       all_.oldest, coalesce(all_.snapshots, 0) as snapshots,
        coalesce(last.repositories, 0) as repositories, coalesce(last.tags, 0) as tags, coalesce(last.logical_bytes, 0) as bytes
   from known k join harbor h using (harbor_id)
        left join project p on p.harbor_id = k.harbor_id and p.name = k.project
-       left join lateral (select s.moment from snapshot s where s.project_id = p.project_id and s.gap_count = 0 and s.degraded_at is null
-                           order by s.moment desc limit 1) good on true
-       left join lateral (select s.repositories, s.tags, s.logical_bytes from snapshot s where s.project_id = p.project_id
-                           order by s.moment desc limit 1) last on true
-       left join lateral (select count(*) as snapshots, min(s.moment) as oldest from snapshot s where s.project_id = p.project_id) newest on true
+       left join lateral (select g.moment, g.gaps_accepted from good_snapshot g where g.project_id = p.project_id
+                           order by g.moment desc limit 1) good on true
+       left join lateral (select s.snapshot_id, s.moment, s.gap_count, s.degraded_at is not null as degraded, s.repositories, s.tags, s.logical_bytes
+                            from snapshot s where s.project_id = p.project_id order by s.moment desc limit 1) last on true
+       left join lateral (select count(*) as snapshots, min(s.moment) as oldest from snapshot s where s.project_id = p.project_id) all_ on true
  where ($1::text is null or h.name = $1) and ($2::text is null or k.project ilike $2) and ($3::text is null or k.project = $3)
    and (k.listed or p.project_id is not null)
  order by h.name, k.project";
@@ -75,15 +86,25 @@ pub async fn all(
 fn project(row: Row, scopes: &[Scope], now: OffsetDateTime) -> Project {
     let matching: Vec<&Scope> = if row.proxy_cache { Vec::new() } else { scopes.iter().filter(|s| s.matches(&row.project)).collect() };
     let rpo_s = matching.iter().map(|s| s.rpo_s).min();
-    let age_s = row.last_good.map(|at| (now - at).whole_seconds());
+    let age = |at: Option<OffsetDateTime>| at.map(|at| (now - at).whole_seconds());
     let waiting_s = row.first_seen.map_or(0, |at| (now - at).whole_seconds());
-    let protection = protection(row.listed, rpo_s, age_s, waiting_s);
+    let ages =
+        Ages { good_s: age(row.last_good), newest_s: age(row.newest.filter(|_| row.newest_gaps > 0 && !row.newest_degraded)), waiting_s };
+    let protection = protection(row.listed, rpo_s, ages);
+    let newest = row.newest.map(|at| Newest {
+        at: Moment(at),
+        gaps: row.newest_gaps,
+        gaps_accepted: row.newest_accepted,
+        degraded: row.newest_degraded,
+    });
     Project {
         plans: matching.iter().map(|s| s.plan.clone()).collect(),
         harbor: row.harbor,
         project: row.project,
         protection,
         last_good: row.last_good.map(Moment),
+        last_good_accepted: row.last_good_accepted,
+        newest,
         oldest: row.oldest.map(Moment),
         snapshots: row.snapshots,
         repositories: row.repositories,
@@ -93,16 +114,28 @@ fn project(row: Row, scopes: &[Scope], now: OffsetDateTime) -> Project {
     }
 }
 
+/// How old what a project has is, seconds.
+#[derive(Clone, Copy, Default)]
+struct Ages {
+    /// The newest good snapshot.
+    good_s: Option<i64>,
+    /// The newest snapshot, where gaps are all that is wrong with it.
+    newest_s: Option<i64>,
+    /// Since it was seen first.
+    waiting_s: i64,
+}
+
 /// How a project stands: pure, in seconds.
-fn protection(listed: bool, rpo_s: Option<i64>, age_s: Option<i64>, waiting_s: i64) -> Protection {
-    match (listed, rpo_s, age_s) {
-        (false, _, _) => Protection::Gone,
+fn protection(listed: bool, rpo_s: Option<i64>, ages: Ages) -> Protection {
+    match (listed, rpo_s, ages.good_s) {
+        (false, ..) => Protection::Gone,
         (true, None, _) => Protection::Unprotected,
-        (true, Some(rpo), None) if waiting_s <= rpo => Protection::Pending,
-        (true, Some(_), None) => Protection::Missed,
-        (true, Some(rpo), Some(age)) if age > rpo => Protection::Missed,
-        (true, Some(rpo), Some(age)) if age * 4 > rpo * 3 => Protection::AtRisk,
-        (true, Some(_), Some(_)) => Protection::Met,
+        (true, Some(rpo), Some(age)) if age * 4 <= rpo * 3 => Protection::Met,
+        (true, Some(rpo), Some(age)) if age <= rpo => Protection::AtRisk,
+        // It is captured in time; what it lacks is that somebody accepts its gaps, or mends them.
+        (true, Some(rpo), _) if ages.newest_s.is_some_and(|age| age <= rpo) => Protection::Gaps,
+        (true, Some(rpo), None) if ages.newest_s.is_none() && ages.waiting_s <= rpo => Protection::Pending,
+        (true, Some(_), _) => Protection::Missed,
     }
 }
 
@@ -132,7 +165,7 @@ pub async fn list(state: &AppState, caller: &Caller, filter: ProjectFilter) -> R
 
 fn parse_state(text: &str) -> Result<Protection, ApiError> {
     serde_json::from_value(serde_json::Value::String(text.to_owned()))
-        .map_err(|_| ApiError::field("state", "one of met, at_risk, missed, pending, unprotected, gone"))
+        .map_err(|_| ApiError::field("state", "one of met, at_risk, missed, gaps, pending, unprotected, gone"))
 }
 
 #[cfg(test)]
@@ -141,16 +174,21 @@ mod tests {
 
     #[test]
     fn a_target_is_met_at_risk_or_missed_by_age_alone() {
-        for (listed, rpo, age, waiting, expected) in [
-            (true, Some(3_600), Some(60), 0, Protection::Met),
-            (true, Some(3_600), Some(2_701), 0, Protection::AtRisk),
-            (true, Some(3_600), Some(3_601), 0, Protection::Missed),
-            (true, Some(3_600), None, 10, Protection::Pending),
-            (true, Some(3_600), None, 4_000, Protection::Missed),
-            (true, None, Some(1), 0, Protection::Unprotected),
-            (false, Some(3_600), Some(1), 0, Protection::Gone),
+        for (listed, rpo, good_s, newest_s, waiting_s, expected) in [
+            (true, Some(3_600), Some(60), None, 0, Protection::Met),
+            (true, Some(3_600), Some(2_701), None, 0, Protection::AtRisk),
+            (true, Some(3_600), Some(3_601), None, 0, Protection::Missed),
+            (true, Some(3_600), None, None, 10, Protection::Pending),
+            (true, Some(3_600), None, None, 4_000, Protection::Missed),
+            (true, Some(3_600), None, Some(60), 10, Protection::Gaps),
+            (true, Some(3_600), None, Some(60), 400_000, Protection::Gaps),
+            (true, Some(3_600), Some(9_999), Some(60), 400_000, Protection::Gaps),
+            (true, Some(3_600), Some(600), Some(60), 0, Protection::Met),
+            (true, Some(3_600), None, Some(3_601), 10, Protection::Missed),
+            (true, None, Some(1), Some(1), 0, Protection::Unprotected),
+            (false, Some(3_600), Some(1), None, 0, Protection::Gone),
         ] {
-            assert_eq!(protection(listed, rpo, age, waiting), expected);
+            assert_eq!(protection(listed, rpo, Ages { good_s, newest_s, waiting_s }), expected, "{good_s:?} {newest_s:?} {waiting_s}");
         }
     }
 }

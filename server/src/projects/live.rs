@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use app::projects::found::{InHarbor, Presence};
 use app::projects::types::{LiveDiff, RepositoryDiff};
 use app::units::Moment;
 use futures::StreamExt as _;
@@ -10,7 +11,7 @@ use registry::RegistryError;
 use time::OffsetDateTime;
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
-use super::{place, queries};
+use super::{OfProject, place, queries};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::harbors::{self, Access};
@@ -23,6 +24,12 @@ const NAMED_MAX: usize = 200;
 /// Repositories with differences that are listed.
 const REPOSITORIES_MAX: usize = 200;
 
+/// Longest a page with one tag waits for the harbor.
+const TAG_WAIT: Duration = Duration::from_secs(4);
+
+/// What is said of a harbor that does not answer in time.
+pub const TOO_SLOW: &str = "the harbor did not answer in time; what was captured is shown";
+
 async fn reading(state: &AppState, harbor_id: i64) -> Result<registry::Client, Error> {
     let reach = {
         let mut conn = state.pool.acquire().await?;
@@ -31,22 +38,74 @@ async fn reading(state: &AppState, harbor_id: i64) -> Result<registry::Client, E
     harbors::client(state, &reach, Access::Read)
 }
 
-/// What a tag points to now.
-pub async fn tag(state: &AppState, harbor_id: i64, repository: &RepositoryName, tag: &Tag) -> Result<Option<Digest>, Error> {
-    let client = reading(state, harbor_id).await?;
-    let asked = async {
-        client.prove_login().await?;
-        Ok::<_, RegistryError>(client.artifact(repository, &registry::Reference::Tag(tag.clone())).await?.map(|artifact| artifact.digest))
-    };
-    match tokio::time::timeout(WAIT, asked).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(too_slow()),
+fn too_slow() -> Error {
+    app::error::ApiError::new(app::error::ErrorKind::Upstream, "harbor_slow", TOO_SLOW).into()
+}
+
+/// A tag or an artifact of a repository of a project the reader may see.
+pub struct Asked {
+    repository: RepositoryName,
+    tag: Option<Tag>,
+    /// As captured.
+    digest: Option<Digest>,
+}
+
+impl Asked {
+    /// None where the repository is none of the project.
+    #[must_use]
+    pub fn new(project: &ProjectName, repository: RepositoryName, tag: Option<Tag>, digest: Digest) -> Option<Self> {
+        repository.is_of(project).then_some(Self { repository, tag, digest: Some(digest) })
+    }
+
+    /// A tag of which nothing may be captured.
+    #[must_use]
+    pub fn tag(of: &OfProject, tag: Tag, digest: Option<Digest>) -> Self {
+        Self { repository: of.repository.clone(), tag: Some(tag), digest }
     }
 }
 
-fn too_slow() -> Error {
-    let text = "the harbor did not answer in time; what was captured is shown";
-    app::error::ApiError::new(app::error::ErrorKind::Upstream, "harbor_slow", text).into()
+/// A harbor whose login was proved a moment ago: a wrong one is answered as if nothing were there.
+pub struct Proved(registry::Client);
+
+impl Proved {
+    /// Proves it.
+    pub async fn of(state: &AppState, harbor_id: i64) -> Result<Self, Error> {
+        let client = reading(state, harbor_id).await?;
+        client.prove_login().await?;
+        Ok(Self(client))
+    }
+
+    /// Whether it has something now.
+    pub async fn has(&self, asked: &Asked) -> Result<InHarbor, Error> {
+        let of = |reference: registry::Reference| async move { self.0.artifact(&asked.repository, &reference).await };
+        let answer = |state, digest: Option<Digest>| InHarbor {
+            state,
+            at: Moment(OffsetDateTime::now_utc()),
+            live: true,
+            digest: digest.map(|digest| digest.to_string()),
+        };
+        if let Some(tag) = &asked.tag
+            && let Some(found) = of(tag.clone().into()).await?
+        {
+            let same = asked.digest == Some(found.digest);
+            return Ok(answer(if same { Presence::Yes } else { Presence::Moved }, Some(found.digest)));
+        }
+        let there = match asked.digest {
+            Some(digest) => of(digest.into()).await?.is_some(),
+            None => false,
+        };
+        Ok(match (there, &asked.tag) {
+            (true, None) => answer(Presence::Yes, asked.digest),
+            (true, Some(_)) => answer(Presence::Untagged, None),
+            (false, _) => answer(Presence::No, None),
+        })
+    }
+}
+
+/// Whether a harbor has a tag now.
+pub async fn tag(state: &AppState, harbor_id: i64, asked: &Asked) -> Result<InHarbor, Error> {
+    let ask = async { Proved::of(state, harbor_id).await?.has(asked).await };
+    tokio::time::timeout(TAG_WAIT, ask).await.unwrap_or_else(|_| Err(too_slow()))
 }
 
 /// Tags of a project as the harbor lists them now: repository, tag, digest.

@@ -1,8 +1,9 @@
 //! The SQL of the catalogue's questions. "At T" is `from_at <= T and (to_at is null or T < to_at)`.
 
-use app::projects::types::{Snapshot, TagNow};
+use app::projects::types::{Hold, Snapshot, TagNow};
 use app::units::Moment;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use sqlx::{PgConnection, Row as _};
 use time::OffsetDateTime;
 
@@ -40,24 +41,35 @@ const SNAPSHOT: &str =
        s.tags, s.bytes_new, s.vault_id, s.degraded_at is not null as degraded,
        array(select v.name from snapshot_copy c join vault v using (vault_id)
               where c.snapshot_id = s.snapshot_id and c.copied_at is not null and c.forgotten_at is null order by v.name) as copies,
-       (select h.reason from hold h where h.snapshot_id = s.snapshot_id and h.released_at is null order by h.hold_id limit 1) as hold";
+       exists (select from good_snapshot g where g.snapshot_id = s.snapshot_id) as good,
+       (select count(*) from snapshot_ever e cross join unnest(e.gap_prints) p (print)
+         where e.snapshot_id = s.snapshot_id
+           and exists (select from standing_acceptance a where a.project_id = e.project_id and a.print = p.print)) as gaps_accepted,
+       (select coalesce(jsonb_agg(jsonb_build_array(h.hold_id, h.reason, h.made_by, h.made_at, h.until) order by h.hold_id), '[]')
+          from standing_hold h where h.snapshot_id = s.snapshot_id) as holds";
+
+/// A hold within the row of its snapshot: number, reason, owner, when, end.
+type HoldParts = (i64, String, String, Moment, Option<Moment>);
 
 fn snapshot(row: &PgRow) -> sqlx::Result<Snapshot> {
     let started: OffsetDateTime = row.try_get("started_at")?;
     let finished: OffsetDateTime = row.try_get("finished_at")?;
+    let holds: Json<Vec<HoldParts>> = row.try_get("holds")?;
     Ok(Snapshot {
         id: row.try_get("snapshot_id")?,
         digest: digest_text(row.try_get("digest")?),
         moment: Moment(row.try_get("moment")?),
         took_s: (finished - started).whole_seconds(),
         gaps: row.try_get("gap_count")?,
+        gaps_accepted: row.try_get("gaps_accepted")?,
+        good: row.try_get("good")?,
         added: row.try_get("tags_added")?,
         removed: row.try_get("tags_removed")?,
         moved: row.try_get("tags_moved")?,
         tags: row.try_get("tags")?,
         bytes_new: row.try_get("bytes_new")?,
         vault_id: row.try_get("vault_id")?,
-        hold: row.try_get("hold")?,
+        holds: holds.0.into_iter().map(|(id, reason, by, at, until)| Hold { id, reason, by, at, until }).collect(),
         degraded: row.try_get("degraded")?,
         copies: row.try_get("copies")?,
     })
@@ -131,11 +143,6 @@ pub async fn count_window(conn: &mut PgConnection, project_id: i64, from: Offset
         .bind(to)
         .fetch_one(conn)
         .await
-}
-
-/// Gaps of a snapshot as stored.
-pub async fn gaps(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<serde_json::Value> {
-    sqlx::query_scalar("select gaps from snapshot where snapshot_id = $1").bind(snapshot_id).fetch_one(conn).await
 }
 
 /// Finished restores into a project within a window: when, number, state.
@@ -320,7 +327,7 @@ pub struct SpanRow {
     pub platforms: Vec<String>,
     pub accessories: i64,
     pub snapshots: i64,
-    /// Newest snapshot that holds it and is not damaged.
+    /// Newest snapshot that holds it and is not damaged; one without a gap about it, if there is one.
     pub restore_at: Option<OffsetDateTime>,
     /// Restore that ended at the moment the stretch began, if one did.
     pub restored_by: Option<i64>,
@@ -332,13 +339,16 @@ pub async fn tag_spans(conn: &mut PgConnection, project_id: i64, repository_id: 
         "select t.digest, t.from_at, t.to_at, a.kind, a.size_bytes, a.platforms,
                 (select count(distinct x.digest) from artifact_span x where x.repository_id = t.repository_id and x.subject = t.digest) as accessories,
                 (select count(*) from snapshot s where s.project_id = $1 and s.moment >= t.from_at and (t.to_at is null or s.moment < t.to_at)) as snapshots,
-                (select max(s.moment) from snapshot s where s.project_id = $1 and s.moment >= t.from_at and (t.to_at is null or s.moment < t.to_at)
-                                                        and s.degraded_at is null) as restore_at,
+                coalesce(
+                    (select s.moment from snapshot s where s.project_id = $1 and s.moment >= t.from_at and (t.to_at is null or s.moment < t.to_at)
+                        and s.degraded_at is null and (s.gap_count = 0 or not gaps_hide(s.gaps, n.name, t.tag, t.digest)) order by s.moment desc limit 1),
+                    (select max(s.moment) from snapshot s where s.project_id = $1 and s.moment >= t.from_at and (t.to_at is null or s.moment < t.to_at)
+                                                            and s.degraded_at is null)) as restore_at,
                 (select max(q.request_id) from restore_item i join request q using (request_id) join repository r on r.repository_id = t.repository_id
                   where i.repository = r.name and i.reference = t.tag and i.digest = t.digest and i.outcome = 'done'
                     and q.finished_at <= t.from_at
                     and q.finished_at > coalesce((select max(s.moment) from snapshot s where s.project_id = $1 and s.moment < t.from_at), '-infinity')) as restored_by
-           from tag_span t join artifact a using (digest)
+           from tag_span t join artifact a using (digest) join repository n on n.repository_id = t.repository_id
           where t.repository_id = $2 and t.tag = $3
           order by t.from_at desc limit $4",
     )
@@ -419,74 +429,4 @@ pub async fn tags_of(conn: &mut PgConnection, repository_id: i64, digest: &[u8])
         .bind(digest)
         .fetch_all(conn)
         .await
-}
-
-/// A hit of the search.
-#[derive(sqlx::FromRow)]
-pub struct HitRow {
-    pub harbor: String,
-    pub project: String,
-    pub repository: String,
-    pub tag: String,
-    pub digest: Vec<u8>,
-    pub last_seen: OffsetDateTime,
-    pub newest: Option<Vec<u8>>,
-}
-
-/// What a search looks for.
-pub enum Sought<'a> {
-    /// Digests from one to another.
-    Digests(&'a [u8], &'a [u8]),
-    /// Repositories that end so, and in them tags that begin so.
-    Reference { repository: &'a str, tag: &'a str },
-    /// Either has this in it.
-    Text(&'a str),
-}
-
-/// Stretches looked at for one search, at most, of each kind of match: of a text that fits more, some are shown.
-const STRETCHES_MAX: i64 = 20_000;
-
-/// Tags of these projects that fit, each as it was last; those that are gone or point elsewhere by now first.
-pub async fn search(conn: &mut PgConnection, projects: &[i64], sought: &Sought<'_>, limit: i64) -> sqlx::Result<Vec<HitRow>> {
-    let fits = match sought {
-        Sought::Digests(..) => {
-            "select t.* from tag_span t join repository r using (repository_id)
-              where r.project_id = any($1) and t.digest >= $4 and t.digest <= $5 limit $3"
-        }
-        Sought::Reference { .. } => {
-            "select t.* from repository r join tag_span t using (repository_id)
-              where r.project_id = any($1) and r.name ilike $4 and t.tag ilike $5 limit $3"
-        }
-        Sought::Text(_) => {
-            "(select t.* from tag_span t join repository r using (repository_id) where r.project_id = any($1) and t.tag ilike $4 limit $3)
-             union
-             (select t.* from repository r join tag_span t using (repository_id) where r.project_id = any($1) and r.name ilike $4 limit $3)"
-        }
-    };
-    let sql = format!(
-        "with fits as ({fits}),
-         latest as (select distinct on (repository_id, tag) * from fits order by repository_id, tag, from_at desc)
-         select h.name as harbor, p.name as project, r.name as repository, t.tag, t.digest, t.newest,
-                coalesce((select max(s.moment) from snapshot s
-                           where s.project_id = p.project_id and s.moment >= t.from_at and (t.to_at is null or s.moment < t.to_at)),
-                         t.from_at) as last_seen
-           from (select l.*, n.digest as newest
-                   from latest l left join tag_span n on n.repository_id = l.repository_id and n.tag = l.tag and n.to_at is null
-                  order by n.digest is not distinct from l.digest, l.from_at desc
-                  limit $2) t
-                join repository r using (repository_id) join project p using (project_id) join harbor h using (harbor_id)"
-    );
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).persistent(false).bind(projects).bind(limit).bind(STRETCHES_MAX);
-    match sought {
-        Sought::Digests(from, to) => query.bind(*from).bind(*to),
-        Sought::Reference { repository, tag } => query.bind(*repository).bind(*tag),
-        Sought::Text(text) => query.bind(*text),
-    }
-    .fetch_all(conn)
-    .await
-}
-
-/// Every project there is a snapshot of, or was: id, harbor, name.
-pub async fn projects(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, i64, String)>> {
-    sqlx::query_as("select project_id, harbor_id, name from project").fetch_all(conn).await
 }

@@ -1,16 +1,14 @@
-//! The timeline of a project, holds, and "back up now".
+//! The timeline of a project, and "back up now".
 
 use app::error::ApiError;
-use app::projects::types::{Gap, Timeline, TimelineEvent};
+use app::projects::types::{Timeline, TimelineEvent};
 use app::units::Moment;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
-use super::{Place, listing, place, queries};
+use super::{Place, gaps, holds, listing, place, queries};
 use crate::access::{Caller, Operation, Origin};
-use crate::audit::{self, Actor, Event};
 use crate::error::Error;
-use crate::events::{self, Topic};
 use crate::plans;
 use crate::state::AppState;
 
@@ -60,6 +58,7 @@ pub async fn timeline(
         (None, Some((first, last))) if zoom == Some("all") || now - first <= FITTED_MAX => fitted(first, last, now),
         (width, _) => window(at.map(|m| m.0), now, width.unwrap_or(FITTED_MAX)),
     };
+    let may = place.may(caller);
     let Some(project_id) = place.project_id else {
         return Ok(Timeline {
             project: row,
@@ -72,6 +71,9 @@ pub async fn timeline(
             thinned: false,
             events: Vec::new(),
             gaps: Vec::new(),
+            may,
+            holds: Vec::new(),
+            left: Vec::new(),
             next_run,
         });
     };
@@ -81,7 +83,7 @@ pub async fn timeline(
         None => (None, known.0),
     };
     let gaps = match &snapshot {
-        Some(s) => read_gaps(&mut conn, s.id).await?,
+        Some(s) => gaps::of_snapshot(&mut conn, s.id).await?,
         None => Vec::new(),
     };
     let thinned = queries::count_window(&mut conn, project_id, from, to).await? > DRAWN_MAX;
@@ -96,6 +98,9 @@ pub async fn timeline(
         to: Moment(to),
         thinned,
         gaps,
+        may,
+        holds: holds::of_project(&mut conn, project_id).await?,
+        left: plans::left::of_project(&mut conn, project_id).await?,
         next_run,
     })
 }
@@ -116,12 +121,6 @@ fn window(at: Option<OffsetDateTime>, now: OffsetDateTime, width: Duration) -> (
         _ => now,
     };
     (end - width, end)
-}
-
-async fn read_gaps(conn: &mut PgConnection, snapshot_id: i64) -> Result<Vec<Gap>, Error> {
-    let stored: Vec<vault::tree::Gap> =
-        serde_json::from_value(queries::gaps(conn, snapshot_id).await?).map_err(|e| Error::defect(e.to_string()))?;
-    Ok(stored.into_iter().map(|g| Gap { kind: g.kind.to_string(), subject: g.subject, cause: g.cause, remedy: g.remedy }).collect())
 }
 
 async fn happened(conn: &mut PgConnection, place: &Place, from: OffsetDateTime, to: OffsetDateTime) -> Result<Vec<TimelineEvent>, Error> {
@@ -154,37 +153,6 @@ async fn next_run(conn: &mut PgConnection, place: &Place) -> Result<Option<Momen
         }
     }
     Ok(next.map(Moment))
-}
-
-/// Keeps a snapshot from retention.
-pub async fn hold(state: &AppState, caller: &Caller, origin: &Origin, snapshot_id: i64, reason: &str) -> Result<(), Error> {
-    let reason = reason.trim();
-    if !(3..=500).contains(&reason.chars().count()) {
-        return Err(ApiError::field("reason", "say why, in 3 to 500 characters").into());
-    }
-    let mut tx = state.pool.begin().await?;
-    let found: Option<(i64, String, String, OffsetDateTime)> = sqlx::query_as(
-        "select h.harbor_id, h.name, p.name, s.moment from snapshot s join project p using (project_id) join harbor h using (harbor_id) where s.snapshot_id = $1
-            for share of s",
-    )
-    .bind(snapshot_id)
-    .fetch_optional(&mut *tx)
-    .await?;
-    let (harbor_id, harbor, project, moment) = found.ok_or_else(|| ApiError::not_found("snapshot"))?;
-    caller.require(Operation::Hold, Some((harbor_id, &project)))?;
-    sqlx::query("insert into hold (snapshot_id, reason, made_by) values ($1, $2, $3)")
-        .bind(snapshot_id)
-        .bind(reason)
-        .bind(&caller.login)
-        .execute(&mut *tx)
-        .await?;
-    events::notify(&mut tx, Topic::Snapshots).await?;
-    let sentence = format!("holds the snapshot of {harbor}/{project} at {}", Moment(moment).long());
-    let event =
-        Event::new("snapshot.hold.set", "snapshot", snapshot_id.to_string(), sentence).project(&harbor, &project).with("reason", reason);
-    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
-    tx.commit().await?;
-    Ok(())
 }
 
 /// Queues a backup of a project.

@@ -208,7 +208,7 @@ async fn a_search_shows_what_is_lost_first_and_nothing_to_others(pool: PgPool) {
         Caller { account_id: 0, login: "v".to_owned(), display_name: "v".to_owned(), duties: Vec::new(), roles, via: Via::Session }
     };
     let search = async |who: &str, text: &str| {
-        let hits = projects::search(&state, &caller(who), text).await.unwrap();
+        let hits = projects::search(&state, &caller(who), text).await.unwrap().hits;
         hits.into_iter().map(|hit| (format!("{}:{}", hit.repository, hit.tag), hit.now)).collect::<Vec<_>>()
     };
     let hit = |name: &str, now: TagNow| (name.to_owned(), now);

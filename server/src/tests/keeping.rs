@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::accounts::types::Duty;
+use app::plans::left::{DeletePlanForm, Leave};
 use app::plans::types::Keep;
+use app::projects::types::HoldForm;
 use futures::TryStreamExt as _;
 use sqlx::PgPool;
 use sqlx::types::Json;
@@ -143,7 +146,7 @@ async fn holds_and_open_requests_outrank_the_rule(pool: PgPool) {
     let kept = Kept::new(pool.clone(), 5, Keep { last: 1, ..Keep::default() }).await;
     let state = state(pool.clone());
     let owner = person(&state, "lead", &[], "owner prod/shop").await;
-    projects::hold(&state, &owner, &origin(), kept.snapshots[1], "the auditors asked").await.unwrap();
+    projects::holds::set(&state, &owner, &origin(), kept.snapshots[1], held("the auditors asked", "")).await.unwrap();
     sqlx::query(
         "insert into request (state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule)
          select 'waiting', $1, harbor_id, 'shop', $2, 'shop', '{}', '{}', sha256('p'), now(), 1, 1, 'r' from harbor",
@@ -170,7 +173,7 @@ async fn a_hold_and_the_expiry_of_one_moment_never_both_happen(pool: PgPool) {
     assert!(crate::plans::queries::expire(&mut tx, kept.snapshots[0]).await.unwrap());
     let holding = tokio::spawn({
         let (state, owner, snapshot) = (state.clone(), owner.clone(), kept.snapshots[0]);
-        async move { projects::hold(&state, &owner, &origin(), snapshot, "the auditors asked").await }
+        async move { projects::holds::set(&state, &owner, &origin(), snapshot, held("the auditors asked", "")).await }
     });
     until_somebody_waits(&pool).await;
     tx.commit().await.unwrap();
@@ -192,6 +195,10 @@ async fn a_hold_and_the_expiry_of_one_moment_never_both_happen(pool: PgPool) {
     until_somebody_waits(&pool).await;
     tx.commit().await.unwrap();
     assert!(!expiring.await.unwrap());
+}
+
+fn held(reason: &str, until: &str) -> HoldForm {
+    HoldForm { reason: reason.to_owned(), until: until.to_owned() }
 }
 
 /// Until a statement of this database waits for a row.
@@ -228,4 +235,112 @@ async fn a_pointer_left_by_a_broken_off_run_is_forgotten_later(pool: PgPool) {
     assert_eq!(kept.days().await, (vec![1], vec![0, 1]));
     keeping::forget(&kept.context, kept.world.vault_id, &kept.world.vault).await.unwrap();
     assert_eq!(kept.days().await, (vec![1], vec![1]));
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_hold_that_ended_keeps_nothing_any_more(pool: PgPool) {
+    let kept = Kept::new(pool.clone(), 3, Keep { last: 1, ..Keep::default() }).await;
+    let state = state(pool.clone());
+    let owner = person(&state, "lead", &[], "owner prod/shop").await;
+    projects::holds::set(&state, &owner, &origin(), kept.snapshots[0], held("the auditors asked", "2099-01-01")).await.unwrap();
+    projects::holds::set(&state, &owner, &origin(), kept.snapshots[1], held("the auditors asked", "")).await.unwrap();
+    assert_eq!(kept.expire().await, 0);
+    sqlx::query("update hold set until = now() - interval '1 second' where until is not null").execute(&pool).await.unwrap();
+    assert_eq!(kept.expire().await, 1);
+    assert_eq!(kept.days().await.0, [1, 2]);
+}
+
+/// An owner who accepts a gap does not give up the last snapshot without it.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn the_newest_snapshot_without_a_gap_outlives_good_ones_with_accepted_gaps(pool: PgPool) {
+    let kept = Kept::new(pool.clone(), 4, Keep { last: 1, ..Keep::default() }).await;
+    let gaps = r#"[{"kind": "missing", "subject": "shop/web:2", "cause": "c", "remedy": "r"}]"#;
+    sqlx::query("update snapshot_ever set gaps = $1::jsonb, gap_count = 1 where moment > $2")
+        .bind(gaps)
+        .bind(FIRST + time::Duration::hours(36))
+        .execute(&pool)
+        .await
+        .unwrap();
+    sqlx::query(
+        "insert into accepted_gap (project_id, print, kind, subject, cause, reason, until, accepted_by)
+         select distinct project_id, gap_prints[1], 'missing', 'shop/web:2', 'c', 'it is not ours to keep', now() + interval '1 day', 'lead'
+           from snapshot_ever where gap_count = 1",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    assert_eq!(kept.expire().await, 2);
+    assert_eq!(kept.days().await.0, [1, 3], "the newest good one, and the newest one without a gap");
+}
+
+/// What becomes of the snapshots of a deleted plan is what a person said, and nothing goes within a day of it.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn snapshots_of_a_deleted_plan_are_kept_as_was_said(pool: PgPool) {
+    let kept = Kept::new(pool.clone(), 4, Keep { last: 2, ..Keep::default() }).await;
+    let state = state(pool.clone());
+    let operator = person(&state, "ops", &[Duty::Operator], "").await;
+    sqlx::query("update run set state = 'good', finished_at = now()").execute(&pool).await.unwrap();
+    let other: i64 = sqlx::query_scalar(
+        "insert into plan (name, harbor_id, vault_id, include, exclude, cron, zone, rpo_s, created_by, keep, keep_since)
+         select 'weekly', harbor_id, $1, '{*}', '{}', '0 3 * * 0', 'UTC', 93600, 'test', $2, now() - interval '2 days' from harbor returning plan_id",
+    )
+    .bind(kept.world.vault_id)
+    .bind(Json(Keep { last: 1, ..Keep::default() }))
+    .fetch_one(&pool)
+    .await
+    .unwrap();
+    let leave = |to: &str, owner: &str, plan_id: Option<i64>| Leave { to: to.to_owned(), owner: owner.to_owned(), plan_id };
+    let delete = async |left: Leave| {
+        let form = DeletePlanForm { confirm: "nightly".to_owned(), left };
+        crate::plans::delete(&state, &operator, &origin(), kept.plan_id, &form).await.map_err(|error| error.into_api(None))
+    };
+    for (left, field) in [
+        (Leave::default(), "to"),
+        (leave("away", "", None), "to"),
+        (leave("kept", "nobody", None), "owner"),
+        (leave("plan", "", Some(kept.plan_id)), "by_plan"),
+        (leave("plan", "", Some(999)), "by_plan"),
+    ] {
+        assert!(delete(left.clone()).await.unwrap_err().of_field(field).is_some(), "{left:?}");
+    }
+    delete(leave("rule", "", None)).await.unwrap();
+    let expire = async || crate::plans::left::expire(&kept.context, kept.world.vault_id, &kept.world.vault).await.unwrap();
+    let decide = async |left: Leave| crate::plans::left::decide(&state, &operator, &origin(), kept.plan_id, left).await.unwrap();
+    let later = async || {
+        sqlx::query("update plan set left_since = left_since - interval '25 hours' where left_since is not null")
+            .execute(&pool)
+            .await
+            .unwrap();
+    };
+    assert_eq!(expire().await, 0, "not within a day");
+    decide(leave("kept", "ops", None)).await;
+    later().await;
+    assert_eq!(expire().await, 0, "all are kept, for somebody who is named");
+    let left = crate::plans::left::list(&state, &operator).await.unwrap();
+    assert_eq!((left.len(), left[0].snapshots, left[0].owner.as_deref()), (1, 4, Some("ops")));
+    decide(leave("rule", "", None)).await;
+    later().await;
+    assert_eq!(expire().await, 2, "by the rule it had");
+    assert_eq!(kept.days().await.0, [2, 3]);
+    decide(leave("plan", "", Some(other))).await;
+    let by_other = async || {
+        let plan = crate::plans::queries::one(&mut pool.acquire().await.unwrap(), other).await.unwrap().unwrap();
+        keeping::expire(&kept.context, &plan, &kept.world.vault).await.unwrap()
+    };
+    assert_eq!((expire().await, by_other().await), (0, 0));
+    later().await;
+    assert_eq!(expire().await, 0, "the rule it had is no longer asked");
+    assert_eq!(by_other().await, 1);
+    assert_eq!(kept.days().await.0, [3]);
+    assert_eq!(recorded(&pool, "plan.delete").await, 1);
+    assert_eq!(recorded(&pool, "plan.left.decide").await, 3);
+}
+
+/// A plan that was deleted before anybody was asked keeps everything.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn without_a_word_everything_of_a_deleted_plan_is_kept(pool: PgPool) {
+    let kept = Kept::new(pool.clone(), 3, Keep { last: 1, ..Keep::default() }).await;
+    sqlx::query("update plan set deleted_at = now() - interval '9 days'").execute(&pool).await.unwrap();
+    assert_eq!(crate::plans::left::expire(&kept.context, kept.world.vault_id, &kept.world.vault).await.unwrap(), 0);
+    assert_eq!(kept.days().await.0, [0, 1, 2]);
 }

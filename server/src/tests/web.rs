@@ -175,3 +175,57 @@ async fn a_token_works_within_its_owners_rights_and_never_votes(pool: PgPool) {
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert!(!String::from_utf8_lossy(&body).contains(PASSWORD));
 }
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_is_kept_and_by_whose_word_is_scripted_over_rest(pool: PgPool) {
+    let world = super::catalogue::World::new(pool.clone()).await;
+    let at = time::OffsetDateTime::now_utc() - time::Duration::minutes(5);
+    let sealed = world.snapshot(at, &[("shop/web", &[("1.4", "a")])], &["shop/web:2"]).await;
+    let snapshot = world.enter(sealed).await.snapshot_id;
+    let state = state(pool.clone());
+    let owner = person(&state, "lead", &[], "owner prod/shop").await;
+    let router = web(&state);
+    let new = NewToken { name: "t".to_owned(), scope: TokenScope::Write, days: 1 };
+    let token = crate::accounts::create_token(&state, &owner, &origin(), new).await.unwrap().secret;
+    let call = async |method: &str, path: &str, body: serde_json::Value| {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        let answer = ask(&router, request).await;
+        let status = answer.status();
+        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice::<serde_json::Value>(&bytes).unwrap_or_default())
+    };
+    let nothing = serde_json::Value::Null;
+    let (_, found) = call("GET", "/search?q=docker://old.example/shop/web:1.4", nothing.clone()).await;
+    assert_eq!((&found["hits"][0]["tag"], &found["hits"][0]["in_harbor"]["live"]), (&"1.4".into(), &false.into()), "{found}");
+    assert_eq!(found["notes"][0]["code"], "unknown_host");
+
+    let gaps = "/projects/prod/shop/gaps";
+    let (_, seen) = call("GET", gaps, nothing.clone()).await;
+    assert_eq!((&seen["gaps"][0]["subject"], &seen["at"]["good"]), (&"shop/web:2".into(), &false.into()));
+    let form = serde_json::json!({ "snapshot_id": snapshot, "gap": seen["gaps"][0]["id"], "reason": "nobody signs this one", "until": "2020-01-01" });
+    assert_eq!(call("POST", gaps, form.clone()).await.0, StatusCode::BAD_REQUEST);
+    let soon = app::units::Moment(at + time::Duration::days(30)).url();
+    let (status, done) =
+        call("POST", gaps, serde_json::json!({ "snapshot_id": snapshot, "gap": "open", "reason": "nobody signs this one", "until": soon }))
+            .await;
+    assert_eq!((status, &done["count"]), (StatusCode::OK, &1.into()));
+    let (_, seen) = call("GET", gaps, nothing.clone()).await;
+    assert_eq!(seen["at"]["good"], true);
+    let one = format!("{gaps}/{}", seen["acceptances"][0]["id"]);
+    assert_eq!(call("DELETE", &one, serde_json::json!({ "reason": "it is signed by now" })).await.0, StatusCode::OK);
+
+    let hold = format!("/snapshots/{snapshot}/hold");
+    assert_eq!(call("POST", &hold, serde_json::json!({ "reason": "the auditors asked" })).await.0, StatusCode::OK);
+    let (_, held) = call("GET", "/projects/prod/shop/holds", nothing.clone()).await;
+    assert_eq!((&held[0]["hold"]["by"], &held[0]["hold"]["until"]), (&"lead".into(), &nothing));
+    let release = format!("/holds/{}/release", held[0]["hold"]["id"]);
+    assert_eq!(call("POST", &release, serde_json::json!({ "reason": "they have it" })).await.0, StatusCode::OK);
+    assert_eq!(call("POST", &release, serde_json::json!({ "reason": "they have it" })).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(call("GET", "/left", nothing).await.0, StatusCode::FORBIDDEN, "for those with a duty");
+}

@@ -116,6 +116,7 @@ pub async fn sweep_job(context: Arc<JobContext>, vault_id: i64, form: SweepForm)
     }
     context.progress(|p| p.phase = "finishing what retention let go".to_owned()).await;
     if !form.dry_run {
+        crate::plans::left::expire(&context, vault_id, &vault).await?;
         crate::plans::keeping::forget(&context, vault_id, &vault).await?;
     }
     context.check().await?;

@@ -10,8 +10,8 @@ pub mod manifest;
 pub mod media;
 pub mod name;
 pub mod named;
-pub mod signed;
 pub mod pasted;
+pub mod signed;
 
 pub use any_digest::{Algorithm, AnyDigest, OtherDigest, OtherHasher};
 pub use digest::{Digest, DigestError, Hasher};

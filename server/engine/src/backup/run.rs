@@ -176,7 +176,8 @@ impl Run<'_> {
     async fn seal(mut self) -> Result<SnapshotOutcome, BackupError> {
         let cx = self.cx;
         cx.progress.event(Event::Phase("sealing"));
-        let Gathered { mut repositories, changed, artifacts, tags, logical_bytes, gaps, mut notes, pushed } = std::mem::take(&mut self.gathered);
+        let Gathered { mut repositories, changed, artifacts, tags, logical_bytes, gaps, mut notes, pushed } =
+            std::mem::take(&mut self.gathered);
         repositories.sort_by(|one, other| one.0.cmp(&other.0));
         notes.extend(proxy_note(&self.project));
         notes.extend(self.area.as_ref().and_then(|area| staged_note(&self.project, area)));

@@ -6,8 +6,8 @@ use serde_json::Value;
 use vocab::{Descriptor, Digest, media};
 
 use super::{
-    HARBOR_BLOB_TYPE, HARBOR_TYPE, OCI_EMPTY_BYTES, PROJECT_BLOB_TYPE, PROJECT_TYPE, PUSHED_BLOB_TYPE, PUSHED_TYPE, TREE_BYTES_MAX, TreeError,
-    canonical_json,
+    HARBOR_BLOB_TYPE, HARBOR_TYPE, OCI_EMPTY_BYTES, PROJECT_BLOB_TYPE, PROJECT_TYPE, PUSHED_BLOB_TYPE, PUSHED_TYPE, TREE_BYTES_MAX,
+    TreeError, canonical_json,
 };
 
 /// Whose settings, or what is stored as they are. Writes and reads the artifact that holds them.

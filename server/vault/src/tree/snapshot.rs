@@ -9,8 +9,7 @@ use vocab::{Descriptor, Digest, ProjectName, RepositoryName, media};
 
 use super::{
     FINISHED, GAPS, HARBOR, HARBOR_TYPE, LISTED, Member, ORIGIN, PROJECT, PROJECT_TYPE, PUSHED_TYPE, REPOSITORY, REPOSITORY_TYPE,
-    SNAPSHOT_TYPE, STARTED,
-    TreeError, check_sizes, decode_index, encode_checked, foreign_only,
+    SNAPSHOT_TYPE, STARTED, TreeError, check_sizes, decode_index, encode_checked, foreign_only,
 };
 use crate::layout::HarborName;
 

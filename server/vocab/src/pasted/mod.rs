@@ -1,7 +1,7 @@
 //! What a person pastes to find an image: a reference with or without scheme, host and port, a digest whole or shortened, a line of an
 //! error, the address of a page of Harbor, a command of helm or docker.
 //!
-//! Nothing here is an error and nothing is trusted: what can be a name of something is a [`Named`], the surest first, and the rest are words.
+//! Nothing here is an error and nothing is trusted: what can be a name of something is a [`Reading`], the surest first, and the rest are words.
 //! Names of Harbor are ASCII, so everything else (prose in another alphabet, quotes, invisible characters) only parts them.
 
 mod digest;
@@ -40,7 +40,7 @@ pub enum Sure {
 
 /// What may be the name of an image, chart, repository or artifact. At least one of repository, tag and digest is there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Named {
+pub struct Reading {
     /// Host, with its port where one is written; lower case.
     pub host: Option<String>,
     /// Path without host; lower case, as repositories are.
@@ -57,7 +57,7 @@ pub struct Named {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pasted {
     /// Names in it, the surest first, each once.
-    pub names: Vec<Named>,
+    pub names: Vec<Reading>,
     /// Its words, where it has no more than a person types.
     pub words: Vec<String>,
     /// It names a digest of another algorithm than SHA-256.
@@ -84,7 +84,7 @@ impl Pasted {
                 named.take_tag(&tokens, place, token);
             }
         }
-        let mut names: Vec<Named> = Vec::new();
+        let mut names: Vec<Reading> = Vec::new();
         for named in std::mem::take(&mut read.names) {
             if !names.contains(&named) {
                 names.push(named);
@@ -105,11 +105,11 @@ impl Pasted {
         if before.ends_with(&["tagged", "by"])
             && let Some(tag) = text::tag(text::trimmed(token))
         {
-            self.names.push(Named { host: None, repository: None, tag: Some(tag), digest: None, sure: Sure::Tagged });
+            self.names.push(Reading { host: None, repository: None, tag: Some(tag), digest: None, sure: Sure::Tagged });
             return;
         }
         match reference::read(token) {
-            reference::Token::Named(named) => self.names.push(named),
+            reference::Token::Reading(named) => self.names.push(named),
             reference::Token::Host(host) => self.only_host = Some(host),
             reference::Token::OtherAlgorithm(named) => {
                 self.other_algorithm = true;
@@ -121,7 +121,7 @@ impl Pasted {
     }
 }
 
-impl Named {
+impl Reading {
     /// Takes the tag that stands beside the name: after `--version`, as helm has it, or in the next column, as docker prints it.
     fn take_tag(&mut self, tokens: &[&str], place: usize, token: &str) {
         let is_path = matches!(self.sure, Sure::Address | Sure::Path) && self.tag.is_none() && self.digest.is_none();
@@ -129,7 +129,7 @@ impl Named {
             return;
         }
         let flag = ["--version", "version", "matching"].iter().any(|flag| token.eq_ignore_ascii_case(flag));
-        let own = matches!(reference::read(token), reference::Token::Named(named) if named == *self);
+        let own = matches!(reference::read(token), reference::Token::Reading(named) if named == *self);
         let versioned = |text: &&str| text.bytes().any(|b| b.is_ascii_digit()) && !text.contains(['/', ':', '@']);
         if (flag || own)
             && let Some(tag) = tokens.get(place + 1).copied().filter(versioned).and_then(|next| text::tag(text::trimmed(next)))

@@ -2,7 +2,7 @@
 
 use super::digest::DigestPart;
 use super::text::{tag, trimmed};
-use super::{Named, Sure};
+use super::{Reading, Sure};
 
 /// Schemes in front of each other that are taken off: `docker-pullable://https://…`.
 const SCHEMES_MAX: usize = 3;
@@ -13,11 +13,11 @@ const HOST_BYTES_MAX: usize = 253;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Token {
     /// The name of something.
-    Named(Named),
+    Reading(Reading),
     /// A host and nothing on it.
     Host(String),
     /// A digest that is not SHA-256, and what else the piece names.
-    OtherAlgorithm(Option<Named>),
+    OtherAlgorithm(Option<Reading>),
     /// `sha256:` with too few digits.
     TooShort,
     /// None of these.
@@ -30,7 +30,7 @@ pub(super) fn read(token: &str) -> Token {
     let rest = without_login(rest);
     // Digests that stand alone, `docker://sha256:…` among them.
     if let Some(digest) = DigestPart::read(rest) {
-        return Token::Named(of_digest(None, None, digest));
+        return Token::Reading(of_digest(None, None, digest));
     }
     match rest.to_ascii_lowercase().split_once(':') {
         Some(("sha512" | "sha384", digits)) if is_hex(digits) => return Token::OtherAlgorithm(None),
@@ -70,7 +70,7 @@ pub(super) fn read(token: &str) -> Token {
     let other = digest_text.as_deref().is_some_and(|text| DigestPart::read(text).is_none() && text.contains(':'));
     if let Some(digest) = digest_text.as_deref().and_then(DigestPart::read) {
         let named = of_digest(Some(repository), named_tag, digest);
-        return Token::Named(Named { host, ..named });
+        return Token::Reading(Reading { host, ..named });
     }
     let sure = match (addressed, repository.contains('/'), named_tag.is_some()) {
         (true, ..) => Sure::Address,
@@ -79,17 +79,17 @@ pub(super) fn read(token: &str) -> Token {
         (false, true, false) => Sure::Path,
         (false, false, false) => return Token::Word,
     };
-    let named = Named { host, repository: Some(repository), tag: named_tag, digest: None, sure };
-    if other { Token::OtherAlgorithm(Some(named)) } else { Token::Named(named) }
+    let named = Reading { host, repository: Some(repository), tag: named_tag, digest: None, sure };
+    if other { Token::OtherAlgorithm(Some(named)) } else { Token::Reading(named) }
 }
 
 fn is_hex(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-fn of_digest(repository: Option<String>, tag: Option<String>, digest: DigestPart) -> Named {
+fn of_digest(repository: Option<String>, tag: Option<String>, digest: DigestPart) -> Reading {
     let sure = if digest.is_whole() { Sure::Digest } else { Sure::DigestPart };
-    Named { host: None, repository, tag, digest: Some(digest), sure }
+    Reading { host: None, repository, tag, digest: Some(digest), sure }
 }
 
 fn without_scheme(token: &str) -> (Option<&str>, &str) {

@@ -1,0 +1,91 @@
+//! Gaps: what a snapshot lacks, where, and what an owner accepted of it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::types::{MayHere, Snapshot};
+use crate::units::Moment;
+
+/// One named gap of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Gap {
+    /// What it is known again by, hexadecimal: the same kind, subject and cause have the same.
+    pub id: String,
+    /// `blocked_by_policy`, `missing`, `unreadable` …
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// Why.
+    pub cause: String,
+    /// What cannot be done because of it; empty where the snapshot does not say.
+    pub consequence: String,
+    /// What to do.
+    pub remedy: String,
+    /// It is named and can be restored all the same, so it counts for nothing.
+    pub only_named: bool,
+    /// The acceptance that stands.
+    pub accepted: Option<Acceptance>,
+}
+
+/// An owner's word that a gap is known and may stay, until a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Acceptance {
+    /// Its number.
+    pub id: i64,
+    /// Of which gap: what that is known again by.
+    pub gap: String,
+    /// Kind of the gap.
+    pub kind: String,
+    /// What the gap is about.
+    pub subject: String,
+    /// Cause of the gap.
+    pub cause: String,
+    /// Why it was accepted.
+    pub reason: String,
+    /// Login of who accepted it.
+    pub by: String,
+    /// When.
+    pub at: Moment,
+    /// Its end.
+    pub until: Moment,
+    /// When and by whom it was withdrawn, and why; none = it was not.
+    pub withdrawn: Option<Withdrawn>,
+}
+
+/// The end somebody gave something before its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Withdrawn {
+    /// Login.
+    pub by: String,
+    /// When.
+    pub at: Moment,
+    /// Why.
+    pub reason: String,
+}
+
+/// The gaps of a project: those of its newest snapshot, and what was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProjectGaps {
+    /// The newest snapshot.
+    pub at: Option<Snapshot>,
+    /// Its gaps, open ones first.
+    pub gaps: Vec<Gap>,
+    /// Acceptances, newest first; also those that ended, at most 200.
+    pub acceptances: Vec<Acceptance>,
+    /// What the reader may do.
+    pub may: MayHere,
+}
+
+/// Accepts gaps of a snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptGap {
+    /// The snapshot they are of.
+    pub snapshot_id: i64,
+    /// The `id` of a gap, or `open`: all that nobody accepted yet.
+    pub gap: String,
+    /// Why, 10 to 500 characters.
+    pub reason: String,
+    /// The end: a day, `2026-12-31`, whose end in UTC is meant, or a moment. At most a year ahead.
+    pub until: String,
+}

@@ -1,0 +1,321 @@
+//! Gaps of snapshots: where they are, and which of them an owner accepted (I-9).
+//!
+//! A gap is known again by its kind, its subject and its cause, exactly; what it is known by is computed by the database
+//! (`gap_prints`), and so is which snapshots are good (`good_snapshot`). Nothing here decides that a second time.
+
+use std::collections::HashMap;
+
+use app::error::{ApiError, ErrorKind};
+use app::projects::gaps::{AcceptGap, Acceptance, Gap, ProjectGaps, Withdrawn};
+use app::units::Moment;
+use sqlx::PgConnection;
+use time::{Duration, OffsetDateTime};
+
+use super::{ends, place, queries};
+use crate::access::{Caller, Operation, Origin};
+use crate::audit::{self, Actor, Event};
+use crate::error::Error;
+use crate::events::{self, Topic};
+use crate::state::AppState;
+
+/// Gaps read of one snapshot.
+const GAPS_MAX: i64 = 5_000;
+/// Acceptances listed.
+const ACCEPTANCES_MAX: i64 = 200;
+/// Longest an acceptance counts.
+pub const ACCEPTED_MAX: Duration = Duration::days(366);
+/// Gaps that one audit record names.
+const NAMED_MAX: usize = 20;
+
+/// A gap as the database answers it.
+#[derive(sqlx::FromRow)]
+struct Row {
+    project_id: i64,
+    gap: sqlx::types::Json<Stored>,
+    /// None = it is only named.
+    print: Option<Vec<u8>>,
+    accepted_gap_id: Option<i64>,
+    reason: Option<String>,
+    accepted_by: Option<String>,
+    accepted_at: Option<OffsetDateTime>,
+    until: Option<OffsetDateTime>,
+}
+
+/// What is stored of a gap. Fields of later versions are let be.
+#[derive(serde::Deserialize)]
+struct Stored {
+    kind: String,
+    subject: String,
+    cause: String,
+    #[serde(default)]
+    consequence: String,
+    #[serde(default)]
+    remedy: String,
+}
+
+impl Row {
+    fn gap(self) -> (i64, Gap) {
+        let stored = self.gap.0;
+        let id = self.print.as_deref().map(hex::encode).unwrap_or_default();
+        let accepted = match (self.accepted_gap_id, self.reason, self.accepted_by, self.accepted_at, self.until) {
+            (Some(number), Some(reason), Some(by), Some(at), Some(until)) => Some(Acceptance {
+                id: number,
+                gap: id.clone(),
+                kind: stored.kind.clone(),
+                subject: stored.subject.clone(),
+                cause: stored.cause.clone(),
+                reason,
+                by,
+                at: Moment(at),
+                until: Moment(until),
+                withdrawn: None,
+            }),
+            _ => None,
+        };
+        let gap = Gap {
+            only_named: id.is_empty(),
+            id,
+            kind: stored.kind,
+            subject: stored.subject,
+            cause: stored.cause,
+            consequence: stored.consequence,
+            remedy: stored.remedy,
+            accepted,
+        };
+        (self.project_id, gap)
+    }
+}
+
+const SELECT: &str = "
+select s.project_id, g.gap, g.print, a.accepted_gap_id, a.reason, a.accepted_by, a.accepted_at, a.until
+  from snapshot s
+       cross join lateral (select e.value as gap, (gap_prints(jsonb_build_array(e.value)))[1] as print
+                             from jsonb_array_elements(s.gaps) e limit $2) g
+       left join lateral (select * from standing_acceptance a where a.project_id = s.project_id and a.print = g.print
+                           order by a.until desc limit 1) a on true";
+const ORDER: &str = " order by g.print is null, a.accepted_gap_id is not null, g.gap ->> 'subject', g.gap ->> 'kind'";
+
+/// Gaps of a snapshot; open ones first, what is only named last.
+pub async fn of_snapshot(conn: &mut PgConnection, snapshot_id: i64) -> Result<Vec<Gap>, Error> {
+    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where s.snapshot_id = $1{ORDER}"));
+    let rows: Vec<Row> = sqlx::query_as(sql).bind(snapshot_id).bind(GAPS_MAX).fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|row| row.gap().1).collect())
+}
+
+/// Gaps by project.
+#[derive(Default)]
+pub struct GapsOf(HashMap<i64, Vec<Gap>>);
+
+impl GapsOf {
+    /// Those of one snapshot, under its project.
+    #[must_use]
+    pub fn one(project_id: i64, gaps: Vec<Gap>) -> Self {
+        Self(HashMap::from([(project_id, gaps)]))
+    }
+
+    /// The first that is about a tag, the artifact it points to, or all of its repository.
+    #[must_use]
+    pub fn about(&self, project_id: i64, repository: &str, tag: Option<&str>, digest: Option<&[u8]>) -> Option<&Gap> {
+        let tag = tag.map(|tag| format!("{repository}:{tag}"));
+        let digest = digest.map(|digest| format!("{repository}@{}", queries::digest_text(digest)));
+        let named = |gap: &&Gap| gap.subject == repository || [&tag, &digest].into_iter().flatten().any(|name| *name == gap.subject);
+        self.0.get(&project_id)?.iter().find(named)
+    }
+
+    /// The one about exactly this.
+    #[must_use]
+    pub fn of_subject(&self, project_id: i64, subject: &str) -> Option<&Gap> {
+        self.0.get(&project_id)?.iter().find(|gap| gap.subject == subject)
+    }
+
+    /// Those about a repository or something in it.
+    pub fn within<'a>(&'a self, project_id: i64, repository: &'a str) -> impl Iterator<Item = &'a Gap> {
+        let inside =
+            move |gap: &&Gap| gap.subject.strip_prefix(repository).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']));
+        self.0.get(&project_id).into_iter().flatten().filter(inside)
+    }
+}
+
+/// Gaps of the newest snapshot of each of these projects.
+pub async fn of_newest(conn: &mut PgConnection, projects: &[i64]) -> Result<GapsOf, Error> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{SELECT} where s.gap_count > 0 and s.snapshot_id = any(array(
+            select n.snapshot_id from unnest($1::bigint[]) p (id)
+                   cross join lateral (select s.snapshot_id from snapshot s where s.project_id = p.id order by s.moment desc limit 1) n)){ORDER}"
+    ));
+    let rows: Vec<Row> = sqlx::query_as(sql).bind(projects).bind(GAPS_MAX).fetch_all(conn).await?;
+    let mut all = GapsOf::default();
+    for (project_id, gap) in rows.into_iter().map(Row::gap) {
+        all.0.entry(project_id).or_default().push(gap);
+    }
+    Ok(all)
+}
+
+/// The gaps of a project as they are now, and what was accepted.
+pub async fn of_project(state: &AppState, caller: &Caller, harbor: &str, project: &str) -> Result<ProjectGaps, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let place = place(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
+    let may = place.may(caller);
+    let Some(project_id) = place.project_id else { return Ok(ProjectGaps { at: None, gaps: Vec::new(), acceptances: Vec::new(), may }) };
+    let at = queries::snapshot_at(&mut conn, project_id, None).await?;
+    let gaps = match &at {
+        Some(snapshot) => of_snapshot(&mut conn, snapshot.id).await?,
+        None => Vec::new(),
+    };
+    Ok(ProjectGaps { at, gaps, acceptances: acceptances(&mut conn, project_id).await?, may })
+}
+
+#[derive(sqlx::FromRow)]
+struct Accepted {
+    accepted_gap_id: i64,
+    print: Vec<u8>,
+    kind: String,
+    subject: String,
+    cause: String,
+    reason: String,
+    until: OffsetDateTime,
+    accepted_by: String,
+    accepted_at: OffsetDateTime,
+    revoked_at: Option<OffsetDateTime>,
+    revoked_by: Option<String>,
+    revoked_reason: Option<String>,
+}
+
+async fn acceptances(conn: &mut PgConnection, project_id: i64) -> Result<Vec<Acceptance>, Error> {
+    let rows: Vec<Accepted> = sqlx::query_as(
+        "select accepted_gap_id, print, kind, subject, cause, reason, until, accepted_by, accepted_at, revoked_at, revoked_by, revoked_reason
+           from accepted_gap where project_id = $1 order by accepted_gap_id desc limit $2",
+    )
+    .bind(project_id)
+    .bind(ACCEPTANCES_MAX)
+    .fetch_all(conn)
+    .await?;
+    let withdrawn = |row: &Accepted| {
+        let (at, by, reason) = (row.revoked_at?, row.revoked_by.clone()?, row.revoked_reason.clone()?);
+        Some(Withdrawn { by, at: Moment(at), reason })
+    };
+    let acceptance = |row: Accepted| Acceptance {
+        withdrawn: withdrawn(&row),
+        id: row.accepted_gap_id,
+        gap: hex::encode(&row.print),
+        kind: row.kind,
+        subject: row.subject,
+        cause: row.cause,
+        reason: row.reason,
+        by: row.accepted_by,
+        at: Moment(row.accepted_at),
+        until: Moment(row.until),
+    };
+    Ok(rows.into_iter().map(acceptance).collect())
+}
+
+fn reason(text: &str) -> Result<&str, ApiError> {
+    let text = text.trim();
+    if (10..=500).contains(&text.chars().count()) { Ok(text) } else { Err(ApiError::field("reason", "say why, in 10 to 500 characters")) }
+}
+
+/// Accepts a gap of a snapshot, or all of them that nobody accepted. Owners alone; answers how many.
+pub async fn accept(
+    state: &AppState,
+    caller: &Caller,
+    origin: &Origin,
+    harbor: &str,
+    project: &str,
+    form: AcceptGap,
+) -> Result<i64, Error> {
+    let mut tx = state.pool.begin().await?;
+    let place = place(&mut tx, caller, Operation::AcceptGap, harbor, project).await?;
+    let why = reason(&form.reason)?;
+    let until =
+        ends(&mut tx, &form.until, ACCEPTED_MAX).await?.ok_or_else(|| ApiError::field("until", "say until when; at most a year"))?;
+    let absent = || ApiError::not_found("snapshot");
+    let project_id = place.project_id.ok_or_else(absent)?;
+    // One at a time for each project, so that no gap is accepted twice.
+    sqlx::query("select 1 from project where project_id = $1 for update").bind(project_id).execute(&mut *tx).await?;
+    let own: bool = sqlx::query_scalar("select exists (select from snapshot where snapshot_id = $1 and project_id = $2)")
+        .bind(form.snapshot_id)
+        .bind(project_id)
+        .fetch_one(&mut *tx)
+        .await?;
+    if !own {
+        return Err(absent().into());
+    }
+    let all = of_snapshot(&mut tx, form.snapshot_id).await?;
+    let wanted: Vec<Gap> = all.into_iter().filter(|gap| !gap.only_named && (form.gap == "open" || gap.id == form.gap)).collect();
+    let open: Vec<&Gap> = wanted.iter().filter(|gap| gap.accepted.is_none()).collect();
+    match (wanted.is_empty() && form.gap != "open", open.is_empty()) {
+        (true, _) => return Err(ApiError::field("gap", "this snapshot has no such gap").into()),
+        (false, true) => {
+            let text = "nothing is open here: it is accepted already; withdraw that first to give it another end";
+            return Err(ApiError::new(ErrorKind::Conflict, "gap_accepted", text).into());
+        }
+        (false, false) => {}
+    }
+    for gap in &open {
+        sqlx::query(
+            "insert into accepted_gap (project_id, print, kind, subject, cause, reason, until, accepted_by) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(project_id)
+        .bind(hex::decode(&gap.id).map_err(|e| Error::defect(e.to_string()))?)
+        .bind(&gap.kind)
+        .bind(&gap.subject)
+        .bind(&gap.cause)
+        .bind(why)
+        .bind(until)
+        .bind(&caller.login)
+        .execute(&mut *tx)
+        .await?;
+    }
+    let named: Vec<serde_json::Value> = open
+        .iter()
+        .take(NAMED_MAX)
+        .map(|gap| serde_json::json!({ "kind": gap.kind, "subject": gap.subject, "cause": gap.cause }))
+        .collect();
+    let sentence = match open.as_slice() {
+        [gap] => format!("accepted a gap of {harbor}/{project}: {}", gap.subject),
+        gaps => format!("accepted {} gaps of {harbor}/{project}", gaps.len()),
+    };
+    let count = i64::try_from(open.len()).unwrap_or(i64::MAX);
+    events::notify(&mut tx, Topic::Snapshots).await?;
+    let event = Event::new("backup.gap.accept", "snapshot", form.snapshot_id.to_string(), sentence)
+        .project(harbor, project)
+        .with("reason", why)
+        .with("until", Moment(until).url())
+        .with("gaps", count)
+        .with("after", named);
+    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    tx.commit().await?;
+    Ok(count)
+}
+
+/// Takes an acceptance back.
+pub async fn withdraw(
+    state: &AppState,
+    caller: &Caller,
+    origin: &Origin,
+    (harbor, project): (&str, &str),
+    acceptance: i64,
+    why: &str,
+) -> Result<(), Error> {
+    let mut tx = state.pool.begin().await?;
+    let place = place(&mut tx, caller, Operation::AcceptGap, harbor, project).await?;
+    let why = reason(why)?;
+    let subject: Option<String> = sqlx::query_scalar(
+        "update accepted_gap set revoked_at = now(), revoked_by = $3, revoked_reason = $4
+          where accepted_gap_id = $1 and project_id = $2 and revoked_at is null and until > now() returning subject",
+    )
+    .bind(acceptance)
+    .bind(place.project_id)
+    .bind(&caller.login)
+    .bind(why)
+    .fetch_optional(&mut *tx)
+    .await?;
+    let subject = subject.ok_or_else(|| ApiError::not_found("acceptance"))?;
+    events::notify(&mut tx, Topic::Snapshots).await?;
+    let sentence = format!("withdrew the acceptance of a gap of {harbor}/{project}: {subject}");
+    let event =
+        Event::new("backup.gap.revoke", "acceptance", acceptance.to_string(), sentence).project(harbor, project).with("reason", why);
+    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    tx.commit().await?;
+    Ok(())
+}

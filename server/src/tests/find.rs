@@ -1,0 +1,207 @@
+//! The search against the simulator: what people paste finds its image, tagged or not, and Harbor itself says whether it has it.
+
+use app::accounts::types::Role;
+use app::error::ErrorKind;
+use app::projects::found::{Found, HitRole, Presence, SearchNote};
+use app::projects::types::TagNow;
+use harbor_sim::images;
+use sqlx::PgPool;
+
+use super::capture::Estate;
+use crate::access::{Caller, ScopedRole, Via};
+use crate::projects;
+
+fn viewer(project: &str) -> Caller {
+    let roles = vec![ScopedRole { role: Role::Viewer, harbor: None, project: Some(project.to_owned()) }];
+    Caller { account_id: 0, login: "v".to_owned(), display_name: "v".to_owned(), duties: Vec::new(), roles, via: Via::Session }
+}
+
+async fn find(estate: &Estate, who: &str, text: &str) -> Found {
+    projects::search(&estate.state, &viewer(who), text).await.unwrap()
+}
+
+/// The first hit as `repository:tag`, and what Harbor says.
+async fn first(estate: &Estate, text: &str) -> (String, HitRole, Presence, bool) {
+    let found = find(estate, "shop", text).await;
+    let hit = found.hits.first().unwrap_or_else(|| panic!("{text} finds nothing: {:?}", found.notes));
+    (format!("{}:{}", hit.repository, hit.tag), hit.role, hit.in_harbor.state, hit.in_harbor.live)
+}
+
+/// Deletes an artifact as a person would.
+async fn delete(estate: &Estate, repository: &str, reference: &str) {
+    let (user, password) = estate.sim.admin();
+    let (project, name) = repository.split_once('/').unwrap();
+    let name = name.replace('/', "%252F");
+    let url = format!("{}/api/v2.0/projects/{project}/repositories/{name}/artifacts/{reference}", estate.sim.url());
+    let answer = reqwest::Client::new().delete(url).basic_auth(user, Some(password)).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.status());
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn whatever_people_paste_finds_the_image_it_names(pool: PgPool) {
+    let estate = Estate::new(pool, &["shop", "other"]).await;
+    let image = images::simple("the lost one", &[50]);
+    for project in ["shop", "other"] {
+        estate.sim.push_image(&format!("{project}/team/web"), "1.4.2", &image).await.unwrap();
+    }
+    estate.sim.push_image("shop/charts/shop", "1.2.0_build.7", &images::chart("shop", "1.2.0+build.7")).await.unwrap();
+    estate.run().await;
+    sqlx::query("update harbor set external_url = 'https://harbor.example'").execute(&estate.pool).await.unwrap();
+    let host = estate.sim.addr().to_string();
+    let digest = &image.manifest.digest;
+    let hex = digest.strip_prefix("sha256:").unwrap();
+    let config = image.blobs.iter().find(|blob| blob.media_type.contains("config")).unwrap().digest.strip_prefix("sha256:").unwrap();
+    let web = ("shop/team/web:1.4.2".to_owned(), HitRole::Tag, Presence::Yes, true);
+    for text in [
+        format!("{host}/shop/team/web:1.4.2"),
+        format!("shop/team/web@{digest}"),
+        format!("{host}/shop/team/web:1.4.2@{digest}"),
+        format!("docker-pullable://{host}/shop/team/web@{digest}"),
+        hex[..12].to_owned(),
+        hex.to_owned(),
+        hex.to_uppercase(),
+        app::units::short_digest(digest),
+        format!("sha256:{}", &hex[..8]),
+        config[..12].to_owned(),
+        format!("docker://sha256:{config}"),
+        format!("Back-off pulling image \"{host}/shop/team/web:1.4.2\""),
+        "HARBOR.example/shop/team/web:1.4.2".to_owned(),
+        "harbor.example:443/shop/team/web:1.4.2".to_owned(),
+        "harbor/shop/team/web:1.4.2".to_owned(),
+        "  shop/team/web:1.4.2\u{a0}".to_owned(),
+        "shop/te\u{200b}am/web:1.4.2".to_owned(),
+        "拉取镜像失败：“harbor.example/shop/team/web:1.4.2”，请检查".to_owned(),
+        "TEAM/Web".to_owned(),
+        "web 1.4.2".to_owned(),
+        "team/web:1.4".to_owned(),
+        "manifest unknown: manifest tagged by \"1.4.2\" is not found".to_owned(),
+        format!("Get \"https://{host}/v2/shop/team/web/manifests/1.4.2\": EOF"),
+        format!("https://{host}/harbor/projects/3/repositories/team%252Fweb/artifacts-tab/artifacts/{digest}"),
+    ] {
+        assert_eq!(first(&estate, &text).await, web, "{text}");
+    }
+    let chart = ("shop/charts/shop:1.2.0_build.7".to_owned(), HitRole::Tag, Presence::Yes, true);
+    for text in [
+        format!("oci://{host}/shop/charts/shop"),
+        format!("helm pull oci://{host}/shop/charts/shop --version 1.2.0+build.7"),
+        "1.2.0+build.7".to_owned(),
+        "shop/charts/shop:1.2.0+build.7".to_owned(),
+    ] {
+        assert_eq!(first(&estate, &text).await, chart, "{text}");
+    }
+    // What does not fit is said, and whatever does is shown.
+    let notes = async |text: &str| {
+        let found = find(&estate, "shop", text).await;
+        (found.hits.len(), found.notes)
+    };
+    let unknown = SearchNote::UnknownHost { host: "registry.elsewhere.io".to_owned() };
+    assert_eq!(notes("registry.elsewhere.io/shop/team/web:1.4.2").await, (1, vec![unknown]));
+    let (hits, said) = notes("shop/team/web:9.9").await;
+    assert_eq!((hits, said), (1, vec![SearchNote::TagUnknown { repository: "shop/team/web".to_owned(), tag: "9.9".to_owned() }]));
+    let (hits, said) = notes(&format!("shop/charts/shop@{digest}")).await;
+    assert!(hits == 1 && matches!(said.as_slice(), [SearchNote::Elsewhere { .. }]), "{said:?}");
+    let (hits, said) = notes(&format!("shop/team/web:1.4.2@sha256:{}", "0".repeat(64))).await;
+    assert!(hits == 1 && matches!(said.as_slice(), [SearchNote::DigestUnknown { .. }]), "{said:?}");
+    assert_eq!(notes("web-5d4f6c-abcde 0/1 ImagePullBackOff 0 3m since it was restarted").await, (0, vec![SearchNote::NothingNamed]));
+    assert_eq!(notes("https://harbor.example/").await, (0, vec![SearchNote::OnlyHost { host: "harbor.example".to_owned() }]));
+    assert_eq!(notes("sha256:94").await.1, vec![SearchNote::TooShort]);
+    assert_eq!(notes(&format!("sha512:{}", "a".repeat(128))).await.1, vec![SearchNote::OtherAlgorithm]);
+    let too_long = projects::search(&estate.state, &viewer("shop"), &"x".repeat(5_000)).await.unwrap_err().into_api(None);
+    assert_eq!(too_long.kind, ErrorKind::Invalid);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn untagged_images_children_and_accessories_are_found_by_their_digests(pool: PgPool) {
+    let estate = Estate::new(pool, &["shop", "other"]).await;
+    let (one, two, loose) = (images::simple("amd", &[9]), images::simple("arm", &[9]), images::simple("loose", &[9]));
+    let index = estate.sim.push_index("shop/multi", "1", &[&one, &two]).await.unwrap();
+    estate.sim.push_image("shop/loose", &loose.manifest.digest.clone(), &loose).await.unwrap();
+    let sbom = estate.sim.refer("shop/multi", &index, "application/spdx+json", "{}").await.unwrap();
+    estate.run().await;
+    let part = |digest: &str| digest["sha256:".len()..][..12].to_owned();
+    for (digest, role) in [
+        (&two.manifest.digest, HitRole::Child),
+        (&loose.manifest.digest, HitRole::Untagged),
+        (&sbom.manifest.digest, HitRole::Accessory),
+        (&index.digest, HitRole::Tag),
+    ] {
+        let found = find(&estate, "shop", &part(digest)).await;
+        assert_eq!(found.hits.len(), 1, "{role:?}: {found:?}");
+        let hit = &found.hits[0];
+        assert_eq!((hit.role, hit.in_harbor.state, hit.in_harbor.live), (role, Presence::Yes, true));
+        assert_eq!(&hit.digest, digest);
+        assert!(hit.restore_at.is_some());
+        assert_eq!(find(&estate, "other", &part(digest)).await, Found::default(), "and by nobody else");
+        assert_eq!(find(&estate, "other", digest).await.hits, []);
+    }
+    assert_eq!(find(&estate, "shop", &sbom.manifest.digest).await.hits[0].subject.as_ref(), Some(&index.digest));
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn harbor_says_what_it_has_and_without_it_the_answer_says_how_old_it_is(pool: PgPool) {
+    let estate = Estate::new(pool, &["shop"]).await;
+    for tag in ["gone", "moved", "untagged"] {
+        estate.sim.push_image("shop/app", tag, &images::simple(tag, &[5])).await.unwrap();
+    }
+    estate.run().await;
+    delete(&estate, "shop/app", "gone").await;
+    estate.sim.push_image("shop/app", "moved", &images::simple("new", &[5])).await.unwrap();
+    delete(&estate, "shop/app", "untagged/tags/untagged").await;
+    for (tag, state, now) in [
+        ("gone", Presence::No, TagNow::Gone),
+        ("moved", Presence::Moved, TagNow::Moved),
+        ("untagged", Presence::Untagged, TagNow::Gone),
+        ("1", Presence::Yes, TagNow::Same),
+    ] {
+        let repository = if tag == "1" { "shop/web" } else { "shop/app" };
+        let hit = find(&estate, "shop", &format!("{repository}:{tag}")).await.hits.remove(0);
+        assert_eq!((hit.in_harbor.state, hit.in_harbor.live, hit.now), (state, true, now), "{tag}");
+        let history = projects::tag_history(&estate.state, &viewer("shop"), "sim", "shop", repository, tag).await.unwrap();
+        let there = history.in_harbor.unwrap();
+        assert_eq!((there.state, there.live), (state, true), "{tag}");
+        assert_eq!(history.spans[0].to, None, "the newest snapshot is older than what happened");
+    }
+    // Nobody answers at its address any more.
+    sqlx::query("update harbor set url = 'http://127.0.0.1:9', version = version + 1").execute(&estate.pool).await.unwrap();
+    let found = find(&estate, "shop", "shop/app:gone").await;
+    let newest: time::OffsetDateTime = sqlx::query_scalar("select max(moment) from snapshot").fetch_one(&estate.pool).await.unwrap();
+    let hit = &found.hits[0];
+    assert_eq!((hit.in_harbor.state, hit.in_harbor.live, hit.in_harbor.at.0), (Presence::Yes, false, newest));
+    assert!(matches!(found.notes.as_slice(), [SearchNote::NotAsked { .. }]), "{:?}", found.notes);
+    let history = projects::tag_history(&estate.state, &viewer("shop"), "sim", "shop", "shop/app", "gone").await.unwrap();
+    let there = history.in_harbor.unwrap();
+    assert_eq!((there.state, there.live, there.at.0), (Presence::Yes, false, newest));
+    assert!(history.live_error.is_some());
+}
+
+/// A login that stopped counting gets listings of public projects alone: what it does not see is not said to be gone.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_login_that_does_not_count_is_no_answer(pool: PgPool) {
+    let estate = Estate::new(pool, &["shop"]).await;
+    estate.run().await;
+    let place = crate::crypto::Place { table: "harbor", column: "read_secret", row: estate.harbor_id };
+    let wrong = estate.state.keys.seal(place, &secrecy::SecretString::from("wrong"));
+    sqlx::query("update harbor set read_secret = $1, version = version + 1").bind(wrong).execute(&estate.pool).await.unwrap();
+    let found = find(&estate, "shop", "shop/web:1").await;
+    assert_eq!((found.hits[0].in_harbor.state, found.hits[0].in_harbor.live), (Presence::Yes, false));
+    assert!(matches!(found.notes.as_slice(), [SearchNote::NotAsked { .. }]), "{:?}", found.notes);
+}
+
+/// S-4: what is asked of Harbor for a person goes through a project that person sees.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_viewer_of_one_project_learns_nothing_of_another(pool: PgPool) {
+    let estate = Estate::new(pool, &["shop", "payments"]).await;
+    estate.run().await;
+    let host = estate.sim.addr().to_string();
+    let foreign = find(&estate, "nowhere", &format!("{host}/payments/web:1")).await;
+    assert_eq!((foreign.hits.len(), foreign.notes), (0, vec![SearchNote::UnknownHost { host: host.clone() }]));
+    let same = |text: &'static str| find(&estate, "shop", text);
+    assert_eq!(same("payments/web:1").await, same("absent/web:1").await);
+    let ask = async |repository: &str| {
+        let asked = projects::tag_history(&estate.state, &viewer("shop"), "sim", "shop", repository, "1").await;
+        asked.map(|history| history.live).map_err(|error| error.into_api(None))
+    };
+    assert_eq!(ask("payments/web").await, ask("absent/web").await);
+    assert_eq!(ask("payments/web").await.unwrap_err().kind, ErrorKind::NotFound);
+    assert!(ask("shop/web").await.unwrap().is_some());
+}
