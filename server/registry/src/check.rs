@@ -1,6 +1,7 @@
 //! “Test connection”: what works, what does not, and what to do about it; each missing right by name.
 //!
-//! Changes nothing: rights to write are judged from what Harbor says this login may do, and the right to create projects by a request that no version can grant. Stops at the first trouble that makes the rest meaningless. Never fails: trouble is
+//! Changes nothing: rights to write are judged from what Harbor says this login may do, the right to create projects by a request that no version can grant, and
+//! how large a body may be by a piece of an upload that was never begun. Stops at the first trouble that makes the rest meaningless. Never fails: trouble is
 //! a row.
 
 use futures::StreamExt;
@@ -14,6 +15,7 @@ use crate::harbor::{Permission, Project, STAGING_PREFIX, SystemInfo};
 use crate::oci::Reference;
 use crate::version::HarborVersion;
 
+mod front;
 mod rights;
 mod staging;
 
@@ -75,6 +77,8 @@ struct Sample {
     repository: RepositoryName,
     digest: vocab::Digest,
     pull_count: u64,
+    /// Its configuration, as a rule, once its manifest was read.
+    blob: Option<vocab::Digest>,
 }
 
 impl Client {
@@ -103,7 +107,11 @@ impl Client {
             }
         };
         self.check_rights(kind, &projects, &mut rows).await;
-        self.check_sample(kind, &projects, &mut rows).await;
+        let sample = self.check_sample(kind, &projects, &mut rows).await;
+        match kind {
+            CheckKind::Backup => rows.extend(self.storage_row(sample.as_ref()).await),
+            CheckKind::Restore => rows.push(self.body_row(sample.as_ref(), &info).await),
+        }
         rows.extend(mode_row(kind, &info));
         rows.push(clock_row(&info, OffsetDateTime::now_utc()));
         rows
@@ -168,21 +176,21 @@ impl Client {
         Check::new("login", "Login", Outcome::Warn, detail).remedy("use a robot account")
     }
 
-    /// Reads one manifest and looks at one blob, and proves that Harbor did not count it.
-    async fn check_sample(&self, kind: CheckKind, projects: &[Project], rows: &mut Vec<Check>) {
+    /// Reads one manifest and looks at one blob, and proves that Harbor did not count it. Answers what was read.
+    async fn check_sample(&self, kind: CheckKind, projects: &[Project], rows: &mut Vec<Check>) -> Option<Sample> {
         const TITLE: &str = "Read an image";
-        let sample = match self.sample(projects).await {
+        let mut sample = match self.sample(projects).await {
             Ok(Some(sample)) => sample,
             Ok(None) => {
                 rows.push(Check::new("pull", TITLE, Outcome::Warn, "no image was found to try this with"));
-                return;
+                return None;
             }
             Err(error) => {
                 rows.push(failed("pull", TITLE, &error));
-                return;
+                return None;
             }
         };
-        match self.read_sample(&sample).await {
+        match self.read_sample(&mut sample).await {
             Ok(text) => rows.push(Check::new("pull", TITLE, Outcome::Pass, text)),
             Err(error @ RegistryError::BlockedByPolicy { .. }) => {
                 rows.push(failed("pull", TITLE, &error).remedy("images that the project's policy blocks become named gaps"));
@@ -192,13 +200,14 @@ impl Client {
             }
             Err(error) => {
                 rows.push(failed("pull", TITLE, &error));
-                return;
+                return Some(sample);
             }
         }
         if kind == CheckKind::Backup {
             rows.push(self.counted_row(&sample).await);
             rows.push(self.referrers_row(&sample).await);
         }
+        Some(sample)
     }
 
     async fn sample(&self, projects: &[Project]) -> Result<Option<Sample>, RegistryError> {
@@ -215,18 +224,23 @@ impl Client {
                 let mut artifacts = std::pin::pin!(self.repository_artifacts(&repository.name));
                 if let Some(artifact) = artifacts.next().await {
                     let artifact = artifact?;
-                    return Ok(Some(Sample { repository: repository.name, digest: artifact.digest, pull_count: repository.pull_count }));
+                    return Ok(Some(Sample {
+                        repository: repository.name,
+                        digest: artifact.digest,
+                        pull_count: repository.pull_count,
+                        blob: None,
+                    }));
                 }
             }
         }
         Ok(None)
     }
 
-    async fn read_sample(&self, sample: &Sample) -> Result<String, RegistryError> {
+    async fn read_sample(&self, sample: &mut Sample) -> Result<String, RegistryError> {
         self.manifest_head(&sample.repository, &Reference::Digest(sample.digest)).await?;
         let raw = self.manifest_get(&sample.repository, &sample.digest).await?;
-        let blob = Manifest::parse(&raw.media_type, &raw.bytes).ok().and_then(|m| m.blob_digests().next());
-        if let Some(blob) = blob
+        sample.blob = Manifest::parse(&raw.media_type, &raw.bytes).ok().and_then(|m| m.blob_digests().next());
+        if let Some(blob) = sample.blob
             && self.blob_head(&sample.repository, &blob).await?.is_none()
         {
             return Err(RegistryError::NotFound { what: format!("blob {} of {}, which Harbor lists,", blob.short(), sample.repository) });

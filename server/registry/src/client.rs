@@ -23,20 +23,23 @@ use login::Verdict;
 
 use crate::address::{Lookup, System};
 use crate::auth::{Auth, Scope};
+use crate::cap::BodyCap;
 use crate::endpoint::Endpoint;
 use crate::error::{RegistryError, from_answer};
 use crate::harbor::SystemInfo;
 use crate::limits::{Counters, Credential, Limits};
 use crate::retry::{Tries, may_repeat, retry_after};
+use crate::storage::Storage;
 use crate::transport::{Answer, Payload, Request, Transport};
 
 /// Largest answer of an API call that is not a listing, in bytes.
 pub(crate) const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Largest page of a listing, in bytes: tags inside it are not capped by Harbor.
 pub(crate) const LISTING_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// A client of one registry, with one login. Cheap to clone; clones share connections, tokens, lanes and counters.
+/// A client of one registry, with one login. Cheap to clone; clones share connections, tokens, lanes, counters, and what is known of the
+/// hosts the registry keeps its blobs at.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client(Arc<Inner>, Arc<Storage>);
 
 struct Inner {
     transport: Arc<Transport>,
@@ -132,7 +135,7 @@ impl Client {
         lookup: Arc<dyn Lookup>,
     ) -> Result<Self, RegistryError> {
         let lane = |size: usize| Arc::new(Semaphore::new(size.clamp(1, Semaphore::MAX_PERMITS)));
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             listing: lane(limits.listing_concurrency_max),
             blobs: lane(limits.blob_concurrency_max),
             manifest_puts: lane(limits.manifest_put_concurrency_max),
@@ -141,7 +144,20 @@ impl Client {
             proof: tokio::sync::Mutex::default(),
             system_info: Mutex::default(),
             whole_projects: Mutex::default(),
-        })))
+        };
+        Ok(Self(Arc::new(inner), Arc::default()))
+    }
+
+    /// The same client at the beginning of a run: a storage host that was given up before is tried again.
+    #[must_use]
+    pub fn for_run(&self) -> Self {
+        Self(Arc::clone(&self.0), Arc::default())
+    }
+
+    /// Largest body that reaches the registry, as far as this client and its sisters learnt, in bytes; none = no limit was met.
+    #[must_use]
+    pub fn body_bytes_max(&self) -> Option<u64> {
+        self.cap().bytes_max()
     }
 
     /// What this client did so far; clones count together.
@@ -172,6 +188,14 @@ impl Client {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.transport().limits
+    }
+
+    pub(crate) fn cap(&self) -> &BodyCap {
+        &self.limits().body_cap
+    }
+
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.1
     }
 
     pub(crate) fn known_system_info(&self) -> Option<SystemInfo> {
@@ -273,12 +297,28 @@ impl Client {
 
     async fn exchange(&self, call: &Call) -> Result<Answer, RegistryError> {
         let response = self.authorised(&call.request, &call.access).await?;
-        self.transport().read(response, call.answer_bytes_max, &call.request.what).await
+        let answer = self.transport().read(response, call.answer_bytes_max, &call.request.what).await?;
+        Ok(Answer { sent_bytes: call.request.payload.size_bytes(), ..answer })
+    }
+
+    /// Sends the call once, inside a lane that is already entered. Never answers 401.
+    pub(crate) async fn sent_once(&self, call: &Call) -> Result<Answer, RegistryError> {
+        let mut proved = false;
+        loop {
+            let answer = self.exchange(call).await?;
+            if answer.status != StatusCode::UNAUTHORIZED {
+                return Ok(answer);
+            }
+            self.settle(call, &answer, &mut proved).await?;
+        }
     }
 
     pub(crate) fn refusal(&self, answer: &Answer, what: &str, asked: Option<Duration>) -> RegistryError {
         if answer.status == StatusCode::TOO_MANY_REQUESTS || (answer.status == StatusCode::SERVICE_UNAVAILABLE && asked.is_some()) {
             return RegistryError::Busy { retry_after: asked };
+        }
+        if answer.status == StatusCode::PAYLOAD_TOO_LARGE {
+            return body_refused(what, answer.sent_bytes);
         }
         if answer.status.is_redirection() {
             let host = answer
@@ -313,6 +353,11 @@ impl Client {
     pub(crate) async fn json_found<T: DeserializeOwned>(&self, call: &Call) -> Result<Option<T>, RegistryError> {
         self.expect_found(call).await?.map(|answer| parse(&answer.body, &call.request.what)).transpose()
     }
+}
+
+/// Nothing that is sent is above Harbor's own limits, so whoever refuses its size stands before Harbor.
+pub(crate) fn body_refused(what: &str, bytes: u64) -> RegistryError {
+    RegistryError::BodyRefused { what: what.to_owned(), bytes, limit_bytes: bytes.saturating_sub(1) }
 }
 
 /// Reads JSON; what a stranger got wrong is named by place, never by content.

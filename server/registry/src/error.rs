@@ -61,6 +61,15 @@ pub enum RegistryError {
     /// An answer or a manifest above its limit.
     #[error("{what} is larger than {limit_bytes} bytes")]
     TooLarge { what: String, limit_bytes: u64 },
+    /// What stands before the registry refuses a body of this size, and it cannot be sent in smaller pieces.
+    #[error(
+        "something before Harbor refuses bodies of more than {limit_bytes} bytes, and the request to {what} has {bytes}; raise the limit of \
+         the proxy, load balancer or CDN there (nginx: client_max_body_size)"
+    )]
+    BodyRefused { what: String, bytes: u64, limit_bytes: u64 },
+    /// The registry sends readers of its blobs to a host that cannot be read from here. Everything else of it can be read.
+    #[error("the registry keeps its blobs at {host}, and they cannot be read from there: {why}")]
+    StorageUnreachable { host: String, why: String },
     /// Bytes that are not what their digest says; they are dropped.
     #[error("bytes do not match their digest {expected}: they hash to {actual}")]
     WrongDigest { expected: Digest, actual: Digest },
@@ -91,7 +100,7 @@ pub enum RegistryError {
     /// Asked too often; also after waiting as told.
     #[error("the registry is busy and asks to come back later")]
     Busy { retry_after: Option<Duration> },
-    /// A 5xx answer, also after trying again.
+    /// A 5xx answer, or one for waiting too long, also after trying again.
     #[error("the registry failed with status {status}{}", request_text(request_id.as_deref()))]
     Server { status: u16, request_id: Option<String> },
     /// The registry is too old or not a Harbor.
@@ -144,6 +153,8 @@ impl RegistryError {
             Self::Invalid { .. } => "invalid",
             Self::MissingBlobs { .. } => "missing_blobs",
             Self::TooLarge { .. } => "too_large",
+            Self::BodyRefused { .. } => "body_refused",
+            Self::StorageUnreachable { .. } => "storage_unreachable",
             Self::WrongDigest { .. } => "wrong_digest",
             Self::WrongSize { .. } => "wrong_size",
             Self::Truncated { .. } => "truncated",
@@ -250,7 +261,7 @@ pub(crate) fn from_answer(status: StatusCode, body: &[u8], request_id: Option<St
         }
         400 | 416 | 422 => RegistryError::Invalid { what, message },
         429 => RegistryError::Busy { retry_after: None },
-        status @ 500..=599 => RegistryError::Server { status, request_id },
+        status @ (408 | 500..=599) => RegistryError::Server { status, request_id },
         301 | 302 | 303 | 307 | 308 => RegistryError::RedirectRefused {
             host: "another address".to_owned(),
             reason: "only blobs may be redirected; check the address of the registry",

@@ -8,6 +8,7 @@
 
 mod address;
 mod auth;
+mod cap;
 mod check;
 mod client;
 mod endpoint;
@@ -18,10 +19,12 @@ mod harbor;
 mod limits;
 mod oci;
 mod retry;
+mod storage;
 mod transport;
 mod version;
 
 pub use address::{AddressRule, Refused};
+pub use cap::BodyCap;
 pub use check::{Check, CheckKind, Outcome};
 pub use client::Client;
 pub use endpoint::{Endpoint, EndpointError};
@@ -32,6 +35,6 @@ pub use harbor::{
     RobotSpec, STAGING_LABEL, STAGING_PREFIX, Selector, SystemInfo, TagInfo,
 };
 pub use limits::{Bandwidth, Counters, Credential, Limits};
-pub use oci::{ManifestHead, Mount, RawManifest, Reference};
+pub use oci::{BlobHead, ManifestHead, Mount, RawManifest, Reference};
 pub use transport::guarded_client;
 pub use version::HarborVersion;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use crate::cap::BodyCap;
+
 /// Whom to log in as. `Debug` shows no secret.
 #[derive(Clone, Debug)]
 pub struct Credential {
@@ -38,6 +40,10 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// Longest wait for the head of an answer, and for the commit of an upload whose bytes are all sent.
     pub answer_timeout: Duration,
+    /// Longest wait for the first bytes from a host the registry keeps its blobs at, until it has answered once.
+    pub storage_answer_timeout: Duration,
+    /// Longest time spent on such a host that does not answer, for all blobs of a run together, pauses included.
+    pub storage_time_max: Duration,
     /// Longest silence inside a body.
     pub idle_timeout: Duration,
     /// A body slower than this over [`Limits::throughput_window`] is cut and resumed.
@@ -46,6 +52,8 @@ pub struct Limits {
     pub throughput_window: Duration,
     /// Cap on blob bytes, both ways together.
     pub bandwidth: Bandwidth,
+    /// What is known of the largest body that reaches the registry; the same for all clients of one registry.
+    pub body_cap: BodyCap,
 }
 
 impl Default for Limits {
@@ -61,10 +69,13 @@ impl Default for Limits {
             login_retry_pause: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(120),
+            storage_answer_timeout: Duration::from_secs(9),
+            storage_time_max: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
             min_throughput_bytes_per_s: 1024,
             throughput_window: Duration::from_secs(60),
             bandwidth: Bandwidth::default(),
+            body_cap: BodyCap::default(),
         }
     }
 }

@@ -28,6 +28,8 @@ const HEADERS_MAX: usize = 100;
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// How often a connection is probed while nothing comes.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+/// Why a request has no answer that was on its way already.
+pub(crate) const BROKE: &str = "the connection broke";
 /// Deepest chain of sources looked at.
 const CHAIN_MAX: usize = 16;
 
@@ -40,6 +42,16 @@ pub(crate) enum Payload {
     Empty,
     Bytes(Bytes),
     Stream { make: BodyMaker, size_bytes: u64 },
+}
+
+impl Payload {
+    pub fn size_bytes(&self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Stream { size_bytes, .. } => *size_bytes,
+        }
+    }
 }
 
 /// One request.
@@ -58,6 +70,8 @@ pub(crate) struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// Size of the body it is the answer to.
+    pub sent_bytes: u64,
 }
 
 impl Answer {
@@ -253,7 +267,7 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, headers, body: body.freeze() })
+        Ok(Answer { status, headers, body: body.freeze(), sent_bytes: 0 })
     }
 
     /// The next piece of a body.
@@ -308,7 +322,7 @@ pub(crate) fn from_reqwest(error: reqwest::Error, url: &Url) -> RegistryError {
         (true, true) => "no connection in time; check address, port and firewall",
         (true, false) => "no connection; check address, port and firewall",
         (false, true) => "no answer in time",
-        (false, false) => "the connection broke",
+        (false, false) => BROKE,
     };
     RegistryError::Unreachable { host, reason, source }
 }

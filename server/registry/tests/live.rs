@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use registry::{AddressRule, CheckKind, Client, Credential, Endpoint, Limits, Mount, Outcome, Reference, RegistryError, RobotSpec};
 use secrecy::SecretString;
-use testkit::{Image, images};
+use testkit::{Act, Image, Proxy, Rule, images};
 use vocab::{ProjectName, RepositoryName};
 
 /// Longest a run of garbage collection is waited for, in polls.
@@ -113,6 +113,7 @@ async fn journey(harbor: &Harbor, prefix: &str, litter: &mut Litter) {
     listed(&reader, &home, &repo, &pushed).await;
     silent(&reader, &repo, &pushed).await;
     checks(harbor, &reader, &writer).await;
+    capped(harbor, prefix, litter, &repo).await;
     limits(harbor, &reader, &home, &repo, &pushed).await;
     mounted(&writer, &repo, &other, &pushed).await;
     undeleted(admin, &writer, &repo, &pushed).await;
@@ -215,6 +216,27 @@ async fn checks(harbor: &Harbor, reader: &Client, writer: &Client) {
     let rows = wrong.check_list(CheckKind::Backup).await;
     assert_eq!(rows.last().map(|r| (r.code, r.outcome)), Some(("login", Outcome::Fail)), "{rows:#?}");
     assert_eq!(wrong.prove_login().await.unwrap_err().code(), "not_logged_in");
+}
+
+/// Through proxies that cap bodies, each in its way, as the robot for restores.
+async fn capped(harbor: &Harbor, prefix: &str, litter: &mut Litter, repo: &RepositoryName) {
+    let made = harbor.admin.create_robot(&RobotSpec::least_privilege_restore(&format!("{prefix}-capped"))).await.unwrap();
+    litter.robots.push(made.id);
+    for (number, act) in [Act::too_large(), Act::HangUp, Act::ResetAfter(300_000)].into_iter().enumerate() {
+        let proxy = Proxy::start(&harbor.url).await;
+        proxy.fault(Rule::bodies_over(1024 * 1024), act.clone());
+        let bytes = images::bytes(number as u64 + 700, 3_500_001);
+        let digest = vocab::Digest::of(&bytes);
+        let untold = client(&proxy.url(), &made.name, made.secret.clone());
+        untold.blob_put_bytes(repo, &digest, bytes.clone()).await.unwrap_or_else(|error| panic!("{act:?}: {error:?}"));
+        let pieces: Vec<Bytes> = untold.blob_get(repo, &digest, Some(bytes.len() as u64)).try_collect().await.unwrap();
+        assert_eq!((Bytes::from(pieces.concat()), untold.body_bytes_max()), (bytes, Some(1024 * 1024)), "{act:?}");
+        let told = client(&proxy.url(), &made.name, made.secret.clone());
+        let rows = told.check_list(CheckKind::Restore).await;
+        let row = rows.iter().find(|row| row.code == "body_size").unwrap();
+        println!("  {act:?}: {}", row.detail);
+        assert_eq!((row.outcome, told.body_bytes_max()), (Outcome::Warn, Some(1024 * 1024)), "{act:?}: {row:?}");
+    }
 }
 
 /// What the reading robot must not be able to do.

@@ -49,10 +49,18 @@ fn stored(call: &Call, name: &str, digest: &str) -> Reply {
 }
 
 fn accepted(call: &Call, name: &str, id: &str, size: u64) -> Reply {
-    let state = crate::store::digest_of(format!("{id}{size}").as_bytes());
-    let location = format!("{}/v2/{name}/blobs/uploads/{id}?_state={}", call.base(), &state[7..]);
+    let location = format!("{}/v2/{name}/blobs/uploads/{id}?_state={}", call.base(), state_of(id, size));
     let range = format!("0-{}", size.saturating_sub(1));
     reply::registry(StatusCode::ACCEPTED, &[("docker-upload-uuid", id), ("location", &location), ("range", &range)])
+}
+
+/// What the registry signs of an upload: which it is, and how far it came.
+fn state_of(id: &str, size: u64) -> String {
+    crate::store::digest_of(format!("{id}{size}").as_bytes()).split_off("sha256:".len())
+}
+
+fn invalid() -> Refusal {
+    Refusal::registry(404, "BLOB_UPLOAD_INVALID", "blob upload invalid", Some(json!({})))
 }
 
 fn unknown() -> Refusal {
@@ -62,14 +70,21 @@ fn unknown() -> Refusal {
 /// The location's `_state` is part of the upload: without it the registry cannot tell what is meant.
 fn find(call: &Call, id: &str) -> Result<Arc<Mutex<Upload>>, Refusal> {
     if call.params.get("_state").is_none() {
-        return Err(Refusal::registry(404, "BLOB_UPLOAD_INVALID", "blob upload invalid", Some(json!({}))));
+        return Err(invalid());
     }
     call.app.store.open(id).ok_or_else(unknown)
 }
 
 async fn lock(call: &Call, name: &str, id: &str) -> Result<OwnedMutexGuard<Upload>, Refusal> {
     let upload = find(call, id)?.lock_owned().await;
-    if upload.repository == name { Ok(upload) } else { Err(unknown()) }
+    if upload.repository != name {
+        return Err(unknown());
+    }
+    // A location is of one moment: after more bytes came than it says, it is no use.
+    if call.params.get("_state").is_none_or(|state| *state != state_of(id, upload.size)) {
+        return Err(invalid());
+    }
+    Ok(upload)
 }
 
 /// Reads a body into the upload; gives the bytes that came now.

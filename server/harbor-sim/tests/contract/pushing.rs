@@ -141,6 +141,38 @@ async fn an_upload_in_chunks_counts_whole() {
 }
 
 #[tokio::test]
+async fn an_upload_says_how_far_it_came_and_an_old_location_of_it_is_no_use() {
+    topic(|h| async move {
+        let (name, _) = h.project("p", json!({})).await;
+        let repository = format!("{name}/r");
+        let octets = [("content-type", "application/octet-stream")];
+        let begun = h.start_upload(&repository).await;
+        let piece = h.send(&As::Admin, Method::PATCH, &begun, &octets, vec![1; 70_000]).await.expect(202);
+        let place = h.place(piece.header("location").unwrap());
+        let said = h.send(&As::Admin, Method::GET, &place, &[], Vec::new()).await.expect(204);
+        assert_eq!(said.header("range"), Some("0-69999"));
+        let place = h.place(said.header("location").unwrap());
+        h.send(&As::Admin, Method::PATCH, &place, &octets, vec![2; 30_000]).await.expect(202);
+        h.send(&As::Admin, Method::GET, &place, &[], Vec::new()).await.refuse(404, "BLOB_UPLOAD_INVALID");
+        h.send(&As::Admin, Method::PATCH, &place, &octets, vec![2; 10]).await.refuse(404, "BLOB_UPLOAD_INVALID");
+    })
+    .await;
+}
+
+/// What the connection test sends to find out how large a body reaches Harbor.
+#[tokio::test]
+async fn a_piece_of_an_upload_that_was_never_begun_is_refused_by_its_address() {
+    topic(|h| async move {
+        let (name, _) = h.project("p", json!({})).await;
+        let octets = [("content-type", "application/octet-stream")];
+        let place = format!("/v2/{name}/r/blobs/uploads/00000000-0000-4000-8000-000000000000");
+        h.send(&As::Admin, Method::PATCH, &place, &octets, vec![0; 1_000]).await.refuse(404, "BLOB_UPLOAD_INVALID");
+        h.get(&format!("/projects/{name}/repositories/r")).await.expect(404);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_wrong_digest_and_a_single_post_store_nothing() {
     topic(|h| async move {
         let (name, _) = h.project("p", json!({})).await;

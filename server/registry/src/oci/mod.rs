@@ -4,11 +4,15 @@ mod blob;
 mod listing;
 mod location;
 mod manifest;
+mod pieces;
+mod reading;
+mod sending;
 mod upload;
 
 #[cfg(feature = "fuzzing")]
-pub(crate) use self::blob::content_range;
-#[cfg(feature = "fuzzing")]
 pub(crate) use self::location::{redirect_target, upload_location};
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::reading::content_range;
+pub use blob::BlobHead;
 pub use manifest::{ManifestHead, RawManifest, Reference};
 pub use upload::Mount;

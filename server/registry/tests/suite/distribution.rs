@@ -1,6 +1,6 @@
 //! `/v2` against Debian's docker-registry.
 
-use registry::{Mount, Reference, RegistryError};
+use registry::{BlobHead, Mount, Reference, RegistryError};
 use testkit::distribution::Login;
 use testkit::{Distribution, images};
 use vocab::Digest;
@@ -27,7 +27,7 @@ async fn what_was_pushed_is_read_back_byte_for_byte() {
     assert_eq!((raw.bytes, raw.media_type), (image.manifest.clone(), image.media_type.clone()));
     assert_eq!(client.manifest_get_by_tag(&name, &"v1".parse().unwrap()).await.unwrap().unwrap().digest, image.digest);
     for (digest, bytes) in &image.blobs {
-        assert_eq!(client.blob_head(&name, digest).await.unwrap(), Some(bytes.len() as u64));
+        assert_eq!(client.blob_head(&name, digest).await.unwrap(), Some(BlobHead { size_bytes: Some(bytes.len() as u64) }));
         assert_eq!(read(&client, &name, digest, Some(bytes.len() as u64)).await.unwrap(), bytes);
     }
     assert_eq!(client.tag_names(&name).await.unwrap(), ["v1".parse().unwrap()]);
@@ -46,7 +46,7 @@ async fn a_blob_is_mounted_from_another_repository_and_an_unknown_one_is_not() {
     let (digest, _) = &image.blobs[1];
     assert_eq!(client.blob_head(&to, digest).await.unwrap(), None);
     assert_eq!(client.blob_mount(&to, digest, &from).await.unwrap(), Mount::Done);
-    assert_eq!(client.blob_head(&to, digest).await.unwrap(), Some(1000));
+    assert_eq!(client.blob_head(&to, digest).await.unwrap(), Some(BlobHead { size_bytes: Some(1000) }));
     assert_eq!(client.blob_mount(&to, &Digest::of(b"nobody has this"), &from).await.unwrap(), Mount::NeedsUpload);
 }
 

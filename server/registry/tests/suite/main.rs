@@ -6,6 +6,7 @@ mod address_rule;
 mod credentials;
 mod distribution;
 mod faults;
+mod front;
 mod recordings;
 mod simulator;
 

@@ -67,7 +67,7 @@ async fn a_manifest_put_is_repeated_and_its_refusals_are_not() {
             "quota_exceeded",
         ),
         (403, "FORBIDDEN", "forbidden", "forbidden"),
-        (413, "REQUEST_ENTITY_TOO_LARGE", "request entity too large", "too_large"),
+        (413, "REQUEST_ENTITY_TOO_LARGE", "request entity too large", "body_refused"),
         (409, "CONFLICT", "conflict", "conflict"),
     ] {
         proxy.clear_faults();

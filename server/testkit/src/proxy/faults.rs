@@ -7,6 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
+/// nginx's own words.
+pub(super) const TOO_LARGE_HTML: &str = "<html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n<body>\r\n<center><h1>413 Request Entity Too \
+                                         Large</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
+
 /// Which occurrences of a fitting request are hit; counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nth {
@@ -23,6 +27,8 @@ pub struct Rule {
     pub method: Option<Method>,
     /// A piece of path and query; empty fits all.
     pub path_contains: String,
+    /// Only requests whose body is announced to be larger than this, in bytes; `None` is any.
+    pub body_over: Option<u64>,
     pub nth: Nth,
 }
 
@@ -30,13 +36,19 @@ impl Rule {
     /// Every request of this method whose path holds the text.
     #[must_use]
     pub fn new(method: Method, path_contains: impl Into<String>) -> Self {
-        Self { method: Some(method), path_contains: path_contains.into(), nth: Nth::Every }
+        Self { method: Some(method), path_contains: path_contains.into(), body_over: None, nth: Nth::Every }
     }
 
     /// Of any method.
     #[must_use]
     pub fn path(path_contains: impl Into<String>) -> Self {
-        Self { method: None, path_contains: path_contains.into(), nth: Nth::Every }
+        Self { method: None, path_contains: path_contains.into(), body_over: None, nth: Nth::Every }
+    }
+
+    /// What a proxy with a limit on bodies refuses.
+    #[must_use]
+    pub fn bodies_over(bytes: u64) -> Self {
+        Self { body_over: Some(bytes), ..Self::path("") }
     }
 
     #[must_use]
@@ -65,6 +77,10 @@ pub enum Act {
     WrongBytes,
     /// Reset the connection without passing anything on.
     Reset,
+    /// Answer 413 in HTML as nginx does, and close the connection without reading the rest of the body.
+    HangUp,
+    /// Read so many bytes of the body, pass nothing on, and reset the connection.
+    ResetAfter(u64),
     /// Pass on, and lose the answer.
     LoseAnswer,
     /// Pass on without this header of the request's or the answer's.
@@ -82,6 +98,16 @@ impl Act {
             status: StatusCode::from_u16(status).expect("tests use real status codes"),
             headers: vec![(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))],
             body: Bytes::from(body),
+        }
+    }
+
+    /// What nginx answers to a body above its limit, having read it.
+    #[must_use]
+    pub fn too_large() -> Self {
+        Self::Status {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            headers: vec![(http::header::CONTENT_TYPE, HeaderValue::from_static("text/html"))],
+            body: Bytes::from_static(TOO_LARGE_HTML.as_bytes()),
         }
     }
 
@@ -143,12 +169,13 @@ impl Faults {
     }
 
     /// The first fault that hits this request.
-    pub fn fires(&self, method: &Method, path: &str) -> Option<Act> {
+    pub fn fires(&self, method: &Method, path: &str, body_bytes: u64) -> Option<Act> {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         held.iter().find_map(|ordered| {
             let rule = &ordered.rule;
             let fits = rule.method.as_ref().is_none_or(|m| m == method)
                 && path.contains(&rule.path_contains)
+                && rule.body_over.is_none_or(|over| body_bytes > over)
                 && !ordered.off.load(Ordering::SeqCst);
             if !fits {
                 return None;
@@ -176,14 +203,17 @@ mod tests {
     fn a_fault_hits_the_occurrences_it_was_ordered_for_and_counts_them() {
         let faults = Faults::default();
         let second = faults.order(Rule::new(Method::GET, "/blobs/").nth(Nth::Only(2)), Act::Reset);
-        let hits: Vec<bool> = (0..3).map(|_| faults.fires(&Method::GET, "/v2/a/blobs/x").is_some()).collect();
+        let hits: Vec<bool> = (0..3).map(|_| faults.fires(&Method::GET, "/v2/a/blobs/x", 0).is_some()).collect();
         assert_eq!(hits, [false, true, false]);
-        assert!(faults.fires(&Method::PUT, "/v2/a/blobs/x").is_none());
+        assert!(faults.fires(&Method::PUT, "/v2/a/blobs/x", 0).is_none());
         assert_eq!(second.fired(), 1);
         second.remove();
+        faults.order(Rule::bodies_over(10), Act::HangUp);
+        assert!(faults.fires(&Method::PUT, "/", 10).is_none());
+        assert!(matches!(faults.fires(&Method::PUT, "/", 11), Some(Act::HangUp)));
         let from = faults.order(Rule::path("").nth(Nth::From(2)), Act::Reset);
-        assert!(faults.fires(&Method::GET, "/").is_none());
-        assert!(faults.fires(&Method::GET, "/").is_some());
+        assert!(faults.fires(&Method::GET, "/", 0).is_none());
+        assert!(faults.fires(&Method::GET, "/", 0).is_some());
         assert_eq!(from.fired(), 1);
     }
 }

@@ -223,7 +223,8 @@ impl Inner {
         if latency > 0 {
             tokio::time::sleep(Duration::from_micros(latency)).await;
         }
-        let act = self.faults.fires(&method, &path);
+        let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
+        let act = self.faults.fires(&method, &path, announced.unwrap_or(0));
         match &act {
             Some(Act::Status { status, headers, body }) => {
                 let mut response = Response::new(full(body.clone()));
@@ -237,6 +238,24 @@ impl Inner {
                 return Ok(response);
             }
             Some(Act::Reset) => {
+                reset.store(true, Ordering::Release);
+                return Err(Cut);
+            }
+            Some(Act::HangUp) => {
+                let mut response = Response::new(full(Bytes::from_static(faults::TOO_LARGE_HTML.as_bytes())));
+                *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+                response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+                self.answered(at, StatusCode::PAYLOAD_TOO_LARGE);
+                return Ok(response);
+            }
+            Some(Act::ResetAfter(bytes)) => {
+                let mut stream = request.into_body().into_data_stream();
+                let mut read = 0;
+                while read < *bytes
+                    && let Ok(Some(chunk)) = stream.try_next().await
+                {
+                    read += chunk.len() as u64;
+                }
                 reset.store(true, Ordering::Release);
                 return Err(Cut);
             }

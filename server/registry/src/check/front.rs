@@ -1,0 +1,240 @@
+//! What stands around a registry: the storage it sends readers to, and what caps the bodies that are sent to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use oci_distribution::errors::OciErrorCode;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, StatusCode};
+use vocab::RepositoryName;
+
+use super::{Check, Outcome, Sample, failed};
+use crate::auth::Scope;
+use crate::cap::{PIECE_BYTES_MAX, PIECE_BYTES_MIN};
+use crate::client::{Client, Lane};
+use crate::error::{Refusal, RegistryError};
+use crate::harbor::SystemInfo;
+use crate::transport::{BROKE, BodyMaker, Payload};
+
+/// Sizes of bodies tried, in bytes, smallest first. Limits are met most often at 1 MiB, which is nginx's own.
+const SIZES: [u64; 7] = [256 * KIB, MIB, 4 * MIB, 16 * MIB, 64 * MIB, 256 * MIB, 1024 * MIB];
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+/// Bytes sent before the answer is waited for: who decides by the announced size needs no more.
+const FIRST_BYTES: u64 = KIB;
+/// How long it is waited for. Who has not answered by then wants to read everything first.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Largest body sent in full, in bytes.
+const SENT_BYTES_MAX: u64 = PIECE_BYTES_MAX;
+/// Longest time spent on all of it.
+const TIME_MAX: Duration = Duration::from_secs(30);
+/// Bytes of zeros made at a time.
+const ZEROS: usize = 64 * 1024;
+/// Times a size is tried where the connection broke: once may be chance.
+const BREAKS_MAX: u32 = 2;
+/// An upload no registry has begun.
+const NO_UPLOAD: &str = "00000000-0000-4000-8000-000000000000";
+
+/// What to do about a storage that cannot be read.
+const STORAGE_REMEDY: &str = "make this name and network reachable from Breakwater (for a private network: start it with --allow-net), or let the registry hand \
+                              blobs out itself: redirect: disable: true in the storage section of its configuration (disableredirect: true in Harbor's)";
+/// What to do about a cap.
+const BODY_REMEDY: &str = "raise the limit of the proxy, load balancer or CDN before Harbor (nginx: client_max_body_size 0)";
+
+/// How far a try of bodies came.
+struct Tried {
+    /// Largest that passed, in bytes.
+    passed: u64,
+    /// Smallest that did not.
+    refused: Option<u64>,
+    /// It was not tried to its end.
+    cut: bool,
+}
+
+impl Client {
+    /// Whether the bytes of a blob can be had where the registry says they are. No row where no blob is known.
+    pub(super) async fn storage_row(&self, sample: Option<&Sample>) -> Option<Check> {
+        const CODE: &str = "storage";
+        const TITLE: &str = "Read layers from the storage";
+        let sample = sample?;
+        let blob = sample.blob?;
+        Some(match self.for_run().blob_source(&sample.repository, &blob).await {
+            Ok(None) => Check::new(CODE, TITLE, Outcome::Pass, "Harbor hands them out itself"),
+            Ok(Some(host)) => Check::new(CODE, TITLE, Outcome::Pass, format!("Harbor points to {host}, which answers")),
+            Err(error @ RegistryError::StorageUnreachable { .. }) => failed(CODE, TITLE, &error).remedy(STORAGE_REMEDY),
+            Err(error) => failed(CODE, TITLE, &error),
+        })
+    }
+
+    /// How large a body reaches Harbor: a piece of an upload that was never begun, which Harbor refuses by its address alone. Nothing of it is kept, in
+    /// contrast to an upload that is begun and given up: deleting one needs a right that no login of Breakwater has.
+    pub(super) async fn body_row(&self, sample: Option<&Sample>, info: &SystemInfo) -> Check {
+        const CODE: &str = "body_size";
+        const TITLE: &str = "Send large bodies";
+        let untried = |why: &str| Check::new(CODE, TITLE, Outcome::Warn, format!("not tried: {why}"));
+        if info.read_only {
+            return untried("Harbor is in read-only mode");
+        }
+        let Some(sample) = sample else { return untried("there is no repository to try it in") };
+        let tried = match self.try_bodies(&sample.repository).await {
+            Ok(tried) => tried,
+            Err(RegistryError::Forbidden { .. } | RegistryError::NotFound { .. }) => return untried("this login may not push there"),
+            Err(error) => return untried(&error.to_string()),
+        };
+        let known = tried.refused.map(|refused| if tried.passed > 0 { tried.passed } else { refused });
+        if !tried.cut || known.is_some() {
+            self.cap().set(known);
+        }
+        let rest = if tried.cut { "; larger ones were not tried, since this took long" } else { "" };
+        match tried.refused {
+            None if tried.passed == 0 => untried("sending took too long"),
+            None => Check::new(CODE, TITLE, Outcome::Pass, format!("bodies of {} reach Harbor{rest}", size(tried.passed))),
+            Some(refused) if tried.passed == 0 => {
+                let text = format!("something before Harbor refuses bodies of more than {}: nothing can be sent", size(refused - 1));
+                Check::new(CODE, TITLE, Outcome::Fail, text).remedy(BODY_REMEDY)
+            }
+            Some(_) => {
+                let text = format!(
+                    "something before Harbor refuses bodies of more than {}: layers are sent in pieces of that size, and a larger manifest cannot be sent",
+                    size(tried.passed)
+                );
+                Check::new(CODE, TITLE, Outcome::Warn, text).remedy(BODY_REMEDY)
+            }
+        }
+    }
+
+    async fn try_bodies(&self, repository: &RepositoryName) -> Result<Tried, RegistryError> {
+        let _permit = self.enter(Lane::Blob).await;
+        let mut probe = Probe { client: self, repository, tried: Tried { passed: 0, refused: None, cut: false } };
+        match tokio::time::timeout(TIME_MAX, probe.run()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(error),
+            Err(_) => probe.tried.cut = true,
+        }
+        Ok(probe.tried)
+    }
+}
+
+fn size(bytes: u64) -> String {
+    if bytes >= MIB && bytes.is_multiple_of(MIB) {
+        format!("{} MiB", bytes / MIB)
+    } else if bytes.is_multiple_of(KIB) {
+        format!("{} KiB", bytes / KIB)
+    } else {
+        format!("{bytes} bytes")
+    }
+}
+
+/// The first of so many zeros, a pause in which an answer may come, and the rest where they are few enough.
+fn zeros(size_bytes: u64, patience: Duration) -> BodyMaker {
+    Arc::new(move || {
+        let parts = futures::stream::unfold(0, move |sent| async move {
+            let take = match sent {
+                0 => FIRST_BYTES.min(size_bytes),
+                FIRST_BYTES => {
+                    tokio::time::sleep(patience).await;
+                    if size_bytes > SENT_BYTES_MAX {
+                        return Some((Err("not answered".into()), size_bytes));
+                    }
+                    size_bytes - sent
+                }
+                sent => size_bytes - sent,
+            };
+            let take = usize::try_from(take).unwrap_or(usize::MAX).min(ZEROS);
+            (take > 0).then(|| (Ok(Bytes::from_static(&[0; ZEROS]).slice(..take)), sent + take as u64))
+        });
+        parts.boxed()
+    })
+}
+
+/// What became of a body.
+enum Came {
+    /// Harbor itself answered.
+    Through,
+    Refused,
+    /// Nobody answered, and it is too large to be sent in full.
+    Unknown,
+}
+
+/// A try of sizes.
+struct Probe<'a> {
+    client: &'a Client,
+    repository: &'a RepositoryName,
+    tried: Tried,
+}
+
+impl Probe<'_> {
+    /// Upwards until a size is refused, then downwards until one passes.
+    async fn run(&mut self) -> Result<(), RegistryError> {
+        for size_bytes in SIZES {
+            if !self.passes(size_bytes).await? {
+                break;
+            }
+        }
+        let next = |tried: &Tried| tried.refused.map(|refused| refused / 2).filter(|half| *half >= PIECE_BYTES_MIN && *half > tried.passed);
+        while let Some(half) = next(&self.tried) {
+            if !self.passes(half).await? && self.tried.refused != Some(half) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn passes(&mut self, size_bytes: u64) -> Result<bool, RegistryError> {
+        let mut breaks = 0;
+        while breaks < BREAKS_MAX {
+            match self.send(size_bytes).await {
+                Ok(Came::Through) => {
+                    self.tried.passed = self.tried.passed.max(size_bytes);
+                    return Ok(true);
+                }
+                Ok(Came::Refused) => break,
+                Ok(Came::Unknown) => return Ok(false),
+                // Hung up in the middle of a body: a limit that is not said, or chance.
+                Err(RegistryError::Unreachable { reason: BROKE, .. }) => breaks += 1,
+                Err(error) => return Err(error),
+            }
+        }
+        self.tried.refused = Some(size_bytes);
+        Ok(false)
+    }
+
+    async fn send(&self, size_bytes: u64) -> Result<Came, RegistryError> {
+        let what = format!("try an upload to {}", self.repository);
+        let path = format!("{}/blobs/uploads/{NO_UPLOAD}", self.repository);
+        let mut call = self.client.v2(Method::PATCH, &path, Scope::Push(self.repository.clone()), what);
+        call.request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        call.request.payload = Payload::Stream { make: zeros(size_bytes, PATIENCE), size_bytes };
+        let answer = match self.client.sent_once(&call).await {
+            Ok(answer) => answer,
+            Err(RegistryError::Source { .. }) => return Ok(Came::Unknown),
+            Err(error) => return Err(error),
+        };
+        let refusal = Refusal::read(&answer.body);
+        let is_harbors = refusal.has(&OciErrorCode::BlobUploadInvalid) || refusal.has(&OciErrorCode::BlobUploadUnknown);
+        match answer.status {
+            StatusCode::PAYLOAD_TOO_LARGE => Ok(Came::Refused),
+            status if is_harbors || status.is_success() => Ok(Came::Through),
+            _ => Err(self.client.refusal(&answer, &call.request.what, None)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_zeros_are_as_many_as_announced_and_too_many_are_not_sent() {
+        for size_bytes in [1, FIRST_BYTES, FIRST_BYTES + 1, 3 * ZEROS as u64 + 7] {
+            let parts: Vec<_> = zeros(size_bytes, Duration::ZERO)().collect().await;
+            let sum: usize = parts.iter().map(|part| part.as_ref().map_or(0, Bytes::len)).sum();
+            assert_eq!((sum as u64, parts.iter().any(Result::is_err)), (size_bytes, false));
+        }
+        let parts: Vec<_> = zeros(SENT_BYTES_MAX + 1, Duration::ZERO)().collect().await;
+        assert!(parts.len() == 2 && parts[1].is_err());
+        assert_eq!((size(4 << 20).as_str(), size(1023).as_str(), size(65_536).as_str()), ("4 MiB", "1023 bytes", "64 KiB"));
+    }
+}
