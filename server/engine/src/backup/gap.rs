@@ -18,6 +18,8 @@ pub const UNREADABLE: &str = "unreadable";
 pub const FORBIDDEN: &str = "forbidden";
 /// The registry failed, also after trying again.
 pub const REGISTRY_FAILED: &str = "registry_failed";
+/// The registry keeps its blobs where this program cannot read them.
+pub const STORAGE_UNREACHABLE: &str = "storage_unreachable";
 /// Larger than anything this program stores.
 pub const TOO_LARGE: &str = "too_large";
 /// Nested deeper than is followed.
@@ -30,6 +32,11 @@ pub const LISTING_INCOMPLETE: &str = "listing_incomplete";
 /// What helps against a policy, where nothing is read through a staging project.
 pub(crate) const POLICY_REMEDY: &str = "let Breakwater read such images through a staging project (settings of the harbor), or scan or sign the \
                                         image, or relax the project's policy; then run the plan again";
+
+/// What helps where the registry's storage cannot be read.
+const STORAGE_REMEDY: &str = "make this name and network reachable from Breakwater (for a private network: start it with --allow-net), or let the \
+                              registry hand blobs out itself (redirect: disable: true in the storage section of its configuration, \
+                              disableredirect: true in Harbor's); then run the plan again";
 
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +55,7 @@ impl Cause {
             }
             RegistryError::WrongDigest { .. } => (WRONG_DIGEST, "the registry's storage is damaged there: push the image again"),
             RegistryError::WrongSize { .. } => (WRONG_SIZE, "the registry's storage is damaged there: push the image again"),
+            RegistryError::StorageUnreachable { .. } => (STORAGE_UNREACHABLE, STORAGE_REMEDY),
             RegistryError::TooLarge { .. } => (TOO_LARGE, "it is larger than a registry allows: push a smaller one"),
             RegistryError::Forbidden { .. } => (FORBIDDEN, "give the backup login the right to pull from this project"),
             _ => (REGISTRY_FAILED, "run the plan again; if it stays, look at the registry's log"),
@@ -72,7 +80,11 @@ impl Cause {
     /// The same cause, seen from something that needs the part `digest`.
     pub(crate) fn seen_from_above(&self, digest: &Digest) -> Self {
         let text = format!("its part {} could not be read: {}", digest.short(), self.text);
-        let kind = if matches!(self.kind, REGISTRY_FAILED | BLOCKED_BY_POLICY | TOO_DEEP) { self.kind } else { PART_MISSING };
+        let kind = if matches!(self.kind, REGISTRY_FAILED | STORAGE_UNREACHABLE | BLOCKED_BY_POLICY | TOO_DEEP) {
+            self.kind
+        } else {
+            PART_MISSING
+        };
         Self { kind, text, remedy: self.remedy }
     }
 

@@ -69,7 +69,7 @@ fn status(error: &RegistryError) -> Option<u16> {
         RegistryError::NotFound { .. } => 404,
         RegistryError::Conflict { .. } => 409,
         RegistryError::Immutable { .. } | RegistryError::BlockedByPolicy { .. } | RegistryError::Precondition { .. } => 412,
-        RegistryError::TooLarge { .. } => 413,
+        RegistryError::TooLarge { .. } | RegistryError::BodyRefused { .. } => 413,
         RegistryError::MissingBlobs { .. } | RegistryError::Invalid { .. } => 400,
         RegistryError::Busy { .. } => 429,
         RegistryError::Server { status, .. } => *status,
