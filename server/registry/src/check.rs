@@ -176,44 +176,55 @@ impl Client {
         Check::new("login", "Login", Outcome::Warn, detail).remedy("use a robot account")
     }
 
-    /// Reads one manifest and looks at one blob, and proves that Harbor did not count it. Answers what was read.
+    /// Reads one manifest and looks at one blob, and proves that Harbor did not count it. Answers what was read. One image that cannot be read is a
+    /// gap of its backups and says nothing of the connection, so a few are tried.
     async fn check_sample(&self, kind: CheckKind, projects: &[Project], rows: &mut Vec<Check>) -> Option<Sample> {
         const TITLE: &str = "Read an image";
-        let mut sample = match self.sample(projects).await {
-            Ok(Some(sample)) => sample,
-            Ok(None) => {
-                rows.push(Check::new("pull", TITLE, Outcome::Warn, "no image was found to try this with"));
-                return None;
-            }
+        let samples = match self.samples(projects).await {
+            Ok(samples) => samples,
             Err(error) => {
                 rows.push(failed("pull", TITLE, &error));
                 return None;
             }
         };
-        match self.read_sample(&mut sample).await {
-            Ok(text) => rows.push(Check::new("pull", TITLE, Outcome::Pass, text)),
-            Err(error @ RegistryError::BlockedByPolicy { .. }) => {
-                rows.push(failed("pull", TITLE, &error).remedy("images that the project's policy blocks become named gaps"));
-                if let Some(row) = rows.last_mut() {
-                    row.outcome = Outcome::Warn;
+        let mut refused: Option<(Sample, RegistryError)> = None;
+        for mut sample in samples {
+            match self.read_sample(&mut sample).await {
+                Ok(text) => {
+                    rows.push(Check::new("pull", TITLE, Outcome::Pass, text));
+                    if kind == CheckKind::Backup {
+                        rows.push(self.counted_row(&sample).await);
+                        rows.push(self.referrers_row(&sample).await);
+                    }
+                    return Some(sample);
+                }
+                Err(error) if is_of_one_image(&error) => refused = refused.or(Some((sample, error))),
+                Err(error) => {
+                    rows.push(failed("pull", TITLE, &error));
+                    return Some(sample);
                 }
             }
-            Err(error) => {
-                rows.push(failed("pull", TITLE, &error));
-                return Some(sample);
+        }
+        let Some((sample, error)) = refused else {
+            rows.push(Check::new("pull", TITLE, Outcome::Warn, "no image was found to try this with"));
+            return None;
+        };
+        let row = failed("pull", TITLE, &error);
+        rows.push(match error {
+            RegistryError::BlockedByPolicy { .. } => {
+                Check { outcome: Outcome::Warn, ..row.remedy("images that the project's policy blocks become named gaps") }
             }
-        }
-        if kind == CheckKind::Backup {
-            rows.push(self.counted_row(&sample).await);
-            rows.push(self.referrers_row(&sample).await);
-        }
+            _ => row,
+        });
         Some(sample)
     }
 
-    async fn sample(&self, projects: &[Project]) -> Result<Option<Sample>, RegistryError> {
+    /// Artifacts of a few repositories, the first of each.
+    async fn samples(&self, projects: &[Project]) -> Result<Vec<Sample>, RegistryError> {
         // What is in a staging project may be gone a moment later.
         let lasting = |project: &&Project| !project.is_proxy_cache() && !project.name.as_str().starts_with(STAGING_PREFIX);
         let candidates = projects.iter().filter(lasting).filter(|p| p.repo_count > 0);
+        let mut samples = Vec::new();
         for project in candidates.take(SAMPLE_PROJECTS_MAX) {
             let repositories = match self.repositories(&project.name).await {
                 Ok(repositories) => repositories,
@@ -223,17 +234,13 @@ impl Client {
             for repository in repositories.into_iter().filter(|r| r.artifact_count > 0).take(SAMPLE_REPOSITORIES_MAX) {
                 let mut artifacts = std::pin::pin!(self.repository_artifacts(&repository.name));
                 if let Some(artifact) = artifacts.next().await {
-                    let artifact = artifact?;
-                    return Ok(Some(Sample {
-                        repository: repository.name,
-                        digest: artifact.digest,
-                        pull_count: repository.pull_count,
-                        blob: None,
-                    }));
+                    let (digest, pull_count) = (artifact?.digest, repository.pull_count);
+                    samples.push(Sample { repository: repository.name, digest, pull_count, blob: None });
+                    break;
                 }
             }
         }
-        Ok(None)
+        Ok(samples)
     }
 
     async fn read_sample(&self, sample: &mut Sample) -> Result<String, RegistryError> {
@@ -274,6 +281,19 @@ impl Client {
             Err(error) => failed("referrers", TITLE, &error),
         }
     }
+}
+
+/// Whether another image may well be readable.
+const fn is_of_one_image(error: &RegistryError) -> bool {
+    matches!(
+        error,
+        RegistryError::BlockedByPolicy { .. }
+            | RegistryError::NotFound { .. }
+            | RegistryError::WrongDigest { .. }
+            | RegistryError::WrongSize { .. }
+            | RegistryError::TooLarge { .. }
+            | RegistryError::Protocol { .. }
+    )
 }
 
 fn connection_failure(error: &RegistryError) -> Check {

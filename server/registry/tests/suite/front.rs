@@ -297,3 +297,19 @@ async fn the_connection_test_finds_a_storage_that_cannot_be_read_with_both_remed
     proxy.clear_faults();
     assert_eq!(row(&client, CheckKind::Backup, "storage").await.outcome, Outcome::Pass, "and it is tried anew");
 }
+
+/// One image that cannot be read is its own gap and keeps no Harbor from being registered.
+#[tokio::test]
+async fn the_connection_test_does_not_depend_on_one_image() {
+    let (running, proxy, client) = harbor().await;
+    let (name, password) = running.admin();
+    let direct = client_with(&running.url(), name, password, quick());
+    direct.create_project(&"again".parse().unwrap(), false).await.unwrap();
+    push(&direct, &repository("again/odd"), &images::image(7, 1, 100), &tag("v1")).await.unwrap();
+    let fault = proxy.fault(Rule::new(Method::GET, "/manifests/").nth(Nth::Only(1)), Act::WrongBytes);
+    let read = row(&client, CheckKind::Backup, "pull").await;
+    assert_eq!(read.outcome, Outcome::Pass, "{read:?}");
+    assert_eq!(fault.fired(), 1);
+    proxy.fault(Rule::new(Method::GET, "/manifests/"), Act::WrongBytes);
+    assert_eq!(row(&client, CheckKind::Backup, "pull").await.outcome, Outcome::Fail);
+}
