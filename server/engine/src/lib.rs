@@ -18,6 +18,7 @@ pub mod copy;
 pub mod effect;
 mod hold;
 pub mod import;
+pub mod planned;
 pub mod report;
 pub mod restore;
 pub mod retention;

@@ -1,19 +1,30 @@
 //! What a restore did, item by item.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use vocab::{Digest, RepositoryName, Tag};
 
 use crate::control::Stop;
+use crate::planned::Proof;
 
 /// How one item ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
-    /// Written and read back, or found to be so already.
-    Done,
-    /// The plan leaves it as it is.
-    Skipped {
+    /// The target itself says that it is as planned.
+    Done {
+        /// Its word.
+        proof: Proof,
+    },
+    /// It was the same already when the plan was made, and nothing was to do.
+    Same,
+    /// The plan leaves what is there as it is.
+    Left {
         /// Why: one sentence.
+        reason: String,
+    },
+    /// The plan said that it cannot be done.
+    Blocked {
+        /// Why, and what helps.
         reason: String,
     },
     /// Not done.
@@ -30,7 +41,7 @@ pub enum Outcome {
 }
 
 /// The result of one item of an effect plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ItemResult {
     /// Its place in the plan.
     pub item: usize,
@@ -54,7 +65,7 @@ pub struct ItemResult {
 }
 
 /// What a restore did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// One result per item of the plan, in its order.
     pub items: Vec<ItemResult>,
@@ -74,11 +85,50 @@ pub struct Report {
     pub stopped: Option<Stop>,
 }
 
+/// How a restore ended as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// Every line of the plan is as it says, by the target's own word or because it was so before.
+    Done,
+    /// Some lines are; others failed, were blocked, or were left as they are.
+    Partly,
+    /// No line is, and some failed or were blocked.
+    Failed,
+    /// It was stopped.
+    Stopped,
+}
+
+impl Outcome {
+    /// Whether the target said that it is as planned.
+    #[must_use]
+    pub const fn is_done(&self) -> bool {
+        matches!(self, Self::Done { .. })
+    }
+}
+
 impl Report {
-    /// Items that are as wanted.
+    /// How it ended: a function of its lines, and of nothing else.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        let stopped = self.stopped.is_some() || self.items.iter().any(|item| item.outcome == Outcome::Stopped);
+        let as_wanted = |item: &ItemResult| item.outcome.is_done() || item.outcome == Outcome::Same;
+        if stopped {
+            Ending::Stopped
+        } else if self.items.iter().all(as_wanted) {
+            Ending::Done
+        } else if self.done() > 0 || !self.items.iter().any(|item| matches!(item.outcome, Outcome::Failed { .. } | Outcome::Blocked { .. }))
+        {
+            Ending::Partly
+        } else {
+            Ending::Failed
+        }
+    }
+
+    /// Items that are as planned, by the target's own word.
     #[must_use]
     pub fn done(&self) -> usize {
-        self.items.iter().filter(|i| i.outcome == Outcome::Done).count()
+        self.items.iter().filter(|i| i.outcome.is_done()).count()
     }
 
     /// Items that failed.

@@ -6,7 +6,7 @@ use registry::{Client, Reference, RegistryError};
 use vocab::Digest;
 
 use crate::effect::{BlockReason, Effect, EffectItem, EffectPlan, Estimate, SkipReason, Warning};
-use crate::report::{Outcome, Report};
+use crate::report::Report;
 
 /// The plan that undoes what `report` says was done of `plan`. Reads the registry, writes nothing.
 ///
@@ -23,7 +23,7 @@ pub async fn plan(client: &Client, plan: &EffectPlan, report: &Report) -> Result
         ..plan.clone()
     };
     let mut created = 0;
-    for result in report.items.iter().filter(|result| result.outcome == Outcome::Done) {
+    for result in report.items.iter().filter(|result| result.outcome.is_done()) {
         let Some(done) = plan.items.get(result.item) else { continue };
         match (&done.effect, &done.tag, result.previous) {
             (Effect::Move { .. }, Some(tag), Some(previous)) => {
@@ -66,7 +66,8 @@ fn line(done: &EffectItem, previous: Digest, now: Option<Digest>, media_type: Op
         // Unknown to the vault perhaps: the restore then reads it from the registry.
         media_type: String::new(),
         effect,
-        accessories: Vec::new(),
+        accessory: None,
+        brought_for: None,
         ..done.clone()
     }
 }

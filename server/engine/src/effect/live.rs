@@ -1,6 +1,6 @@
 //! What the target holds now: read by one listing, or, for a few lines, one by one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use registry::{Client, Reference, RegistryError};
@@ -20,6 +20,8 @@ pub(crate) struct Live<'a> {
     listing: Option<Listing>,
     /// Answers so far, so that nothing is asked twice.
     asked: Mutex<HashMap<(RepositoryName, Reference), Option<Seen>>>,
+    /// All tag names of a repository.
+    names: tokio::sync::Mutex<HashMap<RepositoryName, HashSet<Tag>>>,
     /// Whether the project exists at all.
     exists: bool,
 }
@@ -36,7 +38,7 @@ impl<'a> Live<'a> {
             Some(project) if wishes.len() > LINES_ASKED_MAX => Some(Listing::read(client, project).await?),
             _ => None,
         };
-        Ok(Self { client, listing, asked: Mutex::default(), exists: project.is_some() })
+        Ok(Self { client, listing, asked: Mutex::default(), names: tokio::sync::Mutex::default(), exists: project.is_some() })
     }
 
     /// What a tag points to.
@@ -45,9 +47,11 @@ impl<'a> Live<'a> {
             return Ok(None);
         }
         match &self.listing {
-            // A listing shows no tags of accessories; a name that may be one is asked for.
+            // A listing shows no tags of accessories; a name that may be one is looked for, and asked for if it is there.
             Some(listing) => match listing.tags.get(&(repository.clone(), tag.clone())) {
-                None if may_be_accessory(tag) => Ok(self.ask(repository, Reference::Tag(tag.clone())).await?.map(|seen| seen.digest)),
+                None if may_be_accessory(tag) && self.has_tag_name(repository, tag).await? => {
+                    Ok(self.ask(repository, Reference::Tag(tag.clone())).await?.map(|seen| seen.digest))
+                }
                 found => Ok(found.copied()),
             },
             None => Ok(self.ask(repository, Reference::Tag(tag.clone())).await?.map(|seen| seen.digest)),
@@ -65,9 +69,37 @@ impl<'a> Live<'a> {
         self.ask(repository, Reference::Digest(*digest)).await
     }
 
-    /// The artifact, if the target has it, where no listing would show it.
+    /// An accessory, if the target has it; no listing shows it.
     pub(crate) async fn accessory(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Seen>, RegistryError> {
         if self.exists { self.ask(repository, Reference::Digest(*digest)).await } else { Ok(None) }
+    }
+
+    /// Whether the target knows this as about something that it does not have.
+    pub(crate) async fn is_referrer(&self, repository: &RepositoryName, subject: &Digest, digest: &Digest) -> Result<bool, RegistryError> {
+        if !self.exists {
+            return Ok(false);
+        }
+        source::is_referrer(self.client, repository, subject, digest).await
+    }
+
+    /// Whether a tag is there, those on accessories too, by one list of the repository's names where many are asked for.
+    pub(crate) async fn has_tag_name(&self, repository: &RepositoryName, tag: &Tag) -> Result<bool, RegistryError> {
+        if self.listing.is_none() {
+            return Ok(self.exists && self.ask(repository, Reference::Tag(tag.clone())).await?.is_some());
+        }
+        // Under the lock, so that side by side nobody reads the same list twice.
+        let mut names = self.names.lock().await;
+        if let Some(known) = names.get(repository) {
+            return Ok(known.contains(tag));
+        }
+        let read: HashSet<Tag> = match self.client.tag_names(repository).await {
+            Ok(read) => read.into_iter().collect(),
+            Err(RegistryError::NotFound { .. }) => HashSet::new(),
+            Err(error) => return Err(error),
+        };
+        let found = read.contains(tag);
+        names.insert(repository.clone(), read);
+        Ok(found)
     }
 
     async fn ask(&self, repository: &RepositoryName, reference: Reference) -> Result<Option<Seen>, RegistryError> {

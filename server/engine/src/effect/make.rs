@@ -1,5 +1,8 @@
 //! Makes an effect plan: what is wanted, what the target has, what keeps it from being written, and how much that is.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+
 use futures::{StreamExt, TryStreamExt, stream};
 use registry::{Client, Project, RegistryError};
 use vault::tree::SnapshotIndex;
@@ -7,20 +10,23 @@ use vault::{HarborName, Vault, VaultError};
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
 use super::blocks::Ground;
+use super::link::{Accessories, block_immutable};
 use super::live::Live;
 use super::measure::{Closure, Lookup, closure};
 use super::model::{
-    AccessoryEffect, BlockReason, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, OnConflict, Policy, SkipReason, Source,
+    BlockReason, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, OnConflict, Policy, SkipReason, Source, Warning,
 };
 use super::warn::warnings;
-use super::wish::{Wish, WishedAccessory, wishes};
+use super::wish::{Subject, Wish, Wishes, wishes};
 use crate::select::Selection;
 use crate::source;
 
 /// Lines compared with the target at a time; the client bounds calls further.
-const LINES_AT_ONCE: usize = 4;
+pub(super) const LINES_AT_ONCE: usize = 4;
 /// Longest tag.
 const TAG_BYTES_MAX: usize = vocab::name::TAG_BYTES_MAX;
+/// Characters of a shortened tag's digest in the name made of it.
+const NAME_HASH_CHARS: usize = 10;
 
 /// What a plan is made with.
 #[derive(Clone)]
@@ -112,13 +118,11 @@ pub async fn plan(
     policy: &Policy,
 ) -> Result<EffectPlan, PlanError> {
     let index = cx.vault.snapshot(snapshot).await?;
-    let wishes = wishes(&cx.vault, &index, selection, policy.accessories).await?;
+    let Wishes { wishes, order_known } = wishes(&cx.vault, &index, selection, policy.accessories).await?;
     cx.client.prove_login().await?;
     let project = source::project(&cx.client, target).await?;
     let live = Live::read(&cx.client, project.as_ref().map(|p| &p.name), &wishes).await?;
-    let compare = Compare { live: &live, target, policy };
-    let compared: Vec<EffectItem> =
-        stream::iter(wishes.iter().map(|wish| compare.line(wish)).collect::<Vec<_>>()).buffered(LINES_AT_ONCE).try_collect().await?;
+    let compared = Compare { vault: &cx.vault, live: &live, target, policy }.lines(&wishes).await?;
     let mut plan = EffectPlan {
         version: EFFECT_VERSION,
         harbor: cx.harbor.clone(),
@@ -138,7 +142,23 @@ pub async fn plan(
     }
     cx.client.prove_login().await?;
     plan.warnings = warnings(&plan, ground.as_ref(), &index);
+    plan.warnings.extend(of_order(&plan, order_known));
     Ok(plan)
+}
+
+/// Without push times nothing says in which order Harbor's retention will see what is restored.
+fn of_order(plan: &EffectPlan, known: bool) -> Option<Warning> {
+    let mut images: HashMap<&RepositoryName, HashSet<Digest>> = HashMap::new();
+    for item in plan.items.iter().filter(|item| item.writes() && item.accessory.is_none()) {
+        images.entry(&item.repository).or_default().insert(item.then);
+    }
+    (!known && images.values().any(|digests| digests.len() > 1)).then(|| Warning {
+        code: "order_unknown".to_owned(),
+        text:
+            "the snapshot does not say when its images were pushed: they come back in the order of their digests, and a retention policy \
+               that keeps the latest may keep others than before"
+                .to_owned(),
+    })
 }
 
 /// Applies rules and rights, checks the vault, and measures.
@@ -163,21 +183,27 @@ async fn settle(
             block(item, BlockReason::Immutable, "restore under a new name, or have the project's immutable rule changed");
         }
     }
-    let mut measured: Vec<(usize, Closure)> = Vec::new();
-    for (place, item) in plan.items.iter_mut().enumerate() {
-        if !item.writes() {
-            continue;
-        }
-        match closure(&cx.vault, item).await? {
-            Ok(closure) => measured.push((place, closure)),
-            Err(object) => {
-                block(item, BlockReason::Damaged { object }, "choose an earlier snapshot, and run the plan again to heal the vault")
-            }
+    block_immutable(&mut plan.items, ground);
+    block_taken(&mut plan.items);
+    // An image is read once, however many tags it has.
+    let mut measured: HashMap<(RepositoryName, Digest), Result<Closure, Digest>> = HashMap::new();
+    for item in plan.items.iter_mut().filter(|item| item.writes()) {
+        let place = (item.repository.clone(), item.then);
+        let known = match measured.entry(place) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(closure(&cx.vault, item).await?),
+        };
+        if let Err(object) = known {
+            let reason = BlockReason::Damaged { object: *object };
+            block(item, reason, "choose an earlier snapshot, and run the plan again to heal the vault");
         }
     }
+    block_alone(&mut plan.items);
     let same_harbor = plan.source.harbor == plan.harbor;
     let lookup = Lookup { client: &cx.client, target_exists: project.is_some(), same_harbor };
-    let lines: Vec<(&EffectItem, Closure)> = measured.into_iter().map(|(place, closure)| (&plan.items[place], closure)).collect();
+    let writing = plan.items.iter().filter(|item| item.writes());
+    let lines: Vec<(&EffectItem, Closure)> =
+        writing.filter_map(|item| Some((item, measured.remove(&(item.repository.clone(), item.then))?.ok()?))).collect();
     let estimate = lookup.estimate(&lines).await?;
     plan.estimate = estimate;
     let short = ground
@@ -198,6 +224,48 @@ fn block(item: &mut EffectItem, reason: BlockReason, remedy: &str) {
     item.effect = Effect::Blocked { reason, remedy: remedy.to_owned() };
 }
 
+/// No two lines write the same tag: a name that keeps or replaces one may be the very name of another.
+fn block_taken(items: &mut [EffectItem]) {
+    let mut written: HashMap<(RepositoryName, Tag), Digest> = HashMap::new();
+    for item in items.iter().filter(|item| item.writes()) {
+        // What is asked for by its own name comes first.
+        if let Some(tag) = item.tag.as_ref().filter(|tag| item.source_tag.as_ref() == Some(*tag)) {
+            written.insert((item.repository.clone(), tag.clone()), item.then);
+        }
+    }
+    for item in items.iter_mut().filter(|item| item.writes()) {
+        let keeps = match (&item.effect, item.now) {
+            (Effect::Move { keep_as: Some(name) }, Some(now)) => Some((name.clone(), now)),
+            _ => None,
+        };
+        let own = item.tag.clone().map(|tag| (tag, item.then));
+        let taken = own.into_iter().chain(keeps).find_map(|(tag, digest)| {
+            let first = *written.entry((item.repository.clone(), tag.clone())).or_insert(digest);
+            (first != digest).then_some(tag)
+        });
+        if let Some(tag) = taken {
+            item.effect = name_taken(&tag);
+        }
+    }
+}
+
+/// What is about something that is not there and turned out not to come does not come either.
+fn block_alone(items: &mut [EffectItem]) {
+    let place = |item: &EffectItem| (item.repository.clone(), item.then);
+    let there = |item: &EffectItem| item.writes() || item.effect == (Effect::Skip { reason: SkipReason::Same });
+    let brought: Places = items.iter().filter(|item| there(item)).map(place).collect();
+    let blocked = items.iter().filter(|item| matches!(item.effect, Effect::Blocked { .. }) && item.now != Some(item.then)).map(place);
+    let mut never: Places = blocked.filter(|place| !brought.contains(place)).collect();
+    // Subjects come before what is about them.
+    for item in items.iter_mut().filter(|item| item.writes()) {
+        let Some(subject) = item.accessory.as_ref().map(|accessory| accessory.subject) else { continue };
+        if never.contains(&(item.repository.clone(), subject)) {
+            never.insert(place(item));
+            block(item, BlockReason::NoSubject { subject }, "see why what it is about cannot be restored");
+        }
+    }
+}
+
 /// Whether the project was public when the snapshot was taken. Unknown means private.
 async fn was_public(cx: &PlanContext, index: &SnapshotIndex) -> bool {
     let Some(config) = &index.config else { return false };
@@ -207,13 +275,41 @@ async fn was_public(cx: &PlanContext, index: &SnapshotIndex) -> bool {
 
 /// Compares wishes with the target.
 struct Compare<'a> {
+    vault: &'a Vault,
     live: &'a Live<'a>,
     target: &'a ProjectName,
     policy: &'a Policy,
 }
 
+type Places = HashSet<(RepositoryName, Digest)>;
+
 impl Compare<'_> {
-    async fn line(&self, wish: &Wish) -> Result<EffectItem, PlanError> {
+    /// A line for each wish that needs one, in their order.
+    async fn lines(&self, wishes: &[Wish]) -> Result<Vec<EffectItem>, PlanError> {
+        let images: Vec<&Wish> = wishes.iter().filter(|wish| wish.about.is_none()).collect();
+        let images: Vec<Option<EffectItem>> =
+            stream::iter(images.into_iter().map(|wish| self.image(wish)).collect::<Vec<_>>()).buffered(LINES_AT_ONCE).try_collect().await?;
+        let (mut coming, mut left) = (Places::new(), Places::new());
+        for item in images.iter().flatten() {
+            let leaves = matches!(item.effect, Effect::Skip { reason: SkipReason::Left } | Effect::Blocked { .. });
+            let places = if leaves { &mut left } else { &mut coming };
+            places.insert((item.repository.clone(), item.then));
+        }
+        left.retain(|place| !coming.contains(place));
+        let about: Vec<(&Wish, &Subject, RepositoryName)> =
+            wishes.iter().filter_map(|wish| Some((wish, wish.about.as_ref()?, wish.repository.in_project(self.target)))).collect();
+        let digests: HashSet<(&RepositoryName, Digest)> = about.iter().map(|(wish, ..)| (&wish.repository, wish.digest)).collect();
+        let nested = about.iter().map(|(wish, subject, _)| (&wish.repository, subject.digest)).filter(|s| digests.contains(s)).collect();
+        let on_conflict = self.policy.on_conflict;
+        let accessories = Accessories { vault: self.vault, live: self.live, on_conflict, nested, coming: &coming, left: &left };
+        let accessories = accessories.lines(&about).await?;
+        let (mut images, mut accessories) = (images.into_iter(), accessories.into_iter());
+        let lines = wishes.iter().filter_map(|wish| if wish.about.is_some() { accessories.next()? } else { images.next()? });
+        Ok(lines.collect())
+    }
+
+    /// The line of an image; none for one that comes along and need not, or not under this tag.
+    async fn image(&self, wish: &Wish) -> Result<Option<EffectItem>, PlanError> {
         let repository = wish.repository.in_project(self.target);
         let (tag, now, effect) = match &wish.tag {
             None => {
@@ -222,11 +318,13 @@ impl Compare<'_> {
             }
             Some(tag) => self.tag(&repository, tag, &wish.digest).await?,
         };
-        let present =
-            effect == (Effect::Skip { reason: SkipReason::Same }) || self.live.artifact(&repository, &wish.digest).await?.is_some();
-        let leaves = matches!(effect, Effect::Skip { reason: SkipReason::Left } | Effect::Blocked { .. });
-        let accessories = if leaves { Vec::new() } else { self.accessories(&repository, wish, present).await? };
-        Ok(EffectItem {
+        let comes_along = wish.brought_for.is_some();
+        if comes_along && self.live.artifact(&repository, &wish.digest).await?.is_some() {
+            return Ok(None);
+        }
+        // It takes no name from anything: one that is taken by now it does without.
+        let (tag, now, effect) = if comes_along && effect != Effect::Create { (None, None, Effect::Create) } else { (tag, now, effect) };
+        Ok(Some(EffectItem {
             source_repository: wish.repository.clone(),
             source_tag: wish.tag.clone(),
             repository,
@@ -236,8 +334,9 @@ impl Compare<'_> {
             media_type: wish.media_type.clone(),
             effect,
             immutable: false,
-            accessories,
-        })
+            accessory: None,
+            brought_for: wish.brought_for,
+        }))
     }
 
     async fn tag(&self, repository: &RepositoryName, tag: &Tag, then: &Digest) -> Result<(Option<Tag>, Option<Digest>, Effect), PlanError> {
@@ -268,42 +367,6 @@ impl Compare<'_> {
             }
         }
     }
-
-    async fn accessories(&self, repository: &RepositoryName, wish: &Wish, present: bool) -> Result<Vec<AccessoryEffect>, PlanError> {
-        let mut all: Vec<AccessoryEffect> = Vec::with_capacity(wish.accessories.len());
-        for accessory in &wish.accessories {
-            // What is about something that is missing is missing too: Harbor deletes it with its subject.
-            let subject_there = if accessory.subject == wish.digest {
-                present
-            } else {
-                match all.iter().find(|earlier| earlier.digest == accessory.subject) {
-                    Some(earlier) => !earlier.missing,
-                    None => self.live.artifact(repository, &accessory.subject).await?.is_some(),
-                }
-            };
-            let missing = !(subject_there && self.has(repository, wish, accessory).await?);
-            all.push(AccessoryEffect {
-                digest: accessory.digest,
-                media_type: accessory.media_type.clone(),
-                subject: accessory.subject,
-                kind: accessory.kind.clone(),
-                tag: accessory.tag.clone(),
-                missing,
-            });
-        }
-        Ok(all)
-    }
-
-    /// Whether the target shows this accessory under its subject.
-    async fn has(&self, repository: &RepositoryName, wish: &Wish, accessory: &WishedAccessory) -> Result<bool, PlanError> {
-        let deeper = wish.accessories.iter().any(|other| other.digest == accessory.subject);
-        let subject = if deeper {
-            self.live.accessory(repository, &accessory.subject).await?
-        } else {
-            self.live.artifact(repository, &accessory.subject).await?
-        };
-        Ok(subject.is_some_and(|seen| seen.accessories.iter().any(|(digest, _)| *digest == accessory.digest)))
-    }
 }
 
 fn name_taken(tag: &Tag) -> Effect {
@@ -311,10 +374,17 @@ fn name_taken(tag: &Tag) -> Effect {
     Effect::Blocked { reason: BlockReason::NameTaken { tag: tag.to_string() }, remedy }
 }
 
-/// `<tag>-<suffix>`, the tag shortened if need be.
+/// `<tag>-<suffix>`. A tag too long for that is shortened, with a piece of its digest in place of what is left out, so that two long tags
+/// never get one name.
 fn suffixed(tag: &Tag, suffix: &str) -> Result<Tag, PlanError> {
-    let keep = TAG_BYTES_MAX.saturating_sub(suffix.len() + 1).min(tag.as_str().len());
-    let text = format!("{}-{suffix}", tag.as_str().get(..keep).unwrap_or_default());
+    let text = if tag.as_str().len() + 1 + suffix.len() <= TAG_BYTES_MAX {
+        format!("{tag}-{suffix}")
+    } else {
+        let mut piece = Digest::of(tag.as_str().as_bytes()).hex();
+        piece.truncate(NAME_HASH_CHARS);
+        let keep = TAG_BYTES_MAX.saturating_sub(suffix.len() + piece.len() + 2);
+        format!("{}-{piece}-{suffix}", tag.as_str().get(..keep).unwrap_or_default())
+    };
     text.parse().map_err(|_| PlanError::Suffix { tag: text })
 }
 
@@ -330,6 +400,10 @@ mod tests {
         let made = suffixed(&long, "restored-7").unwrap();
         assert_eq!(made.as_str().len(), TAG_BYTES_MAX);
         assert!(made.as_str().ends_with("-restored-7"));
+        let other: Tag = format!("{}b", "a".repeat(127)).parse().unwrap();
+        let other = suffixed(&other, "restored-7").unwrap();
+        assert_eq!(other.as_str().len(), TAG_BYTES_MAX);
+        assert_ne!(made, other, "two long tags that differ at their end only");
         assert!(suffixed(&tag, "a b").is_err());
         assert!(suffixed(&tag, &"x".repeat(200)).is_err());
     }

@@ -27,8 +27,7 @@ pub(crate) struct Closure {
 
 /// Reads the manifests of a line from the vault and looks for every blob.
 pub(crate) async fn closure(vault: &Vault, item: &EffectItem) -> Result<Result<Closure, Digest>, VaultError> {
-    let mut level: Vec<(Digest, String)> = vec![(item.then, item.media_type.clone())];
-    level.extend(item.accessories.iter().filter(|a| a.missing).map(|a| (a.digest, a.media_type.clone())));
+    let mut level = vec![(item.then, item.media_type.clone())];
     let mut seen: HashSet<Digest> = level.iter().map(|(digest, _)| *digest).collect();
     let mut closure = Closure { blobs: BTreeMap::new(), manifests: Vec::new() };
     for _ in 0..DEPTH_MAX {

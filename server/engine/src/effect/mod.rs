@@ -3,21 +3,26 @@
 //! It is made against the live target ([`plan`]) and read by people; votes bind to [`EffectPlan::hash`]. The hash covers the effect
 //! only: estimates, warnings and times stay outside, so it changes exactly when something else would happen.
 
+mod about;
 mod blocks;
+mod link;
 mod live;
 mod make;
 mod measure;
 mod model;
+mod order;
 mod risk;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod warn;
 mod wish;
 
 pub(crate) use self::blocks::Pattern;
+
 pub use self::make::{PlanContext, PlanError, plan};
 pub use self::model::{
-    AccessoryEffect, BlockReason, Counts, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, OnConflict, Policy, SkipReason, Source,
-    Warning,
+    AccessoryOf, BY_NAME, BlockReason, Counts, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, Link, OnConflict, Policy,
+    SkipReason, Source, Warning,
 };
 pub use self::risk::TAGS_OF_ONE_REQUEST_MAX;

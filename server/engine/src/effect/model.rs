@@ -8,7 +8,7 @@ use vault::HarborName;
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
 /// Version of the effect's canonical form; a change of it voids every vote.
-pub const EFFECT_VERSION: u32 = 1;
+pub const EFFECT_VERSION: u32 = 2;
 
 /// What to do where a tag points to another image now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,7 @@ pub struct Source {
 
 /// What a restore would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "super::stored::Stored")]
 pub struct EffectPlan {
     /// [`EFFECT_VERSION`].
     pub version: u32,
@@ -67,7 +68,8 @@ pub struct EffectPlan {
     pub whole_project: bool,
     /// The policy it was made with.
     pub policy: Policy,
-    /// Lines, sorted by repository and reference.
+    /// Lines in the order in which they are written: by repository; within one the image pushed first before the one pushed later, the
+    /// tags of an image together, and what is about it after them.
     pub items: Vec<EffectItem>,
     /// Where the bytes come from.
     pub source: Source,
@@ -77,7 +79,8 @@ pub struct EffectPlan {
     pub warnings: Vec<Warning>,
 }
 
-/// One line: a tag, or an artifact without one.
+/// One line: a tag, an artifact without one, or an accessory (a signature, an SBOM or the like), each of these once, however many tags its
+/// subject has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectItem {
     /// Repository in the snapshot.
@@ -88,7 +91,8 @@ pub struct EffectItem {
     pub repository: RepositoryName,
     /// Tag in the target; none = by digest.
     pub tag: Option<Tag>,
-    /// What the tag points to now; for an untagged artifact its digest if the registry has it.
+    /// What the tag points to now; for an untagged artifact its digest if the registry has it; for a signature that Harbor links by a tag,
+    /// what that tag points to.
     pub now: Option<Digest>,
     /// What it will point to.
     pub then: Digest,
@@ -98,25 +102,44 @@ pub struct EffectItem {
     pub effect: Effect,
     /// Whether a rule makes the tag immutable once it is there.
     pub immutable: bool,
-    /// Accessories that come along, subjects before what is about them.
-    pub accessories: Vec<AccessoryEffect>,
+    /// What it is about, of an accessory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accessory: Option<AccessoryOf>,
+    /// The accessory it comes along for: nobody asked for it, and without it that one would be of no use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brought_for: Option<Digest>,
 }
 
-/// A signature, SBOM or the like that comes with an item.
+/// What an accessory is about, and how Harbor is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccessoryEffect {
-    /// Its manifest.
-    pub digest: Digest,
-    /// Media type of the manifest.
-    pub media_type: String,
-    /// What it is about.
+pub struct AccessoryOf {
+    /// The artifact it is about.
     pub subject: Digest,
-    /// Harbor's word for it.
+    /// Harbor's word for it: `signature.cosign`, `sbom.harbor` …; of what only a tag's name ties to its subject, [`BY_NAME`].
     pub kind: String,
-    /// The tag it had.
-    pub tag: Option<Tag>,
-    /// Whether the registry lacks it, so that it will be written.
-    pub missing: bool,
+    /// How the two are tied together.
+    pub link: Link,
+}
+
+/// Kind of an accessory that Harbor does not know as one: cosign's attestations and SBOMs under `sha256-<hex>.att` and `.sbom`.
+pub const BY_NAME: &str = "by_name";
+
+/// How an accessory is tied to its subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Link {
+    /// Its manifest names the subject.
+    Subject,
+    /// Harbor links it when it is put by this tag of cosign's.
+    Tag {
+        /// `sha256-<hex>.sig`.
+        tag: Tag,
+        /// The newer signature that has the tag now, and gets it back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        back_to: Option<Digest>,
+    },
+    /// The name of its tag is all there is.
+    Name,
 }
 
 /// What happens to one line.
@@ -130,7 +153,7 @@ pub enum Effect {
         /// Tag that keeps today's image.
         keep_as: Option<Tag>,
     },
-    /// Nothing to do for the tag itself; missing accessories are still added where it is the same.
+    /// Nothing to do for it.
     Skip {
         /// Why.
         reason: SkipReason,
@@ -190,6 +213,16 @@ pub enum BlockReason {
         /// The object.
         object: Digest,
     },
+    /// What it is about is not in the target and does not come along.
+    NoSubject {
+        /// What it is about.
+        subject: Digest,
+    },
+    /// Harbor links it by a tag that may not be written again.
+    CannotLink {
+        /// That tag.
+        tag: String,
+    },
 }
 
 impl BlockReason {
@@ -205,6 +238,8 @@ impl BlockReason {
             Self::NoPushRight => "no_push_right",
             Self::NoProjectRight => "no_project_right",
             Self::Damaged { .. } => "damaged",
+            Self::NoSubject { .. } => "no_subject",
+            Self::CannotLink { .. } => "cannot_link",
         }
     }
 }
@@ -220,6 +255,10 @@ impl fmt::Display for BlockReason {
             Self::NoPushRight => f.write_str("the restore login may not push to the project"),
             Self::NoProjectRight => f.write_str("the project does not exist and the restore login may not make projects"),
             Self::Damaged { object } => write!(f, "the vault cannot give {} back", object.short()),
+            Self::NoSubject { subject } => write!(f, "{}, which it is about, is not there and does not come along", subject.short()),
+            Self::CannotLink { tag } => {
+                write!(f, "Harbor links this signature only when it is put by the tag {tag}, which an immutable rule keeps for another")
+            }
         }
     }
 }
@@ -251,16 +290,26 @@ pub struct Warning {
 /// Lines by effect.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Made.
+    /// Tags made.
     pub creates: u64,
-    /// Moved.
+    /// Tags moved.
     pub moves: u64,
-    /// Left.
-    pub skips: u64,
-    /// Impossible.
-    pub blocked: u64,
-    /// Accessories added.
+    /// Artifacts made that have no tag.
+    pub untagged: u64,
+    /// Accessories made or linked.
     pub accessories: u64,
+    /// Lines left as they are, of whatever kind.
+    pub skips: u64,
+    /// Lines that cannot be done, of whatever kind.
+    pub blocked: u64,
+}
+
+impl Counts {
+    /// Lines that write.
+    #[must_use]
+    pub const fn writes(&self) -> u64 {
+        self.creates + self.moves + self.untagged + self.accessories
+    }
 }
 
 impl EffectItem {
@@ -282,11 +331,7 @@ impl EffectItem {
     /// Whether anything is written for it.
     #[must_use]
     pub fn writes(&self) -> bool {
-        match self.effect {
-            Effect::Create | Effect::Move { .. } => true,
-            Effect::Skip { reason: SkipReason::Same } => self.accessories.iter().any(|a| a.missing),
-            Effect::Skip { .. } | Effect::Blocked { .. } => false,
-        }
+        matches!(self.effect, Effect::Create | Effect::Move { .. })
     }
 }
 
@@ -328,13 +373,12 @@ impl EffectPlan {
         let mut counts = Counts::default();
         for item in &self.items {
             match item.effect {
+                Effect::Create | Effect::Move { .. } if item.accessory.is_some() => counts.accessories += 1,
+                Effect::Create if item.tag.is_none() => counts.untagged += 1,
                 Effect::Create => counts.creates += 1,
                 Effect::Move { .. } => counts.moves += 1,
                 Effect::Skip { .. } => counts.skips += 1,
                 Effect::Blocked { .. } => counts.blocked += 1,
-            }
-            if item.writes() {
-                counts.accessories += item.accessories.iter().filter(|a| a.missing).map(|_| 1).sum::<u64>();
             }
         }
         counts
@@ -362,16 +406,15 @@ impl EffectPlan {
 
 impl EffectItem {
     fn covers(&self, fresh: &Self) -> bool {
-        let same_thing = self.repository == fresh.repository && self.tag == fresh.tag && self.then == fresh.then;
+        let subject = |item: &Self| item.accessory.as_ref().map(|accessory| accessory.subject);
+        let same_thing = self.repository == fresh.repository && self.then == fresh.then && subject(self) == subject(fresh);
+        // Whose tag an accessory gets may look otherwise once some of them are there; that it is put and linked was voted for.
+        if self.accessory.is_some() && self.writes() {
+            return same_thing && !matches!(fresh.effect, Effect::Blocked { .. });
+        }
+        let same_thing = same_thing && self.tag == fresh.tag;
         let done = self.writes() && fresh.effect == (Effect::Skip { reason: SkipReason::Same });
         let kept = matches!((&self.effect, &fresh.effect), (Effect::Move { .. }, Effect::Move { .. })) && self.now == fresh.now;
-        let accessories = self.accessories.len() == fresh.accessories.len()
-            && self.accessories.iter().zip(&fresh.accessories).all(|(approved, now)| {
-                approved.digest == now.digest
-                    && approved.subject == now.subject
-                    && approved.tag == now.tag
-                    && (approved.missing || !now.missing)
-            });
-        same_thing && accessories && (done || kept || (self.effect == fresh.effect && self.now == fresh.now))
+        same_thing && (done || kept || (self.effect == fresh.effect && self.now == fresh.now))
     }
 }

@@ -15,7 +15,8 @@ impl EffectPlan {
             return 0;
         }
         let elsewhere = self.source.project != self.target_project || self.source.harbor != self.harbor;
-        if self.whole_project || written.len() > TAGS_OF_ONE_REQUEST_MAX || written.iter().any(|item| item.immutable) {
+        let images = written.iter().filter(|item| item.accessory.is_none()).count();
+        if self.whole_project || images > TAGS_OF_ONE_REQUEST_MAX || written.iter().any(|item| item.immutable) {
             4
         } else if written.iter().any(|item| matches!(item.effect, Effect::Move { .. })) {
             3

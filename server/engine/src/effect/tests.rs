@@ -1,7 +1,7 @@
 //! What can be told from an effect plan alone: its class, its hash, and what it covers.
 
 use super::model::{
-    AccessoryEffect, BlockReason, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, OnConflict, Policy, SkipReason, Source,
+    AccessoryOf, BlockReason, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, Link, OnConflict, Policy, SkipReason, Source,
 };
 use super::risk::TAGS_OF_ONE_REQUEST_MAX;
 use time::OffsetDateTime;
@@ -18,7 +18,8 @@ fn item(tag: &str, effect: Effect) -> EffectItem {
         media_type: vocab::media::OCI_MANIFEST.to_owned(),
         effect,
         immutable: false,
-        accessories: Vec::new(),
+        accessory: None,
+        brought_for: None,
     }
 }
 
@@ -52,14 +53,21 @@ fn moved(tag: &str) -> EffectItem {
     EffectItem { now: Some(Digest::of(b"now")), ..item(tag, Effect::Move { keep_as: None }) }
 }
 
-fn accessory(missing: bool) -> AccessoryEffect {
-    AccessoryEffect {
-        digest: Digest::of(b"signature"),
+fn accessory(effect: Effect) -> EffectItem {
+    let accessory = AccessoryOf { subject: Digest::of(b"1"), kind: "signature.cosign".to_owned(), link: Link::Subject };
+    EffectItem { tag: None, source_tag: None, then: Digest::of(b"signature"), accessory: Some(accessory), ..item("s", effect) }
+}
+
+/// A descriptor of this digest.
+pub(super) fn described(digest: Digest) -> vocab::Descriptor {
+    vocab::Descriptor {
         media_type: vocab::media::OCI_MANIFEST.to_owned(),
-        subject: Digest::of(b"1"),
-        kind: "signature.cosign".to_owned(),
-        tag: None,
-        missing,
+        digest,
+        size: 1,
+        artifact_type: None,
+        annotations: std::collections::BTreeMap::new(),
+        platform: None,
+        urls: Vec::new(),
     }
 }
 
@@ -75,7 +83,8 @@ fn each_effect_has_its_class() {
         ("left as it is", plan(vec![item("1", Effect::Skip { reason: SkipReason::Left })]), 0),
         ("blocked", plan(vec![EffectItem { immutable: true, ..item("1", blocked) }]), 0),
         ("adds one", plan(create(1)), 1),
-        ("adds a signature", plan(vec![EffectItem { accessories: vec![accessory(true)], ..item("1", same()) }]), 1),
+        ("adds a signature", plan(vec![item("1", same()), accessory(Effect::Create)]), 1),
+        ("its image and many signatures", plan(std::iter::repeat_n(accessory(Effect::Create), 99).chain(create(1)).collect()), 1),
         ("adds as many as one request may", plan(create(TAGS_OF_ONE_REQUEST_MAX)), 1),
         ("another project", elsewhere(create(1)), 2),
         ("another harbor", EffectPlan { harbor: "second".parse().unwrap(), ..plan(create(1)) }, 2),
@@ -116,7 +125,7 @@ fn the_hash_is_over_the_effect_and_nothing_else() {
     change(|p| p.items[0].then = Digest::of(b"x"));
     change(|p| p.items[1].now = None);
     change(|p| p.items[1].effect = Effect::Create);
-    change(|p| p.items[0].accessories.push(accessory(true)));
+    change(|p| p.items.push(accessory(Effect::Create)));
     change(|p| p.items.truncate(1));
 }
 
@@ -145,4 +154,28 @@ fn a_plan_covers_itself_partly_done_and_nothing_more() {
     assert!(!with(|p| p.items.truncate(2)));
     assert!(!with(|p| p.creates_project = true));
     assert!(!with(|p| p.items[2].effect = Effect::Create));
+}
+
+#[test]
+fn a_plan_of_version_1_is_read_and_its_accessories_are_lines_of_their_own() {
+    let mut value = serde_json::to_value(plan(vec![item("1", Effect::Create), item("2", Effect::Create)])).unwrap();
+    value["version"] = 1.into();
+    let signature = serde_json::json!({
+        "digest": Digest::of(b"signature"), "media_type": vocab::media::OCI_MANIFEST, "subject": Digest::of(b"1"),
+        "kind": "signature.cosign", "tag": null, "missing": true,
+    });
+    for line in value["items"].as_array_mut().unwrap() {
+        line["accessories"] = serde_json::json!([signature]);
+    }
+    let read: EffectPlan = serde_json::from_value(value).unwrap();
+    assert_eq!(read.version, 1, "so that nothing executes it");
+    assert_eq!((read.counts().creates, read.counts().accessories), (2, 1));
+    assert_eq!(read.items[2].accessory.as_ref().map(|accessory| accessory.subject), Some(Digest::of(b"1")));
+}
+
+#[test]
+fn lines_are_counted_by_what_they_are() {
+    let untagged = EffectItem { tag: None, ..item("3", Effect::Create) };
+    let counts = plan(vec![item("1", Effect::Create), moved("2"), untagged, accessory(Effect::Create), accessory(Effect::Create)]).counts();
+    assert_eq!((counts.creates, counts.moves, counts.untagged, counts.accessories, counts.writes()), (1, 1, 1, 2, 5));
 }

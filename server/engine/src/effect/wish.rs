@@ -1,16 +1,17 @@
-//! From a selection to what of the snapshot is wanted: tags and artifacts, each with its accessories.
+//! From a selection to what of the snapshot is wanted: tags and artifacts in the order in which they were pushed, each followed by its
+//! accessories.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use vault::Vault;
-use vault::tree::{RepositoryIndex, RepositoryMember, Role, SnapshotIndex};
-use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Digest, Manifest, RepositoryName, Tag, media};
+use vault::tree::{PushTimes, RepositoryIndex, RepositoryMember, RepositoryPushes, Role, SnapshotIndex};
+use vocab::{Digest, RepositoryName, Tag};
 
+use super::about::{About, named_subject};
 use super::make::PlanError;
-use crate::backup::DEPTH_MAX;
+use super::model::BY_NAME;
+use super::order;
 use crate::select::{Selection, Wanted, What};
 
 /// Repository indexes read at a time.
@@ -25,21 +26,35 @@ pub(crate) struct Wish {
     pub tag: Option<Tag>,
     pub digest: Digest,
     pub media_type: String,
-    pub accessories: Vec<WishedAccessory>,
+    /// What it is about, of an accessory.
+    pub about: Option<Subject>,
+    /// The image it belongs to, of an accessory; of an image itself.
+    pub root: Digest,
+    /// What it comes along for.
+    pub brought_for: Option<Digest>,
+    /// Whether somebody asked for this very accessory.
+    pub asked: bool,
 }
 
-/// An accessory that comes along.
+/// What an accessory is about.
 #[derive(Debug, Clone)]
-pub(crate) struct WishedAccessory {
+pub(crate) struct Subject {
     pub digest: Digest,
-    pub media_type: String,
-    pub subject: Digest,
     pub kind: String,
-    pub tag: Option<Tag>,
+    /// Whether the snapshot has it in the same repository. Where it does not, the accessory was alone there too.
+    pub known: bool,
 }
 
-/// Reads what is needed of the snapshot. Sorted by repository, tag and digest.
-pub(crate) async fn wishes(vault: &Vault, index: &SnapshotIndex, selection: &Selection, accessories: bool) -> Result<Vec<Wish>, PlanError> {
+/// What is wanted, and what is known of its order.
+pub(crate) struct Wishes {
+    /// By repository; within one in the order in which they are to be written.
+    pub wishes: Vec<Wish>,
+    /// Whether the snapshot says when things were pushed.
+    pub order_known: bool,
+}
+
+/// Reads what is needed of the snapshot.
+pub(crate) async fn wishes(vault: &Vault, index: &SnapshotIndex, selection: &Selection, accessories: bool) -> Result<Wishes, PlanError> {
     let wanted: Option<BTreeMap<&RepositoryName, Vec<&What>>> = match selection {
         Selection::Project => None,
         Selection::Items(items) => Some(by_repository(items)),
@@ -47,33 +62,23 @@ pub(crate) async fn wishes(vault: &Vault, index: &SnapshotIndex, selection: &Sel
     let is_needed = |name: &RepositoryName| wanted.as_ref().is_none_or(|w| w.contains_key(name));
     let needed: Vec<Digest> =
         index.repositories.iter().filter(|(name, _)| is_needed(name)).map(|(_, descriptor)| descriptor.digest).collect();
-    let read: Vec<RepositoryIndex> =
+    let mut read: Vec<RepositoryIndex> =
         stream::iter(needed).map(|digest| async move { vault.repository(&digest).await }).buffered(INDEXES_AT_ONCE).try_collect().await?;
+    read.sort_by(|a, b| a.name.cmp(&b.name));
+    let times = push_times(vault, index).await?;
+    let none = RepositoryPushes::default();
     let mut missing = Vec::new();
     let mut wishes = Vec::new();
     let mut found: HashSet<&RepositoryName> = HashSet::new();
     for repository in &read {
         found.insert(&repository.name);
-        let (chosen, absent) = match &wanted {
-            None => (everything(repository), Vec::new()),
-            Some(wanted) => choose(repository, wanted.get(&repository.name).map_or(&[], Vec::as_slice)),
-        };
-        missing.extend(absent.iter().map(|what| name(&repository.name, what)));
         let about = About::of(repository);
-        for member in chosen {
-            let accessories = if accessories {
-                about.accessories(vault, &member.descriptor.digest, &member.descriptor.media_type).await?
-            } else {
-                Vec::new()
-            };
-            wishes.push(Wish {
-                repository: repository.name.clone(),
-                tag: member.tag.clone(),
-                digest: member.descriptor.digest,
-                media_type: member.descriptor.media_type.clone(),
-                accessories,
-            });
-        }
+        let whats = wanted.as_ref().map(|wanted| wanted.get(&repository.name).map_or(&[][..], Vec::as_slice));
+        let Chosen { images, named, absent } = choose(repository, &about, whats);
+        missing.extend(absent.iter().map(|what| name(&repository.name, what)));
+        let pushes = times.as_ref().and_then(|times| times.repositories.get(&repository.name)).unwrap_or(&none);
+        let images = order::images(images, pushes);
+        wishes.extend(about.wishes(vault, images, named, accessories, pushes).await?);
     }
     for (repository, whats) in wanted.iter().flatten() {
         if !found.contains(*repository) {
@@ -83,9 +88,20 @@ pub(crate) async fn wishes(vault: &Vault, index: &SnapshotIndex, selection: &Sel
     if !missing.is_empty() {
         return Err(PlanError::not_in_snapshot(index, missing, NAMES_MAX));
     }
-    wishes.sort_by(|a, b| (&a.repository, &a.tag, a.digest).cmp(&(&b.repository, &b.tag, b.digest)));
-    wishes.dedup_by(|a, b| a.repository == b.repository && a.tag == b.tag && a.digest == b.digest);
-    Ok(wishes)
+    Ok(Wishes { wishes, order_known: times.is_some() })
+}
+
+/// The push times, if the snapshot has them. A record that is lost costs the order and nothing else.
+async fn push_times(vault: &Vault, index: &SnapshotIndex) -> Result<Option<PushTimes>, PlanError> {
+    let Some(pushed) = &index.pushed else { return Ok(None) };
+    match vault.push_times(&pushed.digest).await {
+        Ok(times) => Ok(Some(times)),
+        Err(error) if error.is_transient() => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(code = error.code(), "the push times of a snapshot cannot be read; restoring without their order");
+            Ok(None)
+        }
+    }
 }
 
 fn by_repository(items: &[Wanted]) -> BTreeMap<&RepositoryName, Vec<&What>> {
@@ -104,115 +120,82 @@ fn name(repository: &RepositoryName, what: &What) -> String {
     }
 }
 
-/// Tags, and artifacts without one. Children and accessories come with what they belong to.
-fn everything(repository: &RepositoryIndex) -> Vec<Cow<'_, RepositoryMember>> {
-    repository.members.iter().filter(|m| m.role == Role::Root || (m.role == Role::Child && m.tag.is_some())).map(Cow::Borrowed).collect()
+/// An accessory that comes for itself.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'a> {
+    pub member: &'a RepositoryMember,
+    /// Somebody asked for it by its tag or digest: it brings what it is about.
+    pub asked: bool,
 }
 
-/// An artifact asked for by digest, without its tag.
-fn choose<'a, 'b>(repository: &'a RepositoryIndex, whats: &[&'b What]) -> (Vec<Cow<'a, RepositoryMember>>, Vec<&'b What>) {
-    let (mut chosen, mut absent) = (Vec::new(), Vec::new());
+/// What was asked for in one repository.
+struct Chosen<'a, 'b> {
+    /// Tags and artifacts that are no accessories: the tag each gets.
+    images: Vec<(&'a RepositoryMember, Option<Tag>)>,
+    /// Accessories that come for themselves, even where accessories stay behind.
+    named: Vec<Named<'a>>,
+    absent: Vec<&'b What>,
+}
+
+fn choose<'a, 'b>(repository: &'a RepositoryIndex, about: &About<'a>, whats: Option<&[&'b What]>) -> Chosen<'a, 'b> {
+    let mut chosen = Chosen { images: Vec::new(), named: Vec::new(), absent: Vec::new() };
+    let Some(whats) = whats else {
+        // Tags, and artifacts without one. Children and accessories come with what they belong to.
+        let own = |m: &&RepositoryMember| match m.role {
+            Role::Root => true,
+            Role::Child => m.tag.is_some(),
+            Role::Accessory { .. } => false,
+        };
+        let roots = repository.members.iter().filter(own).filter(|m| !about.is_accessory(m));
+        chosen.images.extend(roots.map(|m| (m, m.tag.clone())));
+        chosen.named.extend(about.alone().chain(about.by_name()).map(|member| Named { member, asked: false }));
+        return chosen;
+    };
     for what in whats {
-        let before = chosen.len();
+        let before = chosen.images.len() + chosen.named.len();
         match what {
-            What::AllTags => chosen.extend(
-                repository.members.iter().filter(|m| m.tag.is_some() && !matches!(m.role, Role::Accessory { .. })).map(Cow::Borrowed),
-            ),
-            What::Tag(tag) => chosen.extend(repository.members.iter().filter(|m| m.tag.as_ref() == Some(tag)).map(Cow::Borrowed)),
-            What::Artifact(digest) => chosen.extend(
-                repository
-                    .members
-                    .iter()
-                    .find(|m| m.descriptor.digest == *digest)
-                    .map(|m| Cow::Owned(RepositoryMember { tag: None, ..m.clone() })),
-            ),
+            What::AllTags => {
+                let tagged = repository.members.iter().filter(|m| m.tag.is_some() && !about.is_accessory(m));
+                chosen.images.extend(tagged.map(|m| (m, m.tag.clone())));
+                let alone = about.alone().chain(about.by_name()).filter(|m| m.tag.is_some());
+                chosen.named.extend(alone.map(|member| Named { member, asked: false }));
+            }
+            What::Tag(tag) => chosen.take(about, repository.members.iter().filter(|m| m.tag.as_ref() == Some(tag)), true),
+            What::Artifact(digest) => {
+                let all = repository.members.iter().filter(|m| m.descriptor.digest == *digest);
+                // An accessory comes back as it was; an image asked for by digest comes without its tag.
+                let is_accessory = all.clone().any(|m| about.is_accessory(m));
+                chosen.take(about, all.take(if is_accessory { usize::MAX } else { 1 }), false);
+            }
         }
         // A repository that had no tags has none to restore; that is an answer, not a mistake.
-        if chosen.len() == before && !matches!(what, What::AllTags) {
-            absent.push(*what);
+        if chosen.images.len() + chosen.named.len() == before && !matches!(what, What::AllTags) {
+            chosen.absent.push(*what);
         }
     }
-    (chosen, absent)
+    chosen
 }
 
-/// What is about what in one repository.
-struct About<'a> {
-    by_subject: HashMap<Digest, Vec<&'a RepositoryMember>>,
-}
-
-impl<'a> About<'a> {
-    fn of(repository: &'a RepositoryIndex) -> Self {
-        let mut by_subject: HashMap<Digest, Vec<&RepositoryMember>> = HashMap::new();
-        for member in &repository.members {
-            if let Role::Accessory { subject, .. } = &member.role {
-                by_subject.entry(*subject).or_default().push(member);
+impl<'a> Chosen<'a, '_> {
+    fn take(&mut self, about: &About<'a>, members: impl Iterator<Item = &'a RepositoryMember>, tagged: bool) {
+        for member in members {
+            if about.is_accessory(member) {
+                self.named.push(Named { member, asked: true });
+            } else {
+                self.images.push((member, member.tag.clone().filter(|_| tagged)));
             }
         }
-        Self { by_subject }
-    }
-
-    /// Every accessory of the artifact, of its children, and of those accessories; subjects before what is about them, and of several
-    /// signatures under one tag the untagged, older ones first.
-    async fn accessories(&self, vault: &Vault, digest: &Digest, media_type: &str) -> Result<Vec<WishedAccessory>, PlanError> {
-        if self.by_subject.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut level: Vec<Digest> = closure(vault, digest, media_type).await;
-        let mut seen: HashSet<Digest> = level.iter().copied().collect();
-        let mut all = Vec::new();
-        for _ in 0..DEPTH_MAX {
-            let mut next = Vec::new();
-            for subject in &level {
-                let mut members: Vec<&&RepositoryMember> = self.by_subject.get(subject).into_iter().flatten().collect();
-                members.sort_by(|a, b| (&a.tag, a.descriptor.digest).cmp(&(&b.tag, b.descriptor.digest)));
-                for member in members {
-                    let Role::Accessory { subject, kind } = &member.role else { continue };
-                    let digest = member.descriptor.digest;
-                    if seen.insert(digest) {
-                        next.push(digest);
-                    } else if member.tag.is_none() {
-                        continue;
-                    }
-                    all.push(WishedAccessory {
-                        digest,
-                        media_type: member.descriptor.media_type.clone(),
-                        subject: *subject,
-                        kind: kind.clone(),
-                        tag: member.tag.clone(),
-                    });
-                }
-            }
-            level = next;
-            if level.is_empty() {
-                break;
-            }
-        }
-        Ok(all)
     }
 }
 
-/// The artifact and, of an index, what it lists, level by level. A manifest that cannot be read adds nothing: its line is blocked as
-/// damaged anyway.
-async fn closure(vault: &Vault, digest: &Digest, media_type: &str) -> Vec<Digest> {
-    let mut all: Vec<Digest> = vec![*digest];
-    let mut seen: BTreeSet<Digest> = BTreeSet::from([*digest]);
-    let mut level = vec![(*digest, media_type.to_owned())];
-    for _ in 0..DEPTH_MAX {
-        let mut next = Vec::new();
-        for (digest, media_type) in level.iter().filter(|(_, media_type)| media::is_index(media_type)) {
-            let Ok(bytes) = vault.get_bytes(digest, MANIFEST_BYTES_MAX).await else { continue };
-            let Ok(manifest) = Manifest::parse(media_type, &bytes) else { continue };
-            for child in &manifest.children {
-                if let Some(digest) = child.sha256().filter(|digest| seen.insert(*digest)) {
-                    all.push(digest);
-                    next.push((digest, child.stated_type().to_owned()));
-                }
-            }
+/// What a member is about: by its role, or by the name of its tag where cosign has no other tie and the image is there too.
+pub(super) fn subject_of(member: &RepositoryMember, digests: &HashSet<Digest>) -> Option<Subject> {
+    match &member.role {
+        Role::Accessory { subject, kind } => Some(Subject { digest: *subject, kind: kind.clone(), known: digests.contains(subject) }),
+        Role::Root | Role::Child => {
+            let digest = named_subject(member.tag.as_ref()?)?;
+            let known = digest != member.descriptor.digest && digests.contains(&digest);
+            known.then(|| Subject { digest, kind: BY_NAME.to_owned(), known })
         }
-        if next.is_empty() {
-            break;
-        }
-        level = next;
     }
-    all
 }

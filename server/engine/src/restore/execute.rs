@@ -1,15 +1,26 @@
-//! Runs a plan: the project first, then its lines, a few at a time.
+//! Runs a plan: the project first, then its lines, repositories side by side and each in the plan's order.
 
 use futures::{StreamExt, stream};
 use registry::RegistryError;
+use vocab::RepositoryName;
 
-use super::state::State;
+use super::group::{Group, Order, Worked, groups};
+use super::order::Turnstile;
+use super::state::{State, Trouble};
 use super::{LINES_AT_ONCE, RestoreContext, RestoreError};
 use crate::control::{Event, Gate, ItemOutcome, Stop};
 use crate::effect::{EFFECT_VERSION, EffectPlan};
 use crate::hold::Held;
+use crate::planned::{Shown, Verdict};
 use crate::report::{ItemResult, Outcome, Report};
 use crate::source;
+
+/// Images of one repository under way at a time. One of them at a time is put, and one tagged.
+const IMAGES_AT_ONCE: usize = 8;
+/// Images of one repository after which the target is first asked for them; after the next it is twice as many, and so on.
+const FIRST_STRETCH: usize = 50;
+/// Lines asked for at a time; the client bounds calls further.
+const PROOFS_AT_ONCE: usize = 8;
 
 /// Does what the plan says. An error means that nothing was written; everything else, a stop too, is in the report.
 pub async fn execute(cx: &RestoreContext, plan: &EffectPlan, gate: &dyn Gate) -> Result<Report, RestoreError> {
@@ -41,9 +52,10 @@ async fn run(cx: &RestoreContext, plan: &EffectPlan, gate: &dyn Gate) -> Result<
     cx.progress.event(Event::Phase("restoring"));
     let items = plan.items.iter().filter(|item| item.writes()).count() as u64;
     cx.progress.event(Event::Total { items, bytes: plan.estimate.bytes_to_send });
-    let mut lines = stream::iter(0..plan.items.len()).map(|place| line(&state, place)).buffer_unordered(LINES_AT_ONCE);
-    while let Some(result) = lines.next().await {
-        report.items.push(result);
+    let repositories = groups(&plan.items);
+    let mut lines = stream::iter(&repositories).map(|(name, groups)| repository(&state, name, groups)).buffer_unordered(LINES_AT_ONCE);
+    while let Some(results) = lines.next().await {
+        report.items.extend(results);
     }
     drop(lines);
     report.items.sort_by_key(|result| result.item);
@@ -72,11 +84,65 @@ async fn prepare(state: &State<'_>) -> Result<bool, RestoreError> {
     }
 }
 
-async fn line(state: &State<'_>, place: usize) -> ItemResult {
-    let result = state.line(place).await;
+/// The lines of one repository: oldest push first. After each stretch of them the target is asked whether they are as planned.
+async fn repository(state: &State<'_>, name: &RepositoryName, groups: &[Group]) -> Vec<ItemResult> {
+    let mut results = Vec::new();
+    let (mut rest, mut stretch) = (groups, FIRST_STRETCH);
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(stretch.min(rest.len()));
+        let order = Order { manifests: Turnstile::new(), tags: Turnstile::new() };
+        let order = &order;
+        let worked: Vec<Vec<Worked>> = stream::iter(now.iter().enumerate())
+            .map(|(turn, group)| state.group(group, order, turn))
+            .buffered(IMAGES_AT_ONCE)
+            .collect()
+            .await;
+        results.extend(prove(state, name, worked.into_iter().flatten().collect()).await);
+        // Looking at a repository costs what is in it: the more that is, the longer the stretch between two looks.
+        (rest, stretch) = (later, stretch.saturating_mul(2));
+    }
+    results
+}
+
+/// Asks the target for what was written, and says how each line ended.
+async fn prove(state: &State<'_>, name: &RepositoryName, lines: Vec<Worked>) -> Vec<ItemResult> {
+    let written = lines.iter().filter(|line| line.written).count();
+    let shown = if written > 0 { state.witness.look(name, written).await.map_err(Trouble::from) } else { Ok(Shown::nothing(name)) };
+    let shown = match shown {
+        Ok(shown) => shown,
+        // Each line asks for itself, and says so if it gets no answer.
+        Err(_) => Shown::nothing(name),
+    };
+    let shown = &shown;
+    let proved = stream::iter(lines).map(|line| async move {
+        let result = if line.written { proved(state, line.result, shown).await } else { line.result };
+        told(state, result).await
+    });
+    proved.buffered(PROOFS_AT_ONCE).collect().await
+}
+
+async fn proved(state: &State<'_>, mut result: ItemResult, shown: &Shown<'_>) -> ItemResult {
+    let item = &state.plan.items[result.item];
+    result.outcome = match state.witness.as_planned(item, shown).await {
+        Ok(Verdict::AsPlanned(proof)) => Outcome::Done { proof },
+        Ok(Verdict::Deviates(deviations)) => {
+            let detail = Verdict::told(&deviations);
+            Outcome::Failed { code: "read_back_differs".to_owned(), detail, status: None }
+        }
+        Err(error) => {
+            let trouble = state.judged(Trouble::from(error)).await;
+            state.note(&trouble);
+            trouble.outcome()
+        }
+    };
+    result
+}
+
+/// Tells the gate and whoever listens how a line ended.
+async fn told(state: &State<'_>, result: ItemResult) -> ItemResult {
     let outcome = match &result.outcome {
-        Outcome::Done => ItemOutcome::Done,
-        Outcome::Skipped { .. } => ItemOutcome::Skipped,
+        Outcome::Done { .. } => ItemOutcome::Done,
+        Outcome::Same | Outcome::Left { .. } | Outcome::Blocked { .. } => ItemOutcome::Skipped,
         Outcome::Failed { .. } | Outcome::Stopped => ItemOutcome::Failed,
     };
     if result.outcome != Outcome::Stopped
@@ -84,8 +150,8 @@ async fn line(state: &State<'_>, place: usize) -> ItemResult {
     {
         remember(state, stop);
     }
-    if state.plan.items[place].writes() {
-        state.cx.progress.event(Event::Item { name: state.plan.items[place].display(), outcome });
+    if state.plan.items[result.item].writes() {
+        state.cx.progress.event(Event::Item { name: state.plan.items[result.item].display(), outcome });
     }
     result
 }

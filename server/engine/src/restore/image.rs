@@ -1,11 +1,12 @@
 //! One manifest with everything it needs: blobs, children, the manifest itself, and the look whether it is really there.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use registry::{Reference, RegistryError};
-use vocab::{Digest, RepositoryName};
+use vocab::{Demand, Digest, Named, RepositoryName};
 
 use super::MISSING_BLOB_ROUNDS_MAX;
 use super::blobs::Trust;
@@ -35,8 +36,9 @@ pub(crate) struct Goal {
 }
 
 impl Goal {
-    fn child(&self, digest: Digest, media_type: String) -> Self {
-        Self { digest, media_type, put_by: PutBy::Digest, ..self.clone() }
+    /// A child, whose own bytes say what type it is: what an index says of it is the index's claim.
+    fn child(&self, digest: Digest, claim: &str) -> Self {
+        Self { digest, media_type: claim.to_owned(), put_by: PutBy::Digest, ..self.clone() }
     }
 }
 
@@ -49,11 +51,12 @@ impl State<'_> {
             }
             let turn = self.turn(&goal.target, &goal.digest);
             let mut there = turn.lock().await;
-            if *there {
+            // What was put by its digest is not linked yet where a tag is what links it.
+            if *there && matches!(goal.put_by, PutBy::Digest) {
                 return Ok(0);
             }
             let ready = self.manifest(&goal.source, &goal.digest, &goal.media_type).await?;
-            let sent = self.write(&goal, &ready, depth).await?;
+            let sent = self.parts(&goal, &ready, depth).await? + self.put_whole(&goal, &ready, depth).await?;
             self.read_back(&goal).await?;
             *there = true;
             Ok(sent)
@@ -61,22 +64,52 @@ impl State<'_> {
         .boxed()
     }
 
-    async fn write(&self, goal: &Goal, ready: &Ready, depth: usize) -> Result<u64, Trouble> {
+    /// Puts the manifest of an image of which [`State::parts`] are there. Read it back afterwards. Answers the bytes sent.
+    pub(crate) async fn put_root(&self, goal: &Goal, ready: &Ready) -> Result<u64, Trouble> {
+        let turn = self.turn(&goal.target, &goal.digest);
+        let mut there = turn.lock().await;
+        if *there {
+            return Ok(0);
+        }
+        let sent = self.put_whole(goal, ready, 0).await?;
+        *there = true;
+        Ok(sent)
+    }
+
+    /// What a manifest needs before it is put: its children, and its blobs unless there is hope that Harbor still has them. Answers the bytes sent.
+    pub(crate) async fn parts(&self, goal: &Goal, ready: &Ready, depth: usize) -> Result<u64, Trouble> {
         let mut sent = 0;
-        for (child, claim) in ready.children() {
-            sent += self.image(goal.child(child, claim), depth + 1).await?;
+        for child in &ready.manifest.children {
+            if let Some(digest) = self.wanted(child).await? {
+                sent += self.image(goal.child(digest, child.stated_type()), depth + 1).await?;
+            }
         }
-        // In the place it came from Harbor most likely has the blobs still: ask by putting the manifest.
-        let hopeful = self.same_harbor() && goal.source == goal.target;
-        if !hopeful {
-            let blobs = ready.manifest.blob_digests().collect();
-            sent += self.blobs(goal, blobs, Trust::Known).await?;
+        // In the place it came from Harbor most likely has the blobs still: ask by putting the manifest. Those that it takes a manifest
+        // without are looked for: an accepted one proves nothing about them.
+        let hopeful = self.same_harbor() && goal.source == goal.target && !self.lost_blobs.load(Ordering::Relaxed);
+        let mut blobs = Vec::new();
+        for blob in ready.manifest.blobs.iter().filter(|blob| !hopeful || blob.demand != Demand::Registry) {
+            blobs.extend(self.wanted(blob).await?);
         }
+        Ok(sent + self.blobs(goal, blobs, Trust::Known).await?)
+    }
+
+    /// What has to be there: what the registry demands, and of the rest what the vault has. No restore brings what nobody could read.
+    async fn wanted(&self, named: &Named) -> Result<Option<Digest>, Trouble> {
+        let Some(digest) = named.sha256() else { return Ok(None) };
+        let brought = named.demand == Demand::Registry || self.cx.vault.size_of(&digest).await?.is_some();
+        Ok(brought.then_some(digest))
+    }
+
+    async fn put_whole(&self, goal: &Goal, ready: &Ready, depth: usize) -> Result<u64, Trouble> {
+        let mut sent = 0;
         let mut trust = Trust::Known;
         for round in 0..=MISSING_BLOB_ROUNDS_MAX {
             match self.put(goal, ready).await {
                 Ok(()) => return Ok(sent),
                 Err(Trouble::Registry(RegistryError::MissingBlobs { digests })) if round < MISSING_BLOB_ROUNDS_MAX => {
+                    // Its garbage was collected: the blobs of what comes next are sent before their turn.
+                    self.lost_blobs.store(true, Ordering::Relaxed);
                     sent += self.supply(goal, ready, &digests, trust, depth).await?;
                     // Whatever this run believed to be there, Harbor has said otherwise.
                     trust = Trust::Nothing;
@@ -93,14 +126,17 @@ impl State<'_> {
         let named: HashSet<Digest> = named.iter().copied().collect();
         let wanted = |digest: &Digest| named.is_empty() || named.contains(digest);
         let mut sent = 0;
-        for (child, claim) in ready.children().filter(|(child, _)| wanted(child)) {
-            let turn = self.turn(&goal.target, &child);
+        for child in &ready.manifest.children {
+            let Some(digest) = self.wanted(child).await?.filter(wanted) else { continue };
+            let turn = self.turn(&goal.target, &digest);
             *turn.lock().await = false;
-            sent += self.image(goal.child(child, claim), depth + 1).await?;
+            sent += self.image(goal.child(digest, child.stated_type()), depth + 1).await?;
         }
-        let blobs = ready.manifest.blob_digests().filter(wanted).collect();
-        sent += self.blobs(goal, blobs, trust).await?;
-        Ok(sent)
+        let mut blobs = Vec::new();
+        for blob in &ready.manifest.blobs {
+            blobs.extend(self.wanted(blob).await?.filter(wanted));
+        }
+        Ok(sent + self.blobs(goal, blobs, trust).await?)
     }
 
     async fn blobs(&self, goal: &Goal, blobs: Vec<Digest>, trust: Trust) -> Result<u64, Trouble> {
@@ -119,27 +155,16 @@ impl State<'_> {
     /// Writes a manifest.
     pub(crate) async fn put_as(&self, repository: &RepositoryName, reference: &Reference, ready: &Ready) -> Result<(), Trouble> {
         self.may_write(&format!("write {repository} {reference}")).await?;
-        self.cx.client.manifest_put(repository, reference, &ready.media_type, ready.bytes.clone()).await?;
+        self.witness.put(repository, reference, &ready.media_type, ready.bytes.clone()).await?;
         add(&self.manifests_put, 1);
         Ok(())
     }
 
-    /// Reads the manifest back by digest; the client hashes what comes. HEAD would not do: it may be answered from a cache.
-    async fn read_back(&self, goal: &Goal) -> Result<(), Trouble> {
-        let differs = |detail: String| Trouble::Refused { code: "read_back_differs", detail };
-        let short = goal.digest.short();
-        match self.cx.client.manifest_get(&goal.target, &goal.digest).await {
-            Ok(_) => Ok(()),
-            Err(RegistryError::WrongDigest { actual, .. }) => Err(differs(format!("Harbor gives {} back for {short}", actual.short()))),
-            Err(RegistryError::NotFound { .. }) => Err(differs(format!("Harbor took {short} and does not have it now"))),
-            // A policy keeps it from being pulled by anybody, scanned or signed as it is not yet; Harbor's own list has to do.
-            Err(RegistryError::BlockedByPolicy { .. }) => {
-                match self.cx.client.artifact(&goal.target, &Reference::Digest(goal.digest)).await? {
-                    Some(_) => Ok(()),
-                    None => Err(differs(format!("Harbor took {short} and does not list it"))),
-                }
-            }
-            Err(error) => Err(error.into()),
+    /// Reads the manifest back by digest.
+    pub(crate) async fn read_back(&self, goal: &Goal) -> Result<(), Trouble> {
+        match self.witness.read_back(&goal.target, &goal.digest).await? {
+            None => Ok(()),
+            Some(deviation) => Err(Trouble::Refused { code: "read_back_differs", detail: format!("{deviation} after it took it") }),
         }
     }
 }

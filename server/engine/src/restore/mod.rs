@@ -1,8 +1,10 @@
 //! Restore: does exactly what an effect plan says, and reports what came of each line.
 //!
-//! Per line: children and subjects first; each blob is looked for in the target (HEAD), mounted from a repository that has it, or sent
-//! from the vault, read with its hash checked; the manifest is put by digest and read back by digest; then its accessories; the tag last,
-//! after a look whether it still points to what the plan says. Every external write is asked for at the [`Gate`] first.
+//! Per image: children first; each blob is looked for in the target (HEAD), mounted from a repository that has it, or sent from the vault,
+//! read with its hash checked; the manifest is put by digest and read back by digest; then its tags, each after a look whether it still
+//! points to what the plan says; then what is about it. Within a repository images come in the plan's order, which is that of their push
+//! times. Every external write is asked for at the [`crate::Gate`] first. A line is done when the target itself says that it is as planned
+//! ([`crate::planned`]); an accessory that fails does not take its image along.
 //!
 //! Undelete without a byte: where the target repository is the source repository and still there, the manifest is put at once; Harbor
 //! keeps a deleted image's blobs until its garbage collection, and says which are missing otherwise. That first attempt saves a HEAD per
@@ -12,10 +14,12 @@
 //! Running a plan again, whole or after a crash, finds what is there and ends in the same state (I-19). So a registry that answers nothing any
 //! more, as one that is restarted, fails no line: the restore stops, and what was not done is done by the next try.
 
+mod accessory;
 mod blobs;
 mod execute;
+mod group;
 mod image;
-mod item;
+mod order;
 mod origin;
 mod state;
 mod tags;
@@ -29,7 +33,7 @@ use crate::control::Progress;
 
 pub use self::execute::execute;
 
-/// Lines worked on at a time; no more manifests than that are put at once, since Harbor takes a lock on the project's quota for each.
+/// Repositories worked on at a time. The client puts few manifests at once, since Harbor takes a lock on the project's quota for each.
 pub const LINES_AT_ONCE: usize = 4;
 /// Times a manifest is put again after Harbor named blobs it lacks.
 pub const MISSING_BLOB_ROUNDS_MAX: usize = 3;

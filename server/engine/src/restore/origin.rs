@@ -36,10 +36,3 @@ impl State<'_> {
         Ok(Ready { digest: *digest, media_type: manifest.media_type.clone(), bytes, manifest })
     }
 }
-
-impl Ready {
-    /// The manifests of an index, with the type it says they have.
-    pub(crate) fn children(&self) -> impl Iterator<Item = (Digest, String)> + '_ {
-        self.manifest.children.iter().filter_map(|child| Some((child.sha256()?, child.stated_type().to_owned())))
-    }
-}

@@ -1,7 +1,7 @@
 //! What the lines of one restore share: context, gate, what is known to be in the target, counters, and why it stops.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use registry::RegistryError;
@@ -11,6 +11,7 @@ use vocab::{Digest, RepositoryName};
 use super::RestoreContext;
 use crate::control::{Gate, Stop};
 use crate::effect::EffectPlan;
+use crate::planned::Witness;
 use crate::report::{Outcome, Report};
 
 /// Why one line was not done.
@@ -95,6 +96,10 @@ pub(crate) struct State<'a> {
     pub blobs_sent: AtomicU64,
     pub blobs_mounted: AtomicU64,
     pub bytes_sent: AtomicU64,
+    /// Whether Harbor turned out to lack blobs it might have had still.
+    pub lost_blobs: AtomicBool,
+    /// What the target answered.
+    pub witness: Witness<'a>,
     /// Source repositories that cannot be mounted from.
     pub useless_sources: Mutex<HashSet<RepositoryName>>,
 }
@@ -117,6 +122,8 @@ impl<'a> State<'a> {
             blobs_sent: AtomicU64::new(0),
             blobs_mounted: AtomicU64::new(0),
             bytes_sent: AtomicU64::new(0),
+            lost_blobs: AtomicBool::new(false),
+            witness: Witness::new(&cx.client, &cx.vault),
             useless_sources: Mutex::default(),
         }
     }
