@@ -76,7 +76,7 @@ fn row(item: EffectItem) -> impl IntoView {
         <tr>
             <Cell><span class="mono" title=item.reference.clone()>{item.repository.clone()}<wbr/>{reference}</span></Cell>
             <Cell label=t("Now", "现在")>{item.now.clone().map_or_else(|| view! { <span class="note">"–"</span> }.into_any(), |d| view! { <code class="mono short" title=d.clone()>{short_digest(&d)}</code> }.into_any())}</Cell>
-            <Cell label=t("Then", "之后")><code class="mono short" title=item.then.clone()>{then}</code>{(item.accessories > 0).then(|| view! { <span class="note block">{lang().pick(format!("with {} accessories", item.accessories), format!("含 {} 个附件", item.accessories))}</span> })}</Cell>
+            <Cell label=t("Then", "之后")><code class="mono short" title=item.then.clone()>{then}</code>{item.accessory.map(|of| { let subject = short_digest(&of.subject); view! { <span class="note block">{lang().pick(format!("{}, about {subject}", of.kind), format!("{}，对应 {subject}", of.kind))}</span> } })}</Cell>
             <Cell label=t("Effect", "操作")><Status tone=tone text=word/>{(!item.detail.is_empty()).then(|| view! { <span class="note block">{said(&item.detail)}</span> })}</Cell>
         </tr>
     }

@@ -91,8 +91,17 @@ pub struct EffectItem {
     pub effect: EffectKind,
     /// Reason of a skip or block, name of the tag that keeps today's image, new name …
     pub detail: String,
-    /// Accessories that come along.
-    pub accessories: i64,
+    /// What it is about, of a signature, SBOM or other accessory.
+    pub accessory: Option<AccessoryOf>,
+}
+
+/// What an accessory is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccessoryOf {
+    /// Harbor's word for it: `signature.cosign`, `sbom.harbor` …
+    pub kind: String,
+    /// Digest of its subject.
+    pub subject: String,
 }
 
 /// A warning of an effect plan.

@@ -579,3 +579,75 @@ async fn on_a_real_harbor_what_docker_saved_is_imported_restored_and_pulled_by_i
     assert_eq!(state[&format!("team/web@{}", imported.landed[0].digest)], ["tag 1.0"]);
     live.remove(&live.project).await;
 }
+
+/// Order, signatures under one tag, a rule that keeps tags as they are, a lost signature: deleted, collected, restored and asked for anew.
+/// With `HARBOR_KEEP` set the project stays, so that other tools can look at it.
+#[tokio::test]
+async fn signatures_and_the_order_of_pushes_come_back() {
+    let Some(live) = Live::new().await else { return };
+    let name = live.name("app");
+    let repository = push::repository(&name);
+    let names: Vec<String> = (1..=12).map(|n| format!("b{n}")).collect();
+    for tag in &names {
+        push::image(&live.client, &name, Some(tag), &images::simple(&format!("{name} {tag}"), &[400])).await;
+    }
+    let newest = names.last().unwrap().clone();
+    let image = live.client.manifest_head(&repository, &Reference::Tag(push::tag(&newest))).await.unwrap().unwrap().digest.unwrap();
+    let sig = images::cosign_tag(&image.to_string());
+    let mut signatures = Vec::new();
+    for who in ["first", "second"] {
+        let signature = images::cosign_signature(&name, &image.to_string(), who);
+        signatures.push(push::image(&live.client, &name, Some(&sig), &signature).await);
+    }
+    let snapshot = live.backup(None).await;
+    let before = live.state(&live.project).await;
+
+    // One signature lost from a living image.
+    live.client.delete_artifact(&repository, &signatures[1].into()).await.unwrap();
+    let plan = live.plan(snapshot.digest, &live.project, OnConflict::Leave).await;
+    assert_eq!((plan.counts().accessories, plan.counts().writes()), (1, 1));
+    assert_eq!(live.execute(&plan).await.ending(), engine::report::Ending::Done);
+    assert_eq!(live.state(&live.project).await, before, "linked, and under its tag");
+
+    // All of it lost, and collected.
+    live.client.delete_repository(&repository).await.unwrap();
+    let id = live.client.gc_run(false).await.unwrap();
+    while !live.client.gc_status(id).await.unwrap().is_over() {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    let plan = live.plan(snapshot.digest, &live.project, OnConflict::Leave).await;
+    let report = live.execute(&plan).await;
+    assert_eq!(report.ending(), engine::report::Ending::Done, "{report:#?}");
+    assert_eq!(live.state(&live.project).await, before);
+    let mut found = Vec::new();
+    for tag in &names {
+        let artifact = live.client.artifact(&repository, &push::tag(tag).into()).await.unwrap().unwrap();
+        found.push((artifact.push_time, artifact.id, artifact.tags[0].push_time, tag.clone()));
+    }
+    let mut sorted = found.clone();
+    sorted.sort_by_key(|(pushed, id, ..)| (*pushed, *id));
+    assert_eq!(sorted.iter().map(|(.., tag)| tag.clone()).collect::<Vec<_>>(), names, "artifacts in the order of their pushes");
+    sorted.sort_by_key(|(_, id, tagged, _)| (*tagged, *id));
+    assert_eq!(sorted.iter().map(|(.., tag)| tag.clone()).collect::<Vec<_>>(), names, "and tags");
+
+    // Under a rule that keeps every tag, the newest signature is the one that is linked.
+    live.client.delete_artifact(&repository, &image.into()).await.unwrap();
+    live.client.create_immutable_rule(&live.project, "**").await.unwrap();
+    let plan = live.plan(snapshot.digest, &live.project, OnConflict::Leave).await;
+    assert_eq!((plan.counts().creates, plan.counts().accessories, plan.counts().blocked), (1, 1, 1), "{:#?}", plan.items);
+    let report = live.execute(&plan).await;
+    assert_eq!((report.ending(), report.done()), (engine::report::Ending::Partly, 2), "{report:#?}");
+    let linked = live.client.accessories(&repository, &image).await.unwrap();
+    assert_eq!(linked.into_iter().map(|accessory| accessory.digest).collect::<Vec<_>>(), [signatures[1]]);
+    for tag in &names {
+        live.pull(&repository, tag).await;
+    }
+    for rule in live.client.immutable_rules(&live.project).await.unwrap() {
+        live.client.delete_immutable_rule(&live.project, rule.id).await.unwrap();
+    }
+    if std::env::var("HARBOR_KEEP").is_ok() {
+        println!("kept: {}", live.project);
+        return;
+    }
+    live.remove(&live.project).await;
+}

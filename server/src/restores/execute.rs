@@ -8,7 +8,7 @@ use std::sync::Arc;
 use app::restores::types::RestoreForm;
 use async_trait::async_trait;
 use engine::effect::EffectPlan;
-use engine::report::{ItemResult, Outcome as ItemOutcome, Report};
+use engine::report::{Ending, ItemResult, Outcome as ItemOutcome, Report};
 use engine::restore::{RestoreContext, RestoreError};
 use sqlx::PgConnection;
 
@@ -161,10 +161,11 @@ async fn finish(context: &JobContext, row: &Row, plan: &EffectPlan, report: &Rep
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
     let (done, failed, sent) = queries::item_counts(&mut tx, row.request_id).await?;
-    let state = match (done, failed) {
-        (_, 0) => "done",
-        (0, _) => "failed",
-        _ => "issues",
+    // Every line was asked about in this try, those that an earlier one wrote too.
+    let state = match report.ending() {
+        Ending::Done => "done",
+        Ending::Partly => "issues",
+        Ending::Failed | Ending::Stopped => "failed",
     };
     let text = view::ended(done, failed, plan.counts().skips, sent);
     queries::set_state(&mut tx, row.request_id, state, Some(&text), true).await?;
@@ -256,8 +257,10 @@ impl engine::Gate for Gate {
 
     async fn item_done(&self, result: &ItemResult) -> Result<(), engine::Stop> {
         let (outcome, code, detail) = match &result.outcome {
-            ItemOutcome::Done => ("done", None, String::new()),
-            ItemOutcome::Skipped { reason } => ("skipped", None, reason.clone()),
+            ItemOutcome::Done { proof } => ("done", None, proof.to_string()),
+            // Lines that write nothing have no row.
+            ItemOutcome::Same => ("skipped", None, String::new()),
+            ItemOutcome::Left { reason } | ItemOutcome::Blocked { reason } => ("skipped", None, reason.clone()),
             ItemOutcome::Failed { code, detail, status } => {
                 let detail = status.map_or_else(|| detail.clone(), |status| format!("{detail} (HTTP {status})"));
                 ("failed", Some(code.clone()), detail)

@@ -307,6 +307,17 @@ pub async fn overdue(conn: &mut PgConnection) -> sqlx::Result<Vec<i64>> {
     .await
 }
 
+/// Requests that wait for votes on a plan of another form than this program makes, locked.
+pub async fn of_another_form(conn: &mut PgConnection, version: u32) -> sqlx::Result<Vec<i64>> {
+    sqlx::query_scalar(
+        "select request_id from request where state in ('waiting', 'reapproval') and plan->>'version' is distinct from $1::text
+          order by request_id for update",
+    )
+    .bind(version.to_string())
+    .fetch_all(conn)
+    .await
+}
+
 /// What a list shows.
 pub struct Filter<'a> {
     /// States; empty = all but drafts.

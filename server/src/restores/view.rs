@@ -1,6 +1,8 @@
 //! From rows and effect plans to what pages show.
 
-use app::restores::types::{EffectItem, EffectKind, EffectPlan, ItemResult, Request, RequestRow, RequestState, RestoreForm, Vote, Warning};
+use app::restores::types::{
+    AccessoryOf, EffectItem, EffectKind, EffectPlan, ItemResult, Request, RequestRow, RequestState, RestoreForm, Vote, Warning,
+};
 use app::units::{Moment, bytes, short_digest};
 use engine::effect::{self, Effect};
 use sqlx::PgConnection;
@@ -35,7 +37,7 @@ pub fn plan(plan: &effect::EffectPlan, planned_at: Moment) -> EffectPlan {
         sentence: sentence(plan),
         items: plan.items.iter().take(LINES_MAX).map(item).collect(),
         items_total: i64::try_from(plan.items.len()).unwrap_or(i64::MAX),
-        creates: whole(counts.creates),
+        creates: whole(counts.creates + counts.untagged + counts.accessories),
         moves: whole(counts.moves),
         skips: whole(counts.skips),
         blocked: whole(counts.blocked),
@@ -61,7 +63,7 @@ fn item(item: &effect::EffectItem) -> EffectItem {
         then: item.then.to_string(),
         effect: kind,
         detail,
-        accessories: i64::try_from(item.accessories.len()).unwrap_or(i64::MAX),
+        accessory: item.accessory.as_ref().map(|of| AccessoryOf { kind: of.kind.clone(), subject: of.subject.to_string() }),
     }
 }
 

@@ -140,20 +140,24 @@ pub async fn cancel(state: &AppState, caller: &Caller, origin: &Origin, request_
     super::get(state, caller, request_id).await
 }
 
-/// Ends requests nobody decided in time (S10).
+/// Ends requests nobody decided in time (S10), and those whose plan has the form of an earlier version: nobody could execute what was voted for.
 pub async fn expire_due(state: &AppState) -> Result<(), Error> {
     let mut tx = state.pool.begin().await?;
     for request_id in queries::overdue(&mut tx).await? {
-        queries::set_state(&mut tx, request_id, "expired", Some("nobody decided in time"), true).await?;
-        events::notify(&mut tx, Topic::Requests).await?;
-        let event = Event::new(
-            "restore.expire",
-            "request",
-            request_id.to_string(),
-            format!("restore #{request_id} expired: nobody decided in time"),
-        );
-        audit::record(&mut tx, &Actor::system("schedule"), event).await?;
+        expire(&mut tx, request_id, "nobody decided in time").await?;
+    }
+    for request_id in queries::of_another_form(&mut tx, engine::effect::EFFECT_VERSION).await? {
+        let why = "its effect plan was made by an earlier version of this program, in a form that is not executed any more; ask for it again";
+        expire(&mut tx, request_id, why).await?;
     }
     tx.commit().await?;
+    Ok(())
+}
+
+async fn expire(conn: &mut PgConnection, request_id: i64, why: &str) -> Result<(), Error> {
+    queries::set_state(conn, request_id, "expired", Some(why), true).await?;
+    events::notify(conn, Topic::Requests).await?;
+    let event = Event::new("restore.expire", "request", request_id.to_string(), format!("restore #{request_id} expired: {why}"));
+    audit::record(conn, &Actor::system("schedule"), event).await?;
     Ok(())
 }

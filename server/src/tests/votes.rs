@@ -143,6 +143,26 @@ async fn a_request_nobody_decided_expires_and_a_late_vote_is_refused(pool: PgPoo
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_plan_of_an_earlier_form_lapses_with_its_reason_and_stays_readable(pool: PgPool) {
+    let state = state(pool.clone());
+    let harbor_id = harbor(&pool, "prod").await;
+    let dev = person(&state, "dev", &[], "requester prod/shop").await;
+    let (old, _) = request(&pool, &dev, harbor_id, 1, 1).await;
+    let (new, _) = request(&pool, &dev, harbor_id, 1, 1).await;
+    sqlx::query("update request set plan = jsonb_set(plan::jsonb, '{version}', '1') where request_id = $1")
+        .bind(old)
+        .execute(&pool)
+        .await
+        .unwrap();
+    restores::expire_due(&state).await.unwrap();
+    let lapsed = restores::get(&state, &dev, old).await.unwrap();
+    assert_eq!((lapsed.state, lapsed.plan.items.len()), (RequestState::Expired, 1));
+    assert!(lapsed.outcome_detail.unwrap().contains("earlier version"));
+    assert_eq!(restores::get(&state, &dev, new).await.unwrap().state, RequestState::Waiting);
+    assert_eq!(recorded(&pool, "restore.expire").await, 1);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn a_request_of_an_unseen_project_does_not_exist(pool: PgPool) {
     let state = state(pool.clone());
     let harbor_id = harbor(&pool, "prod").await;

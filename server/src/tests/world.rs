@@ -69,7 +69,7 @@ pub fn plan(risk_move: bool) -> (serde_json::Value, Digest) {
         "whole_project": false,
         "policy": { "on_conflict": "leave", "accessories": true, "keep_suffix": "k", "rename_suffix": "r" },
         "items": [{ "source_repository": "shop/web", "source_tag": "1.4", "repository": "shop/web", "tag": "1.4", "now": now, "then": digest,
-                    "media_type": "application/vnd.oci.image.manifest.v1+json", "effect": effect, "immutable": false, "accessories": [] }],
+                    "media_type": "application/vnd.oci.image.manifest.v1+json", "effect": effect, "immutable": false }],
         "source": { "harbor": "prod", "snapshot": digest, "project": "shop", "moment": "2026-11-23T09:30:00Z" },
         "estimate": { "bytes_to_send": 0, "bytes_present": 0, "blobs_unknown": 0, "bytes_unknown": 0, "manifests_to_put": 1 },
         "warnings": []

@@ -54,11 +54,8 @@ impl Accessories<'_> {
     /// The line of each accessory that is wished for, in order; `None` where its image is left as it is, and so is what is about it.
     /// `wishes` are accessories with their repositories in the target.
     pub(super) async fn lines(&self, wishes: &[(&Wish, &Subject, RepositoryName)]) -> Result<Vec<Option<EffectItem>>, PlanError> {
-        let facts: Vec<Facts> = stream::iter(wishes)
-            .map(|(wish, subject, repository)| self.facts(wish, subject, repository))
-            .buffered(LINES_AT_ONCE)
-            .try_collect()
-            .await?;
+        let facts: Vec<_> = wishes.iter().map(|(wish, subject, repository)| self.facts(wish, subject, repository)).collect();
+        let facts: Vec<Facts> = stream::iter(facts).buffered(LINES_AT_ONCE).try_collect().await?;
         // Who in the snapshot had, or has had, a tag by which Harbor links: older ones give way to newer ones among them.
         let mut ours: HashMap<(&RepositoryName, &Tag), HashSet<Digest>> = HashMap::new();
         for ((wish, _, repository), facts) in wishes.iter().zip(&facts) {

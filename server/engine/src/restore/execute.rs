@@ -53,7 +53,8 @@ async fn run(cx: &RestoreContext, plan: &EffectPlan, gate: &dyn Gate) -> Result<
     let items = plan.items.iter().filter(|item| item.writes()).count() as u64;
     cx.progress.event(Event::Total { items, bytes: plan.estimate.bytes_to_send });
     let repositories = groups(&plan.items);
-    let mut lines = stream::iter(&repositories).map(|(name, groups)| repository(&state, name, groups)).buffer_unordered(LINES_AT_ONCE);
+    let each: Vec<_> = repositories.iter().map(|(name, groups)| repository(&state, name, groups)).collect();
+    let mut lines = stream::iter(each).buffer_unordered(LINES_AT_ONCE);
     while let Some(results) = lines.next().await {
         report.items.extend(results);
     }
@@ -92,11 +93,8 @@ async fn repository(state: &State<'_>, name: &RepositoryName, groups: &[Group]) 
         let (now, later) = rest.split_at(stretch.min(rest.len()));
         let order = Order { manifests: Turnstile::new(), tags: Turnstile::new() };
         let order = &order;
-        let worked: Vec<Vec<Worked>> = stream::iter(now.iter().enumerate())
-            .map(|(turn, group)| state.group(group, order, turn))
-            .buffered(IMAGES_AT_ONCE)
-            .collect()
-            .await;
+        let each: Vec<_> = now.iter().enumerate().map(|(turn, group)| state.group(group, order, turn)).collect();
+        let worked: Vec<Vec<Worked>> = stream::iter(each).buffered(IMAGES_AT_ONCE).collect().await;
         results.extend(prove(state, name, worked.into_iter().flatten().collect()).await);
         // Looking at a repository costs what is in it: the more that is, the longer the stretch between two looks.
         (rest, stretch) = (later, stretch.saturating_mul(2));

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
+mod accessories;
 mod backup;
 mod copy;
 mod faults;
@@ -11,6 +12,7 @@ mod import;
 mod import_writers;
 mod locks;
 mod matrix;
+mod order;
 mod parts;
 mod points;
 mod points_bucket;
