@@ -333,6 +333,11 @@ impl<'a> Witness<'a> {
         Ok(lost.into_iter().flatten().map(|blob| Deviation::Blob { blob, manifest: *digest }).collect())
     }
 
+    /// Whether the target shows an accessory under its subject.
+    pub(crate) async fn links(&self, repository: &RepositoryName, subject: &Digest, digest: &Digest) -> Result<bool, RegistryError> {
+        self.is_linked(&Shown::nothing(repository), subject, digest).await
+    }
+
     /// What a restore brings of what a manifest names: what the registry demands, and of the rest what the vault has.
     async fn brought(&self, named: &Named) -> Option<Digest> {
         let digest = named.sha256()?;

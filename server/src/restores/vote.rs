@@ -147,7 +147,8 @@ pub async fn expire_due(state: &AppState) -> Result<(), Error> {
         expire(&mut tx, request_id, "nobody decided in time").await?;
     }
     for request_id in queries::of_another_form(&mut tx, engine::effect::EFFECT_VERSION).await? {
-        let why = "its effect plan was made by an earlier version of this program, in a form that is not executed any more; ask for it again";
+        let why =
+            "its effect plan was made by an earlier version of this program, in a form that is not executed any more; ask for it again";
         expire(&mut tx, request_id, why).await?;
     }
     tx.commit().await?;

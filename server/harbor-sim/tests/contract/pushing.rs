@@ -249,3 +249,45 @@ async fn signatures_and_referrers_may_come_before_their_subject() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_signature_is_linked_by_a_put_of_its_tag_and_by_nothing_else() {
+    topic(|h| async move {
+        let (name, _) = h.project("p", json!({})).await;
+        let repository = format!("{name}/r");
+        let base = format!("/projects/{name}/repositories/r/artifacts");
+        let image = images::simple(&h.prefix, &[300]);
+        let digest = &image.manifest.digest;
+        h.push(&repository, "v1", &image).await;
+        let [first, second] = ["first", "second"].map(|who| images::cosign_signature(&repository, digest, who));
+        let tag = images::cosign_tag(digest);
+        let linked = || async { texts(&h.get(&format!("{base}/{digest}/accessories")).await.expect(200).json(), "digest") };
+
+        h.push(&repository, &first.manifest.digest, &first).await;
+        assert!(linked().await.is_empty(), "put by its digest it is an artifact of its own");
+        h.post(&format!("{base}/{}/tags", first.manifest.digest), json!({"name": tag})).await.expect(201);
+        assert!(linked().await.is_empty(), "and its tag by the API does not change that");
+        h.put_manifest(&repository, &tag, &first.manifest).await.expect(201);
+        assert_eq!(linked().await, [first.manifest.digest.clone()]);
+
+        h.push(&repository, &tag, &second).await;
+        let mut both = linked().await;
+        both.sort();
+        let mut wanted = vec![first.manifest.digest.clone(), second.manifest.digest.clone()];
+        wanted.sort();
+        assert_eq!(both, wanted, "the older one stays linked without its tag");
+        assert_eq!(h.get(&format!("{base}/{tag}")).await.expect(200).json()["digest"], json!(second.manifest.digest));
+
+        let rule = json!({
+            "disabled": false, "action": "immutable", "template": "immutable_template",
+            "tag_selectors": [{"kind": "doublestar", "decoration": "matches", "pattern": "sha256-*"}],
+            "scope_selectors": {"repository": [{"kind": "doublestar", "decoration": "repoMatches", "pattern": "**"}]},
+        });
+        let place = h.post(&format!("/projects/{name}/immutabletagrules"), rule).await.expect(201).header("location").unwrap().to_owned();
+        for signature in [&first, &second] {
+            h.put_manifest(&repository, &tag, &signature.manifest).await.refuse(412, "PRECONDITION");
+        }
+        h.delete(place.trim_start_matches("/api/v2.0")).await.expect(200);
+    })
+    .await;
+}
