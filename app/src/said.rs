@@ -36,6 +36,23 @@ const SENTENCES: &[(&str, &str)] = &[
     ),
     ("the catalogue and the vault {} differ: nothing is swept", "目录与保管库 {} 不一致：不作清理"),
     ("look at the vault's page and rebuild the catalogue from the vault", "请查看保管库页面，并由保管库重建目录"),
+    // Gaps.
+    ("it cannot be restored from this snapshot; an earlier one may have it", "无法从此快照恢复；较早的快照中可能有"),
+    ("what is there is not in this snapshot; an earlier one may have it", "其中内容不在此快照中；较早的快照中可能有"),
+    ("what is not named cannot be restored from this snapshot", "未列出的内容无法从此快照恢复"),
+    ("look after those that are named, then run the plan again", "请先处理已列出的各项，再重新运行计划"),
+    (
+        "no registry takes such a manifest: if it came from one, its storage is damaged there",
+        "没有镜像仓库会接受这样的清单：若来自某个仓库，则该处存储已损坏",
+    ),
+    ("name the part by its sha256 digest and push the image again", "请以 sha256 摘要引用该部分并重新推送镜像"),
+    // Layers that are elsewhere.
+    ("it comes back without that layer, as the registry has it", "恢复后不含该层，与镜像仓库中的一致"),
+    ("the layer is said to be at {}; push it to the registry to have it backed up", "该层据称位于 {}；将其推送到镜像仓库即可备份"),
+    ("push the layer to the registry to have it backed up", "将该层推送到镜像仓库即可备份"),
+    ("{} needs the layer {}, which the registry did not have: it is said to be at {}", "{} 需要层 {}，而镜像仓库中没有：据称位于 {}"),
+    ("{} needs the layer {}, which the registry did not have: no address is known", "{} 需要层 {}，而镜像仓库中没有：没有已知地址"),
+    ("{} more layers are needed that the registry did not have", "另需 {} 个镜像仓库中没有的层"),
     // Locks.
     ("looking at locks", "检查锁定"),
     ("its lock was extended", "锁定已延长"),

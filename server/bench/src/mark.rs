@@ -111,7 +111,7 @@ async fn write(place: &Path, references: usize) -> Result<usize, Failure> {
                 number += 1;
             }
             let name = format!("p{project}/r{repository}").parse()?;
-            let bytes = RepositoryIndex { name, description: None, members }.encode()?;
+            let bytes = RepositoryIndex { name, description: None, members, names: vault::Names::new() }.encode()?;
             let descriptor = vault::tree::RepositoryDescriptor { digest: put(&bytes)?, size: bytes.len() as u64 };
             repositories.push((format!("p{project}/r{repository}").parse()?, descriptor));
         }
@@ -126,6 +126,8 @@ async fn write(place: &Path, references: usize) -> Result<usize, Failure> {
                 finished: started,
                 listed: None,
                 gaps: Vec::new(),
+                elsewhere: Vec::new(),
+                closed: true,
                 config: None,
                 harbor_config: None,
                 pushed: None,

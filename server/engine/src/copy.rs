@@ -7,9 +7,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use vault::{Pointer, PointerName, PutError, Vault, VaultError};
-use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Descriptor, Digest, Manifest};
+use vault::{Pointer, PointerName, PutError, Vault, VaultError, Why};
+use vocab::{Demand, Descriptor, Digest};
 
 use crate::backup::pace::Pace;
 use crate::control::{Control, Event, ItemOutcome, Progress, Stop};
@@ -112,6 +111,8 @@ impl Copy<'_> {
                 let mut once = members;
                 repository.members.into_iter().map(|member| member.descriptor).filter(|d| once.remove(&d.digest)).collect()
             };
+            let stored = repository.names.into_values().filter(|object| blobs.insert(*object)).map(|object| (object, None)).collect();
+            self.objects(stored, BLOBS_AT_ONCE).await?;
             self.manifests(manifests, &mut blobs).await?;
             self.object(&descriptor.digest, descriptor.size).await?;
             cx.progress.event(Event::Item { name: name.to_string(), outcome: ItemOutcome::Done });
@@ -130,11 +131,16 @@ impl Copy<'_> {
         let from = &self.cx.from;
         let mut read = stream::iter(&descriptors)
             .map(|descriptor| async move {
-                let bytes = from.get_bytes(&descriptor.digest, MANIFEST_BYTES_MAX).await.map_err(CopyError::From)?;
-                let manifest = Manifest::parse(&descriptor.media_type, &bytes).map_err(|e| {
-                    CopyError::From(VaultError::Invalid { what: "manifest", why: format!("{}: {e}", descriptor.digest.short()) })
-                })?;
-                let blobs: Vec<(Digest, Option<u64>)> = manifest.blob_digests().map(|blob| (blob, None)).collect();
+                let read = from.needs(&descriptor.digest, &descriptor.media_type).await.map_err(CopyError::From)?;
+                let needs = read.map_err(|why| CopyError::From(unreadable(&descriptor.digest, &why)))?;
+                let mut blobs: Vec<(Digest, Option<u64>)> = Vec::with_capacity(needs.blobs.len());
+                for need in &needs.blobs {
+                    // What no registry demands may be nowhere.
+                    let Some(blob) = need.digest.sha256() else { continue };
+                    if need.demand == Demand::Registry || from.size_of(&blob).await.map_err(CopyError::From)?.is_some() {
+                        blobs.push((blob, None));
+                    }
+                }
                 Ok::<_, CopyError>(blobs)
             })
             .buffer_unordered(MANIFESTS_AT_ONCE);
@@ -169,6 +175,14 @@ impl Copy<'_> {
 
     async fn object(&mut self, digest: &Digest, size_bytes: u64) -> Result<(), CopyError> {
         self.objects(vec![(*digest, Some(size_bytes))], 1).await
+    }
+}
+
+/// A manifest that cannot be copied with what belongs to it.
+fn unreadable(digest: &Digest, why: &Why) -> VaultError {
+    match why {
+        Why::Missing => VaultError::Missing { digest: *digest },
+        other => VaultError::Invalid { what: "manifest", why: format!("{}: {other}", digest.short()) },
     }
 }
 

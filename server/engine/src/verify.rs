@@ -1,22 +1,26 @@
-//! Verification of a snapshot: everything it needs is in the vault, with the right size, and what is small is read and hashed.
+//! Verification of a snapshot: everything it needs is in the vault, and what is small is read and hashed.
 //!
 //! The walk never stops at the first fault; it answers every finding, up to [`FINDINGS_MAX`]. Indexes, manifests and settings are read
-//! and hashed; of blobs it looks at presence and size, or with [`Depth::Bytes`] reads them too. *Corrupt* is never confused with
+//! and hashed; of blobs it looks at presence, or with [`Depth::Bytes`] reads them too. *Corrupt* is never confused with
 //! *unreachable*: only the first says that something is lost (I-6).
 
-use vault::{Vault, VaultError};
-use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Descriptor, Digest, Manifest};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use vault::{Vault, VaultError, Why};
+use vocab::Digest;
 
 use crate::survey::{Lack, Survey};
 
 /// Most findings answered for one snapshot; whoever has that many needs no more to act.
 pub const FINDINGS_MAX: usize = 10_000;
 
+/// Bytes that one walk hashes because a size is not the one that is stated.
+const DOUBTED_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
+
 /// How thorough.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Depth {
-    /// Blobs are there and have the right size.
+    /// Blobs are there; one whose size is not the one that is stated is hashed.
     #[default]
     Presence,
     /// Blobs are read and hashed.
@@ -35,7 +39,7 @@ pub enum Severity {
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// `missing`, `corrupt`, `wrong_size`, `unreadable`, `incomplete`, `unreachable`.
+    /// `missing`, `corrupt`, `unreadable`, `unreachable`.
     pub kind: String,
     /// How bad.
     pub severity: Severity,
@@ -53,7 +57,7 @@ impl Finding {
     fn new(kind: &str, object: Digest, subject: &str, detail: String) -> Self {
         let (severity, remedy) = match kind {
             "unreachable" => (Severity::Unknown, "look at the disk or the mount, then verify again"),
-            "unreadable" | "incomplete" => (Severity::Loss, "back the project up again; an earlier snapshot may be whole"),
+            "unreadable" => (Severity::Loss, "back the project up again; an earlier snapshot may be whole"),
             _ => (Severity::Loss, "verify the vault: it takes the object from another vault or from the harbor, where one of them has it"),
         };
         let (subject, remedy) = (subject.to_owned(), remedy.to_owned());
@@ -77,9 +81,14 @@ impl Finding {
         Self::new(kind, object, subject, error.to_string())
     }
 
-    /// A manifest list whose member is not part of the snapshot.
-    pub(crate) fn incomplete(object: Digest, subject: &str, member: &Digest) -> Self {
-        Self::new("incomplete", object, subject, format!("its member {} is not part of the snapshot", member.short()))
+    /// What is the matter with a manifest.
+    pub(crate) fn lack(why: &Why, object: Digest, subject: &str) -> Self {
+        let kind = match why {
+            Why::Missing => "missing",
+            Why::Corrupt => "corrupt",
+            _ => "unreadable",
+        };
+        Self::new(kind, object, subject, why.to_string())
     }
 
     /// Whether the snapshot is degraded by it, and not merely unchecked.
@@ -105,33 +114,39 @@ pub async fn snapshot_to(vault: &Vault, digest: &Digest, depth: Depth) -> Vec<Fi
     survey.into_lacks().into_iter().map(|Lack { finding, .. }| finding).take(FINDINGS_MAX).collect()
 }
 
-/// Looks at one blob.
-pub(crate) async fn blob(vault: &Vault, depth: Depth, digest: Digest, size_bytes: Option<u64>, subject: &str) -> Option<Finding> {
-    let found = match depth {
-        Depth::Presence => vault.size_of(&digest).await,
-        Depth::Bytes => match vault.verify_object(&digest).await {
-            Ok(intact) => Ok(Some(intact.size_bytes)),
-            Err(VaultError::Missing { .. }) => Ok(None),
-            Err(error) => Err(error),
-        },
-    };
-    match (found, size_bytes) {
-        (Err(error), _) => Some(Finding::of(&error, digest, subject)),
-        (Ok(None), _) => Some(Finding::of(&VaultError::Missing { digest }, digest, subject)),
-        (Ok(Some(found)), Some(stated)) if found != stated => {
-            Some(Finding::new("wrong_size", digest, subject, format!("it has {found} bytes, not {stated}")))
-        }
-        _ => None,
+/// How much may still be hashed because its size is not the one that is stated. Whoever may push may state any size of what others rely on.
+#[derive(Debug)]
+pub(crate) struct Doubt(AtomicU64);
+
+impl Default for Doubt {
+    fn default() -> Self {
+        Self(AtomicU64::new(DOUBTED_BYTES_MAX))
     }
 }
 
-/// Reads one manifest.
-pub(crate) async fn manifest(vault: &Vault, descriptor: &Descriptor, subject: &str) -> Result<Manifest, Finding> {
-    let digest = descriptor.digest;
-    let read = vault.get_bytes(&digest, MANIFEST_BYTES_MAX).await;
-    let bytes = read.map_err(|error| Finding::of(&error, digest, subject))?;
-    if bytes.len() as u64 != descriptor.size {
-        return Err(Finding::new("wrong_size", digest, subject, format!("the manifest has {} bytes", bytes.len())));
+impl Doubt {
+    fn takes(&self, size_bytes: u64) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size_bytes)).is_ok()
     }
-    Manifest::parse(&descriptor.media_type, &bytes).map_err(|error| Finding::new("unreadable", digest, subject, error.to_string()))
+}
+
+/// Looks at one blob. The digest decides: one that has another size than is stated is hashed.
+pub(crate) async fn blob(
+    vault: &Vault,
+    depth: Depth,
+    digest: Digest,
+    claim_bytes: Option<u64>,
+    subject: &str,
+    doubt: &Doubt,
+) -> Option<Finding> {
+    let size_bytes = match depth {
+        Depth::Bytes => Ok(None),
+        Depth::Presence => vault.size_of(&digest).await.and_then(|found| found.ok_or(VaultError::Missing { digest }).map(Some)),
+    };
+    let looked = match size_bytes {
+        Ok(Some(found)) if claim_bytes.is_none_or(|claim| claim == found) || !doubt.takes(found) => Ok(()),
+        Ok(_) => vault.verify_object(&digest).await.map(|_| ()),
+        Err(error) => Err(error),
+    };
+    looked.err().map(|error| Finding::of(&error, digest, subject))
 }

@@ -651,3 +651,88 @@ async fn signatures_and_the_order_of_pushes_come_back() {
     }
     live.remove(&live.project).await;
 }
+
+/// Projects that hold whatever somebody got a Harbor to take, restored into another Harbor, or another project of the same one. `HARBOR_PROJECTS`
+/// names them, separated by commas; `HARBOR_TARGET_URL` is where they are restored, with the same login.
+#[tokio::test]
+async fn on_a_real_harbor_whatever_it_took_comes_back_elsewhere() {
+    let Ok(projects) = std::env::var("HARBOR_PROJECTS") else { return };
+    let Some(live) = Live::new().await else { return };
+    let (user, password) = (std::env::var("HARBOR_USER").unwrap(), std::env::var("HARBOR_PASSWORD").unwrap());
+    let target = std::env::var("HARBOR_TARGET_URL").map_or_else(|_| live.client.clone(), |url| push::client(&url, &user, &password));
+    let mut bad = Vec::new();
+    for name in projects.split(',') {
+        let project: ProjectName = name.parse().unwrap();
+        let outcome = backup::project(&live.backup_context(), &project, None).await.unwrap();
+        println!("{name}: {:?}\n  gaps {:?}\n  elsewhere {:?}", outcome.stats, outcome.index.gaps, outcome.index.elsewhere);
+        bad.extend(outcome.index.gaps.iter().map(|gap| format!("{name}: gap {gap:?}")));
+        let findings = engine::verify::snapshot_to(&live.vault, &outcome.digest, engine::verify::Depth::Bytes).await;
+        bad.extend(findings.iter().map(|finding| format!("{name}: finding {finding:?}")));
+        let export = live.vault.plan_export(&outcome.digest, &vault::Choice::default()).await.unwrap();
+        bad.extend(export.left_out.iter().map(|out| format!("{name}: left out of an export {out:?}")));
+        let to: ProjectName = format!("{}-{name}", live.project).parse().unwrap();
+        let cx = PlanContext { client: target.clone(), vault: live.vault.clone(), harbor: "target".parse().unwrap() };
+        let policy =
+            Policy { on_conflict: OnConflict::Leave, accessories: true, keep_suffix: "a".to_owned(), rename_suffix: "b".to_owned() };
+        let plan = effect::plan(&cx, &outcome.digest, &Selection::Project, &to, &policy).await.unwrap();
+        println!("  plan {:?} {:?}", plan.counts(), plan.warnings);
+        let cx = RestoreContext { client: target.clone(), vault: live.vault.clone(), progress: Arc::new(Silent) };
+        let report = restore::execute(&cx, &plan, &Silent).await.unwrap();
+        println!("  restored {} lines, {} manifests, {} blobs sent", report.done(), report.manifests_put, report.blobs_sent);
+        if !report.is_clean() {
+            bad.push(format!("{name}: {report:#?}"));
+        }
+        bad.extend(differences(&live.vault, &outcome, &target, &to).await.into_iter().map(|what| format!("{name}: {what}")));
+        for repository in target.repositories(&to).await.unwrap() {
+            target.delete_repository(&repository.name).await.unwrap();
+        }
+        target.delete_project(&to).await.unwrap();
+    }
+    live.remove(&live.project).await;
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
+}
+
+/// What of a snapshot a Harbor does not have byte for byte.
+async fn differences(vault: &Vault, outcome: &SnapshotOutcome, client: &Client, to: &ProjectName) -> Vec<String> {
+    let mut bad = Vec::new();
+    for (name, descriptor) in &outcome.index.repositories {
+        let repository = name.in_project(to);
+        for member in vault.repository(&descriptor.digest).await.unwrap().members {
+            let digest = member.descriptor.digest;
+            let what = member.tag.as_ref().map_or_else(|| format!("{repository}@{digest}"), |tag| format!("{repository}:{tag}"));
+            let kept = vault.get_bytes(&digest, 5 << 20).await.unwrap();
+            match client.manifest_get(&repository, &digest).await {
+                // A Harbor serves an index of nothing as an image; what it says itself is the same.
+                Ok(back)
+                    if back.bytes == kept
+                        && vocab::Manifest::parse(&back.media_type, &kept).unwrap().media_type == member.descriptor.media_type => {}
+                Ok(back) => bad.push(format!("{what} is another: {}", back.media_type)),
+                Err(error) => bad.push(format!("{what}: {error}")),
+            }
+            if let Some(tag) = &member.tag {
+                let head = client.manifest_head(&repository, &Reference::Tag(tag.clone())).await.unwrap();
+                // The registry's own digest; of a signed document it is that of the payload.
+                if head.as_ref().and_then(|head| head.digest) != Some(digest) {
+                    bad.push(format!("{what} points to {head:?}"));
+                }
+            }
+            let needs = vault.needs(&digest, "").await.unwrap().unwrap();
+            for blob in needs.blobs.iter().filter_map(|blob| blob.digest.sha256()) {
+                let there = client.blob_head(&repository, &blob).await.unwrap().is_some();
+                if there != vault.size_of(&blob).await.unwrap().is_some() {
+                    bad.push(format!("{what}: blob {blob} is there: {there}"));
+                }
+            }
+            for blob in &needs.blobs {
+                if let vocab::AnyDigest::Other(other) = &blob.digest {
+                    let body = client.blob_get_other(&repository, other);
+                    futures::pin_mut!(body);
+                    if !matches!(body.next().await, Some(Ok(_))) {
+                        bad.push(format!("{what}: blob {other} did not come back"));
+                    }
+                }
+            }
+        }
+    }
+    bad
+}

@@ -276,6 +276,9 @@ pub struct World {
     pub blobs: BTreeMap<String, BlobRow>,
     /// Storage links by full repository name.
     pub links: BTreeMap<String, Links>,
+    /// Blobs that were pushed under a digest by SHA-512, with the one they are stored under.
+    #[serde(default)]
+    pub aliases: BTreeMap<String, String>,
     pub audit: Vec<AuditRow>,
     /// Which of the two logs is written.
     #[serde(default)]

@@ -108,10 +108,17 @@ fn trees() -> Vec<Vec<u8>> {
             RepositoryMember::root(descriptor.clone(), "latest".parse().ok()),
             RepositoryMember { role: accessory, ..RepositoryMember::root(descriptor, None) },
         ],
+        names: vault::Names::new(),
     };
     let repository = repository.encode().expect("it can be written");
     let child = RepositoryDescriptor { digest: Digest::of(&repository), size: repository.len() as u64 };
-    let gap = Gap { kind: "part_missing".to_owned(), subject: "prod/shop:1".to_owned(), cause: "c".to_owned(), remedy: "r".to_owned() };
+    let gap = Gap {
+        kind: "part_missing".to_owned(),
+        subject: "prod/shop:1".to_owned(),
+        cause: "c".to_owned(),
+        consequence: String::new(),
+        remedy: "r".to_owned(),
+    };
     let snapshot = SnapshotIndex {
         harbor: "main".parse().expect("a name"),
         project: "prod".parse().expect("a name"),
@@ -124,6 +131,8 @@ fn trees() -> Vec<Vec<u8>> {
         harbor_config: None,
         pushed: None,
         repositories: vec![("prod/shop".parse().expect("a name"), child)],
+        elsewhere: Vec::new(),
+        closed: true,
     };
     let settings = SettingsOf::Project.encode(&json!({"version": 2, "labels": []})).expect("it can be written");
     vec![repository, snapshot.encode().expect("it can be written"), settings.manifest]

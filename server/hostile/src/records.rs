@@ -40,6 +40,8 @@ async fn base() -> Result<Base, VaultError> {
         harbor_config: None,
         pushed: None,
         repositories: Vec::new(),
+        elsewhere: Vec::new(),
+        closed: true,
     };
     let snapshot = vault.put_snapshot(&index).await?;
     let (harbor, project) = (index.harbor, index.project);

@@ -65,11 +65,11 @@ pub(super) async fn export(args: Export) -> Result<(), CliError> {
     let vault = args.vault.open().await?;
     let digest = args.snapshot.parse().map_err(|e| CliError::Usage(format!("{e}")))?;
     let export = vault.plan_export(&digest, &Choice { repository: args.repository, tags: args.tag }).await?;
-    if export.objects() == 0 && export.left_out.is_empty() {
+    if export.objects() == 0 && export.left_out.is_empty() && export.gaps.is_empty() {
         return Err(CliError::Failed("nothing of that is in the snapshot".to_owned()));
     }
     let (names, objects, bytes) = (export.references.len(), export.objects(), export.size_bytes());
-    let left_out = export.left_out.clone();
+    let (left_out, without, gaps) = (export.left_out.clone(), export.without.clone(), export.gaps.clone());
     let shown = args.out.display();
     let is_archive = args.out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("tar"));
     let tool = if is_archive { "oci-archive" } else { "oci" };
@@ -84,9 +84,21 @@ pub(super) async fn export(args: Export) -> Result<(), CliError> {
         println!("{example}");
     }
     for image in &left_out {
-        println!("left out\t{}\t{} is missing or damaged in the vault", image.image, image.part);
+        println!("left out\t{}\t{}: {}", image.image, image.part, image.why);
     }
-    if left_out.is_empty() { Ok(()) } else { Err(CliError::Failed(format!("{} images are not whole and were left out", left_out.len()))) }
+    for gap in &gaps {
+        println!("gap\t{}\t{}: {}", gap.subject, gap.kind, gap.cause);
+    }
+    for layer in &without {
+        println!("without\t{}\t{}: the registry did not have it; {}", layer.image, layer.layer, address(&layer.urls));
+    }
+    let lacking = [(left_out.len(), "images are not whole and were left out"), (gaps.len(), "things were not backed up and are not in it")];
+    let lacking: Vec<String> = lacking.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if lacking.is_empty() { Ok(()) } else { Err(CliError::Failed(lacking.join("; "))) }
+}
+
+fn address(urls: &[String]) -> String {
+    urls.first().map_or_else(|| "no address is known".to_owned(), |url| format!("it is said to be at {url}"))
 }
 
 /// A file that could not be written whole is removed: half an archive looks like one.

@@ -25,6 +25,8 @@ use crate::error::Error;
 const EMPTY: &[u8] = b"{}";
 /// Objects read from the vault side by side.
 const READS_AT_ONCE: usize = 16;
+/// Most bytes that manifests are believed to state together for one image: a claim must not make a sum overflow. 64 TiB.
+const STATED_BYTES_MAX: u64 = 1 << 46;
 
 /// The kind of what a snapshot names although it can be restored: it is kept in another repository.
 const KEPT_ELSEWHERE: &str = "kept_elsewhere";
@@ -232,7 +234,8 @@ async fn artifact(vault: &Vault, digest: Digest, media_type: Arc<str>) -> Result
         let kind = "UNKNOWN".to_owned();
         return Ok(Artifact { digest, media_type, kind, size_bytes: manifest_bytes, platforms: Vec::new(), config: None });
     };
-    let blobs = manifest.blobs.iter().filter_map(Named::stated_bytes).fold(0, u64::saturating_add);
+    let stated = manifest.blobs.iter().filter_map(Named::stated_bytes);
+    let blobs = stated.fold(0, u64::saturating_add).min(STATED_BYTES_MAX);
     let platforms = manifest
         .children
         .iter()
@@ -366,7 +369,7 @@ pub(super) async fn insert_snapshot(
     if sealed.run_id.is_none() {
         // Nobody asked Harbor: what the images have in their manifests.
         logical_bytes = sqlx::query_scalar(
-            "select coalesce(sum(a.size_bytes), 0)::bigint from artifact_span s join repository r using (repository_id) join artifact a using (digest)
+            "select least(coalesce(sum(a.size_bytes), 0), 9223372036854775807)::bigint from artifact_span s join repository r using (repository_id) join artifact a using (digest)
               where r.project_id = $1 and s.to_at is null and s.role <> 'accessory'",
         )
         .bind(sealed.project_id)
@@ -374,7 +377,7 @@ pub(super) async fn insert_snapshot(
         .await?;
     }
     let gap_count = gap_count(&sealed.index);
-    let gaps = serde_json::to_value(&sealed.index.gaps).map_err(|e| Error::defect(e.to_string()))?;
+    let gaps = serde_json::to_value(sealed.index.named_lacks()).map_err(|e| Error::defect(e.to_string()))?;
     let id = sqlx::query_scalar(
         "insert into snapshot (project_id, vault_id, run_id, pointer_id, digest, moment, started_at, finished_at, gaps, gap_count, repositories,
                                tags, artifacts, logical_bytes, bytes_new, tags_added, tags_removed, tags_moved, locked_until)

@@ -69,12 +69,18 @@ impl World {
             for (tag, seed) in *tags {
                 members.push(RepositoryMember::root(self.image(seed).await, Some(tag.parse().unwrap())));
             }
-            let index = RepositoryIndex { name: name.parse().unwrap(), description: None, members };
+            let index = RepositoryIndex { name: name.parse().unwrap(), description: None, members, names: vault::Names::new() };
             indexes.push((name.parse().unwrap(), self.vault.put_repository(&index).await.unwrap()));
         }
         let gaps = gaps
             .iter()
-            .map(|s| Gap { kind: "missing".to_owned(), subject: (*s).to_owned(), cause: "c".to_owned(), remedy: "r".to_owned() })
+            .map(|s| Gap {
+                kind: "missing".to_owned(),
+                subject: (*s).to_owned(),
+                cause: "c".to_owned(),
+                consequence: String::new(),
+                remedy: "r".to_owned(),
+            })
             .collect();
         let index = SnapshotIndex {
             listed: None,
@@ -88,6 +94,8 @@ impl World {
             gaps,
             config: None,
             repositories: indexes,
+            elsewhere: Vec::new(),
+            closed: true,
         };
         let descriptor = self.vault.put_snapshot(&index).await.unwrap();
         Sealed {

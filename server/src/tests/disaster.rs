@@ -307,6 +307,8 @@ async fn a_run_goes_on_and_does_not_hide_what_a_person_is_to_look_at(pool: PgPoo
         gaps: Vec::new(),
         config: None,
         repositories: Vec::new(),
+        elsewhere: Vec::new(),
+        closed: true,
     };
     let snapshot = estate.vault.put_snapshot(&index).await.unwrap();
     let pointer = Pointer { harbor: index.harbor, project: index.project, moment: LONG_AGO, id: Uuid::new_v4(), snapshot, signature: None };

@@ -360,7 +360,7 @@ impl Job<'_> {
         self.vault.check().await.map_err(Error::from)?;
         let vault = self.vault.clone();
         let mut survey = Survey::new(&vault, Depth::Presence);
-        let (mut after, mut reported, mut certain) = (0, 0, true);
+        let (mut after, mut certain) = (0, true);
         self.tally.degraded = 0;
         while let Some(rows) = self.snapshots(&mut after).await? {
             let (mut whole, mut degraded) = (Vec::new(), Vec::new());
@@ -377,10 +377,9 @@ impl Job<'_> {
             let mut tx = self.context.state.pool.begin().await?;
             self.context.fence(&mut tx).await?;
             let mut said = Vec::new();
-            for lack in &survey.lacks()[reported..] {
+            for lack in survey.take_new() {
                 said.extend(self.report(&mut tx, &lack.finding, 0).await?);
             }
-            reported = survey.lacks().len();
             queries::set_degraded(&mut tx, self.vault_id, &whole, false).await?;
             queries::set_degraded(&mut tx, self.vault_id, &degraded, true).await?;
             events::notify(&mut tx, Topic::Snapshots).await?;

@@ -43,6 +43,7 @@
 //!
 //! The sweep meets all of them; how it does so without a lock, and why nothing needed is lost, is told in [`sweep`].
 
+pub mod closed;
 pub mod error;
 mod export;
 pub mod hold;
@@ -70,6 +71,7 @@ use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use time::OffsetDateTime;
 
+pub use self::closed::{Closed, Lack, Names, Walk, Why};
 pub use self::error::{PutError, StoreError, VaultError};
 pub use self::export::{Choice, Export, LeftOut};
 pub use self::hold::Hold;

@@ -32,7 +32,6 @@ use crate::error::{StoreError, VaultError};
 use crate::layout::{HarborName, Key, LOCKS_BYTES_MAX, PointerName};
 use crate::record;
 use crate::snapshot::Pointer;
-use crate::sweep::mark::blobs_of;
 
 /// Longest term of a lock, in days.
 pub const LOCK_DAYS_MAX: u32 = 3_650;
@@ -294,26 +293,28 @@ impl Locking {
         if self.walked.get(&digest).is_some_and(|walked| *walked >= needed) {
             return Ok(needed);
         }
-        let manifests = match self.members(part, &HashSet::new()).await {
-            Ok(manifests) => manifests,
+        let (manifests, mut more) = match self.members(part, &HashSet::new()).await {
+            Ok(members) => members,
             Err(error) => {
                 self.pass_over(error)?;
                 return Ok(needed);
             }
         };
-        let until = self.manifests(manifests, vec![digest], needed).await?;
+        more.push(digest);
+        let until = self.manifests(manifests, more, needed).await?;
         self.walked.insert(digest, needed);
         Ok(until)
     }
 
-    /// The manifests of a part but for those of `covered`.
-    async fn members(&self, part: Part<'_>, covered: &HashSet<Digest>) -> Result<Vec<Descriptor>, VaultError> {
+    /// The manifests of a part but for those of `covered`, and the objects that are stored for names by other algorithms.
+    async fn members(&self, part: Part<'_>, covered: &HashSet<Digest>) -> Result<(Vec<Descriptor>, Vec<Digest>), VaultError> {
         Ok(match part {
-            Part::Settings(descriptor) => vec![descriptor.clone()],
+            Part::Settings(descriptor) => (vec![descriptor.clone()], Vec::new()),
             Part::Repository(digest) => {
                 let mut once = covered.clone();
-                let members = self.vault.repository(digest).await?.members.into_iter();
-                members.map(|member| member.descriptor).filter(|descriptor| once.insert(descriptor.digest)).collect()
+                let index = self.vault.repository(digest).await?;
+                let members = index.members.into_iter().map(|member| member.descriptor);
+                (members.filter(|descriptor| once.insert(descriptor.digest)).collect(), index.names.into_values().collect())
             }
         })
     }
@@ -330,7 +331,7 @@ impl Locking {
         let mut read = stream::iter(manifests)
             .map(|descriptor| {
                 let (vault, digest) = (&vault, descriptor.digest);
-                async move { (digest, blobs_of(vault, descriptor).await) }
+                async move { (digest, must_be_locked(vault, &descriptor).await) }
             })
             .buffer_unordered(MANIFESTS_AT_ONCE);
         while let Some((digest, found)) = read.next().await {
@@ -392,6 +393,19 @@ impl Locking {
     fn pass_over(&self, error: VaultError) -> Result<(), VaultError> {
         if self.choose.is_some() && !error.is_transient() { Ok(()) } else { Err(error) }
     }
+}
+
+/// What a manifest names and the vault has to keep: of what nobody demands, what is there.
+async fn must_be_locked(vault: &Vault, descriptor: &Descriptor) -> Result<Vec<Digest>, VaultError> {
+    let named = vault.named_by(&descriptor.digest, &descriptor.media_type).await?;
+    let mut all = named.needed;
+    all.extend(named.children);
+    for optional in named.optional {
+        if vault.size_of(&optional).await?.is_some() {
+            all.push(optional);
+        }
+    }
+    Ok(all)
 }
 
 /// What a snapshot index names.
@@ -538,8 +552,9 @@ impl Locking {
                 Err(_) => HashSet::new(),
             },
         };
-        let fresh = self.members(Part::Repository(digest), &covered).await?;
-        let until = self.manifests(fresh, vec![*digest], needed).await?;
+        let (fresh, mut more) = self.members(Part::Repository(digest), &covered).await?;
+        more.push(*digest);
+        let until = self.manifests(fresh, more, needed).await?;
         Ok(before.filter(|_| !covered.is_empty()).map_or(until, |below| until.min(moment(below.until))))
     }
 }

@@ -17,17 +17,14 @@ use std::path::{Path, PathBuf};
 
 use futures::{TryStreamExt, pin_mut};
 use tokio::io::AsyncWriteExt;
-use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Descriptor, Digest, Manifest, RepositoryName, media};
+use vocab::{AnyDigest, Descriptor, Digest, RepositoryName};
 
 use crate::Vault;
+use crate::closed::Walk;
 use crate::error::{StoreError, VaultError};
 use crate::layout::{Key, OCI_LAYOUT};
 use crate::store::blocking;
-use crate::tree::{self, MEMBERS_MAX, RepositoryIndex, RepositoryMember, Role};
-
-/// How deep indexes may nest.
-pub const NESTING_MAX: usize = 16;
+use crate::tree::{self, RepositoryIndex, RepositoryMember, Role, SnapshotIndex};
 
 /// A view that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +40,7 @@ pub struct View {
     /// How many objects were copied.
     pub copies: u64,
     /// Objects that are missing or damaged in the vault; images that need them cannot be read.
-    pub unavailable: Vec<Digest>,
+    pub unavailable: Vec<AnyDigest>,
 }
 
 /// One name in a view.
@@ -62,13 +59,14 @@ impl Vault {
     ///
     /// Missing and damaged objects do not stop it; they are named in [`View::unavailable`].
     pub async fn write_view(&self, snapshot: &Digest, repository: Option<&RepositoryName>, out: &Path) -> Result<View, VaultError> {
-        let repositories = self.repositories_for_view(snapshot, repository).await?;
+        let (_, repositories) = self.repositories_for_view(snapshot, repository).await?;
         let blobs = prepare(out).await?;
-        let mut walk = Walk { vault: self, seen: BTreeMap::new() };
+        let mut walk = Walk::new(self);
         let mut entries: BTreeMap<(Option<String>, Digest), Descriptor> = BTreeMap::new();
         for index in &repositories {
+            walk.learn(&index.names);
+            walk.read(index.members.iter().map(|member| (member.descriptor.digest, member.descriptor.media_type.clone()))).await?;
             for member in &index.members {
-                walk.visit(&member.descriptor).await?;
                 if let Some(entry) = entry(index, member, repository.is_some()) {
                     let key = (entry.annotations.get(tree::REF_NAME).cloned(), entry.digest);
                     entries.insert(key, entry);
@@ -85,8 +83,8 @@ impl Vault {
             copies: 0,
             unavailable: Vec::new(),
         };
-        let objects = walk.seen;
-        self.link_all(objects, &blobs, &mut view).await?;
+        walk.judge().await?;
+        self.link_all(walk.objects(), &blobs, &mut view).await?;
         let descriptors: Vec<Descriptor> = entries.into_values().collect();
         let index = tree::encode_index(None, descriptors.iter().cloned(), &BTreeMap::new());
         let out = out.to_owned();
@@ -102,7 +100,7 @@ impl Vault {
         &self,
         snapshot: &Digest,
         only: Option<&RepositoryName>,
-    ) -> Result<Vec<RepositoryIndex>, VaultError> {
+    ) -> Result<(SnapshotIndex, Vec<RepositoryIndex>), VaultError> {
         let index = self.snapshot(snapshot).await?;
         let mut repositories = Vec::new();
         for (name, descriptor) in &index.repositories {
@@ -114,39 +112,42 @@ impl Vault {
             Some(repository) if repositories.is_empty() => {
                 Err(VaultError::NotInSnapshot { snapshot: *snapshot, repository: repository.clone() })
             }
-            _ => Ok(repositories),
+            _ => Ok((index, repositories)),
         }
     }
 
-    async fn link_all(&self, objects: BTreeMap<Digest, bool>, blobs: &Path, view: &mut View) -> Result<(), VaultError> {
+    async fn link_all(&self, objects: BTreeMap<AnyDigest, Option<Digest>>, blobs: &Path, view: &mut View) -> Result<(), VaultError> {
         let mut copied = Vec::new();
         let mut linked = Vec::new();
-        for (digest, available) in objects {
-            match self.store().local_path(&Key::Object(digest)) {
-                _ if !available => view.unavailable.push(digest),
-                Some(path) => linked.push((digest, path)),
-                None => copied.push(digest),
+        for (name, stored) in objects {
+            let to = place_in(blobs, &name);
+            match stored.map(|digest| (digest, self.store().local_path(&Key::Object(digest)))) {
+                None => view.unavailable.push(name),
+                Some((_, Some(path))) => linked.push((name, path, to)),
+                Some((digest, None)) => copied.push((name, digest, to)),
             }
         }
-        let folder = blobs.to_owned();
         let outcomes = blocking_io("link objects into", blobs, move || {
             linked
                 .into_iter()
-                .map(|(digest, path)| link(&path, &folder.join(digest.hex())).map(|how| (digest, how)))
+                .map(|(name, path, to)| {
+                    to.parent().map_or(Ok(()), fs::create_dir_all)?;
+                    link(&path, &to).map(|how| (name, how))
+                })
                 .collect::<io::Result<Vec<_>>>()
         })
         .await?;
-        for (digest, how) in outcomes {
+        for (name, how) in outcomes {
             match how {
                 Linked::Hard => view.hard_links += 1,
                 Linked::Symbolic => view.symbolic_links += 1,
-                Linked::Missing => view.unavailable.push(digest),
+                Linked::Missing => view.unavailable.push(name),
             }
         }
-        for digest in copied {
-            match self.copy_object(&digest, &blobs.join(digest.hex())).await {
+        for (name, digest, to) in copied {
+            match self.copy_object(&digest, &to).await {
                 Ok(()) => view.copies += 1,
-                Err(VaultError::Missing { .. } | VaultError::Corrupt { .. }) => view.unavailable.push(digest),
+                Err(VaultError::Missing { .. } | VaultError::Corrupt { .. }) => view.unavailable.push(name),
                 Err(other) => return Err(other),
             }
         }
@@ -157,6 +158,9 @@ impl Vault {
     /// Copies an object; a file that turned out damaged is removed again.
     pub(crate) async fn copy_object(&self, digest: &Digest, to: &Path) -> Result<(), VaultError> {
         let failed = |e: io::Error| view_error("copy an object into", to, e);
+        if let Some(folder) = to.parent() {
+            tokio::fs::create_dir_all(folder).await.map_err(failed)?;
+        }
         let mut file = tokio::fs::File::create_new(to).await.map_err(failed)?;
         let chunks = self.get(digest);
         pin_mut!(chunks);
@@ -202,45 +206,11 @@ fn is_reference_name(name: &str) -> bool {
     })
 }
 
-/// Finds every object a manifest needs; the value says whether it could be read as far as that was tried.
-struct Walk<'a> {
-    vault: &'a Vault,
-    seen: BTreeMap<Digest, bool>,
-}
-
-impl Walk<'_> {
-    async fn visit(&mut self, root: &Descriptor) -> Result<(), VaultError> {
-        let mut waiting = vec![(root.digest, root.media_type.clone(), 0)];
-        while let Some((digest, media_type, depth)) = waiting.pop() {
-            if self.seen.len() >= MEMBERS_MAX || depth > NESTING_MAX {
-                let why = format!("it nests deeper than {NESTING_MAX} or has more than {MEMBERS_MAX} objects");
-                return Err(VaultError::Invalid { what: "image", why });
-            }
-            if self.seen.contains_key(&digest) {
-                continue;
-            }
-            self.seen.insert(digest, true);
-            if !media::is_manifest(&media_type) {
-                continue;
-            }
-            let bytes = match self.vault.get_bytes(&digest, MANIFEST_BYTES_MAX).await {
-                Ok(bytes) => bytes,
-                Err(VaultError::Missing { .. } | VaultError::Corrupt { .. } | VaultError::TooLarge { .. }) => {
-                    self.seen.insert(digest, false);
-                    continue;
-                }
-                Err(other) => return Err(other),
-            };
-            // A manifest that cannot be parsed is still a blob a tool may want as it is.
-            let Ok(manifest) = Manifest::parse(&media_type, &bytes) else { continue };
-            for child in &manifest.children {
-                waiting.extend(child.sha256().map(|digest| (digest, child.stated_type().to_owned(), depth + 1)));
-            }
-            for blob in manifest.blob_digests() {
-                self.seen.entry(blob).or_insert(true);
-            }
-        }
-        Ok(())
+/// Where a layout with this folder of SHA-256 blobs has a blob.
+pub(crate) fn place_in(blobs: &Path, name: &AnyDigest) -> PathBuf {
+    match name {
+        AnyDigest::Sha256(digest) => blobs.join(digest.hex()),
+        AnyDigest::Other(digest) => blobs.with_file_name(digest.algorithm().as_str()).join(digest.hex()),
     }
 }
 

@@ -1,16 +1,21 @@
-//! From what was read to repository indexes: what is whole becomes a member, what is not becomes gaps.
+//! From what was read to repository indexes: what is closed becomes a member, what is not becomes gaps.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use vault::tree::{Gap, RepositoryIndex, RepositoryMember};
-use vocab::{Descriptor, Digest, RepositoryName};
+use vault::closed::{self, Known, Need};
+use vault::tree::{Elsewhere, Gap, RepositoryIndex, RepositoryMember};
+use vault::{Lack, Names, Why};
+use vocab::{AnyDigest, Demand, Descriptor, Digest, RepositoryName};
 
-use super::DEPTH_MAX;
-use super::blobs::Failures;
+use super::blobs::Fetched;
 use super::collect::{Node, Nodes};
 use super::gap::{Cause, artifact_subject, tag_subject};
-use super::manifests::{Parts, State, States};
+use super::manifests::{State, States};
+
+/// Addresses told of one layer, and the longest, in bytes.
+const URLS_TOLD_MAX: usize = 2;
+const URL_TOLD_BYTES_MAX: usize = 300;
 
 /// What is to be sealed.
 pub(crate) struct Assembled {
@@ -18,8 +23,38 @@ pub(crate) struct Assembled {
     pub gaps: Vec<Gap>,
     pub tags: u64,
     pub artifacts: u64,
-    /// Artifacts with layers that no registry stores.
-    pub foreign: Vec<(RepositoryName, Digest)>,
+    /// Layers that the registry does not have, of images that are kept all the same.
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+/// What of a manifest is worth keeping once its verdict is known.
+#[derive(Default)]
+struct Remarks {
+    elsewhere: HashMap<Digest, Vec<Need>>,
+    names: HashMap<Digest, Names>,
+}
+
+impl Remarks {
+    fn of(states: &States, fetched: &Fetched) -> Self {
+        let mut remarks = Self::default();
+        for (digest, state) in states {
+            let State::Read(parts) = state else { continue };
+            let absent = |need: &&Need| need.demand == Demand::Clients && fetched.absent.contains(&need.digest);
+            let elsewhere: Vec<Need> = parts.needs.blobs.iter().filter(absent).cloned().collect();
+            if !elsewhere.is_empty() {
+                remarks.elsewhere.insert(*digest, elsewhere);
+            }
+            let others = parts.needs.blobs.iter().filter_map(|need| match &need.digest {
+                AnyDigest::Other(name) => Some((name.clone(), *fetched.names.get(name)?)),
+                AnyDigest::Sha256(_) => None,
+            });
+            let names: Names = others.collect();
+            if !names.is_empty() {
+                remarks.names.insert(*digest, names);
+            }
+        }
+        remarks
+    }
 }
 
 /// Puts the indexes together. What was read is let go of on the way: a large repository is in memory once.
@@ -27,19 +62,16 @@ pub(crate) fn assemble(
     repositories: BTreeMap<RepositoryName, Option<String>>,
     nodes: Nodes,
     states: States,
-    blobs: &Failures,
+    fetched: &Fetched,
 ) -> Assembled {
-    let mut verdicts = judge(&states, blobs);
-    let foreign: HashSet<Digest> = states
-        .into_iter()
-        .filter(|(_, state)| matches!(state, State::Read(parts) if parts.foreign > 0))
-        .map(|(digest, _)| digest)
-        .collect();
-    let mut assembled = Assembled { repositories: Vec::new(), gaps: Vec::new(), tags: 0, artifacts: 0, foreign: Vec::new() };
+    let mut verdicts = judge(&states, fetched);
+    let remarks = Remarks::of(&states, fetched);
+    drop(states);
+    let mut assembled = Assembled { repositories: Vec::new(), gaps: Vec::new(), tags: 0, artifacts: 0, elsewhere: Vec::new() };
     let mut listed = repositories;
     let alone = nodes.repositories() == 1;
     for (name, nodes) in nodes.into_repositories() {
-        let mut index = RepositoryIndex { description: listed.remove(&name).flatten(), name, members: Vec::new() };
+        let mut index = RepositoryIndex { description: listed.remove(&name).flatten(), ..empty(name) };
         for (digest, node) in nodes {
             // What no other repository has is moved and not copied.
             let verdict = if alone { verdicts.remove(&digest) } else { verdicts.get(&digest).cloned() };
@@ -47,9 +79,10 @@ pub(crate) fn assemble(
                 Ok(descriptor) => {
                     assembled.artifacts += 1;
                     assembled.tags += node.tags.len() as u64;
-                    if foreign.contains(&digest) {
-                        assembled.foreign.push((index.name.clone(), digest));
+                    for need in remarks.elsewhere.get(&digest).into_iter().flatten() {
+                        assembled.elsewhere.extend(subjects(&index.name, &digest, &node).map(|subject| told(need, digest, subject)));
                     }
+                    index.names.extend(remarks.names.get(&digest).cloned().unwrap_or_default());
                     index.members.extend(described(Arc::unwrap_or_clone(descriptor), node));
                 }
                 Err(cause) => assembled.gaps.extend(subjects(&index.name, &digest, &node).map(|subject| cause.gap(subject))),
@@ -58,8 +91,17 @@ pub(crate) fn assemble(
         assembled.repositories.push(index);
     }
     // Those in which nothing is.
-    assembled.repositories.extend(listed.into_iter().map(|(name, description)| RepositoryIndex { name, description, members: Vec::new() }));
+    assembled.repositories.extend(listed.into_iter().map(|(name, description)| RepositoryIndex { description, ..empty(name) }));
     assembled
+}
+
+fn empty(name: RepositoryName) -> RepositoryIndex {
+    RepositoryIndex { name, description: None, members: Vec::new(), names: Names::new() }
+}
+
+fn told(need: &Need, by: Digest, needed_by: String) -> Elsewhere {
+    let urls = need.urls.as_deref().unwrap_or_default().iter().filter(|url| url.len() <= URL_TOLD_BYTES_MAX);
+    Elsewhere { object: need.digest.clone(), by, needed_by, urls: urls.take(URLS_TOLD_MAX).cloned().collect() }
 }
 
 /// One member per tag, or one without.
@@ -79,59 +121,46 @@ fn subjects<'a>(repository: &'a RepositoryName, digest: &'a Digest, node: &'a No
     untagged.into_iter().chain(node.tags.iter().map(|tag| tag_subject(repository, tag)))
 }
 
-/// Which manifests are whole: read, with every blob and every child, and not nested deeper than a restore follows.
+/// Which manifests are closed, with what describes them.
 type Verdicts = HashMap<Digest, Result<Arc<Descriptor>, Cause>>;
 
-/// Decides level by level from the leaves up, so that no chain of indexes, however long, costs stack: after [`DEPTH_MAX`] levels what is
-/// left is too deep.
-fn judge(states: &States, blobs: &Failures) -> Verdicts {
-    let mut verdicts = Verdicts::with_capacity(states.len());
-    let mut pending: Vec<(&Digest, &Parts)> = Vec::new();
-    for (digest, state) in states {
-        let verdict = match state {
-            State::Complete(descriptor) => Ok(descriptor.clone()),
-            State::Failed(cause) => Err(cause.clone()),
-            State::Read(parts) => match parts.blobs.iter().find_map(|(blob, _)| blobs.get(blob).map(|cause| cause.seen_from_above(blob))) {
-                Some(cause) => Err(cause),
-                None if parts.children.is_empty() => Ok(parts.descriptor.clone()),
-                None => {
-                    pending.push((digest, parts));
-                    continue;
-                }
-            },
+/// Asks [`closed::judge`], and tells a lack by what reading it came to.
+fn judge(states: &States, fetched: &Fetched) -> Verdicts {
+    let unread = Why::Missing;
+    let known = states.iter().map(|(digest, state)| {
+        let known = match state {
+            State::Complete(_) => Known::Closed,
+            State::Read(parts) => Known::Read(&parts.needs),
+            State::Failed(_) => Known::Lacking(&unread),
         };
-        verdicts.insert(*digest, verdict);
-    }
-    for _ in 1..DEPTH_MAX {
-        let decided: Verdicts =
-            pending.iter().filter_map(|(digest, parts)| from_children(parts, &verdicts).map(|v| (**digest, v))).collect();
-        if decided.is_empty() {
-            break;
-        }
-        pending.retain(|(digest, _)| !decided.contains_key(*digest));
-        verdicts.extend(decided);
-    }
-    verdicts.extend(pending.into_iter().map(|(digest, _)| (*digest, Err(Cause::deep()))));
-    verdicts
+        (*digest, known)
+    });
+    let verdicts = closed::judge(known, |need| fetched.is_met(need));
+    verdicts.into_iter().filter_map(|(digest, verdict)| Some((digest, explained(&digest, verdict, states, fetched)?))).collect()
 }
 
-/// The verdict on an index once all its children have one, or one of them a bad one.
-fn from_children(parts: &Parts, verdicts: &Verdicts) -> Option<Result<Arc<Descriptor>, Cause>> {
-    let mut all = true;
-    for (child, _) in &parts.children {
-        match verdicts.get(child) {
-            Some(Err(cause)) => return Some(Err(cause.seen_from_above(child))),
-            Some(Ok(_)) => {}
-            None => all = false,
-        }
-    }
-    all.then(|| Ok(parts.descriptor.clone()))
+fn explained(digest: &Digest, verdict: Result<(), Lack>, states: &States, fetched: &Fetched) -> Option<Result<Arc<Descriptor>, Cause>> {
+    let Lack { object, by, why } = match (verdict, states.get(digest)?) {
+        (Ok(()), State::Complete(descriptor)) => return Some(Ok(Arc::clone(descriptor))),
+        (Ok(()), State::Read(parts)) => return Some(Ok(Arc::clone(&parts.descriptor))),
+        (Ok(()), State::Failed(cause)) => return Some(Err(cause.clone())),
+        (Err(lack), _) => lack,
+    };
+    let read = object.sha256().and_then(|object| match states.get(&object)? {
+        State::Failed(cause) => Some(cause),
+        State::Complete(_) | State::Read(_) => None,
+    });
+    let cause = read.or_else(|| fetched.failures.get(&object)).cloned().unwrap_or_else(|| Cause::lack(&why));
+    let own = object == AnyDigest::from(*digest);
+    Some(Err(if own && by == *digest { cause } else { cause.seen_from_above(&object) }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::backup::gap;
+    use crate::backup::manifests::Parts;
+    use vault::closed::Needs;
 
     fn read(name: &[u8], blobs: &[&[u8]], children: &[&[u8]]) -> (Digest, State) {
         let digest = Digest::of(name);
@@ -144,37 +173,29 @@ mod tests {
             platform: None,
             urls: Vec::new(),
         };
-        let blobs = blobs.iter().map(|b| (Digest::of(b), Some(1))).collect();
-        let children = children.iter().map(|c| (Digest::of(c), String::new())).collect();
-        (digest, State::Read(Parts { descriptor: Arc::new(descriptor), blobs, children, subject: None, foreign: 0 }))
+        let need = |name: &&[u8]| Need { digest: Digest::of(name).into(), demand: Demand::Registry, claim_bytes: None, urls: None };
+        let needs = Needs {
+            media_type: descriptor.media_type.clone(),
+            size_bytes: 1,
+            blobs: blobs.iter().map(need).collect(),
+            children: children.iter().map(need).collect(),
+            unknown: None,
+        };
+        (digest, State::Read(Parts { descriptor: Arc::new(descriptor), needs, subject: None }))
     }
 
     #[test]
-    fn an_index_is_whole_only_if_each_child_and_each_blob_is() {
+    fn a_lack_is_told_by_what_reading_the_part_came_to() {
         let states: States =
             [read(b"index", &[], &[b"good", b"bad"]), read(b"good", &[b"1"], &[]), read(b"bad", &[b"1", b"2"], &[])].into();
         let cause = Cause { kind: gap::BLOCKED_BY_POLICY, text: "no".to_owned(), remedy: "sign it" };
-        let blobs = Failures::from([(Digest::of(b"2"), cause)]);
-        let verdicts = judge(&states, &blobs);
+        let fetched = Fetched { failures: [(Digest::of(b"2").into(), cause)].into(), ..Fetched::default() };
+        let verdicts = judge(&states, &fetched);
         assert!(verdicts[&Digest::of(b"good")].is_ok());
-        assert_eq!(verdicts[&Digest::of(b"bad")].as_ref().unwrap_err().kind, gap::BLOCKED_BY_POLICY);
+        let bad = verdicts[&Digest::of(b"bad")].as_ref().unwrap_err();
+        assert_eq!((bad.kind, bad.remedy), (gap::BLOCKED_BY_POLICY, "sign it"));
+        assert!(bad.text.contains(&Digest::of(b"2").short()), "{}", bad.text);
         assert!(verdicts[&Digest::of(b"index")].is_err());
-        assert!(judge(&states, &Failures::new())[&Digest::of(b"index")].is_ok());
-    }
-
-    #[test]
-    fn a_chain_of_indexes_is_whole_as_deep_as_a_restore_follows() {
-        let name = |level: usize| format!("level {level}").into_bytes();
-        let levels = 100_000;
-        let states: States = (0..levels)
-            .map(|level| {
-                let below = name(level + 1);
-                if level + 1 == levels { read(&name(level), &[], &[]) } else { read(&name(level), &[], &[below.as_slice()]) }
-            })
-            .collect();
-        let verdicts = judge(&states, &Failures::new());
-        let whole = (0..levels).filter(|level| verdicts[&Digest::of(&name(*level))].is_ok()).count();
-        assert_eq!(whole, DEPTH_MAX);
-        assert!(verdicts[&Digest::of(&name(levels - DEPTH_MAX))].is_ok());
+        assert!(judge(&states, &Fetched::default())[&Digest::of(b"index")].is_ok());
     }
 }

@@ -88,9 +88,9 @@ impl Nodes {
     }
 
     /// A manifest an index names and no listing showed. Answers whether it is new.
-    pub(crate) fn add_child(&mut self, repository: &RepositoryName, digest: Digest, media_type: &str) -> bool {
-        let media_type = Some(Arc::from(media_type));
-        self.place(repository, digest, Node { tags: Vec::new(), labels: Vec::new(), role: Role::Child, media_type, size_bytes: 0 })
+    pub(crate) fn add_child(&mut self, repository: &RepositoryName, digest: Digest) -> bool {
+        // What an index says of a child's type is a claim of the index.
+        self.place(repository, digest, Node { tags: Vec::new(), labels: Vec::new(), role: Role::Child, media_type: None, size_bytes: 0 })
     }
 
     pub(crate) fn set_role(&mut self, repository: &RepositoryName, digest: &Digest, role: Role) {

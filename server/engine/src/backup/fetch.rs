@@ -10,7 +10,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use registry::{Client, RawManifest, RegistryError};
 use vault::{Vault, VaultId};
-use vocab::{Digest, RepositoryName};
+use vocab::{AnyDigest, Digest, OtherDigest, RepositoryName};
 
 use super::gap::Cause;
 use super::pace::{Breaker, Pace};
@@ -29,6 +29,12 @@ pub(crate) trait Origin: Send + Sync {
         digest: &Digest,
         size_bytes: Option<u64>,
     ) -> BoxStream<'static, Result<Bytes, RegistryError>>;
+
+    /// The bytes of a blob that is named by another algorithm than SHA-256; whoever stores them hashes them. Files have none.
+    fn other_blob(&self, repository: &RepositoryName, digest: &OtherDigest) -> BoxStream<'static, Result<Bytes, RegistryError>> {
+        let what = format!("blob {} of {repository}", AnyDigest::from(digest.clone()).short());
+        futures::stream::iter([Err(RegistryError::NotFound { what })]).boxed()
+    }
 
     /// Why something could not be read, in words for whoever looks after this origin.
     fn cause(&self, error: &RegistryError) -> Cause {
@@ -49,6 +55,10 @@ impl Origin for Client {
         size_bytes: Option<u64>,
     ) -> BoxStream<'static, Result<Bytes, RegistryError>> {
         self.blob_get_unhashed(repository, digest, size_bytes).boxed()
+    }
+
+    fn other_blob(&self, repository: &RepositoryName, digest: &OtherDigest) -> BoxStream<'static, Result<Bytes, RegistryError>> {
+        self.blob_get_other(repository, digest).boxed()
     }
 }
 

@@ -232,12 +232,13 @@ pub(crate) fn moved(repository: &RepositoryName, tag: &Tag, first: &Digest, late
 
 /// The gap of a repository that has tags and lists nothing.
 pub(crate) fn unlisted_gap(repository: &RepositoryName) -> vault::tree::Gap {
-    vault::tree::Gap {
-        kind: gap::LISTING_INCOMPLETE.to_owned(),
-        subject: repository.to_string(),
-        cause: "the registry has tags there and lists no artifacts".to_owned(),
-        remedy: "run the plan again; if it stays, check the right artifact:list and the registry's database".to_owned(),
-    }
+    gap::gap(
+        gap::LISTING_INCOMPLETE,
+        repository.to_string(),
+        "the registry has tags there and lists no artifacts",
+        "what is there is not in this snapshot; an earlier one may have it",
+        "run the plan again; if it stays, check the right artifact:list and the registry's database",
+    )
 }
 
 #[cfg(test)]

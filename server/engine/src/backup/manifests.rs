@@ -6,8 +6,9 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use registry::RawManifest;
 use vault::VaultError;
+use vault::closed::Needs;
 use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Demand, Descriptor, Digest, Manifest, Named, RepositoryName};
+use vocab::{Descriptor, Digest, Manifest, Named, RepositoryName};
 
 use super::collect::Nodes;
 use super::fetch::{Fetcher, turn};
@@ -38,12 +39,16 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub descriptor: Arc<Descriptor>,
-    /// Digest and stated size; schema 1 states none.
-    pub blobs: Vec<(Digest, Option<u64>)>,
-    pub children: Vec<(Digest, String)>,
+    pub needs: Needs,
     /// The manifest it is about: a signature's image.
     pub subject: Option<Digest>,
-    pub foreign: usize,
+}
+
+impl Parts {
+    /// The manifests it demands.
+    pub(crate) fn children(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.needs.demanded_children().filter_map(|child| child.digest.sha256())
+    }
 }
 
 /// By digest.
@@ -162,15 +167,15 @@ async fn read_one(fetcher: &Fetcher, wanted: &Wanted) -> Result<State, BackupErr
 /// What the vault has of a manifest.
 pub(crate) async fn stored(fetcher: &Fetcher, digest: &Digest, media_type: Option<&str>) -> Result<Option<State>, BackupError> {
     let Some(bytes) = from_vault(fetcher, digest).await? else { return Ok(None) };
-    let media_type = media_type.map_or_else(|| content::sniff(&bytes), str::to_owned);
-    Ok(Some(parts(digest, &media_type, &bytes).unwrap_or_else(|error| State::Failed(Cause::unreadable(&error)))))
+    let read = parts(digest, media_type.unwrap_or_default(), &bytes);
+    Ok(Some(read.unwrap_or_else(|error| State::Failed(Cause::unreadable(&error.to_string())))))
 }
 
 /// Stores a manifest that was just read, if it can be understood.
 pub(crate) async fn take(fetcher: &Fetcher, digest: &Digest, raw: &RawManifest) -> Result<State, BackupError> {
     let state = match parts(digest, &raw.media_type, &raw.bytes) {
         Ok(state) => state,
-        Err(error) => return Ok(State::Failed(Cause::unreadable(&error))),
+        Err(error) => return Ok(State::Failed(Cause::unreadable(&error.to_string()))),
     };
     fetcher.vault.put_bytes(&raw.bytes).await?;
     fetcher.stored.add(raw.bytes.len() as u64);
@@ -194,28 +199,26 @@ fn parts(digest: &Digest, media_type: &str, bytes: &[u8]) -> Result<State, vocab
     let manifest = Manifest::parse(media_type, bytes)?;
     Ok(State::Read(Parts {
         descriptor: Arc::new(content::descriptor(*digest, bytes.len(), &manifest)),
-        blobs: manifest.blob_digests().map(|blob| (blob, None)).collect(),
-        children: manifest.children.iter().filter_map(|child| Some((child.sha256()?, child.stated_type().to_owned()))).collect(),
+        needs: Needs::of(&manifest, bytes.len()),
         subject: manifest.subject.as_ref().and_then(Named::sha256),
-        foreign: manifest.blobs.iter().filter(|blob| blob.demand == Demand::Clients).count(),
     }))
 }
 
 /// Adds children nobody listed. Answers whether there is anything new to read.
 fn add_children(nodes: &mut Nodes, states: &States) -> Result<bool, BackupError> {
-    let mut found: Vec<(RepositoryName, Digest, String)> = Vec::new();
+    let mut found: Vec<(RepositoryName, Digest)> = Vec::new();
     for (repository, digest, _) in nodes.iter() {
         if let Some(State::Read(parts)) = states.get(digest) {
-            let missing = parts.children.iter().filter(|(child, _)| !nodes.contains(repository, child));
-            found.extend(missing.map(|(child, media_type)| (repository.clone(), *child, media_type.clone())));
+            let missing = parts.children().filter(|child| !nodes.contains(repository, child));
+            found.extend(missing.map(|child| (repository.clone(), child)));
         }
     }
     let mut more = false;
-    for (repository, child, media_type) in found {
+    for (repository, child) in found {
         if nodes.len() >= ARTIFACTS_MAX {
             return Err(BackupError::TooMuch { project: repository.project(), what: "artifacts", limit: ARTIFACTS_MAX });
         }
-        more |= nodes.add_child(&repository, child, &media_type);
+        more |= nodes.add_child(&repository, child);
     }
     Ok(more)
 }

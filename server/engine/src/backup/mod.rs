@@ -46,7 +46,7 @@ use self::staging::Staging;
 /// Most artifacts of one project in one snapshot.
 pub const ARTIFACTS_MAX: usize = 1_000_000;
 /// Deepest nesting of accessories of accessories, and of indexes in indexes.
-pub const DEPTH_MAX: usize = 16;
+pub const DEPTH_MAX: usize = vault::closed::DEPTH_MAX;
 /// Failures of the registry one after another, with no success between, after which a run gives up instead of writing more gaps.
 pub const FAILURES_IN_A_ROW_MAX: usize = 10;
 
@@ -100,7 +100,7 @@ pub struct SnapshotOutcome {
     pub stats: Stats,
     /// When Harbor says one of its repositories changed last; none where it was not listed.
     pub last_change: Option<OffsetDateTime>,
-    /// What is worth knowing and no gap: a tag that moved meanwhile, a layer a registry never stores.
+    /// What is worth knowing and no gap: a tag that moved meanwhile, a layer the registry does not have and does not demand.
     pub notes: Vec<Note>,
 }
 
@@ -130,7 +130,7 @@ pub struct Stats {
 /// Something worth knowing that is no gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    /// Stable word: `tag_moved`, `tag_gone`, `foreign_layers`, `proxy_cache` …
+    /// Stable word: `tag_moved`, `tag_gone`, `kept_elsewhere`, `proxy_cache` …
     pub code: &'static str,
     /// `repository:tag` or the like.
     pub subject: String,

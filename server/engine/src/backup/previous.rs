@@ -4,12 +4,12 @@
 //! vault has a damaged object that was not stored anew, so that the next run finds and heals it (I-5), nor when no pointer keeps it any
 //! more: then a sweep that condemned what it alone needed does not wait for this run's hold (I-10).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use vault::tree::{RepositoryDescriptor, RepositoryIndex, RepositoryMember, Role, SnapshotIndex};
-use vault::{HarborName, Vault, VaultError};
+use vault::{HarborName, Names, Vault, VaultError};
 use vocab::{Descriptor, Digest, ProjectName, RepositoryName, media};
 
 use super::listing::Listed;
@@ -34,8 +34,10 @@ pub(crate) struct Before {
 #[derive(Default)]
 pub(crate) struct Previous {
     repositories: BTreeMap<RepositoryName, RepositoryDescriptor>,
-    /// Whether it is kept, and nothing in the vault is damaged: what it says is complete is.
+    /// Whether it is kept and was found closed, and nothing in the vault is damaged: what it says is complete is.
     trusted: bool,
+    /// Images with layers that the registry did not have: it is asked again.
+    elsewhere: HashSet<Digest>,
     /// The project's settings.
     pub config: Option<Descriptor>,
     /// The Harbor's settings.
@@ -48,6 +50,8 @@ pub(crate) struct Known {
     repositories: BTreeMap<RepositoryName, Before>,
     /// Images that were complete, by digest, whatever repository they were in.
     complete: HashMap<Digest, Arc<Descriptor>>,
+    /// Which objects are stored for digests by another algorithm.
+    names: Names,
 }
 
 impl Previous {
@@ -63,9 +67,11 @@ impl Previous {
             Ok(_) => return Ok(Self::default()),
             Err(error) => return unusable(vault, error).await.map(|()| Self::default()),
         };
-        let trusted = vault.keeps(harbor, project, index.started, &digest).await? && is_whole(vault).await?;
-        let SnapshotIndex { config, harbor_config, repositories, .. } = index;
-        Ok(Self { repositories: repositories.into_iter().collect(), trusted, config, harbor_config })
+        // A snapshot of before the rule left layers out by their types: its images are read again, once.
+        let trusted = index.closed && vault.keeps(harbor, project, index.started, &digest).await? && is_whole(vault).await?;
+        let SnapshotIndex { config, harbor_config, repositories, elsewhere, .. } = index;
+        let elsewhere = elsewhere.into_iter().map(|layer| layer.by).collect();
+        Ok(Self { repositories: repositories.into_iter().collect(), trusted, elsewhere, config, harbor_config })
     }
 
     /// Reads what it says of the repositories that were listed. Of a project that is taken in one go also what it says of others: an image
@@ -85,7 +91,7 @@ impl Previous {
             .buffer_unordered(INDEXES_AT_ONCE);
         while let Some(read) = reading.try_next().await? {
             if let Some((name, descriptor, index)) = read {
-                known.add(name, descriptor, index, self.trusted);
+                known.add(name, descriptor, index, self);
             }
         }
         Ok(known)
@@ -100,7 +106,7 @@ impl Previous {
         digest: &Digest,
     ) -> Result<Option<SnapshotIndex>, VaultError> {
         let index = match vault.snapshot(digest).await {
-            Ok(index) if index.harbor == *harbor && index.project == *project && index.is_complete() => index,
+            Ok(index) if index.harbor == *harbor && index.project == *project && index.is_complete() && index.closed => index,
             Ok(_) => return Ok(None),
             Err(error) => return unusable(vault, error).await.map(|()| None),
         };
@@ -121,11 +127,15 @@ impl Previous {
 }
 
 impl Known {
-    fn add(&mut self, name: RepositoryName, descriptor: RepositoryDescriptor, index: RepositoryIndex, trusted: bool) {
+    fn add(&mut self, name: RepositoryName, descriptor: RepositoryDescriptor, index: RepositoryIndex, previous: &Previous) {
+        // What has names by other algorithms is read again: the index has to say them again.
+        let trusted = previous.trusted && index.names.is_empty();
+        self.names.extend(index.names);
         let mut before = Before { descriptor, accessories: HashMap::new(), by_subject: HashMap::new() };
         for member in index.members {
             // An index is cheap to read again, and its children must be looked at anyway.
-            if trusted && !media::is_index(&member.descriptor.media_type) {
+            let known = trusted && !previous.elsewhere.contains(&member.descriptor.digest);
+            if known && !media::is_index(&member.descriptor.media_type) {
                 self.complete.entry(member.descriptor.digest).or_insert_with(|| Arc::new(member.descriptor.clone()));
             }
             if let Role::Accessory { subject, .. } = &member.role {
@@ -143,6 +153,11 @@ impl Known {
     /// The indexes that could be read, and nothing else of it.
     pub(crate) fn into_descriptors(self) -> BTreeMap<RepositoryName, RepositoryDescriptor> {
         self.repositories.into_iter().map(|(name, before)| (name, before.descriptor)).collect()
+    }
+
+    /// Which objects are stored for digests by another algorithm, as far as the snapshot before can be relied on: they are looked up.
+    pub(crate) const fn names(&self) -> &Names {
+        &self.names
     }
 
     /// The manifest of an image of which everything was in the vault.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use registry::{Client, Project};
 use time::OffsetDateTime;
 use uuid::Uuid;
-use vault::tree::{Gap, RepositoryDescriptor, RepositoryIndex, SettingsOf, SnapshotIndex};
+use vault::tree::{ELSEWHERE_MAX, Elsewhere, Gap, RepositoryDescriptor, RepositoryIndex, SettingsOf, SnapshotIndex};
 use vault::{Pointer, PointerName, Vault, VaultError};
 use vocab::{Descriptor, Digest, ProjectName, RepositoryName};
 
@@ -14,6 +14,7 @@ use super::accessories::Search;
 use super::assemble::assemble;
 use super::collect::Nodes;
 use super::fetch::Fetcher;
+use super::gap;
 use super::listing::{ARTIFACTS_AT_A_TIME, Front, Listed, Part, front, list, unlisted_gap};
 use super::pace::{Breaker, Pace};
 use super::previous::Previous;
@@ -89,6 +90,7 @@ struct Gathered {
     tags: u64,
     logical_bytes: u64,
     gaps: Vec<Gap>,
+    elsewhere: Vec<Elsewhere>,
     notes: Vec<Note>,
     pushed: PushTimes,
 }
@@ -126,7 +128,7 @@ impl Run<'_> {
         cx.progress.event(Event::Phase("reading manifests"));
         let states = manifests::read_all(fetcher, &known, &mut nodes, self.area.as_ref()).await?;
         cx.progress.event(Event::Phase("reading layers"));
-        let failures = blobs::fetch_all(fetcher, &nodes, &states).await?;
+        let fetched = blobs::fetch_all(fetcher, &nodes, &states, known.names()).await?;
         if fetcher.stored.reads() > read_before {
             cx.progress.event(Event::Phase("looking again"));
             notes.extend(crosscheck::moves(&cx.client, &listed).await?);
@@ -138,9 +140,9 @@ impl Run<'_> {
         // A large repository is in memory once: what it was made of is let go of before and while it is put together.
         let Listed { repositories, .. } = listed;
         let before = known.into_descriptors();
-        let assembled = assemble(repositories, nodes, states, &failures);
+        let assembled = assemble(repositories, nodes, states, &fetched);
         gaps.extend(assembled.gaps);
-        notes.extend(assembled.foreign.iter().map(foreign_note));
+        self.gathered.elsewhere.extend(assembled.elsewhere);
         self.gathered.gaps.extend(gaps);
         self.gathered.notes.extend(notes);
         self.gathered.artifacts += assembled.artifacts;
@@ -176,9 +178,10 @@ impl Run<'_> {
     async fn seal(mut self) -> Result<SnapshotOutcome, BackupError> {
         let cx = self.cx;
         cx.progress.event(Event::Phase("sealing"));
-        let Gathered { mut repositories, changed, artifacts, tags, logical_bytes, gaps, mut notes, pushed } =
+        let Gathered { mut repositories, changed, artifacts, tags, logical_bytes, gaps, elsewhere, mut notes, pushed } =
             std::mem::take(&mut self.gathered);
         repositories.sort_by(|one, other| one.0.cmp(&other.0));
+        notes.extend(elsewhere_note(&self.project, &elsewhere));
         notes.extend(proxy_note(&self.project));
         notes.extend(self.area.as_ref().and_then(|area| staged_note(&self.project, area)));
         let pushed = match pushed.into_text(self.project.name.as_str()) {
@@ -198,9 +201,11 @@ impl Run<'_> {
             origin: vault::tree::Origin::Harbor,
             started: self.started,
             finished: OffsetDateTime::now_utc().max(self.started),
-            gaps,
+            gaps: gap::bounded(gaps, self.project.name.as_str()),
             config: Some(self.config().await?),
             repositories,
+            elsewhere: bounded_elsewhere(elsewhere),
+            closed: true,
         };
         let sealed = point(cx, self.held, &self.fetcher.pace, &index).await?;
         let stats = Stats {
@@ -249,12 +254,23 @@ fn staged_note(project: &Project, area: &Area) -> Option<Note> {
     (area.images() > 0).then(|| Note { code: "read_through_staging", subject: project.name.to_string(), text })
 }
 
-fn foreign_note((repository, digest): &(RepositoryName, Digest)) -> Note {
-    Note {
-        code: "foreign_layers",
-        subject: super::gap::artifact_subject(repository, digest),
-        text: "it has layers that no registry stores; they were not fetched, and a restore does not need them".to_owned(),
-    }
+fn elsewhere_note(project: &Project, elsewhere: &[Elsewhere]) -> Option<Note> {
+    let first = elsewhere.first()?;
+    let text = format!(
+        "the registry does not have {} layers that say where else they are, such as {} of {}; the images are kept without them",
+        elsewhere.len(),
+        first.object.short(),
+        first.needed_by
+    );
+    Some(Note { code: "kept_elsewhere", subject: project.name.to_string(), text })
+}
+
+/// No more than [`ELSEWHERE_MAX`], the same ones in every run.
+fn bounded_elsewhere(mut elsewhere: Vec<Elsewhere>) -> Vec<Elsewhere> {
+    elsewhere.sort();
+    elsewhere.dedup();
+    elsewhere.truncate(ELSEWHERE_MAX);
+    elsewhere
 }
 
 /// The Harbor's settings of this run, else those of the snapshot before; none that are not in the vault while the hold stands.

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use vault::Vault;
 use vault::tree::{RepositoryIndex, RepositoryMember, RepositoryPushes, Role};
-use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Digest, Manifest, Tag, media};
+use vault::{Vault, Walk};
+use vocab::{Digest, Tag, media};
 
 use super::make::PlanError;
 use super::order::{self, Image};
@@ -187,25 +186,9 @@ impl<'a> About<'a> {
 /// The artifact and, of an index, what it lists, level by level. A manifest that cannot be read adds nothing: its line is blocked as
 /// damaged anyway.
 async fn closure(vault: &Vault, digest: &Digest, media_type: &str) -> Vec<Digest> {
-    let mut all: Vec<Digest> = vec![*digest];
-    let mut seen: HashSet<Digest> = HashSet::from([*digest]);
-    let mut level = vec![(*digest, media_type.to_owned())];
-    for _ in 0..DEPTH_MAX {
-        let mut next = Vec::new();
-        for (digest, media_type) in level.iter().filter(|(_, media_type)| media::is_index(media_type)) {
-            let Ok(bytes) = vault.get_bytes(digest, MANIFEST_BYTES_MAX).await else { continue };
-            let Ok(manifest) = Manifest::parse(media_type, &bytes) else { continue };
-            for child in &manifest.children {
-                if let Some(digest) = child.sha256().filter(|digest| seen.insert(*digest)) {
-                    all.push(digest);
-                    next.push((digest, child.stated_type().to_owned()));
-                }
-            }
-        }
-        if next.is_empty() {
-            break;
-        }
-        level = next;
+    let mut walk = Walk::new(vault);
+    if media::is_index(media_type) && walk.read([(*digest, media_type.to_owned())]).await.is_err() {
+        return vec![*digest];
     }
-    all
+    walk.family(digest)
 }

@@ -1,18 +1,17 @@
 //! Makes an effect plan: what is wanted, what the target has, what keeps it from being written, and how much that is.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use registry::{Client, Project, RegistryError};
 use vault::tree::SnapshotIndex;
-use vault::{HarborName, Vault, VaultError};
+use vault::{HarborName, Lack, Vault, VaultError};
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
 use super::blocks::Ground;
 use super::link::{Accessories, block_immutable};
 use super::live::Live;
-use super::measure::{Closure, Lookup, closure};
+use super::measure::{Closure, Lookup, closures, elsewhere_warnings};
 use super::model::{
     BlockReason, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, OnConflict, Policy, SkipReason, Source, Warning,
 };
@@ -137,12 +136,14 @@ pub async fn plan(
         warnings: Vec::new(),
     };
     let ground = if plan.writes() { Some(Ground::read(&cx.client, project.as_ref()).await?) } else { None };
+    let mut elsewhere = Vec::new();
     if let Some(ground) = &ground {
-        settle(cx, &mut plan, ground, project.as_ref(), &index).await?;
+        elsewhere = settle(cx, &mut plan, ground, project.as_ref(), &index).await?;
     }
     cx.client.prove_login().await?;
     plan.warnings = warnings(&plan, ground.as_ref(), &index);
     plan.warnings.extend(of_order(&plan, order_known));
+    plan.warnings.extend(elsewhere);
     Ok(plan)
 }
 
@@ -161,14 +162,14 @@ fn of_order(plan: &EffectPlan, known: bool) -> Option<Warning> {
     })
 }
 
-/// Applies rules and rights, checks the vault, and measures.
+/// Applies rules and rights, checks the vault, and measures. Answers what the vault does without.
 async fn settle(
     cx: &PlanContext,
     plan: &mut EffectPlan,
     ground: &Ground,
     project: Option<&Project>,
     index: &SnapshotIndex,
-) -> Result<(), PlanError> {
+) -> Result<Vec<Warning>, PlanError> {
     if plan.creates_project {
         plan.project_public = was_public(cx, index).await;
     }
@@ -186,15 +187,15 @@ async fn settle(
     block_immutable(&mut plan.items, ground);
     block_taken(&mut plan.items);
     // An image is read once, however many tags it has.
-    let mut measured: HashMap<(RepositoryName, Digest), Result<Closure, Digest>> = HashMap::new();
+    let mut once = HashSet::new();
+    let writing: Vec<&EffectItem> =
+        plan.items.iter().filter(|item| item.writes() && once.insert((item.repository.clone(), item.then))).collect();
+    let places: Vec<(RepositoryName, Digest)> = writing.iter().map(|item| (item.repository.clone(), item.then)).collect();
+    let mut measured: HashMap<(RepositoryName, Digest), Result<Closure, Lack>> =
+        places.into_iter().zip(closures(&cx.vault, index, &writing).await?).collect();
     for item in plan.items.iter_mut().filter(|item| item.writes()) {
-        let place = (item.repository.clone(), item.then);
-        let known = match measured.entry(place) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(free) => free.insert(closure(&cx.vault, item).await?),
-        };
-        if let Err(object) = known {
-            let reason = BlockReason::Damaged { object: *object };
+        if let Some(Err(lack)) = measured.get(&(item.repository.clone(), item.then)) {
+            let reason = BlockReason::Damaged { object: lack.object.sha256().unwrap_or(lack.by) };
             block(item, reason, "choose an earlier snapshot, and run the plan again to heal the vault");
         }
     }
@@ -205,6 +206,7 @@ async fn settle(
     let lines: Vec<(&EffectItem, Closure)> =
         writing.filter_map(|item| Some((item, measured.remove(&(item.repository.clone(), item.then))?.ok()?))).collect();
     let estimate = lookup.estimate(&lines).await?;
+    let elsewhere = elsewhere_warnings(&lines);
     plan.estimate = estimate;
     let short = ground
         .quota
@@ -217,7 +219,7 @@ async fn settle(
     }
     // A project is made only for what is written into it.
     plan.creates_project &= plan.items.iter().any(EffectItem::writes);
-    Ok(())
+    Ok(elsewhere)
 }
 
 fn block(item: &mut EffectItem, reason: BlockReason, remedy: &str) {

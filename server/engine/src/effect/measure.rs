@@ -1,64 +1,83 @@
 //! What writing a plan takes: whether the vault can give everything back, and how much of it Harbor still has.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use registry::{Client, RegistryError};
-use vault::{Vault, VaultError};
-use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Digest, Manifest, RepositoryName};
+use vault::closed::Elsewhere;
+use vault::tree::SnapshotIndex;
+use vault::{Closed, Lack, Vault, VaultError, Walk};
+use vocab::{AnyDigest, Digest, RepositoryName};
 
-use super::model::{EffectItem, Estimate};
-use crate::backup::DEPTH_MAX;
+use super::model::{EffectItem, Estimate, Warning};
 
 /// Blobs looked up in the registry for one plan; more would make people wait, and Harbor work, for a guess.
 pub(crate) const BLOBS_LOOKED_UP_MAX: usize = 200;
 /// Lookups at a time; the client bounds them further.
 const LOOKUPS_AT_ONCE: usize = 8;
-/// Most manifests one line may consist of.
-const MANIFESTS_OF_LINE_MAX: usize = 10_000;
+/// Layers told of one by one that are elsewhere, and lines that need one.
+const LAYERS_TOLD_MAX: usize = 20;
+const NEEDED_BY_TOLD_MAX: usize = 3;
 
-/// The parts of one line, or the object the vault cannot give back.
+/// The parts of one line.
 pub(crate) struct Closure {
     /// Digest and size.
     pub blobs: BTreeMap<Digest, u64>,
     pub manifests: Vec<Digest>,
+    /// Layers that the registry did not have when it was backed up.
+    pub elsewhere: Vec<Elsewhere>,
 }
 
-/// Reads the manifests of a line from the vault and looks for every blob.
-pub(crate) async fn closure(vault: &Vault, item: &EffectItem) -> Result<Result<Closure, Digest>, VaultError> {
-    let mut level = vec![(item.then, item.media_type.clone())];
-    let mut seen: HashSet<Digest> = level.iter().map(|(digest, _)| *digest).collect();
-    let mut closure = Closure { blobs: BTreeMap::new(), manifests: Vec::new() };
-    for _ in 0..DEPTH_MAX {
-        let mut next = Vec::new();
-        for (digest, media_type) in level {
-            closure.manifests.push(digest);
-            let bytes = match vault.get_bytes(&digest, MANIFEST_BYTES_MAX).await {
-                Ok(bytes) => bytes,
-                Err(VaultError::Missing { .. } | VaultError::Corrupt { .. } | VaultError::TooLarge { .. }) => return Ok(Err(digest)),
-                Err(other) => return Err(other),
-            };
-            let Ok(manifest) = Manifest::parse(&media_type, &bytes) else { return Ok(Err(digest)) };
-            for blob in manifest.blob_digests() {
-                if closure.blobs.contains_key(&blob) {
-                    continue;
-                }
-                let Some(found) = vault.size_of(&blob).await? else { return Ok(Err(blob)) };
-                closure.blobs.insert(blob, found);
-            }
-            let children = manifest.children.iter().filter_map(|child| Some((child.sha256()?, child.stated_type().to_owned())));
-            next.extend(children.filter(|(child, _)| seen.insert(*child)));
-            if seen.len() > MANIFESTS_OF_LINE_MAX {
-                return Ok(Err(digest));
-            }
-        }
-        if next.is_empty() {
-            return Ok(Ok(closure));
-        }
-        level = next;
+impl From<Closed> for Closure {
+    fn from(closed: Closed) -> Self {
+        let manifests: Vec<Digest> = closed.manifests.into_iter().map(|(digest, _)| digest).collect();
+        let mut blobs = closed.objects;
+        manifests.iter().for_each(|manifest| {
+            blobs.remove(manifest);
+        });
+        Self { blobs, manifests, elsewhere: closed.elsewhere }
     }
-    Ok(Err(item.then))
+}
+
+/// Reads the manifests of lines from the vault and looks for every blob: of each line its parts, or what it lacks.
+pub(crate) async fn closures(
+    vault: &Vault,
+    index: &SnapshotIndex,
+    items: &[&EffectItem],
+) -> Result<Vec<Result<Closure, Lack>>, VaultError> {
+    let mut walk = Walk::new(vault);
+    walk.read(items.iter().map(|item| (item.then, item.media_type.clone()))).await?;
+    if walk.names_others() {
+        let of: BTreeSet<&RepositoryName> = items.iter().map(|item| &item.source_repository).collect();
+        for (_, descriptor) in index.repositories.iter().filter(|(name, _)| of.contains(name)) {
+            walk.learn(&vault.repository(&descriptor.digest).await?.names);
+        }
+    }
+    walk.judge().await?;
+    Ok(items.iter().map(|item| walk.closed([item.then]).map(Closure::from)).collect())
+}
+
+/// What whoever restores has to know of layers that are elsewhere: which, where, and who needs them.
+pub(crate) fn elsewhere_warnings(lines: &[(&EffectItem, Closure)]) -> Vec<Warning> {
+    let mut layers: BTreeMap<&AnyDigest, (&Elsewhere, Vec<String>)> = BTreeMap::new();
+    for (item, closure) in lines {
+        for layer in &closure.elsewhere {
+            let (_, needed_by) = layers.entry(&layer.object).or_insert_with(|| (layer, Vec::new()));
+            if !needed_by.contains(&item.display()) {
+                needed_by.push(item.display());
+            }
+        }
+    }
+    let total = layers.len();
+    let told = layers.into_values().take(LAYERS_TOLD_MAX).map(|(layer, needed_by)| {
+        let (named, rest) = needed_by.split_at(needed_by.len().min(NEEDED_BY_TOLD_MAX));
+        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        let place = layer.urls.first().map_or_else(|| "no address is known".to_owned(), |url| format!("it is said to be at {url}"));
+        format!("{}{more} needs the layer {}, which the registry did not have: {place}", named.join(", "), layer.object.short())
+    });
+    let rest = total.saturating_sub(LAYERS_TOLD_MAX);
+    let rest = (rest > 0).then(|| format!("{rest} more layers are needed that the registry did not have"));
+    told.chain(rest).map(|text| Warning { code: "kept_elsewhere".to_owned(), text }).collect()
 }
 
 /// Where to look for the blobs of the lines to write.

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::tree::{Origin as ContentOrigin, SnapshotIndex};
-use vault::{HarborName, Pointer, Vault, VaultError};
+use vault::{HarborName, Names, Pointer, Vault, VaultError};
 use vocab::{Digest, ProjectName, RepositoryName};
 
 use self::listing::Loose;
@@ -35,7 +35,7 @@ use self::place::{Placed, place, relate};
 use crate::backup::assemble::assemble;
 use crate::backup::collect::Nodes;
 use crate::backup::fetch::{Fetcher, Origin, Stored};
-use crate::backup::gap::artifact_subject;
+use crate::backup::gap::{self, artifact_subject};
 use crate::backup::manifests::{State, States};
 use crate::backup::pace::{Breaker, Pace};
 use crate::backup::previous::Known;
@@ -283,8 +283,8 @@ async fn seal(
 ) -> Result<SnapshotOutcome, ImportError> {
     cx.progress.event(Event::Phase("reading layers"));
     let repositories: BTreeMap<RepositoryName, Option<String>> = nodes.iter().map(|(repository, ..)| (repository.clone(), None)).collect();
-    let failures = blobs::fetch_all(fetcher, &nodes, &states).await?;
-    let assembled = assemble(repositories, nodes, states, &failures);
+    let fetched = blobs::fetch_all(fetcher, &nodes, &states, &Names::new()).await?;
+    let assembled = assemble(repositories, nodes, states, &fetched);
     cx.progress.event(Event::Phase("sealing"));
     let mut members = Vec::with_capacity(assembled.repositories.len());
     for index in assembled.repositories {
@@ -298,12 +298,14 @@ async fn seal(
         origin: ContentOrigin::Files,
         started: destination.moment,
         finished: destination.moment + (OffsetDateTime::now_utc() - started).max(time::Duration::ZERO),
-        gaps: assembled.gaps,
+        gaps: gap::bounded(assembled.gaps, destination.project.as_str()),
         config: None,
         harbor_config: None,
         pushed: None,
         listed: None,
         repositories: members,
+        elsewhere: assembled.elsewhere,
+        closed: true,
     };
     let snapshot = cx.vault.put_snapshot(&index).await?;
     fetcher.pace.check_now().await.map_err(BackupError::from)?;

@@ -2,7 +2,7 @@
 
 use registry::{Mount, RegistryError};
 use vault::VaultError;
-use vocab::{Digest, RepositoryName};
+use vocab::{AnyDigest, Digest, RepositoryName};
 
 use super::state::{State, Trouble, add};
 use crate::control::Event;
@@ -107,9 +107,19 @@ impl State<'_> {
     }
 
     async fn send(&self, target: &RepositoryName, digest: &Digest, size_bytes: u64) -> Result<u64, Trouble> {
-        self.may_write(&format!("send blob {} to {target}", digest.short())).await?;
-        let (vault, wanted) = (self.cx.vault.clone(), *digest);
-        match self.cx.client.blob_put(target, digest, size_bytes, move || vault.get(&wanted)).await {
+        self.send_object(target, &AnyDigest::Sha256(*digest), digest, size_bytes).await
+    }
+
+    /// Sends an object under a name by another algorithm. Answers the bytes sent.
+    pub(crate) async fn send_as(&self, target: &RepositoryName, name: &AnyDigest, object: &Digest) -> Result<u64, Trouble> {
+        let size_bytes = self.cx.vault.size_of(object).await?.ok_or(VaultError::Missing { digest: *object })?;
+        self.send_object(target, name, object, size_bytes).await
+    }
+
+    async fn send_object(&self, target: &RepositoryName, name: &AnyDigest, object: &Digest, size_bytes: u64) -> Result<u64, Trouble> {
+        self.may_write(&format!("send blob {} to {target}", name.short())).await?;
+        let (vault, wanted) = (self.cx.vault.clone(), *object);
+        match self.cx.client.blob_put_as(target, name, size_bytes, move || vault.get(&wanted)).await {
             Ok(()) => {
                 add(&self.blobs_sent, 1);
                 add(&self.bytes_sent, size_bytes);

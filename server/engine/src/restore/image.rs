@@ -91,6 +91,9 @@ impl State<'_> {
         for blob in ready.manifest.blobs.iter().filter(|blob| !hopeful || blob.demand != Demand::Registry) {
             blobs.extend(self.wanted(blob).await?);
         }
+        if !hopeful {
+            sent += self.others(goal, ready).await?;
+        }
         Ok(sent + self.blobs(goal, blobs, Trust::Known).await?)
     }
 
@@ -136,7 +139,19 @@ impl State<'_> {
         for blob in &ready.manifest.blobs {
             blobs.extend(self.wanted(blob).await?.filter(wanted));
         }
-        Ok(sent + self.blobs(goal, blobs, trust).await?)
+        sent += self.blobs(goal, blobs, trust).await?;
+        // The registry does not say of these that they are missing, in words that are read here.
+        sent += self.others(goal, ready).await?;
+        Ok(sent)
+    }
+
+    /// Sends what the manifest names by other algorithms, under those names: a registry finds it under no other, and says of none that it is there.
+    async fn others(&self, goal: &Goal, ready: &Ready) -> Result<u64, Trouble> {
+        let mut sent = 0;
+        for (name, object) in &ready.others {
+            sent += self.send_as(&goal.target, &name.clone().into(), object).await?;
+        }
+        Ok(sent)
     }
 
     async fn blobs(&self, goal: &Goal, blobs: Vec<Digest>, trust: Trust) -> Result<u64, Trouble> {

@@ -1,9 +1,11 @@
 //! Where the bytes of a manifest come from: the vault, or the target itself for what was never backed up (undo).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use vault::VaultError;
+use vault::{Names, VaultError};
 use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Digest, Manifest, RepositoryName};
+use vocab::{AnyDigest, Demand, Digest, Manifest, OtherDigest, RepositoryName};
 
 use super::state::{State, Trouble};
 use crate::content;
@@ -14,6 +16,8 @@ pub(crate) struct Ready {
     pub media_type: String,
     pub bytes: Bytes,
     pub manifest: Manifest,
+    /// What it needs that is named by another algorithm, with the objects that are stored for that.
+    pub others: Vec<(OtherDigest, Digest)>,
 }
 
 impl State<'_> {
@@ -33,6 +37,33 @@ impl State<'_> {
         let manifest = Manifest::parse(&media_type, &bytes)
             .map_err(|error| Trouble::Refused { code: "unreadable", detail: format!("manifest {}: {error}", digest.short()) })?;
         // Its own, whatever an index or a record says of it: the registry takes it as nothing else.
-        Ok(Ready { digest: *digest, media_type: manifest.media_type.clone(), bytes, manifest })
+        let mut others = Vec::new();
+        for blob in &manifest.blobs {
+            let AnyDigest::Other(name) = &blob.digest else { continue };
+            match self.names(repository).await?.get(name) {
+                Some(object) => others.push((name.clone(), *object)),
+                None if blob.demand == Demand::Registry => {
+                    let detail = format!("the snapshot does not say what is stored for {}", blob.digest.short());
+                    return Err(Trouble::Refused { code: "unknown_name", detail });
+                }
+                None => {}
+            }
+        }
+        Ok(Ready { digest: *digest, media_type: manifest.media_type.clone(), bytes, manifest, others })
+    }
+
+    /// Which objects are stored for what a repository of the snapshot names by other algorithms.
+    async fn names(&self, repository: &RepositoryName) -> Result<Arc<Names>, Trouble> {
+        let mut read = self.names.lock().await;
+        if let Some(names) = read.get(repository) {
+            return Ok(Arc::clone(names));
+        }
+        let index = self.cx.vault.snapshot(&self.plan.source.snapshot).await?;
+        let names = match index.repositories.iter().find(|(name, _)| name == repository) {
+            Some((_, descriptor)) => Arc::new(self.cx.vault.repository(&descriptor.digest).await?.names),
+            None => Arc::default(),
+        };
+        read.insert(repository.clone(), Arc::clone(&names));
+        Ok(names)
     }
 }

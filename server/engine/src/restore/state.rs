@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use registry::RegistryError;
-use vault::VaultError;
+use vault::{Names, VaultError};
 use vocab::{Digest, RepositoryName};
 
 use super::RestoreContext;
@@ -102,6 +102,8 @@ pub(crate) struct State<'a> {
     pub witness: Witness<'a>,
     /// Source repositories that cannot be mounted from.
     pub useless_sources: Mutex<HashSet<RepositoryName>>,
+    /// Names by other algorithms, by repository of the snapshot, as far as they were asked for.
+    pub names: tokio::sync::Mutex<HashMap<RepositoryName, Arc<Names>>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -125,6 +127,7 @@ impl<'a> State<'a> {
             lost_blobs: AtomicBool::new(false),
             witness: Witness::new(&cx.client, &cx.vault),
             useless_sources: Mutex::default(),
+            names: tokio::sync::Mutex::default(),
         }
     }
 

@@ -223,7 +223,7 @@ async fn two_projects_backed_up_side_by_side_share_one_fetch_of_a_common_layer()
 
 /// F-46.
 #[tokio::test]
-async fn layers_that_no_registry_stores_are_noted_and_never_fetched() {
+async fn a_layer_that_is_not_in_the_registry_is_named_and_never_asked_for_at_its_addresses() {
     let h = Harness::new().await;
     let mut image = images::simple_docker("windows", &[700]);
     let foreign = serde_json::json!({
@@ -235,13 +235,17 @@ async fn layers_that_no_registry_stores_are_noted_and_never_fetched() {
     image.manifest = images::Blob::new(images::DOCKER_MANIFEST, document.to_string());
     push::image(&h.client, "shop/windows", Some("1"), &image).await;
     let outcome = h.backup(None).await;
-    assert_eq!(outcome.notes.iter().map(|note| note.code).collect::<Vec<_>>(), ["foreign_layers"]);
-    let far_away = Digest::of(b"far away").to_string();
-    assert!(h.sim.control().seen().iter().all(|seen| !seen.path.contains(&far_away)), "nobody asked for it, here or anywhere");
+    assert_eq!(outcome.notes.iter().map(|note| note.code).collect::<Vec<_>>(), ["kept_elsewhere"]);
+    assert!(outcome.index.is_complete() && outcome.index.closed);
+    let [elsewhere] = &outcome.index.elsewhere[..] else { panic!("{:?}", outcome.index.elsewhere) };
+    assert_eq!((&elsewhere.object, elsewhere.needed_by.as_str()), (&Digest::of(b"far away").into(), "shop/windows:1"));
+    assert_eq!(elsewhere.urls, ["https://layers.example.com/base"]);
     h.verified(&outcome.digest).await;
     h.delete("shop/windows").await;
     h.collect_garbage().await;
     let plan = h.plan(&outcome.digest, &Selection::Project, &policy(OnConflict::Leave)).await;
+    let told: Vec<&str> = plan.warnings.iter().filter(|w| w.code == "kept_elsewhere").map(|w| w.text.as_str()).collect();
+    assert!(told.len() == 1 && told[0].starts_with("shop/windows:1 needs the layer") && told[0].contains("layers.example.com"), "{told:?}");
     assert!(h.execute(&plan, &Silent).await.is_clean());
 }
 

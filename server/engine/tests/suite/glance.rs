@@ -177,7 +177,13 @@ async fn a_snapshot_with_gaps_or_lost_parts_or_other_settings_is_listed_again() 
     renamed.metadata.insert("prevent_vul".to_owned(), "true".to_owned());
     assert!(backup::unchanged(&cx, &renamed, digest("team")).await.unwrap().is_none(), "its settings changed");
     let gaps = vault::tree::SnapshotIndex {
-        gaps: vec![vault::tree::Gap { kind: "forbidden".into(), subject: "team/web:1".into(), cause: "x".into(), remedy: "y".into() }],
+        gaps: vec![vault::tree::Gap {
+            kind: "forbidden".into(),
+            subject: "team/web:1".into(),
+            cause: "x".into(),
+            consequence: String::new(),
+            remedy: "y".into(),
+        }],
         ..h.vault.snapshot(&digest("team")).await.unwrap()
     };
     let gaps = h.vault.put_snapshot(&gaps).await.unwrap();

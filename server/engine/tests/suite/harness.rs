@@ -23,7 +23,7 @@ pub struct Harness {
     pub client: Client,
     pub vault: Vault,
     pub heard: Arc<Heard>,
-    folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 /// Keeps what the engine told.

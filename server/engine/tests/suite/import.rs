@@ -281,7 +281,7 @@ async fn what_is_missing_or_damaged_is_a_gap_coming_in_and_left_out_going_out() 
     fs::remove_file(&stored).unwrap();
     let export = place.vault.plan_export(&outcome.digest, &Choice::default()).await.unwrap();
     assert_eq!(export.references, []);
-    assert_eq!((export.left_out[0].image.as_str(), export.left_out[0].part), ("whole", whole.blobs[1].0));
+    assert_eq!((export.left_out[0].image.as_str(), export.left_out[0].part.clone()), ("whole", whole.blobs[1].0.into()));
     // Damaged with the right size: found while it is written, and then nothing of the export counts.
     fs::write(&stored, vec![1; object.len()]).unwrap();
     let export = place.vault.plan_export(&outcome.digest, &Choice::default()).await.unwrap();

@@ -4,6 +4,7 @@
 
 mod accessories;
 mod backup;
+mod closed;
 mod copy;
 mod faults;
 mod glance;

@@ -13,18 +13,19 @@ use crate::server::Call;
 /// HEAD asks Harbor's blob table first and moves the blob's time, which protects it from collection; GET goes straight
 /// to storage (harbor.md §4).
 pub async fn get(call: &Call, name: &str, digest: &str) -> Answer {
-    let linked = {
+    let (linked, stored) = {
         let world = call.app.world();
         if call.is_head() && !world.blobs.contains_key(digest) {
             return Err(Refusal::not_found(format!("blob {digest} not found")));
         }
-        world.links.get(name).is_some_and(|links| links.blobs.contains(digest))
+        let linked = world.links.get(name).is_some_and(|links| links.blobs.contains(digest));
+        (linked, world.aliases.get(digest).cloned().unwrap_or_else(|| digest.to_owned()))
     };
     let unknown = || Refusal::registry(404, "BLOB_UNKNOWN", "blob unknown to registry", Some(Value::from(digest)));
     if !linked {
         return Err(unknown());
     }
-    let size = call.app.store.size(digest).await.ok_or_else(unknown)?;
+    let size = call.app.store.size(&stored).await.ok_or_else(unknown)?;
     if call.is_head()
         && let Some(row) = call.app.change().blobs.get_mut(digest)
     {
@@ -49,7 +50,7 @@ pub async fn get(call: &Call, name: &str, digest: &str) -> Answer {
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let mut answer = reply::registry(status, &headers);
     if !call.is_head() {
-        let stream = call.app.store.stream(digest, start, length).await.map_err(|error| storage_failed(&error))?;
+        let stream = call.app.store.stream(&stored, start, length).await.map_err(|error| storage_failed(&error))?;
         let control = call.app.control.clone();
         *answer.body_mut() = Body::from_stream(stream.inspect(move |piece| {
             if let Ok(piece) = piece {

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::query;
 use crate::reply::{self, Answer, Refusal};
 use crate::server::Call;
-use crate::store::hex_of;
+use crate::store::is_digest;
 
 /// The pieces of a path below a repository.
 struct Target {
@@ -71,7 +71,7 @@ fn take_apart(path: &str) -> Option<Target> {
     let rest = query::decode(path.strip_prefix("/v2/")?);
     let target = |kind, name: &str, reference: &str| {
         let digest = matches!(kind, "blobs" | "referrers");
-        let fits = !name.is_empty() && !reference.contains('/') && (!digest || hex_of(reference).is_some());
+        let fits = !name.is_empty() && !reference.contains('/') && (!digest || is_digest(reference));
         fits.then(|| Target { name: name.to_owned(), kind, reference: reference.to_owned() })
     };
     if let Some((name, id)) = rest.rsplit_once("/blobs/uploads") {

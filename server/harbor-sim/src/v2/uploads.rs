@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::manifests::storage_failed;
 use crate::reply::{self, Answer, Refusal, Reply};
 use crate::server::Call;
-use crate::store::{Upload, hex_of};
+use crate::store::{Upload, hex_of, wide_digest_of};
 use crate::world;
 
 /// POST: a mount if it can be one, else the start of an upload. A body sent with it is ignored, also with `digest=`:
@@ -138,7 +138,9 @@ pub async fn finish(call: &Call, name: &str, id: &str, body: Body) -> Answer {
         Refusal::registry(400, "DIGEST_INVALID", message, Some(detail))
     };
     let mut upload = lock(call, name, id).await?;
-    if hex_of(&announced).is_none() {
+    // By another algorithm a blob is stored under its SHA-256 all the same, and found under both (seen on 2.12.4 and 2.15.2).
+    let wide = announced.starts_with("sha512:");
+    if hex_of(&announced).is_none() && !wide {
         return Err(invalid());
     }
     let length = call.header("content-length").and_then(|text| text.parse::<u64>().ok());
@@ -146,17 +148,25 @@ pub async fn finish(call: &Call, name: &str, id: &str, body: Body) -> Answer {
     quota(call, name, &announced, expected)?;
     let taken = take(call, &mut upload, body).await?;
     let counted = if taken > 0 { taken } else { upload.size };
-    if upload.digest() != announced {
+    let own = upload.digest();
+    if own != announced && !wide {
         drop(upload);
         call.app.store.abandon(id).await;
         return Err(invalid());
     }
     drop(upload);
     call.app.store.finish(id).await.map_err(|error| storage_failed(&error))?;
+    if wide && call.app.store.read(&own).await.is_ok_and(|bytes| wide_digest_of(&bytes) != announced) {
+        return Err(invalid());
+    }
     let mut world = call.app.change();
-    world::blob_row(&mut world, name, &announced, i64::try_from(counted).unwrap_or(i64::MAX));
-    world::associate(&mut world, name, &announced);
-    Ok(stored(call, name, &announced))
+    world::blob_row(&mut world, name, &own, i64::try_from(counted).unwrap_or(i64::MAX));
+    world::associate(&mut world, name, &own);
+    if wide {
+        world.links.entry(name.to_owned()).or_default().blobs.insert(announced.clone());
+        world.aliases.insert(announced, own.clone());
+    }
+    Ok(stored(call, name, &own))
 }
 
 fn quota(call: &Call, name: &str, digest: &str, size: u64) -> Result<(), Refusal> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, json};
 
 use crate::model::Child;
@@ -22,7 +23,7 @@ const COSIGN_LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 pub struct Reference {
     pub digest: String,
     pub size: i64,
-    /// Foreign layers are neither checked nor stored nor counted.
+    /// With addresses it is taken without being there, whatever its type (seen on 2.15.2: Harbor runs its registry with validation off).
     pub foreign: bool,
 }
 
@@ -49,17 +50,23 @@ pub fn parse(media_type: &str, bytes: &[u8]) -> Result<Parsed, Refusal> {
     if !matches!(media_type, OCI_MANIFEST | OCI_INDEX | DOCKER_MANIFEST | DOCKER_LIST) {
         return Err(invalid("unmarshal manifest failed: missing signature key"));
     }
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| invalid(&format!("unmarshal manifest failed: {error}")))?;
-    let declared = value["mediaType"].as_str().unwrap_or(media_type);
+    let text = String::from_utf8_lossy(bytes);
+    let Folded(value) = serde_json::from_str(&text).map_err(|error| invalid(&format!("unmarshal manifest failed: {error}")))?;
+    let declared = value["mediatype"].as_str().filter(|declared| !declared.is_empty()).unwrap_or(media_type);
     if !value.is_object() || declared != media_type {
         return Err(invalid(&format!(
             "unmarshal manifest failed: if present, mediaType in manifest should be '{media_type}' not '{declared}'"
         )));
     }
     let index = matches!(media_type, OCI_INDEX | DOCKER_LIST);
+    let (is_image, is_index) = (!value["config"].is_null() || !value["layers"].is_null(), !value["manifests"].is_null());
+    if (media_type == OCI_INDEX && is_image) || (media_type == OCI_MANIFEST && is_index) {
+        return Err(invalid("unmarshal manifest failed: expected one kind of document but found the other"));
+    }
+    misfit(&value, index)?;
     let layers = value["layers"].as_array().cloned().unwrap_or_default();
     let config = value["config"].is_object().then(|| reference(&value["config"]));
-    let config_media_type = if index { media_type } else { value["config"]["mediaType"].as_str().unwrap_or_default() };
+    let config_media_type = if index { media_type } else { value["config"]["mediatype"].as_str().unwrap_or_default() };
     Ok(Parsed {
         media_type: media_type.to_owned(),
         config_media_type: config_media_type.to_owned(),
@@ -68,10 +75,97 @@ pub fn parse(media_type: &str, bytes: &[u8]) -> Result<Parsed, Refusal> {
         layers: if index { Vec::new() } else { layers.iter().map(reference).collect() },
         children: if index { children(&value) } else { Vec::new() },
         subject: value["subject"]["digest"].as_str().map(str::to_owned),
-        artifact_type: value["artifactType"].as_str().unwrap_or_default().to_owned(),
+        artifact_type: value["artifacttype"].as_str().unwrap_or_default().to_owned(),
         annotations: annotations(&value),
-        cosign_layer: layers.iter().any(|layer| layer["mediaType"] == COSIGN_LAYER),
+        cosign_layer: layers.iter().any(|layer| layer["mediatype"] == COSIGN_LAYER),
     })
+}
+
+/// A document with its keys in lower case, but for those of annotations: Harbor reads keys in any case, and the last of several.
+struct Folded(Value);
+
+impl<'de> Deserialize<'de> for Folded {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Fold).map(Self)
+    }
+}
+
+struct Fold;
+
+impl<'de> Visitor<'de> for Fold {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(Folded(item)) = items.next_element()? {
+            all.push(item);
+        }
+        Ok(Value::Array(all))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut all = serde_json::Map::new();
+        while let Some(key) = members.next_key::<String>()? {
+            let key = key.to_lowercase().replace('\u{17f}', "s");
+            let value = if key == "annotations" { members.next_value()? } else { members.next_value::<Folded>()?.0 };
+            all.insert(key, value);
+        }
+        Ok(Value::Object(all))
+    }
+}
+
+/// Refuses a member that is of another kind than its field.
+fn misfit(value: &Value, index: bool) -> Result<(), Refusal> {
+    let texts = |value: &Value| value.as_object().is_some_and(|map| map.values().all(|text| text.is_string() || text.is_null()));
+    let size = |value: &Value| value.is_null() || value.as_i64().is_some();
+    let descriptor = |value: &Value| {
+        value.is_null()
+            || (value.is_object()
+                && size(&value["size"])
+                && (value["digest"].is_null() || value["digest"].is_string())
+                && (value["urls"].is_null() || value["urls"].is_array())
+                && (value["annotations"].is_null() || texts(&value["annotations"])))
+    };
+    let list = |value: &Value| value.is_null() || value.as_array().is_some_and(|all| all.iter().all(descriptor));
+    let fits = [
+        ("config", descriptor(&value["config"])),
+        ("layers", list(&value["layers"])),
+        ("manifests", !index || list(&value["manifests"])),
+        ("annotations", value["annotations"].is_null() || texts(&value["annotations"])),
+        ("schemaVersion", size(&value["schemaversion"])),
+    ];
+    match fits.into_iter().find(|(_, fits)| !fits) {
+        Some((member, _)) => Err(invalid(&format!("unmarshal manifest failed: json: cannot unmarshal into Go struct field .{member}"))),
+        None => Ok(()),
+    }
 }
 
 fn invalid(message: &str) -> Refusal {
@@ -79,8 +173,7 @@ fn invalid(message: &str) -> Refusal {
 }
 
 fn reference(value: &Value) -> Reference {
-    let foreign = value["urls"].as_array().is_some_and(|urls| !urls.is_empty())
-        || value["mediaType"].as_str().is_some_and(|kind| kind.contains("foreign") || kind.contains("nondistributable"));
+    let foreign = value["urls"].as_array().is_some_and(|urls| !urls.is_empty());
     Reference { digest: value["digest"].as_str().unwrap_or_default().to_owned(), size: value["size"].as_i64().unwrap_or(0), foreign }
 }
 
@@ -124,7 +217,12 @@ impl Parsed {
 
     /// All blobs that must be there: configuration, then layers.
     pub fn blobs(&self) -> impl Iterator<Item = &Reference> {
-        self.config.iter().chain(&self.layers).filter(|reference| !reference.foreign)
+        self.named_blobs().filter(|reference| !reference.foreign)
+    }
+
+    /// All blobs, there or not.
+    pub fn named_blobs(&self) -> impl Iterator<Item = &Reference> {
+        self.config.iter().chain(&self.layers)
     }
 
     /// Harbor's type of the artifact: known kinds, else a guess from the configuration's media type.

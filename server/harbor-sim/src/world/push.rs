@@ -57,7 +57,7 @@ pub fn precheck(world: &World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
             missing.insert(&reference.digest, known.unwrap_or(reference.size));
         }
     }
-    check_quota(world, project, missing.values().sum())?;
+    check_quota(world, project, missing.values().fold(0, |sum: i64, size| sum.wrapping_add(*size)))?;
     registry_check(world, pushed)
 }
 
@@ -80,7 +80,9 @@ fn registry_check(world: &World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
         let there = links.is_some_and(|links| {
             if child { links.manifests.contains_key(&reference.digest) } else { links.blobs.contains(&reference.digest) }
         });
-        if !there || hex_of(&reference.digest).is_none() {
+        let own = world.aliases.get(&reference.digest).unwrap_or(&reference.digest);
+        let kept = child || world.blobs.contains_key(own);
+        if !there || !kept || hex_of(own).is_none() {
             refusal
                 .errors
                 .push(json!({"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown to registry", "detail": reference.digest}));
@@ -119,7 +121,11 @@ pub fn commit(world: &mut World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
     links.manifests.insert(pushed.digest.to_owned(), media_type.clone());
     let row = BlobRow { size: pushed.size, manifest: true, updated: now };
     world.blobs.insert(pushed.digest.to_owned(), row);
-    let mut blobs: std::collections::BTreeSet<String> = pushed.manifest.blobs().map(|reference| reference.digest.clone()).collect();
+    // What need not be there is kept like any other as long as something names it.
+    let there = |digest: &String| world.links.get(pushed.name).is_some_and(|links| links.blobs.contains(digest));
+    let named = pushed.manifest.named_blobs().map(|reference| &reference.digest);
+    let own = |digest: &String| world.aliases.get(digest).unwrap_or(digest).clone();
+    let mut blobs: std::collections::BTreeSet<String> = named.filter(|digest| there(digest)).map(own).collect();
     blobs.insert(pushed.digest.to_owned());
     let children_digests: Vec<String> = children.iter().map(|(_, child)| child.digest.clone()).collect();
     for digest in blobs.iter().chain(&children_digests) {
@@ -179,9 +185,10 @@ fn artifact_row(world: &mut World, pushed: &Pushed<'_>, blobs: std::collections:
     let parts: i64 = if parsed.is_index() {
         let repo = world.repo(pushed.name).map(|(_, repo)| repo);
         let size = |digest: &String| repo.and_then(|repo| repo.artifacts.get(digest)).map_or(0, |child| child.size);
-        parsed.children.iter().map(|(_, child)| size(&child.digest)).sum()
+        parsed.children.iter().map(|(_, child)| size(&child.digest)).fold(0, i64::wrapping_add)
     } else {
-        parsed.config.iter().chain(&parsed.layers).map(|reference| reference.size).sum()
+        // Claims, added up as they are.
+        parsed.named_blobs().map(|reference| reference.size).fold(0, i64::wrapping_add)
     };
     Artifact {
         id,
@@ -190,7 +197,7 @@ fn artifact_row(world: &mut World, pushed: &Pushed<'_>, blobs: std::collections:
         media_type: parsed.config_media_type.clone(),
         manifest_media_type: parsed.media_type.clone(),
         artifact_type: parsed.shown_artifact_type(),
-        size: parts + pushed.size,
+        size: parts.wrapping_add(pushed.size),
         push_time: now,
         pull_time: 0,
         annotations: parsed.annotations.clone(),

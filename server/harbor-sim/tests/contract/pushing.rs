@@ -35,6 +35,51 @@ async fn manifests_are_checked_before_they_are_taken() {
     .await;
 }
 
+/// Seen on 2.12.4 and 2.15.2: what Go reads is taken, and a blob with addresses is not demanded, whatever its type.
+#[tokio::test]
+async fn a_manifest_is_taken_as_go_reads_it() {
+    topic(|h| async move {
+        let (name, _) = h.project("p", json!({})).await;
+        let repository = format!("{name}/odd");
+        let image = images::simple(&h.prefix, &[400]);
+        h.push(&repository, "plain", &image).await;
+        let (config, layer) = (image.blobs[0].descriptor().to_string(), image.blobs[1].descriptor().to_string());
+        let nowhere = format!("sha256:{}", "7".repeat(64));
+        let away = |kind: &str, urls: &str| format!(r#"{{"mediaType":"{kind}","digest":"{nowhere}","size":9{urls}}}"#);
+        let urls = r#","urls":["https://layers.example.invalid/x"]"#;
+        let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+        let image_of = |members: &str| format!(r#"{{"schemaVersion":2,"config":{config},{members}}}"#);
+        for (tag, members) in [
+            ("null", r#""layers":null"#.to_owned()),
+            ("absent", r#""annotations":{"a":null}"#.to_owned()),
+            ("twice", format!(r#""layers":[{}],"layers":[{layer}]"#, away("x", ""))),
+            ("case", format!(r#""LAYERS":[{layer}]"#)),
+            ("fold", format!("\"layer\u{17f}\":[{layer}]")),
+            ("negative", format!(r#""layers":[{{"digest":"{}","size":-1}}]"#, image.blobs[1].digest)),
+            ("foreign", format!(r#""layers":[{}]"#, away(foreign, urls))),
+            ("ordinary", format!(r#""layers":[{}]"#, away(images::OCI_LAYER, urls))),
+        ] {
+            h.put_manifest(&repository, tag, &Blob::new(images::OCI_MANIFEST, image_of(&members))).await.expect(201);
+            let back = h.manifest(&repository, tag).await.expect(200);
+            assert_eq!(&back.bytes[..], image_of(&members).as_bytes(), "{tag}");
+        }
+        let stripped = image_of(&format!(r#""layers":[{}]"#, away("application/vnd.oci.image.layer.nondistributable.v1.tar", "")));
+        h.put_manifest(&repository, "stripped", &Blob::new(images::OCI_MANIFEST, stripped)).await.refuse(400, "MANIFEST_BLOB_UNKNOWN");
+        for (tag, members) in [("number", r#""annotations":{"a":1}"#), ("two", r#""layers":[],"manifests":[]"#), ("kind", r#""layers":{}"#)]
+        {
+            let document = Blob::new(images::OCI_MANIFEST, image_of(members));
+            h.put_manifest(&repository, tag, &document).await.refuse(400, "MANIFEST_INVALID");
+        }
+        let child =
+            json!({"mediaType": images::DOCKER_MANIFEST, "digest": image.manifest.digest, "size": 1, "platform": null, "urls": null});
+        let index = json!({"schemaVersion": 2, "mediaType": images::OCI_INDEX, "manifests": [child], "annotations": null});
+        h.put_manifest(&repository, "index", &Blob::new(images::OCI_INDEX, index.to_string())).await.expect(201);
+        let served = h.manifest(&repository, &image.manifest.digest).await.expect(200);
+        assert_eq!(served.header("content-type"), Some(images::OCI_MANIFEST), "the child's own type");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_manifest_over_four_mebibytes_is_too_large() {
     topic(|h| async move {

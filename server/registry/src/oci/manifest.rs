@@ -8,6 +8,7 @@ use reqwest::{Method, StatusCode};
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Digest, RepositoryName, Tag, media};
 
+use super::schema1;
 use crate::auth::Scope;
 use crate::client::{Call, Client, Lane};
 use crate::error::{Refusal, RegistryError, clean};
@@ -53,12 +54,22 @@ pub struct ManifestHead {
     pub size_bytes: Option<u64>,
 }
 
-/// A manifest exactly as served; its bytes hash to `digest`.
+/// A manifest exactly as it was pushed; its bytes hash to `digest`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawManifest {
     pub media_type: String,
     pub bytes: Bytes,
     pub digest: Digest,
+}
+
+impl RawManifest {
+    /// What was served. Of a manifest of Docker's schema 1 the payload is the manifest: around it is a signature made for this answer.
+    fn of(answer: &Answer) -> Self {
+        let media_type = media_type(answer);
+        let payload = if media_type == media::DOCKER_SCHEMA1 { vocab::signed::payload(&answer.body) } else { None };
+        let bytes = payload.map_or_else(|| answer.body.clone(), Bytes::from);
+        Self { media_type, digest: Digest::of(&bytes), bytes }
+    }
 }
 
 fn accept() -> HeaderValue {
@@ -102,11 +113,8 @@ impl Client {
         let mut call = self.manifest_call(Method::GET, repository, &Reference::Digest(*digest), Scope::Pull(repository.clone()), "read");
         call.request.headers.insert(USER_AGENT, HeaderValue::from_static(SILENT_AGENT));
         let answer = self.expect(&call).await?;
-        let actual = Digest::of(&answer.body);
-        if actual != *digest {
-            return Err(RegistryError::WrongDigest { expected: *digest, actual });
-        }
-        Ok(RawManifest { media_type: media_type(&answer), bytes: answer.body, digest: actual })
+        let raw = RawManifest::of(&answer);
+        if raw.digest == *digest { Ok(raw) } else { Err(RegistryError::WrongDigest { expected: *digest, actual: raw.digest }) }
     }
 
     /// Reads what a tag points to. On Harbor prefer [`Client::manifest_get`]: a tag may move between two reads. Sent silently too, so it does not count as a pull
@@ -115,14 +123,15 @@ impl Client {
         let mut call = self.manifest_call(Method::GET, repository, &Reference::Tag(tag.clone()), Scope::Pull(repository.clone()), "read");
         call.request.headers.insert(USER_AGENT, HeaderValue::from_static(SILENT_AGENT));
         let Some(answer) = self.expect_found(&call).await? else { return Ok(None) };
-        let actual = Digest::of(&answer.body);
-        if let Some(told) = told_digest(&answer).filter(|told| *told != actual) {
-            return Err(RegistryError::WrongDigest { expected: told, actual });
+        let raw = RawManifest::of(&answer);
+        if let Some(told) = told_digest(&answer).filter(|told| *told != raw.digest) {
+            return Err(RegistryError::WrongDigest { expected: told, actual: raw.digest });
         }
-        Ok(Some(RawManifest { media_type: media_type(&answer), bytes: answer.body, digest: actual }))
+        Ok(Some(raw))
     }
 
-    /// Writes a manifest, bytes and type exactly as given. Safe to repeat, except on an immutable tag.
+    /// Writes a manifest, bytes and type exactly as given, but for one of Docker's schema 1, which a registry takes signed and stores without
+    /// its signature: it is signed with a key of the moment, as registries do for readers. Safe to repeat, except on an immutable tag.
     pub async fn manifest_put(
         &self,
         repository: &RepositoryName,
@@ -147,7 +156,7 @@ impl Client {
             .map_err(|_| RegistryError::Protocol { what: "the manifest's media type is not text".to_owned() })?;
         call.request.headers.remove(ACCEPT);
         call.request.headers.insert(CONTENT_TYPE, kind);
-        call.request.payload = Payload::Bytes(bytes);
+        call.request.payload = Payload::Bytes(if media_type == media::DOCKER_SCHEMA1 { schema1::signed(bytes) } else { bytes });
         call.lane = Lane::ManifestPut;
         let answer = self.fetch(&call).await?;
         if !answer.status.is_success() {

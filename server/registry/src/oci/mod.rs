@@ -6,6 +6,7 @@ mod location;
 mod manifest;
 mod pieces;
 mod reading;
+mod schema1;
 mod sending;
 mod upload;
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
 use url::Url;
-use vocab::{Digest, RepositoryName};
+use vocab::{AnyDigest, Digest, RepositoryName};
 
 use super::blob::points_to_storage;
 use super::location::upload_location;
@@ -42,7 +42,7 @@ enum Part {
 pub(super) struct Sending<'a> {
     client: &'a Client,
     repository: &'a RepositoryName,
-    digest: &'a Digest,
+    digest: &'a AnyDigest,
     source: Arc<Source>,
     what: String,
     /// Where the next request goes; none before an upload is opened.
@@ -59,7 +59,7 @@ pub(super) struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
-    pub fn new(client: &'a Client, repository: &'a RepositoryName, digest: &'a Digest, source: Arc<Source>) -> Self {
+    pub fn new(client: &'a Client, repository: &'a RepositoryName, digest: &'a AnyDigest, source: Arc<Source>) -> Self {
         let what = format!("upload blob {} to {repository}", digest.short());
         let tries = Tries::new(client.limits());
         Self { client, repository, digest, source, what, location: None, at: 0, best: 0, own_max: None, breaks: 0, restarts: 0, tries }
@@ -171,9 +171,10 @@ impl<'a> Sending<'a> {
 
     fn finished(&self, answer: &Answer) -> Result<(), RegistryError> {
         if let Some(Ok(actual)) = answer.header("docker-content-digest").map(str::parse::<Digest>)
-            && actual != *self.digest
+            && let Some(expected) = self.digest.sha256()
+            && actual != expected
         {
-            return Err(RegistryError::WrongDigest { expected: *self.digest, actual });
+            return Err(RegistryError::WrongDigest { expected, actual });
         }
         if let Some(bytes) = self.own_max {
             // Whole it broke time and again, in pieces it came through: later blobs of that size need not try.
@@ -276,7 +277,7 @@ fn came_to(answer: &Answer) -> Option<u64> {
 }
 
 /// Adds the digest and leaves the registry's own query as it is: re-encoding its state would break its signature.
-fn append_digest(url: &mut Url, digest: &Digest) {
+fn append_digest(url: &mut Url, digest: &AnyDigest) {
     let query = match url.query() {
         Some(old) if !old.is_empty() => format!("{old}&digest={digest}"),
         _ => format!("digest={digest}"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use reqwest::{Method, StatusCode};
-use vocab::{Digest, RepositoryName};
+use vocab::{AnyDigest, Digest, RepositoryName};
 
 use super::pieces::Source;
 use super::sending::Sending;
@@ -51,6 +51,21 @@ impl Client {
         &self,
         repository: &RepositoryName,
         digest: &Digest,
+        size_bytes: u64,
+        body: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Result<(), RegistryError>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        self.blob_put_as(repository, &AnyDigest::Sha256(*digest), size_bytes, body).await
+    }
+
+    /// The same for a blob that manifests name by another algorithm: a registry has it under the name it is sent under, and under its SHA-256.
+    pub async fn blob_put_as<S, E>(
+        &self,
+        repository: &RepositoryName,
+        digest: &AnyDigest,
         size_bytes: u64,
         body: impl Fn() -> S + Send + Sync + 'static,
     ) -> Result<(), RegistryError>

@@ -17,12 +17,13 @@ use futures::stream::{self, TryChunksError};
 use futures::{StreamExt, TryStreamExt, pin_mut};
 use tokio::sync::Semaphore;
 use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Descriptor, Digest, Manifest};
+use vocab::{Demand, Descriptor, Digest, Manifest};
 
 use crate::Vault;
+use crate::closed::{DEPTH_MAX, Needs};
 use crate::error::VaultError;
 use crate::layout::PointerName;
-use crate::tree::{self, RepositoryDescriptor, SnapshotIndex};
+use crate::tree::{RepositoryDescriptor, SnapshotIndex};
 
 /// How often it begins anew because a snapshot was withdrawn while it was walked.
 const MARKS_MAX: u32 = 3;
@@ -62,6 +63,29 @@ pub(super) struct Mark<R> {
     manifests: BTreeSet<Digest>,
     blobs: R,
     broken: bool,
+}
+
+/// What a manifest names.
+#[derive(Debug, Default)]
+pub(crate) struct NamedBy {
+    /// Blobs that have to be there.
+    pub needed: Vec<Digest>,
+    /// Objects that may be there.
+    pub optional: Vec<Digest>,
+    /// Manifests that have to be there.
+    pub children: Vec<Digest>,
+}
+
+/// What a part of a snapshot names: manifests with the types they are recorded with, and what is stored for names by other algorithms.
+struct Members {
+    manifests: Vec<(Digest, String)>,
+    objects: Vec<Digest>,
+}
+
+/// One step of a walk.
+enum Step {
+    Manifest((Digest, String)),
+    Objects(Vec<Digest>),
 }
 
 /// A part of a snapshot that was not walked before.
@@ -121,23 +145,50 @@ impl<R: Reached> Mark<R> {
         let Self { indexes, manifests, blobs, .. } = self;
         let room = Semaphore::new(INDEX_KIB_AT_ONCE as usize);
         let fresh: Vec<Digest> = digests.into_iter().filter(|digest| indexes.insert(*digest)).collect();
-        let flow = stream::iter(fresh)
-            .map(|digest| async move { vault.snapshot(&digest).await })
-            .buffer_unordered(SNAPSHOTS_AT_ONCE)
-            .map_ok(|index| stream::iter(parts(index, indexes).into_iter().map(Ok)))
-            .try_flatten()
-            .map_ok(|part| members(vault, part, &room))
-            .try_buffer_unordered(INDEXES_AT_ONCE)
-            .map_ok(|members| {
-                let fresh: Vec<Descriptor> = members.into_iter().filter(|member| manifests.insert(member.digest)).collect();
-                stream::iter(fresh.into_iter().map(Ok))
-            })
-            .try_flatten()
-            .map_ok(|manifest| blobs_of(vault, manifest))
-            .try_buffer_unordered(MANIFESTS_AT_ONCE);
-        pin_mut!(flow);
-        while let Some(found) = flow.try_next().await? {
-            found.iter().for_each(|blob| blobs.add(blob));
+        let mut below = BTreeSet::new();
+        {
+            let flow = stream::iter(fresh)
+                .map(|digest| async move { vault.snapshot(&digest).await })
+                .buffer_unordered(SNAPSHOTS_AT_ONCE)
+                .map_ok(|index| stream::iter(parts(index, indexes).into_iter().map(Ok)))
+                .try_flatten()
+                .map_ok(|part| members(vault, part, &room))
+                .try_buffer_unordered(INDEXES_AT_ONCE)
+                .map_ok(|members| {
+                    let fresh = members.manifests.into_iter().filter(|(digest, _)| manifests.insert(*digest)).map(Step::Manifest);
+                    stream::iter(fresh.chain([Step::Objects(members.objects)]).collect::<Vec<_>>().into_iter().map(Ok))
+                })
+                .try_flatten()
+                .map_ok(|step| async move {
+                    match step {
+                        Step::Manifest((digest, told)) => vault.named_by(&digest, &told).await,
+                        Step::Objects(needed) => Ok(NamedBy { needed, ..NamedBy::default() }),
+                    }
+                })
+                .try_buffer_unordered(MANIFESTS_AT_ONCE);
+            pin_mut!(flow);
+            while let Some(named) = flow.try_next().await? {
+                named.needed.iter().chain(&named.optional).for_each(|blob| blobs.add(blob));
+                below.extend(named.children);
+            }
+        }
+        // Children are members of their own. Where another version wrote a snapshot that has it otherwise, what lies behind them is needed too.
+        for _ in 0..DEPTH_MAX {
+            below.retain(|child| manifests.insert(*child));
+            let mut reading = stream::iter(std::mem::take(&mut below))
+                .map(|child| async move { vault.named_by(&child, "").await })
+                .buffer_unordered(MANIFESTS_AT_ONCE);
+            while let Some(named) = reading.next().await {
+                match named {
+                    Ok(named) => {
+                        named.needed.iter().chain(&named.optional).for_each(|blob| blobs.add(blob));
+                        below.extend(named.children);
+                    }
+                    // What is not there leads nowhere.
+                    Err(VaultError::Missing { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
         }
         Ok(())
     }
@@ -166,25 +217,60 @@ fn parts(index: SnapshotIndex, walked: &mut BTreeSet<Digest>) -> Vec<Part> {
     settings.into_iter().chain(repositories.filter(|repository| walked.insert(repository.digest)).map(Part::Repository)).collect()
 }
 
-async fn members(vault: &Vault, part: Part, room: &Semaphore) -> Result<Vec<Descriptor>, VaultError> {
+async fn members(vault: &Vault, part: Part, room: &Semaphore) -> Result<Members, VaultError> {
     match part {
-        Part::Settings(settings) => Ok(vec![settings]),
+        Part::Settings(settings) => Ok(Members { manifests: vec![(settings.digest, settings.media_type)], objects: Vec::new() }),
         Part::Repository(RepositoryDescriptor { digest, size }) => {
             let kib = u32::try_from(size / 1024).unwrap_or(u32::MAX).clamp(1, INDEX_KIB_AT_ONCE);
             // Never closed, so it is always granted.
             let _room = room.acquire_many(kib).await;
             let index = vault.repository(&digest).await?;
-            Ok(index.members.into_iter().map(|member| member.descriptor).collect())
+            let manifests = index.members.into_iter().map(|member| (member.descriptor.digest, member.descriptor.media_type)).collect();
+            Ok(Members { manifests, objects: index.names.into_values().collect() })
         }
     }
 }
 
-/// What a manifest names.
-pub(crate) async fn blobs_of(vault: &Vault, descriptor: Descriptor) -> Result<Vec<Digest>, VaultError> {
-    let digest = descriptor.digest;
-    let bytes = vault.get_bytes(&digest, MANIFEST_BYTES_MAX).await?;
-    let manifest = Manifest::parse(&descriptor.media_type, &bytes)
-        .map_err(|error| VaultError::Tree { digest, source: tree::TreeError::Json(error.to_string()) })?;
-    // Children are members of their own; named here as well, so that a snapshot written by another version loses nothing.
-    Ok(manifest.blob_digests().chain(manifest.child_digests()).collect())
+impl Vault {
+    /// What a manifest names: whatever [`crate::closed`] demands of it, and what else may keep an object alive.
+    ///
+    /// Nobody knows what belongs to one that cannot be understood; then it is whatever looks like a digest.
+    pub(crate) async fn named_by(&self, digest: &Digest, told: &str) -> Result<NamedBy, VaultError> {
+        let bytes = self.get_bytes(digest, MANIFEST_BYTES_MAX).await?;
+        let mut named = NamedBy::default();
+        let Ok(manifest) = Manifest::parse(told, &bytes) else {
+            named.optional = digests_in(&bytes).collect();
+            return Ok(named);
+        };
+        let needs = Needs::of(&manifest, bytes.len());
+        for blob in &needs.blobs {
+            let kept = if blob.demand == Demand::Registry { &mut named.needed } else { &mut named.optional };
+            kept.extend(blob.digest.sha256());
+        }
+        for child in &needs.children {
+            let kept = if child.demand == Demand::Registry { &mut named.children } else { &mut named.optional };
+            kept.extend(child.digest.sha256());
+        }
+        Ok(named)
+    }
+}
+
+/// Whatever in a text looks like a digest.
+fn digests_in(bytes: &[u8]) -> impl Iterator<Item = Digest> + '_ {
+    const NAME: &[u8] = b"sha256:";
+    let found = bytes.windows(NAME.len() + 64).filter(|window| window.starts_with(NAME));
+    found.filter_map(|window| std::str::from_utf8(window).ok()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_digest_is_found_wherever_it_stands() {
+        let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
+        let text = format!("\u{fffd}{{{one} sha256:short sha256:{two}\"");
+        assert_eq!(digests_in(text.as_bytes()).collect::<Vec<_>>(), [one, two]);
+        assert_eq!(digests_in(b"sha256:").count(), 0);
+    }
 }

@@ -20,7 +20,7 @@ pub use self::canonical::canonical_json;
 pub use self::project::{EncodedSettings, SettingsOf};
 pub use self::pushed::{PushTimes, PushTimesText, PushedAt, RepositoryPushes};
 pub use self::repository::{Label, RepositoryIndex, RepositoryMember, Role};
-pub use self::snapshot::{Gap, Origin, RepositoryDescriptor, SnapshotIndex};
+pub use self::snapshot::{Elsewhere, Gap, KEPT_ELSEWHERE, Origin, RepositoryDescriptor, SnapshotIndex};
 
 /// Artifact type of a snapshot index.
 pub const SNAPSHOT_TYPE: &str = "application/vnd.breakwater.snapshot.v1";
@@ -57,6 +57,9 @@ const LISTED: &str = "io.breakwater.listed";
 const GAPS: &str = "io.breakwater.gaps";
 /// Annotation with a repository's name: of a repository index, and of an untagged image where a layout holds several repositories.
 pub const REPOSITORY: &str = "io.breakwater.repository";
+const NAMES: &str = "io.breakwater.names";
+const CLOSED: &str = "io.breakwater.closed";
+const ELSEWHERE: &str = "io.breakwater.elsewhere";
 const ROLE: &str = "io.breakwater.role";
 const SUBJECT: &str = "io.breakwater.subject";
 const KIND: &str = "io.breakwater.accessory-kind";
@@ -64,6 +67,8 @@ const LABELS: &str = "io.breakwater.labels";
 
 /// Largest index read or written, in bytes. About 700,000 members; held in memory while it is used.
 pub const TREE_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Most layers that are named as being elsewhere in one snapshot. With that many, what is not named may be elsewhere too.
+pub const ELSEWHERE_MAX: usize = 2_000;
 /// Most members of one index.
 pub const MEMBERS_MAX: usize = 1_000_000;
 

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use vocab::{Descriptor, Digest, RepositoryName, Tag};
 
 use super::{
-    DESCRIPTION, KIND, LABELS, Member, REF_NAME, REPOSITORY, REPOSITORY_TYPE, ROLE, SUBJECT, TreeError, check_sizes, decode_index,
+    DESCRIPTION, KIND, LABELS, Member, NAMES, REF_NAME, REPOSITORY, REPOSITORY_TYPE, ROLE, SUBJECT, TreeError, check_sizes, decode_index,
     encode_checked, foreign_only,
 };
+use crate::closed::Names;
 
 /// A repository of one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct RepositoryIndex {
     pub description: Option<String>,
     /// Its artifacts, in any order; encoding sorts them.
     pub members: Vec<RepositoryMember>,
+    /// Which objects are stored for what its manifests name by another algorithm than SHA-256.
+    pub names: Names,
 }
 
 /// One artifact under one tag, or under none.
@@ -140,6 +143,10 @@ impl RepositoryIndex {
         if let Some(description) = self.description.as_ref().filter(|text| !text.is_empty()) {
             annotations.insert(DESCRIPTION.to_owned(), description.clone());
         }
+        if !self.names.is_empty() {
+            let text = serde_json::to_string(&self.names).map_err(|e| TreeError::Json(e.to_string()))?;
+            annotations.insert(NAMES.to_owned(), text);
+        }
         encode_checked(REPOSITORY_TYPE, sorted.iter().map(|member| member.encode()), &annotations)
     }
 
@@ -147,6 +154,11 @@ impl RepositoryIndex {
     pub fn decode(bytes: &[u8]) -> Result<Self, TreeError> {
         let (members, annotations) = decode_index(REPOSITORY_TYPE, bytes)?;
         let name = annotations.get(REPOSITORY).and_then(|name| name.parse().ok());
-        Ok(Self { name: name.ok_or(TreeError::Annotation(REPOSITORY))?, description: annotations.get(DESCRIPTION).cloned(), members })
+        let names = match annotations.get(NAMES) {
+            Some(text) => serde_json::from_str(text).map_err(|_| TreeError::Annotation(NAMES))?,
+            None => Names::new(),
+        };
+        let name = name.ok_or(TreeError::Annotation(REPOSITORY))?;
+        Ok(Self { name, description: annotations.get(DESCRIPTION).cloned(), members, names })
     }
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
-use vocab::{Descriptor, Digest, ProjectName, RepositoryName, media};
+use vocab::{AnyDigest, Descriptor, Digest, ProjectName, RepositoryName, media};
 
 use super::{
-    FINISHED, GAPS, HARBOR, HARBOR_TYPE, LISTED, Member, ORIGIN, PROJECT, PROJECT_TYPE, PUSHED_TYPE, REPOSITORY, REPOSITORY_TYPE,
-    SNAPSHOT_TYPE, STARTED, TreeError, check_sizes, decode_index, encode_checked, foreign_only,
+    CLOSED, ELSEWHERE, FINISHED, GAPS, HARBOR, HARBOR_TYPE, LISTED, Member, ORIGIN, PROJECT, PROJECT_TYPE, PUSHED_TYPE, REPOSITORY,
+    REPOSITORY_TYPE, SNAPSHOT_TYPE, STARTED, TreeError, check_sizes, decode_index, encode_checked, foreign_only,
 };
 use crate::layout::HarborName;
 
@@ -34,6 +34,10 @@ pub struct SnapshotIndex {
     pub listed: Option<OffsetDateTime>,
     /// What could not be read. Empty means complete.
     pub gaps: Vec<Gap>,
+    /// Layers that the registry did not have and that say where else they are. Not a gap: the images are kept as the registry has them.
+    pub elsewhere: Vec<Elsewhere>,
+    /// Whether all of it was found closed ([`crate::closed`]) when it was sealed. Snapshots of before that rule left layers out by their types.
+    pub closed: bool,
     /// The manifest of the project's settings.
     pub config: Option<Descriptor>,
     /// The manifest of the settings of the Harbor itself. The same object in every snapshot until one of them changes.
@@ -88,8 +92,27 @@ pub struct Gap {
     pub subject: String,
     /// Why, as a sentence.
     pub cause: String,
+    /// What cannot be restored because of it, as a sentence. Empty in snapshots of before it was told.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub consequence: String,
     /// What somebody can do about it.
     pub remedy: String,
+}
+
+/// The kind under which a layer is told that is elsewhere. It is no gap: nothing that the registry had is missing.
+pub const KEPT_ELSEWHERE: &str = "kept_elsewhere";
+
+/// A layer that is not in the vault because the registry did not have it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// The layer.
+    pub object: AnyDigest,
+    /// The manifest that names it.
+    pub by: Digest,
+    /// Who needs it: `repository:tag` or `repository@digest`.
+    pub needed_by: String,
+    /// Where it is said to be.
+    pub urls: Vec<String>,
 }
 
 impl SnapshotIndex {
@@ -97,6 +120,22 @@ impl SnapshotIndex {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.gaps.is_empty()
+    }
+
+    /// Everything that is named as not being in it: the gaps, and as such the layers that are elsewhere, under [`KEPT_ELSEWHERE`].
+    #[must_use]
+    pub fn named_lacks(&self) -> Vec<Gap> {
+        let elsewhere = self.elsewhere.iter().map(|layer| Gap {
+            kind: KEPT_ELSEWHERE.to_owned(),
+            subject: layer.needed_by.clone(),
+            cause: format!("the registry does not have its layer {}", layer.object.short()),
+            consequence: "it comes back without that layer, as the registry has it".to_owned(),
+            remedy: match layer.urls.first() {
+                Some(url) => format!("the layer is said to be at {url}; push it to the registry to have it backed up"),
+                None => "push the layer to the registry to have it backed up".to_owned(),
+            },
+        });
+        self.gaps.iter().cloned().chain(elsewhere).collect()
     }
 
     /// When its content was last listed.
@@ -151,6 +190,16 @@ impl SnapshotIndex {
             let text = serde_json::to_string(&gaps).map_err(|e| TreeError::Json(e.to_string()))?;
             annotations.insert(GAPS.to_owned(), text);
         }
+        let mut elsewhere = self.elsewhere.clone();
+        elsewhere.sort();
+        elsewhere.dedup();
+        if !elsewhere.is_empty() {
+            let text = serde_json::to_string(&elsewhere).map_err(|e| TreeError::Json(e.to_string()))?;
+            annotations.insert(ELSEWHERE.to_owned(), text);
+        }
+        if self.closed {
+            annotations.insert(CLOSED.to_owned(), "1".to_owned());
+        }
         let repositories = sorted.iter().map(|(name, descriptor)| descriptor.named(name));
         encode_checked(SNAPSHOT_TYPE, settings.iter().cloned().chain(repositories), &annotations)
     }
@@ -176,6 +225,10 @@ impl SnapshotIndex {
             Some(gaps) => serde_json::from_str(gaps).map_err(|_| TreeError::Annotation(GAPS))?,
             None => Vec::new(),
         };
+        let elsewhere = match annotations.get(ELSEWHERE) {
+            Some(text) => serde_json::from_str(text).map_err(|_| TreeError::Annotation(ELSEWHERE))?,
+            None => Vec::new(),
+        };
         Ok(Self {
             harbor: text(HARBOR)?.parse().map_err(|_| TreeError::Annotation(HARBOR))?,
             project,
@@ -185,6 +238,8 @@ impl SnapshotIndex {
             finished: time(FINISHED)?,
             listed: if annotations.contains_key(LISTED) { Some(time(LISTED)?) } else { None },
             gaps,
+            elsewhere,
+            closed: annotations.contains_key(CLOSED),
             config,
             harbor_config,
             pushed,

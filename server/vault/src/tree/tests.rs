@@ -54,7 +54,12 @@ fn members() -> impl Strategy<Value = Vec<RepositoryMember>> {
 }
 
 fn repository(members: Vec<RepositoryMember>) -> RepositoryIndex {
-    RepositoryIndex { name: "prod/team/app".parse().unwrap(), description: Some("the \"shop\"\n".to_owned()), members }
+    RepositoryIndex {
+        name: "prod/team/app".parse().unwrap(),
+        description: Some("the \"shop\"\n".to_owned()),
+        members,
+        names: crate::Names::new(),
+    }
 }
 
 proptest! {
@@ -111,7 +116,7 @@ proptest! {
         let config = has_config.then(|| super::descriptor(media::OCI_MANIFEST, Digest::of(b"config"), 9, PROJECT_TYPE));
         let gaps: Vec<Gap> = gaps
             .into_iter()
-            .map(|(kind, subject, cause)| Gap { kind, subject, cause, remedy: "look".to_owned() })
+            .map(|(kind, subject, cause)| Gap { kind, subject, cause, consequence: String::new(), remedy: "look".to_owned() })
             .collect();
         let written = SnapshotIndex {
             harbor: "main".parse().unwrap(),
@@ -125,6 +130,8 @@ proptest! {
             pushed: config.as_ref().map(|_| super::descriptor(media::OCI_MANIFEST, Digest::of(b"pushed"), 9, PUSHED_TYPE)),
             config,
             repositories: repositories.clone(),
+            elsewhere: Vec::new(),
+            closed: true,
         };
         let bytes = written.encode().unwrap();
         let read = SnapshotIndex::decode(&bytes).unwrap();
@@ -147,7 +154,7 @@ fn the_bytes_of_format_1_do_not_change() {
         role: Role::Root,
         labels: vec![Label { name: "prod".to_owned(), scope: "g".to_owned(), color: "#FFFFFF".to_owned() }],
     };
-    let index = RepositoryIndex { name: "prod/app".parse().unwrap(), description: None, members: vec![member] };
+    let index = RepositoryIndex { name: "prod/app".parse().unwrap(), description: None, members: vec![member], names: crate::Names::new() };
     let text = String::from_utf8(index.encode().unwrap()).unwrap();
     let digest = Digest::of(&[1]);
     assert_eq!(

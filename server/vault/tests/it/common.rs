@@ -114,11 +114,13 @@ pub async fn small_backup(vault: &Vault) -> Result<Pointer, VaultError> {
             tagged(&shop, "_odd"),
             untagged(&signature, Role::Accessory { subject: shop.digest, kind: "signature.cosign".to_owned() }),
         ],
+        names: vault::Names::new(),
     };
     let two = RepositoryIndex {
         name: "prod/web".parse().unwrap(),
         description: None,
         members: vec![tagged(&plain(media::OCI_INDEX, &index), "latest"), untagged(&shop, Role::Child), untagged(&web, Role::Child)],
+        names: vault::Names::new(),
     };
     let snapshot = SnapshotIndex {
         listed: None,
@@ -133,10 +135,13 @@ pub async fn small_backup(vault: &Vault) -> Result<Pointer, VaultError> {
             kind: "manifest_missing".to_owned(),
             subject: "prod/gone:1".to_owned(),
             cause: "listed, then answered 404".to_owned(),
+            consequence: String::new(),
             remedy: "none needed if it was deleted meanwhile".to_owned(),
         }],
         config: Some(vault.put_project(&json!({ "public": false, "storage_limit": -1 })).await?),
         repositories: vec![(two.name.clone(), vault.put_repository(&two).await?), (one.name.clone(), vault.put_repository(&one).await?)],
+        elsewhere: Vec::new(),
+        closed: true,
     };
     let pointer = Pointer {
         harbor: snapshot.harbor.clone(),

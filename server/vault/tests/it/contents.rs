@@ -300,6 +300,8 @@ async fn below_the_reserve_only_new_objects_are_refused() {
             gaps: Vec::new(),
             config: None,
             repositories: Vec::new(),
+            elsewhere: Vec::new(),
+            closed: true,
         };
         let descriptor = vault.put_snapshot(&snapshot).await.unwrap();
         let (harbor, project) = (snapshot.harbor.clone(), snapshot.project.clone());

@@ -178,6 +178,7 @@ async fn seal(vault: &Vault, id: u128, second: i64) -> Result<Pointer, VaultErro
         name: "prod/shop".parse().unwrap(),
         description: None,
         members: vec![RepositoryMember::root(shop, Some("1".parse().unwrap()))],
+        names: vault::Names::new(),
     };
     let repository = vault.put_repository(&repository).await?;
     let snapshot = SnapshotIndex {
@@ -192,6 +193,8 @@ async fn seal(vault: &Vault, id: u128, second: i64) -> Result<Pointer, VaultErro
         gaps: Vec::new(),
         config: None,
         repositories: vec![("prod/shop".parse().unwrap(), repository)],
+        elsewhere: Vec::new(),
+        closed: true,
     };
     let snapshot = vault.put_snapshot(&snapshot).await?;
     let (harbor, project) = ("main".parse().unwrap(), "prod".parse().unwrap());

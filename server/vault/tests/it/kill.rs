@@ -56,7 +56,7 @@ async fn write_for_ever(vault: Vault, seed: u64) {
 async fn seal(vault: &Vault, bytes: &bytes::Bytes) -> Pointer {
     let name: vocab::RepositoryName = "prod/app".parse().unwrap();
     let members = vec![RepositoryMember::root(crate::common::plain(media::OCI_MANIFEST, bytes), None)];
-    let repository = RepositoryIndex { name: name.clone(), description: None, members };
+    let repository = RepositoryIndex { name: name.clone(), description: None, members, names: vault::Names::new() };
     let snapshot = SnapshotIndex {
         listed: None,
         harbor_config: None,
@@ -69,6 +69,8 @@ async fn seal(vault: &Vault, bytes: &bytes::Bytes) -> Pointer {
         gaps: Vec::new(),
         config: None,
         repositories: vec![(name, vault.put_repository(&repository).await.unwrap())],
+        elsewhere: Vec::new(),
+        closed: true,
     };
     let (harbor, project) = (snapshot.harbor.clone(), snapshot.project.clone());
     let descriptor = vault.put_snapshot(&snapshot).await.unwrap();

@@ -202,7 +202,7 @@ async fn many(vault: &Vault, projects: usize, snapshots: usize) -> (usize, usize
                 images += 1;
             }
             let name: vocab::RepositoryName = format!("p{project}/r{number}").parse().unwrap();
-            let index = RepositoryIndex { name: name.clone(), description: None, members };
+            let index = RepositoryIndex { name: name.clone(), description: None, members, names: vault::Names::new() };
             repositories.push((name, vault.put_repository(&index).await.unwrap()));
             let at = moment(i64::try_from(project * 100 + number).unwrap());
             let snapshot = SnapshotIndex {
@@ -217,6 +217,8 @@ async fn many(vault: &Vault, projects: usize, snapshots: usize) -> (usize, usize
                 harbor_config: None,
                 pushed: None,
                 repositories: repositories.clone(),
+                elsewhere: Vec::new(),
+                closed: true,
             };
             let descriptor = vault.put_snapshot(&snapshot).await.unwrap();
             let (harbor, project) = (snapshot.harbor.clone(), snapshot.project.clone());

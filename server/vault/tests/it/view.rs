@@ -108,7 +108,7 @@ async fn a_view_names_what_is_missing_and_shows_the_rest() {
         fs::remove_file(path.join("blobs/sha256").join(digest.hex())).unwrap();
     }
     let view = vault.write_view(&snapshot, None, &folder.path().join("view")).await.unwrap();
-    let mut expected = vec![layer, manifest];
+    let mut expected: Vec<vocab::AnyDigest> = vec![layer.into(), manifest.into()];
     expected.sort();
     assert_eq!(view.unavailable, expected);
     assert_eq!(view.references.len(), 4);

@@ -212,7 +212,7 @@ impl Round<'_> {
                 match self.read_one(copy, &digest, media_type.as_deref()).await? {
                     Ok(state) => {
                         if let State::Read(parts) = &state {
-                            next.extend(parts.children.iter().map(|(child, media_type)| (*child, Some(Arc::from(media_type.as_str())))));
+                            next.extend(parts.children().map(|child| (child, None)));
                         }
                         found.push((digest, state));
                     }
