@@ -22,10 +22,13 @@ use crate::transport::{BROKE, BodyMaker, Payload};
 const SIZES: [u64; 7] = [256 * KIB, MIB, 4 * MIB, 16 * MIB, 64 * MIB, 256 * MIB, 1024 * MIB];
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
-/// Bytes sent before the answer is waited for: who decides by the announced size needs no more.
+/// Bytes sent with the head: who decides by the announced size needs no more.
 const FIRST_BYTES: u64 = KIB;
-/// How long it is waited for. Who has not answered by then wants to read everything first.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes sent slowly, so that an answer may come first: Harbor's comes after some hundred KiB (seen on 2.15.2 and 2.12.4). Who has not answered by then wants to
+/// read everything.
+const PACED_BYTES: u64 = 2 * MIB;
+/// Pause before each piece of these.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Largest body sent in full, in bytes.
 const SENT_BYTES_MAX: u64 = PIECE_BYTES_MAX;
 /// Longest time spent on all of it.
@@ -127,23 +130,22 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// The first of so many zeros, a pause in which an answer may come, and the rest where they are few enough.
-fn zeros(size_bytes: u64, patience: Duration) -> BodyMaker {
+/// So many zeros, the first of them slowly, and the rest only where they are few enough.
+fn zeros(size_bytes: u64, pause: Duration) -> BodyMaker {
     Arc::new(move || {
         let parts = futures::stream::unfold(0, move |sent| async move {
-            let take = match sent {
-                0 => FIRST_BYTES.min(size_bytes),
-                FIRST_BYTES => {
-                    tokio::time::sleep(patience).await;
-                    if size_bytes > SENT_BYTES_MAX {
-                        return Some((Err("not answered".into()), size_bytes));
-                    }
-                    size_bytes - sent
+            let most = match sent {
+                0 => FIRST_BYTES,
+                _ if sent < PACED_BYTES => {
+                    tokio::time::sleep(pause).await;
+                    ZEROS as u64
                 }
-                sent => size_bytes - sent,
+                _ if size_bytes > SENT_BYTES_MAX && sent < size_bytes => return Some((Err("not answered".into()), size_bytes)),
+                _ => ZEROS as u64,
             };
-            let take = usize::try_from(take).unwrap_or(usize::MAX).min(ZEROS);
-            (take > 0).then(|| (Ok(Bytes::from_static(&[0; ZEROS]).slice(..take)), sent + take as u64))
+            let take = most.min(size_bytes - sent);
+            let part = Bytes::from_static(&[0; ZEROS]).slice(..usize::try_from(take).unwrap_or(ZEROS));
+            (take > 0).then_some((Ok(part), sent + take))
         });
         parts.boxed()
     })
@@ -206,7 +208,7 @@ impl Probe<'_> {
         let path = format!("{}/blobs/uploads/{NO_UPLOAD}", self.repository);
         let mut call = self.client.v2(Method::PATCH, &path, Scope::Push(self.repository.clone()), what);
         call.request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        call.request.payload = Payload::Stream { make: zeros(size_bytes, PATIENCE), size_bytes };
+        call.request.payload = Payload::Stream { make: zeros(size_bytes, PAUSE), size_bytes };
         let answer = match self.client.sent_once(&call).await {
             Ok(answer) => answer,
             Err(RegistryError::Source { .. }) => return Ok(Came::Unknown),
@@ -234,7 +236,8 @@ mod tests {
             assert_eq!((sum as u64, parts.iter().any(Result::is_err)), (size_bytes, false));
         }
         let parts: Vec<_> = zeros(SENT_BYTES_MAX + 1, Duration::ZERO)().collect().await;
-        assert!(parts.len() == 2 && parts[1].is_err());
+        let sum: usize = parts.iter().map(|part| part.as_ref().map_or(0, Bytes::len)).sum();
+        assert!(parts.last().is_some_and(Result::is_err) && (sum as u64) < 2 * PACED_BYTES, "{sum}");
         assert_eq!((size(4 << 20).as_str(), size(1023).as_str(), size(65_536).as_str()), ("4 MiB", "1023 bytes", "64 KiB"));
     }
 }
