@@ -218,6 +218,33 @@ impl<R: Seek> Seek for Rationed<R> {
     }
 }
 
+/// A file that is jumped about in without forgetting what was read ahead: an archive may have very many small entries.
+struct Jumping {
+    file: BufReader<File>,
+    at: u64,
+}
+
+impl Read for Jumping {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Jumping {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match to {
+            SeekFrom::Current(by) => {
+                self.file.seek_relative(by)?;
+                self.at = self.at.saturating_add_signed(by);
+            }
+            to => self.at = self.file.seek(to)?,
+        }
+        Ok(self.at)
+    }
+}
+
 /// Who looks at an entry. It ends early by the answer false.
 trait Each: FnMut(usize, Entry<'_>) -> Result<bool, Trouble> {}
 impl<F: FnMut(usize, Entry<'_>) -> Result<bool, Trouble>> Each for F {}
@@ -230,7 +257,7 @@ fn walk(file: File, packing: Packing, place: &str, each: impl Each) -> Result<()
         let mut archive = tar::Archive::new(Rationed { inner: Unpacked::new(file), left: Rc::clone(&left) });
         archive.entries().map_err(Trouble::from).and_then(|entries| entries_of(entries, &left, true, place, each))
     } else {
-        let mut archive = tar::Archive::new(Rationed { inner: file, left: Rc::clone(&left) });
+        let mut archive = tar::Archive::new(Rationed { inner: Jumping { file, at: 0 }, left: Rc::clone(&left) });
         archive.entries_with_seek().map_err(Trouble::from).and_then(|entries| entries_of(entries, &left, false, place, each))
     };
     walked.map_err(|trouble| match trouble {

@@ -119,7 +119,7 @@ pub(super) fn images(listing: &Listing, folder: &str, parts: &mut Parts, opened:
 /// What is said once, where manifests were made.
 pub(super) fn note(place: &str, parts: &Parts) -> Option<Note> {
     let text = format!(
-        "{} manifests were made of configurations and layers, which the archive has without one; the same archive gives the same digests",
+        "the archive has no manifests; for {} of its images one was made of configuration and layers, always the same",
         parts.manifests.len()
     );
     (!parts.manifests.is_empty()).then(|| Note { code: "manifest_made", subject: place.to_owned(), text })
