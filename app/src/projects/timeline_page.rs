@@ -122,7 +122,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
     let repositories = lang().pick(format!("{} repositories", count(p.repositories)), format!("{} 个仓库", count(p.repositories)));
     let size = bytes(p.bytes);
     let tags = lang().pick(format!("{} tags", count(s.tags)), format!("{} 个 Tag", count(s.tags)));
-    let (digest, moment) = (s.digest.clone(), s.moment);
+    let (digest, moment, imported) = (s.digest.clone(), s.moment, s.imported);
     let (state, complete) = snapshot_word(&s);
     let all_gaps = gaps_href(&p.harbor, &p.project);
     let newest = base.clone();
@@ -135,6 +135,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
             <SubItem>{size}</SubItem>
             <Status tone=state text=complete/>
             <Status tone=tone text=word/>
+            {imported.then(|| view! { <Status tone=Tone::Held text=t("imported from files", "从文件导入")/> })}
             <Digest value=digest/>
             {changes.map(|href| view! { <SubItem><a href=href>{t("Changes since the one before", "与前一快照的差异")}</a></SubItem> })}
             <SubItem><a href=settings>{t("Settings at this moment", "该时间点的设置")}</a></SubItem>

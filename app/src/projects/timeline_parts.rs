@@ -186,7 +186,7 @@ pub fn SnapshotTable(harbor: String, project: String, snapshots: Vec<Snapshot>, 
             let (tone, word) = snapshot_word(&s);
             view! {
                 <tr>
-                    <Cell><a href=href><Exact at=s.moment/></a>{(!s.holds.is_empty()).then(|| view! { " "<Status tone=Tone::Held text=t("held", "已锁定")/> })}</Cell>
+                    <Cell><a href=href><Exact at=s.moment/></a>{(!s.holds.is_empty()).then(|| view! { " "<Status tone=Tone::Held text=t("held", "已锁定")/> })}{s.imported.then(|| view! { " "<Status tone=Tone::Held text=t("imported", "导入")/> })}</Cell>
                     <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
                     <Cell label=t("Tags", "Tag") number=true>{count(s.tags)}</Cell>
                     <Cell label=t("Added", "新增") number=true>{count(s.added)}</Cell>

@@ -122,6 +122,9 @@ pub struct Snapshot {
     pub holds: Vec<Hold>,
     /// Damaged objects are in it; what needs them cannot be restored.
     pub degraded: bool,
+    /// Its images came from files, not from the Harbor.
+    #[serde(default)]
+    pub imported: bool,
     /// Names of the further vaults that have a copy.
     pub copies: Vec<String>,
 }

@@ -108,10 +108,11 @@ pub async fn wanted(
     .await
 }
 
-/// The newest snapshot of a project that is whole in a vault as a copy.
+/// The newest snapshot of what a Harbor held in a project that is whole in a vault as a copy.
 pub async fn newest(conn: &mut PgConnection, project_id: i64, vault_id: i64) -> sqlx::Result<Option<Vec<u8>>> {
     sqlx::query_scalar(
-        "select digest from vault_snapshot where project_id = $1 and vault_id = $2 and degraded_at is null order by moment desc limit 1",
+        "select v.digest from vault_snapshot v join snapshot s using (snapshot_id)
+          where v.project_id = $1 and v.vault_id = $2 and v.degraded_at is null order by v.moment desc limit 1",
     )
     .bind(project_id)
     .bind(vault_id)

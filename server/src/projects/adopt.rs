@@ -46,9 +46,12 @@ pub async fn unknown(
     Ok(unknown)
 }
 
-/// Moment of the newest snapshot of a project.
+/// Moment of the newest snapshot of what a Harbor held in a project.
 pub async fn newest(conn: &mut PgConnection, project_id: i64) -> sqlx::Result<Option<OffsetDateTime>> {
-    sqlx::query_scalar("select max(moment) from snapshot_ever where project_id = $1").bind(project_id).fetch_one(conn).await
+    sqlx::query_scalar("select max(moment) from snapshot_ever where project_id = $1 and not imported")
+        .bind(project_id)
+        .fetch_one(conn)
+        .await
 }
 
 /// Whether a snapshot of this moment can still be entered.

@@ -8,9 +8,9 @@ use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Digest, Manifest};
 
 use super::gaps::{self, GapsOf};
-use super::place;
 use super::queries::{self, TagQuestion, digest_text};
 use super::search::like;
+use super::{imports, place};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
@@ -32,7 +32,11 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
     let project_id = place.project_id.ok_or_else(nothing)?;
     let at = queries::snapshot_at(&mut conn, project_id, query.at.map(|m| m.0)).await?.ok_or_else(nothing)?;
     let pattern = like(query.q.as_deref());
-    let mut rows = queries::repositories_at(&mut conn, project_id, at.moment.0, pattern.as_deref(), REPOSITORIES_MAX + 1).await?;
+    let mut rows = if at.imported {
+        imports::repositories(&mut conn, at.id, pattern.as_deref(), REPOSITORIES_MAX + 1).await?
+    } else {
+        queries::repositories_at(&mut conn, project_id, at.moment.0, pattern.as_deref(), REPOSITORIES_MAX + 1).await?
+    };
     let repositories_more = rows.len() > usize::try_from(REPOSITORIES_MAX).unwrap_or(usize::MAX);
     rows.truncate(usize::try_from(REPOSITORIES_MAX).unwrap_or(usize::MAX));
     let gaps = GapsOf::one(project_id, gaps::of_snapshot(&mut conn, at.id).await?);
@@ -48,20 +52,29 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
         .collect();
     let repository = query.repo.filter(|r| !r.is_empty()).or_else(|| repositories.first().map(|r| r.repository.clone()));
     let (mut tags, mut tags_next, mut tags_total) = (Vec::new(), None, 0);
-    if let Some(name) = &repository
-        && let Some(repository_id) = queries::repository_id(&mut conn, project_id, name).await?
-    {
+    let repository_id = match &repository {
+        // An import needs none: its repositories may never have been in the Harbor.
+        Some(_) if at.imported => Some(0),
+        Some(name) => queries::repository_id(&mut conn, project_id, name).await?,
+        None => None,
+    };
+    if let (Some(name), Some(repository_id)) = (&repository, repository_id) {
         // The text filters tags only where it does not already name the repository.
         let of_tags = pattern.as_deref().filter(|_| !query.q.as_deref().is_some_and(|q| name.contains(q.trim())));
         let only = query.only.as_deref().filter(|o| matches!(*o, "gone" | "moved"));
         let question =
             TagQuestion { repository_id, at: at.moment.0, like: of_tags, only, after: query.after.as_deref(), limit: TAG_ROWS + 1 };
-        let mut found = queries::tags_at(&mut conn, &question).await?;
+        let mut found = if at.imported {
+            imports::tags(&mut conn, at.id, name, &question).await?
+        } else {
+            queries::tags_at(&mut conn, &question).await?
+        };
         let page = usize::try_from(TAG_ROWS).unwrap_or(usize::MAX);
         tags_next = (found.len() > page).then(|| found[page - 1].tag.clone());
         tags_total = match (question.after, &tags_next) {
             // All of them are on this page.
             (None, None) => i64::try_from(found.len()).unwrap_or(i64::MAX),
+            _ if at.imported => imports::count_tags(&mut conn, at.id, name).await?,
             _ => queries::count_tags_at(&mut conn, &question).await?,
         };
         found.truncate(page);
@@ -103,16 +116,28 @@ pub async fn artifact(
         let mut conn = state.pool.acquire().await?;
         let place = place(&mut conn, caller, Operation::ReadContent, harbor, project).await?;
         let project_id = place.project_id.ok_or_else(absent)?;
-        let repository_id = queries::repository_id(&mut conn, project_id, repository).await?.ok_or_else(absent)?;
         let bytes = digest.as_bytes().as_slice();
-        let snapshot_id = queries::snapshot_of(&mut conn, project_id, repository_id, bytes).await?.ok_or_else(absent)?;
+        let repository_id = queries::repository_id(&mut conn, project_id, repository).await?;
+        let captured = match repository_id {
+            Some(repository_id) => queries::snapshot_of(&mut conn, project_id, repository_id, bytes).await?,
+            None => None,
+        };
+        let (snapshot_id, accessories, tags) = match (captured, repository_id) {
+            (Some(snapshot_id), Some(repository_id)) => {
+                let accessories = queries::accessories(&mut conn, repository_id, bytes).await?;
+                (snapshot_id, accessories, queries::tags_of(&mut conn, repository_id, bytes).await?)
+            }
+            _ => {
+                let snapshot_id = imports::snapshot_of(&mut conn, project_id, repository, bytes).await?.ok_or_else(absent)?;
+                let (accessories, tags) = imports::around(&mut conn, snapshot_id, repository, bytes).await?;
+                (snapshot_id, accessories, tags)
+            }
+        };
         let media_type: String = sqlx::query_scalar("select media_type from artifact where digest = $1")
             .bind(bytes)
             .fetch_optional(&mut *conn)
             .await?
             .ok_or_else(absent)?;
-        let accessories = queries::accessories(&mut conn, repository_id, bytes).await?;
-        let tags = queries::tags_of(&mut conn, repository_id, bytes).await?;
         (crate::copies::open_for(state, &mut conn, snapshot_id).await?, accessories, tags, media_type)
     };
     let bytes = vault.get_bytes(&digest, MANIFEST_BYTES_MAX).await?;

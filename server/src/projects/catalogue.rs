@@ -17,7 +17,7 @@ use vault::tree::{RepositoryDescriptor, RepositoryMember, Role, SnapshotIndex};
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Digest, Manifest, Named, RepositoryName, Tag};
 
-use super::spans;
+use super::{imports, spans};
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::Error;
 
@@ -56,6 +56,16 @@ pub struct Prepared {
     sealed: Sealed,
     changed: Vec<Repository>,
     artifacts: Vec<Artifact>,
+}
+
+impl Prepared {
+    pub(super) const fn sealed(&self) -> &Sealed {
+        &self.sealed
+    }
+
+    pub(super) fn repositories(&self) -> &[Repository] {
+        &self.changed
+    }
 }
 
 /// A repository of a snapshot that differs from what is open: of its index only what the catalogue keeps, since a project may have very many.
@@ -160,7 +170,8 @@ pub async fn logical_bytes(conn: &mut PgConnection, project_id: i64, vault_id: i
 
 /// Reads from the vault what the catalogue does not know yet.
 pub async fn prepare(pool: &sqlx::PgPool, vault: &Vault, sealed: Sealed) -> Result<Prepared, Error> {
-    let open = open_indexes(pool, sealed.project_id).await?;
+    // An import is compared with nothing: all of it is new, and moves nothing.
+    let open = if imports::is_imported(&sealed) { HashMap::new() } else { open_indexes(pool, sealed.project_id).await? };
     let mut changed = changed(vault, &open, &sealed.index).await?;
     let unknown = unknown_artifacts(&mut *pool.acquire().await?, &mut changed).await?;
     let artifacts = artifacts(vault, unknown).await?;
@@ -291,8 +302,11 @@ pub async fn apply(conn: &mut PgConnection, prepared: &Prepared) -> Result<Chang
     if let Some(snapshot_id) = entered(conn, sealed).await? {
         return Ok(Changes { snapshot_id, ..Changes::default() });
     }
-    let moment = moment(conn, sealed).await?;
     insert_artifacts(conn, &prepared.artifacts).await?;
+    if imports::is_imported(sealed) {
+        return imports::enter(conn, prepared).await;
+    }
+    let moment = moment(conn, sealed).await?;
     let mut changes = spans::advance(conn, sealed.project_id, &sealed.index, &prepared.changed, moment).await?;
     changes.snapshot_id = insert_snapshot(conn, sealed, moment, &changes).await?;
     changes.new = true;
@@ -324,10 +338,23 @@ pub(super) fn started(index: &SnapshotIndex) -> OffsetDateTime {
 
 /// When its listing began; if a longer backup of the same project was sealed in between, just after that one, because spans only grow.
 async fn moment(conn: &mut PgConnection, sealed: &Sealed) -> Result<OffsetDateTime, Error> {
-    let newest: Option<OffsetDateTime> =
-        sqlx::query_scalar("select max(moment) from snapshot_ever where project_id = $1").bind(sealed.project_id).fetch_one(conn).await?;
+    let newest = super::adopt::newest(&mut *conn, sealed.project_id).await?;
     let started = started(&sealed.index);
-    Ok(newest.map_or(started, |newest| started.max(newest + time::Duration::microseconds(1))))
+    let moment = newest.map_or(started, |newest| started.max(newest + time::Duration::microseconds(1)));
+    Ok(free_moment(conn, sealed.project_id, moment).await?)
+}
+
+/// The first moment from this one on that no snapshot of the project has.
+pub(super) async fn free_moment(conn: &mut PgConnection, project_id: i64, from: OffsetDateTime) -> sqlx::Result<OffsetDateTime> {
+    sqlx::query_scalar(
+        "with taken as (select moment from snapshot_ever where project_id = $1 and moment >= $2)
+         select min(m) from (select $2::timestamptz as m union all select moment + interval '1 microsecond' from taken) free
+          where m not in (select moment from taken)",
+    )
+    .bind(project_id)
+    .bind(from)
+    .fetch_one(conn)
+    .await
 }
 
 pub(super) async fn insert_artifacts(conn: &mut PgConnection, artifacts: &[Artifact]) -> Result<(), Error> {
@@ -379,9 +406,9 @@ pub(super) async fn insert_snapshot(
     let gap_count = gap_count(&sealed.index);
     let gaps = serde_json::to_value(sealed.index.named_lacks()).map_err(|e| Error::defect(e.to_string()))?;
     let id = sqlx::query_scalar(
-        "insert into snapshot (project_id, vault_id, run_id, pointer_id, digest, moment, started_at, finished_at, gaps, gap_count, repositories,
-                               tags, artifacts, logical_bytes, bytes_new, tags_added, tags_removed, tags_moved, locked_until)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+        "insert into snapshot_ever (project_id, vault_id, run_id, pointer_id, digest, moment, started_at, finished_at, gaps, gap_count, repositories,
+                               tags, artifacts, logical_bytes, bytes_new, tags_added, tags_removed, tags_moved, imported, locked_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
                  (select $6 + make_interval(days => b.lock_days) from vault_bucket b where b.vault_id = $2)) returning snapshot_id",
     )
     .bind(sealed.project_id)
@@ -402,6 +429,7 @@ pub(super) async fn insert_snapshot(
     .bind(changes.added)
     .bind(changes.removed)
     .bind(changes.moved)
+    .bind(imports::is_imported(sealed))
     .fetch_one(conn)
     .await?;
     Ok(id)
@@ -441,7 +469,7 @@ pub async fn record_snapshot(
 
 /// The digest of a repository's index at a moment: where a restore finds its members.
 pub async fn snapshot_digest(conn: &mut PgConnection, snapshot_id: i64) -> Result<Digest, Error> {
-    let bytes: Vec<u8> = sqlx::query_scalar("select digest from snapshot where snapshot_id = $1")
+    let bytes: Vec<u8> = sqlx::query_scalar("select digest from kept_snapshot where snapshot_id = $1")
         .bind(snapshot_id)
         .fetch_optional(conn)
         .await?

@@ -88,7 +88,7 @@ impl Row {
 
 const SELECT: &str = "
 select s.project_id, g.gap, g.print, a.accepted_gap_id, a.reason, a.accepted_by, a.accepted_at, a.until
-  from snapshot s
+  from kept_snapshot s
        cross join lateral (select e.value as gap, (gap_prints(jsonb_build_array(e.value)))[1] as print
                              from jsonb_array_elements(s.gaps) e limit $2) g
        left join lateral (select * from standing_acceptance a where a.project_id = s.project_id and a.print = g.print

@@ -7,7 +7,7 @@ use app::units::Moment;
 use vocab::{Digest, Tag};
 
 use super::queries::{self, SpanRow, digest_text};
-use super::{gaps, live, place};
+use super::{gaps, imports, live, place};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
@@ -25,11 +25,11 @@ pub async fn tag_history(
     tag: &str,
 ) -> Result<TagHistory, Error> {
     let tag_name: Tag = tag.parse().map_err(|_| ApiError::field("tag", "this is not a tag"))?;
-    let (place, of, spans, known, gap) = {
+    let (place, of, spans, imported, known, gap) = {
         let mut conn = state.pool.acquire().await?;
         let place = place(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
         let of = place.repository(repository)?;
-        let mut spans = Vec::new();
+        let (mut spans, mut imported) = (Vec::new(), Vec::new());
         let mut known = (None, None);
         let mut gap = None;
         if let Some(project_id) = place.project_id {
@@ -37,10 +37,11 @@ pub async fn tag_history(
             if let Some(repository_id) = queries::repository_id(&mut conn, project_id, repository).await? {
                 spans = queries::tag_spans(&mut conn, project_id, repository_id, tag, SPANS_MAX).await?;
             }
+            imported = imports::stretches(&mut conn, project_id, repository, tag, SPANS_MAX).await?;
             let digest = spans.first().map(|span| span.digest.as_slice());
             gap = gaps::of_newest(&mut conn, &[project_id]).await?.about(project_id, repository, Some(tag), digest).cloned();
         }
-        (place, of, spans, known, gap)
+        (place, of, spans, imported, known, gap)
     };
     let newest = spans.first().and_then(|span| Digest::from_bytes(&span.digest).ok());
     let (asked, live_error) = match live::tag(state, place.harbor_id, &live::Asked::tag(&of, tag_name, newest)).await {
@@ -56,7 +57,7 @@ pub async fn tag_history(
     let later: Vec<Option<(Vec<u8>, Option<i64>)>> =
         std::iter::once(None).chain(spans.iter().map(|s| Some((s.digest.clone(), s.restored_by)))).collect();
     let starts: Vec<time::OffsetDateTime> = spans.iter().map(|s| s.from_at).collect();
-    let spans = spans
+    let mut spans: Vec<TagSpan> = spans
         .into_iter()
         .enumerate()
         .map(|(i, row)| {
@@ -64,6 +65,8 @@ pub async fn tag_history(
             span(row, if follows { later[i].clone() } else { None })
         })
         .collect();
+    spans.extend(imported.into_iter().map(|row| TagSpan { ended: Some("imported from files".to_owned()), ..span(row, None) }));
+    spans.sort_by_key(|span| std::cmp::Reverse(span.from));
     Ok(TagHistory {
         harbor: harbor.to_owned(),
         project: project.to_owned(),

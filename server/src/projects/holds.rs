@@ -32,7 +32,7 @@ type Found = (i64, String, String, OffsetDateTime);
 pub async fn set(state: &AppState, caller: &Caller, origin: &Origin, snapshot_id: i64, form: HoldForm) -> Result<(), Error> {
     let mut tx = state.pool.begin().await?;
     let found: Option<Found> = sqlx::query_as(
-        "select h.harbor_id, h.name, p.name, s.moment from snapshot s join project p using (project_id) join harbor h using (harbor_id) where s.snapshot_id = $1
+        "select h.harbor_id, h.name, p.name, s.moment from kept_snapshot s join project p using (project_id) join harbor h using (harbor_id) where s.snapshot_id = $1
             for share of s",
     )
     .bind(snapshot_id)
@@ -124,7 +124,7 @@ struct Row {
 pub(super) async fn of_project(conn: &mut PgConnection, project_id: i64) -> Result<Vec<HeldMoment>, Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "select s.snapshot_id, s.moment, h.hold_id, h.reason, h.made_by, h.made_at, h.until
-           from standing_hold h join snapshot s using (snapshot_id)
+           from standing_hold h join kept_snapshot s using (snapshot_id)
           where s.project_id = $1 order by h.until nulls last, h.hold_id limit $2",
     )
     .bind(project_id)

@@ -8,6 +8,7 @@ mod ends;
 pub mod gaps;
 mod history;
 pub mod holds;
+pub mod imports;
 pub mod listing;
 pub mod live;
 pub mod queries;

@@ -38,7 +38,7 @@ pub async fn is_listed(conn: &mut PgConnection, harbor_id: i64, project: &str) -
 
 const SNAPSHOT: &str =
     "s.snapshot_id, s.digest, s.moment, s.started_at, s.finished_at, s.gap_count, s.tags_added, s.tags_removed, s.tags_moved,
-       s.tags, s.bytes_new, s.vault_id, s.degraded_at is not null as degraded,
+       s.tags, s.bytes_new, s.vault_id, s.imported, s.degraded_at is not null as degraded,
        array(select v.name from snapshot_copy c join vault v using (vault_id)
               where c.snapshot_id = s.snapshot_id and c.copied_at is not null and c.forgotten_at is null order by v.name) as copies,
        exists (select from good_snapshot g where g.snapshot_id = s.snapshot_id) as good,
@@ -71,14 +71,19 @@ fn snapshot(row: &PgRow) -> sqlx::Result<Snapshot> {
         vault_id: row.try_get("vault_id")?,
         holds: holds.0.into_iter().map(|(id, reason, by, at, until)| Hold { id, reason, by, at, until }).collect(),
         degraded: row.try_get("degraded")?,
+        imported: row.try_get("imported")?,
         copies: row.try_get("copies")?,
     })
 }
 
-/// The snapshot at or before a moment; without one the newest.
+/// The snapshot at or before a moment; without one the newest. An import counts at its own moment, and where nothing else is.
 pub async fn snapshot_at(conn: &mut PgConnection, project_id: i64, at: Option<OffsetDateTime>) -> sqlx::Result<Option<Snapshot>> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "select {SNAPSHOT} from snapshot s where s.project_id = $1 and ($2::timestamptz is null or s.moment <= $2) order by s.moment desc limit 1"
+        "select {SNAPSHOT} from kept_snapshot s where s.snapshot_id = coalesce(
+            (select snapshot_id from kept_snapshot where project_id = $1 and imported and moment = $2),
+            (select snapshot_id from snapshot where project_id = $1 and ($2::timestamptz is null or moment <= $2) order by moment desc limit 1),
+            (select snapshot_id from kept_snapshot where project_id = $1 and imported and ($2::timestamptz is null or moment <= $2)
+              order by moment desc limit 1))"
     ));
     sqlx::query(sql).bind(project_id).bind(at).fetch_optional(conn).await?.map(|row| snapshot(&row)).transpose()
 }
@@ -90,8 +95,8 @@ pub async fn neighbours(
     at: OffsetDateTime,
 ) -> sqlx::Result<(Option<OffsetDateTime>, Option<OffsetDateTime>)> {
     sqlx::query_as(
-        "select (select max(moment) from snapshot where project_id = $1 and moment < $2),
-                (select min(moment) from snapshot where project_id = $1 and moment > $2)",
+        "select (select max(moment) from kept_snapshot where project_id = $1 and moment < $2),
+                (select min(moment) from kept_snapshot where project_id = $1 and moment > $2)",
     )
     .bind(project_id)
     .bind(at)
@@ -125,7 +130,7 @@ pub async fn window(
     let sql = sqlx::AssertSqlSafe(format!(
         "with numbered as (
              select s.*, ntile(greatest($4::int, 1)) over (order by s.moment) as stretch
-               from snapshot s where s.project_id = $1 and s.moment >= $2 and s.moment <= $3),
+               from kept_snapshot s where s.project_id = $1 and s.moment >= $2 and s.moment <= $3),
          kept as (
              select distinct on (stretch) * from numbered
               order by stretch, (tags_added + tags_removed + tags_moved) desc, moment desc)
@@ -137,7 +142,7 @@ pub async fn window(
 
 /// How many snapshots a window has.
 pub async fn count_window(conn: &mut PgConnection, project_id: i64, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<i64> {
-    sqlx::query_scalar("select count(*) from snapshot where project_id = $1 and moment >= $2 and moment <= $3")
+    sqlx::query_scalar("select count(*) from kept_snapshot where project_id = $1 and moment >= $2 and moment <= $3")
         .bind(project_id)
         .bind(from)
         .bind(to)
@@ -360,9 +365,20 @@ pub async fn tag_spans(conn: &mut PgConnection, project_id: i64, repository_id: 
     .await
 }
 
-/// First and last moment of a project.
+/// First and last moment of a project as its Harbor had it; of what was imported, where there is nothing else.
 pub async fn known(conn: &mut PgConnection, project_id: i64) -> sqlx::Result<(Option<OffsetDateTime>, Option<OffsetDateTime>)> {
-    sqlx::query_as("select min(moment), max(moment) from snapshot where project_id = $1").bind(project_id).fetch_one(conn).await
+    sqlx::query_as(
+        "select coalesce(min(moment) filter (where not imported), min(moment)), coalesce(max(moment) filter (where not imported), max(moment))
+           from kept_snapshot where project_id = $1",
+    )
+    .bind(project_id)
+    .fetch_one(conn)
+    .await
+}
+
+/// The same, with all that was imported.
+pub async fn shown(conn: &mut PgConnection, project_id: i64) -> sqlx::Result<(Option<OffsetDateTime>, Option<OffsetDateTime>)> {
+    sqlx::query_as("select min(moment), max(moment) from kept_snapshot where project_id = $1").bind(project_id).fetch_one(conn).await
 }
 
 /// The newest snapshot of a project that holds an artifact.

@@ -80,8 +80,8 @@ pub async fn replay(
 
 async fn known(conn: &mut PgConnection, project_id: i64) -> Result<Vec<Item>, Error> {
     let rows: Vec<Known> = sqlx::query_as(
-        "select snapshot_id, digest, moment, array_agg(vault_id order by degraded_at is not null, is_copy)
-           from vault_snapshot where project_id = $1 group by snapshot_id, digest, moment",
+        "select snapshot_id, v.digest, v.moment, array_agg(v.vault_id order by v.degraded_at is not null, v.is_copy)
+           from vault_snapshot v join snapshot s using (snapshot_id) where v.project_id = $1 group by snapshot_id, v.digest, v.moment",
     )
     .bind(project_id)
     .fetch_all(conn)

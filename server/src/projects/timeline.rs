@@ -51,7 +51,7 @@ pub async fn timeline(
     let next_run = next_run(&mut conn, &place).await?;
     let now: OffsetDateTime = sqlx::query_scalar("select now()").fetch_one(&mut *conn).await?;
     let known = match place.project_id {
-        Some(id) => queries::known(&mut conn, id).await?,
+        Some(id) => queries::shown(&mut conn, id).await?,
         None => (None, None),
     };
     let (from, to) = match (span(zoom), known.0.zip(known.1)) {

@@ -65,7 +65,7 @@ pub async fn next_id(conn: &mut PgConnection) -> sqlx::Result<i64> {
 
 /// Keeps retention from letting a snapshot go until the transaction ends; false = it has.
 pub async fn lock_snapshot(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<bool> {
-    let kept: Option<i64> = sqlx::query_scalar("select snapshot_id from snapshot where snapshot_id = $1 for share")
+    let kept: Option<i64> = sqlx::query_scalar("select snapshot_id from kept_snapshot where snapshot_id = $1 for share")
         .bind(snapshot_id)
         .fetch_optional(conn)
         .await?;

@@ -24,9 +24,9 @@ use crate::vaults::rebuild::{By, rebuild};
 use crate::vaults::{self, standing};
 
 /// What the catalogue says of every kept moment: project, moment, repository, tag, digest.
-type Story = Vec<(String, OffsetDateTime, String, String, Vec<u8>)>;
+pub(super) type Story = Vec<(String, OffsetDateTime, String, String, Vec<u8>)>;
 
-async fn story(pool: &PgPool) -> Story {
+pub(super) async fn story(pool: &PgPool) -> Story {
     sqlx::query_as(
         "select p.name, s.moment, r.name, t.tag, t.digest
            from snapshot s join project p using (project_id) join repository r using (project_id)
@@ -39,9 +39,9 @@ async fn story(pool: &PgPool) -> Story {
 }
 
 /// Snapshots with what is counted of them: digest, repositories, tags, artifacts, tags added, removed, moved.
-type Figures = Vec<(Vec<u8>, i64, i64, i64, i64, i64, i64)>;
+pub(super) type Figures = Vec<(Vec<u8>, i64, i64, i64, i64, i64, i64)>;
 
-async fn figures(pool: &PgPool) -> Figures {
+pub(super) async fn figures(pool: &PgPool) -> Figures {
     sqlx::query_as(
         "select digest, repositories, tags, artifacts, tags_added, tags_removed, tags_moved from snapshot order by moment, digest",
     )
@@ -104,7 +104,7 @@ async fn claimed(state: &AppState, work: Work) -> Arc<JobContext> {
     Arc::new(JobContext::new(state.clone(), &claimed))
 }
 
-async fn rebuilt(state: &AppState, vault_id: i64) -> Rebuilt {
+pub(super) async fn rebuilt(state: &AppState, vault_id: i64) -> Rebuilt {
     let context = claimed(state, Work::Rebuild { vault_id }).await;
     rebuild(state, vault_id, &By::Job(context)).await.unwrap()
 }
@@ -325,7 +325,7 @@ async fn a_run_goes_on_and_does_not_hide_what_a_person_is_to_look_at(pool: PgPoo
     assert_eq!(story(&pool).await.len(), 4, "two tags at two moments, none at the first");
 }
 
-async fn vault_id(pool: &PgPool) -> i64 {
+pub(super) async fn vault_id(pool: &PgPool) -> i64 {
     sqlx::query_scalar("select vault_id from vault where name = 'v'").fetch_one(pool).await.unwrap()
 }
 

@@ -10,6 +10,7 @@ mod find;
 mod gaps;
 mod holds;
 mod house;
+mod imports;
 mod jobs;
 mod keeping;
 mod lock;

@@ -21,7 +21,7 @@ use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::{Error, chain};
 use crate::events::{self, Topic};
 use crate::jobs::{self, JobContext, JobError, NewJob, Work};
-use crate::projects::{adopt, catalogue, replay};
+use crate::projects::{adopt, catalogue, imports, replay};
 use crate::state::AppState;
 
 /// Lines kept about what could not be entered.
@@ -229,19 +229,25 @@ impl Rebuild<'_> {
     /// Snapshots later than all the catalogue has.
     async fn append(&mut self, project_id: i64, pointers: &[Pointer]) -> Result<(), JobError> {
         for pointer in pointers {
-            self.by.step("entering snapshots", self.out.entered).await?;
-            let Some(sealed) = self.sealed(project_id, pointer).await? else { continue };
-            let Some(prepared) = adopt::prepare(&self.state.pool, &self.vault, sealed).await? else {
-                self.unreadable(pointer);
-                continue;
-            };
-            let mut tx = self.state.pool.begin().await?;
-            let new = adopt::enter(&mut tx, &self.by.actor(), &prepared, pointer).await?;
-            events::notify(&mut tx, Topic::Snapshots).await?;
-            self.by.fence(&mut tx).await?;
-            tx.commit().await?;
-            self.out.entered += i64::from(new);
+            if let Some(sealed) = self.sealed(project_id, pointer).await? {
+                self.enter(sealed, pointer).await?;
+            }
         }
+        Ok(())
+    }
+
+    async fn enter(&mut self, sealed: catalogue::Sealed, pointer: &Pointer) -> Result<(), JobError> {
+        self.by.step("entering snapshots", self.out.entered).await?;
+        let Some(prepared) = adopt::prepare(&self.state.pool, &self.vault, sealed).await? else {
+            self.unreadable(pointer);
+            return Ok(());
+        };
+        let mut tx = self.state.pool.begin().await?;
+        let new = adopt::enter(&mut tx, &self.by.actor(), &prepared, pointer).await?;
+        events::notify(&mut tx, Topic::Snapshots).await?;
+        self.by.fence(&mut tx).await?;
+        tx.commit().await?;
+        self.out.entered += i64::from(new);
         Ok(())
     }
 
@@ -249,9 +255,20 @@ impl Rebuild<'_> {
     async fn insert(&mut self, project_id: i64, pointers: &[Pointer]) -> Result<(), JobError> {
         self.by.step("making the history of a project anew", self.out.entered).await?;
         let mut vaults = HashMap::from([(self.vault_id, self.vault.clone())]);
-        let mut fresh = Vec::new();
+        let (mut fresh, mut replayed) = (Vec::new(), Vec::new());
         for pointer in pointers {
-            fresh.extend(self.sealed(project_id, pointer).await?);
+            match self.sealed(project_id, pointer).await? {
+                // An import has no place between others.
+                Some(sealed) if imports::is_imported(&sealed) => self.enter(sealed, pointer).await?,
+                Some(sealed) => {
+                    fresh.push(sealed);
+                    replayed.push(pointer);
+                }
+                None => {}
+            }
+        }
+        if fresh.is_empty() {
+            return Ok(());
         }
         {
             let mut conn = self.state.pool.acquire().await?;
@@ -262,7 +279,7 @@ impl Rebuild<'_> {
         }
         let mut tx = self.state.pool.begin().await?;
         let entered: HashMap<_, _> = replay::replay(&mut tx, &vaults, project_id, fresh).await?.into_iter().collect();
-        for pointer in pointers {
+        for pointer in replayed {
             match entered.get(&pointer.id) {
                 Some(snapshot_id) => adopt::record(&mut tx, &self.by.actor(), *snapshot_id, pointer).await?,
                 None => self.unreadable(pointer),

@@ -4,6 +4,7 @@
 //! Who may not see a project is answered as if it had nothing, hosts included: only Harbors with a project the caller sees have an address.
 
 mod ask;
+mod imported;
 mod queries;
 mod wish;
 

@@ -3,6 +3,8 @@
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use super::imported;
+
 /// A hit, as stored.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Hit {
@@ -76,8 +78,23 @@ select p.harbor_id, h.name as harbor, p.project_id, p.name as project, r.name as
        left join lateral (select s.moment from snapshot s where s.project_id = p.project_id order by s.moment desc limit 1) newest on true
  order by l.place";
 
-/// Hits in these projects, each tag and artifact as it was last; what is meant exactly first, then what is gone or points elsewhere.
+/// Hits in these projects, each tag and artifact as it was last; what is meant exactly first, then what is gone or points elsewhere. What was
+/// only imported comes after them.
 pub async fn find(conn: &mut PgConnection, projects: &[i64], sought: &Sought, limit: i64) -> sqlx::Result<Vec<Hit>> {
+    let mut hits = captured(conn, projects, sought, limit).await?;
+    let left = limit - i64::try_from(hits.len()).unwrap_or(limit);
+    if left > 0 {
+        let same = |one: &Hit, other: &Hit| {
+            (one.project_id, &one.repository, &one.tag, &one.digest) == (other.project_id, &other.repository, &other.tag, &other.digest)
+        };
+        let imported = imported::find(conn, projects, sought, left).await?;
+        let more: Vec<Hit> = imported.into_iter().filter(|hit| !hits.iter().any(|known| same(known, hit))).collect();
+        hits.extend(more);
+    }
+    Ok(hits)
+}
+
+async fn captured(conn: &mut PgConnection, projects: &[i64], sought: &Sought, limit: i64) -> sqlx::Result<Vec<Hit>> {
     match sought {
         Sought::Digests { range, last, repositories } => digests(conn, projects, range, (last, repositories), limit).await,
         Sought::Tags { repositories, exact, tag, exact_tag } => {
