@@ -51,7 +51,7 @@ pub(super) async fn enter(conn: &mut PgConnection, prepared: &Prepared) -> Resul
     }
     sqlx::query(
         "update snapshot_ever
-            set logical_bytes = (select coalesce(sum(a.size_bytes), 0)::bigint
+            set logical_bytes = (select least(coalesce(sum(a.size_bytes), 0), 9223372036854775807)::bigint
                                    from (select distinct digest from imported_member where snapshot_id = $1 and role <> 'accessory') m
                                         join artifact a using (digest))
           where snapshot_id = $1",
