@@ -119,6 +119,7 @@ async fn write(place: &Path, references: usize) -> Result<usize, Failure> {
             let started = time::OffsetDateTime::from_unix_timestamp(1_790_000_000 + number)?;
             let left_out = usize::from(number > 0);
             let index = SnapshotIndex {
+                limits: Vec::new(),
                 harbor: ours::harbor()?,
                 project: format!("p{project}").parse()?,
                 origin: vault::tree::Origin::Harbor,

@@ -736,3 +736,84 @@ async fn differences(vault: &Vault, outcome: &SnapshotOutcome, client: &Client, 
     }
     bad
 }
+
+#[tokio::test]
+async fn on_a_real_harbor_signatures_kept_elsewhere_are_captured_and_come_back() {
+    let Some(live) = Live::new().await else { return };
+    let image = images::simple(&format!("{} elsewhere", live.project), &[2_000]);
+    let digest = push::image(&live.client, &live.name("app/web"), Some("v1"), &image).await;
+    let apart = live.name("apart");
+    let signature = images::cosign_signature(&apart, &image.manifest.digest, "k");
+    push::image(&live.client, &apart, Some(&images::cosign_tag(&image.manifest.digest)), &signature).await;
+    push::image(&live.client, &apart, Some("bill"), &images::referrer(&image.manifest, images::SPDX, "{}")).await;
+    push::image(&live.client, &apart, None, &images::referrer(&image.manifest, "application/vnd.example.note+json", "{\"a\":1}")).await;
+    let nowhere = images::simple("never pushed", &[10]);
+    push::image(&live.client, &live.name("lone"), None, &images::referrer(&nowhere.manifest, images::SPDX, "{\"b\":1}")).await;
+    let attested = format!("sha256-{}.att", digest.hex());
+    push::image(&live.client, &live.name("app/web"), Some(&attested), &images::simple("att", &[30])).await;
+    // The log is written a moment later.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let outcome = live.backup(None).await;
+    println!("limits: {:#?}", outcome.index.limits);
+    let mut found = BTreeMap::new();
+    for (name, descriptor) in &outcome.index.repositories {
+        let index = live.vault.repository(&descriptor.digest).await.unwrap();
+        found.insert(name.to_string(), index.members.len());
+        println!("{name}: {:?}", index.members.iter().map(|m| (m.tag.clone(), m.role.clone())).collect::<Vec<_>>());
+    }
+    assert_eq!(found, BTreeMap::from([(live.name("app/web"), 2), (live.name("apart"), 3), (live.name("lone"), 1)]));
+    let again = live.backup(Some(outcome.digest)).await;
+    assert_eq!(again.index.repositories, outcome.index.repositories);
+    for name in found.keys() {
+        live.client.delete_repository(&push::repository(name)).await.unwrap();
+    }
+    let plan = live.plan(outcome.digest, &live.project, OnConflict::Leave).await;
+    live.execute(&plan).await;
+    let referrers = live.client.referrers(&push::repository(&apart), &digest).await.unwrap();
+    assert_eq!(referrers.len(), 3);
+    let back = live.backup(Some(outcome.digest)).await;
+    assert_eq!(back.index.repositories, outcome.index.repositories, "as it was");
+    live.remove(&live.project).await;
+}
+
+/// `HARBOR_SET_BACK` is a command that keeps the Harbor's database when it is run with `save`, and sets it back when it is run with `restore`.
+#[tokio::test]
+async fn a_real_harbor_that_is_set_back_is_noticed() {
+    use engine::backup::glance::{Basis, Glance, Since};
+    use engine::backup::sight::Sight;
+    let Ok(command) = std::env::var("HARBOR_SET_BACK") else { return };
+    let Some(live) = Live::new().await else { return };
+    let run = |word: &str| {
+        let done = std::process::Command::new("sh").args(["-c", &format!("{command} {word}")]).status().unwrap();
+        assert!(done.success(), "{command} {word}");
+    };
+    let web = live.name("web");
+    push::image(&live.client, &web, Some("stable"), &images::simple("before", &[100])).await;
+    run("save");
+    // Longer than the clocks of one Harbor may differ.
+    tokio::time::sleep(std::time::Duration::from_secs(70)).await;
+    push::image(&live.client, &web, Some("stable"), &images::simple("after", &[100])).await;
+    push::image(&live.client, &web, Some("only-later"), &images::simple("later", &[100])).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let first = Glance::take(&live.client, None, 0).await.unwrap();
+    let sight = Sight::of(&first, None);
+    let standing = first.standing(first.projects.iter().find(|p| p.name == live.project).unwrap());
+    let look = || async {
+        let glance = Glance::take(&live.client, Since::of([standing].iter()), first.projects.len() as u64).await.unwrap();
+        glance.against(&live.client, &sight).await.unwrap()
+    };
+    let quiet = look().await;
+    assert_eq!(quiet.set_back, None, "{}", quiet.sentence());
+    run("restore");
+    for _ in 0..60 {
+        if live.client.prove_login().await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    let glance = look().await;
+    println!("{}", glance.sentence());
+    assert_eq!(glance.basis, Basis::SetBack, "{}", glance.sentence());
+    assert!(glance.set_back.unwrap().kept_until.is_some_and(|until| until <= sight.at));
+    live.remove(&live.project).await;
+}

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::identity::Who;
 use crate::images::{self, Blob, Image};
-use crate::model::{Label, Member, Severity};
+use crate::model::{Label, Member, Severity, World};
 use crate::reply::Refusal;
 use crate::running::{Running, SimError};
 use crate::world::{self, NewProject, Pushed};
@@ -23,6 +23,10 @@ fn refused(what: &str, refusal: &Refusal) -> SimError {
 fn failed(what: &str, error: &std::io::Error) -> SimError {
     SimError::Seed { reason: format!("{what}: {error}") }
 }
+
+/// The simulator's database at some moment.
+#[derive(Debug, Clone)]
+pub struct Dump(Box<World>);
 
 impl Running {
     /// Makes a project and gives its id.
@@ -138,6 +142,19 @@ impl Running {
             repo.created = repo.created.saturating_sub(by);
             repo.updated = repo.updated.saturating_sub(by);
         }
+    }
+
+    /// The database as it is, as an operator's nightly dump has it.
+    #[must_use]
+    pub fn dump(&self) -> Dump {
+        Dump(Box::new(self.app().world().clone()))
+    }
+
+    /// Restores a dump: rows, numbers and times are as they were, and storage keeps what came since.
+    pub fn set_back(&self, dump: &Dump) {
+        let mut world = self.app().change();
+        let links = std::mem::take(&mut world.links);
+        *world = World { links, ..World::clone(&dump.0) };
     }
 
     /// Purges audit rows: those for whose operation and resource `is_purged`.

@@ -33,6 +33,7 @@ mod v2;
 mod world;
 
 pub use app::{Account, Config, Seed, Version};
+pub use arrange::Dump;
 pub use control::{Action, Class, Control, Fault, Gate, Match, Nth, Seen};
 pub use model::Severity;
 pub use running::{Running, SimError, start};

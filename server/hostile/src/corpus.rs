@@ -120,6 +120,7 @@ fn trees() -> Vec<Vec<u8>> {
         remedy: "r".to_owned(),
     };
     let snapshot = SnapshotIndex {
+        limits: Vec::new(),
         harbor: "main".parse().expect("a name"),
         project: "prod".parse().expect("a name"),
         origin: vault::tree::Origin::Harbor,

@@ -29,6 +29,7 @@ async fn base() -> Result<Base, VaultError> {
     let vault = Vault::init_store(Arc::new(store.clone())).await?;
     let moment = time::OffsetDateTime::UNIX_EPOCH;
     let index = SnapshotIndex {
+        limits: Vec::new(),
         harbor: "main".parse()?,
         project: "prod".parse().expect("a name"),
         origin: vault::tree::Origin::Harbor,

@@ -83,6 +83,7 @@ impl World {
             })
             .collect();
         let index = SnapshotIndex {
+            limits: Vec::new(),
             listed: None,
             harbor_config: None,
             pushed: None,

@@ -296,6 +296,7 @@ async fn a_run_goes_on_and_does_not_hide_what_a_person_is_to_look_at(pool: PgPoo
     let estate = Estate::new(pool.clone(), &["shop"]).await;
     let vault_id = vault_id(&pool).await;
     let index = SnapshotIndex {
+        limits: Vec::new(),
         listed: None,
         harbor_config: None,
         pushed: None,

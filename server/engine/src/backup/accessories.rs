@@ -8,11 +8,10 @@ use std::collections::HashSet;
 use futures::{StreamExt, stream};
 use registry::{Client, Reference};
 use vault::tree::{Gap, Role};
-use vocab::{Digest, RepositoryName};
+use vocab::{Digest, ProjectName, RepositoryName};
 
 use super::collect::Nodes;
 use super::gap::{Cause, artifact_subject};
-use super::listing::Listed;
 use super::pace::{Breaker, Pace};
 use super::previous::Known;
 use super::{ARTIFACTS_MAX, BackupError, DEPTH_MAX, Reconcile};
@@ -39,12 +38,12 @@ pub(crate) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Adds every accessory of what is listed. What cannot be asked for is answered as gaps.
-    pub(crate) async fn run(&self, listed: &Listed, nodes: &mut Nodes) -> Result<Vec<Gap>, BackupError> {
+    /// Adds every accessory of what was seen. What cannot be asked for is answered as gaps.
+    pub(crate) async fn run(&self, project: &ProjectName, seen: &[Seen], nodes: &mut Nodes) -> Result<Vec<Gap>, BackupError> {
         let mut gaps = Vec::new();
         let mut carried: Vec<(RepositoryName, Digest)> = Vec::new();
         let mut visited: HashSet<(RepositoryName, Digest)> = HashSet::new();
-        let mut level: Vec<Found> = listed.artifacts.iter().flat_map(direct).collect();
+        let mut level: Vec<Found> = seen.iter().flat_map(direct).collect();
         for _ in 0..DEPTH_MAX {
             level.retain(|f| {
                 f.subject != f.digest && !nodes.contains(&f.repository, &f.digest) && visited.insert((f.repository.clone(), f.digest))
@@ -53,7 +52,7 @@ impl Search<'_> {
                 break;
             }
             if nodes.len() + level.len() > ARTIFACTS_MAX {
-                return Err(BackupError::TooMuch { project: listed.project.name.clone(), what: "artifacts", limit: ARTIFACTS_MAX });
+                return Err(BackupError::TooMuch { project: project.clone(), what: "artifacts", limit: ARTIFACTS_MAX });
             }
             let (known, fresh): (Vec<Found>, Vec<Found>) = level.drain(..).partition(|f| self.is_known(f));
             let mut next = Vec::new();

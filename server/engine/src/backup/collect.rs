@@ -22,6 +22,22 @@ pub(crate) struct Node {
     pub size_bytes: u64,
 }
 
+impl Node {
+    /// Whether other things are likely to be about it: an image, tagged or not, or one of an index.
+    pub(crate) fn is_image(&self) -> bool {
+        !matches!(self.role, Role::Accessory { .. })
+    }
+}
+
+/// What a tag of the convention `sha256-<hex>`, with or without an ending, says the artifact is about, and what it is: `sig`, `att`, `sbom` of cosign, or
+/// `referrers`, the index of a registry without that endpoint (distribution-spec, "Referrers Tag Schema").
+pub(crate) fn about(tag: &Tag) -> Option<(Digest, &'static str)> {
+    let rest = tag.as_str().strip_prefix("sha256-")?;
+    let (hex, ending) = rest.split_once('.').unwrap_or((rest, "referrers"));
+    let ending = ["sig", "att", "sbom", "referrers"].into_iter().find(|known| *known == ending)?;
+    Some((format!("sha256:{hex}").parse().ok()?, ending))
+}
+
 /// All of them. A tag belongs to one node; who claims it first keeps it.
 #[derive(Default)]
 pub(crate) struct Nodes {
@@ -93,6 +109,16 @@ impl Nodes {
         self.place(repository, digest, Node { tags: Vec::new(), labels: Vec::new(), role: Role::Child, media_type: None, size_bytes: 0 })
     }
 
+    /// What was listed for itself and is a part of an index that no listing shows belongs to that.
+    pub(crate) fn adopt(&mut self, index: &Seen) {
+        let Some(repository) = self.repositories.get_mut(&index.repository) else { return };
+        for child in &index.children {
+            if let Some(node) = repository.nodes.get_mut(child).filter(|node| node.role == Role::Root && node.tags.is_empty()) {
+                node.role = Role::Child;
+            }
+        }
+    }
+
     pub(crate) fn set_role(&mut self, repository: &RepositoryName, digest: &Digest, role: Role) {
         if let Some(node) = self.repositories.get_mut(repository).and_then(|repository| repository.nodes.get_mut(digest)) {
             node.role = role;
@@ -109,6 +135,18 @@ impl Nodes {
 
     pub(crate) fn owner(&self, repository: &RepositoryName, tag: &Tag) -> Option<Digest> {
         self.repositories.get(repository)?.owners.get(tag).copied()
+    }
+
+    /// Whether a repository has nothing, or nothing but what its tags say is about something that is not in it: then there may be more of the kind.
+    pub(crate) fn is_all_about_others(&self, repository: &RepositoryName) -> bool {
+        let Some(Repository { nodes, .. }) = self.repositories.get(repository) else { return true };
+        let elsewhere = |tag: &Tag| about(tag).is_some_and(|(subject, _)| !nodes.contains_key(&subject));
+        nodes.values().all(|node| node.role != Role::Root || !node.tags.is_empty() && node.tags.iter().all(elsewhere))
+    }
+
+    /// How many artifacts of a repository there are.
+    pub(crate) fn of_repository(&self, repository: &RepositoryName) -> usize {
+        self.repositories.get(repository).map_or(0, |repository| repository.nodes.len())
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -4,15 +4,17 @@
 //! Harbor's [audit log](super::tail). Both are hints, no truth: labels, settings and what a failed update left behind move no time, labels and garbage
 //! collection write no row, so a full run on schedule asks everything again and is compared with what the hint would have said. Nothing is concluded from
 //! silence: the login is proved before and after; Harbor must count as many repositories in the listing of update times as its projects have together, and the
-//! answer must be in the order that was asked for; no row of the log may be missing. Where one of these fails, every project is listed.
+//! answer must be in the order that was asked for; no row of the log may be missing. Where one of these fails, every project is listed; so it is where the
+//! Harbor was [set back](super::sight).
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use registry::{AuditLog, Client, HarborVersion, Newest, Project, RegistryError, SystemInfo};
+use registry::{AuditLog, Client, HarborVersion, Newest, Project, RegistryError, Repository, SystemInfo};
 use time::OffsetDateTime;
 use vocab::ProjectName;
 
+use super::sight::{self, Changed, Row, SetBack, Sight};
 use super::tail::{self, Ask, Mark, Readable, Tail};
 
 /// A change is looked for from so long before the last look on: a transaction may commit that long after the time it writes.
@@ -72,6 +74,8 @@ pub enum Basis {
     Count,
     /// The listing was refused.
     Refused,
+    /// The Harbor was set back to an older database since the last look.
+    SetBack,
 }
 
 impl Basis {
@@ -87,6 +91,7 @@ impl Basis {
             Self::Order => "none: the Harbor does not sort repositories by update time",
             Self::Count => "none: the login does not see as many repositories as the projects count",
             Self::Refused => "none: the login may not list repositories of all projects",
+            Self::SetBack => "none: the Harbor was set back to an older state of its database",
         }
     }
 }
@@ -102,6 +107,12 @@ pub struct Glance {
     pub basis: Basis,
     /// How the audit log can be used; none where it was not asked for.
     pub log: Option<Readable>,
+    /// The Harbor was set back since an earlier look, if it was [held against](Glance::against) one.
+    pub set_back: Option<SetBack>,
+    /// Repositories that were listed, the last changed first.
+    pub(super) newest: Vec<Changed>,
+    /// Whether these are all there are.
+    pub(super) newest_are_all: bool,
     /// Changes from here on were listed.
     since: Option<OffsetDateTime>,
     /// Projects with a repository that was listed, and the last change of one.
@@ -118,20 +129,39 @@ impl Glance {
         let at = info.current_time.unwrap_or_else(OffsetDateTime::now_utc);
         let listing = async {
             match asked(since, &info) {
-                Ok(from) => Ok(newest(client, from).await?.map(|newest| (newest, from))),
+                Ok(from) => Ok(newest(client, from).await?.map(|newest| (newest, Some(from)))),
+                // Nothing follows from them yet; the next look is held against them.
+                Err(Basis::FirstLook) if has_update_times(&info) => Ok(newest(client, at).await?.map(|newest| (newest, None))),
                 Err(why) => Ok(Err(why)),
             }
         };
         let (projects, listing) = futures::try_join!(client.projects_at_once(projects), listing)?;
         let (log, touched) = (None, HashMap::new());
-        let mut glance = Self { at, projects, basis: Basis::FirstLook, log, since: None, touched, tail: None };
+        let (newest, newest_are_all, set_back) = (Vec::new(), false, None);
+        let mut glance =
+            Self { at, projects, basis: Basis::FirstLook, log, set_back, newest, newest_are_all, since: None, touched, tail: None };
         glance.basis = listing.map_or_else(|why| why, |(newest, from)| glance.read(newest, from));
         glance.read_log(client, &info, since.and_then(|since| since.mark)).await?;
         client.prove_login().await?;
         Ok(glance)
     }
 
-    fn read(&mut self, newest: Newest, since: OffsetDateTime) -> Basis {
+    /// Holds the look against what an earlier one saw. Of a Harbor that was set back no hint is followed.
+    pub async fn against(mut self, client: &Client, before: &Sight) -> Result<Self, RegistryError> {
+        self.set_back = sight::compare(&self, client, before).await?;
+        if self.set_back.is_some() {
+            self.basis = Basis::SetBack;
+        }
+        Ok(self)
+    }
+
+    fn read(&mut self, newest: Newest, since: Option<OffsetDateTime>) -> Basis {
+        self.newest_are_all = newest.total == newest.rows.len() as u64;
+        let changed = |row: &Repository| Some(Changed { id: row.id, name: row.name.clone(), at: row.update_time?, made: row.created });
+        self.newest = newest.rows.iter().filter_map(changed).collect();
+        if since.is_none() {
+            return Basis::FirstLook;
+        }
         // Whoever sees less than all would take what he cannot see for unchanged.
         if newest.total != self.projects.iter().map(|project| project.repo_count).sum::<u64>() {
             return Basis::Count;
@@ -141,7 +171,7 @@ impl Glance {
             let last = self.touched.entry(row.name.project()).or_insert(changed);
             *last = changed.max(*last);
         }
-        self.since = Some(since);
+        self.since = since;
         Basis::UpdateTimes
     }
 
@@ -149,7 +179,7 @@ impl Glance {
     async fn read_log(&mut self, client: &Client, info: &SystemInfo, since: Option<Mark>) -> Result<(), RegistryError> {
         let Some(version) = info.version else { return Ok(()) };
         let useful = match self.basis {
-            Basis::UpdateTimes | Basis::Clock | Basis::AuditLog => false,
+            Basis::UpdateTimes | Basis::Clock | Basis::AuditLog | Basis::SetBack => false,
             Basis::FirstLook => version < HarborVersion::UPDATE_TIMES,
             Basis::Version | Basis::Order | Basis::Count | Basis::Refused => true,
         };
@@ -171,6 +201,16 @@ impl Glance {
     #[must_use]
     pub fn audit_log(&self) -> Option<AuditLog> {
         self.tail.as_ref()?.mark.map(|mark| mark.log)
+    }
+
+    /// The newest rows of the audit log that were read, the newest first.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.tail.iter().flat_map(|tail| &tail.newest)
+    }
+
+    /// Whether the log could not be read on from where it was left.
+    pub(super) fn log_is_broken(&self) -> bool {
+        matches!(self.log, Some(Readable::Gap | Readable::Empty))
     }
 
     fn is_named(&self, project: &Project, standing: &Standing) -> Option<bool> {
@@ -223,6 +263,9 @@ impl Glance {
     #[must_use]
     pub fn sentence(&self) -> String {
         let basis = self.basis.sentence();
+        if let Some(SetBack { evidence, .. }) = &self.set_back {
+            return format!("{basis}; {evidence}");
+        }
         match (self.basis, self.log) {
             (Basis::AuditLog, _) | (_, None) | (Basis::FirstLook, Some(Readable::NoMark)) => basis.to_owned(),
             (_, Some(log)) => format!("{basis}; {}", log.sentence()),
@@ -230,10 +273,14 @@ impl Glance {
     }
 }
 
+fn has_update_times(info: &SystemInfo) -> bool {
+    info.version.is_some_and(|version| version >= HarborVersion::UPDATE_TIMES)
+}
+
 /// From when on update times are to be listed, or why they need not be.
 fn asked(since: Option<Since>, info: &SystemInfo) -> Result<OffsetDateTime, Basis> {
     let since = since.ok_or(Basis::FirstLook)?;
-    info.version.filter(|version| *version >= HarborVersion::UPDATE_TIMES).ok_or(Basis::Version)?;
+    has_update_times(info).then_some(()).ok_or(Basis::Version)?;
     info.current_time.ok_or(Basis::Clock)?;
     Ok(since.seen_at - OVERLAP)
 }

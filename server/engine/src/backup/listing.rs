@@ -5,7 +5,7 @@
 //! and by what is kept of each (a name and a digest). Each part has its own proof of login after its listing, and whatever moves while it
 //! is read is found by listing it again, as a small project is.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use registry::{Client, Project, RegistryError, Repository};
 use time::OffsetDateTime;
@@ -36,6 +36,15 @@ pub(crate) struct Part {
     whole: bool,
 }
 
+/// A repository that counts more artifacts than it lists.
+pub(crate) struct Short {
+    pub name: RepositoryName,
+    /// As Harbor counts them: without accessories, and without untagged children of indexes.
+    pub counted: u64,
+    /// The same of what was listed.
+    listed: u64,
+}
+
 /// A listing that may be trusted.
 pub(crate) struct Listed {
     pub project: Project,
@@ -43,8 +52,8 @@ pub(crate) struct Listed {
     pub repositories: BTreeMap<RepositoryName, Option<String>>,
     pub artifacts: Vec<Seen>,
     pub notes: Vec<Note>,
-    /// Repositories that have tags and list no artifact.
-    pub unlisted: Vec<RepositoryName>,
+    /// Repositories that count more artifacts than they list.
+    pub short: Vec<Short>,
     part: Part,
 }
 
@@ -115,13 +124,13 @@ pub(crate) async fn list(client: &Client, project: &Project, mut part: Part, max
         client.prove_login().await?;
         let artifacts = artifacts.ok_or_else(|| BackupError::TooMuch { project: name.clone(), what: "artifacts", limit: ARTIFACTS_MAX })?;
         let none = part.whole && part.repositories.is_empty() && project.repo_count > 0 && artifacts.is_empty();
-        let silent = silent(&part.repositories, &artifacts);
-        if (none || !silent.is_empty()) && !last {
-            again(client, name, &mut part, &silent).await?;
+        let short = short(&part.repositories, &artifacts);
+        if (none || !short.is_empty()) && !last {
+            again(client, name, &mut part, &short).await?;
             continue;
         }
-        let unlisted = really_unlisted(client, silent).await?;
-        return Ok(listed(project.clone(), part, artifacts, unlisted));
+        let short = still_short(client, short).await?;
+        return Ok(listed(project.clone(), part, artifacts, short));
     }
     Err(BackupError::Unstable { project: name.clone(), what: "repositories are counted and not listed".to_owned() })
 }
@@ -140,13 +149,13 @@ async fn each(client: &Client, project: &ProjectName, part: &Part, max: usize, s
     }
 }
 
-/// Reads the repositories again before another listing: all of the project, or those that listed nothing.
-async fn again(client: &Client, project: &ProjectName, part: &mut Part, silent: &[RepositoryName]) -> Result<(), RegistryError> {
+/// Reads the repositories again before another listing: all of the project, or those that listed too little.
+async fn again(client: &Client, project: &ProjectName, part: &mut Part, short: &[Short]) -> Result<(), RegistryError> {
     if part.whole {
         part.repositories = client.repositories(project).await?;
         return Ok(());
     }
-    for name in silent {
+    for Short { name, .. } in short {
         let now = client.repository(name).await?;
         part.repositories.retain(|repository| repository.name != *name);
         part.repositories.extend(now);
@@ -154,24 +163,32 @@ async fn again(client: &Client, project: &ProjectName, part: &mut Part, silent: 
     Ok(())
 }
 
-/// Repositories that count artifacts and list none.
-fn silent(repositories: &[Repository], artifacts: &[Seen]) -> Vec<RepositoryName> {
-    let seen: BTreeSet<&RepositoryName> = artifacts.iter().map(|a| &a.repository).collect();
-    repositories.iter().filter(|r| r.artifact_count > 0 && !seen.contains(&r.name)).map(|r| r.name.clone()).collect()
+/// Repositories that count more artifacts than they list. Whatever is pushed between count and listing only makes the listing longer.
+fn short(repositories: &[Repository], artifacts: &[Seen]) -> Vec<Short> {
+    let children: HashSet<(&RepositoryName, &Digest)> =
+        artifacts.iter().flat_map(|a| a.children.iter().map(move |child| (&a.repository, child))).collect();
+    let mut listed: HashMap<&RepositoryName, u64> = HashMap::new();
+    for artifact in artifacts.iter().filter(|a| !a.tags.is_empty() || !children.contains(&(&a.repository, &a.digest))) {
+        *listed.entry(&artifact.repository).or_default() += 1;
+    }
+    let compared = repositories.iter().map(|r| (r, listed.get(&r.name).copied().unwrap_or(0)));
+    let short = compared.filter(|(r, listed)| r.artifact_count > *listed);
+    short.map(|(r, listed)| Short { name: r.name.clone(), counted: r.artifact_count, listed }).collect()
 }
 
-/// A count may be off; tags are not.
-async fn really_unlisted(client: &Client, silent: Vec<RepositoryName>) -> Result<Vec<RepositoryName>, BackupError> {
-    let mut unlisted = Vec::new();
-    for name in silent {
-        if !client.tag_names(&name).await?.is_empty() {
-            unlisted.push(name);
+/// Those of them that still count more now: what was deleted after the count is no lack.
+async fn still_short(client: &Client, short: Vec<Short>) -> Result<Vec<Short>, BackupError> {
+    let mut still = Vec::new();
+    for Short { name, listed, .. } in short {
+        let counted = client.repository(&name).await?.map_or(0, |now| now.artifact_count);
+        if counted > listed {
+            still.push(Short { name, counted, listed });
         }
     }
-    Ok(unlisted)
+    Ok(still)
 }
 
-fn listed(project: Project, part: Part, artifacts: Vec<Seen>, unlisted: Vec<RepositoryName>) -> Listed {
+fn listed(project: Project, part: Part, artifacts: Vec<Seen>, short: Vec<Short>) -> Listed {
     let mut names: BTreeMap<RepositoryName, Option<String>> =
         part.repositories.iter().map(|r| (r.name.clone(), r.description.clone())).collect();
     let mut artifacts = artifacts;
@@ -185,7 +202,7 @@ fn listed(project: Project, part: Part, artifacts: Vec<Seen>, unlisted: Vec<Repo
         }
     }
     let (artifacts, notes) = first_seen(artifacts);
-    Listed { project, repositories: names, artifacts, notes, unlisted, part }
+    Listed { project, repositories: names, artifacts, notes, short, part }
 }
 
 /// A tag that moved between two pages is listed twice: the first sight counts (I-8). An artifact listed twice is taken once.
@@ -230,13 +247,13 @@ pub(crate) fn moved(repository: &RepositoryName, tag: &Tag, first: &Digest, late
     }
 }
 
-/// The gap of a repository that has tags and lists nothing.
-pub(crate) fn unlisted_gap(repository: &RepositoryName) -> vault::tree::Gap {
+/// The gap of a repository that counts more artifacts than it lists.
+pub(crate) fn short_gap(short: &Short) -> vault::tree::Gap {
     gap::gap(
         gap::LISTING_INCOMPLETE,
-        repository.to_string(),
-        "the registry has tags there and lists no artifacts",
-        "what is there is not in this snapshot; an earlier one may have it",
+        short.name.to_string(),
+        &format!("the registry counts {} artifacts there and lists {}", short.counted, short.listed),
+        "what is not listed is not in this snapshot; an earlier one may have it",
         "run the plan again; if it stays, check the right artifact:list and the registry's database",
     )
 }

@@ -8,7 +8,7 @@
 //!
 //! What the listing says decides what exists; what cannot be read becomes a [`vault::tree::Gap`] under one of the codes in
 //! [`gap`]. Accessories never appear in listings: direct ones come with their subject, deeper ones are asked for when an accessory is
-//! new, and all of them with [`Reconcile::Full`].
+//! new, and all of them with [`Reconcile::Full`]. Those whose subject is elsewhere come with nothing, and are [`hidden`].
 
 mod accessories;
 pub(crate) mod assemble;
@@ -18,6 +18,7 @@ mod crosscheck;
 pub(crate) mod fetch;
 pub mod gap;
 pub mod glance;
+pub mod hidden;
 mod listing;
 pub(crate) mod manifests;
 pub(crate) mod pace;
@@ -25,6 +26,7 @@ pub(crate) mod previous;
 mod pushed;
 mod run;
 mod settings;
+pub mod sight;
 pub mod staging;
 pub mod tail;
 
@@ -56,7 +58,8 @@ pub enum Reconcile {
     /// Everything: accessories of every accessory, every tag name, the project's settings. Some requests per repository and accessory.
     Full,
     /// What the listing shows. Known limits until the next full run: an accessory put on an accessory that is known already, a tag put
-    /// on a known accessory, and changed settings (members, labels, rules) are not seen unless the project's own fields changed too.
+    /// on a known accessory, what no listing shows in a repository that lists something, and changed settings (members, labels, rules)
+    /// are not seen unless the project's own fields changed too.
     #[default]
     Hinted,
 }

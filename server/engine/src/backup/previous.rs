@@ -4,7 +4,7 @@
 //! vault has a damaged object that was not stored anew, so that the next run finds and heals it (I-5), nor when no pointer keeps it any
 //! more: then a sweep that condemned what it alone needed does not wait for this run's hold (I-10).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -12,6 +12,7 @@ use vault::tree::{RepositoryDescriptor, RepositoryIndex, RepositoryMember, Role,
 use vault::{HarborName, Names, Vault, VaultError};
 use vocab::{Descriptor, Digest, ProjectName, RepositoryName, media};
 
+use super::collect::Nodes;
 use super::listing::Listed;
 
 /// Repository indexes read at a time.
@@ -28,6 +29,10 @@ pub(crate) struct Before {
     accessories: HashMap<Digest, Vec<RepositoryMember>>,
     /// Accessories by what they are about.
     by_subject: HashMap<Digest, Vec<Digest>>,
+    /// What was there for itself or as an accessory, not as a part of something.
+    standing: BTreeSet<Digest>,
+    /// What was a part of an index.
+    parts: Vec<Digest>,
 }
 
 /// The snapshot before, as far as it can be used.
@@ -131,12 +136,18 @@ impl Known {
         // What has names by other algorithms is read again: the index has to say them again.
         let trusted = previous.trusted && index.names.is_empty();
         self.names.extend(index.names);
-        let mut before = Before { descriptor, accessories: HashMap::new(), by_subject: HashMap::new() };
+        let mut before =
+            Before { descriptor, accessories: HashMap::new(), by_subject: HashMap::new(), standing: BTreeSet::new(), parts: Vec::new() };
         for member in index.members {
             // An index is cheap to read again, and its children must be looked at anyway.
             let known = trusted && !previous.elsewhere.contains(&member.descriptor.digest);
             if known && !media::is_index(&member.descriptor.media_type) {
                 self.complete.entry(member.descriptor.digest).or_insert_with(|| Arc::new(member.descriptor.clone()));
+            }
+            if member.role == Role::Child {
+                before.parts.push(member.descriptor.digest);
+            } else {
+                before.standing.insert(member.descriptor.digest);
             }
             if let Role::Accessory { subject, .. } = &member.role {
                 let digest = member.descriptor.digest;
@@ -163,6 +174,22 @@ impl Known {
     /// The manifest of an image of which everything was in the vault.
     pub(crate) fn complete(&self, digest: &Digest) -> Option<&Arc<Descriptor>> {
         self.complete.get(digest)
+    }
+
+    /// Whether it had this repository.
+    pub(crate) fn has(&self, repository: &RepositoryName) -> bool {
+        self.repositories.contains_key(repository)
+    }
+
+    /// Everything its repositories had.
+    pub(crate) fn digests(&self) -> HashSet<&Digest> {
+        self.repositories.values().flat_map(|before| before.standing.iter().chain(&before.parts)).collect()
+    }
+
+    /// What a repository had and nobody has seen now.
+    pub(crate) fn unlisted(&self, repository: &RepositoryName, nodes: &Nodes) -> Vec<Digest> {
+        let standing = self.repositories.get(repository).map(|before| before.standing.iter());
+        standing.into_iter().flatten().filter(|digest| !nodes.contains(repository, digest)).copied().collect()
     }
 
     /// An accessory that this subject had, with each of its tags.

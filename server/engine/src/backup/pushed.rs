@@ -6,7 +6,7 @@ use vault::tree::{PushTimesText, RepositoryPushes};
 use vocab::{RepositoryName, Tag};
 
 use super::Note;
-use super::listing::Listed;
+use crate::source::Seen;
 
 /// The push times of a project, as far as its listings told them.
 #[derive(Default)]
@@ -17,10 +17,10 @@ pub(crate) struct PushTimes {
 }
 
 impl PushTimes {
-    /// Adds what one listing tells.
-    pub(crate) fn add(&mut self, listed: &Listed) {
+    /// Adds what one listing tells, and what was found beside it.
+    pub(crate) fn add<'a>(&mut self, seen: impl Iterator<Item = &'a Seen>) {
         let mut found: BTreeMap<&RepositoryName, RepositoryPushes> = BTreeMap::new();
-        for artifact in &listed.artifacts {
+        for artifact in seen {
             let pushes = found.entry(&artifact.repository).or_default();
             pushes.artifacts.extend(artifact.pushed.map(|at| (artifact.digest, at)));
             // A tag that moved while it was listed is recorded where it was first seen, and so is its time.

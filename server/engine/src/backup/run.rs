@@ -6,7 +6,7 @@ use std::sync::Arc;
 use registry::{Client, Project};
 use time::OffsetDateTime;
 use uuid::Uuid;
-use vault::tree::{ELSEWHERE_MAX, Elsewhere, Gap, RepositoryDescriptor, RepositoryIndex, SettingsOf, SnapshotIndex};
+use vault::tree::{ELSEWHERE_MAX, Elsewhere, Gap, Limit, RepositoryDescriptor, RepositoryIndex, SettingsOf, SnapshotIndex};
 use vault::{Pointer, PointerName, Vault, VaultError};
 use vocab::{Descriptor, Digest, ProjectName, RepositoryName};
 
@@ -15,7 +15,8 @@ use super::assemble::assemble;
 use super::collect::Nodes;
 use super::fetch::Fetcher;
 use super::gap;
-use super::listing::{ARTIFACTS_AT_A_TIME, Front, Listed, Part, front, list, unlisted_gap};
+use super::hidden::{self, Hidden};
+use super::listing::{ARTIFACTS_AT_A_TIME, Front, Listed, Part, front, list, short_gap};
 use super::pace::{Breaker, Pace};
 use super::previous::Previous;
 use super::pushed::PushTimes;
@@ -91,6 +92,7 @@ struct Gathered {
     logical_bytes: u64,
     gaps: Vec<Gap>,
     elsewhere: Vec<Elsewhere>,
+    limits: Vec<Limit>,
     notes: Vec<Note>,
     pushed: PushTimes,
 }
@@ -121,10 +123,12 @@ impl Run<'_> {
         let mut notes = listed.notes.clone();
         let search =
             Search { client: &cx.client, previous: &known, reconcile: cx.reconcile, pace: &fetcher.pace, breaker: &fetcher.breaker };
-        let mut gaps = search.run(&listed, &mut nodes).await?;
-        if cx.reconcile == Reconcile::Full {
-            notes.extend(crosscheck::tag_names(&cx.client, &listed, &mut nodes).await?);
-        }
+        let mut gaps = search.run(&listed.project.name, &listed.artifacts, &mut nodes).await?;
+        let unlisted = Hidden::new(&search, fetcher).run(&listed, &mut nodes).await?;
+        gaps.extend(unlisted.gaps);
+        notes.extend(unlisted.notes);
+        self.gathered.limits.extend(unlisted.limits);
+        gaps.extend(listed.short.iter().filter(|short| (nodes.of_repository(&short.name) as u64) < short.counted).map(short_gap));
         cx.progress.event(Event::Phase("reading manifests"));
         let states = manifests::read_all(fetcher, &known, &mut nodes, self.area.as_ref()).await?;
         cx.progress.event(Event::Phase("reading layers"));
@@ -134,9 +138,8 @@ impl Run<'_> {
             notes.extend(crosscheck::moves(&cx.client, &listed).await?);
             cx.client.prove_login().await?;
         }
-        self.gathered.pushed.add(&listed);
+        self.gathered.pushed.add(listed.artifacts.iter().chain(&unlisted.found));
         self.gathered.logical_bytes = self.gathered.logical_bytes.saturating_add(listed.logical_bytes());
-        gaps.extend(listed.unlisted.iter().map(unlisted_gap));
         // A large repository is in memory once: what it was made of is let go of before and while it is put together.
         let Listed { repositories, .. } = listed;
         let before = known.into_descriptors();
@@ -178,7 +181,7 @@ impl Run<'_> {
     async fn seal(mut self) -> Result<SnapshotOutcome, BackupError> {
         let cx = self.cx;
         cx.progress.event(Event::Phase("sealing"));
-        let Gathered { mut repositories, changed, artifacts, tags, logical_bytes, gaps, elsewhere, mut notes, pushed } =
+        let Gathered { mut repositories, changed, artifacts, tags, logical_bytes, gaps, limits, elsewhere, mut notes, pushed } =
             std::mem::take(&mut self.gathered);
         repositories.sort_by(|one, other| one.0.cmp(&other.0));
         notes.extend(elsewhere_note(&self.project, &elsewhere));
@@ -202,6 +205,7 @@ impl Run<'_> {
             started: self.started,
             finished: OffsetDateTime::now_utc().max(self.started),
             gaps: gap::bounded(gaps, self.project.name.as_str()),
+            limits: hidden::bounded(limits, &self.project.name),
             config: Some(self.config().await?),
             repositories,
             elsewhere: bounded_elsewhere(elsewhere),

@@ -13,6 +13,8 @@ use std::time::Duration;
 use registry::{AuditEvent, AuditLog, Client, NewestAudit, RegistryError};
 use vocab::ProjectName;
 
+use super::sight::Row;
+
 /// Most rows of changes that a look reads; with more of them listing everything is no dearer.
 pub const ROWS_MAX: usize = 2_000;
 /// How often the newest rows are read where a number is missing.
@@ -68,6 +70,8 @@ pub struct Tail {
     pub readable: Readable,
     /// Where the next look reads on.
     pub mark: Option<Mark>,
+    /// The newest rows that were read, the newest first.
+    pub(super) newest: Vec<Row>,
     /// Where this one did.
     since: Option<Mark>,
     /// The newest rows that name each project.
@@ -98,7 +102,7 @@ pub struct Ask<'a> {
 
 impl Tail {
     fn nothing(readable: Readable, mark: Option<Mark>) -> Self {
-        Self { readable, mark, since: None, named: HashMap::new() }
+        Self { readable, mark, newest: Vec::new(), since: None, named: HashMap::new() }
     }
 
     /// Reads what is new.
@@ -113,7 +117,7 @@ impl Tail {
 
     async fn try_read(client: &Client, ask: Ask<'_>) -> Result<Self, RegistryError> {
         let since = ask.since.filter(|mark| mark.log == ask.log);
-        let mut visible = None;
+        let (mut visible, mut read) = (None, Vec::new());
         for _ in 0..READS_MAX {
             if visible.is_some() {
                 tokio::time::sleep(WRITING).await;
@@ -123,15 +127,19 @@ impl Tail {
             let last = newest.rows.first().map(|row| row.id);
             let Some(since) = since else {
                 let readable = if last.is_some() { Readable::NoMark } else { Readable::Empty };
-                return Ok(Self::nothing(readable, last.map(|id| Mark { log: ask.log, id })));
+                let nothing = Self::nothing(readable, last.map(|id| Mark { log: ask.log, id }));
+                return Ok(Self { newest: rows(ask.log, &newest), ..nothing });
             };
+            read = rows(ask.log, &newest);
             if let Some(seen) = unbroken(&newest, since.id, visible) {
-                return Self::name(client, ask, newest, (since, seen)).await;
+                let named = Self::name(client, ask, newest, (since, seen)).await?;
+                return Ok(Self { newest: read, ..named });
             }
             visible = last;
         }
         // Whatever is listed now is listed after these rows were written.
-        Ok(Self::nothing(Readable::Gap, visible.map(|id| Mark { log: ask.log, id })))
+        let nothing = Self::nothing(Readable::Gap, visible.map(|id| Mark { log: ask.log, id }));
+        Ok(Self { newest: read, ..nothing })
     }
 
     async fn name(client: &Client, ask: Ask<'_>, newest: NewestAudit, (since, seen): (Mark, i64)) -> Result<Self, RegistryError> {
@@ -153,7 +161,7 @@ impl Tail {
                 rows.push = if push { row.id.max(rows.push) } else { rows.push };
             }
         }
-        Ok(Self { readable: Readable::Whole, mark, since: Some(since), named })
+        Ok(Self { readable: Readable::Whole, mark, newest: Vec::new(), since: Some(since), named })
     }
 
     /// What it says of a project since `mark`. `None`: it does not say.
@@ -174,6 +182,11 @@ impl Tail {
     pub fn tells_of_push(&self, project: &ProjectName, mark: Option<Mark>) -> bool {
         self.rows(project, mark).is_some_and(|(rows, mark)| rows.push > mark)
     }
+}
+
+fn rows(log: AuditLog, newest: &NewestAudit) -> Vec<Row> {
+    let row = |event: &AuditEvent| Some(Row { log: log.name().to_owned(), id: event.id, at: event.time? });
+    newest.rows.iter().filter_map(row).collect()
 }
 
 /// The last row up to which none is missing from `from` on. `None`: one is, below the newest that was `visible` a moment ago, or below any.

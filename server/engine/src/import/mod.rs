@@ -293,6 +293,7 @@ async fn seal(
         members.push((index.name, descriptor));
     }
     let index = SnapshotIndex {
+        limits: Vec::new(),
         harbor: destination.harbor.clone(),
         project: destination.project.clone(),
         origin: ContentOrigin::Files,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use engine::backup::glance::{Basis, Glance, Since, Standing};
+use engine::backup::sight::{Evidence, Sight};
 use engine::backup::{self, Reconcile};
 use harbor_sim::{Config, Version, images};
 use registry::Client;
@@ -192,4 +193,70 @@ async fn a_snapshot_with_gaps_or_lost_parts_or_other_settings_is_listed_again() 
         backup::unchanged(&cx, &project("team"), digest("team")).await.unwrap().is_some(),
         "and without any of that it is sealed again"
     );
+}
+
+#[tokio::test]
+async fn a_harbor_that_was_set_back_is_noticed_and_no_hint_about_it_is_followed() {
+    // By update times; by the log; and by the log where so much happened since that the numbers fit again.
+    for (version, busy) in
+        [(Version::V2_15_2, 0), (Version::V2_15_2, 150), (Version::V2_12_4, 0), (Version::V2_12_4, 40), (Version::V2_14_1, 150)]
+    {
+        let mut estate = Estate::new(Config { version, ..Config::default() }).await;
+        let h = &estate.h;
+        let dump = h.sim.dump();
+        push::image(&h.client, "prod/web", Some("only-later"), &images::simple("later", &[7])).await;
+        h.client.delete_tag(&push::repository("team/web"), &push::tag("1")).await.unwrap();
+        let after = estate.look(&h.client).await;
+        let sight = Sight::of(&after, None);
+        for (name, (standing, _)) in &mut estate.known {
+            *standing = after.standing(after.projects.iter().find(|p| p.name == *name).unwrap());
+        }
+        let h = &estate.h;
+        let text = serde_json::to_string(&sight).unwrap();
+        let sight: Sight = serde_json::from_str(&text).unwrap();
+        let quiet = estate.look(&h.client).await.against(&h.client, &sight).await.unwrap();
+        assert_eq!(quiet.set_back, None, "nothing happened");
+
+        h.sim.set_back(&dump);
+        h.sim.pull_often("shop/web", "1", busy);
+        let trap = estate.look(&h.client).await;
+        let glance = trap.clone().against(&h.client, &sight).await.unwrap();
+        let set_back = glance.set_back.as_ref().unwrap_or_else(|| panic!("{version:?} {busy}: {}", trap.sentence()));
+        assert_eq!((glance.basis, estate.changed(&glance).len()), (Basis::SetBack, 4), "all are listed");
+        assert!(set_back.kept_until.is_none_or(|until| until <= sight.at));
+        assert!(glance.sentence().contains("set back"), "{}", glance.sentence());
+        let now = Sight::of(&glance, Some(&sight));
+        let next = estate.look(&h.client).await.against(&h.client, &now).await.unwrap();
+        assert_eq!(next.set_back, None, "it is noticed once");
+    }
+}
+
+#[tokio::test]
+async fn what_was_deleted_or_made_meanwhile_is_no_sign_of_a_harbor_set_back() {
+    let estate = Estate::new(Config::default()).await;
+    let h = &estate.h;
+    push::image(&h.client, "prod/web", Some("2"), &images::simple("later", &[7])).await;
+    let sight = Sight::of(&estate.look(&h.client).await, None);
+    h.delete("prod/web").await;
+    push::image(&h.client, "prod/web", Some("2"), &images::simple("again", &[7])).await;
+    h.delete("team/api").await;
+    h.client.create_project(&"newer".parse().unwrap(), false).await.unwrap();
+    push::image(&h.client, "newer/web", Some("2"), &images::simple("later", &[7])).await;
+    let glance = estate.look(&h.client).await.against(&h.client, &sight).await.unwrap();
+    assert_eq!((glance.set_back, glance.basis), (None, Basis::UpdateTimes));
+}
+
+#[tokio::test]
+async fn a_number_that_is_handed_out_again_gives_a_harbor_away_that_hides_everything_else() {
+    let estate = Estate::new(Config { version: Version::V2_12_4, ..Config::default() }).await;
+    let h = &estate.h;
+    let dump = h.sim.dump();
+    h.client.create_project(&"lost".parse().unwrap(), false).await.unwrap();
+    let seen = estate.look(&h.client).await;
+    // By a login that may not read the log, and a minute ago, by which clocks may differ.
+    let sight = Sight { at: seen.at - Duration::from_secs(60), row: None, ..Sight::of(&seen, None) };
+    h.sim.set_back(&dump);
+    h.client.create_project(&"other".parse().unwrap(), false).await.unwrap();
+    let glance = estate.look(&h.client).await.against(&h.client, &sight).await.unwrap();
+    assert!(matches!(glance.set_back.unwrap().evidence, Evidence::NumberAgain { name, .. } if name == "other"));
 }

@@ -9,6 +9,7 @@ mod copy;
 mod faults;
 mod glance;
 mod harness;
+mod hidden;
 mod import;
 mod import_writers;
 mod locks;

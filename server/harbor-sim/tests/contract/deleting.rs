@@ -204,3 +204,25 @@ async fn collection_of_untagged_spares_children_accessories_and_orphans() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_image_takes_its_signature_along_and_leaves_what_only_a_tag_says_is_about_it() {
+    topic(|h| async move {
+        let (name, _) = h.project("p", json!({})).await;
+        let repository = format!("{name}/r");
+        let image = images::simple(&h.prefix, &[300]);
+        let named = |ending: &str| images::cosign_tag(&image.manifest.digest).replace(".sig", ending);
+        h.push(&repository, "v1", &image).await;
+        h.push(&repository, &named(".sig"), &images::cosign_signature(&repository, &image.manifest.digest, "k")).await;
+        h.push(&repository, &named(".att"), &images::simple("att", &[30])).await;
+        h.push(&repository, &named(".sbom"), &images::simple("sbom", &[30])).await;
+        let base = format!("/projects/{name}/repositories/r/artifacts");
+        assert_eq!(h.get(&format!("{base}?q=base%3D*")).await.expect(200).total(), 3, "attestation and bill are listed like images");
+        h.delete(&format!("{base}/v1")).await.expect(200);
+        let tags = h.v2(Method::GET, &format!("{repository}/tags/list")).await.expect(200).json();
+        let mut left = vec![named(".att"), named(".sbom")];
+        left.sort();
+        assert_eq!(tags["tags"], json!(left));
+    })
+    .await;
+}

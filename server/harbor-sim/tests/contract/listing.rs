@@ -267,3 +267,67 @@ async fn the_audit_log_numbers_its_rows_one_by_one_and_finds_changes_among_pulls
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_about_something_elsewhere_is_counted_and_listed_nowhere_and_found_by_tag_subject_digest_and_log() {
+    topic(|h| async move {
+        let (name, _) = h.project("p", json!({})).await;
+        let image = images::simple(&h.prefix, &[500]);
+        h.push(&format!("{name}/app"), "v1", &image).await;
+        let apart = format!("{name}/apart");
+        let tagged = images::referrer(&image.manifest, images::SPDX, "{\"a\":1}");
+        h.push(&apart, "bill", &tagged).await;
+        let untagged = images::referrer(&image.manifest, "application/vnd.example.note+json", "{\"b\":1}");
+        h.push(&apart, &untagged.manifest.digest.clone(), &untagged).await;
+        let signature = images::cosign_signature(&apart, &image.manifest.digest, "k");
+        h.push(&apart, &images::cosign_tag(&image.manifest.digest), &signature).await;
+        let repository = h.get(&format!("/projects/{name}/repositories/apart")).await.expect(200).json();
+        assert_eq!(repository["artifact_count"], 0);
+        let base = format!("/projects/{name}/repositories/apart/artifacts");
+        assert_eq!(h.get(&format!("{base}?q=base%3D*&with_accessory=true")).await.expect(200).total(), 0);
+        let tags = h.v2(Method::GET, &format!("{apart}/tags/list")).await.expect(200).json();
+        assert_eq!(tags["tags"].as_array().unwrap().len(), 2);
+        let by_tag = h.get(&format!("{base}/bill?with_tag=true&with_accessory=true")).await.expect(200).json();
+        assert_eq!((&by_tag["digest"], texts(&by_tag["tags"], "name")), (&json!(tagged.manifest.digest), vec!["bill".to_owned()]));
+        let by_digest = h.get(&format!("{base}/{}?with_tag=true", untagged.manifest.digest)).await.expect(200).json();
+        assert_eq!(by_digest["tags"], Value::Null);
+        let list = h.v2(Method::GET, &format!("{apart}/referrers/{}", image.manifest.digest)).await.expect(200).json();
+        assert_eq!(list["manifests"].as_array().unwrap().len(), 3);
+        let log = if h.version().await >= (2, 13) { "auditlog-exts" } else { "audit-logs" };
+        let path = format!(
+            "/{log}?page_size=100&sort=-id&q=operation%3Dcreate,resource%3D~{}",
+            format!("{apart}@").replace('/', "%2F").replace('@', "%40")
+        );
+        let wanted = format!("{apart}@{}", untagged.manifest.digest);
+        let rows = h.eventually("the row of a push by digest", &path, |rows| texts(rows, "resource").contains(&wanted)).await;
+        assert_eq!(texts(&rows, "resource"), [wanted], "and of no push by tag");
+
+        // In the subject's own repository the order of arrival does not matter.
+        let late = images::simple("late", &[100]);
+        let web = format!("{name}/web");
+        let early = images::referrer(&late.manifest, images::SPDX, "{\"c\":1}");
+        h.push(&web, "early", &early).await;
+        let count = h.get(&format!("/projects/{name}/repositories/web")).await.expect(200).json();
+        assert_eq!(count["artifact_count"], 0);
+        h.push(&web, "1", &late).await;
+        let rows = h.get(&format!("/projects/{name}/repositories/web/artifacts?q=base%3D*&with_accessory=true")).await.expect(200);
+        assert_eq!(rows.total(), 1);
+        assert_eq!(digests(&rows.json()[0]["accessories"]), [early.manifest.digest]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_row_of_the_audit_log_is_found_by_its_number() {
+    topic(|h| async move {
+        let (name, _) = h.project("p", json!({})).await;
+        let log = if h.version().await >= (2, 13) { "auditlog-exts" } else { "audit-logs" };
+        let newest = format!("/{log}?sort=-id&page=1&page_size=100");
+        let created = |rows: &Value| rows.as_array().is_some_and(|rows| rows.iter().any(|row| row["resource"] == name.as_str()));
+        let rows = h.eventually("the row of the project", &newest, created).await;
+        let row = rows.as_array().unwrap().iter().find(|row| row["resource"] == name.as_str()).unwrap().clone();
+        let one = h.get(&format!("{newest}&q=id%3D%5B{}~{}%5D", row["id"], row["id"])).await.expect(200);
+        assert_eq!((one.total(), &one.json()[0]["op_time"]), (1, &row["op_time"]), "and its time is the same each time");
+    })
+    .await;
+}

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 use time::OffsetDateTime;
+use vocab::{Digest, RepositoryName};
 
 use super::paging::{Listing, PAGE_SIZE, Page};
 use super::values::{moment, or_default};
@@ -105,6 +106,35 @@ impl Client {
         let falls = page.rows.is_sorted_by(|a, b| a.id > b.id) && page.rows.iter().all(|row| row.id >= from);
         let whole = page.rows.len() >= PAGE_SIZE || page.rows.len() as u64 >= total;
         Ok((falls && whole).then_some(NewestAudit { rows: page.rows, total }))
+    }
+
+    /// One row, if it is still there.
+    pub async fn audit_event(&self, log: AuditLog, id: i64) -> Result<Option<AuditEvent>, RegistryError> {
+        let listing = Listing::new(format!("/{log}"), "read the audit log").filtered(format!("id=[{id}~{id}]"));
+        let page: Page<AuditEvent> = self.page_sorted(&listing, "-id", 1).await?;
+        Ok(page.rows.into_iter().find(|row| row.id == id))
+    }
+
+    /// What was pushed into a repository by its digest and not by a tag, the newest first, as far back as the log goes and up to `rows_max` rows of it.
+    /// Whoever may not read the log gets nothing.
+    pub async fn pushed_by_digest(
+        &self,
+        log: AuditLog,
+        repository: &RepositoryName,
+        rows_max: usize,
+    ) -> Result<Vec<Digest>, RegistryError> {
+        let place = format!("{repository}@");
+        let listing = Listing::new(format!("/{log}"), "read the audit log").filtered(format!("operation=create,resource=~{place}"));
+        let mut digests: Vec<Digest> = Vec::new();
+        for number in 1..=rows_max.div_ceil(PAGE_SIZE) {
+            let page: Page<AuditEvent> = self.page_sorted(&listing, "-id", number).await?;
+            let ended = page.rows.len() < PAGE_SIZE;
+            digests.extend(page.rows.iter().filter_map(|row| row.resource.strip_prefix(&place)?.parse::<Digest>().ok()));
+            if ended {
+                break;
+            }
+        }
+        Ok(digests)
     }
 
     /// Rows numbered above `after` that tell of a change, oldest first. `None`: there are more than `rows_max`.

@@ -20,7 +20,7 @@ pub use self::canonical::canonical_json;
 pub use self::project::{EncodedSettings, SettingsOf};
 pub use self::pushed::{PushTimes, PushTimesText, PushedAt, RepositoryPushes};
 pub use self::repository::{Label, RepositoryIndex, RepositoryMember, Role};
-pub use self::snapshot::{Elsewhere, Gap, KEPT_ELSEWHERE, Origin, RepositoryDescriptor, SnapshotIndex};
+pub use self::snapshot::{Elsewhere, Gap, KEPT_ELSEWHERE, Limit, Origin, RepositoryDescriptor, SnapshotIndex};
 
 /// Artifact type of a snapshot index.
 pub const SNAPSHOT_TYPE: &str = "application/vnd.breakwater.snapshot.v1";
@@ -55,6 +55,7 @@ const STARTED: &str = "io.breakwater.started";
 const FINISHED: &str = "io.breakwater.finished";
 const LISTED: &str = "io.breakwater.listed";
 const GAPS: &str = "io.breakwater.gaps";
+const LIMITS: &str = "io.breakwater.limits";
 /// Annotation with a repository's name: of a repository index, and of an untagged image where a layout holds several repositories.
 pub const REPOSITORY: &str = "io.breakwater.repository";
 const NAMES: &str = "io.breakwater.names";

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use vocab::{AnyDigest, Descriptor, Digest, ProjectName, RepositoryName, media};
 
 use super::{
-    CLOSED, ELSEWHERE, FINISHED, GAPS, HARBOR, HARBOR_TYPE, LISTED, Member, ORIGIN, PROJECT, PROJECT_TYPE, PUSHED_TYPE, REPOSITORY,
+    CLOSED, ELSEWHERE, FINISHED, GAPS, HARBOR, HARBOR_TYPE, LIMITS, LISTED, Member, ORIGIN, PROJECT, PROJECT_TYPE, PUSHED_TYPE, REPOSITORY,
     REPOSITORY_TYPE, SNAPSHOT_TYPE, STARTED, TreeError, check_sizes, decode_index, encode_checked, foreign_only,
 };
 use crate::layout::HarborName;
@@ -38,6 +39,8 @@ pub struct SnapshotIndex {
     pub elsewhere: Vec<Elsewhere>,
     /// Whether all of it was found closed ([`crate::closed`]) when it was sealed. Snapshots of before that rule left layers out by their types.
     pub closed: bool,
+    /// Where the registry may hold more than it shows to anybody. No gap: nothing of it is known to be there.
+    pub limits: Vec<Limit>,
     /// The manifest of the project's settings.
     pub config: Option<Descriptor>,
     /// The manifest of the settings of the Harbor itself. The same object in every snapshot until one of them changes.
@@ -115,6 +118,17 @@ pub struct Elsewhere {
     pub urls: Vec<String>,
 }
 
+/// A place of which nobody can tell from outside whether everything in it was seen.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Limit {
+    /// What sort of limit, a stable word: `hidden_untagged` …
+    pub kind: String,
+    /// Where: a repository, or the project.
+    pub subject: String,
+    /// What was asked and what may be left, as a sentence.
+    pub text: String,
+}
+
 impl SnapshotIndex {
     /// Whether nothing is missing.
     #[must_use]
@@ -183,20 +197,9 @@ impl SnapshotIndex {
         if let Some(listed) = self.listed {
             annotations.insert(LISTED.to_owned(), moment(LISTED, listed)?);
         }
-        let mut gaps = self.gaps.clone();
-        gaps.sort();
-        gaps.dedup();
-        if !gaps.is_empty() {
-            let text = serde_json::to_string(&gaps).map_err(|e| TreeError::Json(e.to_string()))?;
-            annotations.insert(GAPS.to_owned(), text);
-        }
-        let mut elsewhere = self.elsewhere.clone();
-        elsewhere.sort();
-        elsewhere.dedup();
-        if !elsewhere.is_empty() {
-            let text = serde_json::to_string(&elsewhere).map_err(|e| TreeError::Json(e.to_string()))?;
-            annotations.insert(ELSEWHERE.to_owned(), text);
-        }
+        annotations.extend(noted(GAPS, &self.gaps)?);
+        annotations.extend(noted(LIMITS, &self.limits)?);
+        annotations.extend(noted(ELSEWHERE, &self.elsewhere)?);
         if self.closed {
             annotations.insert(CLOSED.to_owned(), "1".to_owned());
         }
@@ -221,14 +224,6 @@ impl SnapshotIndex {
                 Part::Repository(name, descriptor) => repositories.push((name, descriptor)),
             }
         }
-        let gaps = match annotations.get(GAPS) {
-            Some(gaps) => serde_json::from_str(gaps).map_err(|_| TreeError::Annotation(GAPS))?,
-            None => Vec::new(),
-        };
-        let elsewhere = match annotations.get(ELSEWHERE) {
-            Some(text) => serde_json::from_str(text).map_err(|_| TreeError::Annotation(ELSEWHERE))?,
-            None => Vec::new(),
-        };
         Ok(Self {
             harbor: text(HARBOR)?.parse().map_err(|_| TreeError::Annotation(HARBOR))?,
             project,
@@ -237,14 +232,31 @@ impl SnapshotIndex {
             started: time(STARTED)?,
             finished: time(FINISHED)?,
             listed: if annotations.contains_key(LISTED) { Some(time(LISTED)?) } else { None },
-            gaps,
-            elsewhere,
+            gaps: notes(GAPS, &annotations)?,
+            limits: notes(LIMITS, &annotations)?,
+            elsewhere: notes(ELSEWHERE, &annotations)?,
             closed: annotations.contains_key(CLOSED),
             config,
             harbor_config,
             pushed,
             repositories,
         })
+    }
+}
+
+/// Gaps or limits as an annotation: sorted, each once; none where there are none.
+fn noted<T: Clone + Ord + Serialize>(name: &'static str, notes: &[T]) -> Result<Option<(String, String)>, TreeError> {
+    let mut notes = notes.to_vec();
+    notes.sort();
+    notes.dedup();
+    let text = serde_json::to_string(&notes).map_err(|e| TreeError::Json(e.to_string()))?;
+    Ok((!notes.is_empty()).then(|| (name.to_owned(), text)))
+}
+
+fn notes<T: DeserializeOwned>(name: &'static str, annotations: &BTreeMap<String, String>) -> Result<Vec<T>, TreeError> {
+    match annotations.get(name) {
+        Some(notes) => serde_json::from_str(notes).map_err(|_| TreeError::Annotation(name)),
+        None => Ok(Vec::new()),
     }
 }
 

@@ -114,11 +114,14 @@ proptest! {
             .map(|seed| (format!("prod/r{seed:03}").parse().unwrap(), RepositoryDescriptor { digest: Digest::of(&[*seed]), size: 5 }))
             .collect();
         let config = has_config.then(|| super::descriptor(media::OCI_MANIFEST, Digest::of(b"config"), 9, PROJECT_TYPE));
+        let limits = gaps.iter().map(|(kind, subject, text)| Limit { kind: kind.clone(), subject: subject.clone(), text: text.clone() });
+        let limits: Vec<Limit> = limits.collect();
         let gaps: Vec<Gap> = gaps
             .into_iter()
             .map(|(kind, subject, cause)| Gap { kind, subject, cause, consequence: String::new(), remedy: "look".to_owned() })
             .collect();
         let written = SnapshotIndex {
+            limits,
             harbor: "main".parse().unwrap(),
             project: "prod".parse().unwrap(),
             origin: if seconds % 3 == 0 { Origin::Files } else { Origin::Harbor },
@@ -138,10 +141,11 @@ proptest! {
         prop_assert_eq!(&read, &written);
         prop_assert_eq!(read.is_complete(), written.gaps.is_empty());
         repositories.reverse();
-        let mut gaps = written.gaps.clone();
+        let (mut gaps, mut limits) = (written.gaps.clone(), written.limits.clone());
         gaps.reverse();
+        limits.reverse();
         let elsewhere = time::UtcOffset::from_hms(5, 30, 0).unwrap();
-        let other = SnapshotIndex { repositories, gaps, started: started.to_offset(elsewhere), ..written };
+        let other = SnapshotIndex { repositories, gaps, limits, started: started.to_offset(elsewhere), ..written };
         prop_assert_eq!(other.encode().unwrap(), bytes);
     }
 }
@@ -171,6 +175,7 @@ fn a_snapshot_from_before_the_harbors_settings_is_read() {
     let read = SnapshotIndex::decode(text.as_bytes()).unwrap();
     assert_eq!(read.origin, Origin::Harbor, "and what it was read from was a Harbor");
     assert_eq!((read.listed, &read.harbor_config, &read.pushed), (None, &None, &None));
+    assert_eq!(read.limits, [], "which is what older snapshots say of limits");
     assert_eq!(read.listed_at(), read.started);
     assert_eq!(read.encode().unwrap(), text.as_bytes(), "and written as it was");
 }

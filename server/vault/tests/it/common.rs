@@ -123,6 +123,7 @@ pub async fn small_backup(vault: &Vault) -> Result<Pointer, VaultError> {
         names: vault::Names::new(),
     };
     let snapshot = SnapshotIndex {
+        limits: Vec::new(),
         listed: None,
         harbor_config: None,
         pushed: None,

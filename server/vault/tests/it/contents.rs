@@ -289,6 +289,7 @@ async fn below_the_reserve_only_new_objects_are_refused() {
         let small = vault.put_bytes(b"{}").await.unwrap();
         assert_eq!(vault.size_of(&small).await.unwrap(), Some(2));
         let snapshot = vault::tree::SnapshotIndex {
+            limits: Vec::new(),
             listed: None,
             harbor_config: None,
             pushed: None,

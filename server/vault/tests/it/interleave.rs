@@ -182,6 +182,7 @@ async fn seal(vault: &Vault, id: u128, second: i64) -> Result<Pointer, VaultErro
     };
     let repository = vault.put_repository(&repository).await?;
     let snapshot = SnapshotIndex {
+        limits: Vec::new(),
         listed: None,
         harbor_config: None,
         pushed: None,

@@ -58,6 +58,7 @@ async fn seal(vault: &Vault, bytes: &bytes::Bytes) -> Pointer {
     let members = vec![RepositoryMember::root(crate::common::plain(media::OCI_MANIFEST, bytes), None)];
     let repository = RepositoryIndex { name: name.clone(), description: None, members, names: vault::Names::new() };
     let snapshot = SnapshotIndex {
+        limits: Vec::new(),
         listed: None,
         harbor_config: None,
         pushed: None,

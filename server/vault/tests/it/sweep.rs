@@ -206,6 +206,7 @@ async fn many(vault: &Vault, projects: usize, snapshots: usize) -> (usize, usize
             repositories.push((name, vault.put_repository(&index).await.unwrap()));
             let at = moment(i64::try_from(project * 100 + number).unwrap());
             let snapshot = SnapshotIndex {
+                limits: Vec::new(),
                 harbor: "main".parse().unwrap(),
                 project: format!("p{project}").parse().unwrap(),
                 origin: vault::tree::Origin::Harbor,
