@@ -39,8 +39,8 @@ fn line(check: Check) -> AnyView {
         <li>
             <StatusShape tone=tone/>
             <div>
-                <p><span class="unseen">{word}</span><span class="what">{check.title}</span></p>
-                <p class="note">{check.detail}</p>
+                <p><span class="unseen">{word}</span><span class="what">{crate::said::said(&check.title)}</span></p>
+                <p class="note">{crate::said::said(&check.detail)}</p>
                 {missing}
                 {check.remedy.map(|r| view! { <p class="remedy">{crate::said::said(&r)}</p> })}
             </div>

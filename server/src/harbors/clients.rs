@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use app::error::{ApiError, ErrorKind};
-use registry::{Bandwidth, Client, Credential, Endpoint, Limits, RegistryError};
+use registry::{Bandwidth, BodyCap, Client, Credential, Endpoint, Limits, RegistryError};
 use secrecy::SecretString;
+use sqlx::PgConnection;
 
 use super::bandwidth;
-use super::queries::Reach;
+use super::queries::{self, Reach};
 use crate::crypto::Place;
 use crate::error::Error;
 use crate::state::AppState;
@@ -30,7 +31,34 @@ type Versioned = (i64, Client);
 /// Clients of this process, by harbor, purpose and version of its row: caps and tokens are shared by all jobs.
 static CLIENTS: LazyLock<Mutex<HashMap<(i64, Access), Versioned>>> = LazyLock::new(Mutex::default);
 
-/// The client of a harbor.
+/// What is known of a harbor's largest body, with what its row said of it when last looked at: a row that says something else was tested anew.
+type Known = (Option<i64>, BodyCap);
+
+/// By harbor and address: whatever the purpose, all requests to an address go through the same proxies.
+static BODY_CAPS: LazyLock<Mutex<HashMap<(i64, String), Known>>> = LazyLock::new(Mutex::default);
+
+fn body_cap(reach: &Reach) -> BodyCap {
+    let mut caps = BODY_CAPS.lock().unwrap_or_else(PoisonError::into_inner);
+    let stored = reach.body_max_bytes;
+    let (seen, cap) = caps.entry((reach.harbor_id, reach.url.clone())).or_insert_with(|| (stored, BodyCap::of(bytes(stored))));
+    if *seen != stored {
+        *seen = stored;
+        cap.set(bytes(stored));
+    }
+    cap.clone()
+}
+
+fn bytes(stored: Option<i64>) -> Option<u64> {
+    stored.and_then(|bytes| u64::try_from(bytes).ok())
+}
+
+/// Keeps what a client learnt of the largest body that reaches its harbor.
+pub async fn keep_body_cap(conn: &mut PgConnection, harbor_id: i64, client: &Client) -> sqlx::Result<()> {
+    let learnt = client.body_bytes_max().map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+    queries::set_body_max(conn, harbor_id, learnt).await
+}
+
+/// The client of a harbor, at the beginning of what it is for: what an earlier run found out about the harbor's storage is forgotten.
 pub fn client(state: &AppState, reach: &Reach, access: Access) -> Result<Client, Error> {
     if reach.removed {
         let text = format!("the harbor {} was removed; register it again or choose another", reach.name);
@@ -40,7 +68,9 @@ pub fn client(state: &AppState, reach: &Reach, access: Access) -> Result<Client,
     if let Some((version, client)) = clients.get(&(reach.harbor_id, access))
         && *version == reach.version
     {
-        return Ok(client.clone());
+        // Another process may have learnt of a limit meanwhile.
+        body_cap(reach);
+        return Ok(client.for_run());
     }
     let endpoint = endpoint(state, &reach.url, reach.plain_http, reach.ca_pem.as_deref())?;
     let place = |column| Place { table: "harbor", column, row: reach.harbor_id };
@@ -60,7 +90,7 @@ pub fn client(state: &AppState, reach: &Reach, access: Access) -> Result<Client,
         Access::Read => bandwidth::obeyed(reach.bandwidth.0.clone(), &reach.bandwidth_zone),
         Access::Write | Access::Staging => Bandwidth::default(),
     };
-    let client = Client::new(endpoint, credential, Limits { bandwidth, ..Limits::default() })?;
+    let client = Client::new(endpoint, credential, Limits { bandwidth, body_cap: body_cap(reach), ..Limits::default() })?;
     clients.insert((reach.harbor_id, access), (reach.version, client.clone()));
     Ok(client)
 }

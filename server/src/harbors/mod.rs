@@ -8,4 +8,6 @@ mod robots;
 pub mod staging;
 
 pub use clients::{Access, client};
-pub use ops::{change, check, create, get, inventory_job, keep_listing, last_check, list, refresh_projects, remove, try_connection};
+pub use ops::{
+    change, check, create, get, inventory_job, keep_listing, last_check, list, look_at_projects, refresh_projects, remove, try_connection,
+};

@@ -88,7 +88,7 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
     let read = client_for(&logins.read)?;
     let write = logins.write.as_ref().map(client_for).transpose()?;
     let checks = run_checks(&read, write.as_ref()).await;
-    if !checks.backup_ok {
+    if !may_be_kept(&checks) {
         return Err(refused(&checks));
     }
     let mut tx = state.pool.begin().await?;
@@ -97,6 +97,7 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
     let harbor_id = queries::insert(&mut tx, &name, &stored).await?.ok_or_else(taken)?;
     store_secrets(state, &mut tx, harbor_id, &logins).await?;
     keep_checks(&mut tx, harbor_id, &checks).await?;
+    clients::keep_body_cap(&mut tx, harbor_id, write.as_ref().unwrap_or(&read)).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
     let event = Event::new("harbor.register", "harbor", &name, format!("registered the harbor {name}"))
         .with("after", json!({ "url": form.url.trim(), "read_login": logins.read.name, "write_login": logins.write.as_ref().map(|w| &w.name), "plain_http": form.plain_http }));
@@ -218,6 +219,15 @@ async fn store_secrets(state: &AppState, conn: &mut PgConnection, harbor_id: i64
     Ok(())
 }
 
+/// The line that says whether layers can be read from where the harbor keeps them.
+const STORAGE_ROW: &str = "storage";
+
+/// Whether nothing keeps a harbor from being registered. Where only its storage cannot be read, its page says so and what to do, its projects can be
+/// seen, and each image that was not backed up is a gap, until somebody opened the way.
+fn may_be_kept(checks: &CheckList) -> bool {
+    checks.backup_ok || checks.checks.iter().all(|check| check.outcome != CheckOutcome::Fail || check.code == STORAGE_ROW)
+}
+
 fn refused(checks: &CheckList) -> Error {
     let worst: Vec<&Check> = checks.checks.iter().filter(|c| c.outcome == CheckOutcome::Fail).collect();
     let text = worst.first().map_or_else(|| "the connection does not do for backup".to_owned(), |c| format!("{}: {}", c.title, c.detail));
@@ -285,6 +295,8 @@ async fn keep_checks(conn: &mut PgConnection, harbor_id: i64, checks: &CheckList
     let failed = checks.checks.iter().find(|c| c.outcome == CheckOutcome::Fail);
     let state = match failed {
         None => "healthy",
+        // The harbor itself answers.
+        Some(c) if c.code == STORAGE_ROW => "healthy",
         Some(c) if matches!(c.code.as_str(), "dns" | "tcp" | "tls" | "connection" | "api_version") => "unreachable",
         Some(_) => "refused",
     };
@@ -347,8 +359,9 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     // As the form says: without a new one the old one stays.
     let ca = given(&form.ca_pem).or(reach.ca_pem.as_deref());
     let client_for = |login: &Login| unstored(state, &form.url, form.plain_http, ca, &login.name, login.secret.clone());
-    let checks = run_checks(&client_for(&logins.read)?, logins.write.as_ref().map(client_for).transpose()?.as_ref()).await;
-    if !checks.backup_ok {
+    let (read, write) = (client_for(&logins.read)?, logins.write.as_ref().map(client_for).transpose()?);
+    let checks = run_checks(&read, write.as_ref()).await;
+    if !may_be_kept(&checks) {
         return Err(refused(&checks));
     }
     let mut tx = state.pool.begin().await?;
@@ -357,6 +370,7 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     queries::set_bandwidth(&mut tx, reach.harbor_id, &caps, &zone).await?;
     store_secrets(state, &mut tx, reach.harbor_id, &logins).await?;
     keep_checks(&mut tx, reach.harbor_id, &checks).await?;
+    clients::keep_body_cap(&mut tx, reach.harbor_id, write.as_ref().unwrap_or(&read)).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
     let event = Event::new("harbor.update", "harbor", &form.harbor, format!("changed the harbor {}", form.harbor))
         .with(
@@ -384,6 +398,7 @@ pub async fn check(state: &AppState, caller: &Caller, origin: &Origin, name: &st
     staging::tidy(state, &reach, &Actor::caller(caller, origin), None).await?;
     let mut tx = state.pool.begin().await?;
     keep_checks(&mut tx, reach.harbor_id, &checks).await?;
+    clients::keep_body_cap(&mut tx, reach.harbor_id, write.as_ref().unwrap_or(&read)).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
     let event = Event::new("harbor.test", "harbor", name, format!("tested the connection to {name}"))
         .with("backup_ok", checks.backup_ok)
@@ -434,21 +449,12 @@ async fn in_no_plan(conn: &mut PgConnection, harbor_id: i64) -> Result<(), Error
     Err(ApiError::new(ErrorKind::Conflict, "harbor_in_use", text).into())
 }
 
-/// Lists the projects of a harbor and keeps the listing. The login is proved before and after, so that a wrong one never
-/// looks like "no projects" (harbor.md §0.1).
+/// Lists the projects of a harbor and keeps the listing.
 pub async fn refresh_projects(state: &AppState, harbor_id: i64) -> Result<Vec<(String, i64, bool)>, Error> {
-    let reach = {
-        let mut conn = state.pool.acquire().await?;
-        queries::reach(&mut conn, harbor_id).await?.ok_or_else(|| ApiError::not_found("harbor"))?
-    };
+    let reach = reach(state, harbor_id).await?;
     let client = client(state, &reach, Access::Read)?;
-    let listed = async {
-        client.prove_login().await?;
-        let projects = client.projects().await?;
-        client.prove_login().await?;
-        Ok::<_, registry::RegistryError>(projects)
-    };
-    keep_listing(state, &reach, listed.await).await?;
+    let listed = list_projects(&client).await;
+    keep_listing(state, &reach, listed).await?;
     // The address that people know it by: what they paste begins with it. Nothing else rests on it.
     let address = client.system_info().await.ok().and_then(|info| info.external_url);
     let mut conn = state.pool.acquire().await?;
@@ -456,6 +462,29 @@ pub async fn refresh_projects(state: &AppState, harbor_id: i64) -> Result<Vec<(S
         queries::set_external_url(&mut conn, harbor_id, &address).await?;
     }
     Ok(queries::projects(&mut conn, harbor_id).await?)
+}
+
+/// Lists the projects of a harbor as they are now and keeps nothing: for what only looks.
+pub async fn look_at_projects(state: &AppState, harbor_id: i64) -> Result<Vec<(String, i64, bool)>, Error> {
+    let reach = reach(state, harbor_id).await?;
+    let listed = list_projects(&client(state, &reach, Access::Read)?).await?;
+    let row = |p: registry::Project| (p.name.to_string(), i64::try_from(p.repo_count).unwrap_or(i64::MAX), p.is_proxy_cache());
+    let mut rows: Vec<_> = without_staging(state, &reach, listed).await?.into_iter().map(row).collect();
+    rows.sort();
+    Ok(rows)
+}
+
+async fn reach(state: &AppState, harbor_id: i64) -> Result<Reach, Error> {
+    let mut conn = state.pool.acquire().await?;
+    Ok(queries::reach(&mut conn, harbor_id).await?.ok_or_else(|| ApiError::not_found("harbor"))?)
+}
+
+/// The login is proved before and after, so that a wrong one never looks like "no projects" (harbor.md §0.1).
+async fn list_projects(client: &Client) -> Result<Vec<registry::Project>, registry::RegistryError> {
+    client.prove_login().await?;
+    let projects = client.projects().await?;
+    client.prove_login().await?;
+    Ok(projects)
 }
 
 /// Keeps a listing of projects that was made with the login proved before and after, or notes why there is none.

@@ -27,13 +27,14 @@ pub struct Reach {
     pub staging_secret: Option<Vec<u8>>,
     pub bandwidth: Json<Vec<Cap>>,
     pub bandwidth_zone: String,
+    pub body_max_bytes: Option<i64>,
     pub version: i64,
     pub removed: bool,
 }
 
 const REACH: &str =
     "select harbor_id, name, url, ca_pem, plain_http, read_login, read_secret, write_login, write_secret, staging, staging_project,
-       staging_login, staging_secret, bandwidth, bandwidth_zone, version, removed_at is not null as removed from harbor";
+       staging_login, staging_secret, bandwidth, bandwidth_zone, body_max_bytes, version, removed_at is not null as removed from harbor";
 
 /// By id.
 pub async fn reach(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Option<Reach>> {
@@ -189,6 +190,16 @@ pub async fn set_bandwidth(conn: &mut PgConnection, harbor_id: i64, caps: &[Cap]
         .bind(harbor_id)
         .bind(Json(caps))
         .bind(zone)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Keeps what was learnt of the largest body that reaches the harbor.
+pub async fn set_body_max(conn: &mut PgConnection, harbor_id: i64, bytes_max: Option<i64>) -> sqlx::Result<()> {
+    sqlx::query("update harbor set body_max_bytes = $2 where harbor_id = $1 and body_max_bytes is distinct from $2")
+        .bind(harbor_id)
+        .bind(bytes_max)
         .execute(conn)
         .await?;
     Ok(())

@@ -151,15 +151,17 @@ pub async fn preview(state: &AppState, caller: &Caller, form: PlanForm) -> Resul
         let named = PlanForm { name: if form.name.trim().is_empty() { "preview".to_owned() } else { form.name.clone() }, ..form.clone() };
         check(&mut conn, &named).await?
     };
-    let (listed, stale) = match harbors::refresh_projects(state, checked.harbor_id).await {
-        Ok(listed) => (listed, None),
+    // A look: whoever only previews changes nothing, not even what is known of the harbor.
+    let looked = harbors::look_at_projects(state, checked.harbor_id).await;
+    let mut conn = state.pool.acquire().await?;
+    let (listed, read_at, stale) = match looked {
+        Ok(listed) => (listed, Some(Moment(OffsetDateTime::now_utc())), None),
         Err(error) => {
-            let mut conn = state.pool.acquire().await?;
-            (harbors::queries::projects(&mut conn, checked.harbor_id).await?, Some(error.into_api(None).message))
+            let kept = harbors::queries::projects(&mut conn, checked.harbor_id).await?;
+            let read_at = harbors::queries::listed_at(&mut conn, checked.harbor_id).await?.map(Moment);
+            (kept, read_at, Some(error.into_api(None).message))
         }
     };
-    let mut conn = state.pool.acquire().await?;
-    let read_at = harbors::queries::listed_at(&mut conn, checked.harbor_id).await?.map(Moment);
     let others: Vec<Scope> = scopes_except(&mut conn, checked.harbor_id, form.plan_id).await?;
     let (mut matched, mut left_out, mut proxies) = (Vec::new(), Vec::new(), Vec::new());
     for (project, repositories, proxy) in listed {

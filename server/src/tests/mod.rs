@@ -7,6 +7,7 @@ mod catalogue;
 mod copies;
 mod disaster;
 mod find;
+mod front;
 mod gaps;
 mod holds;
 mod house;
