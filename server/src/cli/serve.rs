@@ -118,7 +118,8 @@ pub async fn run(
     let tidy = tokio::spawn(keep_tidy(state.clone(), shutdown.clone()));
     let working = work.map(|settings| tokio::spawn(worker::run(state.clone(), settings, shutdown.clone())));
     tracing::info!(listen = %address, public.url = %state.public_url, "console is ready");
-    http::serve::listen(listener, http::router(web), shutdown).await;
+    let trusted = Arc::clone(&web.trusted_proxies);
+    http::serve::listen(listener, http::router(web), trusted, shutdown).await;
     if let Some(working) = working {
         let _ = working.await;
     }

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 
 use super::guard::refuse;
+use super::pace::TooSlow;
 use super::{BODY_BYTES_MAX, Web};
 use crate::access::{Caller, Origin};
 use crate::error::Error;
@@ -35,8 +36,13 @@ pub async fn layer(State(web): State<Web>, request: Request, next: Next) -> Resp
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    let body = match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
+        Ok(body) => body,
+        Err(error) if is_too_slow(&error) => {
+            let text = "the request came too slowly; try again on a better line";
+            return (StatusCode::REQUEST_TIMEOUT, Json(ApiError::new(ErrorKind::Invalid, "too_slow", text))).into_response();
+        }
+        Err(_) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
     };
     let key = match key(&parts, &body) {
         Ok(key) => key,
@@ -50,6 +56,11 @@ pub async fn layer(State(web): State<Web>, request: Request, next: Next) -> Resp
         }
     }
     run(&parts, &body, key, next).await
+}
+
+fn is_too_slow(error: &axum::Error) -> bool {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |error| error.source()).any(<dyn std::error::Error>::is::<TooSlow>)
 }
 
 async fn run(parts: &Parts, body: &Bytes, key: Option<Key>, next: Next) -> Response {
