@@ -39,9 +39,10 @@ use crate::ui::live::{Topic, open_stream, provide_live};
 #[must_use]
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let display = Display::here();
+    let came = ui::came_back::Shown::here().and_then(|shown| shown.attribute());
     view! {
         <!DOCTYPE html>
-        <html lang=display.lang.code() data-theme=display.theme_attribute() data-zone=display.zone.zone.attribute() data-zone-chosen=display.zone.chosen>
+        <html lang=display.lang.code() data-theme=display.theme_attribute() data-zone=display.zone.zone.attribute() data-zone-chosen=display.zone.chosen data-came=came>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>

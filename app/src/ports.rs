@@ -3,17 +3,16 @@
 //! Exists on the server only. A server function is one line: `answer(backend().get_plan(&cx(), id).await)`. The backend finds
 //! the caller in [`Cx`] and authorises; nothing here decides who may do what.
 
-use std::sync::Arc;
-
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use leptos::prelude::{expect_context, use_context};
 use leptos::server_fn::ServerFn;
-use leptos::server_fn::error::ServerFnUrlError;
 use leptos_axum::ResponseOptions;
 use serde::Serialize;
 
 use crate::error::ApiError;
+use crate::ui::CameBack;
 
 #[path = "accounts/port.rs"]
 pub mod accounts;
@@ -97,11 +96,33 @@ pub fn answer<T>(result: Result<T, ApiError>) -> Result<T, ApiError> {
         && let Ok(status) = http::StatusCode::from_u16(error.kind.status())
     {
         let parts = expect_context::<http::request::Parts>();
-        if !is_plain_post(&parts) {
+        if is_plain_post(&parts) {
+            let call = parts.uri.path().to_owned();
+            leave(&parts, CameBack { call, error: Some(error.clone()), ..CameBack::default() });
+        } else {
             response.set_status(status);
         }
     }
     result
+}
+
+/// Where a call leaves what its page is to show once the browser is back there; the server puts one into the extensions of each request,
+/// keeps what it finds in it afterwards, and leads the browser there.
+#[derive(Clone, Default)]
+pub struct Left(Arc<Mutex<Option<CameBack>>>);
+
+impl Left {
+    /// What was left, once.
+    #[must_use]
+    pub fn take(&self) -> Option<CameBack> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+fn leave(parts: &http::request::Parts, came: CameBack) {
+    if let Some(left) = parts.extensions.get::<Left>() {
+        *left.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(came);
+    }
 }
 
 fn is_plain_post(parts: &http::request::Parts) -> bool {
@@ -110,11 +131,11 @@ fn is_plain_post(parts: &http::request::Parts) -> bool {
 }
 
 /// Bytes of one field that is kept for a refused form; a longer one is left out.
-const KEPT_FIELD_BYTES_MAX: usize = 1_500;
-/// Bytes of all kept fields together: addresses have a limit.
-const KEPT_BYTES_MAX: usize = 6_000;
+const KEPT_FIELD_BYTES_MAX: usize = 8_000;
+/// Bytes of all kept fields together.
+const KEPT_BYTES_MAX: usize = 32_000;
 
-/// The fields of `form` named in `names`, to be shown again if the form is refused. Name no secret: they travel in an address.
+/// The fields of `form` named in `names`, to be shown again if the form is refused. Name no secret: they are stored for a while.
 pub fn keep(form: &impl Serialize, names: &[&str]) -> BTreeMap<String, String> {
     let mut kept = BTreeMap::new();
     let mut room = KEPT_BYTES_MAX;
@@ -144,7 +165,7 @@ fn text_of(value: &serde_json::Value) -> String {
     }
 }
 
-/// [`answer`] for a form: a refused plain post goes back to its page with the error and the `kept` fields in the address, where
+/// [`answer`] for a form: a refused plain post comes back to its page with the error and the `kept` fields, where
 /// [`crate::ui::FormState`] reads them. `S` is the server function.
 pub fn answer_form<S, T>(result: Result<T, ApiError>, kept: BTreeMap<String, String>) -> Result<T, ApiError>
 where
@@ -154,46 +175,18 @@ where
     let parts = expect_context::<http::request::Parts>();
     if let Err(error) = &result
         && is_plain_post(&parts)
-        && let Some(page) = parts.headers.get(http::header::REFERER).and_then(|v| v.to_str().ok())
-        && let Some(back) = back_to(page, S::PATH, error, &kept)
     {
-        leptos_axum::redirect(&back);
+        leave(&parts, CameBack { call: S::PATH.to_owned(), error: Some(error.clone()), kept, ..CameBack::default() });
     }
     result
 }
 
-fn back_to(page: &str, call: &str, error: &ApiError, kept: &BTreeMap<String, String>) -> Option<String> {
-    page_with(page, call, Some(error), kept, &[])
-}
-
-/// The page a form was on, with what came of it. Only its path and query: a referrer cannot lead to another site.
-fn page_with(page: &str, call: &str, error: Option<&ApiError>, kept: &BTreeMap<String, String>, more: &[(&str, &str)]) -> Option<String> {
-    let stand_in = error.cloned().unwrap_or_else(|| ApiError::new(crate::error::ErrorKind::Invalid, "", ""));
-    let mut url = ServerFnUrlError::new(call, stand_in).to_url(page).ok()?;
-    let mut pairs: Vec<(String, String)> = url.query_pairs().map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
-    // The last two, `__path` and `__err`, are of this try; others are of an earlier one.
-    let ours = pairs.split_off(pairs.len() - 2);
-    pairs.retain(|(key, _)| !["__path", "__err", crate::ui::form::KEPT, "tested", "wrong"].contains(&key.as_str()));
-    pairs.extend(ours.into_iter().filter(|(key, _)| error.is_some() || key != "__err"));
-    pairs.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-    if !kept.is_empty()
-        && let Ok(kept) = serde_json::to_string(kept)
-    {
-        pairs.push((crate::ui::form::KEPT.to_owned(), kept));
-    }
-    url.query_pairs_mut().clear().extend_pairs(pairs);
-    Some(format!("{}?{}", url.path(), url.query().unwrap_or_default()))
-}
-
-/// Leads a plain post back to its page with the `kept` fields and `more` in the address; does nothing where the browser part asked.
+/// Leads a plain post back to its page with the `kept` fields and `more` to say; does nothing where the browser part asked.
 pub fn back_with<S: ServerFn<Error = ApiError>>(kept: BTreeMap<String, String>, more: &[(&str, &str)]) {
     let parts = expect_context::<http::request::Parts>();
-    let page = parts.headers.get(http::header::REFERER).and_then(|v| v.to_str().ok());
-    if is_plain_post(&parts)
-        && let Some(page) = page
-        && let Some(back) = page_with(page, S::PATH, None, &kept, more)
-    {
-        leptos_axum::redirect(&back);
+    if is_plain_post(&parts) {
+        let more = more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        leave(&parts, CameBack { call: S::PATH.to_owned(), kept, more, ..CameBack::default() });
     }
 }
 
@@ -244,20 +237,15 @@ pub fn go(path: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
 
     #[test]
-    fn a_refused_form_goes_back_with_its_error_once_and_without_what_was_not_kept() {
-        let form = serde_json::json!({ "name": "a b", "secret": "s3cret", "duties": ["operator"], "plan": null });
-        let kept = keep(&form, &["name", "duties", "plan", "absent"]);
+    fn what_is_kept_of_a_form_is_what_was_named() {
+        let form =
+            serde_json::json!({ "name": "a b", "secret": "s3cret", "duties": ["operator"], "plan": null, "long": "x".repeat(9_000) });
+        let kept = keep(&form, &["name", "duties", "plan", "absent", "long"]);
         assert_eq!(kept.get("name").map(String::as_str), Some("a b"));
         assert_eq!(kept.get("duties[0]").map(String::as_str), Some("operator"));
-        let error = ApiError::new(ErrorKind::Invalid, "invalid_input", "no");
-        let once = back_to("http://here.invalid/harbors/new?tab=x", "/fn/harbors/create", &error, &kept).unwrap();
-        let twice = back_to(&format!("http://here.invalid{once}"), "/fn/harbors/create", &error, &kept).unwrap();
-        assert_eq!(once, twice);
-        assert!(once.starts_with("/harbors/new?tab=x&__path="), "{once}");
-        assert!(!once.contains("s3cret"), "{once}");
+        assert!(!kept.contains_key("secret") && !kept.contains_key("long"), "{kept:?}");
     }
 }
 

@@ -4,7 +4,7 @@
 #[path = "render_tests/fake.rs"]
 mod fake;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -15,11 +15,13 @@ use leptos_axum::{AxumRouteListing, LeptosRoutes as _, generate_route_list, hand
 use tower::ServiceExt as _;
 
 use self::fake::{Fake, bucket, harbor, home, moment, operator, plan, vault};
-use super::Backend;
+use super::{Backend, Left};
 use crate::accounts::types::Duty;
 use crate::error::{ApiError, ErrorKind};
 use crate::harbors::types::HarborState;
 use crate::session::types::Me;
+use crate::ui::CameBack;
+use crate::ui::came_back::Shown;
 use crate::vaults::types::{Lock, Vault};
 
 /// The list of routes, made once: while it is made, no resource of the process loads, so a page drawn meanwhile would wait for ever.
@@ -41,20 +43,35 @@ fn router(fake: Fake) -> Router {
         .with_state(options)
 }
 
+/// What calls left for their pages, by the code in the address; the server has a table.
+static LEFT: Mutex<Vec<CameBack>> = Mutex::new(Vec::new());
+
 /// Status, `Location`, and the page.
 async fn get(fake: &Fake, path: &str, cookie: &str) -> (StatusCode, String, String) {
-    let request = Request::get(path).header(header::ACCEPT, "text/html").header(header::COOKIE, cookie).body(Body::empty()).unwrap();
+    let mut request = Request::get(path).header(header::ACCEPT, "text/html").header(header::COOKIE, cookie).body(Body::empty()).unwrap();
+    if let Some((_, code)) = path.split_once("came=") {
+        let came = LEFT.lock().unwrap()[code.parse::<usize>().unwrap()].clone();
+        request.extensions_mut().insert(Shown { code: code.to_owned(), came });
+    }
     answer_of(router(fake.clone()).oneshot(request).await.unwrap()).await
 }
 
 async fn post(fake: &Fake, path: &str, from: &str, body: &str) -> (StatusCode, String, String) {
-    let request = Request::post(path)
+    let mut request = Request::post(path)
         .header(header::ACCEPT, "text/html")
         .header(header::REFERER, format!("http://here.invalid{from}"))
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Body::from(body.to_owned()))
         .unwrap();
-    answer_of(router(fake.clone()).oneshot(request).await.unwrap()).await
+    let left = Left::default();
+    request.extensions_mut().insert(left.clone());
+    let (status, mut location, page) = answer_of(router(fake.clone()).oneshot(request).await.unwrap()).await;
+    if let Some(came) = left.take() {
+        let mut all = LEFT.lock().unwrap();
+        all.push(came);
+        location = format!("{from}{}came={}", if from.contains('?') { '&' } else { '?' }, all.len() - 1);
+    }
+    (status, location, page)
 }
 
 async fn answer_of(response: http::Response<Body>) -> (StatusCode, String, String) {
@@ -176,6 +193,23 @@ async fn a_refused_plain_post_comes_back_with_its_message_its_field_and_what_was
     has(&page, r#"value="prod-sh""#);
     has(&page, r#"aria-invalid="true""#);
     assert!(!page.contains("hunter22"));
+}
+
+#[tokio::test]
+async fn no_address_made_by_somebody_else_fills_a_form_or_speaks_from_a_page() {
+    let spoken = "call+%2B1-555-0100+to+unlock";
+    let error = "eyJraW5kIjoiaW52YWxpZCIsImNvZGUiOiJ4IiwibWVzc2FnZSI6ImNhbGwgKzEtNTU1LTAxMDAgdG8gdW5sb2NrIn0";
+    for (page, call) in [("/signin", "/fn/session/in"), ("/harbors/new", "/fn/harbors/create"), ("/admin/users/new", "/fn/accounts/create")]
+    {
+        for query in [
+            format!("__path={call}&__err={error}&__in=%7B%22login%22%3A%22{spoken}%22%2C%22name%22%3A%22{spoken}%22%7D"),
+            format!("tested=restore&wrong={spoken}"),
+        ] {
+            let (_, _, shown) = get(&Fake { me: operator(), ..Fake::default() }, &format!("{page}?{query}"), "").await;
+            assert!(!shown.contains("555-0100 to unlock") && !shown.contains("Lines that did not pass"), "{page}?{query}:\n{shown}");
+            assert!(!shown.contains("error-summary"), "{page}?{query}:\n{shown}");
+        }
+    }
 }
 
 #[tokio::test]

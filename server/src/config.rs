@@ -28,8 +28,8 @@ pub enum ConfigError {
 /// Where Postgres is.
 #[derive(Args, Clone)]
 pub struct DatabaseArgs {
-    /// Postgres, `postgres://user:password@host/database`; `DATABASE_URL` is safer than the flag
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    /// Postgres, `postgres://user@host/database`, without a password; with one in the variable `DATABASE_URL` or in a file
+    #[arg(long)]
     database_url: Option<String>,
     /// File with the database URL
     #[arg(long, env = "DATABASE_URL_FILE")]
@@ -39,18 +39,30 @@ pub struct DatabaseArgs {
 impl DatabaseArgs {
     /// The URL, from wherever it was given.
     pub fn url(&self) -> Result<SecretString, ConfigError> {
-        given(self.database_url.as_deref(), self.database_url_file.as_deref())?
-            .ok_or(ConfigError::Missing("the database URL", "--database-url, DATABASE_URL or --database-url-file"))
+        let named = database_url(self.database_url.as_deref())?;
+        given(named, self.database_url_file.as_deref())?
+            .ok_or(ConfigError::Missing("the database URL", "DATABASE_URL, --database-url-file or --database-url"))
     }
 }
 
-/// The key that encrypts stored secrets.
+/// The database named on the command line, else by `DATABASE_URL`. Arguments are seen by everybody on the machine, so none may hold a password.
+pub fn database_url(flag: Option<&str>) -> Result<Option<SecretString>, ConfigError> {
+    let Some(flag) = flag else { return Ok(variable("DATABASE_URL")) };
+    if Url::parse(flag).is_ok_and(|url| url.password().is_none() && !url.query_pairs().any(|(key, _)| key == "password")) {
+        return Ok(Some(SecretString::from(flag.to_owned())));
+    }
+    let why = "it holds a password, which everybody on this machine can see there; give it in DATABASE_URL or a file".to_owned();
+    Err(ConfigError::Invalid { what: "--database-url", why })
+}
+
+fn variable(name: &str) -> Option<SecretString> {
+    std::env::var(name).ok().filter(|text| !text.is_empty()).map(SecretString::from)
+}
+
+/// The key that encrypts stored secrets: in the variable `BREAKWATER_KEY`, or in a file. Never on the command line, which everybody on the machine sees.
 #[derive(Args, Clone)]
 pub struct KeyArgs {
-    /// 32 bytes in base64 that encrypt stored secrets; `BREAKWATER_KEY` is safer than the flag
-    #[arg(long, env = "BREAKWATER_KEY", hide_env_values = true)]
-    key: Option<String>,
-    /// File with the key; one `id:base64` a line, the first is used for new secrets
+    /// File with the key that encrypts stored secrets, or the variable `BREAKWATER_KEY`; one `id:base64` of 32 bytes a line, the first is used for new secrets
     #[arg(long, env = "BREAKWATER_KEY_FILE")]
     key_file: Option<PathBuf>,
 }
@@ -58,7 +70,7 @@ pub struct KeyArgs {
 impl KeyArgs {
     /// The key ring.
     pub fn ring(&self) -> Result<KeyRing, ConfigError> {
-        let text = given(self.key.as_deref(), self.key_file.as_deref())?
+        let text = given(variable("BREAKWATER_KEY"), self.key_file.as_deref())?
             .ok_or(ConfigError::Missing("the key", "--key-file, BREAKWATER_KEY or BREAKWATER_KEY_FILE"))?;
         KeyRing::parse(text.expose_secret()).map_err(|why| ConfigError::Invalid { what: "the key", why: why.to_string() })
     }
@@ -143,12 +155,30 @@ impl WorkerArgs {
     }
 }
 
-fn given(text: Option<&str>, file: Option<&Path>) -> Result<Option<SecretString>, ConfigError> {
+fn given(text: Option<SecretString>, file: Option<&Path>) -> Result<Option<SecretString>, ConfigError> {
     match (text, file) {
-        (Some(text), _) => Ok(Some(SecretString::from(text.to_owned()))),
+        (Some(text), _) => Ok(Some(text)),
         (None, Some(path)) => std::fs::read_to_string(path)
             .map(|text| Some(SecretString::from(text.trim().to_owned())))
             .map_err(|source| ConfigError::File { path: path.to_owned(), source }),
         (None, None) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_on_the_command_line_is_refused_and_not_said_again() {
+        for open in ["postgres://me@db.example/breakwater", "postgres:///breakwater?host=/run/postgresql"] {
+            assert_eq!(database_url(Some(open)).unwrap().unwrap().expose_secret(), open);
+        }
+        for secret in
+            ["postgres://me:s3cret@db.example/breakwater", "postgres://db.example/b?user=me&password=s3cret", "host=db password=s3cret"]
+        {
+            let error = database_url(Some(secret)).unwrap_err().to_string();
+            assert!(error.contains("DATABASE_URL") && !error.contains("s3cret"), "{error}");
+        }
     }
 }

@@ -61,16 +61,7 @@ impl Error {
         }
         let mut api = match &self {
             Self::Api(api) => api.clone(),
-            Self::Database(_) if crate::once::may_have_acted() => ApiError::new(
-                ErrorKind::Unavailable,
-                "outcome_unknown",
-                "the database did not say whether this was done; look, or ask again with the same Idempotency-Key, which does nothing twice",
-            ),
-            Self::Database(_) => ApiError::new(
-                ErrorKind::Unavailable,
-                "database",
-                "the database is not available at this moment; nothing was changed, try again",
-            ),
+            Self::Database(error) => unfit(error).unwrap_or_else(unavailable),
             Self::Registry(error) => ApiError::new(ErrorKind::Upstream, error.code(), sentence(error)),
             Self::Vault(error) => ApiError::new(ErrorKind::Upstream, "vault", sentence(error)),
             Self::Crypto(error) => ApiError::new(ErrorKind::Unavailable, "stored_secret", error.to_string()),
@@ -79,11 +70,44 @@ impl Error {
             }
         };
         api.request_id = request_id.map(str::to_owned);
-        if !matches!(self, Self::Api(_)) {
+        if !matches!(self, Self::Api(_)) && api.kind != ErrorKind::Invalid {
             tracing::error!(request.id = request_id, error = %chain(&self), "request failed");
         }
         api
     }
+}
+
+/// What the caller is told where the database is well and a value of theirs is not: of SQLSTATE class 22, data exception. `None`: another trouble.
+fn unfit(error: &sqlx::Error) -> Option<ApiError> {
+    let sqlx::Error::Database(database) = error else { return None };
+    match database.code()?.as_ref() {
+        // NUL, or half a surrogate pair in JSON: text that Postgres has no form for.
+        "22021" | "22P05" => Some(bad_character()),
+        // Too long, out of range, no date, no number: these are of the value, not of a statement of ours.
+        "22001" | "22003" | "22007" | "22008" | "22P02" => Some(unstorable()),
+        _ => None,
+    }
+}
+
+fn unavailable() -> ApiError {
+    if crate::once::may_have_acted() {
+        let text =
+            "the database did not say whether this was done; look, or ask again with the same Idempotency-Key, which does nothing twice";
+        return ApiError::new(ErrorKind::Unavailable, "outcome_unknown", text);
+    }
+    let text = "the database is not available at this moment; nothing was changed, try again";
+    ApiError::new(ErrorKind::Unavailable, "database", text)
+}
+
+/// A character that no column can hold.
+pub(crate) fn bad_character() -> ApiError {
+    let text = "a field holds a character that cannot be stored; remove it and try again";
+    ApiError::new(ErrorKind::Invalid, "bad_character", text)
+}
+
+fn unstorable() -> ApiError {
+    let text = "a value cannot be stored as it is: it is too long, too large or of another kind than is expected";
+    ApiError::new(ErrorKind::Invalid, "unstorable", text)
 }
 
 fn sentence(error: &dyn std::error::Error) -> String {

@@ -122,9 +122,9 @@ fn TryButton(attempt: ServerAction<TryHarbor>) -> impl IntoView {
 /// The outcome of the test: the list where the browser part asked, the verdict where a plain post came back.
 #[component]
 fn Outcome(attempt: ServerAction<TryHarbor>) -> impl IntoView {
-    let tested = use_query("tested").get_untracked();
-    let wrong = use_query("wrong").get_untracked();
-    let came_back = tested.map(|tested| {
+    let came = came_back(&[TryHarbor::PATH]).unwrap_or_default();
+    let wrong = came.more.get("wrong").filter(|wrong| !wrong.is_empty()).cloned();
+    let came_back = came.more.get("tested").cloned().map(|tested| {
         let (tone, text) = verdict(tested != "none", tested == "restore");
         view! {
             <Panel title=t("Connection", "连接")>

@@ -150,8 +150,8 @@ fn act(plan: &Plan, actions: Actions) -> AnyView {
         .into_any()
     } else {
         let id = id.clone();
-        // Without the browser part a refusal comes back by the address; then its message must be seen.
-        let refused = use_query("__path").get_untracked().is_some_and(|path| path == PausePlan::PATH);
+        // Without the browser part a refusal comes back to this page; then its message must be seen.
+        let refused = came_back(&[PausePlan::PATH]).is_some();
         view! {
             <details open=refused>
                 <summary>{t("Pause…", "暂停…")}</summary>

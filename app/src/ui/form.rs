@@ -1,8 +1,8 @@
 //! Forms that work as plain posts and better with the browser part.
 //!
-//! A refused plain post comes back to its page as `?__path=…&__err=…&__in=…` (see `ports::answer_form`): the error, and the fields
-//! that are no secret. [`FormState`] reads both, so the page shows the same with and without script. Fields are named
-//! `prefix[name]` where the server function takes one struct; errors name them without the prefix.
+//! A refused plain post comes back to its page with the error and the fields that are no secret (see [`super::came_back`]).
+//! [`FormState`] reads both, so the page shows the same with and without script. Fields are named `prefix[name]` where the
+//! server function takes one struct; errors name them without the prefix.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,18 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos::server_fn::client::Client;
 use leptos::server_fn::codec::PostUrl;
-use leptos::server_fn::error::ServerFnUrlError;
 use leptos::server_fn::request::ClientReq;
 use leptos::server_fn::{Http, ServerFn};
 use leptos::web_sys::FormData;
-use leptos_router::hooks::use_query_map;
 use serde::de::DeserializeOwned;
 
+use super::came_back::came_back;
 use super::live::use_live;
 use super::page_state::error_text;
 use super::status::{StatusShape, Tone};
 use crate::error::ApiError;
 use crate::said::said;
 use crate::text::t;
-
-/// Name of the query parameter that carries the kept fields.
-pub const KEPT: &str = "__in";
 
 /// What a form's fields need to know.
 #[derive(Clone, Copy)]
@@ -48,16 +44,15 @@ impl FormState {
         S: ServerFn<Error = ApiError> + Clone + Send + Sync + 'static,
         S::Output: Send + Sync + 'static,
     {
-        let query = use_query_map();
-        let came = query.with_untracked(|q| q.get_str("__path").is_some_and(|path| path == S::PATH || Some(path) == also));
-        let kept = query.with_untracked(|q| q.get_str(KEPT).filter(|_| came).and_then(|text| serde_json::from_str(text).ok()));
-        let refused = query.with_untracked(|q| q.get_str("__err").filter(|_| came).map(ServerFnUrlError::<ApiError>::decode_err));
+        let calls: Vec<&str> = std::iter::once(S::PATH).chain(also).collect();
+        let came = came_back(&calls).unwrap_or_default();
+        let (refused, kept) = (came.error, came.kept);
         let value = action.value();
         let version = action.version();
         let error = Signal::derive(move || {
             if version.get() == 0 { refused.clone() } else { value.with(|v| v.as_ref().and_then(|r| r.as_ref().err().cloned())) }
         });
-        Self { error, pending: action.pending().into(), kept: StoredValue::new(kept.unwrap_or_default()), prefix, id }
+        Self { error, pending: action.pending().into(), kept: StoredValue::new(kept), prefix, id }
     }
 
     /// The value a field starts with: what was typed before a refusal, else `default`.

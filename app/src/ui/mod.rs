@@ -8,6 +8,7 @@
 //! `use crate::ui::*;` brings in all a page needs.
 
 pub mod button;
+pub mod came_back;
 pub mod cli_twin;
 pub mod clock;
 pub mod day_strip;
@@ -28,6 +29,7 @@ pub mod table;
 pub mod top_bar;
 
 pub use button::{Button, ButtonKind, LinkButton, SubmitButton};
+pub use came_back::{CameBack, came_back};
 pub use cli_twin::CliTwin;
 pub use clock::{Exact, When, bare, long, minute, page_zone, use_now};
 pub use day_strip::DayStrip;

@@ -11,7 +11,7 @@ use app::harbors::types::NewHarbor;
 use app::plans::types::PlanForm;
 use app::vaults::types::NewVault;
 use clap::Args;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -44,8 +44,8 @@ pub struct Demo {
     /// Folder with the console's files
     #[arg(long, env = "BREAKWATER_SITE")]
     site: Option<PathBuf>,
-    /// Postgres to use instead of a private one
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    /// Postgres to use instead of a private one, without a password; with one in the variable `DATABASE_URL`
+    #[arg(long)]
     database_url: Option<String>,
 }
 
@@ -98,6 +98,7 @@ fn password() -> String {
 /// `breakwater demo`.
 pub async fn demo(args: Demo) -> Result<(), CliError> {
     telemetry::start_quiet();
+    let given = crate::config::database_url(args.database_url.as_deref())?;
     std::fs::create_dir_all(&args.dir).map_err(|e| CliError::Failed(format!("cannot make {}: {e}", args.dir.display())))?;
     let dir = args.dir.canonicalize().map_err(|e| CliError::Failed(format!("cannot use {}: {e}", args.dir.display())))?;
     let shutdown = serve::on_signal();
@@ -105,7 +106,7 @@ pub async fn demo(args: Demo) -> Result<(), CliError> {
     let listener = serve::bind(SocketAddr::from(([127, 0, 0, 1], args.port))).await?;
     let mut secrets = Secrets::load(&dir)?;
     secrets.save(&dir)?;
-    let postgres = match &args.database_url {
+    let postgres = match &given {
         Some(_) => None,
         None => {
             say("starting Postgres");
@@ -120,7 +121,8 @@ pub async fn demo(args: Demo) -> Result<(), CliError> {
             )
         }
     };
-    let url = args.database_url.clone().or_else(|| postgres.as_ref().map(|p| p.url.clone())).unwrap_or_default();
+    let url =
+        given.as_ref().map(|url| url.expose_secret().to_owned()).or_else(|| postgres.as_ref().map(|p| p.url.clone())).unwrap_or_default();
     let done = run(&args, &dir, &mut secrets, &url, listener, shutdown).await;
     if let Some(postgres) = postgres {
         let _ = tokio::task::spawn_blocking(move || postgres.stop()).await;

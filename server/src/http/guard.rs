@@ -45,6 +45,59 @@ pub async fn origin(State(web): State<Web>, mut request: Request, next: Next) ->
     response
 }
 
+/// Lets through only addresses that can be read in one way (S-7): what is behind takes a path apart, compares it, or makes another address of it, and must not be told
+/// one thing while a browser or a proxy is told another. Also takes away what the framework would show from an address.
+pub async fn canonical(mut request: Request, next: Next) -> Response {
+    if !is_canonical(request.uri().path()) {
+        return refuse(ApiError::new(ErrorKind::NotFound, "not_found", "there is no such page; look at its address"));
+    }
+    let query = request.uri().query().unwrap_or_default();
+    if query.contains("%00") {
+        return refuse(crate::error::bad_character());
+    }
+    if let Some(plain) = without_framework_words(request.uri()) {
+        *request.uri_mut() = plain;
+    }
+    // A call that only reads has no form to come back from: without this, whoever opens its address is led to the page that told them to.
+    if request.uri().path().starts_with("/fn/") && *request.method() != Method::POST {
+        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    }
+    next.run(request).await
+}
+
+/// Whether a path is in its one normal form: no empty, `.` or `..` segment, no backslash, and nothing escaped that needs no escape or would part the path.
+fn is_canonical(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix('/') else { return false };
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
+    let normal = |segment: &str| !matches!(segment, "" | "." | "..");
+    path.bytes().all(plain) && (rest.is_empty() || rest.split('/').all(normal)) && path.split('%').skip(1).all(is_needed_escape)
+}
+
+/// Whether what follows a `%` is an escape of a byte that cannot stand by itself.
+fn is_needed_escape(after: &str) -> bool {
+    let Some(byte) =
+        after.get(..2).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())).and_then(|hex| u8::from_str_radix(hex, 16).ok())
+    else {
+        return false;
+    };
+    let unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    !unreserved && !byte.is_ascii_control() && byte != b'/' && byte != b'\\'
+}
+
+/// The address without parameters that begin with two underscores, if it has any: the framework reads errors from them.
+fn without_framework_words(uri: &http::Uri) -> Option<http::Uri> {
+    let pairs: Vec<(String, String)> = url::form_urlencoded::parse(uri.query()?.as_bytes()).into_owned().collect();
+    let (words, kept): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(key, _)| key.starts_with("__"));
+    if words.is_empty() {
+        return None;
+    }
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
+    let mut parts = uri.clone().into_parts();
+    let address = if query.is_empty() { uri.path().to_owned() } else { format!("{}?{query}", uri.path()) };
+    parts.path_and_query = Some(address.parse().ok()?);
+    http::Uri::from_parts(parts).ok()
+}
+
 /// The peer, or the last address a trusted proxy did not add itself (S-34).
 fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
     if !trusted.contains(&peer) {
@@ -206,6 +259,47 @@ mod tests {
         ] {
             assert!(!from(bad), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn an_address_that_can_be_read_in_two_ways_is_no_address() {
+        for good in ["/", "/plans", "/projects/prod/a.b-c_d", "/fn/plans/list", "/vaults/new", "/x/caf%C3%A9", "/x/a%20b", "/a:b@c"] {
+            assert!(is_canonical(good), "{good}");
+        }
+        for bad in [
+            "//evil.example/",
+            "//",
+            "/plans/",
+            "/plans//1",
+            "/./plans",
+            "/plans/../admin",
+            "/..",
+            "/%2e%2e/plans",
+            "/%2E",
+            "/plans%2F1",
+            "/%5cevil.example",
+            "/\\evil.example",
+            "/%70lans",
+            "/a%00",
+            "/a%0d%0aset-cookie",
+            "/a%7f",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+            "*",
+            "",
+        ] {
+            assert!(!is_canonical(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_the_framework_reads_from_an_address_is_taken_away() {
+        let plain = |text: &str| without_framework_words(&text.parse().unwrap()).map(|uri| uri.to_string());
+        assert_eq!(plain("/signin?next=%2Fa&__err=x&__path=y&_=1").as_deref(), Some("/signin?next=%2Fa&_=1"));
+        assert_eq!(plain("/signin?__err=x").as_deref(), Some("/signin"));
+        assert_eq!(plain("http://h/signin?%5F%5Ferr=x").as_deref(), Some("http://h/signin"));
+        assert_eq!(plain("/signin?next=a%20b"), None);
     }
 
     #[test]

@@ -1,17 +1,22 @@
 //! The router: pages, server functions, REST, events and files, behind the same layers, on one screen.
 //!
-//! Order, outermost first: request id and origin, log, panic guard, headers, size and time limits, cross-site guard, session, caller,
-//! gate, once, time zone. The gate refuses every route that [`rules`] does not name.
+//! Order, outermost first: request id and origin, log, panic guard, headers, canonical address, size and time limits, cross-site guard, session,
+//! caller, gate, once, time zone, what came back of a form. The gate refuses every route that [`rules`] does not name.
 
 pub mod assets;
+pub mod came_back;
 pub mod events;
 pub mod guard;
 pub mod headers;
 pub mod once;
+pub mod pace;
+pub mod places;
 pub mod port;
 pub mod rest;
 pub mod rules;
 pub mod serve;
+pub mod watch;
+pub mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +94,7 @@ pub fn router(web: Web) -> Router {
         .route("/favicon.ico", get(assets::serve))
         .merge(rest::router())
         .fallback(leptos_axum::file_and_error_handler_with_context::<Web, _>(context, app::shell))
+        .layer(from_fn_with_state(web.clone(), came_back::layer))
         .layer(from_fn(crate::session::zone::add))
         .layer(from_fn_with_state(web.clone(), once::layer))
         .layer(from_fn(guard::gate))
@@ -97,6 +103,7 @@ pub fn router(web: Web) -> Router {
         .layer(from_fn_with_state(web.clone(), guard::same_site))
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, REQUEST))
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .layer(from_fn(guard::canonical))
         .layer(from_fn_with_state(web.clone(), headers::add))
         .layer(CatchPanicLayer::custom(serve::panicked))
         .layer(from_fn_with_state(web.clone(), guard::origin))

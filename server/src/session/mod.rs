@@ -5,4 +5,5 @@ pub mod store;
 mod throttle;
 pub mod zone;
 
+pub(crate) use ops::cookie_of;
 pub use ops::{account_of, begin_bootstrap, bootstrap_open, set_display, set_flash, set_up, shell, sign_in, sign_out};

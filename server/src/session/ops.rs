@@ -32,7 +32,9 @@ fn origin_of(cx: &Cx) -> Origin {
 }
 
 fn store_error(error: &tower_sessions::session::Error) -> Error {
-    Error::Api(ApiError::new(ErrorKind::Unavailable, "session_store", format!("sessions are not available at this moment: {error}")))
+    // The database's words are for the log, not for whoever is not even signed in.
+    tracing::error!(error = %crate::error::chain(error), "sessions are not available");
+    Error::Api(ApiError::new(ErrorKind::Unavailable, "session_store", "sessions are not available at this moment; try again"))
 }
 
 /// Account and version a session is for.
@@ -229,7 +231,7 @@ fn me(caller: &Caller) -> Me {
     }
 }
 
-pub(super) fn cookie_of<'a>(headers: &'a http::HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn cookie_of<'a>(headers: &'a http::HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()

@@ -229,3 +229,96 @@ async fn what_is_kept_and_by_whose_word_is_scripted_over_rest(pool: PgPool) {
     assert_eq!(call("POST", &release, serde_json::json!({ "reason": "they have it" })).await.0, StatusCode::NOT_FOUND);
     assert_eq!(call("GET", "/left", nothing).await.0, StatusCode::FORBIDDEN, "for those with a duty");
 }
+
+/// S-7, S-75: what leads a browser away, or is one thing to a proxy and another to us.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn no_address_leads_to_another_site(pool: PgPool) {
+    let router = web(&state(pool));
+    for path in [
+        "//evil.example/?zone=UTC",
+        "//evil.example/plans?zone=UTC&at=x",
+        "/%2F/evil.example/?zone=UTC",
+        "/plans/..//evil.example?zone=UTC",
+    ] {
+        let response = ask(&router, get(path)).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        assert!(!response.headers().contains_key(header::LOCATION), "{path}");
+        assert!(response.headers().contains_key("content-security-policy"), "{path}");
+    }
+    // A link to a call, opened in a browser, from a page of somebody else's.
+    let request = Request::get("/fn/session/shell")
+        .header(header::ACCEPT, "text/html")
+        .header(header::REFERER, "https://evil.example/page")
+        .body(Body::empty())
+        .unwrap();
+    let response = ask(&router, request).await;
+    assert_eq!((response.status(), response.headers().get(header::LOCATION)), (StatusCode::OK, None));
+    let request = Request::post("/fn/session/display")
+        .header(header::ACCEPT, "text/html")
+        .header(header::REFERER, "https://evil.example/page")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from("lang=en"))
+        .unwrap();
+    let response = ask(&router, request).await;
+    assert_eq!(response.headers()[header::LOCATION], "/", "a form's page is one of ours");
+}
+
+async fn page_of(response: Response) -> String {
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+/// A form that was refused is shown again to whom it was refused, and to nobody else.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_refused_form_comes_back_to_its_own_browser_alone(pool: PgPool) {
+    let state = state(pool.clone());
+    let router = web(&state);
+    person(&state, "ada", &[], "").await;
+    let request = Request::post("/fn/session/in")
+        .header(header::ACCEPT, "text/html")
+        .header(header::HOST, "127.0.0.1:8300")
+        .header(header::REFERER, "http://127.0.0.1:8300/signin?next=%2Fplans&came=old")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from("form[login]=ada+of+this+browser&form[password]=not+the+password&form[next]=%2Fplans"))
+        .unwrap();
+    let response = ask(&router, request).await;
+    let back = response.headers()[header::LOCATION].to_str().unwrap().to_owned();
+    assert!(back.starts_with("/signin?next=%2Fplans&came=") && !back.contains("old"), "{back}");
+    assert!(!back.contains("ada") && !back.contains("password"), "{back}");
+    let cookies: Vec<String> = response
+        .headers()
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .map(|c| c.to_str().unwrap().to_owned())
+        .filter(|c| c.starts_with("came="))
+        .collect();
+    assert!(cookies.len() == 1 && cookies[0].contains("HttpOnly") && cookies[0].contains("SameSite=Strict"), "{cookies:?}");
+    let own = cookies[0].split(';').next().unwrap().to_owned();
+    let shown = |cookie: String| {
+        let request = Request::get(&back).header(header::ACCEPT, "text/html").header(header::COOKIE, cookie).body(Body::empty()).unwrap();
+        let router = router.clone();
+        async move { page_of(ask(&router, request).await).await }
+    };
+    let page = shown(own).await;
+    assert!(page.contains("ada of this browser") && page.contains("do not belong together"), "{page}");
+    for other in ["", "came=", "came=somebody-elses"] {
+        let page = shown(other.to_owned()).await;
+        assert!(!page.contains("ada of this browser") && !page.contains("do not belong together"), "{other}: {page}");
+    }
+    let stored: Vec<u8> = sqlx::query_scalar("select content from came_back").fetch_one(&pool).await.unwrap();
+    assert!(!String::from_utf8_lossy(&stored).contains("not the password"));
+}
+
+/// Text no column can hold is the caller's trouble, and not the database's.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_character_that_cannot_be_stored_is_said(pool: PgPool) {
+    let router = web(&state(pool));
+    assert_eq!(ask(&router, get("/signin?next=%00")).await.status(), StatusCode::BAD_REQUEST);
+    for body in ["form[login]=a%00b&form[password]=x", "form[login]=a&form[password]=%00"] {
+        let request = Request::post("/fn/session/in")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(body))
+            .unwrap();
+        let status = ask(&router, request).await.status();
+        assert!(status.is_client_error(), "{body}: {status}");
+    }
+}
