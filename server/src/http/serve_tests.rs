@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use axum::routing::{get, post};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -18,13 +17,17 @@ const PAGE: Duration = Duration::from_secs(1);
 const LARGE: usize = 16 * 1024 * 1024;
 
 fn pages() -> Router {
-    let body = |body: axum::body::Body| async move {
-        axum::body::to_bytes(body, 1024 * 1024).await.map_or(StatusCode::REQUEST_TIMEOUT, |_| StatusCode::OK)
-    };
-    Router::new()
-        .route("/page", get(|| async { "the page" }))
-        .route("/large", get(|| async { Bytes::from(vec![b'x'; LARGE]) }))
-        .route("/form", post(body))
+    Router::new().fallback(|request: axum::extract::Request| async move {
+        let path = request.uri().path().to_owned();
+        match path.as_str() {
+            "/page" => "the page".into_response(),
+            "/large" => Bytes::from(vec![b'x'; LARGE]).into_response(),
+            _ => {
+                let read = axum::body::to_bytes(request.into_body(), 1024 * 1024).await;
+                read.map_or(StatusCode::REQUEST_TIMEOUT, |_| StatusCode::OK).into_response()
+            }
+        }
+    })
 }
 
 async fn from(source: Ipv4Addr, to: SocketAddr) -> std::io::Result<TcpStream> {
