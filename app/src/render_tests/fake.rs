@@ -505,6 +505,7 @@ pub fn snapshot(gaps: i64, gaps_accepted: i64) -> Snapshot {
         vault_id: 1,
         holds: Vec::new(),
         degraded: false,
+        imported: false,
         copies: Vec::new(),
     }
 }
