@@ -151,6 +151,10 @@ const SENTENCES: &[(&str, &str)] = &[
     ("this is too far away: at most {} days", "过远：最多 {} 天"),
     ("this snapshot has no such gap", "该快照没有此缺口"),
     (
+        "these are not named one by one, so nobody can accept them; look after those that are named",
+        "这些缺口未逐一列出，无法接受；请先处理已列出的各项",
+    ),
+    (
         "nothing is open here: it is accepted already; withdraw that first to give it another end",
         "此处没有未处理的缺口：已被接受；如需更改期限请先撤回",
     ),

@@ -120,7 +120,13 @@ fn tags(browse: Browse, query: &BrowseQuery, filtered: bool) -> AnyView {
             url_part(&after)
         )
     });
-    let since = view! { {t("Since then, as of", "此后，截至")}" "<When at=browse.newest brief=true/> };
+    let since = if browse.now_live {
+        view! { {t("“Since then” is what Harbor has now, asked at", "“此后”为 Harbor 当前情况，询问于")}" "<Exact at=browse.now_at/> }
+            .into_any()
+    } else {
+        let asked = t("; a tag's own page asks Harbor", "；Tag 页面会询问 Harbor");
+        view! { {t("“Since then” is what the newest snapshot has, as of", "“此后”以最新快照为准，截至")}" "<When at=browse.now_at brief=true/>{asked} }.into_any()
+    };
     let rows = browse.tags.into_iter().map(|tag| row(query, tag)).collect_view();
     let whole_item = whole.clone();
     view! {
@@ -131,7 +137,7 @@ fn tags(browse: Browse, query: &BrowseQuery, filtered: bool) -> AnyView {
             <DataTable caption=t("Tags", "Tag") cols=vec![
                 Col::actions(), Col::text(t("Tag", "Tag")), Col::text(t("Image", "镜像")), Col::text(t("Kind", "类型")), Col::number(t("Size", "大小")), Col::text(t("Since then", "此后")),
             ]>{rows}</DataTable>
-            <p class="note padded">{since}": "{t("what the newest snapshot has; a tag's own page asks Harbor.", "以最新快照为准；Tag 页面会询问 Harbor。")}</p>
+            <p class="note padded">{since}</p>
             <div class="panel-foot">
                 <button type="submit" class=ButtonKind::Primary.class()>{t("Restore what is ticked…", "恢复所选…")}</button>
                 <a class="btn" href=super::restore_href(&query.harbor, &query.project, &at, &whole_item)>{lang().pick(format!("Restore all of {whole}…"), format!("恢复整个 {whole}…"))}</a>

@@ -379,7 +379,7 @@ pub struct TagAt {
     pub since: Moment,
     /// Signatures, SBOMs and other accessories.
     pub accessories: i64,
-    /// In the newest snapshot, as of [`Browse::newest`]: the same digest, another one, or none.
+    /// What became of it, as of [`Browse::now_at`]: the same digest, another one, or none.
     pub now: TagNow,
     /// What the snapshot looked at lacks of it.
     pub gap: Option<Gap>,
@@ -418,8 +418,10 @@ pub struct Browse {
     pub tags_total: i64,
     /// Gaps of the repository that are about nothing shown: what was never captured.
     pub gaps: Vec<Gap>,
-    /// Moment of the newest snapshot: what `now` of a tag is as of.
-    pub newest: Moment,
+    /// What `now` of a tag is as of: now, where Harbor was asked, else the newest snapshot.
+    pub now_at: Moment,
+    /// Harbor itself was asked.
+    pub now_live: bool,
 }
 
 /// Question of a browse page.

@@ -2,15 +2,15 @@
 
 use app::error::{ApiError, ErrorKind};
 use app::projects::gaps::Gap;
-use app::projects::types::{ArtifactDetail, Browse, BrowseQuery, RepositoryAt, TagAt};
+use app::projects::types::{ArtifactDetail, Browse, BrowseQuery, RepositoryAt, TagAt, TagNow};
 use app::units::Moment;
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Digest, Manifest};
 
-use super::gaps::{self, GapsOf};
+use super::gaps;
 use super::queries::{self, TagQuestion, digest_text};
 use super::search::like;
-use super::{imports, place};
+use super::{Place, imports, live, place};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
@@ -19,6 +19,8 @@ use crate::state::AppState;
 const REPOSITORIES_MAX: i64 = 200;
 /// Tags of a page.
 const TAG_ROWS: i64 = 100;
+/// How tags begin that name what is about another artifact.
+const BESIDE: &str = "sha256-";
 /// Gaps of a repository shown beside its tags.
 const GAPS_MAX: usize = 50;
 /// Largest configuration shown, bytes.
@@ -26,6 +28,29 @@ const CONFIG_BYTES_MAX: usize = 256 * 1024;
 
 /// Repositories and tags at a moment.
 pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Result<Browse, Error> {
+    let (place, mut browse) = captured(state, caller, query).await?;
+    // Of what Harbor is asked is what is on the page; a list of those that are gone or moved is of the snapshots.
+    let asked = browse.repository.as_deref().filter(|_| !browse.tags.is_empty()).map(|name| place.repository(name)).transpose()?;
+    if let Some(of) = asked
+        && let Ok(Some(now)) = live::tags(state, place.harbor_id, &of).await
+    {
+        for tag in &mut browse.tags {
+            tag.now = match now.get(&tag.tag) {
+                Some(digest) if digest.to_string() == tag.digest => TagNow::Same,
+                Some(_) => TagNow::Moved,
+                // Harbor does not list signatures and the like beside their images.
+                None if tag.tag.starts_with(BESIDE) => tag.now,
+                None => TagNow::Gone,
+            };
+        }
+        browse.now_at = Moment(time::OffsetDateTime::now_utc());
+        browse.now_live = true;
+    }
+    Ok(browse)
+}
+
+/// What the snapshots say.
+async fn captured(state: &AppState, caller: &Caller, query: BrowseQuery) -> Result<(Place, Browse), Error> {
     let mut conn = state.pool.acquire().await?;
     let place = place(&mut conn, caller, Operation::ReadProject, &query.harbor, &query.project).await?;
     let nothing = || ApiError::new(ErrorKind::NotFound, "nothing_captured", "nothing was captured at or before this moment");
@@ -39,7 +64,8 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
     };
     let repositories_more = rows.len() > usize::try_from(REPOSITORIES_MAX).unwrap_or(usize::MAX);
     rows.truncate(usize::try_from(REPOSITORIES_MAX).unwrap_or(usize::MAX));
-    let gaps = GapsOf::one(project_id, gaps::of_snapshot(&mut conn, at.id).await?);
+    let names: Vec<&str> = rows.iter().map(|(name, ..)| name.as_str()).chain(query.repo.as_deref()).collect();
+    let gaps = gaps::of_repositories(&mut conn, at.id, &names).await?;
     let repositories: Vec<RepositoryAt> = rows
         .into_iter()
         .map(|(repository, tags, artifacts, gone)| RepositoryAt {
@@ -97,8 +123,9 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
     let shown = |gap: &&Gap| tags.iter().any(|tag| tag.gap.as_ref() == Some(*gap));
     let of_repository = repository.as_deref().into_iter().flat_map(|name| gaps.within(project_id, name));
     let gaps: Vec<Gap> = of_repository.filter(|gap| !shown(gap)).take(GAPS_MAX).cloned().collect();
-    let newest = queries::known(&mut conn, project_id).await?.1.map_or(at.moment, Moment);
-    Ok(Browse { at, repositories, repositories_more, repository, tags, tags_next, tags_total, gaps, newest })
+    let now_at = queries::known(&mut conn, project_id).await?.1.map_or(at.moment, Moment);
+    let now_live = false;
+    Ok((place, Browse { at, repositories, repositories_more, repository, tags, tags_next, tags_total, gaps, now_at, now_live }))
 }
 
 /// The parts of one artifact, read from the vault and hashed on the way.

@@ -18,8 +18,12 @@ use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::state::AppState;
 
-/// Gaps read of one snapshot.
-const GAPS_MAX: i64 = 5_000;
+/// Gaps of one snapshot that are listed; open ones come first.
+const LISTED_MAX: i64 = 1_000;
+/// Gaps read to say where they are; a snapshot names no more one by one.
+const READ_MAX: i64 = 20_001;
+/// The kind that stands for what a snapshot does not name: nobody can know what it is, so nobody can accept it.
+const UNNAMED: &str = "more_gaps";
 /// Acceptances listed.
 const ACCEPTANCES_MAX: i64 = 200;
 /// Longest an acceptance counts.
@@ -89,17 +93,25 @@ impl Row {
 const SELECT: &str = "
 select s.project_id, g.gap, g.print, a.accepted_gap_id, a.reason, a.accepted_by, a.accepted_at, a.until
   from kept_snapshot s
-       cross join lateral (select e.value as gap, (gap_prints(jsonb_build_array(e.value)))[1] as print
-                             from jsonb_array_elements(s.gaps) e limit $2) g
+       cross join lateral (select e.value as gap, (gap_prints(jsonb_build_array(e.value)))[1] as print from jsonb_array_elements(s.gaps) e) g
        left join lateral (select * from standing_acceptance a where a.project_id = s.project_id and a.print = g.print
                            order by a.until desc limit 1) a on true";
 const ORDER: &str = " order by g.print is null, a.accepted_gap_id is not null, g.gap ->> 'subject', g.gap ->> 'kind'";
+/// The repository a gap is about.
+const REPOSITORY: &str = "split_part(split_part(g.gap ->> 'subject', '@', 1), ':', 1)";
 
-/// Gaps of a snapshot; open ones first, what is only named last.
+/// Gaps of a snapshot, open ones first; at most a thousand.
 pub async fn of_snapshot(conn: &mut PgConnection, snapshot_id: i64) -> Result<Vec<Gap>, Error> {
-    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where s.snapshot_id = $1{ORDER}"));
-    let rows: Vec<Row> = sqlx::query_as(sql).bind(snapshot_id).bind(GAPS_MAX).fetch_all(conn).await?;
+    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where s.snapshot_id = $1{ORDER} limit $2"));
+    let rows: Vec<Row> = sqlx::query_as(sql).bind(snapshot_id).bind(LISTED_MAX).fetch_all(conn).await?;
     Ok(rows.into_iter().map(|row| row.gap().1).collect())
+}
+
+/// Gaps of a snapshot that are about these repositories or something in them.
+pub async fn of_repositories(conn: &mut PgConnection, snapshot_id: i64, repositories: &[&str]) -> Result<GapsOf, Error> {
+    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where s.snapshot_id = $1 and {REPOSITORY} = any($2){ORDER} limit $3"));
+    let rows = sqlx::query_as(sql).bind(snapshot_id).bind(repositories).bind(READ_MAX).fetch_all(conn).await?;
+    Ok(GapsOf::of(rows))
 }
 
 /// Gaps by project.
@@ -107,10 +119,12 @@ pub async fn of_snapshot(conn: &mut PgConnection, snapshot_id: i64) -> Result<Ve
 pub struct GapsOf(HashMap<i64, Vec<Gap>>);
 
 impl GapsOf {
-    /// Those of one snapshot, under its project.
-    #[must_use]
-    pub fn one(project_id: i64, gaps: Vec<Gap>) -> Self {
-        Self(HashMap::from([(project_id, gaps)]))
+    fn of(rows: Vec<Row>) -> Self {
+        let mut all = Self::default();
+        for (project_id, gap) in rows.into_iter().map(Row::gap) {
+            all.0.entry(project_id).or_default().push(gap);
+        }
+        all
     }
 
     /// The first that is about a tag, the artifact it points to, or all of its repository.
@@ -136,19 +150,16 @@ impl GapsOf {
     }
 }
 
-/// Gaps of the newest snapshot of each of these projects.
-pub async fn of_newest(conn: &mut PgConnection, projects: &[i64]) -> Result<GapsOf, Error> {
+/// Gaps of the newest snapshot of each of these projects that are about these repositories or something in them.
+pub async fn of_newest(conn: &mut PgConnection, projects: &[i64], repositories: &[&str]) -> Result<GapsOf, Error> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "{SELECT} where s.gap_count > 0 and s.snapshot_id = any(array(
+        "{SELECT} where s.gap_count > 0 and {REPOSITORY} = any($2) and s.snapshot_id = any(array(
             select n.snapshot_id from unnest($1::bigint[]) p (id)
-                   cross join lateral (select s.snapshot_id from snapshot s where s.project_id = p.id order by s.moment desc limit 1) n)){ORDER}"
+                   cross join lateral (select s.snapshot_id from snapshot s where s.project_id = p.id order by s.moment desc limit 1) n)){ORDER}
+          limit $3"
     ));
-    let rows: Vec<Row> = sqlx::query_as(sql).bind(projects).bind(GAPS_MAX).fetch_all(conn).await?;
-    let mut all = GapsOf::default();
-    for (project_id, gap) in rows.into_iter().map(Row::gap) {
-        all.0.entry(project_id).or_default().push(gap);
-    }
-    Ok(all)
+    let rows = sqlx::query_as(sql).bind(projects).bind(repositories).bind(READ_MAX).fetch_all(conn).await?;
+    Ok(GapsOf::of(rows))
 }
 
 /// The gaps of a project as they are now, and what was accepted.
@@ -240,39 +251,17 @@ pub async fn accept(
     if !own {
         return Err(absent().into());
     }
-    let all = of_snapshot(&mut tx, form.snapshot_id).await?;
-    let wanted: Vec<Gap> = all.into_iter().filter(|gap| !gap.only_named && (form.gap == "open" || gap.id == form.gap)).collect();
-    let open: Vec<&Gap> = wanted.iter().filter(|gap| gap.accepted.is_none()).collect();
-    match (wanted.is_empty() && form.gap != "open", open.is_empty()) {
-        (true, _) => return Err(ApiError::field("gap", "this snapshot has no such gap").into()),
-        (false, true) => {
-            let text = "nothing is open here: it is accepted already; withdraw that first to give it another end";
-            return Err(ApiError::new(ErrorKind::Conflict, "gap_accepted", text).into());
-        }
-        (false, false) => {}
-    }
-    for gap in &open {
-        sqlx::query(
-            "insert into accepted_gap (project_id, print, kind, subject, cause, reason, until, accepted_by) values ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(project_id)
-        .bind(hex::decode(&gap.id).map_err(|e| Error::defect(e.to_string()))?)
-        .bind(&gap.kind)
-        .bind(&gap.subject)
-        .bind(&gap.cause)
-        .bind(why)
-        .bind(until)
-        .bind(&caller.login)
-        .execute(&mut *tx)
-        .await?;
+    let open = insert(&mut tx, &form, (why, until), &caller.login).await?;
+    if open.is_empty() {
+        return Err(not_accepted(&mut tx, &form).await?.into());
     }
     let named: Vec<serde_json::Value> = open
         .iter()
         .take(NAMED_MAX)
-        .map(|gap| serde_json::json!({ "kind": gap.kind, "subject": gap.subject, "cause": gap.cause }))
+        .map(|(kind, subject, cause)| serde_json::json!({ "kind": kind, "subject": subject, "cause": cause }))
         .collect();
     let sentence = match open.as_slice() {
-        [gap] => format!("accepted a gap of {harbor}/{project}: {}", gap.subject),
+        [(_, subject, _)] => format!("accepted a gap of {harbor}/{project}: {subject}"),
         gaps => format!("accepted {} gaps of {harbor}/{project}", gaps.len()),
     };
     let count = i64::try_from(open.len()).unwrap_or(i64::MAX);
@@ -286,6 +275,48 @@ pub async fn accept(
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     Ok(count)
+}
+
+/// Accepts what is meant and open; answers kind, subject and cause of each.
+async fn insert(
+    conn: &mut PgConnection,
+    form: &AcceptGap,
+    (why, until): (&str, OffsetDateTime),
+    by: &str,
+) -> sqlx::Result<Vec<(String, String, String)>> {
+    sqlx::query_as(
+        "insert into accepted_gap (project_id, print, kind, subject, cause, reason, until, accepted_by)
+         select distinct on (g.print) s.project_id, g.print, g.gap ->> 'kind', g.gap ->> 'subject', g.gap ->> 'cause', $3, $4, $5
+           from snapshot s
+                cross join lateral (select e.value as gap, (gap_prints(jsonb_build_array(e.value)))[1] as print from jsonb_array_elements(s.gaps) e) g
+          where s.snapshot_id = $1 and g.print is not null and ($2 = 'open' or encode(g.print, 'hex') = $2) and g.gap ->> 'kind' <> $6
+            and not exists (select from standing_acceptance a where a.project_id = s.project_id and a.print = g.print)
+         returning kind, subject, cause",
+    )
+    .bind(form.snapshot_id)
+    .bind(&form.gap)
+    .bind(why)
+    .bind(until)
+    .bind(by)
+    .bind(UNNAMED)
+    .fetch_all(conn)
+    .await
+}
+
+/// Why nothing was accepted.
+async fn not_accepted(conn: &mut PgConnection, form: &AcceptGap) -> Result<ApiError, Error> {
+    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where s.snapshot_id = $1 and encode(g.print, 'hex') = $2"));
+    let meant: Option<Row> = sqlx::query_as(sql).bind(form.snapshot_id).bind(&form.gap).fetch_optional(conn).await?;
+    Ok(match meant.map(|row| row.gap().1) {
+        None if form.gap != "open" => ApiError::field("gap", "this snapshot has no such gap"),
+        Some(gap) if gap.kind == UNNAMED => {
+            ApiError::field("gap", "these are not named one by one, so nobody can accept them; look after those that are named")
+        }
+        _ => {
+            let text = "nothing is open here: it is accepted already; withdraw that first to give it another end";
+            ApiError::new(ErrorKind::Conflict, "gap_accepted", text)
+        }
+    })
 }
 
 /// Takes an acceptance back.

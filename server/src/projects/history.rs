@@ -39,7 +39,7 @@ pub async fn tag_history(
             }
             imported = imports::stretches(&mut conn, project_id, repository, tag, SPANS_MAX).await?;
             let digest = spans.first().map(|span| span.digest.as_slice());
-            gap = gaps::of_newest(&mut conn, &[project_id]).await?.about(project_id, repository, Some(tag), digest).cloned();
+            gap = gaps::of_newest(&mut conn, &[project_id], &[repository]).await?.about(project_id, repository, Some(tag), digest).cloned();
         }
         (place, of, spans, imported, known, gap)
     };

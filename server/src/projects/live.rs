@@ -27,6 +27,11 @@ const REPOSITORIES_MAX: usize = 200;
 /// Longest a page with one tag waits for the harbor.
 const TAG_WAIT: Duration = Duration::from_secs(4);
 
+/// Longest a page with the tags of a repository waits for the harbor.
+const LIST_WAIT: Duration = Duration::from_millis(1_500);
+/// Artifacts of a repository that are listed for a page: five pages of the harbor's.
+const LISTED_MAX: usize = 500;
+
 /// What is said of a harbor that does not answer in time.
 pub const TOO_SLOW: &str = "the harbor did not answer in time; what was captured is shown";
 
@@ -100,6 +105,31 @@ impl Proved {
             (false, _) => answer(Presence::No, None),
         })
     }
+}
+
+/// The tags of a repository as the harbor lists them now; none where it lists more artifacts than a page waits for.
+pub async fn tags(state: &AppState, harbor_id: i64, of: &OfProject) -> Result<Option<HashMap<String, Digest>>, Error> {
+    let ask = async {
+        let Proved(client) = Proved::of(state, harbor_id).await?;
+        let artifacts = client.repository_artifacts(&of.repository);
+        futures::pin_mut!(artifacts);
+        let (mut tags, mut seen) = (HashMap::new(), 0);
+        while let Some(artifact) = artifacts.next().await {
+            let artifact = match artifact {
+                Ok(artifact) => artifact,
+                // Nothing is left of the repository.
+                Err(RegistryError::NotFound { .. }) => break,
+                Err(error) => return Err(error.into()),
+            };
+            seen += 1;
+            if seen > LISTED_MAX {
+                return Ok(None);
+            }
+            tags.extend(artifact.tags.iter().map(|tag| (tag.name.to_string(), artifact.digest)));
+        }
+        Ok(Some(tags))
+    };
+    tokio::time::timeout(LIST_WAIT, ask).await.unwrap_or_else(|_| Err(too_slow()))
 }
 
 /// Whether a harbor has a tag now.

@@ -3,7 +3,7 @@
 use app::accounts::types::Role;
 use app::error::ErrorKind;
 use app::projects::found::{Found, HitRole, Presence, SearchNote};
-use app::projects::types::TagNow;
+use app::projects::types::{BrowseQuery, TagNow};
 use harbor_sim::images;
 use sqlx::PgPool;
 
@@ -161,6 +161,15 @@ async fn harbor_says_what_it_has_and_without_it_the_answer_says_how_old_it_is(po
         assert_eq!((there.state, there.live), (state, true), "{tag}");
         assert_eq!(history.spans[0].to, None, "the newest snapshot is older than what happened");
     }
+    let browse = async || {
+        let query =
+            BrowseQuery { harbor: "sim".to_owned(), project: "shop".to_owned(), repo: Some("shop/app".to_owned()), ..Default::default() };
+        let browse = projects::browse(&estate.state, &viewer("shop"), query).await.unwrap();
+        (browse.now_live, browse.tags.into_iter().map(|tag| (tag.tag, tag.now)).collect::<Vec<_>>())
+    };
+    let now = |tag: &str, now: TagNow| (tag.to_owned(), now);
+    let same = [now("gone", TagNow::Same), now("moved", TagNow::Same), now("untagged", TagNow::Same)];
+    assert_eq!(browse().await, (true, vec![now("gone", TagNow::Gone), now("moved", TagNow::Moved), now("untagged", TagNow::Gone)]));
     // Nobody answers at its address any more.
     sqlx::query("update harbor set url = 'http://127.0.0.1:9', version = version + 1").execute(&estate.pool).await.unwrap();
     let found = find(&estate, "shop", "shop/app:gone").await;
@@ -172,6 +181,7 @@ async fn harbor_says_what_it_has_and_without_it_the_answer_says_how_old_it_is(po
     let there = history.in_harbor.unwrap();
     assert_eq!((there.state, there.live, there.at.0), (Presence::Yes, false, newest));
     assert!(history.live_error.is_some());
+    assert_eq!(browse().await, (false, same.to_vec()), "as of the newest snapshot, which is said");
 }
 
 /// A login that stopped counting gets listings of public projects alone: what it does not see is not said to be gone.

@@ -209,6 +209,21 @@ async fn a_gap_is_shown_where_it_is_and_what_it_hides_is_restored_from_before(po
     assert_eq!(projects::search(&lasting.state, &stranger, "web:never").await.unwrap().hits, []);
 }
 
+/// What is not named one by one can be anything: nobody accepts that.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_a_snapshot_does_not_name_cannot_be_accepted(pool: PgPool) {
+    let lasting = Lasting::new(pool.clone()).await;
+    let at = OffsetDateTime::now_utc() - Duration::minutes(1);
+    let mut sealed = lasting.world.snapshot(at, &[("shop/web", &[("1", "a")])], &["shop/web:2", "shop"]).await;
+    sealed.index.gaps[1].kind = "more_gaps".to_owned();
+    let snapshot = lasting.world.enter(sealed).await.snapshot_id;
+    assert_eq!(lasting.accept(&lasting.owner, snapshot, "open", &in_days(1)).await, Ok(1));
+    let gaps = gaps::of_project(&lasting.state, &lasting.owner, "prod", "shop").await.unwrap().gaps;
+    let rest = gaps.iter().find(|gap| gap.kind == "more_gaps").unwrap();
+    assert_eq!(lasting.accept(&lasting.owner, snapshot, &rest.id, &in_days(1)).await, Err(ErrorKind::Invalid));
+    assert_eq!(lasting.project().await.last_good, None);
+}
+
 /// What can be restored although it is named is no gap: one function says which count, in the database and in the program.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn what_is_only_named_counts_for_nothing(pool: PgPool) {

@@ -86,7 +86,10 @@ pub async fn search(state: &AppState, caller: &Caller, q: &str) -> Result<Found,
         let mut projects: Vec<i64> = rows.iter().map(|row| row.project_id).chain(lacking.iter().map(|row| row.project_id)).collect();
         projects.sort_unstable();
         projects.dedup();
-        (rows, lacking, gaps::of_newest(&mut conn, &projects).await?)
+        let named = lacking.iter().map(|row| row.subject.split([':', '@']).next().unwrap_or_default());
+        let repositories: Vec<&str> = rows.iter().map(|row| row.repository.as_str()).chain(named).collect();
+        let gaps = gaps::of_newest(&mut conn, &projects, &repositories).await?;
+        (rows, lacking, gaps)
     };
     if i64::try_from(rows.len()).is_ok_and(|rows| rows >= HITS_MAX) {
         found.notes.push(SearchNote::More { shown: HITS_MAX });

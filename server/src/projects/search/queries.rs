@@ -185,12 +185,13 @@ pub async fn lacking(conn: &mut PgConnection, projects: &[i64], patterns: &[Stri
                 join lateral (select s.moment, s.gaps, s.gap_count from snapshot s where s.project_id = p.project_id order by s.moment desc limit 1) s
                   on s.gap_count > 0
                 cross join lateral jsonb_array_elements(s.gaps) g
-          where p.project_id = any($1) and g ->> 'subject' ilike any($2) and g ->> 'kind' <> 'kept_elsewhere'
-            and (g ->> 'subject' like '%:%')
+                cross join lateral (select split_part(split_part(g ->> 'subject', '@', 1), ':', 1) as repository, split_part(g ->> 'subject', ':', 2) as tag,
+                                           substring(g ->> 'subject' from '@sha256:([0-9a-f]{64})$') as digest) n
+          where p.project_id = any($1) and g ->> 'subject' ilike any($2) and g ->> 'subject' like '%:%' and g ->> 'kind' <> 'kept_elsewhere'
             and not exists (select from repository r join tag_span t using (repository_id)
-                             where r.project_id = p.project_id and r.name || ':' || t.tag = g ->> 'subject')
+                             where r.project_id = p.project_id and r.name = n.repository and n.digest is null and t.tag = n.tag)
             and not exists (select from repository r join artifact_span a using (repository_id)
-                             where r.project_id = p.project_id and r.name || '@sha256:' || encode(a.digest, 'hex') = g ->> 'subject')
+                             where r.project_id = p.project_id and r.name = n.repository and a.digest = decode(n.digest, 'hex'))
           order by subject limit $3",
     )
     .bind(projects)
