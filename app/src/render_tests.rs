@@ -14,7 +14,7 @@ use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes as _, generate_route_list, handle_server_fns_with_context};
 use tower::ServiceExt as _;
 
-use self::fake::{Fake, bucket, harbor, home, moment, operator, plan, vault};
+use self::fake::{Fake, bucket, harbor, home, moment, operator, plan, request, vault};
 use super::{Backend, Left};
 use crate::accounts::types::Duty;
 use crate::error::{ApiError, ErrorKind};
@@ -473,4 +473,28 @@ async fn deleting_a_plan_asks_what_becomes_of_its_snapshots() {
     has(&page, "/plans/left/9");
     let (_, _, page) = get(&fake, "/plans/left/9", "lang=zh-CN").await;
     has(&page, "如何处理其快照");
+}
+
+#[tokio::test]
+async fn a_request_shows_every_line_by_pages_that_are_links_and_says_what_changed() {
+    let fake = Fake { me: operator(), request: Some(request()), ..Fake::default() };
+    let (status, _, page) = get(&fake, "/restores/88?group=create&repository=shop%2Fweb&page=2", "").await;
+    assert_eq!(status, StatusCode::OK);
+    has(&page, "Creates 240 tags in shop, nothing is overwritten; 10 blocked");
+    has(&page, "page 2 of 3");
+    has(&page, "/restores/88?group=create&amp;repository=shop%2Fweb&amp;page=3#lines");
+    has(&page, "/restores/88?group=create&amp;repository=shop%2Fweb#lines");
+    has(&page, "/restores/88?group=blocked&amp;repository=shop%2Fweb#lines");
+    has(&page, "/api/v1/restores/88/lines.csv?group=create&amp;repository=shop%2Fweb");
+    has(&page, "/api/v1/restores/88/lines.json?");
+    has(&page, "v101");
+    has(&page, "What changed in Harbor since then");
+    has(&page, "the tag is immutable and points to another image; ask");
+    has(&page, "Between 1.0 KiB and 5.0 KiB to send: 3 blobs were not looked for.");
+    has(&page, "240 restored and read back, 10 blocked");
+    has(&page, "incomplete");
+    assert!(!page.contains("done with issues") && !page.contains("already in Harbor"), "nothing is said that is not so");
+    let (_, _, page) = get(&fake, "/restores/88", "lang=zh-CN").await;
+    has(&page, "在 shop 中新建 240 个 Tag，不覆盖任何内容；10 项受阻");
+    has(&page, "未全部恢复");
 }

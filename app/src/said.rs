@@ -108,14 +108,6 @@ const SENTENCES: &[(&str, &str)] = &[
     ("healing", "修复"),
     ("walking every snapshot", "检查所有快照"),
     // Effects of a restore.
-    ("Creates {} again", "重新创建 {}"),
-    ("Moves {} back to {}", "将 {} 移回 {}"),
-    ("Creates {} and moves {} tags in {}", "在 {2} 中新建 {0} 个、移动 {1} 个 Tag"),
-    ("Creates {} tags in {}, nothing is overwritten", "在 {1} 中新建 {0} 个 Tag，不覆盖任何内容"),
-    ("Moves {} tags in {}", "在 {1} 中移动 {0} 个 Tag"),
-    ("Nothing to do in {}", "{} 中无需操作"),
-    ("Cannot do anything in {}: {} blocked", "{} 中无法执行：{} 项受阻"),
-    ("{} done, {} sent", "完成 {}，发送 {}"),
     ("it is the same already", "已经相同"),
     ("it points to another image now, and that is left as it is", "现指向其他镜像，保持不变"),
     ("today's image keeps the tag {}", "现有镜像保留为 Tag {}"),
@@ -125,6 +117,63 @@ const SENTENCES: &[(&str, &str)] = &[
         "Harbor 仍保有这些镜像的数据；下次垃圾回收后则需重新发送",
     ),
     ("signatures and SBOMs do not come along", "不包含签名与 SBOM"),
+    (
+        "{} images come back without a tag: the next garbage collection that deletes untagged artifacts removes them; give them a tag that keeps them",
+        "{} 个镜像恢复后没有 Tag：下次清理无 Tag 镜像的垃圾回收会将其删除；请为其指定 Tag",
+    ),
+    ("{} blobs were not looked up: what Harbor still has of them need not be sent", "{} 个 blob 未查询：Harbor 仍保有的无需发送"),
+    (
+        "because of this restore the retention policy ({}), which runs {}, deletes {} tags or images that are in Harbor now: {}",
+        "由于此次恢复，Tag 保留策略（{}，运行于 {}）将删除 Harbor 中现有的 {} 个 Tag 或镜像：{}",
+    ),
+    (
+        "the retention policy ({}), which runs {}, deletes {} of the restored tags or images again: {}",
+        "Tag 保留策略（{}，运行于 {}）将再次删除恢复内容中的 {} 个 Tag 或镜像：{}",
+    ),
+    (
+        "the retention policy ({}), which runs {}, deletes none of the restored images on its next run, and no other because of them",
+        "Tag 保留策略（{}，运行于 {}）下次运行不会删除恢复的镜像，也不会因此删除其他镜像",
+    ),
+    (
+        "the project has a retention policy ({}) that runs {}, and what it would delete cannot be told here: {}; make a dry run of it in Harbor",
+        "该项目有 Tag 保留策略（{}，运行于 {}），此处无法判断其删除内容：{}；请在 Harbor 中模拟运行",
+    ),
+    (
+        "what the retention policy ({}) deletes next was not looked at in {} repositories",
+        "Tag 保留策略（{}）下次在 {} 个仓库中的删除内容未查看",
+    ),
+    ("{} is made anew; which settings it had cannot be read", "将重新建立 {}；无法读取其原有设置"),
+    ("{} is made anew; its settings were not captured", "将重新建立 {}；其设置未被备份"),
+    ("{} is made anew, public; it will lack what the snapshot has of: {}", "将重新建立 {}（公开）；将缺少快照中的以下设置：{}"),
+    ("{} is made anew, private; it will lack what the snapshot has of: {}", "将重新建立 {}（私有）；将缺少快照中的以下设置：{}"),
+    (
+        "{} is made anew, public, with Harbor's own settings; the snapshot has no others",
+        "将重新建立 {}（公开），使用 Harbor 默认设置；快照中无其他设置",
+    ),
+    (
+        "{} is made anew, private, with Harbor's own settings; the snapshot has no others",
+        "将重新建立 {}（私有），使用 Harbor 默认设置；快照中无其他设置",
+    ),
+    // Undo.
+    (
+        "the restore made this tag and it stays; delete it in Harbor if it is not wanted",
+        "该 Tag 由恢复创建并保留；如不需要请在 Harbor 中删除",
+    ),
+    (
+        "it pointed to {}, and Harbor has removed that image; it was never captured, so nothing can bring it back",
+        "原先指向 {}，Harbor 已删除该镜像；该镜像从未备份，无法恢复",
+    ),
+    (
+        "it pointed to {}, and Harbor has removed that image; a snapshot of {} in another vault has it: restore {} from there",
+        "原先指向 {}，Harbor 已删除该镜像；另一保管库中 {} 的快照含有它：请从那里恢复 {}",
+    ),
+    ("this restore moved no tag; what it created can be deleted in Harbor", "此次恢复未移动任何 Tag；其创建的内容可在 Harbor 中删除"),
+    ("this restore still writes; stop it or wait for its end", "此次恢复仍在写入；请停止或等待结束"),
+    ("this restore wrote nothing", "此次恢复未写入任何内容"),
+    (
+        "no snapshot of the project is kept any more, and a restore needs its vault; back the project up once, then undo",
+        "该项目已无保留的快照，而恢复需要其保管库；请先备份一次再撤销",
+    ),
     ("the snapshot has {} gaps: what could not be read then cannot come back", "该快照有 {} 处缺口：当时未能读取的内容无法恢复"),
     // Whose move it is.
     ("Its author has to send it off.", "等待申请人提交。"),
@@ -137,7 +186,10 @@ const SENTENCES: &[(&str, &str)] = &[
     ("Approved. A worker takes it up at once.", "已批准，即将执行。"),
     ("Writes to Harbor and reads every image back.", "正在写入 Harbor 并逐一回读镜像。"),
     ("Done: everything was read back from Harbor.", "已完成：全部内容已从 Harbor 回读校验。"),
-    ("Done in part. Look at the items that failed.", "部分完成，请查看失败的条目。"),
+    (
+        "Not all of it was restored. Look at the lines that failed, are blocked or were not begun.",
+        "未全部恢复，请查看失败、受阻或未执行的行。",
+    ),
     ("Nothing more happens by itself. Look at the reason and ask again.", "不会自动继续，请查看原因后重新申请。"),
     ("Stopped. What was written before stays and is listed.", "已停止，此前写入的内容保留并已列出。"),
     ("Refused. It can be asked for again with another reason or plan.", "已拒绝，可更换原因或方案后重新申请。"),
@@ -210,7 +262,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("rows of the Harbor's audit log are missing since the last look", "自上次查看以来 Harbor 审计日志有缺失"),
     ("the Harbor's audit log has too many changes since the last look", "自上次查看以来 Harbor 审计日志的变更过多"),
     // Events of a timeline.
-    ("#{} restored with issues", "#{} 已恢复，有问题"),
+    ("#{} restored in part", "#{} 部分恢复"),
     ("#{} restored", "#{} 已恢复"),
     ("{} failed", "{} 失败"),
     // The audit history.
@@ -558,7 +610,10 @@ mod tests {
         let zh = |text| translated(text);
         assert_eq!(zh("nightly backs up prod").as_deref(), Some("nightly 备份 prod"));
         assert_eq!(zh("back up shop of prod").as_deref(), Some("备份 prod 的 shop"));
-        assert_eq!(zh("Creates 3 tags in shop, nothing is overwritten").as_deref(), Some("在 shop 中新建 3 个 Tag，不覆盖任何内容"));
+        assert_eq!(
+            zh("the retention policy (latestPushedK 3), which runs when somebody starts it, deletes 1 of the restored tags or images again: a:1").as_deref(),
+            Some("Tag 保留策略（latestPushedK 3，运行于 when somebody starts it）将再次删除恢复内容中的 1 个 Tag 或镜像：a:1")
+        );
         assert_eq!(zh("Waits for Lee or 2 more to decide: 0 of 1 approvals.").as_deref(), Some("等待 Lee 或另外 2 人审批：0 / 1。"));
         assert_eq!(
             zh("Risk 1: it only adds what is missing. Needs 1 approval from approvers of shop; nobody approves their own request.")

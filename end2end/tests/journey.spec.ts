@@ -40,6 +40,13 @@ test("a developer gets a deleted tag back, and the lead approves exactly that", 
   await lead.getByRole("link", { name: "Decide", exact: true }).first().click();
   await lead.waitForURL(/\/restores\/\d+/);
   await ready(lead, js);
+  // Who decides sees every line, and can take them along.
+  const lines = lead.locator("#lines");
+  await expect(lines).toContainText(`:${tag}`);
+  const file = await lines.getByRole("link", { name: "CSV" }).getAttribute("href");
+  const csv = await lead.request.get(file ?? "");
+  expect(csv.headers()["content-disposition"]).toContain("attachment");
+  expect(await csv.text()).toContain(`"shop/web","${tag}","create"`);
   await lead.getByRole("button", { name: /Approve exactly this plan/ }).click();
 
   await expect(async () => {

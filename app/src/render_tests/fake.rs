@@ -15,7 +15,11 @@ use crate::projects::found::Found;
 use crate::projects::gaps::{AcceptGap, ProjectGaps};
 use crate::projects::types::*;
 use crate::restores::types::Request as Restore;
-use crate::restores::types::{CastVote, Draft, RequestFilter, RequestRow, RestoreForm, Submit};
+use crate::restores::types::{
+    CastVote, Draft, EffectItem, EffectKind, EffectPlan, Line, LineChange, LineCounts, LineFilter, Lines, PlanChange, RequestFilter,
+    RequestRow, RequestState, RestoreForm, Submit,
+};
+use crate::restores::words::{Effects, Ended};
 use crate::session::types::{Me, SetUp, Shell, SignIn, Theme};
 use crate::text::Lang;
 use crate::units::{Moment, Page};
@@ -39,6 +43,7 @@ pub struct Fake {
     pub found: Option<Found>,
     pub gaps: Option<ProjectGaps>,
     pub left: Vec<Left>,
+    pub request: Option<Restore>,
     pub failing: Option<ApiError>,
 }
 
@@ -120,7 +125,7 @@ nothing! { restores::Restores {
     preview_restore(form: RestoreForm) -> Draft;
     get_draft(draft_id: i64) -> Draft;
     submit_restore(form: Submit) -> Restore;
-    get_request(request_id: i64) -> Restore;
+    all_lines(request_id: i64, filter: LineFilter) -> Vec<Line>;
     list_requests(filter: RequestFilter) -> Page<RequestRow>;
     list_approvals(tab: String) -> Vec<RequestRow>;
     cast_vote(form: CastVote) -> Restore;
@@ -129,7 +134,15 @@ nothing! { restores::Restores {
     retry_request(request_id: i64) -> Draft;
     undo_request(request_id: i64) -> Draft;
 }
-
+    async fn get_request(&self, _cx: &Cx, _request_id: i64) -> Result<Restore, ApiError> {
+        self.answer(self.request.clone())
+    }
+    async fn list_lines(&self, _cx: &Cx, _request_id: i64, filter: LineFilter) -> Result<Lines, ApiError> {
+        self.answer(self.request.as_ref().map(|_| lines(&filter)))
+    }
+    async fn get_change(&self, _cx: &Cx, _request_id: i64, _page: i64) -> Result<Option<PlanChange>, ApiError> {
+        self.answer(self.request.as_ref().map(|request| request.change.clone()))
+    }
 }
 
 nothing! { jobs::Jobs {
@@ -597,5 +610,114 @@ pub fn history(state: crate::projects::found::Presence, live: bool) -> TagHistor
         gap: None,
         known_from: Some(moment("2026-11-20T11:54:00Z")),
         known_to: Some(at),
+    }
+}
+
+/// A line of a plan.
+fn effect(number: i64, kind: EffectKind) -> EffectItem {
+    EffectItem {
+        repository: "shop/web".to_owned(),
+        reference: format!("v{number}"),
+        now: None,
+        then: format!("sha256:{}", "ab".repeat(32)),
+        effect: kind,
+        detail: if kind == EffectKind::Blocked {
+            "the tag is immutable and points to another image; ask".to_owned()
+        } else {
+            String::new()
+        },
+        accessory: None,
+    }
+}
+
+/// One page of 250 lines.
+fn lines(filter: &LineFilter) -> Lines {
+    let page = filter.page.unwrap_or(1);
+    let line = Line { place: 101, effect: effect(101, EffectKind::Create), result: None };
+    Lines {
+        lines: vec![line],
+        page,
+        pages: 3,
+        total: 250,
+        counts: LineCounts { all: 250, create: 240, blocked: 10, done: 240, ..LineCounts::default() },
+        repositories: vec!["shop/api".to_owned(), "shop/web".to_owned()],
+        began: true,
+        next: None,
+    }
+}
+
+/// A request that ended with ten lines blocked, whose votes had lapsed once.
+pub fn request() -> Restore {
+    let effects = Effects { project: "shop".to_owned(), tags_created: 240, blocked: 10, ..Effects::default() };
+    let ended = Ended { done: 240, blocked: 10, ..Ended::default() };
+    Restore {
+        id: 88,
+        state: RequestState::Issues,
+        version: 3,
+        requester: "dev".to_owned(),
+        requester_name: "Dev".to_owned(),
+        requester_history: (0, 0),
+        form: RestoreForm {
+            harbor: "prod".to_owned(),
+            project: "shop".to_owned(),
+            at: "2026-11-01T00:00:00Z".to_owned(),
+            ..RestoreForm::default()
+        },
+        plan: EffectPlan {
+            hash: "7c1e09af".repeat(8),
+            read_at: moment("2026-11-01T00:00:00Z"),
+            sentence: effects.said(Lang::En),
+            effects: effects.clone(),
+            items: Vec::new(),
+            items_total: 250,
+            items_more: None,
+            creates: 240,
+            moves: 0,
+            skips: 0,
+            blocked: 10,
+            bytes_to_send: 1024,
+            bytes_present: 2048,
+            bytes_unknown: 4096,
+            blobs_unknown: 3,
+            creates_project: false,
+            gaps: Vec::new(),
+            gaps_total: 0,
+            warnings: Vec::new(),
+        },
+        risk: 4,
+        votes_needed: 2,
+        votes: Vec::new(),
+        rule: String::new(),
+        approvers: Vec::new(),
+        category: "accident".to_owned(),
+        reason: "a reason".to_owned(),
+        ticket: String::new(),
+        submitted: None,
+        decide_before: None,
+        started: Some(moment("2026-11-01T00:00:00Z")),
+        finished: Some(moment("2026-11-01T00:01:00Z")),
+        job_id: None,
+        results: Vec::new(),
+        results_total: 240,
+        ended: Some(ended),
+        change: Some(PlanChange {
+            before_hash: "aaaabbbb".repeat(8),
+            before_read_at: moment("2026-10-31T00:00:00Z"),
+            before: Effects { tags_created: 241, ..effects },
+            added: 0,
+            gone: 0,
+            changed: 1,
+            lines: vec![LineChange { before: Some(effect(7, EffectKind::Create)), after: Some(effect(7, EffectKind::Blocked)) }],
+            page: 1,
+            pages: 1,
+        }),
+        items_done: 240,
+        bytes_sent: 0,
+        outcome_detail: Some("240 restored and read back, 10 blocked; 0 B sent".to_owned()),
+        next: "Not all of it was restored. Look at the lines that failed, are blocked or were not begun.".to_owned(),
+        may: Vec::new(),
+        why_not_vote: None,
+        audit: Vec::new(),
+        pull: None,
     }
 }

@@ -3,14 +3,14 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
+use crate::restores::types::{CastVote, Draft, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use crate::units::Page;
 
 /// Stores a draft with its effect plan and goes to its preview.
 #[server(prefix = "/fn", endpoint = "restores/preview")]
 pub async fn preview_restore(form: RestoreForm) -> Result<Draft, ApiError> {
     use crate::ports::{answer_form, backend, cx, go, keep};
-    let kept = keep(&form, &["harbor", "project", "at", "items", "target_project", "on_conflict", "without_accessories"]);
+    let kept = keep(&form, &["harbor", "project", "at", "items", "target_project", "on_conflict", "without_accessories", "digest_tag"]);
     let draft = answer_form::<PreviewRestore, _>(backend().preview_restore(&cx(), form).await, kept)?;
     go(&format!("/restore/new?draft={}", draft.id));
     Ok(draft)
@@ -38,6 +38,20 @@ pub async fn submit_restore(form: Submit) -> Result<Request, ApiError> {
 pub async fn get_request(request_id: i64) -> Result<Request, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_request(&cx(), request_id).await)
+}
+
+/// Lines of a request or draft.
+#[server(prefix = "/fn", endpoint = "restores/lines", input = leptos::server_fn::codec::GetUrl)]
+pub async fn list_lines(request_id: i64, #[server(default)] filter: LineFilter) -> Result<Lines, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().list_lines(&cx(), request_id, filter).await)
+}
+
+/// What differs between the plan of a request or draft and the one before.
+#[server(prefix = "/fn", endpoint = "restores/change", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_change(request_id: i64, page: i64) -> Result<Option<PlanChange>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().get_change(&cx(), request_id, page).await)
 }
 
 /// Requests, newest first.

@@ -1,12 +1,12 @@
-//! What a restore would do to Harbor, line by line: now, then, effect.
+//! What a restore would do to Harbor: warnings, gaps and bytes, above its lines.
 
 use leptos::prelude::*;
 
-use super::types::{EffectItem, EffectKind, EffectPlan};
+use super::types::{EffectKind, EffectPlan, PlanGap};
 use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
-use crate::units::{bytes, count, short_digest, short_tag};
+use crate::units::{bytes, count};
 
 /// Shape and word of an effect.
 #[must_use]
@@ -19,65 +19,73 @@ pub fn effect_word(effect: EffectKind) -> (Tone, &'static str) {
     }
 }
 
-/// The table with its warnings and the bytes.
+/// What is to be sent: exact where every blob was looked for, else from – to.
+#[must_use]
+pub fn bytes_words(plan: &EffectPlan) -> String {
+    if plan.blobs_unknown == 0 {
+        return lang().pick(
+            format!("{} to send, {} already in Harbor.", bytes(plan.bytes_to_send), bytes(plan.bytes_present)),
+            format!("需发送 {}，Harbor 中已有 {}。", bytes(plan.bytes_to_send), bytes(plan.bytes_present)),
+        );
+    }
+    let (least, most) = (bytes(plan.bytes_to_send), bytes(plan.bytes_to_send + plan.bytes_unknown));
+    let (present, blobs) = (bytes(plan.bytes_present), count(plan.blobs_unknown));
+    lang().pick(
+        format!("Between {least} and {most} to send: {blobs} blobs were not looked for. {present} found in Harbor."),
+        format!("需发送 {least} 至 {most}：{blobs} 个 blob 未查询。已确认 Harbor 中有 {present}。"),
+    )
+}
+
+/// Warnings, gaps and the sum.
 #[component]
-pub fn EffectTable(plan: EffectPlan, harbor: String) -> impl IntoView {
-    let rows = plan.items.iter().cloned().map(row).collect_view();
-    let more = plan.items_total - i64::try_from(plan.items.len()).unwrap_or(0);
+pub fn EffectSummary(plan: EffectPlan, harbor: String) -> impl IntoView {
     let warnings =
         plan.warnings.clone().into_iter().map(|w| view! { <Callout tone=Tone::Warn><p>{said(&w.text)}</p></Callout> }).collect_view();
     let blocked = plan.blocked;
-    let summary = lang().pick(
+    let sum = bytes_words(&plan);
+    let counts = lang().pick(
         format!(
-            "{} to send, {} already in Harbor. {} created, {} moved, {} left, {} blocked.",
-            bytes(plan.bytes_to_send),
-            bytes(plan.bytes_present),
-            plan.creates,
-            plan.moves,
-            plan.skips,
-            plan.blocked
+            "{} created, {} moved, {} left, {} blocked.",
+            count(plan.creates),
+            count(plan.moves),
+            count(plan.skips),
+            count(plan.blocked)
         ),
-        format!(
-            "需发送 {}，Harbor 中已有 {}。新建 {}，移动 {}，保持 {}，受阻 {}。",
-            bytes(plan.bytes_to_send),
-            bytes(plan.bytes_present),
-            plan.creates,
-            plan.moves,
-            plan.skips,
-            plan.blocked
-        ),
+        format!("新建 {}，移动 {}，保持 {}，受阻 {}。", count(plan.creates), count(plan.moves), count(plan.skips), count(plan.blocked)),
     );
     let title = lang().pick(format!("What will happen in Harbor {harbor}"), format!("将在 Harbor {harbor} 中执行的操作"));
     let read = lang().pick(format!("read at {}", long(plan.read_at)), format!("读取于 {}", long(plan.read_at)));
+    let gaps = gaps(plan.gaps, plan.gaps_total);
     view! {
         <Panel title=title note=read>
-            <DataTable caption=t("Effects", "操作") cols=vec![Col::text(t("Tag", "Tag")), Col::text(t("Now", "现在")), Col::text(t("Then", "之后")), Col::text(t("Effect", "操作"))]>
-                {rows}
-                {(more > 0).then(|| view! { <tr><td colspan="4" class="note">{lang().pick(format!("and {} more lines, in the API and the report", count(more)), format!("另有 {} 行，见 API 与报告", count(more)))}</td></tr> })}
-            </DataTable>
-            {plan.creates_project.then(|| view! { <Callout tone=Tone::Warn><p>{t("The project does not exist and is made first.", "项目不存在，将先行创建。")}</p></Callout> })}
             {warnings}
             {(blocked > 0).then(|| view! { <Callout tone=Tone::Fail><p>{lang().pick(format!("{blocked} lines cannot be done; what helps stands beside each."), format!("{blocked} 行无法执行，处理方法见各行。"))}</p></Callout> })}
-            <Callout tone=Tone::Ok><p>{summary}</p></Callout>
+            {gaps}
+            <Callout tone=Tone::Ok><p>{sum}" "{counts}</p></Callout>
         </Panel>
     }
     .into_any()
 }
 
-fn row(item: EffectItem) -> impl IntoView {
-    let (tone, word) = effect_word(item.effect);
-    let reference = if item.reference.starts_with("sha256:") {
-        format!("@{}", short_digest(&item.reference))
-    } else {
-        format!(":{}", short_tag(&item.reference))
-    };
-    let then = if item.effect == EffectKind::Blocked { "–".to_owned() } else { short_digest(&item.then) };
-    view! {
-        <tr>
-            <Cell><span class="mono" title=item.reference.clone()>{item.repository.clone()}<wbr/>{reference}</span></Cell>
-            <Cell label=t("Now", "现在")>{item.now.clone().map_or_else(|| view! { <span class="note">"–"</span> }.into_any(), |d| view! { <code class="mono short" title=d.clone()>{short_digest(&d)}</code> }.into_any())}</Cell>
-            <Cell label=t("Then", "之后")><code class="mono short" title=item.then.clone()>{then}</code>{item.accessory.map(|of| { let subject = short_digest(&of.subject); view! { <span class="note block">{lang().pick(format!("{}, about {subject}", of.kind), format!("{}，对应 {subject}", of.kind))}</span> } })}</Cell>
-            <Cell label=t("Effect", "操作")><Status tone=tone text=word/>{(!item.detail.is_empty()).then(|| view! { <span class="note block">{said(&item.detail)}</span> })}</Cell>
-        </tr>
+/// What the snapshot lacks of what is asked for, each with its cause.
+fn gaps(gaps: Vec<PlanGap>, total: i64) -> Option<AnyView> {
+    if gaps.is_empty() {
+        return None;
     }
+    let more = total - i64::try_from(gaps.len()).unwrap_or(0);
+    let rows = gaps
+        .into_iter()
+        .map(|gap| view! { <li><code class="mono">{gap.subject}</code>": "{said(&gap.cause)}<span class="note block">{said(&gap.remedy)}</span></li> })
+        .collect_view();
+    let title = lang().pick(
+        format!("The snapshot lacks {} of what is asked for: it cannot come back.", count(total)),
+        format!("该快照缺少所需内容中的 {} 项，无法恢复。", count(total)),
+    );
+    let rest = (more > 0).then(|| {
+        lang().pick(format!("and {} more, on the page of the snapshot", count(more)), format!("另有 {} 项，见快照页面", count(more)))
+    });
+    Some(
+        view! { <Callout tone=Tone::Warn><p>{title}</p><ul>{rows}</ul>{rest.map(|text| view! { <p class="note">{text}</p> })}</Callout> }
+            .into_any(),
+    )
 }

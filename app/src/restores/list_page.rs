@@ -48,7 +48,7 @@ fn list(page: Page<RequestRow>, filter: RequestFilter) -> AnyView {
     view! {
         <PageHead title=title here=t("Restores", "恢复")/>
         <GetForm action="/restores">
-            {choice("state", t("State", "状态"), filter.state, &[("open", t("open", "进行中")), ("ended", t("ended", "已结束")), ("done", t("done", "已完成")), ("issues", t("with issues", "有问题")), ("failed", t("failed", "失败")), ("denied", t("refused", "已拒绝"))])}
+            {choice("state", t("State", "状态"), filter.state, &[("open", t("open", "进行中")), ("ended", t("ended", "已结束")), ("done", t("done", "已完成")), ("issues", t("incomplete", "未全部完成")), ("failed", t("failed", "失败")), ("denied", t("refused", "已拒绝"))])}
             <label class="filter check"><input type="checkbox" name="mine" value="true" checked=mine/><span>{t("Only mine", "仅我的")}</span></label>
             <SubmitButton text=t("Show", "筛选")/>
             <LinkButton href="/search" text=t("Find something lost…", "查找丢失的内容…")/>
@@ -81,10 +81,11 @@ pub fn columns() -> Vec<Col> {
 /// A row of a list of requests.
 pub fn row(r: RequestRow) -> impl IntoView {
     let (tone, word) = state_word(r.state);
+    let result = r.ended.map(|ended| ended.said(lang())).or_else(|| (!r.result.is_empty()).then(|| said(&r.result)));
     view! {
         <tr>
             <Cell><a href=format!("/restores/{}", r.id)>{format!("#{}", r.id)}</a></Cell>
-            <Cell label=t("Effect", "操作")>{said(&r.sentence)}<span class="note block">{format!("{}/{}", r.harbor, r.project)}{(!r.result.is_empty()).then(|| format!(" · {}", said(&r.result)))}</span></Cell>
+            <Cell label=t("Effect", "操作")>{r.effects.said(lang())}<span class="note block">{format!("{}/{}", r.harbor, r.project)}{result.map(|text| format!(" · {text}"))}</span></Cell>
             <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
             <Cell label=t("By", "申请人")>{r.requester.clone()}</Cell>
             <Cell label=t("Risk", "风险") number=true>{r.risk}</Cell>

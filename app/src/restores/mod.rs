@@ -2,13 +2,16 @@
 
 pub mod approvals_page;
 pub mod calls;
+pub mod change_table;
 pub mod effect_table;
+pub mod lines;
 pub mod list_page;
 pub mod request_page;
 pub mod request_parts;
 pub mod types;
 pub mod wizard_page;
 pub mod wizard_parts;
+pub mod words;
 
 use crate::text::t;
 use crate::ui::{Tone, long};
@@ -25,7 +28,7 @@ pub fn state_word(state: RequestState) -> (Tone, &'static str) {
         RequestState::Queued => (Tone::Run, t("approved, queued", "已批准，排队中")),
         RequestState::Running => (Tone::Run, t("running", "执行中")),
         RequestState::Done => (Tone::Ok, t("done, read back", "已完成并回读校验")),
-        RequestState::Issues => (Tone::Warn, t("done with issues", "已完成，有问题")),
+        RequestState::Issues => (Tone::Warn, t("incomplete", "未全部完成")),
         RequestState::Failed => (Tone::Fail, t("failed", "失败")),
         RequestState::Cancelled => (Tone::Idle, t("stopped", "已停止")),
         RequestState::Denied => (Tone::Fail, t("refused", "已拒绝")),

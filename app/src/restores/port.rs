@@ -4,7 +4,9 @@ use async_trait::async_trait;
 
 use crate::error::ApiError;
 use crate::ports::Cx;
-use crate::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
+use crate::restores::types::{
+    CastVote, Draft, Line, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm, Submit,
+};
 use crate::units::Page;
 
 /// Restore requests. Making: requester on source and target. Voting: approver, never on one's own.
@@ -16,6 +18,12 @@ pub trait Restores: Send + Sync {
     async fn get_draft(&self, cx: &Cx, draft_id: i64) -> Result<Draft, ApiError>;
     /// Submits a draft. Makes the plan again; `Conflict` if its hash is not the one seen.
     async fn submit_restore(&self, cx: &Cx, form: Submit) -> Result<Request, ApiError>;
+    /// Lines of a request, or of a draft of one's own, with what came of each.
+    async fn list_lines(&self, cx: &Cx, request_id: i64, filter: LineFilter) -> Result<Lines, ApiError>;
+    /// All lines that match, for a download; the page of the filter is passed over.
+    async fn all_lines(&self, cx: &Cx, request_id: i64, filter: LineFilter) -> Result<Vec<Line>, ApiError>;
+    /// What differs between the plan of a request or draft and the one that was voted on or seen before.
+    async fn get_change(&self, cx: &Cx, request_id: i64, page: i64) -> Result<Option<PlanChange>, ApiError>;
     /// One request.
     async fn get_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError>;
     /// Requests, newest first.

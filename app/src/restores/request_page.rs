@@ -3,8 +3,10 @@
 use leptos::prelude::*;
 
 use super::calls::get_request;
-use super::effect_table::EffectTable;
-use super::request_parts::{Actions, Decision, Results, Votes, Why};
+use super::change_table::ChangePanel;
+use super::effect_table::EffectSummary;
+use super::lines::LinesPanel;
+use super::request_parts::{Actions, Decision, Votes, Why};
 use super::types::{Request, RequestState};
 use super::{is_moving, moment_words, short_hash, state_word};
 use crate::projects::project_href;
@@ -48,12 +50,13 @@ fn page(request: Request) -> AnyView {
         (t("Restores", "恢复").to_owned(), "/restores".to_owned()),
         (format!("{}/{target}", request.form.harbor), project_href(&request.form.harbor, &target)),
     ];
-    let doing = request.plan.creates + request.plan.moves;
-    let (name, here, title) = (request.requester_name.clone(), format!("#{}", request.id), said(&request.plan.sentence));
+    let (name, here, title) = (request.requester_name.clone(), format!("#{}", request.id), request.plan.effects.said(lang()));
     let (risk, hash, at, decide) =
         (request.risk, request.plan.hash.clone(), moment_words(&request.form.at), request.decide_before.filter(|_| open));
-    let (next, detail, done) = (said(&request.next), request.outcome_detail.as_deref().map(said), request.items_done);
-    let id = request.id;
+    let detail = request.ended.map(|ended| ended.said(lang())).or_else(|| request.outcome_detail.as_deref().map(said));
+    let (next, done, doing) = (said(&request.next), request.items_done, request.results_total);
+    let (id, changed, own) = (request.id, request.change.is_some(), format!("/restores/{}", request.id));
+    let undoes = request.form.undo_of;
     let path = steps(&request);
     let shared = StoredValue::new(request.clone());
     let of = move || shared.get_value();
@@ -64,7 +67,10 @@ fn page(request: Request) -> AnyView {
             <SubItem label=t("asked by", "申请人")>{name}</SubItem>
             <SubItem label=t("risk", "风险")>{risk}</SubItem>
             <SubItem label=t("plan", "方案")><code class="mono" title=hash.clone()>{short_hash(&hash)}</code></SubItem>
-            <SubItem label=t("as of", "时间点")>{at}</SubItem>
+            {match undoes {
+                Some(of) => view! { <SubItem label=t("undoes", "撤销")><a href=format!("/restores/{of}")>{format!("#{of}")}</a></SubItem> }.into_any(),
+                None => view! { <SubItem label=t("as of", "时间点")>{at}</SubItem> }.into_any(),
+            }}
             {decide.map(|at| view! { <SubItem label=t("decide", "截止")><When at=at brief=true/></SubItem> })}
         </PageHead>
         {path}
@@ -73,8 +79,9 @@ fn page(request: Request) -> AnyView {
         <Actions request=request/>
         <Columns>
             <Stack>
-                <Results request=of()/>
-                <EffectTable plan=of().plan harbor=of().form.harbor/>
+                {changed.then(|| view! { <ChangePanel id=id path=own.clone() fixed=Vec::new()/> })}
+                <EffectSummary plan=of().plan harbor=of().form.harbor/>
+                <LinesPanel id=id path=own fixed=Vec::new()/>
             </Stack>
             <Stack>
                 <Decision request=of()/>

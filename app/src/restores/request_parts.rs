@@ -4,11 +4,10 @@ use leptos::prelude::*;
 
 use super::calls::{CancelRequest, CastVoteCall, RetryRequest, UndoRequest, WithdrawRequest};
 use super::short_hash;
-use super::types::{ItemResult, Request, RequestState};
+use super::types::{Request, RequestState};
 use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
-use crate::units::{bytes, short_digest, short_tag};
 
 /// Why it was asked for, by whom, and why this person is asked.
 #[component]
@@ -116,40 +115,4 @@ pub fn Actions(request: Request) -> impl IntoView {
         </Bar>
     }
     .into_any()
-}
-
-/// What came of each line.
-#[component]
-pub fn Results(request: Request) -> impl IntoView {
-    let rows = request.results.iter().cloned().map(result).collect_view();
-    let note = lang().pick(
-        format!("{} done, {} sent", request.items_done, bytes(request.bytes_sent)),
-        format!("完成 {}，发送 {}", request.items_done, bytes(request.bytes_sent)),
-    );
-    (!request.results.is_empty()).then(|| {
-        view! {
-            <Panel title=t("What came of each line", "逐项结果") note=note>
-                <DataTable caption=t("Results", "结果") cols=vec![Col::text(t("Tag", "Tag")), Col::text(t("Image", "镜像")), Col::text(t("Before", "之前")), Col::text(t("Result", "结果")), Col::number(t("Sent", "发送"))]>{rows}</DataTable>
-            </Panel>
-        }
-    })
-}
-
-fn result(r: ItemResult) -> impl IntoView {
-    let (tone, word) = match r.outcome.as_str() {
-        "done" => (Tone::Ok, t("done, read back", "已完成并回读")),
-        "skipped" => (Tone::Idle, t("left as it was", "保持不变")),
-        "failed" => (Tone::Fail, t("failed", "失败")),
-        "started" => (Tone::Run, t("at work", "处理中")),
-        _ => (Tone::Idle, t("to come", "待处理")),
-    };
-    view! {
-        <tr>
-            <Cell><span class="mono">{format!("{}:{}", r.repository, if r.reference.starts_with("sha256:") { short_digest(&r.reference) } else { short_tag(&r.reference) })}</span></Cell>
-            <Cell label=t("Image", "镜像")><code class="mono short" title=r.digest.clone()>{short_digest(&r.digest)}</code></Cell>
-            <Cell label=t("Before", "之前")>{r.previous.map_or_else(|| "–".to_owned(), |d| short_digest(&d))}</Cell>
-            <Cell label=t("Result", "结果")><Status tone=tone text=word/>{(!r.detail.is_empty()).then(|| view! { <span class="note block">{r.detail.clone()}</span> })}{r.code.map(|c| view! { <code class="mono note block">{c}</code> })}</Cell>
-            <Cell label=t("Sent", "发送") number=true>{bytes(r.bytes_sent)}</Cell>
-        </tr>
-    }
 }

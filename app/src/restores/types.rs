@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::words::{Effects, Ended};
 use crate::units::Moment;
 
 /// Where a request stands.
@@ -21,7 +22,7 @@ pub enum RequestState {
     Running,
     /// All done and read back.
     Done,
-    /// Done, some items failed or were skipped for a reason.
+    /// Some of it is done, and some failed, was blocked or is open.
     Issues,
     /// Ended without doing what it should.
     Failed,
@@ -57,10 +58,19 @@ pub struct RestoreForm {
     /// If a tag points elsewhere now: `leave`, `move` (today's image keeps a tag of its own) or `rename`.
     #[serde(default)]
     pub on_conflict: String,
-    /// Signatures, SBOMs and other accessories come along.
+    /// Signatures, SBOMs and other accessories are left out.
     #[serde(default)]
     pub without_accessories: bool,
+    /// Tag for images named by their digest; several of one repository get `<tag>-<first digits>`. Empty: they stay without one.
+    #[serde(default)]
+    pub digest_tag: String,
+    /// Request whose moved tags go back to what they pointed to; everything else but the harbor, the project and the draft is passed over.
+    #[serde(default)]
+    pub undo_of: Option<i64>,
 }
+
+/// Lines of a plan, and of the difference of two, on one page.
+pub const LINES_PER_PAGE: i64 = 100;
 
 /// What happens to one tag or artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -122,10 +132,14 @@ pub struct EffectPlan {
     pub read_at: Moment,
     /// The effect in one sentence.
     pub sentence: String,
-    /// Lines; the first 200 where there are more.
+    /// The same as counts.
+    pub effects: Effects,
+    /// The first page of lines.
     pub items: Vec<EffectItem>,
     /// Lines in all.
     pub items_total: i64,
+    /// Address of all lines, a page at a time; none = `items` has all.
+    pub items_more: Option<String>,
     /// Counts by effect.
     pub creates: i64,
     /// Tags moved.
@@ -138,10 +152,134 @@ pub struct EffectPlan {
     pub bytes_to_send: i64,
     /// Bytes Harbor still has.
     pub bytes_present: i64,
+    /// Bytes of blobs nobody looked for, because they are too many or their project is gone: to send is at least `bytes_to_send`, and at most these too.
+    pub bytes_unknown: i64,
+    /// Blobs nobody looked for.
+    pub blobs_unknown: i64,
     /// Makes the project.
     pub creates_project: bool,
+    /// What the snapshot lacks of what is asked for; the first where there are more.
+    pub gaps: Vec<PlanGap>,
+    /// How many in all.
+    pub gaps_total: i64,
     /// Things to know before deciding.
     pub warnings: Vec<Warning>,
+}
+
+/// Something of what is asked for that the snapshot lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlanGap {
+    /// Repository, tag or digest.
+    pub subject: String,
+    /// Why: one sentence.
+    pub cause: String,
+    /// What helps: one sentence.
+    pub remedy: String,
+}
+
+/// Which lines of a plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
+pub struct LineFilter {
+    /// `create`, `move`, `skip`, `blocked`, `accessories`; once it runs `done`, `failed`, `open`. None = all.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// Repository with project, exactly.
+    #[serde(default)]
+    pub repository: Option<String>,
+    /// Part of a name, tag, digest or reason.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// From 1.
+    #[serde(default)]
+    pub page: Option<i64>,
+}
+
+/// One line of a plan with what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Line {
+    /// Its place in the plan, from 1.
+    pub place: i64,
+    /// What is to happen.
+    pub effect: EffectItem,
+    /// What came of it; none = nothing is written for it, or it has not begun.
+    pub result: Option<ItemResult>,
+}
+
+/// Lines by group. A line may be in several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LineCounts {
+    /// All.
+    pub all: i64,
+    /// Made.
+    pub create: i64,
+    /// Moved.
+    #[serde(rename = "move")]
+    pub moved: i64,
+    /// Left.
+    pub skip: i64,
+    /// Impossible.
+    pub blocked: i64,
+    /// Accessories: signatures, SBOMs and the like.
+    pub accessories: i64,
+    /// Done.
+    pub done: i64,
+    /// Failed.
+    pub failed: i64,
+    /// Begun or to come.
+    pub open: i64,
+}
+
+/// A page of a plan's lines, in the plan's order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Lines {
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// This page, from 1.
+    pub page: i64,
+    /// Pages of what matches.
+    pub pages: i64,
+    /// Lines that match.
+    pub total: i64,
+    /// Lines of the whole plan by group, whatever the filter.
+    pub counts: LineCounts,
+    /// Repositories of the plan; the first 500.
+    pub repositories: Vec<String>,
+    /// Whether it was written, so that lines have results.
+    pub began: bool,
+    /// Address of the next page; none = this is the last.
+    pub next: Option<String>,
+}
+
+/// A line that is not the same in two plans.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LineChange {
+    /// As it was; none = it is new.
+    pub before: Option<EffectItem>,
+    /// As it is; none = it is gone.
+    pub after: Option<EffectItem>,
+}
+
+/// What differs between the plan that was voted on, or seen, and the one there is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlanChange {
+    /// Hash of the earlier one.
+    pub before_hash: String,
+    /// When the earlier one was made.
+    pub before_read_at: Moment,
+    /// The earlier one in one sentence.
+    pub before: Effects,
+    /// New lines.
+    pub added: i64,
+    /// Lines that are gone.
+    pub gone: i64,
+    /// Lines with another effect.
+    pub changed: i64,
+    /// A page of them, by repository and reference.
+    pub lines: Vec<LineChange>,
+    /// This page, from 1.
+    pub page: i64,
+    /// Pages.
+    pub pages: i64,
 }
 
 /// A draft with its preview.
@@ -161,6 +299,8 @@ pub struct Draft {
     pub approvers: Vec<String>,
     /// Why so many votes: one sentence.
     pub rule: String,
+    /// What differs from the plan its author looked at, where sending it off found another one.
+    pub change: Option<PlanChange>,
 }
 
 /// Submit form.
@@ -265,8 +405,14 @@ pub struct Request {
     pub finished: Option<Moment>,
     /// Its job.
     pub job_id: Option<i64>,
-    /// Result by line, once it runs.
+    /// Result by line, once it runs: the first page, what failed first. All are in the lines.
     pub results: Vec<ItemResult>,
+    /// Results in all.
+    pub results_total: i64,
+    /// What came of it, once it is over.
+    pub ended: Option<Ended>,
+    /// What differs from the plan that was voted on, where votes lapsed.
+    pub change: Option<PlanChange>,
     /// Lines done, of those that do something.
     pub items_done: i64,
     /// Bytes sent so far.
@@ -294,6 +440,8 @@ pub struct RequestRow {
     pub state: RequestState,
     /// The effect in one sentence.
     pub sentence: String,
+    /// The same as counts.
+    pub effects: Effects,
     /// Harbor.
     pub harbor: String,
     /// Project.
@@ -314,6 +462,8 @@ pub struct RequestRow {
     pub finished: Option<Moment>,
     /// One line about the result.
     pub result: String,
+    /// The same as counts, where it was written.
+    pub ended: Option<Ended>,
 }
 
 /// Filter of the list of requests.

@@ -4,12 +4,13 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::calls::get_draft;
-use super::effect_table::EffectTable;
+use super::change_table::ChangePanel;
+use super::effect_table::EffectSummary;
+use super::lines::LinesPanel;
 use super::moment_words;
 use super::types::{Draft, RestoreForm};
 use super::wizard_parts::{Choose, Reason};
 use crate::projects::project_href;
-use crate::said::said;
 use crate::text::{lang, t};
 use crate::ui::*;
 
@@ -80,19 +81,28 @@ fn DraftView(id: i64) -> impl IntoView {
 }
 
 fn preview(draft: Draft) -> AnyView {
-    let title = said(&draft.plan.sentence);
-    let nothing = draft.plan.creates + draft.plan.moves == 0;
+    let title = draft.plan.effects.said(lang());
+    let nothing = !draft.plan.effects.writes();
+    let (id, changed) = (draft.id, draft.change.is_some());
+    let fixed = vec![("draft", id.to_string())];
     let crumbs = vec![(format!("{}/{}", draft.form.harbor, draft.form.project), project_href(&draft.form.harbor, &draft.form.project))];
     let form = draft.form.clone();
     let cli = {
         let items: String = form.items.lines().map(|line| format!(" --item '{line}'")).collect();
-        format!("breakwater restore preview {}/{} --at {}{items}", form.harbor, form.project, form.at)
+        match form.undo_of {
+            Some(of) => format!("breakwater restore undo {of}"),
+            None => format!("breakwater restore preview {}/{} --at {}{items}", form.harbor, form.project, form.at),
+        }
     };
+    let undoes = form.undo_of;
     let (at, risk, votes, hash) = (moment_words(&form.at), draft.risk, draft.votes_needed, super::short_hash(&draft.plan.hash));
     let (plan, harbor) = (draft.plan.clone(), form.harbor.clone());
     view! {
         <PageHead title=title crumbs=crumbs here=t("Restore", "恢复")>
-            <SubItem label=t("as of", "时间点")>{at}</SubItem>
+            {match undoes {
+                Some(of) => view! { <SubItem label=t("undoes", "撤销")><a href=format!("/restores/{of}")>{format!("#{of}")}</a></SubItem> }.into_any(),
+                None => view! { <SubItem label=t("as of", "时间点")>{at}</SubItem> }.into_any(),
+            }}
             <SubItem label=t("risk", "风险")>{risk}</SubItem>
             <SubItem label=t("approvals needed", "所需审批")>{votes}</SubItem>
             <SubItem label=t("plan", "方案")><code class="mono">{hash}</code></SubItem>
@@ -100,8 +110,10 @@ fn preview(draft: Draft) -> AnyView {
         {steps(if nothing { 1 } else { 2 })}
         <Columns>
             <Stack>
-                <EffectTable plan=plan harbor=harbor/>
-                <details class="again"><summary>{t("Change what is restored, or where to", "修改恢复内容或目标")}</summary><Choose form=form/></details>
+                {changed.then(|| view! { <ChangePanel id=id path="/restore/new".to_owned() fixed=fixed.clone()/> })}
+                <EffectSummary plan=plan harbor=harbor/>
+                <LinesPanel id=id path="/restore/new".to_owned() fixed=fixed/>
+                {undoes.is_none().then(|| view! { <details class="again"><summary>{t("Change what is restored, or where to", "修改恢复内容或目标")}</summary><Choose form=form/></details> })}
                 <CliTwin command=cli/>
             </Stack>
             <Stack><Reason draft=draft/></Stack>

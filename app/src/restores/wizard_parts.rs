@@ -34,6 +34,8 @@ pub fn Choose(form: RestoreForm) -> impl IntoView {
                 <Field name="target_project" label=t("Into project", "恢复到项目") value=form.target_project.clone() optional=true mono=true
                     hint=lang().pick(format!("empty is {same}, where it came from"), format!("留空表示原项目 {same}"))/>
                 <Select name="on_conflict" label=t("If a tag points elsewhere now", "若 Tag 现指向其他镜像") options=options value=choice hint=t("missing tags are created; a tag that is the same is left", "缺失的 Tag 会创建，相同的保持不变")/>
+                <Field name="digest_tag" label=t("Tag for images named by digest", "按摘要恢复的镜像所用 Tag") value=form.digest_tag.clone() optional=true mono=true placeholder="restored"
+                    hint=t("without a tag the next garbage collection that deletes untagged images removes them; several of one repository get their first digits too", "没有 Tag 的镜像会在下次清理无 Tag 镜像的垃圾回收中删除；同一仓库有多个时附加摘要前几位")/>
                 <Checkbox name="without_accessories" label=t("Leave signatures, SBOMs and other accessories out", "不包含签名、SBOM 等附件") checked=form.without_accessories/>
                 <SubmitButton text=t("Look at the effect", "查看影响") kind=ButtonKind::Primary/>
                 <p class="note">{t("Nothing is written to Harbor by looking.", "查看不会向 Harbor 写入任何内容。")}</p>
@@ -47,8 +49,8 @@ pub fn Choose(form: RestoreForm) -> impl IntoView {
 #[component]
 pub fn Reason(draft: Draft) -> impl IntoView {
     let action = ServerAction::<SubmitRestore>::new();
-    let doing = draft.plan.creates + draft.plan.moves;
-    if doing == 0 {
+    let effects = &draft.plan.effects;
+    if !effects.writes() {
         return view! {
             <Panel title=t("Nothing to ask for", "无需申请") padded=true>
                 <p>{t("Harbor already has exactly this, or every line is blocked. See the table.", "Harbor 已是该状态，或全部行受阻，详见表格。")}</p>
@@ -56,11 +58,15 @@ pub fn Reason(draft: Draft) -> impl IntoView {
         }
         .into_any();
     }
-    let text = match (draft.plan.creates, draft.plan.moves) {
-        (1, 0) => t("Ask for this tag to be created", "申请创建该 Tag").to_owned(),
-        (c, 0) => lang().pick(format!("Ask for {c} tags to be created"), format!("申请创建 {c} 个 Tag")),
-        (0, 1) => t("Ask for this tag to be moved", "申请移动该 Tag").to_owned(),
-        (c, m) => lang().pick(format!("Ask for {} tags to be created or moved", c + m), format!("申请创建或移动 {} 个 Tag", c + m)),
+    let (created, moved) = (effects.tags_created, effects.tags_moved);
+    let text = match (created, moved, effects.images_created) {
+        (1, 0, 0) => t("Ask for this tag to be created", "申请创建该 Tag").to_owned(),
+        (0, 1, 0) => t("Ask for this tag to be moved", "申请移动该 Tag").to_owned(),
+        (0, 0, 0) => t("Ask for these accessories to be added", "申请补充这些附件").to_owned(),
+        (c, 0, 0) => lang().pick(format!("Ask for {c} tags to be created"), format!("申请创建 {c} 个 Tag")),
+        (c, m, 0) => lang().pick(format!("Ask for {} tags to be created or moved", c + m), format!("申请创建或移动 {} 个 Tag", c + m)),
+        (0, 0, 1) => t("Ask for this image to be brought back", "申请恢复该镜像").to_owned(),
+        _ => t("Ask for exactly this", "申请执行此方案").to_owned(),
     };
     let who = match draft.approvers.as_slice() {
         [] if draft.votes_needed > 0 => {

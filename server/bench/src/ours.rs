@@ -131,6 +131,7 @@ pub(crate) async fn restore(place: &Place) -> Result<(), Failure> {
         accessories: true,
         keep_suffix: "before".to_owned(),
         rename_suffix: "restored".to_owned(),
+        digest_tag: String::new(),
     };
     let cx = PlanContext { client: client.clone(), vault: vault.clone(), harbor: harbor()? };
     let plan = effect::plan(&cx, &snapshot, &Selection::Project, &place.project, &policy).await?;

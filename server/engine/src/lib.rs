@@ -25,7 +25,6 @@ pub mod retention;
 pub mod select;
 mod source;
 pub mod survey;
-pub mod undo;
 pub mod verify;
 
 pub use control::{Control, Event, Gate, ItemOutcome, Level, Progress, Silent, Stop, TagIntent};

@@ -89,9 +89,9 @@ pub struct Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
-    /// Every line of the plan is as it says, by the target's own word or because it was so before.
+    /// Every line of the plan is as it says: by the target's own word, because it was so before, or left as it is because the plan says so.
     Done,
-    /// Some lines are; others failed, were blocked, or were left as they are.
+    /// Some lines are; others failed or were blocked.
     Partly,
     /// No line is, and some failed or were blocked.
     Failed,
@@ -112,13 +112,12 @@ impl Report {
     #[must_use]
     pub fn ending(&self) -> Ending {
         let stopped = self.stopped.is_some() || self.items.iter().any(|item| item.outcome == Outcome::Stopped);
-        let as_wanted = |item: &ItemResult| item.outcome.is_done() || item.outcome == Outcome::Same;
+        let as_wanted = |item: &ItemResult| item.outcome.is_done() || matches!(item.outcome, Outcome::Same | Outcome::Left { .. });
         if stopped {
             Ending::Stopped
         } else if self.items.iter().all(as_wanted) {
             Ending::Done
-        } else if self.done() > 0 || !self.items.iter().any(|item| matches!(item.outcome, Outcome::Failed { .. } | Outcome::Blocked { .. }))
-        {
+        } else if self.done() > 0 {
             Ending::Partly
         } else {
             Ending::Failed

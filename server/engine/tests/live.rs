@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
+#[path = "suite/dry_run.rs"]
+mod dry_run;
 #[path = "suite/push.rs"]
 mod push;
 #[path = "suite/rich_settings.rs"]
@@ -14,7 +16,7 @@ use std::sync::Arc;
 
 use engine::Silent;
 use engine::backup::{self, BackupContext, BackupError, Reconcile, SnapshotOutcome};
-use engine::effect::{self, EffectPlan, OnConflict, PlanContext, Policy};
+use engine::effect::{self, EffectPlan, OnConflict, PlanContext, Policy, Undone, Written};
 use engine::import::{self, Destination, ImportContext};
 use engine::report::Report;
 use engine::restore::{self, RestoreContext};
@@ -82,11 +84,25 @@ impl Live {
 
     async fn plan(&self, snapshot: Digest, target: &ProjectName, on_conflict: OnConflict) -> EffectPlan {
         let cx = PlanContext { client: self.client.clone(), vault: self.vault.clone(), harbor: self.harbor.clone() };
-        let policy = Policy { on_conflict, accessories: true, keep_suffix: "before".to_owned(), rename_suffix: "restored".to_owned() };
+        let policy = Policy {
+            on_conflict,
+            accessories: true,
+            keep_suffix: "before".to_owned(),
+            rename_suffix: "restored".to_owned(),
+            digest_tag: String::new(),
+        };
         let started = std::time::Instant::now();
         let plan = effect::plan(&cx, &snapshot, &Selection::Project, target, &policy).await.unwrap();
         println!("plan: {:?} {:?} in {:?}", plan.counts(), plan.estimate, started.elapsed());
         plan
+    }
+
+    /// The plan that undoes a restore; nothing of what it needs was captured.
+    async fn undo(&self, plan: &EffectPlan, report: &Report, snapshot: Digest) -> EffectPlan {
+        let cx = PlanContext { client: self.client.clone(), vault: self.vault.clone(), harbor: self.harbor.clone() };
+        let (written, none, never) = (Written::of(report), BTreeMap::new(), BTreeMap::new());
+        let undone = Undone { plan, written: &written, snapshot, captured: &none, elsewhere: &never };
+        effect::undo(&cx, &undone, &Policy { keep_suffix: "before-undo".to_owned(), ..plan.policy.clone() }).await.unwrap()
     }
 
     async fn execute(&self, plan: &EffectPlan) -> Report {
@@ -223,7 +239,7 @@ async fn on_a_real_harbor_what_was_deleted_comes_back_and_can_be_pulled() {
     let report = live.execute(&plan).await;
     let kept = live.client.manifest_head(&push::repository(&live.name("web")), &Reference::Tag(push::tag("1.0-before"))).await.unwrap();
     assert_eq!(kept.unwrap().digest, Some(bad));
-    let undo = engine::undo::plan(&live.client, &plan, &report).await.unwrap();
+    let undo = live.undo(&plan, &report, second.digest).await;
     live.execute(&undo).await;
     let now = live.client.manifest_head(&push::repository(&live.name("web")), &Reference::Tag(push::tag("1.0"))).await.unwrap();
     assert_eq!(now.unwrap().digest, Some(bad));
@@ -815,5 +831,58 @@ async fn a_real_harbor_that_is_set_back_is_noticed() {
     println!("{}", glance.sentence());
     assert_eq!(glance.basis, Basis::SetBack, "{}", glance.sentence());
     assert!(glance.set_back.unwrap().kept_until.is_some_and(|until| until <= sight.at));
+    live.remove(&live.project).await;
+}
+
+/// A project that keeps the three artifacts pushed last: old tags that come back are the newest, and the plan names what goes for them.
+#[tokio::test]
+async fn a_plan_names_what_harbors_own_dry_run_names_after_the_restore() {
+    let Some(live) = Live::new().await else { return };
+    let app = push::repository(&live.name("live/app"));
+    for version in 1..=6 {
+        let tag = format!("v{version}");
+        push::image(&live.client, app.as_str(), Some(&tag), &images::simple(&format!("{}{tag}", live.project), &[100])).await;
+    }
+    let snapshot = live.backup(None).await.digest;
+    for tag in ["v1", "v2", "v3"] {
+        live.client.delete_artifact(&app, &Reference::Tag(push::tag(tag))).await.unwrap();
+    }
+    let variable = |name: &str| std::env::var(name).unwrap();
+    let ask = dry_run::Retention { url: variable("HARBOR_URL"), user: variable("HARBOR_USER"), password: variable("HARBOR_PASSWORD") };
+    let policy = ask.set(&live.client, &live.project, "latestPushedK", 3, false).await;
+    assert!(ask.deletes(policy).await.is_empty());
+    let plan = live.plan(snapshot, &live.project, OnConflict::Leave).await;
+    let told = dry_run::warned(&plan, "retention_takes_live");
+    println!("{:?}", plan.warnings);
+    live.execute(&plan).await;
+    assert_eq!(told, ask.deletes(policy).await, "what the plan said is what Harbor says");
+    assert_eq!(told.into_iter().collect::<Vec<_>>(), ["live/app:v4", "live/app:v5", "live/app:v6"]);
+    live.remove(&live.project).await;
+}
+
+/// A tag moved by a restore away from an image that no snapshot has, which lost every tag: undo gives it back by its digest.
+#[tokio::test]
+async fn undo_gives_a_tag_back_to_an_image_that_was_never_captured() {
+    let Some(live) = Live::new().await else { return };
+    let web = push::repository(&live.name("web"));
+    push::image(&live.client, web.as_str(), Some("1.0"), &images::simple(&format!("{}good", live.project), &[50])).await;
+    let snapshot = live.backup(None).await.digest;
+    let over = push::image(&live.client, web.as_str(), Some("1.0"), &images::simple(&format!("{}over", live.project), &[60])).await;
+    let plan = live.plan(snapshot, &live.project, OnConflict::Move).await;
+    let report = live.execute(&plan).await;
+    live.client.delete_tag(&web, &push::tag("1.0-before")).await.unwrap();
+    assert!(live.client.artifact(&web, &Reference::Digest(over)).await.unwrap().unwrap().tags.is_empty());
+    let undo = live.undo(&plan, &report, snapshot).await;
+    println!("{:#?}", undo.items);
+    live.execute(&undo).await;
+    let now = live.client.manifest_head(&web, &Reference::Tag(push::tag("1.0"))).await.unwrap().unwrap();
+    assert_eq!(now.digest, Some(over));
+
+    // And once Harbor has removed it, it is said that it cannot be.
+    let back = live.undo(&undo, &live.execute(&undo).await, snapshot).await;
+    println!("{:#?}", back.items.iter().map(|item| &item.effect).collect::<Vec<_>>());
+    live.client.delete_artifact(&web, &Reference::Digest(over)).await.unwrap();
+    let gone = live.undo(&plan, &report, snapshot).await;
+    assert!(!gone.writes(), "{:#?}", gone.items);
     live.remove(&live.project).await;
 }

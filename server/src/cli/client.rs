@@ -5,13 +5,12 @@ use app::harbors::types::{CheckList, CheckOutcome, Harbor, NewHarbor, StagingFor
 use app::jobs::types::{Job, LogLine};
 use app::plans::types::{Plan, PlanForm};
 use app::projects::types::{Browse, TagHistory, Timeline};
-use app::restores::types::{Draft, EffectKind, Request, RequestRow, RestoreForm, Submit};
 use app::units::{Page, bytes, short_digest};
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::api::{Api, Remote};
+use super::api::Remote;
 use super::{CliError, progress, secret_from_stdin, upkeep};
 
 #[derive(Deserialize)]
@@ -44,9 +43,9 @@ pub struct Plain {
 #[derive(Args)]
 pub struct Numbered {
     #[command(flatten)]
-    remote: Remote,
+    pub(super) remote: Remote,
     /// Its number
-    id: i64,
+    pub(super) id: i64,
 }
 
 /// A project.
@@ -482,157 +481,6 @@ pub async fn tag(verb: TagVerb) -> Result<(), CliError> {
             upkeep::find(&args.remote, &args.text).await?;
         }
     }
-    Ok(())
-}
-
-/// Restore verbs.
-#[derive(Subcommand)]
-pub enum RestoreVerb {
-    /// Show what a restore would do to Harbor; writes nothing
-    Preview(Wish),
-    /// Ask for a restore
-    Request(AskRestore),
-    /// Requests, newest first
-    List(Plain),
-    /// One request
-    Show(Numbered),
-    /// Take a request back
-    Withdraw(Numbered),
-    /// Stop a restore before its next write
-    Cancel(Numbered),
-}
-
-/// What to restore.
-#[derive(Args)]
-pub struct Wish {
-    #[command(flatten)]
-    remote: Remote,
-    /// `harbor/project`
-    project: String,
-    /// Moment to restore from
-    #[arg(long)]
-    at: String,
-    /// `repository:tag`, `repository@sha256:…` or `repository`; none = the whole project
-    #[arg(long)]
-    item: Vec<String>,
-    /// Project to restore into; default: the same
-    #[arg(long, default_value = "")]
-    into: String,
-    /// If a tag points elsewhere now: leave, move or rename
-    #[arg(long, default_value = "leave")]
-    on_conflict: String,
-}
-
-/// A request to make.
-#[derive(Args)]
-pub struct AskRestore {
-    #[command(flatten)]
-    wish: Wish,
-    /// Why
-    #[arg(long)]
-    reason: String,
-    /// What happened: accident, `bad_push`, retention, incident, test, other
-    #[arg(long, default_value = "accident")]
-    category: String,
-    /// Ticket
-    #[arg(long, default_value = "")]
-    ticket: String,
-    /// Wait for votes and the restore itself
-    #[arg(long)]
-    wait: bool,
-}
-
-async fn preview(api: &Api, wish: &Wish) -> Result<Draft, CliError> {
-    let (harbor, project) = wish.project.split_once('/').ok_or_else(|| CliError::Usage("name the project as harbor/project".to_owned()))?;
-    let form = RestoreForm {
-        harbor: harbor.to_owned(),
-        project: project.to_owned(),
-        at: wish.at.clone(),
-        items: wish.item.join("\n"),
-        target_project: wish.into.clone(),
-        on_conflict: wish.on_conflict.clone(),
-        ..RestoreForm::default()
-    };
-    api.post("/restores/preview", &form).await
-}
-
-fn show_plan(draft: &Draft) {
-    println!("{}", draft.plan.sentence);
-    for item in &draft.plan.items {
-        let effect = match item.effect {
-            EffectKind::Create => "create",
-            EffectKind::Move => "move",
-            EffectKind::Skip => "skip",
-            EffectKind::Blocked => "BLOCKED",
-        };
-        let now = item.now.as_deref().map_or_else(|| "–".to_owned(), short_digest);
-        println!("  {effect}\t{}:{}\t{now} → {}\t{}", item.repository, item.reference, short_digest(&item.then), item.detail);
-    }
-    for warning in &draft.plan.warnings {
-        println!("  note: {}", warning.text);
-    }
-    println!("  {} to send, {} already there; {}", bytes(draft.plan.bytes_to_send), bytes(draft.plan.bytes_present), draft.rule);
-    println!("  plan {}", draft.plan.hash);
-}
-
-/// `breakwater restore …`.
-pub async fn restore(verb: RestoreVerb) -> Result<(), CliError> {
-    match verb {
-        RestoreVerb::Preview(wish) => {
-            let draft = preview(&wish.remote.api()?, &wish).await?;
-            if wish.remote.json {
-                return print_json(&draft);
-            }
-            show_plan(&draft);
-        }
-        RestoreVerb::Request(args) => return ask(args).await,
-        RestoreVerb::List(args) => {
-            let rows: Page<RequestRow> = args.remote.api()?.get("/restores", &[]).await?;
-            if args.remote.json {
-                return print_json(&rows);
-            }
-            for r in rows.items {
-                println!("#{}\t{:?}\t{}\t{}\t{}", r.id, r.state, r.sentence, r.requester, r.result);
-            }
-        }
-        RestoreVerb::Show(args) => {
-            let request: Request = args.remote.api()?.get(&format!("/restores/{}", args.id), &[]).await?;
-            if args.remote.json {
-                return print_json(&request);
-            }
-            println!("#{} {:?}: {}\n{}", request.id, request.state, request.plan.sentence, request.next);
-            for r in request.results {
-                println!("  {}\t{}:{}\t{}", r.outcome, r.repository, r.reference, r.detail);
-            }
-        }
-        RestoreVerb::Withdraw(args) => {
-            let request: Request = args.remote.api()?.post(&format!("/restores/{}/withdraw", args.id), &json!({})).await?;
-            println!("#{}: {}", request.id, request.next);
-        }
-        RestoreVerb::Cancel(args) => {
-            let request: Request = args.remote.api()?.post(&format!("/restores/{}/cancel", args.id), &json!({})).await?;
-            println!("#{}: {}", request.id, request.next);
-        }
-    }
-    Ok(())
-}
-
-async fn ask(args: AskRestore) -> Result<(), CliError> {
-    let api = args.wish.remote.api()?;
-    let draft = preview(&api, &args.wish).await?;
-    if !args.wish.remote.json {
-        show_plan(&draft);
-    }
-    let submit =
-        Submit { draft_id: draft.id, plan_hash: draft.plan.hash, category: args.category, reason: args.reason, ticket: args.ticket };
-    let mut request: Request = api.post("/restores", &submit).await?;
-    if args.wait {
-        request = progress::request(&api, request.id).await?;
-    }
-    if args.wish.remote.json {
-        return print_json(&request);
-    }
-    println!("#{}: {}", request.id, request.next);
     Ok(())
 }
 

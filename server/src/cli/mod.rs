@@ -10,6 +10,7 @@ mod doctor;
 mod place;
 mod postgres;
 mod progress;
+mod restore;
 pub mod serve;
 mod upkeep;
 mod vault_files;
@@ -73,7 +74,7 @@ enum Verb {
     Tag(client::TagVerb),
     /// Restore requests, over the API
     #[command(subcommand)]
-    Restore(client::RestoreVerb),
+    Restore(restore::RestoreVerb),
     /// The audit history, over the API
     #[command(subcommand)]
     Audit(client::AuditVerb),
@@ -182,7 +183,7 @@ async fn run(verb: Verb) -> Result<(), CliError> {
         Verb::Gap(verb) => upkeep::gap(verb).await,
         Verb::Hold(verb) => upkeep::hold(verb).await,
         Verb::Tag(verb) => client::tag(verb).await,
-        Verb::Restore(verb) => client::restore(verb).await,
+        Verb::Restore(verb) => restore::restore(verb).await,
         Verb::Audit(verb) => client::audit(verb).await,
     }
 }

@@ -16,7 +16,7 @@ use app::projects::types::{
     ArtifactDetail, Browse, BrowseQuery, Changes, HeldMoment, HoldForm, LiveDiff, Project, ProjectFilter, SettingsAt, SettingsQuery,
     TagHistory, Timeline,
 };
-use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
+use app::restores::types::{CastVote, Draft, Line, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm, Submit};
 use app::session::types::{SetUp, Shell, SignIn};
 use app::units::{Moment, Page};
 use app::vaults::types::{ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
@@ -275,6 +275,15 @@ impl Restores for Live {
     }
     async fn submit_restore(&self, cx: &Cx, form: Submit) -> Result<Request, ApiError> {
         api(cx, restores::submit(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn list_lines(&self, cx: &Cx, request_id: i64, filter: LineFilter) -> Result<Lines, ApiError> {
+        api(cx, restores::list_lines(&self.state, &Caller::of(cx)?, request_id, filter).await)
+    }
+    async fn all_lines(&self, cx: &Cx, request_id: i64, filter: LineFilter) -> Result<Vec<Line>, ApiError> {
+        api(cx, restores::all_lines(&self.state, &Caller::of(cx)?, request_id, filter).await)
+    }
+    async fn get_change(&self, cx: &Cx, request_id: i64, page: i64) -> Result<Option<PlanChange>, ApiError> {
+        api(cx, restores::get_change(&self.state, &Caller::of(cx)?, request_id, page).await)
     }
     async fn get_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError> {
         api(cx, restores::get(&self.state, &Caller::of(cx)?, request_id).await)

@@ -17,14 +17,16 @@ use app::projects::types::{
     ArtifactDetail, Browse, BrowseQuery, Changes, HeldMoment, HoldForm, LiveDiff, Project, ProjectFilter, SettingsAt, SettingsQuery,
     TagHistory, Timeline,
 };
-use app::restores::types::{CastVote, Draft, Request, RequestFilter, RequestRow, RestoreForm, Submit};
+use app::restores::types::{
+    CastVote, Draft, Line as RestoreLine, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm, Submit,
+};
 use app::session::types::Me;
 use app::units::{Moment, Page};
 use app::vaults::types::{ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
@@ -160,6 +162,13 @@ struct Roles {
 struct Cursor {
     /// The `next` of the page before.
     after: Option<String>,
+}
+
+/// A page by its number.
+#[derive(Deserialize, IntoParams)]
+struct Numbered {
+    /// From 1.
+    page: Option<i64>,
 }
 
 /// A line of a log.
@@ -377,6 +386,42 @@ endpoint!(/// Requests, newest first.
     get "/api/v1/restores" "restores" list_requests(cx, b, Asked(filter): Asked<RequestFilter>) Page<RequestRow> => b.list_requests(cx, filter).await?);
 endpoint!(/// One request.
     get "/api/v1/restores/{id}" "restores" get_request(cx, b, Path(id): Path<i64>) Request => b.get_request(cx, id).await?);
+endpoint!(/// Every line of a request, or of a draft of one's own, a page at a time, with what came of it.
+    get "/api/v1/restores/{id}/lines" "restores" list_lines(cx, b, Path(id): Path<i64>, Asked(filter): Asked<LineFilter>) Lines => b.list_lines(cx, id, filter).await?);
+endpoint!(/// What differs from the plan that was voted on, or looked at, before Harbor changed; null where nothing does.
+    get "/api/v1/restores/{id}/change" "restores" get_change(cx, b, Path(id): Path<i64>, Asked(page): Asked<Numbered>) Option<PlanChange> => b.get_change(cx, id, page.page.unwrap_or(1)).await?);
+
+/// All lines that match, as CSV.
+#[utoipa::path(get, path = "/api/v1/restores/{id}/lines.csv", tag = "restores", responses((status = 200, content_type = "text/csv", body = String), (status = "default", body = ApiError)))]
+async fn lines_csv(
+    State(web): State<Web>,
+    parts: Parts,
+    Path(id): Path<i64>,
+    Asked(filter): Asked<LineFilter>,
+) -> Result<Response, Refusal> {
+    let lines = web.backend.all_lines(&Cx { parts }, id, filter).await?;
+    Ok(file(&format!("restore-{id}.csv"), "text/csv; charset=utf-8", crate::restores::csv(&lines)))
+}
+
+/// All lines that match, as one JSON file.
+#[utoipa::path(get, path = "/api/v1/restores/{id}/lines.json", tag = "restores", responses((status = 200, body = Vec<RestoreLine>), (status = "default", body = ApiError)))]
+async fn lines_json(
+    State(web): State<Web>,
+    parts: Parts,
+    Path(id): Path<i64>,
+    Asked(filter): Asked<LineFilter>,
+) -> Result<Response, Refusal> {
+    let lines = web.backend.all_lines(&Cx { parts }, id, filter).await?;
+    let text = crate::restores::json(&lines).map_err(|error| error.into_api(None))?;
+    Ok(file(&format!("restore-{id}.json"), "application/json", text))
+}
+
+/// A file to save.
+fn file(name: &str, kind: &'static str, text: String) -> Response {
+    let place = format!("attachment; filename=\"{name}\"");
+    ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, place)], text).into_response()
+}
+
 endpoint!(/// Votes. People only: a token never votes.
     post "/api/v1/restores/{id}/votes" "restores" cast_vote(cx, b, Path(id): Path<i64>, Body(form): Body<CastVote>) Request => b.cast_vote(cx, CastVote { request_id: id, ..form }).await?);
 endpoint!(/// Takes one's own request back.
@@ -491,6 +536,10 @@ pub const ROUTES: &[Line] = &[
     ("POST", "/api/v1/restores", Rule::SignedIn),
     ("GET", "/api/v1/restores", Rule::SignedIn),
     ("GET", "/api/v1/restores/{id}", Rule::SignedIn),
+    ("GET", "/api/v1/restores/{id}/lines", Rule::SignedIn),
+    ("GET", "/api/v1/restores/{id}/lines.csv", Rule::SignedIn),
+    ("GET", "/api/v1/restores/{id}/lines.json", Rule::SignedIn),
+    ("GET", "/api/v1/restores/{id}/change", Rule::SignedIn),
     ("POST", "/api/v1/restores/{id}/votes", Rule::SignedIn),
     ("POST", "/api/v1/restores/{id}/withdraw", Rule::SignedIn),
     ("POST", "/api/v1/restores/{id}/cancel", Rule::SignedIn),
@@ -576,6 +625,10 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(get_draft))
         .routes(routes!(submit_restore, list_requests))
         .routes(routes!(get_request))
+        .routes(routes!(list_lines))
+        .routes(routes!(lines_csv))
+        .routes(routes!(lines_json))
+        .routes(routes!(get_change))
         .routes(routes!(cast_vote))
         .routes(routes!(withdraw_request))
         .routes(routes!(cancel_request))
@@ -607,7 +660,7 @@ pub fn router() -> axum::Router<Web> {
         "/api/v1/openapi.json",
         get(move || {
             let text = text.clone();
-            async move { (StatusCode::OK, [(axum::http::header::CONTENT_TYPE, "application/json")], text) }
+            async move { (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], text) }
         }),
     )
 }

@@ -128,7 +128,7 @@ async fn happened(conn: &mut PgConnection, place: &Place, from: OffsetDateTime, 
     for (at, id, state) in queries::restores(conn, place.harbor_id, &place.project, from, to).await? {
         let text = match state.as_str() {
             "done" => format!("#{id} restored"),
-            "issues" => format!("#{id} restored with issues"),
+            "issues" => format!("#{id} restored in part"),
             _ => format!("#{id} failed"),
         };
         events.push(TimelineEvent { at: Moment(at), kind: "restore".to_owned(), text, link: Some(format!("/restores/{id}")) });

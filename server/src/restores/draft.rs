@@ -4,13 +4,14 @@ use app::error::{ApiError, ErrorKind};
 use app::restores::types::{Draft, Request, RestoreForm, Submit};
 use app::units::Moment;
 use engine::effect::{self, EffectPlan, PlanContext};
+use futures::FutureExt;
 use serde_json::json;
 use sqlx::PgConnection;
-use vocab::Digest;
+use vocab::{Digest, ProjectName};
 
 use super::form::{Asked, read};
 use super::queries::{self, Row};
-use super::{policy, view};
+use super::{change, policy, undo, view};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -23,13 +24,14 @@ use crate::state::AppState;
 /// Reasons a form offers.
 const CATEGORIES: [&str; 6] = ["accident", "bad_push", "retention", "incident", "test", "other"];
 
-/// A snapshot to restore from, found.
-struct Source {
+/// A plan just made, and what it is of.
+struct Made {
     harbor_id: i64,
+    /// Project of the snapshot.
+    project: ProjectName,
+    target: ProjectName,
     snapshot_id: i64,
-    digest: Digest,
-    vault: vault::Vault,
-    client: registry::Client,
+    plan: EffectPlan,
 }
 
 /// Stores the form as a draft with a fresh effect plan.
@@ -38,16 +40,19 @@ pub async fn preview(state: &AppState, caller: &Caller, form: RestoreForm) -> Re
         Some(id) => id,
         None => queries::next_id(&mut *state.pool.acquire().await?).await?,
     };
-    let asked = read(&form, number)?;
-    let source = find(state, caller, &form, &asked).await?;
-    let plan = make(&source.client, &source.vault, &form.harbor, source.digest, &asked).await?;
-    store(state, caller, number, &form, &asked, &source, &plan).await?;
+    // Boxed: of what these borrow, the compiler does not see by itself that it may go to another thread.
+    let made = match form.undo_of {
+        Some(request_id) => make_undo(state, caller, request_id, number).boxed().await?,
+        None => make_restore(state, caller, &form, number).boxed().await?,
+    };
+    store(state, caller, number, &form, &made).boxed().await?;
     let mut conn = state.pool.acquire().await?;
     let row = queries::one(&mut conn, number).await?.ok_or_else(|| Error::defect("a draft just stored is gone"))?;
     view_draft(&mut conn, row, form).await
 }
 
-async fn find(state: &AppState, caller: &Caller, form: &RestoreForm, asked: &Asked) -> Result<Source, Error> {
+async fn make_restore(state: &AppState, caller: &Caller, form: &RestoreForm, number: i64) -> Result<Made, Error> {
+    let asked = read(form, number)?;
     let mut conn = state.pool.acquire().await?;
     let place = projects::place(&mut conn, caller, Operation::RequestRestore, &form.harbor, asked.source.as_str()).await?;
     caller.require(Operation::RequestRestore, Some((place.harbor_id, asked.target.as_str())))?;
@@ -55,33 +60,65 @@ async fn find(state: &AppState, caller: &Caller, form: &RestoreForm, asked: &Ask
     let project_id = place.project_id.ok_or_else(nothing)?;
     let snapshot = projects::queries::snapshot_at(&mut conn, project_id, Some(asked.at.0)).await?.ok_or_else(nothing)?;
     let vault = crate::copies::open_for(state, &mut conn, snapshot.id).await?;
-    let reach = harbors::queries::reach(&mut conn, place.harbor_id).await?.ok_or_else(|| ApiError::not_found("harbor"))?;
-    Ok(Source {
-        harbor_id: place.harbor_id,
-        snapshot_id: snapshot.id,
-        digest: snapshot.digest.parse().map_err(|_| Error::defect("a stored digest cannot be read"))?,
-        vault,
-        client: harbors::client(state, &reach, Access::Write)?,
+    let client = writer(state, &mut conn, place.harbor_id).await?;
+    drop(conn);
+    let digest = snapshot.digest.parse().map_err(|_| Error::defect("a stored digest cannot be read"))?;
+    let plan = make(&client, &vault, &form.harbor, digest, &asked).await?;
+    Ok(Made { harbor_id: place.harbor_id, project: asked.source, target: asked.target, snapshot_id: snapshot.id, plan })
+}
+
+async fn make_undo(state: &AppState, caller: &Caller, request_id: i64, number: i64) -> Result<Made, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let (of, written) = undo::undoable(&mut conn, caller, request_id).await?;
+    let origin = undo::origin(&mut conn, &of, &view::stored_plan(&of)?, &written).await?;
+    let vault = crate::copies::open_for(state, &mut conn, origin.snapshot_id).await?;
+    let client = writer(state, &mut conn, of.harbor_id).await?;
+    drop(conn);
+    let plan = undo::make(&client, &vault, &of, &written, &origin, number).await?;
+    let target = undo::target(&of)?;
+    Ok(Made { harbor_id: of.harbor_id, project: target.clone(), target, snapshot_id: origin.snapshot_id, plan })
+}
+
+async fn writer(state: &AppState, conn: &mut PgConnection, harbor_id: i64) -> Result<registry::Client, Error> {
+    let reach = harbors::queries::reach(conn, harbor_id).await?.ok_or_else(|| ApiError::not_found("harbor"))?;
+    harbors::client(state, &reach, Access::Write)
+}
+
+/// Makes the plan of a request again, as it was asked for, against the live harbor.
+pub(super) async fn again(
+    state: &AppState,
+    row: &Row,
+    client: &registry::Client,
+    vault: &vault::Vault,
+    snapshot: Digest,
+) -> Result<EffectPlan, Error> {
+    let form: RestoreForm = serde_json::from_value(row.form.clone()).map_err(|e| Error::defect(e.to_string()))?;
+    let Some(request_id) = form.undo_of else {
+        return make(client, vault, &row.harbor, snapshot, &read(&form, row.request_id)?).await;
+    };
+    let mut conn = state.pool.acquire().await?;
+    let of = queries::one(&mut conn, request_id).await?.ok_or_else(|| Error::defect("a request that is to be undone is gone"))?;
+    let written = undo::written(&mut conn, request_id).await?;
+    let origin = undo::origin(&mut conn, &of, &view::stored_plan(&of)?, &written).await?;
+    drop(conn);
+    undo::make(client, vault, &of, &written, &origin, row.request_id).await
+}
+
+pub(super) fn context(client: &registry::Client, vault: &vault::Vault, harbor: &str) -> Result<PlanContext, Error> {
+    Ok(PlanContext {
+        client: client.clone(),
+        vault: vault.clone(),
+        harbor: harbor.parse().map_err(|_| Error::defect("a registered harbor has a name the vault refuses"))?,
     })
 }
 
 /// Makes an effect plan against the live harbor.
-pub(super) async fn make(
-    client: &registry::Client,
-    vault: &vault::Vault,
-    harbor: &str,
-    snapshot: Digest,
-    asked: &Asked,
-) -> Result<EffectPlan, Error> {
-    let context = PlanContext {
-        client: client.clone(),
-        vault: vault.clone(),
-        harbor: harbor.parse().map_err(|_| Error::defect("a registered harbor has a name the vault refuses"))?,
-    };
+async fn make(client: &registry::Client, vault: &vault::Vault, harbor: &str, snapshot: Digest, asked: &Asked) -> Result<EffectPlan, Error> {
+    let context = context(client, vault, harbor)?;
     effect::plan(&context, &snapshot, &asked.selection, &asked.target, &asked.policy).await.map_err(plan_error)
 }
 
-fn plan_error(error: effect::PlanError) -> Error {
+pub(super) fn plan_error(error: effect::PlanError) -> Error {
     match error {
         effect::PlanError::Registry(inner) => Error::Registry(inner),
         effect::PlanError::Vault(inner) => Error::Vault(inner),
@@ -89,34 +126,27 @@ fn plan_error(error: effect::PlanError) -> Error {
     }
 }
 
-async fn store(
-    state: &AppState,
-    caller: &Caller,
-    number: i64,
-    form: &RestoreForm,
-    asked: &Asked,
-    source: &Source,
-    plan: &EffectPlan,
-) -> Result<(), Error> {
-    let risk = plan.risk();
-    let rule = policy::rule(risk, asked.target.as_str());
+async fn store(state: &AppState, caller: &Caller, number: i64, form: &RestoreForm, made: &Made) -> Result<(), Error> {
+    let risk = made.plan.risk();
+    let rule = policy::rule(risk, made.target.as_str());
     let stored_form =
         serde_json::to_value(RestoreForm { draft_id: Some(number), ..form.clone() }).map_err(|e| Error::defect(e.to_string()))?;
-    let stored_plan = serde_json::to_value(plan).map_err(|e| Error::defect(e.to_string()))?;
-    let hash = plan.hash();
+    let stored_plan = serde_json::to_value(&made.plan).map_err(|e| Error::defect(e.to_string()))?;
+    let hash = made.plan.hash();
     let draft = queries::Draft {
         request_id: number,
         account_id: caller.account_id,
-        harbor_id: source.harbor_id,
-        project: asked.source.as_str(),
-        snapshot_id: source.snapshot_id,
-        target_project: asked.target.as_str(),
+        harbor_id: made.harbor_id,
+        project: made.project.as_str(),
+        snapshot_id: made.snapshot_id,
+        target_project: made.target.as_str(),
         form: &stored_form,
         plan: &stored_plan,
         plan_hash: hash.as_bytes(),
         risk,
         votes_needed: policy::votes_needed(risk),
         rule: &rule,
+        undo_of: form.undo_of,
     };
     let mut tx = state.pool.begin().await?;
     if !queries::put_draft(&mut tx, &draft).await? {
@@ -131,7 +161,8 @@ async fn view_draft(conn: &mut PgConnection, row: Row, form: RestoreForm) -> Res
     Ok(Draft {
         id: row.request_id,
         form: RestoreForm { draft_id: Some(row.request_id), ..form },
-        plan: view::plan(&plan, Moment(row.planned_at)),
+        plan: view::plan(row.request_id, &plan, Moment(row.planned_at)),
+        change: change::of(conn, &row, 1).await?,
         risk: i64::from(row.risk),
         votes_needed: i64::from(row.votes_needed),
         approvers: queries::approvers(conn, row.account_id, row.harbor_id, &row.target_project, row.risk).await?,
@@ -169,12 +200,21 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
         return Err(ApiError::field("ticket", "use at most 100 characters").into());
     }
     let draft = get_draft(state, caller, form.draft_id).await?;
+    let mut conn = state.pool.acquire().await?;
+    let before = queries::plan_of(&mut conn, form.draft_id).await?;
+    drop(conn);
+    let seen = draft.plan.hash.clone();
     let fresh = preview(state, caller, draft.form).await?;
     if fresh.plan.hash != form.plan_hash {
+        // What was looked at, if this is it: the page then shows the difference.
+        if seen == form.plan_hash {
+            let mut conn = state.pool.acquire().await?;
+            queries::keep_plan(&mut conn, form.draft_id, &before).boxed().await?;
+        }
         let text = "Harbor changed since you looked, so the effect is another one; look at the new preview";
         return Err(ApiError::new(ErrorKind::Conflict, "plan_changed", text).into());
     }
-    if fresh.plan.creates + fresh.plan.moves == 0 {
+    if !fresh.plan.effects.writes() {
         return Err(ApiError::new(ErrorKind::Conflict, "nothing_to_do", "this restore would change nothing in Harbor").into());
     }
     if i64::try_from(fresh.approvers.len()).unwrap_or(i64::MAX) < fresh.votes_needed {
@@ -200,8 +240,9 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
         enqueue(&mut tx, &row, &caller.login).await?;
     }
     events::notify(&mut tx, Topic::Requests).await?;
+    let action = if row.undo_of.is_some() { "restore.undo.submit" } else { "restore.submit" };
     let event = Event::new(
-        "restore.submit",
+        action,
         "request",
         row.request_id.to_string(),
         format!("asked for restore #{}: {}", row.request_id, fresh.plan.sentence),

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use app::restores::types::RestoreForm;
+use app::restores::types::RequestState;
+use app::restores::words::Ended;
+use app::text::Lang;
 use async_trait::async_trait;
 use engine::effect::EffectPlan;
 use engine::report::{Ending, ItemResult, Outcome as ItemOutcome, Report};
@@ -13,7 +15,7 @@ use engine::restore::{RestoreContext, RestoreError};
 use sqlx::PgConnection;
 
 use super::queries::{self, Row};
-use super::{draft, form, policy, view};
+use super::{draft, policy, view};
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::{Error, chain};
 use crate::events::{self, Topic};
@@ -40,10 +42,8 @@ pub async fn restore_job(context: Arc<JobContext>, request_id: i64) -> Result<()
     }
     match row.state.as_str() {
         "queued" => {
-            let wish: RestoreForm = serde_json::from_value(row.form.clone()).map_err(|e| JobError::from(Error::defect(e.to_string())))?;
-            let asked = form::read(&wish, request_id).map_err(Error::from)?;
             context.progress(|p| p.phase = "looking at Harbor again".to_owned()).await;
-            let fresh = draft::make(&client, &vault, &row.harbor, snapshot, &asked).await?;
+            let fresh = draft::again(&context.state, &row, &client, &vault, snapshot).await?;
             if fresh.hash().as_bytes().as_slice() != row.plan_hash {
                 return ask_again(&context, &row, &fresh).await;
             }
@@ -160,30 +160,36 @@ async fn invalid(conn: &mut PgConnection, row: &Row) -> Result<Option<String>, E
 async fn finish(context: &JobContext, row: &Row, plan: &EffectPlan, report: &Report) -> Result<(), JobError> {
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
-    let (done, failed, sent) = queries::item_counts(&mut tx, row.request_id).await?;
+    let ended = view::ended(&mut tx, row.request_id, plan).await?;
+    let text = ended.said(Lang::En);
     // Every line was asked about in this try, those that an earlier one wrote too.
     let state = match report.ending() {
-        Ending::Done => "done",
-        Ending::Partly => "issues",
-        Ending::Failed | Ending::Stopped => "failed",
+        Ending::Done => RequestState::Done,
+        Ending::Partly => RequestState::Issues,
+        Ending::Failed | Ending::Stopped => RequestState::Failed,
     };
-    let text = view::ended(done, failed, plan.counts().skips, sent);
-    queries::set_state(&mut tx, row.request_id, state, Some(&text), true).await?;
+    note_end(&mut tx, row.request_id, &ended).await?;
+    queries::set_state(&mut tx, row.request_id, &view::state_word(state), Some(&text), true).await?;
     events::notify(&mut tx, Topic::Requests).await?;
     let outcome = match state {
-        "done" => Outcome::Success,
-        "issues" => Outcome::Partial,
+        RequestState::Done => Outcome::Success,
+        RequestState::Issues => Outcome::Partial,
         _ => Outcome::Failure,
     };
     let event = Event::new("restore.finish", "request", row.request_id.to_string(), format!("restore #{} ended: {text}", row.request_id))
         .project(&row.harbor, &row.target_project)
         .with("plan_hash", hex::encode(&row.plan_hash))
-        .with("bytes_sent", sent)
+        .with("bytes_sent", ended.bytes_sent)
         .with("items", report.items.len())
-        .outcome(outcome, state.to_owned());
+        .outcome(outcome, view::state_word(state));
     audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
     tx.commit().await?;
     Ok(())
+}
+
+async fn note_end(conn: &mut PgConnection, request_id: i64, ended: &Ended) -> Result<(), Error> {
+    let value = serde_json::to_value(ended).map_err(|e| Error::defect(e.to_string()))?;
+    Ok(queries::set_ended(conn, request_id, &value).await?)
 }
 
 /// Ends a request whose job is over without having ended it: cancelled, or dead.
@@ -192,12 +198,16 @@ pub async fn settle_request(conn: &mut PgConnection, job_id: i64, request_id: i6
     if row.job_id != Some(job_id) || !matches!(row.state.as_str(), "queued" | "running") {
         return Ok(());
     }
-    let (done, ..) = queries::item_counts(conn, request_id).await?;
+    let ended = view::ended(conn, request_id, &view::stored_plan(&row)?).await?;
+    let done = ended.done;
     let (state, detail) = match end {
         End::Cancelled => ("cancelled", format!("stopped by a person; {done} items were done before and stay")),
         End::Dead { error, .. } => ("failed", format!("{error}; {done} items were done before and stay")),
         End::Done | End::Again { .. } => return Ok(()),
     };
+    if row.started_at.is_some() {
+        note_end(conn, request_id, &ended).await?;
+    }
     queries::set_state(conn, request_id, state, Some(&detail), true).await?;
     events::notify(conn, Topic::Requests).await?;
     let event = Event::new("restore.finish", "request", request_id.to_string(), format!("restore #{request_id} ended: {detail}"))

@@ -10,6 +10,9 @@ use vocab::{Digest, ProjectName, RepositoryName, Tag};
 /// Lines one request may name.
 const LINES_MAX: usize = 10_000;
 
+/// Longest tag for images named by digest: what makes several differ is put behind it.
+const DIGEST_TAG_CHARS_MAX: usize = 100;
+
 /// A form, read and checked.
 pub struct Asked {
     /// Moment to restore from.
@@ -61,10 +64,36 @@ pub fn read(form: &RestoreForm, number: i64) -> Result<Asked, ApiError> {
         policy: Policy {
             on_conflict,
             accessories: !form.without_accessories,
-            keep_suffix: format!("before-restore-{number}"),
-            rename_suffix: format!("restored-{number}"),
+            digest_tag: digest_tag(&form.digest_tag)?,
+            ..base_policy(number)
         },
     })
+}
+
+/// What every request's tags are called by its number.
+fn base_policy(number: i64) -> Policy {
+    Policy {
+        on_conflict: OnConflict::Move,
+        accessories: true,
+        keep_suffix: format!("before-restore-{number}"),
+        rename_suffix: format!("restored-{number}"),
+        digest_tag: String::new(),
+    }
+}
+
+/// How an undo restores: tags move back, and today's image keeps a tag unless it has one.
+pub(super) fn undo_policy(number: i64) -> Policy {
+    base_policy(number)
+}
+
+fn digest_tag(text: &str) -> Result<String, ApiError> {
+    let text = text.trim();
+    let fits = text.is_empty() || (text.len() <= DIGEST_TAG_CHARS_MAX && text.parse::<Tag>().is_ok());
+    if !fits {
+        let wrong = format!("a tag has letters, digits, dots, dashes and underscores, and here at most {DIGEST_TAG_CHARS_MAX}");
+        return Err(ApiError::field("digest_tag", wrong));
+    }
+    Ok(text.to_owned())
 }
 
 fn wanted(line: &str, source: &ProjectName) -> Result<Wanted, ApiError> {
@@ -109,6 +138,9 @@ mod tests {
         for bad in ["other/web:1", "shop/web:", "shop/web@sha256:x", "shop", "shop/../x:1"] {
             assert!(read(&form(bad), 7).is_err(), "{bad}");
         }
+        let tagged = |tag: &str| read(&RestoreForm { digest_tag: tag.to_owned(), ..form("") }, 7).map(|asked| asked.policy.digest_tag);
+        assert_eq!(tagged(" hotfix ").unwrap(), "hotfix");
+        assert!(tagged("no spaces").is_err() && tagged(&"x".repeat(101)).is_err());
         assert!(matches!(read(&form(""), 7).unwrap().selection, Selection::Project));
         let staged = RestoreForm { target_project: "breakwater-staging-1".to_owned(), ..form("") };
         assert!(read(&staged, 7).is_err(), "a restore would end the reading of blocked images");

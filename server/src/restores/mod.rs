@@ -3,18 +3,26 @@
 //! Invariants: nobody votes on their own request; a vote counts for one hash only; before the first write the plan is made again and a
 //! different effect voids the votes; before every write the votes are checked again (I-17).
 
+mod change;
+mod csv;
 mod draft;
 mod execute;
 mod form;
+mod lines;
 mod list;
 pub mod policy;
 pub mod queries;
 mod repeat;
+mod undo;
 mod view;
 mod vote;
 
+pub use change::get_change;
+pub use csv::{csv, json};
 pub use draft::{get_draft, preview, submit};
 pub use execute::{restore_job, settle_request};
+pub use lines::{all_lines, list_lines};
 pub use list::{approvals, get, list, waiting_for};
-pub use repeat::{retry, undo};
+pub use repeat::retry;
+pub use undo::undo;
 pub use vote::{cancel, cast, expire_due, withdraw};

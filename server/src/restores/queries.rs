@@ -36,6 +36,8 @@ pub struct Row {
     pub finished_at: Option<OffsetDateTime>,
     pub job_id: Option<i64>,
     pub outcome_detail: Option<String>,
+    pub ended: Option<serde_json::Value>,
+    pub undo_of: Option<i64>,
     pub votes: i64,
 }
 
@@ -43,6 +45,7 @@ const SELECT: &str =
     "select q.request_id, q.state, q.version, q.account_id, a.login, a.display_name, q.harbor_id, h.name as harbor, q.project,
        q.snapshot_id, q.target_project, q.form, q.plan, q.plan_hash, q.planned_at, q.risk, q.votes_needed, q.rule, q.category, q.reason,
        q.ticket, q.submitted_at, q.decide_before, q.started_at, q.finished_at, q.job_id, q.outcome_detail,
+       q.ended, q.undo_of,
        (select count(*) from vote v where v.request_id = q.request_id and v.approve and v.void_at is null) as votes
   from request q join account a using (account_id) join harbor h on h.harbor_id = q.harbor_id";
 
@@ -86,19 +89,21 @@ pub struct Draft<'a> {
     pub risk: i32,
     pub votes_needed: i32,
     pub rule: &'a str,
+    pub undo_of: Option<i64>,
 }
 
 /// Stores a draft, or replaces one's own; false = it is no draft any more.
 pub async fn put_draft(conn: &mut PgConnection, d: &Draft<'_>) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "insert into request as q (request_id, state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at,
-                                   risk, votes_needed, rule)
+                                   risk, votes_needed, rule, undo_of)
          overriding system value
-         values ($1, 'draft', $2, $3, $4, $5, $6, $7, $8, $9, now(), $10, $11, $12)
+         values ($1, 'draft', $2, $3, $4, $5, $6, $7, $8, $9, now(), $10, $11, $12, $13)
          on conflict (request_id) do update
             set harbor_id = excluded.harbor_id, project = excluded.project, snapshot_id = excluded.snapshot_id,
                 target_project = excluded.target_project, form = excluded.form, plan = excluded.plan, plan_hash = excluded.plan_hash,
-                planned_at = now(), risk = excluded.risk, votes_needed = excluded.votes_needed, rule = excluded.rule, version = q.version + 1
+                planned_at = now(), risk = excluded.risk, votes_needed = excluded.votes_needed, rule = excluded.rule,
+                undo_of = excluded.undo_of, version = q.version + 1
           where q.state = 'draft' and q.account_id = excluded.account_id",
     )
     .bind(d.request_id)
@@ -113,9 +118,15 @@ pub async fn put_draft(conn: &mut PgConnection, d: &Draft<'_>) -> sqlx::Result<b
     .bind(d.risk)
     .bind(d.votes_needed)
     .bind(d.rule)
-    .execute(conn)
+    .bind(d.undo_of)
+    .execute(&mut *conn)
     .await?;
-    Ok(done.rows_affected() == 1)
+    if done.rows_affected() != 1 {
+        return Ok(false);
+    }
+    // A plan kept to compare with was of what was looked at before.
+    sqlx::query("delete from request_plan where request_id = $1").bind(d.request_id).execute(conn).await?;
+    Ok(true)
 }
 
 /// Turns a draft into a request.
@@ -186,8 +197,49 @@ pub struct Replan<'a> {
     pub decide_h: i32,
 }
 
-/// Another plan: votes so far lapse.
+/// A plan that is kept to compare with a later one.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct KeptPlan {
+    pub plan: serde_json::Value,
+    pub plan_hash: Vec<u8>,
+    pub planned_at: OffsetDateTime,
+}
+
+/// The plan a request has now.
+pub async fn plan_of(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<KeptPlan> {
+    sqlx::query_as("select plan, plan_hash, planned_at from request where request_id = $1").bind(request_id).fetch_one(conn).await
+}
+
+/// Keeps a plan that is replaced.
+pub async fn keep_plan(conn: &mut PgConnection, request_id: i64, kept: &KeptPlan) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into request_plan (request_id, plan_hash, plan, planned_at) values ($1, $2, $3, $4)
+         on conflict (request_id, plan_hash) do update set replaced_at = clock_timestamp()",
+    )
+    .bind(request_id)
+    .bind(&kept.plan_hash)
+    .bind(&kept.plan)
+    .bind(kept.planned_at)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The plan replaced last that is not the one there is now.
+pub async fn replaced(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Option<KeptPlan>> {
+    sqlx::query_as(
+        "select p.plan, p.plan_hash, p.planned_at from request_plan p join request q using (request_id)
+          where p.request_id = $1 and p.plan_hash <> q.plan_hash order by p.replaced_at desc limit 1",
+    )
+    .bind(request_id)
+    .fetch_optional(conn)
+    .await
+}
+
+/// Another plan: votes so far lapse, and the plan they were for is kept.
 pub async fn replan(conn: &mut PgConnection, request_id: i64, new: Replan<'_>) -> sqlx::Result<()> {
+    let before = plan_of(&mut *conn, request_id).await?;
+    keep_plan(&mut *conn, request_id, &before).await?;
     sqlx::query(
         "update request set state = 'reapproval', plan = $2, plan_hash = $3, planned_at = now(), risk = $4, votes_needed = $5, rule = $6,
                 decide_before = now() + make_interval(hours => $7), job_id = null, version = version + 1
@@ -385,7 +437,7 @@ pub struct ItemRow {
     pub changed_at: OffsetDateTime,
 }
 
-/// Items in order.
+/// Items, what failed first, then in order.
 pub async fn items(conn: &mut PgConnection, request_id: i64, limit: i64) -> sqlx::Result<Vec<ItemRow>> {
     sqlx::query_as(
         "select seq, repository, reference, digest, outcome, code, detail, previous, bytes_sent, changed_at from restore_item
@@ -397,16 +449,83 @@ pub async fn items(conn: &mut PgConnection, request_id: i64, limit: i64) -> sqlx
     .await
 }
 
-/// Counts of items: done, failed, bytes sent.
-pub async fn item_counts(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<(i64, i64, i64)> {
+/// Items at some places of the plan.
+pub async fn items_at(conn: &mut PgConnection, request_id: i64, places: &[i32]) -> sqlx::Result<Vec<ItemRow>> {
     sqlx::query_as(
-        "select count(*) filter (where outcome in ('done', 'skipped')), count(*) filter (where outcome = 'failed'),
-                coalesce(sum(bytes_sent), 0)::bigint
+        "select seq, repository, reference, digest, outcome, code, detail, previous, bytes_sent, changed_at from restore_item
+          where request_id = $1 and seq = any($2)",
+    )
+    .bind(request_id)
+    .bind(places)
+    .fetch_all(conn)
+    .await
+}
+
+/// Place, outcome and what was said of every item.
+pub async fn outcomes(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Vec<(i32, String, String)>> {
+    sqlx::query_as("select seq, outcome, coalesce(code, '') || ' ' || detail from restore_item where request_id = $1")
+        .bind(request_id)
+        .fetch_all(conn)
+        .await
+}
+
+/// Places of the lines a restore wrote or may have written, with what their tags pointed to before.
+pub async fn written(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Vec<(i32, Option<Vec<u8>>)>> {
+    sqlx::query_as(
+        "select seq, previous from restore_item
+          where request_id = $1 and (outcome = 'done' or previous is not null) order by seq",
+    )
+    .bind(request_id)
+    .fetch_all(conn)
+    .await
+}
+
+/// A snapshot that is kept, and the vaults that have it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Kept {
+    pub snapshot_id: i64,
+    pub digest: Vec<u8>,
+    pub moment: OffsetDateTime,
+    pub vaults: Vec<i64>,
+}
+
+/// One.
+pub async fn kept(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<Option<Kept>> {
+    sqlx::query_as(
+        "select s.snapshot_id, s.digest, s.moment,
+                array(select v.vault_id from vault_snapshot v where v.snapshot_id = s.snapshot_id) as vaults
+           from snapshot s where s.snapshot_id = $1",
+    )
+    .bind(snapshot_id)
+    .fetch_optional(conn)
+    .await
+}
+
+/// Items counted.
+#[derive(Debug, Clone, Copy, Default, sqlx::FromRow)]
+pub struct ItemCounts {
+    pub all: i64,
+    pub done: i64,
+    pub failed: i64,
+    pub bytes_sent: i64,
+}
+
+/// Counts of items.
+pub async fn item_counts(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<ItemCounts> {
+    sqlx::query_as(
+        "select count(*) as all, count(*) filter (where outcome in ('done', 'skipped')) as done,
+                count(*) filter (where outcome = 'failed') as failed, coalesce(sum(bytes_sent), 0)::bigint as bytes_sent
            from restore_item where request_id = $1",
     )
     .bind(request_id)
     .fetch_one(conn)
     .await
+}
+
+/// Notes what came of a request.
+pub async fn set_ended(conn: &mut PgConnection, request_id: i64, ended: &serde_json::Value) -> sqlx::Result<()> {
+    sqlx::query("update request set ended = $2 where request_id = $1").bind(request_id).bind(ended).execute(conn).await?;
+    Ok(())
 }
 
 /// Makes the rows of items that do something; again after a crash changes nothing.

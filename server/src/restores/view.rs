@@ -1,21 +1,24 @@
 //! From rows and effect plans to what pages show.
 
 use app::restores::types::{
-    AccessoryOf, EffectItem, EffectKind, EffectPlan, ItemResult, Request, RequestRow, RequestState, RestoreForm, Vote, Warning,
+    AccessoryOf, EffectItem, EffectKind, EffectPlan, ItemResult, LINES_PER_PAGE, LineFilter, PlanGap, Request, RequestRow, RequestState,
+    RestoreForm, Vote, Warning,
 };
-use app::units::{Moment, bytes, short_digest};
+use app::restores::words::{Effects, Ended};
+use app::text::Lang;
+use app::units::Moment;
 use engine::effect::{self, Effect};
 use sqlx::PgConnection;
 
-use super::policy;
 use super::queries::{self, ItemRow, Row, VoteRow};
+use super::{change, lines, policy};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::projects::queries::digest_text;
 use crate::state::AppState;
 
-/// Lines of a plan and of results shown on a page.
-const LINES_MAX: usize = 200;
+/// Gaps shown with a plan; the page of the snapshot has all.
+const GAPS_MAX: usize = 50;
 
 /// Reads a state.
 pub fn state(text: &str) -> RequestState {
@@ -27,28 +30,64 @@ pub fn stored_plan(row: &Row) -> Result<effect::EffectPlan, Error> {
     serde_json::from_value(row.plan.clone()).map_err(|e| Error::defect(format!("stored effect plan of request {}: {e}", row.request_id)))
 }
 
-/// A plan as pages show it.
-pub fn plan(plan: &effect::EffectPlan, planned_at: Moment) -> EffectPlan {
+/// A plan as pages show it, with its first page of lines.
+pub fn plan(request_id: i64, plan: &effect::EffectPlan, planned_at: Moment) -> EffectPlan {
     let counts = plan.counts();
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let length = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let effects = effects(plan);
+    let first = usize::try_from(LINES_PER_PAGE).unwrap_or(usize::MAX);
     EffectPlan {
         hash: plan.hash().hex(),
         read_at: planned_at,
-        sentence: sentence(plan),
-        items: plan.items.iter().take(LINES_MAX).map(item).collect(),
-        items_total: i64::try_from(plan.items.len()).unwrap_or(i64::MAX),
+        sentence: effects.said(Lang::En),
+        effects,
+        items: plan.items.iter().take(first).map(item).collect(),
+        items_total: length(plan.items.len()),
+        items_more: (plan.items.len() > first).then(|| lines::address(request_id, &LineFilter::default(), 2)),
         creates: whole(counts.creates + counts.untagged + counts.accessories),
         moves: whole(counts.moves),
         skips: whole(counts.skips),
         blocked: whole(counts.blocked),
         bytes_to_send: whole(plan.estimate.bytes_to_send),
         bytes_present: whole(plan.estimate.bytes_present),
+        bytes_unknown: whole(plan.estimate.bytes_unknown),
+        blobs_unknown: whole(plan.estimate.blobs_unknown),
         creates_project: plan.creates_project,
+        gaps: plan.gaps.iter().take(GAPS_MAX).map(gap).collect(),
+        gaps_total: length(plan.gaps.len()),
         warnings: plan.warnings.iter().map(|w| Warning { code: w.code.clone(), text: w.text.clone() }).collect(),
     }
 }
 
-fn item(item: &effect::EffectItem) -> EffectItem {
+fn gap(gap: &vault::tree::Gap) -> PlanGap {
+    PlanGap { subject: gap.subject.clone(), cause: gap.cause.clone(), remedy: gap.remedy.clone() }
+}
+
+/// What a plan does, as a reader counts it.
+pub fn effects(plan: &effect::EffectPlan) -> Effects {
+    let counts = plan.counts();
+    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let writing: Vec<&effect::EffectItem> = plan.items.iter().filter(|item| item.writes() && item.accessory.is_none()).collect();
+    let only = match (writing.as_slice(), counts.accessories) {
+        ([one], 0) => Some(*one),
+        _ => None,
+    };
+    Effects {
+        project: plan.target_project.to_string(),
+        creates_project: plan.creates_project,
+        tags_created: whole(counts.creates),
+        images_created: whole(counts.untagged),
+        tags_moved: whole(counts.moves),
+        accessories: whole(counts.accessories),
+        left: whole(counts.skips),
+        blocked: whole(counts.blocked),
+        only: only.map(effect::EffectItem::display),
+        only_then: only.map(|item| item.then.to_string()),
+    }
+}
+
+pub fn item(item: &effect::EffectItem) -> EffectItem {
     let (kind, detail) = match &item.effect {
         Effect::Create => (EffectKind::Create, String::new()),
         Effect::Move { keep_as: Some(tag) } => (EffectKind::Move, format!("today's image keeps the tag {tag}")),
@@ -67,29 +106,39 @@ fn item(item: &effect::EffectItem) -> EffectItem {
     }
 }
 
-/// The effect in one sentence: what it does, in the words of the one tag if there is one.
-pub fn sentence(plan: &effect::EffectPlan) -> String {
-    let counts = plan.counts();
-    let doing: Vec<&effect::EffectItem> = plan.items.iter().filter(|i| matches!(i.effect, Effect::Create | Effect::Move { .. })).collect();
-    let project = &plan.target_project;
-    match (doing.as_slice(), counts.creates, counts.moves) {
-        ([], ..) if counts.blocked > 0 => format!("Cannot do anything in {project}: {} blocked", counts.blocked),
-        ([], ..) => format!("Nothing to do in {project}"),
-        ([one], 1, 0) => format!("Creates {} again", one.display()),
-        ([one], ..) => format!("Moves {} back to {}", one.display(), short_digest(&one.then.to_string())),
-        (_, creates, 0) => format!("Creates {creates} tags in {project}, nothing is overwritten"),
-        (_, 0, moves) => format!("Moves {moves} tags in {project}"),
-        (_, creates, moves) => format!("Creates {creates} and moves {moves} tags in {project}"),
-    }
+/// What came of a request at its end, by its lines. Nothing else says what is done.
+pub async fn ended(conn: &mut PgConnection, request_id: i64, plan: &effect::EffectPlan) -> Result<Ended, Error> {
+    let counts = queries::item_counts(conn, request_id).await?;
+    let effects = effects(plan);
+    // A try that ended before its first write has no items: every line is open.
+    let writing = i64::try_from(plan.items.iter().filter(|item| item.writes()).count()).unwrap_or(i64::MAX);
+    Ok(Ended {
+        done: counts.done,
+        failed: counts.failed,
+        blocked: effects.blocked,
+        open: writing - counts.done - counts.failed,
+        left: effects.left,
+        bytes_sent: counts.bytes_sent,
+    })
+}
+
+/// The stored word of a state.
+pub fn state_word(state: RequestState) -> String {
+    serde_json::to_value(state).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn stored_ended(row: &Row) -> Option<Ended> {
+    row.ended.clone().and_then(|value| serde_json::from_value(value).ok())
 }
 
 /// A row of a list.
 pub fn row(row: &Row) -> Result<RequestRow, Error> {
-    let stored = stored_plan(row)?;
+    let effects = effects(&stored_plan(row)?);
     Ok(RequestRow {
         id: row.request_id,
         state: state(&row.state),
-        sentence: sentence(&stored),
+        sentence: effects.said(Lang::En),
+        effects,
         harbor: row.harbor.clone(),
         project: row.target_project.clone(),
         requester: row.display_name.clone(),
@@ -100,6 +149,7 @@ pub fn row(row: &Row) -> Result<RequestRow, Error> {
         decide_before: row.decide_before.map(Moment),
         finished: row.finished_at.map(Moment),
         result: row.outcome_detail.clone().unwrap_or_default(),
+        ended: stored_ended(row),
     })
 }
 
@@ -114,7 +164,7 @@ fn vote(vote: VoteRow) -> Vote {
     }
 }
 
-fn result(row: ItemRow) -> ItemResult {
+pub fn result(row: ItemRow) -> ItemResult {
     ItemResult {
         repository: row.repository,
         reference: row.reference,
@@ -138,16 +188,18 @@ pub async fn request(app: &AppState, conn: &mut PgConnection, caller: &Caller, r
     let why_not = policy::why_not(caller, row.account_id, row.risk, row.harbor_id, &row.target_project)
         .or_else(|| voted.then(|| "you have voted already".to_owned()));
     let may = rights(caller, &row, state, why_not.is_none(), &stored);
-    let (items_done, _, bytes_sent) = queries::item_counts(conn, row.request_id).await?;
-    let limit = i64::try_from(LINES_MAX).unwrap_or(i64::MAX);
+    let counts = queries::item_counts(conn, row.request_id).await?;
     let approvers = queries::approvers(conn, row.account_id, row.harbor_id, &row.target_project, row.risk).await?;
     let pull = pull_line(app, conn, &row, &stored, state).await?;
     Ok(Request {
         next: next_move(&row, state, &approvers),
-        results: queries::items(conn, row.request_id, limit).await?.into_iter().map(result).collect(),
+        results: queries::items(conn, row.request_id, LINES_PER_PAGE).await?.into_iter().map(result).collect(),
         audit: queries::audit_seqs(conn, row.request_id).await?,
         requester_history: queries::history(conn, row.account_id).await?,
-        plan: plan(&stored, Moment(row.planned_at)),
+        results_total: counts.all,
+        ended: stored_ended(&row),
+        change: change::of(conn, &row, 1).await?,
+        plan: plan(row.request_id, &stored, Moment(row.planned_at)),
         votes: votes.into_iter().map(vote).collect(),
         why_not_vote: why_not.filter(|_| matches!(state, RequestState::Waiting | RequestState::Reapproval)),
         id: row.request_id,
@@ -168,8 +220,8 @@ pub async fn request(app: &AppState, conn: &mut PgConnection, caller: &Caller, r
         started: row.started_at.map(Moment),
         finished: row.finished_at.map(Moment),
         job_id: row.job_id,
-        items_done,
-        bytes_sent,
+        items_done: counts.done,
+        bytes_sent: counts.bytes_sent,
         outcome_detail: row.outcome_detail,
         may,
         pull,
@@ -212,7 +264,7 @@ fn next_move(row: &Row, state: RequestState, approvers: &[String]) -> String {
         RequestState::Queued => "Approved. A worker takes it up at once.".to_owned(),
         RequestState::Running => "Writes to Harbor and reads every image back.".to_owned(),
         RequestState::Done => "Done: everything was read back from Harbor.".to_owned(),
-        RequestState::Issues => "Done in part. Look at the items that failed.".to_owned(),
+        RequestState::Issues => "Not all of it was restored. Look at the lines that failed, are blocked or were not begun.".to_owned(),
         RequestState::Failed => "Nothing more happens by itself. Look at the reason and ask again.".to_owned(),
         RequestState::Cancelled => "Stopped. What was written before stays and is listed.".to_owned(),
         RequestState::Denied => "Refused. It can be asked for again with another reason or plan.".to_owned(),
@@ -239,16 +291,4 @@ async fn pull_line(
     });
     let first = plan.items.iter().find(|i| matches!(i.effect, Effect::Create | Effect::Move { .. }));
     Ok(host.zip(first).map(|(host, item)| format!("docker pull {host}/{}", item.display())))
-}
-
-/// One line about how a restore ended.
-pub fn ended(done: i64, failed: i64, skipped: u64, sent: i64) -> String {
-    let mut text = format!("{done} done, {} sent", bytes(sent));
-    if skipped > 0 {
-        text.push_str(&format!(", {skipped} left as they were"));
-    }
-    if failed > 0 {
-        text.push_str(&format!(", {failed} failed"));
-    }
-    text
 }

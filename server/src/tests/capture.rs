@@ -63,6 +63,12 @@ impl Estate {
         Arc::new(JobContext::new(self.state.clone(), &claimed))
     }
 
+    /// A client of the simulator as its administrator.
+    pub(super) async fn client(&self) -> registry::Client {
+        let reach = crate::harbors::queries::reach(&mut self.pool.acquire().await.unwrap(), self.harbor_id).await.unwrap().unwrap();
+        crate::harbors::client(&self.state, &reach, crate::harbors::Access::Write).unwrap()
+    }
+
     pub(super) async fn new(pool: PgPool, projects: &[&str]) -> Self {
         Self::with(pool, projects, Version::default()).await
     }

@@ -15,6 +15,7 @@ mod imports;
 mod jobs;
 mod keeping;
 mod lock;
+mod requests;
 mod room;
 mod scrub;
 mod sessions;

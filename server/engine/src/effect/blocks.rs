@@ -14,6 +14,8 @@ pub(crate) struct Ground {
     pub may_push: Option<bool>,
     pub may_create_project: Option<bool>,
     pub immutable: Vec<Immutable>,
+    /// The same as Harbor has them.
+    pub immutable_rules: Vec<ImmutableRule>,
     /// Whether the rules could be read.
     pub rules_known: bool,
     pub retention: Option<RetentionSummary>,
@@ -31,6 +33,7 @@ impl Ground {
             may_push: None,
             may_create_project: None,
             immutable: Vec::new(),
+            immutable_rules: Vec::new(),
             rules_known: true,
             retention: None,
             quota: None,
@@ -45,7 +48,10 @@ impl Ground {
         let rights = optional(client.permissions(&format!("/project/{}", project.id)).await)?;
         ground.may_push = rights.map(|rights| has(&rights, "repository", "push"));
         match optional(client.immutable_rules(&project.name).await)? {
-            Some(rules) => ground.immutable = rules.iter().filter_map(Immutable::of).collect(),
+            Some(rules) => {
+                ground.immutable = rules.iter().filter_map(Immutable::of).collect();
+                ground.immutable_rules = rules;
+            }
             None => ground.rules_known = false,
         }
         ground.retention = optional(client.retention(project).await)?.flatten();
@@ -121,6 +127,11 @@ impl Pattern {
         let text = if selector.pattern.is_empty() { "**" } else { &selector.pattern };
         let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(true).build();
         Self { glob: glob.ok().map(|glob| glob.compile_matcher()), excludes: selector.decoration.to_ascii_lowercase().contains("exclude") }
+    }
+
+    /// Whether it could be read.
+    pub(crate) const fn is_understood(&self) -> bool {
+        self.glob.is_some()
     }
 
     pub(crate) fn matches(&self, text: &str) -> bool {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use registry::{Client, Project, RegistryError};
-use vault::tree::SnapshotIndex;
+use vault::tree::{Gap, SnapshotIndex};
 use vault::{HarborName, Lack, Vault, VaultError};
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
@@ -17,11 +17,13 @@ use super::model::{
 };
 use super::warn::warnings;
 use super::wish::{Subject, Wish, Wishes, wishes};
-use crate::select::Selection;
+use crate::select::{Selection, What};
 use crate::source;
 
 /// Lines compared with the target at a time; the client bounds calls further.
 pub(super) const LINES_AT_ONCE: usize = 4;
+/// Digits by which tags of several images named by digest differ.
+const DIGEST_TAG_DIGITS: usize = 12;
 /// Longest tag.
 const TAG_BYTES_MAX: usize = vocab::name::TAG_BYTES_MAX;
 /// Characters of a shortened tag's digest in the name made of it.
@@ -121,30 +123,80 @@ pub async fn plan(
     cx.client.prove_login().await?;
     let project = source::project(&cx.client, target).await?;
     let live = Live::read(&cx.client, project.as_ref().map(|p| &p.name), &wishes).await?;
-    let compared = Compare { vault: &cx.vault, live: &live, target, policy }.lines(&wishes).await?;
+    let compare = Compare { vault: &cx.vault, live: &live, target, policy, several: &several(&wishes) };
+    let compared = compare.lines(&wishes).await?;
+    let whole_project = *selection == Selection::Project;
+    let frame = Frame { snapshot: *snapshot, index: &index, source_project: index.project.clone(), target, policy, whole_project };
+    let mut plan = finish(cx, &frame, project.as_ref(), compared).await?;
+    plan.warnings.extend(of_order(&plan, order_known));
+    plan.gaps = gaps_of(&index, selection);
+    Ok(plan)
+}
+
+/// What a plan is about, besides its lines.
+pub(super) struct Frame<'a> {
+    pub snapshot: Digest,
+    pub index: &'a SnapshotIndex,
+    /// Project the images are of.
+    pub source_project: ProjectName,
+    pub target: &'a ProjectName,
+    pub policy: &'a Policy,
+    pub whole_project: bool,
+}
+
+/// From lines compared with the target to the plan: rules, rights, the vault, the measure of it, and warnings.
+pub(super) async fn finish(
+    cx: &PlanContext,
+    frame: &Frame<'_>,
+    project: Option<&Project>,
+    items: Vec<EffectItem>,
+) -> Result<EffectPlan, PlanError> {
+    let index = frame.index;
     let mut plan = EffectPlan {
         version: EFFECT_VERSION,
         harbor: cx.harbor.clone(),
-        target_project: target.clone(),
-        creates_project: project.is_none() && compared.iter().any(EffectItem::writes),
+        target_project: frame.target.clone(),
+        creates_project: project.is_none() && items.iter().any(EffectItem::writes),
         project_public: false,
-        whole_project: *selection == Selection::Project,
-        policy: policy.clone(),
-        items: compared,
-        source: Source { harbor: index.harbor.clone(), snapshot: *snapshot, project: index.project.clone(), moment: index.started },
+        whole_project: frame.whole_project,
+        policy: frame.policy.clone(),
+        items,
+        source: Source {
+            harbor: index.harbor.clone(),
+            snapshot: frame.snapshot,
+            project: frame.source_project.clone(),
+            moment: index.started,
+        },
         estimate: Estimate::default(),
+        gaps: Vec::new(),
         warnings: Vec::new(),
     };
-    let ground = if plan.writes() { Some(Ground::read(&cx.client, project.as_ref()).await?) } else { None };
+    let ground = if plan.writes() { Some(Ground::read(&cx.client, project).await?) } else { None };
     let mut elsewhere = Vec::new();
     if let Some(ground) = &ground {
-        elsewhere = settle(cx, &mut plan, ground, project.as_ref(), &index).await?;
+        elsewhere = settle(cx, &mut plan, ground, project, index).await?;
     }
-    cx.client.prove_login().await?;
-    plan.warnings = warnings(&plan, ground.as_ref(), &index);
-    plan.warnings.extend(of_order(&plan, order_known));
+    plan.warnings = warnings(cx, &plan, ground.as_ref(), index).await?;
     plan.warnings.extend(elsewhere);
+    cx.client.prove_login().await?;
     Ok(plan)
+}
+
+/// What the snapshot lacks of what is asked for.
+fn gaps_of(index: &SnapshotIndex, selection: &Selection) -> Vec<Gap> {
+    let touches = |gap: &Gap| match selection {
+        Selection::Project => true,
+        Selection::Items(items) => items.iter().any(|item| {
+            let name = item.repository.as_str();
+            gap.subject.strip_prefix(name).is_some_and(|rest| match &item.what {
+                What::AllTags => rest.is_empty() || rest.starts_with([':', '@']),
+                // A gap of the repository, or of an artifact that may be a part of it.
+                What::Tag(tag) => rest.is_empty() || rest.starts_with('@') || rest.strip_prefix(':') == Some(tag.as_str()),
+                What::Artifact(_) => rest.is_empty() || rest.starts_with('@'),
+            })
+        }),
+    };
+    index.gaps.iter().filter(|gap| touches(gap)).cloned().collect()
 }
 
 /// Without push times nothing says in which order Harbor's retention will see what is restored.
@@ -187,9 +239,13 @@ async fn settle(
     block_immutable(&mut plan.items, ground);
     block_taken(&mut plan.items);
     // An image is read once, however many tags it has.
+    // What the registry itself has needs no vault.
     let mut once = HashSet::new();
-    let writing: Vec<&EffectItem> =
-        plan.items.iter().filter(|item| item.writes() && once.insert((item.repository.clone(), item.then))).collect();
+    let writing: Vec<&EffectItem> = plan
+        .items
+        .iter()
+        .filter(|item| item.writes() && !item.is_from_registry() && once.insert((item.repository.clone(), item.then)))
+        .collect();
     let places: Vec<(RepositoryName, Digest)> = writing.iter().map(|item| (item.repository.clone(), item.then)).collect();
     let mut measured: HashMap<(RepositoryName, Digest), Result<Closure, Lack>> =
         places.into_iter().zip(closures(&cx.vault, index, &writing).await?).collect();
@@ -276,18 +332,25 @@ async fn was_public(cx: &PlanContext, index: &SnapshotIndex) -> bool {
 }
 
 /// Compares wishes with the target.
-struct Compare<'a> {
-    vault: &'a Vault,
-    live: &'a Live<'a>,
-    target: &'a ProjectName,
-    policy: &'a Policy,
+pub(super) struct Compare<'a> {
+    pub vault: &'a Vault,
+    pub live: &'a Live<'a>,
+    pub target: &'a ProjectName,
+    pub policy: &'a Policy,
+    /// Repositories of which several images without a tag are wanted.
+    pub several: &'a HashSet<RepositoryName>,
+}
+
+fn several(wishes: &[Wish]) -> HashSet<RepositoryName> {
+    let bare: Vec<&Wish> = wishes.iter().filter(|wish| wish.tag.is_none() && wish.about.is_none()).collect();
+    bare.windows(2).filter(|two| two[0].repository == two[1].repository).map(|two| two[0].repository.clone()).collect()
 }
 
 type Places = HashSet<(RepositoryName, Digest)>;
 
 impl Compare<'_> {
     /// A line for each wish that needs one, in their order.
-    async fn lines(&self, wishes: &[Wish]) -> Result<Vec<EffectItem>, PlanError> {
+    pub(super) async fn lines(&self, wishes: &[Wish]) -> Result<Vec<EffectItem>, PlanError> {
         let images: Vec<&Wish> = wishes.iter().filter(|wish| wish.about.is_none()).collect();
         let images: Vec<Option<EffectItem>> =
             stream::iter(images.into_iter().map(|wish| self.image(wish)).collect::<Vec<_>>()).buffered(LINES_AT_ONCE).try_collect().await?;
@@ -314,10 +377,13 @@ impl Compare<'_> {
     async fn image(&self, wish: &Wish) -> Result<Option<EffectItem>, PlanError> {
         let repository = wish.repository.in_project(self.target);
         let (tag, now, effect) = match &wish.tag {
-            None => {
-                let now = self.live.artifact(&repository, &wish.digest).await?.map(|seen| seen.digest);
-                (None, now, now.map_or(Effect::Create, |_| Effect::Skip { reason: SkipReason::Same }))
-            }
+            None => match self.digest_tag(wish)? {
+                Some(tag) => self.named(&repository, tag, &wish.digest).await?,
+                None => {
+                    let now = self.live.artifact(&repository, &wish.digest).await?.map(|seen| seen.digest);
+                    (None, now, now.map_or(Effect::Create, |_| Effect::Skip { reason: SkipReason::Same }))
+                }
+            },
             Some(tag) => self.tag(&repository, tag, &wish.digest).await?,
         };
         let comes_along = wish.brought_for.is_some();
@@ -357,17 +423,39 @@ impl Compare<'_> {
                     _ => here(Some(now), Effect::Move { keep_as: Some(keep_as) }),
                 }
             }
-            OnConflict::Rename => {
-                let name = suffixed(tag, &self.policy.rename_suffix)?;
-                let now = self.live.tag(repository, &name).await?;
-                let effect = match now {
-                    None => Effect::Create,
-                    Some(now) if now == *then => Effect::Skip { reason: SkipReason::Same },
-                    Some(_) => name_taken(&name),
-                };
-                Ok((Some(name), now, effect))
-            }
+            OnConflict::Rename => self.named(repository, suffixed(tag, &self.policy.rename_suffix)?, then).await,
         }
+    }
+
+    /// A tag of the restore's own, which never moves.
+    async fn named(
+        &self,
+        repository: &RepositoryName,
+        name: Tag,
+        then: &Digest,
+    ) -> Result<(Option<Tag>, Option<Digest>, Effect), PlanError> {
+        let now = self.live.tag(repository, &name).await?;
+        let effect = match now {
+            None => Effect::Create,
+            Some(now) if now == *then => Effect::Skip { reason: SkipReason::Same },
+            Some(_) => name_taken(&name),
+        };
+        Ok((Some(name), now, effect))
+    }
+
+    /// The tag that keeps an image without one. What only comes along for something else needs none.
+    fn digest_tag(&self, wish: &Wish) -> Result<Option<Tag>, PlanError> {
+        let name = &self.policy.digest_tag;
+        if name.is_empty() || wish.brought_for.is_some() {
+            return Ok(None);
+        }
+        let hex = wish.digest.hex();
+        let text = if self.several.contains(&wish.repository) {
+            format!("{name}-{}", hex.get(..DIGEST_TAG_DIGITS).unwrap_or_default())
+        } else {
+            name.clone()
+        };
+        text.parse().map(Some).map_err(|_| PlanError::Suffix { tag: text })
     }
 }
 

@@ -12,7 +12,7 @@ use vocab::{AnyDigest, Digest, RepositoryName};
 use super::model::{EffectItem, Estimate, Warning};
 
 /// Blobs looked up in the registry for one plan; more would make people wait, and Harbor work, for a guess.
-pub(crate) const BLOBS_LOOKED_UP_MAX: usize = 200;
+pub(crate) const BLOBS_LOOKED_UP_MAX: usize = 2_000;
 /// Lookups at a time; the client bounds them further.
 const LOOKUPS_AT_ONCE: usize = 8;
 /// Layers told of one by one that are elsewhere, and lines that need one.

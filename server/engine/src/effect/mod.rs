@@ -11,10 +11,13 @@ mod make;
 mod measure;
 mod model;
 mod order;
+mod outlook;
+mod retention;
 mod risk;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod warn;
 mod wish;
 
@@ -26,3 +29,4 @@ pub use self::model::{
     SkipReason, Source, Warning,
 };
 pub use self::risk::TAGS_OF_ONE_REQUEST_MAX;
+pub use self::undo::{Undone, Written, undo};

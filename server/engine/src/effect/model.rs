@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use vault::HarborName;
+use vault::tree::Gap;
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
 /// Version of the effect's canonical form; a change of it voids every vote.
@@ -34,6 +35,10 @@ pub struct Policy {
     pub keep_suffix: String,
     /// With [`OnConflict::Rename`]: the restored image gets `<tag>-<suffix>`.
     pub rename_suffix: String,
+    /// Tag for images that have none, so that no garbage collection takes them; several of one repository get `<tag>-<12 digits>`. Empty
+    /// leaves them without one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub digest_tag: String,
 }
 
 /// Where the bytes come from. Not part of the hash: the digests are.
@@ -75,6 +80,9 @@ pub struct EffectPlan {
     pub source: Source,
     /// How much there is to send; not part of the hash.
     pub estimate: Estimate,
+    /// What the snapshot lacks of what was asked for; not part of the hash.
+    #[serde(default)]
+    pub gaps: Vec<Gap>,
     /// Things to know before deciding; not part of the hash.
     pub warnings: Vec<Warning>,
 }
@@ -96,7 +104,7 @@ pub struct EffectItem {
     pub now: Option<Digest>,
     /// What it will point to.
     pub then: Digest,
-    /// Media type of that manifest.
+    /// Media type of that manifest; empty for one that is read from the registry itself.
     pub media_type: String,
     /// What happens.
     pub effect: Effect,
@@ -175,6 +183,8 @@ pub enum SkipReason {
     Same,
     /// It points elsewhere, and the policy leaves it.
     Left,
+    /// The restore that is undone made it, and nothing is taken away.
+    Stays,
 }
 
 impl fmt::Display for SkipReason {
@@ -182,6 +192,7 @@ impl fmt::Display for SkipReason {
         f.write_str(match self {
             Self::Same => "it is the same already",
             Self::Left => "it points to another image now, and that is left as it is",
+            Self::Stays => "the restore made this tag and it stays; delete it in Harbor if it is not wanted",
         })
     }
 }
@@ -223,6 +234,11 @@ pub enum BlockReason {
         /// That tag.
         tag: String,
     },
+    /// What the tag pointed to is in the registry no more, and not in this vault.
+    Gone {
+        /// That image.
+        object: Digest,
+    },
 }
 
 impl BlockReason {
@@ -240,6 +256,7 @@ impl BlockReason {
             Self::Damaged { .. } => "damaged",
             Self::NoSubject { .. } => "no_subject",
             Self::CannotLink { .. } => "cannot_link",
+            Self::Gone { .. } => "gone",
         }
     }
 }
@@ -259,6 +276,7 @@ impl fmt::Display for BlockReason {
             Self::CannotLink { tag } => {
                 write!(f, "Harbor links this signature only when it is put by the tag {tag}, which an immutable rule keeps for another")
             }
+            Self::Gone { object } => write!(f, "it pointed to {}, and Harbor has removed that image", object.short()),
         }
     }
 }
@@ -326,6 +344,12 @@ impl EffectItem {
             Some(tag) => format!("{}:{tag}", self.repository),
             None => format!("{}@{}", self.repository, self.then),
         }
+    }
+
+    /// Whether the image is read from the registry itself, which had it when the plan was made; perhaps no vault has it.
+    #[must_use]
+    pub const fn is_from_registry(&self) -> bool {
+        self.media_type.is_empty()
     }
 
     /// Whether anything is written for it.

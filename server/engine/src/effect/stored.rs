@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 use vault::HarborName;
+use vault::tree::Gap;
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
 use super::model::{AccessoryOf, Effect, EffectItem, EffectPlan, Estimate, Link, Policy, SkipReason, Source, Warning};
@@ -22,6 +23,8 @@ pub(super) struct Stored {
     items: Vec<StoredItem>,
     source: Source,
     estimate: Estimate,
+    #[serde(default)]
+    gaps: Vec<Gap>,
     warnings: Vec<Warning>,
 }
 
@@ -47,7 +50,7 @@ struct Accessory1 {
 impl From<Stored> for EffectPlan {
     fn from(stored: Stored) -> Self {
         let Stored { version, harbor, target_project, creates_project, project_public, whole_project, .. } = stored;
-        let Stored { policy, source, estimate, warnings, .. } = stored;
+        let Stored { policy, source, estimate, gaps, warnings, .. } = stored;
         let mut seen: HashSet<(RepositoryName, Digest)> = HashSet::new();
         let (mut items, mut accessories) = (Vec::with_capacity(stored.items.len()), Vec::new());
         for StoredItem { item, accessories: about } in stored.items {
@@ -57,7 +60,20 @@ impl From<Stored> for EffectPlan {
         }
         // Behind the lines of then: results name those by their place.
         items.extend(accessories);
-        Self { version, harbor, target_project, creates_project, project_public, whole_project, policy, items, source, estimate, warnings }
+        Self {
+            version,
+            harbor,
+            target_project,
+            creates_project,
+            project_public,
+            whole_project,
+            policy,
+            items,
+            source,
+            estimate,
+            gaps,
+            warnings,
+        }
     }
 }
 

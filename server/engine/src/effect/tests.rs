@@ -23,6 +23,11 @@ fn item(tag: &str, effect: Effect) -> EffectItem {
     }
 }
 
+/// A line as JSON, for tests of other files to begin with.
+pub(super) fn any_item() -> serde_json::Value {
+    serde_json::to_value(item("1", Effect::Create)).unwrap()
+}
+
 fn plan(items: Vec<EffectItem>) -> EffectPlan {
     EffectPlan {
         version: EFFECT_VERSION,
@@ -36,6 +41,7 @@ fn plan(items: Vec<EffectItem>) -> EffectPlan {
             accessories: true,
             keep_suffix: "before".to_owned(),
             rename_suffix: "restored".to_owned(),
+            digest_tag: String::new(),
         },
         items,
         source: Source {
@@ -45,6 +51,7 @@ fn plan(items: Vec<EffectItem>) -> EffectPlan {
             moment: OffsetDateTime::UNIX_EPOCH,
         },
         estimate: Estimate::default(),
+        gaps: Vec::new(),
         warnings: Vec::new(),
     }
 }

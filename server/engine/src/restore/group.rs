@@ -151,8 +151,9 @@ impl State<'_> {
     async fn prepared(&self, place: usize, failed: &mut HashSet<Digest>) -> Result<Option<(Goal, Ready, u64)>, Trouble> {
         let item = &self.plan.items[place];
         failed.insert(item.then);
-        // For a move the image is often still there, untagged: a look is cheaper than a write.
-        if matches!(item.effect, Effect::Move { .. }) && self.witness.read_back(&item.repository, &item.then).await?.is_none() {
+        // For a move the image is often still there, untagged: a look is cheaper than a write. What is read from the registry is there.
+        let likely = matches!(item.effect, Effect::Move { .. }) || item.is_from_registry();
+        if likely && self.witness.read_back(&item.repository, &item.then).await?.is_none() {
             return Ok(None);
         }
         let goal = Goal {

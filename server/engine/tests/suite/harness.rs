@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use engine::backup::{self, BackupContext, BackupError, Reconcile, SnapshotOutcome};
-use engine::effect::{self, EffectPlan, OnConflict, PlanContext, Policy};
+use engine::effect::{self, EffectPlan, OnConflict, PlanContext, Policy, Undone, Written};
 use engine::report::Report;
 use engine::restore::{self, RestoreContext};
 use engine::select::{Selection, Wanted, What};
@@ -119,6 +119,17 @@ impl Harness {
         restore::execute(&cx, plan, gate).await.unwrap()
     }
 
+    /// The plan that undoes a restore. `captured` names images that the snapshot has.
+    pub async fn undo(&self, plan: &EffectPlan, report: &Report, snapshot: &Digest, captured: &[Digest]) -> EffectPlan {
+        let cx = PlanContext { client: self.client.clone(), vault: self.vault.clone(), harbor: "harbor".parse().unwrap() };
+        let written = Written::of(report);
+        let captured: BTreeMap<Digest, Digest> = captured.iter().map(|digest| (*digest, *snapshot)).collect();
+        let elsewhere = BTreeMap::new();
+        let undone = Undone { plan, written: &written, snapshot: *snapshot, captured: &captured, elsewhere: &elsewhere };
+        let policy = Policy { keep_suffix: format!("before-undo-{}", &plan.hash().hex()[..8]), ..policy(OnConflict::Move) };
+        effect::undo(&cx, &undone, &policy).await.unwrap()
+    }
+
     /// What a tag points to.
     pub async fn points_to(&self, repository: &str, tag: &str) -> Option<Digest> {
         let reference = Reference::Tag(push::tag(tag));
@@ -171,7 +182,13 @@ impl Harness {
 }
 
 pub fn policy(on_conflict: OnConflict) -> Policy {
-    Policy { on_conflict, accessories: true, keep_suffix: "before-restore-1".to_owned(), rename_suffix: "restored-1".to_owned() }
+    Policy {
+        on_conflict,
+        accessories: true,
+        keep_suffix: "before-restore-1".to_owned(),
+        rename_suffix: "restored-1".to_owned(),
+        digest_tag: String::new(),
+    }
 }
 
 /// One tag.

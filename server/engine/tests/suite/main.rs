@@ -6,6 +6,7 @@ mod accessories;
 mod backup;
 mod closed;
 mod copy;
+mod dry_run;
 mod faults;
 mod glance;
 mod harness;
@@ -15,6 +16,7 @@ mod import_writers;
 mod locks;
 mod matrix;
 mod order;
+mod outlook;
 mod parts;
 mod points;
 mod points_bucket;
@@ -26,6 +28,7 @@ mod settings;
 mod soak;
 mod staging;
 mod tail;
+mod undo;
 
 /// Whoever runs the engine does so in tasks of its own, on any thread.
 #[test]
@@ -36,7 +39,6 @@ fn everything_long_can_run_in_a_task_of_its_own() {
         plan: engine::effect::PlanContext,
         restore: engine::restore::RestoreContext,
         vault: vault::Vault,
-        client: registry::Client,
         effect: engine::effect::EffectPlan,
         report: engine::report::Report,
         selection: engine::select::Selection,
@@ -51,6 +53,12 @@ fn everything_long_can_run_in_a_task_of_its_own() {
     is_send(|p| async move { engine::effect::plan(&p.plan, &p.digest, &p.selection, &p.project, &p.policy).await.map(|_| ()) });
     is_send(|p| async move { engine::restore::execute(&p.restore, &p.effect, &engine::Silent).await.map(|_| ()) });
     is_send(|p| async move { engine::import::run(&p.import, &p.destination, &p.path).await.map(|_| ()) });
-    is_send(|p| async move { engine::undo::plan(&p.client, &p.effect, &p.report).await.map(|_| ()) });
+    is_send(|p| async move {
+        let (captured, elsewhere) = (std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
+        let written = engine::effect::Written::of(&p.report);
+        let undone =
+            engine::effect::Undone { plan: &p.effect, written: &written, snapshot: p.digest, captured: &captured, elsewhere: &elsewhere };
+        engine::effect::undo(&p.plan, &undone, &p.policy).await.map(|_| ())
+    });
     is_send(|p| async move { engine::verify::snapshot(&p.vault, &p.digest).await.len() });
 }

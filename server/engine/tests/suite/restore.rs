@@ -104,7 +104,7 @@ async fn a_tag_that_moved_is_left_moved_back_or_restored_under_another_name() {
     assert_eq!(h.points_to("shop/web", "1.0").await, Some(rich.plain));
     assert_eq!(h.points_to("shop/web", "1.0-before-restore-1").await, Some(bad));
 
-    let undo = engine::undo::plan(&h.client, &moved, &report).await.unwrap();
+    let undo = h.undo(&moved, &report, &snapshot.digest, &[]).await;
     assert_eq!(undo.counts().moves, 1);
     let undone = h.execute(&undo, &Silent).await;
     assert!(undone.is_clean(), "{undone:#?}");

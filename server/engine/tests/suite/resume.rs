@@ -84,7 +84,7 @@ async fn a_restore_stopped_at_any_write_and_run_again_ends_in_the_same_state() {
         let again = h.execute(&plan, &Silent).await;
         assert!(again.is_clean(), "after {allowed} writes: {again:#?}");
         assert_eq!(h.state("shop").await, wanted, "after {allowed} writes");
-        let undo = engine::undo::plan(&h.client, &plan, &again).await.unwrap();
+        let undo = h.undo(&plan, &again, &snapshot, &[]).await;
         assert_eq!(undo.counts().moves, 1, "what the first try moved can be undone after the second");
     }
     panic!("the restore never ends");

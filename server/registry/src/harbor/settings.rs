@@ -67,15 +67,6 @@ pub struct RetentionSummary {
     pub cron: Option<String>,
 }
 
-impl RetentionSummary {
-    /// Whether the next run deletes what was just restored: a restored artifact was never pulled (harbor.md §0.5).
-    #[must_use]
-    pub fn keeps_only_recently_pulled(&self) -> bool {
-        let mut active = self.rules.iter().filter(|r| !r.disabled).peekable();
-        active.peek().is_some() && active.all(|r| r.template == "nDaysSinceLastPull")
-    }
-}
-
 /// A member of a project.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Member {

@@ -1,0 +1,278 @@
+//! The verbs of restores over REST: look, ask, list every line, undo.
+
+use app::restores::types::{Draft, EffectItem, EffectKind, Line, Lines, Request, RequestRow, RestoreForm, Submit};
+use app::units::{Page, bytes, short_digest};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::api::{Api, Remote};
+use super::client::{Numbered, Plain, print_json};
+use super::{CliError, progress};
+
+/// Restore verbs.
+#[derive(Subcommand)]
+pub enum RestoreVerb {
+    /// Show what a restore would do to Harbor; writes nothing
+    Preview(Wish),
+    /// Ask for a restore
+    Request(AskRestore),
+    /// Requests, newest first
+    List(Plain),
+    /// One request
+    Show(Numbered),
+    /// Every line of a request, with what came of it
+    Lines(ListLines),
+    /// Show what would put moved tags back to what they pointed to; with a reason, ask for it
+    Undo(UndoRestore),
+    /// Take a request back
+    Withdraw(Numbered),
+    /// Stop a restore before its next write
+    Cancel(Numbered),
+}
+
+/// What to restore.
+#[derive(Args)]
+pub struct Wish {
+    #[command(flatten)]
+    remote: Remote,
+    /// `harbor/project`
+    project: String,
+    /// Moment to restore from
+    #[arg(long)]
+    at: String,
+    /// `repository:tag`, `repository@sha256:…` or `repository`; none = the whole project
+    #[arg(long)]
+    item: Vec<String>,
+    /// Project to restore into; default: the same
+    #[arg(long, default_value = "")]
+    into: String,
+    /// If a tag points elsewhere now: leave, move or rename
+    #[arg(long, default_value = "leave")]
+    on_conflict: String,
+    /// Tag that keeps images named by their digest; none = they stay without one
+    #[arg(long, default_value = "")]
+    digest_tag: String,
+}
+
+/// A request to make.
+#[derive(Args)]
+pub struct AskRestore {
+    #[command(flatten)]
+    wish: Wish,
+    /// Why
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    why: Why,
+}
+
+/// What goes with a reason.
+#[derive(Args)]
+pub struct Why {
+    /// What happened: accident, `bad_push`, retention, incident, test, other
+    #[arg(long, default_value = "accident")]
+    category: String,
+    /// Ticket
+    #[arg(long, default_value = "")]
+    ticket: String,
+    /// Wait for votes and the restore itself
+    #[arg(long)]
+    wait: bool,
+}
+
+/// A request to undo.
+#[derive(Args)]
+pub struct UndoRestore {
+    #[command(flatten)]
+    remote: Remote,
+    /// Its number
+    id: i64,
+    /// Why; without one nothing is asked for
+    #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    why: Why,
+}
+
+/// Lines to list.
+#[derive(Args)]
+pub struct ListLines {
+    #[command(flatten)]
+    remote: Remote,
+    /// Number of the request or draft
+    id: i64,
+    /// create, move, skip, blocked, accessories, done, failed or open
+    #[arg(long, default_value = "")]
+    group: String,
+    /// Repository with project
+    #[arg(long, default_value = "")]
+    repository: String,
+    /// Part of a name, tag, digest or reason
+    #[arg(long, default_value = "")]
+    text: String,
+}
+
+async fn preview(api: &Api, wish: &Wish) -> Result<Draft, CliError> {
+    let (harbor, project) = wish.project.split_once('/').ok_or_else(|| CliError::Usage("name the project as harbor/project".to_owned()))?;
+    let form = RestoreForm {
+        harbor: harbor.to_owned(),
+        project: project.to_owned(),
+        at: wish.at.clone(),
+        items: wish.item.join("\n"),
+        target_project: wish.into.clone(),
+        on_conflict: wish.on_conflict.clone(),
+        digest_tag: wish.digest_tag.clone(),
+        ..RestoreForm::default()
+    };
+    api.post("/restores/preview", &form).await
+}
+
+fn effect_line(item: &EffectItem) -> String {
+    let effect = match item.effect {
+        EffectKind::Create => "create",
+        EffectKind::Move => "move",
+        EffectKind::Skip => "skip",
+        EffectKind::Blocked => "BLOCKED",
+    };
+    let glue = if item.reference.starts_with("sha256:") { '@' } else { ':' };
+    let now = item.now.as_deref().map_or_else(|| "–".to_owned(), short_digest);
+    format!("{effect}\t{}{glue}{}\t{now} → {}\t{}", item.repository, item.reference, short_digest(&item.then), item.detail)
+}
+
+fn show_plan(draft: &Draft) {
+    let plan = &draft.plan;
+    println!("{}", plan.sentence);
+    for item in &plan.items {
+        println!("  {}", effect_line(item));
+    }
+    let shown = i64::try_from(plan.items.len()).unwrap_or(i64::MAX);
+    if plan.items_total > shown {
+        println!("  and {} more: breakwater restore lines {}", plan.items_total - shown, draft.id);
+    }
+    for gap in &plan.gaps {
+        println!("  the snapshot lacks {}: {}; {}", gap.subject, gap.cause, gap.remedy);
+    }
+    for warning in &plan.warnings {
+        println!("  note: {}", warning.text);
+    }
+    let most = plan.bytes_to_send + plan.bytes_unknown;
+    let send =
+        if plan.blobs_unknown == 0 { bytes(plan.bytes_to_send) } else { format!("{} to {}", bytes(plan.bytes_to_send), bytes(most)) };
+    println!("  {send} to send, {} found there; {}", bytes(plan.bytes_present), draft.rule);
+    println!("  plan {}", plan.hash);
+}
+
+/// `breakwater restore …`.
+pub async fn restore(verb: RestoreVerb) -> Result<(), CliError> {
+    match verb {
+        RestoreVerb::Preview(wish) => {
+            let draft = preview(&wish.remote.api()?, &wish).await?;
+            if wish.remote.json {
+                return print_json(&draft);
+            }
+            show_plan(&draft);
+        }
+        RestoreVerb::Request(args) => {
+            let api = args.wish.remote.api()?;
+            let draft = preview(&api, &args.wish).await?;
+            return ask(&args.wish.remote, &api, draft, args.reason, args.why).await;
+        }
+        RestoreVerb::List(args) => {
+            let rows: Page<RequestRow> = args.remote.api()?.get("/restores", &[]).await?;
+            if args.remote.json {
+                return print_json(&rows);
+            }
+            for r in rows.items {
+                println!("#{}\t{:?}\t{}\t{}\t{}", r.id, r.state, r.sentence, r.requester, r.result);
+            }
+        }
+        RestoreVerb::Show(args) => {
+            let request: Request = args.remote.api()?.get(&format!("/restores/{}", args.id), &[]).await?;
+            if args.remote.json {
+                return print_json(&request);
+            }
+            show(&request);
+        }
+        RestoreVerb::Lines(args) => return lines(&args).await,
+        RestoreVerb::Undo(args) => {
+            let api = args.remote.api()?;
+            let draft: Draft = api.post(&format!("/restores/{}/undo", args.id), &json!({})).await?;
+            if let Some(reason) = args.reason {
+                return ask(&args.remote, &api, draft, reason, args.why).await;
+            }
+            if args.remote.json {
+                return print_json(&draft);
+            }
+            show_plan(&draft);
+        }
+        RestoreVerb::Withdraw(args) => {
+            let request: Request = args.remote.api()?.post(&format!("/restores/{}/withdraw", args.id), &json!({})).await?;
+            println!("#{}: {}", request.id, request.next);
+        }
+        RestoreVerb::Cancel(args) => {
+            let request: Request = args.remote.api()?.post(&format!("/restores/{}/cancel", args.id), &json!({})).await?;
+            println!("#{}: {}", request.id, request.next);
+        }
+    }
+    Ok(())
+}
+
+fn show(request: &Request) {
+    println!("#{} {:?}: {}\n{}", request.id, request.state, request.plan.sentence, request.next);
+    if let Some(text) = &request.outcome_detail {
+        println!("{text}");
+    }
+    if let Some(change) = &request.change {
+        println!("Harbor changed since it was voted on: {} lines new, {} gone, {} changed", change.added, change.gone, change.changed);
+    }
+    for r in &request.results {
+        println!("  {}\t{}:{}\t{}", r.outcome, r.repository, r.reference, r.detail);
+    }
+    let shown = i64::try_from(request.results.len()).unwrap_or(i64::MAX);
+    if request.results_total > shown || request.plan.items_total > shown {
+        println!("  every line: breakwater restore lines {}", request.id);
+    }
+}
+
+/// Prints every page.
+async fn lines(args: &ListLines) -> Result<(), CliError> {
+    let api = args.remote.api()?;
+    let path = format!("/restores/{}/lines", args.id);
+    let mut all: Vec<Line> = Vec::new();
+    for page in 1.. {
+        let number = i64::to_string(&page);
+        let filters = [("group", &args.group), ("repository", &args.repository), ("text", &args.text), ("page", &number)];
+        let query: Vec<(&str, &str)> =
+            filters.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (*name, value.as_str())).collect();
+        let found: Lines = api.get(&path, &query).await?;
+        let over = found.next.is_none();
+        if args.remote.json {
+            all.extend(found.lines);
+        } else {
+            for line in &found.lines {
+                let result = line.result.as_ref().map_or_else(String::new, |r| format!("\t{} {}", r.outcome, r.detail));
+                println!("{}\t{}{result}", line.place, effect_line(&line.effect));
+            }
+        }
+        if over {
+            break;
+        }
+    }
+    if args.remote.json { print_json(&all) } else { Ok(()) }
+}
+
+async fn ask(remote: &Remote, api: &Api, draft: Draft, reason: String, why: Why) -> Result<(), CliError> {
+    if !remote.json {
+        show_plan(&draft);
+    }
+    let submit = Submit { draft_id: draft.id, plan_hash: draft.plan.hash, category: why.category, reason, ticket: why.ticket };
+    let mut request: Request = api.post("/restores", &submit).await?;
+    if why.wait {
+        request = progress::request(api, request.id).await?;
+    }
+    if remote.json {
+        return print_json(&request);
+    }
+    println!("#{}: {}", request.id, request.next);
+    Ok(())
+}
