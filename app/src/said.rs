@@ -9,7 +9,10 @@ use crate::text::{Lang, lang};
 const SENTENCES: &[(&str, &str)] = &[
     // Titles and phases of jobs.
     ("{} backs up {}", "{} 备份 {}"),
+    ("{} backs up {}, after run {}", "{} 备份 {}，在运行 {} 之后"),
     ("back up {} of {}", "备份 {1} 的 {0}"),
+    ("back up {} of {}, after run {}", "备份 {1} 的 {0}，在运行 {2} 之后"),
+    ("list the projects of {}", "列出 {} 的项目"),
     ("restore #{} into {}", "恢复 #{} 到 {}"),
     ("verify the vault {}", "校验保管库 {}"),
     ("read what is due of the vault {}", "读取保管库 {} 到期部分"),
@@ -88,7 +91,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("marking what the snapshots need", "标记快照所需内容"),
     // Why a snapshot is kept.
     ("everything is kept", "全部保留"),
-    ("held, or asked for", "已锁定或有恢复申请"),
+    ("held, asked for, or of a time that the harbor lost", "已锁定、有恢复申请，或属于 Harbor 丢失的时段"),
     ("newest good", "最新完好"),
     ("newest without a gap", "最新无缺口"),
     ("dated in the future", "时间在未来"),
@@ -253,6 +256,11 @@ const SENTENCES: &[(&str, &str)] = &[
     ("the last full listing found what update times did not show", "上次完整列出发现更新时间未反映的变更"),
     ("a listing found what the Harbor's audit log did not name", "列出时发现 Harbor 审计日志未记录的变更"),
     ("no listing has found yet that the Harbor's audit log names pushes", "尚无列出结果证实 Harbor 审计日志会记录推送"),
+    ("the Harbor was set back to an older state of its database", "Harbor 的数据库已被还原到较早的状态"),
+    ("{} changed last at {}, and at {} when it was looked at before", "{} 最近变更于 {}，而此前查看时为 {}"),
+    ("its audit log ends with row {}, and went on to row {} before", "其审计日志止于第 {} 行，而此前已到第 {} 行"),
+    ("row {} of its audit log is another one than before", "其审计日志第 {} 行与此前不同"),
+    ("{} is new and has the number {}, which was handed out before", "{} 为新建，却使用了此前已分配的编号 {}"),
     ("the Harbor's audit log was not read before", "此前未读取过 Harbor 审计日志"),
     (
         "the Harbor's audit log shows no row: it is off, or the login lacks audit-log:list of the system",
@@ -300,6 +308,24 @@ const SENTENCES: &[(&str, &str)] = &[
     ("resumed the plan {}", "恢复备份计划 {}"),
     ("the plan {} is due", "备份计划 {} 到期运行"),
     ("asked for a run of the plan {}", "请求运行备份计划 {}"),
+    ("asked for the projects of {}", "请求列出 {} 的项目"),
+    ("the harbor {} was set back to an older state of its database: {}", "Harbor {} 的数据库已被还原到较早的状态：{}"),
+    // Limits of a snapshot.
+    (
+        "1 artifact that Harbor does not list was found there; a signature or the like without a tag, about an image that is not in this project, may be there unseen",
+        "在此找到 1 个 Harbor 未列出的制品；若有无 Tag 且针对本项目之外镜像的签名等，可能未被看到",
+    ),
+    (
+        "{} artifacts that Harbor does not list were found there; a signature or the like without a tag, about an image that is not in this project, may be there unseen",
+        "在此找到 {} 个 Harbor 未列出的制品；若有无 Tag 且针对本项目之外镜像的签名等，可能未被看到",
+    ),
+    (
+        "Harbor counts and lists no artifact there, and none was found by tags or as referrers of this project's images; a signature or the like without a tag, about an image that is not in this project, may be there unseen",
+        "Harbor 在此不计数也不列出任何制品，按 Tag 与本项目镜像的引用亦未找到；若有无 Tag 且针对本项目之外镜像的签名等，可能未被看到",
+    ),
+    ("what refers to an image was asked of {} of {} images", "仅询问了 {1} 个镜像中 {0} 个的引用者"),
+    ("{} of {} tags and artifacts that Harbor does not list were looked up", "Harbor 未列出的 {1} 个 Tag 与制品中查找了 {0} 个"),
+    ("the same holds of {} more repositories", "另有 {} 个仓库同样如此"),
     ("asked for a backup of {}", "请求备份 {}"),
     ("asked to verify the vault {}", "请求校验保管库 {}"),
     ("a run of {} backed up {} projects of {}", "{0} 的一次运行备份了 {2} 的 {1} 个项目"),

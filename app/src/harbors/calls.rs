@@ -87,6 +87,15 @@ pub async fn check_harbor(harbor: String) -> Result<CheckList, ApiError> {
     Ok(list)
 }
 
+/// Asks for the projects of a harbor now and goes to the job.
+#[server(prefix = "/fn", endpoint = "harbors/inventory")]
+pub async fn list_projects_now(harbor: String) -> Result<i64, ApiError> {
+    use crate::ports::{answer, backend, cx, go};
+    let job = answer(backend().list_projects_now(&cx(), harbor).await)?;
+    go(&format!("/jobs/{job}"));
+    Ok(job)
+}
+
 /// Forgets a harbor.
 #[server(prefix = "/fn", endpoint = "harbors/remove")]
 pub async fn remove_harbor(harbor: String, confirm: String) -> Result<(), ApiError> {

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::calls::{ChangeHarborCall, CheckHarbor, SetStaging, get_harbor, get_last_check};
+use super::calls::{ChangeHarborCall, CheckHarbor, ListProjectsNow, SetStaging, get_harbor, get_last_check};
 use super::check_list::CheckListView;
 use super::list_page::harbor_status;
 use super::settings::SettingsForm;
@@ -13,21 +13,29 @@ use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::count;
 
+/// What the buttons do.
+#[derive(Clone, Copy)]
+struct Actions {
+    check: ServerAction<CheckHarbor>,
+    change: ServerAction<ChangeHarborCall>,
+    stage: ServerAction<SetStaging>,
+    inventory: ServerAction<ListProjectsNow>,
+}
+
 /// The page.
 #[component]
 pub fn HarborPage() -> impl IntoView {
     let name = use_param("name");
     let tab = use_query("tab");
-    let check = ServerAction::<CheckHarbor>::new();
-    let change = ServerAction::<ChangeHarborCall>::new();
-    let stage = ServerAction::<SetStaging>::new();
+    let actions =
+        Actions { check: ServerAction::new(), change: ServerAction::new(), stage: ServerAction::new(), inventory: ServerAction::new() };
     let source = move || (name.get(), tab.get());
     let data = fetch(Topic::Harbors, source, |(name, tab)| async move {
         let harbor = get_harbor(name.clone()).await?;
         let list = if tab.as_deref() == Some("check") { get_last_check(name).await? } else { None };
         Ok((harbor, list, tab.unwrap_or_default()))
     });
-    view! { <Load data=data view=move |(harbor, list, tab)| content(harbor, list, &tab, (check, change, stage))/> }
+    view! { <Load data=data view=move |(harbor, list, tab)| content(harbor, list, &tab, actions)/> }
 }
 
 fn sentence(harbor: &Harbor) -> String {
@@ -46,18 +54,13 @@ fn sentence(harbor: &Harbor) -> String {
     }
 }
 
-fn content(
-    harbor: Harbor,
-    list: Option<CheckList>,
-    tab: &str,
-    (check, change, stage): (ServerAction<CheckHarbor>, ServerAction<ChangeHarborCall>, ServerAction<SetStaging>),
-) -> AnyView {
+fn content(harbor: Harbor, list: Option<CheckList>, tab: &str, Actions { check, change, stage, inventory }: Actions) -> AnyView {
     let (tone, word) = harbor_status(harbor.state);
     let crumbs = vec![(t("Harbors", "Harbor 实例").to_owned(), "/harbors".to_owned())];
     let body = match tab {
         "check" => check_tab(&harbor, list, check),
         "settings" => settings(harbor.clone(), change, stage),
-        _ => overview(&harbor),
+        _ => overview(&harbor, inventory),
     };
     let link = |key: &'static str, text: &'static str| {
         let href = if key.is_empty() { format!("/harbors/{}", harbor.name) } else { format!("/harbors/{}?tab={key}", harbor.name) };
@@ -96,8 +99,8 @@ fn settings(harbor: Harbor, change: ServerAction<ChangeHarborCall>, stage: Serve
     .into_any()
 }
 
-fn overview(harbor: &Harbor) -> AnyView {
-    let (connection, inside, staging) = (connection(harbor.clone()), inside(harbor), harbor.staging.clone());
+fn overview(harbor: &Harbor, inventory: ServerAction<ListProjectsNow>) -> AnyView {
+    let (connection, inside, staging) = (connection(harbor.clone()), inside(harbor, inventory), harbor.staging.clone());
     view! {
         <Columns>
             <Stack>{connection}</Stack>
@@ -134,7 +137,7 @@ fn connection(harbor: Harbor) -> AnyView {
     .into_any()
 }
 
-fn inside(harbor: &Harbor) -> AnyView {
+fn inside(harbor: &Harbor, inventory: ServerAction<ListProjectsNow>) -> AnyView {
     let name = &harbor.name;
     let text = match lang() {
         Lang::En => {
@@ -143,8 +146,12 @@ fn inside(harbor: &Harbor) -> AnyView {
         Lang::ZhCn => format!("最近一次列出 {} 个项目，其中 {} 个已纳入计划。", count(harbor.projects), count(harbor.projects_protected)),
     };
     let bar = has_duty(Duty::Operator).then(|| {
-        let (plan, remove) = (format!("/plans/new?harbor={name}"), format!("/harbors/{name}/remove"));
+        let (plan, remove, own) = (format!("/plans/new?harbor={name}"), format!("/harbors/{name}/remove"), name.clone());
         view! {
+            <PostForm action=inventory class="form inline" id="inventory">
+                <Hidden name="harbor" value=own.clone()/>
+                <SubmitButton text=t("List its projects now", "立即列出项目")/>
+            </PostForm>
             <Bar>
                 <LinkButton href=plan text=t("Make a plan for it", "为其创建计划")/>
                 <LinkButton href=remove text=t("Remove…", "移除…") kind=ButtonKind::Danger/>

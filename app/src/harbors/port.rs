@@ -23,6 +23,8 @@ pub trait Harbors: Send + Sync {
     async fn set_staging(&self, cx: &Cx, form: StagingForm) -> Result<Harbor, ApiError>;
     /// Runs the check-list of a registered harbor and keeps it.
     async fn check_harbor(&self, cx: &Cx, harbor: String) -> Result<CheckList, ApiError>;
+    /// Queues a listing of its projects now; the job.
+    async fn list_projects_now(&self, cx: &Cx, harbor: String) -> Result<i64, ApiError>;
     /// The newest kept check-list.
     async fn last_check(&self, cx: &Cx, harbor: String) -> Result<Option<CheckList>, ApiError>;
     /// Forgets a harbor no plan uses; `confirm` must be its name. Backups stay.

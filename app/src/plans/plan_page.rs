@@ -104,6 +104,10 @@ fn facts(plan: &Plan) -> AnyView {
     let (cron, zone, words, vault, version) =
         (plan.cron.clone(), plan.zone.clone(), said(&plan.schedule_words), plan.vault.clone(), plan.version);
     let rpo = target_words(plan.rpo_s, lang());
+    let full = lang().pick(
+        format!("every {} h; labels and settings are at most as old", plan.full_every_h),
+        format!("每 {} 小时；标签与设置最多旧至此", plan.full_every_h),
+    );
     let (logical, added) = (plan.logical_bytes, plan.added_bytes);
     view! {
         <Panel title=t("What it does", "内容")>
@@ -113,6 +117,7 @@ fn facts(plan: &Plan) -> AnyView {
                 {exclude}
                 <Kv key=t("Schedule", "时间表")>{words}" "<span class="note"><code class="mono">{cron}</code>" "{zone}</span></Kv>
                 <Kv key=t("Target", "目标")>{rpo}</Kv>
+                <Kv key=t("Everything listed", "完整列出")>{full}</Kv>
                 <Kv key=t("Vault", "保管库")>{vault}</Kv>
                 <Kv key=t("Protected", "受保护")>{bytes(logical)}</Kv>
                 <Kv key=t("Stored in 30 days", "30 天新增")>{bytes(added)}</Kv>
@@ -123,22 +128,32 @@ fn facts(plan: &Plan) -> AnyView {
     .into_any()
 }
 
+/// A run that goes on has looked already: whoever wants what is there now gets one of their own after it, and only one waits.
+fn run_buttons(plan: &Plan, actions: Actions) -> AnyView {
+    let (id, running) = (plan.id.to_string(), plan.running_job);
+    let watch = running.map(|job| view! { <LinkButton href=format!("/jobs/{job}") text=t("Watch the run", "查看运行")/> });
+    if let Some(next) = plan.next_job {
+        let note =
+            t("One more run was asked for. It looks for itself when this one is over.", "已请求再次运行。当前运行结束后它会重新查看。");
+        return view! { <Bar>{watch}<LinkButton href=format!("/jobs/{next}") text=t("The run after it", "随后的运行")/></Bar><p class="note">{note}</p> }.into_any();
+    }
+    let (text, kind) = match running {
+        Some(_) => (t("Run again after it", "结束后再次运行"), ButtonKind::Plain),
+        None => (t("Run now", "立即运行"), ButtonKind::Primary),
+    };
+    view! {
+        {watch}
+        <PostForm action=actions.run class="form inline" id="run">
+            <Hidden name="plan_id" value=id/>
+            <SubmitButton text=text kind=kind/>
+        </PostForm>
+    }
+    .into_any()
+}
+
 fn act(plan: &Plan, actions: Actions) -> AnyView {
     let id = plan.id.to_string();
-    let running = plan.running_job;
-    let run = match running {
-        Some(job) => view! { <LinkButton href=format!("/jobs/{job}") text=t("Watch the run", "查看运行")/> }.into_any(),
-        None => {
-            let id = id.clone();
-            view! {
-                <PostForm action=actions.run class="form inline" id="run">
-                    <Hidden name="plan_id" value=id.clone()/>
-                    <SubmitButton text=t("Run now", "立即运行") kind=ButtonKind::Primary/>
-                </PostForm>
-            }
-            .into_any()
-        }
-    };
+    let run = run_buttons(plan, actions);
     let pause = if plan.paused.is_some() {
         let id = id.clone();
         view! {
@@ -150,8 +165,8 @@ fn act(plan: &Plan, actions: Actions) -> AnyView {
         .into_any()
     } else {
         let id = id.clone();
-        // Without the browser part a refusal comes back to this page; then its message must be seen.
-        let refused = came_back(&[PausePlan::PATH]).is_some();
+        // Without the browser part a refusal comes back by the address; then its message must be seen.
+        let refused = use_query("__path").get_untracked().is_some_and(|path| path == PausePlan::PATH);
         view! {
             <details open=refused>
                 <summary>{t("Pause…", "暂停…")}</summary>

@@ -114,6 +114,9 @@ pub struct Plan {
     pub last_good: Option<Moment>,
     /// Run going on now, and its job.
     pub running_job: Option<i64>,
+    /// Job of a run that was asked for meanwhile and begins when that one is over.
+    #[serde(default)]
+    pub next_job: Option<i64>,
     /// Projects in scope at the last listing.
     pub projects: i64,
     /// The last 30 days, oldest first.

@@ -61,6 +61,10 @@ fn page(s: SettingsAt, query: SettingsQuery) -> AnyView {
     ];
     let title = sentence(&s, &project);
     let changed = what_changed(&s);
+    let age = t(
+        "Members, labels and rules give no sign when they change: they are as the last listing of everything before this moment found them. The plan says how often that is.",
+        "成员、标签和规则变更时没有任何提示：此处为该时间点之前最近一次完整列出时的状态，频率见备份计划。",
+    );
     let compare = choose(&s, settings_href(&harbor, &project, None));
     let different: Vec<AnyView> = s.parts.iter().filter_map(differences).collect();
     let (own, harbors): (Vec<_>, Vec<_>) = s.parts.into_iter().partition(|part| !part.of_harbor);
@@ -75,7 +79,7 @@ fn page(s: SettingsAt, query: SettingsQuery) -> AnyView {
     view! {
         <PageHead title=title crumbs=crumbs here=t("Settings", "设置")><SubItem>{changed}</SubItem></PageHead>
         <div class="stack">
-            <section class="panel"><div class="panel-body">{compare}</div></section>
+            <section class="panel"><div class="panel-body">{compare}<p class="note">{age}</p></div></section>
             {(!different.is_empty()).then(|| view! {
                 <Panel title=t("Different", "差异")>{different}</Panel>
             })}

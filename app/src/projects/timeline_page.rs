@@ -8,7 +8,7 @@ use super::gaps_page::gap_table;
 use super::hold_parts::holds_panel;
 use super::ribbon::Ribbon;
 use super::timeline_parts::{Difference, MomentActions, SnapshotTable};
-use super::types::Timeline;
+use super::types::{Limit, Timeline};
 use super::{changes_href, gaps_href, project_href, protection_word, settings_href};
 use crate::accounts::types::Duty;
 use crate::plans::left::Left;
@@ -117,7 +117,8 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
     let keep = zoom.as_ref().map(|z| format!("&zoom={z}")).unwrap_or_default();
     let step = |to: Option<Moment>| to.map(|m| format!("{base}?at={}{keep}", url_part(&m.url())));
     let (before, after) = (step(timeline.before), step(timeline.after));
-    let gaps = timeline.gaps.clone();
+    let (gaps, limits) = (timeline.gaps.clone(), timeline.limits.clone());
+    let listed = timeline.listed.map(|at| view! { <SubItem label=t("Labels as of", "标签截至")>{long(at)}</SubItem> });
     let (drawn, here) = (timeline.clone(), p.project.clone());
     let repositories = lang().pick(format!("{} repositories", count(p.repositories)), format!("{} 个仓库", count(p.repositories)));
     let size = bytes(p.bytes);
@@ -139,6 +140,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
             <Digest value=digest/>
             {changes.map(|href| view! { <SubItem><a href=href>{t("Changes since the one before", "与前一快照的差异")}</a></SubItem> })}
             <SubItem><a href=settings>{t("Settings at this moment", "该时间点的设置")}</a></SubItem>
+            {listed}
             {(!s.copies.is_empty()).then(|| view! { <SubItem label=t("Copies", "副本")>{s.copies.join(", ")}</SubItem> })}
         </PageHead>
         <section class="panel timeline">
@@ -158,6 +160,22 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
             {gap_table(&gaps)}
             <p class="note padded"><a href=all_gaps>{t("Gaps of the newest snapshot, and what was accepted", "最新快照的缺口及接受记录")}</a></p>
         })}
+        {(!limits.is_empty()).then(|| limits_panel(limits))}
+    }
+    .into_any()
+}
+
+/// Where the registry may hold more than anybody can list.
+fn limits_panel(limits: Vec<Limit>) -> AnyView {
+    let note = t("where nobody can tell from outside whether everything was seen", "外部无法判断是否已看到全部内容之处");
+    let rows = limits
+        .into_iter()
+        .map(|l| view! { <tr><Cell><code class="mono">{l.subject}</code></Cell><Cell label=t("What is known", "已知情况")>{said(&l.text)}</Cell></tr> })
+        .collect_view();
+    view! {
+        <Panel title=t("Limits of this snapshot", "该快照的局限") note=note>
+            <DataTable caption=t("Limits", "局限") cols=vec![Col::text(t("Where", "位置")), Col::text(t("What is known", "已知情况"))]>{rows}</DataTable>
+        </Panel>
     }
     .into_any()
 }

@@ -254,6 +254,17 @@ pub struct SettingLine {
     pub is: Option<String>,
 }
 
+/// A place of which nobody can tell from outside whether everything in it was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Limit {
+    /// What sort: `hidden_untagged`, `asked_in_part`.
+    pub kind: String,
+    /// Repository or project.
+    pub subject: String,
+    /// What was asked, and what may be left.
+    pub text: String,
+}
+
 /// Something that happened, for the lanes of the ribbon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineEvent {
@@ -296,6 +307,12 @@ pub struct Timeline {
     pub holds: Vec<HeldMoment>,
     /// Deleted plans that made snapshots of this project, and what becomes of those.
     pub left: Vec<Left>,
+    /// Where the registry may hold more than the moment's snapshot could see.
+    #[serde(default)]
+    pub limits: Vec<Limit>,
+    /// When the content of the moment's snapshot was listed, if it was taken as unchanged since: labels put on later are not in it.
+    #[serde(default)]
+    pub listed: Option<Moment>,
     /// Next run of a plan that has the project.
     pub next_run: Option<Moment>,
 }

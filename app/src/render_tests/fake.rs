@@ -244,6 +244,7 @@ nothing! { harbors::Harbors {
     change_harbor(form: ChangeHarbor) -> Harbor;
     set_staging(form: StagingForm) -> Harbor;
     check_harbor(harbor: String) -> CheckList;
+    list_projects_now(harbor: String) -> i64;
     last_check(harbor: String) -> Option<CheckList>;
     remove_harbor(harbor: String, confirm: String) -> ();
 }
@@ -431,6 +432,7 @@ pub fn plan(name: &str) -> Plan {
         next: Some(moment("2026-11-24T02:00:00Z")),
         last_good: Some(moment("2026-11-23T11:54:00Z")),
         running_job: None,
+        next_job: None,
         projects: 37,
         days: vec![DayState::Good, DayState::Failed, DayState::Missed],
         keep: Keep { daily: 14, ..Keep::default() },
@@ -575,6 +577,8 @@ pub fn timeline() -> Timeline {
         snapshots: vec![looked],
         thinned: false,
         events: Vec::new(),
+        limits: Vec::new(),
+        listed: None,
         gaps: vec![gap(None)],
         may: MayHere { hold: true, release: true, accept: false },
         holds: vec![HeldMoment { snapshot_id: 5, moment: at, hold }],

@@ -69,6 +69,8 @@ pub enum HarborVerb {
     Add(AddHarbor),
     /// Test the connection of a harbor
     Check(NamedHarbor),
+    /// List the projects of a harbor now, so that new ones show as not protected
+    Inventory(NamedHarbor),
     /// Read images that a policy blocks through a staging project, or stop that
     Staging(StageHarbor),
 }
@@ -173,6 +175,14 @@ pub async fn harbor(verb: HarborVerb) -> Result<(), CliError> {
             println!("registered {}: {}", made.name, made.state_detail);
         }
         HarborVerb::Staging(args) => stage(args).await?,
+        HarborVerb::Inventory(args) => {
+            let queued: serde_json::Value =
+                args.remote.api()?.post(&format!("/harbors/{}/inventory", encode(&args.name)), &json!({})).await?;
+            if args.remote.json {
+                return print_json(&queued);
+            }
+            println!("queued as job {}", queued["job_id"]);
+        }
         HarborVerb::Check(args) => {
             let checks: CheckList = args.remote.api()?.post(&format!("/harbors/{}/check", encode(&args.name)), &json!({})).await?;
             if args.remote.json {

@@ -37,6 +37,7 @@ pub async fn queue(conn: &mut PgConnection, plan: &plans::queries::Row, trigger:
             harbor_id: Some(plan.harbor_id),
             project: None,
             link: Some(format!("/plans/{}", plan.plan_id)),
+            after: None,
         };
         jobs::enqueue(conn, &job).await?;
     }

@@ -9,5 +9,6 @@ pub mod staging;
 
 pub use clients::{Access, client};
 pub use ops::{
-    change, check, create, get, inventory_job, keep_listing, last_check, list, look_at_projects, refresh_projects, remove, try_connection,
+    change, check, create, get, inventory_job, keep_listing, last_check, list, list_projects_now, look_at_projects, queue_inventories,
+    refresh_projects, remove, try_connection,
 };

@@ -19,11 +19,15 @@ use crate::audit::{self, Actor, Event};
 use crate::crypto::Place;
 use crate::error::Error;
 use crate::events::{self, Topic};
-use crate::jobs::{JobContext, JobError};
+use crate::jobs::{self, JobContext, JobError, NewJob, Work};
 use crate::state::AppState;
 
 /// Longest secret of a login, bytes.
 pub(super) const SECRET_BYTES_MAX: usize = 4_096;
+/// A harbor's projects are asked for when nobody did for so long, seconds.
+const INVENTORY_EVERY_S: f64 = 300.0;
+/// Listings queued at a time.
+const INVENTORIES_MAX: i64 = 20;
 /// Longest CA bundle, bytes.
 const CA_BYTES_MAX: usize = 64 * 1024;
 
@@ -544,6 +548,45 @@ async fn without_staging(state: &AppState, reach: &Reach, projects: Vec<registry
 async fn contact(conn: &mut PgConnection, harbor_id: i64, state: &str, detail: &str) -> Result<Option<String>, Error> {
     let contact = Contact { state, detail, version: None, check_list: None, can_restore: None };
     Ok(queries::contact(conn, harbor_id, &contact).await?)
+}
+
+/// Queues the listing of every harbor whose projects nobody asked for in a while, so that a new project shows as unprotected within minutes. One at a time for
+/// each, and of those made by themselves the last one stays.
+pub async fn queue_inventories(state: &AppState) -> Result<(), Error> {
+    let mut tx = state.pool.begin().await?;
+    for (harbor_id, name) in queries::inventories_due(&mut tx, INVENTORY_EVERY_S, INVENTORIES_MAX).await? {
+        queries::forget_inventories(&mut tx, harbor_id).await?;
+        jobs::enqueue(&mut tx, &inventory(harbor_id, &name, "schedule", None)).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Queues the listing of a harbor's projects now.
+pub async fn list_projects_now(state: &AppState, caller: &Caller, origin: &Origin, name: &str) -> Result<i64, Error> {
+    let reach = managed(state, caller, name).await?;
+    let mut tx = state.pool.begin().await?;
+    let queued = jobs::enqueue(&mut tx, &inventory(reach.harbor_id, name, &caller.login, Some(caller.account_id))).await?;
+    if queued.new {
+        let event = Event::new("harbor.inventory", "harbor", name, format!("asked for the projects of {name}")).with("job", queued.job_id);
+        audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    }
+    tx.commit().await?;
+    Ok(queued.job_id)
+}
+
+fn inventory(harbor_id: i64, name: &str, by: &str, account_id: Option<i64>) -> NewJob {
+    NewJob {
+        work: Work::Inventory { harbor_id },
+        title: format!("list the projects of {name}"),
+        dedupe_key: format!("inventory:{harbor_id}"),
+        trigger: by.to_owned(),
+        account_id,
+        harbor_id: Some(harbor_id),
+        project: None,
+        link: Some(format!("/harbors/{name}")),
+        after: None,
+    }
 }
 
 /// The job that lists a harbor's projects.

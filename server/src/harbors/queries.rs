@@ -279,6 +279,31 @@ pub struct Listed {
     pub proxy_cache: bool,
 }
 
+/// Harbors whose projects were not asked for in `every_s` seconds, which are asked for now: their rows are moved on.
+pub async fn inventories_due(conn: &mut PgConnection, every_s: f64, max: i64) -> sqlx::Result<Vec<(i64, String)>> {
+    sqlx::query_as(
+        "update harbor set inventory_at = now()
+          where harbor_id in (select harbor_id from harbor
+                               where removed_at is null and (inventory_at is null or inventory_at < now() - make_interval(secs => $1))
+                               order by inventory_at nulls first limit $2 for update skip locked)
+         returning harbor_id, name",
+    )
+    .bind(every_s)
+    .bind(max)
+    .fetch_all(conn)
+    .await
+}
+
+/// Forgets the listings of a harbor that were made by themselves and are over: there is one every few minutes, and the newest tells what there is to tell.
+pub async fn forget_inventories(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<()> {
+    let old = "kind = 'inventory' and trigger = 'schedule' and harbor_id = $1 and state not in ('queued', 'running')";
+    let logs = sqlx::AssertSqlSafe(format!("delete from job_log where job_id in (select job_id from job where {old})"));
+    sqlx::query(logs).bind(harbor_id).execute(&mut *conn).await?;
+    let jobs = sqlx::AssertSqlSafe(format!("delete from job where {old}"));
+    sqlx::query(jobs).bind(harbor_id).execute(conn).await?;
+    Ok(())
+}
+
 /// Keeps a whole listing: new ones appear, missing ones are marked gone.
 pub async fn keep_projects(conn: &mut PgConnection, harbor_id: i64, listed: &[Listed]) -> sqlx::Result<()> {
     let names: Vec<&str> = listed.iter().map(|p| p.name.as_str()).collect();
@@ -303,8 +328,9 @@ pub async fn keep_projects(conn: &mut PgConnection, harbor_id: i64, listed: &[Li
     sqlx::query("update harbor_project set gone_at = now() where harbor_id = $1 and gone_at is null and project <> all($2)")
         .bind(harbor_id)
         .bind(&names)
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
+    sqlx::query("update harbor set inventory_at = now() where harbor_id = $1").bind(harbor_id).execute(conn).await?;
     Ok(())
 }
 

@@ -59,16 +59,22 @@ async fn seen_projects(state: &AppState, caller: &Caller) -> Result<Vec<Project>
     Ok(all.into_iter().filter(|(harbor, p)| caller.may(Operation::ReadProject, Some((*harbor, &p.project)))).map(|(_, p)| p).collect())
 }
 
-/// Jobs that died in the last day, but runs of plans that were deleted: id, title, error.
+/// Jobs that died in the last day: id, title, error. Not those of a plan or harbor that is gone by now, nor listings of projects, since a harbor that is not reached
+/// is told of by itself; nor what was done since by another of the same.
 async fn failed(state: &AppState, caller: &Caller) -> Result<Vec<(i64, String, String)>, Error> {
     if !caller.may(Operation::ReadJobs, None) {
         return Ok(Vec::new());
     }
     let rows = sqlx::query_as(
         "select job_id, title, coalesce(error, '') from job d
-          where state = 'dead' and finished_at > now() - interval '1 day'
-            and not exists (select 1 from run r join plan p using (plan_id) where r.job_id = d.job_id and p.deleted_at is not null)
-            and not exists (select 1 from job n where n.dedupe_key = d.dedupe_key and n.job_id > d.job_id and n.state = 'done')
+          where state = 'dead' and finished_at > now() - interval '1 day' and kind <> 'inventory'
+            and not exists (select 1 from job n where replace(n.dedupe_key, ':next', '') = replace(d.dedupe_key, ':next', '')
+                                                  and n.job_id > d.job_id and n.state = 'done')
+            and not exists (select 1 from plan p
+                             where p.deleted_at is not null
+                               and (p.plan_id = (select r.plan_id from run r where r.job_id = d.job_id)
+                                    or d.kind = 'copy' and p.plan_id = (d.payload->>'plan_id')::bigint))
+            and not exists (select 1 from harbor h where h.harbor_id = d.harbor_id and h.removed_at is not null)
           order by job_id desc limit 5",
     )
     .fetch_all(&state.pool)

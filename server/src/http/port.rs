@@ -98,6 +98,9 @@ impl Harbors for Live {
     async fn check_harbor(&self, cx: &Cx, harbor: String) -> Result<CheckList, ApiError> {
         api(cx, harbors::check(&self.state, &Caller::of(cx)?, &origin(cx), &harbor).await)
     }
+    async fn list_projects_now(&self, cx: &Cx, harbor: String) -> Result<i64, ApiError> {
+        api(cx, harbors::list_projects_now(&self.state, &Caller::of(cx)?, &origin(cx), &harbor).await)
+    }
     async fn last_check(&self, cx: &Cx, harbor: String) -> Result<Option<CheckList>, ApiError> {
         api(cx, harbors::last_check(&self.state, &Caller::of(cx)?, &harbor).await)
     }

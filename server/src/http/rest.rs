@@ -286,6 +286,8 @@ endpoint!(/// Allows images that a policy blocks to be copied into a staging pro
     post "/api/v1/harbors/{name}/staging" "harbors" set_staging(cx, b, Path(name): Path<String>, Body(form): Body<StagingForm>) Harbor => b.set_staging(cx, StagingForm { harbor: name, ..form }).await?);
 endpoint!(/// Runs and keeps the check-list.
     post "/api/v1/harbors/{name}/check" "harbors" check_harbor(cx, b, Path(name): Path<String>) CheckList => b.check_harbor(cx, name).await?);
+endpoint!(/// Lists its projects now, so that a new one shows as not protected; they are listed every few minutes anyway.
+    post "/api/v1/harbors/{name}/inventory" "harbors" list_projects_now(cx, b, Path(name): Path<String>) Queued => Queued { job_id: b.list_projects_now(cx, name).await? });
 
 endpoint!(/// Vaults.
     get "/api/v1/vaults" "vaults" list_vaults(cx, b) Vec<Vault> => b.list_vaults(cx).await?);
@@ -487,6 +489,7 @@ pub const ROUTES: &[Line] = &[
     ("PUT", "/api/v1/harbors/{name}", Rule::SignedIn),
     ("DELETE", "/api/v1/harbors/{name}", Rule::SignedIn),
     ("POST", "/api/v1/harbors/{name}/check", Rule::SignedIn),
+    ("POST", "/api/v1/harbors/{name}/inventory", Rule::SignedIn),
     ("POST", "/api/v1/harbors/{name}/staging", Rule::SignedIn),
     ("GET", "/api/v1/vaults", Rule::SignedIn),
     ("POST", "/api/v1/vaults", Rule::SignedIn),
@@ -582,6 +585,7 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(try_harbor))
         .routes(routes!(get_harbor, change_harbor, remove_harbor))
         .routes(routes!(check_harbor))
+        .routes(routes!(list_projects_now))
         .routes(routes!(set_staging))
         .routes(routes!(list_vaults, create_vault))
         .routes(routes!(get_vault))

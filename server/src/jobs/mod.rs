@@ -115,6 +115,8 @@ pub struct NewJob {
     pub project: Option<String>,
     /// Page of what it is about.
     pub link: Option<String>,
+    /// Job that must be over before this one begins.
+    pub after: Option<i64>,
 }
 
 /// A queued job.

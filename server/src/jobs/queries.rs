@@ -34,8 +34,8 @@ pub struct Claimed {
 /// Inserts, or finds the open job with the same key.
 pub async fn insert(conn: &mut PgConnection, job: &NewJob, payload: &Value) -> sqlx::Result<Enqueued> {
     let made: Option<i64> = sqlx::query_scalar(
-        "insert into job (kind, title, payload, dedupe_key, attempt_max, trigger, account_id, harbor_id, project, link)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        "insert into job (kind, title, payload, dedupe_key, attempt_max, trigger, account_id, harbor_id, project, link, after_job_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          on conflict (dedupe_key) where state in ('queued', 'running') do nothing
          returning job_id",
     )
@@ -49,6 +49,7 @@ pub async fn insert(conn: &mut PgConnection, job: &NewJob, payload: &Value) -> s
     .bind(job.harbor_id)
     .bind(&job.project)
     .bind(&job.link)
+    .bind(job.after)
     .fetch_optional(&mut *conn)
     .await?;
     if let Some(job_id) = made {
@@ -73,6 +74,7 @@ pub async fn claim(conn: &mut PgConnection, worker: &str, lease_s: f64) -> sqlx:
                  where (state = 'queued' and run_at <= clock_timestamp()
                         or state = 'running' and lease_until < clock_timestamp())
                    and attempt < attempt_max
+                   and not exists (select 1 from job a where a.job_id = job.after_job_id and a.state in ('queued', 'running'))
                  order by run_at, job_id
                    for update skip locked
                  limit 1)
@@ -374,6 +376,11 @@ pub async fn revive(conn: &mut PgConnection, job_id: i64) -> sqlx::Result<bool> 
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Whether a job waits for the end of this one.
+pub async fn is_awaited(conn: &mut PgConnection, job_id: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select exists (select 1 from job where after_job_id = $1 and state = 'queued')").bind(job_id).fetch_one(conn).await
 }
 
 /// Jobs that run now.

@@ -13,7 +13,7 @@ const EVERY: Duration = Duration::from_secs(2);
 
 static LAST: Mutex<Option<Instant>> = Mutex::const_new(None);
 
-/// Queues due plans, sweeps and scrubs, ends pauses and requests nobody decided. Row locks keep two workers apart.
+/// Queues due plans, listings of projects, sweeps and scrubs, ends pauses and requests nobody decided. Row locks keep two workers apart.
 pub async fn tick(state: &AppState) -> Result<(), Error> {
     {
         let mut last = LAST.lock().await;
@@ -24,6 +24,7 @@ pub async fn tick(state: &AppState) -> Result<(), Error> {
     }
     crate::clock::watch(state).await?;
     crate::plans::queue_due(state).await?;
+    crate::harbors::queue_inventories(state).await?;
     crate::restores::expire_due(state).await?;
     crate::vaults::sweep::queue_due(state).await?;
     crate::vaults::queue_scrubs(state).await?;

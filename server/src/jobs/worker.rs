@@ -213,6 +213,9 @@ async fn end(context: &JobContext, work: Option<&Work>, result: Result<(), JobEr
                 settle(&mut tx, context.job_id, work, &end).await?;
             }
             events::notify(&mut tx, Topic::Jobs).await?;
+            if queries::is_awaited(&mut tx, context.job_id).await? {
+                events::notify(&mut tx, Topic::Work).await?;
+            }
         } else {
             return Ok(false);
         }

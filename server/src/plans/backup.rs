@@ -13,7 +13,7 @@ use vocab::{Descriptor, Digest, ProjectName};
 
 use super::look::{Findings, Look};
 use super::scope::Scope;
-use super::{keeping, queries};
+use super::{keeping, queries, set_back};
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::{Error, chain};
 use crate::events::{self, Topic};
@@ -154,19 +154,19 @@ async fn prepare(context: &Arc<JobContext>, run_id: i64, plan: queries::Row, who
         (reach, crate::vaults::open_to_write(&context.state, &mut conn, plan.vault_id).await?)
     };
     let client = harbors::client(&context.state, &reach, Access::Read)?;
-    let last_full = {
-        let mut conn = context.state.pool.acquire().await?;
-        queries::last_full(&mut conn, plan.plan_id, run_id).await?
-    };
-    // Five minutes an hour of slack: a run that begins a little early is the full one of its day all the same.
-    let due_after = time::Duration::minutes(i64::from(plan.full_every_h) * 55);
-    let is_due = last_full.is_none_or(|at| OffsetDateTime::now_utc() - at >= due_after);
-    // What the cheap way may miss is caught by a run that asks everything again.
-    let reconcile = if is_due { Reconcile::Full } else { Reconcile::Hinted };
     context.progress(|p| p.phase = "listing projects".to_owned()).await;
     let before = client.counters().requests;
     // Whoever asks for one project now wants it read.
     let look = Look::take(context, &reach, &client, &plan, whole).await?;
+    let (last_full, set_back) = {
+        let mut conn = context.state.pool.acquire().await?;
+        (queries::last_full(&mut conn, plan.plan_id, run_id).await?, set_back::noticed(&mut conn, reach.harbor_id).await?)
+    };
+    // Five minutes an hour of slack: a run that begins a little early is the full one of its day all the same.
+    let due_after = time::Duration::minutes(i64::from(plan.full_every_h) * 55);
+    let is_due = last_full.is_none_or(|at| OffsetDateTime::now_utc() - at >= due_after || set_back.is_some_and(|noticed| noticed > at));
+    // What the cheap way may miss is caught by a run that asks everything again.
+    let reconcile = if is_due { Reconcile::Full } else { Reconcile::Hinted };
     let version = known_version(&client).await?;
     {
         let mut conn = context.state.pool.acquire().await?;

@@ -36,7 +36,7 @@ pub async fn queue_due(state: &AppState) -> Result<(), Error> {
         due.pop();
         queries::missed(&mut tx, plan_id, &due).await?;
         queries::set_next(&mut tx, plan_id, schedule.next_after(now)).await?;
-        let wish = Wish { trigger: "schedule", by: "schedule", account_id: None, only: None };
+        let wish = Wish { trigger: "schedule", by: "schedule", account_id: None, only: None, fresh: false };
         let queued = queue(&mut tx, &plan, &wish).await?;
         if queued.new {
             let event =

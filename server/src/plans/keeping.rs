@@ -103,7 +103,7 @@ fn decide(rule: &Rule, zone: &TimeZone, now: OffsetDateTime, rows: Vec<Row>) -> 
 fn words(reason: &Reason) -> String {
     match reason {
         Reason::NoRule => "everything is kept".to_owned(),
-        Reason::Held => "held, or asked for".to_owned(),
+        Reason::Held => "held, asked for, or of a time that the harbor lost".to_owned(),
         Reason::Locked { until_s } => {
             let until = OffsetDateTime::from_unix_timestamp(*until_s).map(|at| Moment(at).long()).unwrap_or_default();
             format!("locked until {until}")

@@ -16,6 +16,7 @@ use vocab::{Digest, ProjectName};
 
 use super::queries::Row;
 use super::scope::Scope;
+use super::set_back;
 use crate::error::Error;
 use crate::harbors;
 use crate::harbors::queries::Reach;
@@ -60,7 +61,7 @@ impl Look {
     /// Looks, and keeps the list of projects. Without `hinted` only the projects are asked for.
     pub async fn take(context: &JobContext, reach: &Reach, client: &registry::Client, plan: &Row, hinted: bool) -> Result<Self, Error> {
         let scope = Scope::new(&plan.include, &plan.exclude)?;
-        let (known, projects, record) = {
+        let (mut known, projects, record) = {
             let mut conn = context.state.pool.acquire().await?;
             let mut known = if hinted { known(&mut conn, reach.harbor_id, plan.vault_id).await? } else { HashMap::new() };
             known.retain(|name, _| scope.matches(name));
@@ -68,7 +69,15 @@ impl Look {
             (known, projects, record(&mut conn, reach.harbor_id).await?)
         };
         let since = Since::of(known.values().map(|(standing, _)| standing));
-        let taken = Glance::take(client, since, u64::try_from(projects).unwrap_or(0)).await;
+        let sight = set_back::sight(&mut *context.state.pool.acquire().await?, reach.harbor_id).await?;
+        let taken = async {
+            let glance = Glance::take(client, since, u64::try_from(projects).unwrap_or(0)).await?;
+            match &sight {
+                Some(sight) => glance.against(client, sight).await,
+                None => Ok(glance),
+            }
+        };
+        let taken = taken.await;
         let listed = match &taken {
             Ok(glance) => Ok(glance.projects.clone()),
             Err(_) => Err(()),
@@ -76,6 +85,11 @@ impl Look {
         match (taken, listed) {
             (Ok(glance), Ok(listed)) => {
                 harbors::keep_listing(&context.state, reach, Ok(listed)).await?;
+                set_back::keep(context, reach, &glance, sight.as_ref()).await?;
+                if glance.set_back.is_some() {
+                    // What was known is of a time that the harbor does not have any more.
+                    known.clear();
+                }
                 Ok(Self { glance, known, record })
             }
             (Err(error), _) => Err(harbors::keep_listing(&context.state, reach, Err(error)).await.err().unwrap_or_else(nothing_listed)),

@@ -10,6 +10,7 @@ pub mod queries;
 mod runs;
 pub mod schedule;
 mod scope;
+mod set_back;
 mod view;
 
 pub use backup::{Observer, backup_job, stop_of};

@@ -250,6 +250,30 @@ pub async fn next_run_id(conn: &mut PgConnection) -> sqlx::Result<i64> {
     sqlx::query_scalar("select nextval(pg_get_serial_sequence('run', 'run_id'))").fetch_one(conn).await
 }
 
+/// A run that is not over.
+#[derive(Debug, sqlx::FromRow)]
+pub struct OpenRun {
+    pub job_id: i64,
+    pub run_id: i64,
+    pub dedupe_key: String,
+    /// It has looked at its harbor, or may have.
+    pub looked: bool,
+}
+
+/// The open runs of some keys, oldest first, locked against their end.
+pub async fn open_runs(conn: &mut PgConnection, dedupe_keys: &[&str]) -> sqlx::Result<Vec<OpenRun>> {
+    sqlx::query_as(
+        "select j.job_id, r.run_id, j.dedupe_key, j.state = 'running' or r.started_at is not null as looked
+           from job j join run r using (job_id)
+          where j.dedupe_key = any($1) and j.state in ('queued', 'running')
+          order by j.job_id
+            for update of j",
+    )
+    .bind(dedupe_keys)
+    .fetch_all(conn)
+    .await
+}
+
 /// One run.
 pub async fn run(conn: &mut PgConnection, run_id: i64) -> sqlx::Result<Option<RunRow>> {
     let sql = sqlx::AssertSqlSafe(format!("{RUN} where run_id = $1"));
@@ -355,9 +379,9 @@ pub async fn set_full(conn: &mut PgConnection, run_id: i64, full: bool) -> sqlx:
     Ok(())
 }
 
-/// Newest run that ended good, or with gaps each of which is accepted in a snapshot that counts as good by that; the running job, by plan.
-/// Of runs with gaps the newest fifty are looked at.
-pub async fn standing(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<(Option<OffsetDateTime>, Option<i64>)> {
+/// Newest run that ended good, or with gaps each of which is accepted in a snapshot that counts as good by that; the job of the run that goes on, and of the one
+/// that waits for its end, by plan. Of runs with gaps the newest fifty are looked at.
+pub async fn standing(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<(Option<OffsetDateTime>, Option<i64>, Option<i64>)> {
     sqlx::query_as(
         "select greatest((select max(finished_at) from run where plan_id = $1 and state = 'good' and only_project is null),
                          (select max(r.finished_at)
@@ -366,7 +390,9 @@ pub async fn standing(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<(Op
                            where exists (select from snapshot s where s.run_id = r.run_id)
                              and not exists (select from snapshot s where s.run_id = r.run_id
                                                 and not exists (select from good_snapshot g where g.snapshot_id = s.snapshot_id)))),
-                (select max(job_id) from run where plan_id = $1 and state in ('queued', 'running'))",
+                (select min(job_id) from run where plan_id = $1 and state in ('queued', 'running')),
+                (select max(r.job_id) from run r join job j using (job_id) join job a on a.job_id = j.after_job_id
+                  where r.plan_id = $1 and r.only_project is null and r.state = 'queued' and a.state in ('queued', 'running'))",
     )
     .bind(plan_id)
     .fetch_one(conn)
@@ -408,11 +434,15 @@ pub async fn keep_since(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<O
     sqlx::query_scalar("select keep_since from plan where plan_id = $1").bind(plan_id).fetch_one(conn).await
 }
 
-/// Open requests and fresh drafts that restore from a snapshot `s`, and holds on it.
+/// Open requests and fresh drafts that restore from a snapshot `s`, holds on it, and whether its harbor lost the time it is of.
 const NEEDED: &str = "exists (select 1 from standing_hold h where h.snapshot_id = s.snapshot_id)
        or exists (select 1 from request q where q.snapshot_id = s.snapshot_id
                      and (q.state in ('waiting', 'reapproval', 'queued', 'running')
-                          or q.state = 'draft' and q.planned_at > now() - interval '1 day'))";
+                          or q.state = 'draft' and q.planned_at > now() - interval '1 day'))
+       -- The last 90 days' finds. Where it is not known since when time was lost, a week before the last look is taken for it.
+       or exists (select 1 from harbor_set_back b join project bp using (harbor_id)
+                   where bp.project_id = s.project_id and b.noticed_at > now() - interval '90 days' and s.moment <= b.noticed_at
+                     and s.moment >= coalesce(b.kept_until, b.looked_at - interval '7 days') - interval '5 minutes')";
 
 /// Snapshots a plan made and still has, and those that deleted plans left to its rule at least a day ago.
 pub async fn keepable(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<super::keeping::Row>> {

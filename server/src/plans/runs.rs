@@ -24,19 +24,49 @@ pub(super) struct Wish<'a> {
     pub by: &'a str,
     pub account_id: Option<i64>,
     pub only: Option<&'a str>,
+    /// Whether a run that has looked already will not do.
+    pub fresh: bool,
 }
 
-/// Queues a run and its job. Runs of one harbor go one after another: the key keeps a second run of the same plan out.
+/// Queues a run and its job. Runs of a plan go one after another: while one is open another does not begin. Who wants what is there now is not served by a run
+/// that looked before; for them one more waits for its end, and whoever asks meanwhile gets that one.
 pub(super) async fn queue(conn: &mut PgConnection, plan: &queries::Row, wish: &Wish<'_>) -> Result<Enqueued, Error> {
+    let key = format!("backup:{}:{}", plan.plan_id, wish.only.unwrap_or(""));
+    let next = format!("{key}:next");
+    let open = queries::open_runs(conn, &[&key, &next]).await?;
+    if let Some(joined) = open.iter().find(|run| !(wish.fresh && run.looked)) {
+        return Ok(Enqueued { job_id: joined.job_id, new: false });
+    }
+    // Two keys take turns, so that of the runs that wait there is one, whichever goes on.
+    match open.last() {
+        None => enqueue(conn, plan, wish, key, None).await,
+        Some(run) => {
+            let other = if run.dedupe_key == key { next } else { key };
+            enqueue(conn, plan, wish, other, Some((run.job_id, run.run_id))).await
+        }
+    }
+}
+
+async fn enqueue(
+    conn: &mut PgConnection,
+    plan: &queries::Row,
+    wish: &Wish<'_>,
+    dedupe_key: String,
+    after: Option<(i64, i64)>,
+) -> Result<Enqueued, Error> {
     let run_id = queries::next_run_id(conn).await?;
     let title = match wish.only {
         Some(project) => format!("back up {project} of {}", plan.harbor),
         None => format!("{} backs up {}", plan.name, plan.harbor),
     };
+    let title = match after {
+        Some((_, run_id)) => format!("{title}, after run {run_id}"),
+        None => title,
+    };
     let job = NewJob {
         work: Work::Backup { run_id },
         title,
-        dedupe_key: format!("backup:{}:{}", plan.plan_id, wish.only.unwrap_or("")),
+        dedupe_key,
         trigger: wish.by.to_owned(),
         account_id: wish.account_id,
         harbor_id: Some(plan.harbor_id),
@@ -45,6 +75,7 @@ pub(super) async fn queue(conn: &mut PgConnection, plan: &queries::Row, wish: &W
             Some(project) => format!("/projects/{}/{project}", plan.harbor),
             None => format!("/plans/{}", plan.plan_id),
         }),
+        after: after.map(|(job_id, _)| job_id),
     };
     let queued = jobs::enqueue(conn, &job).await?;
     if queued.new {
@@ -63,7 +94,7 @@ pub async fn run_now(state: &AppState, caller: &Caller, origin: &Origin, plan_id
     caller.require(Operation::ManageEstate, None)?;
     let mut tx = state.pool.begin().await?;
     let plan = row(&mut tx, plan_id).await?;
-    let wish = Wish { trigger: trigger(origin), by: &caller.login, account_id: Some(caller.account_id), only: None };
+    let wish = Wish { trigger: trigger(origin), by: &caller.login, account_id: Some(caller.account_id), only: None, fresh: true };
     let queued = queue(&mut tx, &plan, &wish).await?;
     if queued.new {
         let event =
@@ -87,7 +118,7 @@ pub async fn queue_project(state: &AppState, caller: &Caller, origin: &Origin, h
     }
     let plan =
         chosen.ok_or_else(|| ApiError::new(ErrorKind::Conflict, "no_plan", "no plan has this project; an operator adds it to one"))?;
-    let wish = Wish { trigger: trigger(origin), by: &caller.login, account_id: Some(caller.account_id), only: Some(project) };
+    let wish = Wish { trigger: trigger(origin), by: &caller.login, account_id: Some(caller.account_id), only: Some(project), fresh: true };
     let queued = queue(&mut tx, &plan, &wish).await?;
     if queued.new {
         let event = Event::new("plan.run_now", "project", project, format!("asked for a backup of {}/{project}", harbor.1))

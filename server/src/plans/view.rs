@@ -11,7 +11,7 @@ use crate::error::Error;
 
 /// A plan with its runs and days.
 pub async fn plan(conn: &mut PgConnection, row: Row) -> Result<Plan, Error> {
-    let (last_good, running_job) = queries::standing(conn, row.plan_id).await?;
+    let (last_good, running_job, next_job) = queries::standing(conn, row.plan_id).await?;
     let days = queries::days(conn, row.plan_id).await?.into_iter().map(day).collect();
     let listed = crate::harbors::queries::projects(conn, row.harbor_id).await?;
     let (logical_bytes, added_bytes) = queries::room(conn, row.plan_id).await?;
@@ -39,6 +39,7 @@ pub async fn plan(conn: &mut PgConnection, row: Row) -> Result<Plan, Error> {
         next: row.next_at.filter(|_| row.paused_at.is_none()).map(Moment),
         last_good: last_good.map(Moment),
         running_job,
+        next_job,
         projects: i64::try_from(projects).unwrap_or(i64::MAX),
         days,
         keep: row.keep.0,

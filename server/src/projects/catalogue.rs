@@ -430,8 +430,17 @@ pub(super) async fn insert_snapshot(
     .bind(changes.removed)
     .bind(changes.moved)
     .bind(imports::is_imported(sealed))
-    .fetch_one(conn)
+    .fetch_one(&mut *conn)
     .await?;
+    if sealed.index.listed.is_some() || !sealed.index.limits.is_empty() {
+        let limits = serde_json::to_value(&sealed.index.limits).map_err(|e| Error::defect(e.to_string()))?;
+        sqlx::query("insert into snapshot_note (snapshot_id, listed_at, limits) values ($1, $2, $3)")
+            .bind(id)
+            .bind(sealed.index.listed)
+            .bind(limits)
+            .execute(conn)
+            .await?;
+    }
     Ok(id)
 }
 

@@ -150,6 +150,11 @@ pub async fn count_window(conn: &mut PgConnection, project_id: i64, from: Offset
         .await
 }
 
+/// When a snapshot's content was listed, if that was before it was made, and its limits as stored.
+pub async fn note(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<Option<(Option<OffsetDateTime>, serde_json::Value)>> {
+    sqlx::query_as("select listed_at, limits from snapshot_note where snapshot_id = $1").bind(snapshot_id).fetch_optional(conn).await
+}
+
 /// Finished restores into a project within a window: when, number, state.
 pub async fn restores(
     conn: &mut PgConnection,

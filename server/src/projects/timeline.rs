@@ -1,7 +1,7 @@
 //! The timeline of a project, and "back up now".
 
 use app::error::ApiError;
-use app::projects::types::{Timeline, TimelineEvent};
+use app::projects::types::{Limit, Timeline, TimelineEvent};
 use app::units::Moment;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
@@ -74,6 +74,8 @@ pub async fn timeline(
             may,
             holds: Vec::new(),
             left: Vec::new(),
+            limits: Vec::new(),
+            listed: None,
             next_run,
         });
     };
@@ -85,6 +87,10 @@ pub async fn timeline(
     let gaps = match &snapshot {
         Some(s) => gaps::of_snapshot(&mut conn, s.id).await?,
         None => Vec::new(),
+    };
+    let (listed, limits) = match &snapshot {
+        Some(s) => read_note(&mut conn, s.id).await?,
+        None => (None, Vec::new()),
     };
     let thinned = queries::count_window(&mut conn, project_id, from, to).await? > DRAWN_MAX;
     Ok(Timeline {
@@ -101,6 +107,8 @@ pub async fn timeline(
         may,
         holds: holds::of_project(&mut conn, project_id).await?,
         left: plans::left::of_project(&mut conn, project_id).await?,
+        limits,
+        listed: listed.map(Moment),
         next_run,
     })
 }
@@ -121,6 +129,12 @@ fn window(at: Option<OffsetDateTime>, now: OffsetDateTime, width: Duration) -> (
         _ => now,
     };
     (end - width, end)
+}
+
+async fn read_note(conn: &mut PgConnection, snapshot_id: i64) -> Result<(Option<OffsetDateTime>, Vec<Limit>), Error> {
+    let Some((listed, limits)) = queries::note(conn, snapshot_id).await? else { return Ok((None, Vec::new())) };
+    let limits: Vec<vault::tree::Limit> = serde_json::from_value(limits).map_err(|e| Error::defect(e.to_string()))?;
+    Ok((listed, limits.into_iter().map(|l| Limit { kind: l.kind, subject: l.subject, text: l.text }).collect()))
 }
 
 async fn happened(conn: &mut PgConnection, place: &Place, from: OffsetDateTime, to: OffsetDateTime) -> Result<Vec<TimelineEvent>, Error> {

@@ -268,6 +268,7 @@ pub(super) async fn enqueue(conn: &mut PgConnection, row: &Row, by: &str) -> Res
         harbor_id: Some(row.harbor_id),
         project: Some(row.target_project.clone()),
         link: Some(format!("/restores/{}", row.request_id)),
+        after: None,
     };
     let queued = jobs::enqueue(conn, &job).await?;
     queries::set_job(conn, row.request_id, queued.job_id).await?;

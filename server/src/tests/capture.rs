@@ -57,6 +57,7 @@ impl Estate {
             harbor_id: None,
             project: None,
             link: None,
+            after: None,
         };
         enqueue(&mut conn, &job).await.unwrap();
         let claimed = jobs::claim(&mut conn, "test", 600.0).await.unwrap().unwrap();
@@ -73,7 +74,7 @@ impl Estate {
         Self::with(pool, projects, Version::default()).await
     }
 
-    async fn with(pool: PgPool, projects: &[&str], version: Version) -> Self {
+    pub(super) async fn with(pool: PgPool, projects: &[&str], version: Version) -> Self {
         let sim = harbor_sim::start(Config { version, ..Config::default() }).await.unwrap();
         for name in projects {
             sim.create_project(name, false).unwrap();
@@ -130,6 +131,7 @@ impl Estate {
             harbor_id: None,
             project: None,
             link: None,
+            after: None,
         };
         enqueue(&mut conn, &job).await.unwrap();
         let claimed = jobs::claim(&mut conn, "test", 600.0).await.unwrap().unwrap();
@@ -184,13 +186,13 @@ impl Estate {
         assert!(answer.status().is_success());
     }
 
-    async fn push(&self, repository: &str, tag: &str) {
+    pub(super) async fn push(&self, repository: &str, tag: &str) {
         let content = format!("{repository}:{tag}");
         self.sim.push_image(repository, tag, &images::simple(&content, &[5])).await.unwrap();
     }
 
     /// Tags of a repository by the catalogue.
-    async fn tags(&self, repository: &str) -> Vec<String> {
+    pub(super) async fn tags(&self, repository: &str) -> Vec<String> {
         sqlx::query_scalar("select tag from tag_span join repository using (repository_id) where name = $1 and to_at is null order by tag")
             .bind(repository)
             .fetch_all(&self.pool)
@@ -285,7 +287,8 @@ async fn before_2_15_2_the_audit_log_spares_listings_once_a_listing_found_that_i
     assert_eq!(estate.run().await.projects_unchanged, 0);
     assert_eq!(estate.audit_record().await, (Some("audit-logs".to_owned()), false));
     estate.sim.pull_often("p4/web", "1", 500);
-    for (pulls, requests) in [(0, 6), (0, 5), (500, 6)] {
+    // Among very many rows the one of the last look is asked for by itself.
+    for (pulls, requests) in [(0, 7), (0, 5), (500, 7)] {
         estate.sim.pull_often("p4/web", "1", pulls);
         estate.sim.control().reset_counts();
         let ran = estate.run().await;

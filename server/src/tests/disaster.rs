@@ -98,6 +98,7 @@ async fn claimed(state: &AppState, work: Work) -> Arc<JobContext> {
         harbor_id: None,
         project: None,
         link: None,
+        after: None,
     };
     jobs::enqueue(&mut conn, &job).await.unwrap();
     let claimed = jobs::queries::claim(&mut conn, "test", 600.0).await.unwrap().unwrap();

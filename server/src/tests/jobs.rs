@@ -16,6 +16,7 @@ fn job(key: &str) -> NewJob {
         harbor_id: None,
         project: None,
         link: None,
+        after: None,
     }
 }
 

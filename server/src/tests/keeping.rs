@@ -96,6 +96,7 @@ async fn claimed(pool: &PgPool) -> JobContext {
         harbor_id: None,
         project: None,
         link: None,
+        after: None,
     };
     enqueue(&mut conn, &job).await.unwrap();
     let claimed = queries::claim(&mut conn, "test", 600.0).await.unwrap().unwrap();

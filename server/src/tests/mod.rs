@@ -15,6 +15,7 @@ mod imports;
 mod jobs;
 mod keeping;
 mod lock;
+mod looks;
 mod requests;
 mod room;
 mod scrub;

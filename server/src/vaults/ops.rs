@@ -286,6 +286,7 @@ pub(super) fn verification(vault_id: i64, name: &str, scope: Scope, trigger: &st
         harbor_id: None,
         project: None,
         link: Some(format!("/vaults/{vault_id}")),
+        after: None,
     }
 }
 

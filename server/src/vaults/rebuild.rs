@@ -86,6 +86,7 @@ pub async fn start(state: &AppState, caller: &Caller, origin: &Origin, vault_id:
         harbor_id: None,
         project: None,
         link: Some(format!("/vaults/{vault_id}")),
+        after: None,
     };
     let queued = jobs::enqueue(&mut tx, &job).await?;
     if queued.new {

@@ -30,6 +30,7 @@ fn job(vault_id: i64, name: &str, form: SweepForm, trigger: &str, account_id: Op
         harbor_id: None,
         project: None,
         link: Some(format!("/vaults/{vault_id}")),
+        after: None,
     }
 }
 
