@@ -104,6 +104,15 @@ impl ApiError {
         self.fields.iter().find(|f| f.field == field).map(|f| f.message.as_str())
     }
 
+    /// The password has to be entered again before this is done.
+    #[must_use]
+    pub fn step_up() -> Self {
+        Self::new(ErrorKind::Conflict, Self::STEP_UP, "enter your password once more, then send this again")
+    }
+
+    /// Code of [`Self::step_up`].
+    pub const STEP_UP: &'static str = "step_up";
+
     /// 404 without a hint whether the object exists.
     pub fn not_found(what: &str) -> Self {
         Self::new(ErrorKind::NotFound, "not_found", format!("there is no such {what}, or it is not visible to you"))

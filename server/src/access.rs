@@ -48,6 +48,10 @@ pub struct Caller {
     pub roles: Vec<ScopedRole>,
     /// How they proved it.
     pub via: Via,
+    /// Whether the password was entered in the last ten minutes (S-26). Never of a token.
+    pub fresh: bool,
+    /// The password was set by somebody else and has to be changed before anything else.
+    pub must_change: bool,
 }
 
 /// Where a request came from; in the extensions of every request.
@@ -132,7 +136,7 @@ impl Operation {
             Self::ReadContent => Rule::new(&[], &[Requester, Approver, Owner]),
             Self::ReadSettings => Rule::new(&[Operator, Secadmin, Auditor], &[Approver, Owner]),
             Self::RequestRestore => Rule::new(&[], &[Requester, Approver, Owner]).writes(),
-            Self::Vote => Rule::new(&[], &[Approver, Owner]).votes(),
+            Self::Vote => Rule::new(&[], &[Approver, Owner]).people(),
             Self::CancelRestore => Rule::new(&[Operator, Secadmin], &[Approver, Owner]).writes(),
             Self::Hold => Rule::new(&[Operator, Secadmin], &[Requester, Approver, Owner]).writes(),
             Self::ReleaseHold => Rule::new(&[Operator], &[Owner]).writes(),
@@ -143,7 +147,7 @@ impl Operation {
             Self::ReadJobs => Rule::new(&[Operator, Secadmin, Auditor], &[]),
             Self::ManageJobs => Rule::new(&[Operator], &[]).writes(),
             Self::ReadAccounts => Rule::new(&[Secadmin, Auditor], &[]),
-            Self::ManageAccounts => Rule::new(&[Secadmin], &[]).writes(),
+            Self::ManageAccounts => Rule::new(&[Secadmin], &[]).people().steps_up(),
             Self::ReadAudit => Rule::new(&[Auditor], &[]),
         }
     }
@@ -160,11 +164,13 @@ pub struct Rule {
     pub writes: bool,
     /// A token may not at all, whatever its scope.
     pub people_only: bool,
+    /// The password must have been entered in the last ten minutes.
+    pub step_up: bool,
 }
 
 impl Rule {
     const fn new(duties: &'static [Duty], roles: &'static [Role]) -> Self {
-        Self { duties, roles, writes: false, people_only: false }
+        Self { duties, roles, writes: false, people_only: false, step_up: false }
     }
 
     const fn writes(mut self) -> Self {
@@ -172,9 +178,14 @@ impl Rule {
         self
     }
 
-    const fn votes(mut self) -> Self {
+    const fn people(mut self) -> Self {
         self.writes = true;
         self.people_only = true;
+        self
+    }
+
+    const fn steps_up(mut self) -> Self {
+        self.step_up = true;
         self
     }
 }
@@ -213,12 +224,31 @@ impl Caller {
     /// Refuses what the caller may not do. A project the caller cannot even see is "not found".
     pub fn require(&self, operation: Operation, project: Option<(i64, &str)>) -> Result<(), ApiError> {
         if self.may(operation, project) {
-            return Ok(());
+            return if operation.rule().step_up { self.require_fresh() } else { Ok(()) };
         }
         if project.is_some() && !self.may(Operation::ReadProject, project) {
             return Err(ApiError::not_found("project"));
         }
         Err(forbidden(operation))
+    }
+
+    /// Refuses whoever did not enter a password in the last ten minutes: a stolen session or token is not enough for what follows (S-26).
+    pub fn require_fresh(&self) -> Result<(), ApiError> {
+        if self.via != Via::Session {
+            let text = "a token may not do this; sign in to the console";
+            return Err(ApiError::new(ErrorKind::Forbidden, "session_needed", text));
+        }
+        if self.fresh { Ok(()) } else { Err(ApiError::step_up()) }
+    }
+
+    /// Refuses a token that may only read.
+    pub fn require_write(&self) -> Result<(), ApiError> {
+        match self.via {
+            Via::Session | Via::Token { write: true, .. } => Ok(()),
+            Via::Token { write: false, .. } => {
+                Err(ApiError::new(ErrorKind::Forbidden, "read_token", "a token needs the write scope for this"))
+            }
+        }
     }
 
     /// Harbors and projects the caller sees: none = all of them.
@@ -250,7 +280,7 @@ fn forbidden(operation: Operation) -> ApiError {
     who.extend(rule.roles.iter().map(|r| format!("{r:?}").to_lowercase()));
     let mut text = format!("this needs the role {}; a security administrator gives roles", who.join(" or "));
     if rule.people_only {
-        text.push_str("; a token never votes");
+        text.push_str("; a token may not, only a person who is signed in");
     } else if rule.writes {
         text.push_str("; a token needs the write scope");
     }
@@ -272,6 +302,8 @@ mod tests {
                 .map(|role| ScopedRole { role: *role, harbor: Some((1, "prod".to_owned())), project: Some("shop".to_owned()) })
                 .collect(),
             via,
+            fresh: true,
+            must_change: false,
         }
     }
 
@@ -338,5 +370,16 @@ mod tests {
             assert_eq!(read.may(operation, Some((1, "shop"))), !rule.writes, "{operation:?}");
             assert_eq!(write.may(operation, Some((1, "shop"))), !rule.people_only, "{operation:?}");
         }
+    }
+
+    #[test]
+    fn rights_and_passwords_need_the_password_again_and_never_a_token() {
+        let fresh = caller(&[Duty::Secadmin], &[], Via::Session);
+        assert!(fresh.require(Operation::ManageAccounts, None).is_ok());
+        let stale = Caller { fresh: false, ..fresh.clone() };
+        assert_eq!(stale.require(Operation::ManageAccounts, None).unwrap_err().code, "step_up");
+        assert!(stale.require(Operation::ReadAccounts, None).is_ok(), "reading needs none");
+        let token = Caller { via: Via::Token { id: 1, write: true }, ..fresh };
+        assert_eq!(token.require(Operation::ManageAccounts, None).unwrap_err().kind, ErrorKind::Forbidden);
     }
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::accounts::types::{ChangeRoles, MadeToken, NewToken, NewUser, Secret, Token, User};
+use crate::accounts::types::{ChangeRoles, MadeToken, NewToken, NewUser, OneTime, Secret, Token, User};
 use crate::error::ApiError;
 use crate::units::Page;
 
@@ -54,13 +54,25 @@ pub async fn set_disabled(user_id: i64, disabled: bool) -> Result<User, ApiError
     Ok(user)
 }
 
-/// Gives an account a new password.
+/// Gives an account a password that works once. It is in this answer and nowhere else; a plain post gets it by a cookie that only the
+/// next page is sent.
 #[server(prefix = "/fn", endpoint = "accounts/reset_password")]
-pub async fn reset_password(user_id: i64, password: Secret) -> Result<(), ApiError> {
-    use crate::ports::{answer, backend, cx, done};
-    answer(backend().reset_password(&cx(), user_id, password.0).await)?;
-    done(&format!("/admin/users/{user_id}"), "The password is set; all sessions ended.", "密码已重设，所有会话已结束。").await;
-    Ok(())
+pub async fn reset_password(user_id: i64) -> Result<OneTime, ApiError> {
+    use crate::ports::{answer_form, backend, cx, go, hand_over, is_plain};
+    let made = answer_form::<ResetPassword, _>(backend().reset_password(&cx(), user_id).await, std::collections::BTreeMap::new())?;
+    if is_plain() {
+        let page = format!("/admin/users/{user_id}");
+        hand_over("one_time", &made.password, &page);
+        go(&format!("{page}?made=1"));
+    }
+    Ok(made)
+}
+
+/// The password a plain post just made; seen once.
+#[server(prefix = "/fn", endpoint = "accounts/one_time", input = leptos::server_fn::codec::GetUrl)]
+pub async fn take_one_time(user_id: i64) -> Result<Option<String>, ApiError> {
+    use crate::ports::{answer, take_over};
+    answer(Ok(take_over("one_time", &format!("/admin/users/{user_id}"))))
 }
 
 /// Changes one's own password.

@@ -21,13 +21,15 @@ struct Actions {
     revoke: ServerAction<RevokeToken>,
 }
 
-type Data = (Me, Vec<Token>, Option<String>);
+type Data = (Me, bool, Vec<Token>, Option<String>);
 
 async fn read(made: bool) -> Result<Data, ApiError> {
-    let me = get_shell().await?.me.ok_or_else(|| ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on"))?;
+    let shell = get_shell().await?;
+    let must_change = shell.must_change_password;
+    let me = shell.me.ok_or_else(|| ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on"))?;
     let tokens = list_tokens().await?;
     let secret = if made { take_made_token().await? } else { None };
-    Ok((me, tokens, secret))
+    Ok((me, must_change, tokens, secret))
 }
 
 /// The page.
@@ -39,7 +41,7 @@ pub fn MePage() -> impl IntoView {
     view! { <Load data=data view=move |data| content(data, actions)/> }
 }
 
-fn content((me, tokens, made): Data, actions: Actions) -> AnyView {
+fn content((me, must_change, tokens, made): Data, actions: Actions) -> AnyView {
     let title = match lang() {
         Lang::En => format!("{}, signed in as {}.", me.display_name, me.login),
         Lang::ZhCn => format!("{}，以 {} 登录。", me.display_name, me.login),
@@ -47,8 +49,12 @@ fn content((me, tokens, made): Data, actions: Actions) -> AnyView {
     let none = (me.duties.is_empty() && me.grants.is_empty()).then(|| {
         view! { <Callout tone=Tone::Warn>{t("You have no role yet. Ask a security administrator for one.", "您尚无角色，请联系安全管理员。")}</Callout> }
     });
+    let change = must_change.then(|| {
+        view! { <Callout tone=Tone::Warn>{t("Somebody else set your password. Choose one of your own first; then you can go on.", "您的密码由他人设置。请先设置自己的密码，然后继续。")}</Callout> }
+    });
     view! {
         <PageHead title=title here=t("Profile", "个人资料")/>
+        {change}
         {none}
         <Columns>
             <Stack>{tokens_panel(tokens, made, actions.create, actions.revoke)}</Stack>

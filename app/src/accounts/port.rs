@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::accounts::types::{ChangeRoles, MadeToken, NewToken, NewUser, Token, User};
+use crate::accounts::types::{ChangeRoles, MadeToken, NewToken, NewUser, OneTime, Token, User};
 use crate::error::ApiError;
 use crate::ports::Cx;
 use crate::units::Page;
@@ -20,8 +20,8 @@ pub trait Accounts: Send + Sync {
     async fn change_roles(&self, cx: &Cx, form: ChangeRoles) -> Result<User, ApiError>;
     /// Switches an account off (sessions and tokens end at once) or on again.
     async fn set_disabled(&self, cx: &Cx, user_id: i64, disabled: bool) -> Result<User, ApiError>;
-    /// Gives an account a new password and ends its sessions.
-    async fn reset_password(&self, cx: &Cx, user_id: i64, password: String) -> Result<(), ApiError>;
+    /// Gives an account a password that works once; ends its sessions and tokens, voids its open votes. Nobody resets their own.
+    async fn reset_password(&self, cx: &Cx, user_id: i64) -> Result<OneTime, ApiError>;
     /// Changes one's own password.
     async fn change_password(&self, cx: &Cx, current: String, password: String) -> Result<(), ApiError>;
     /// One's own tokens.

@@ -147,6 +147,19 @@ pub struct MadeToken {
     pub secret: String,
 }
 
+/// A password that works once: the only time it is seen.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct OneTime {
+    /// Whoever signs in with it must choose another.
+    pub password: String,
+}
+
+impl std::fmt::Debug for OneTime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OneTime")
+    }
+}
+
 /// A password on its way to the server: reads as a string, never shows itself in a log.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -2,9 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::calls::{ChangeRolesCall, ResetPassword, SetDisabled, get_user};
+use super::calls::{ChangeRolesCall, ResetPassword, SetDisabled, get_user, take_one_time};
 use super::types::{Duty, User};
 use super::words::{RightsFields, grant_lines, rights};
+use crate::error::ApiError;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 
@@ -21,8 +22,26 @@ struct Actions {
 pub fn UserPage() -> impl IntoView {
     let id = use_id("id");
     let actions = Actions { roles: ServerAction::new(), disable: ServerAction::new(), password: ServerAction::new() };
-    let user = fetch(Topic::Accounts, move || id.get(), get_user);
-    view! { <Load data=user view=move |user| content(user, actions)/> }
+    let made = use_query("made");
+    let user = fetch(Topic::Accounts, move || (id.get(), made.with(Option::is_some)), read);
+    view! { <Load data=user view=move |(user, made)| content(user, made, actions)/> }
+}
+
+/// The account, and the password a plain post just made for it.
+async fn read((id, made): (i64, bool)) -> Result<(User, Option<String>), ApiError> {
+    let user = get_user(id).await?;
+    let made = if made { take_one_time(id).await? } else { None };
+    Ok((user, made))
+}
+
+fn once(password: String) -> AnyView {
+    view! {
+        <Callout tone=Tone::Held>
+            <p><b>{t("Hand this password over now: it is shown this once, and works once.", "请立即转交此密码：仅显示一次，且只能使用一次。")}</b></p>
+            <p class="secret"><code class="mono">{password.clone()}</code><CopyButton text=password what=t("password", "密码")/></p>
+        </Callout>
+    }
+    .into_any()
 }
 
 fn sentence(user: &User) -> String {
@@ -47,7 +66,7 @@ fn counted(number: usize, one: &str, many: &str) -> String {
     }
 }
 
-fn content(user: User, actions: Actions) -> AnyView {
+fn content(user: User, made: Option<String>, actions: Actions) -> AnyView {
     let crumbs = vec![(t("People", "人员").to_owned(), "/admin/users".to_owned())];
     let forms = StoredValue::new(user.clone());
     view! {
@@ -61,7 +80,7 @@ fn content(user: User, actions: Actions) -> AnyView {
                 <Panel title=t("Rights", "权限") padded=true>{rights(&user.duties, &user.grants)}</Panel>
                 <IfDuty duty=Duty::Secadmin>{forms.with_value(|user| roles_form(user, actions.roles))}</IfDuty>
             </Stack>
-            <Stack><IfDuty duty=Duty::Secadmin>{forms.with_value(|user| account_forms(user, actions))}</IfDuty></Stack>
+            <Stack>{made.map(once)}<IfDuty duty=Duty::Secadmin>{forms.with_value(|user| account_forms(user, actions))}</IfDuty></Stack>
         </Columns>
     }
     .into_any()
@@ -86,6 +105,8 @@ fn roles_form(user: &User, action: ServerAction<ChangeRolesCall>) -> AnyView {
 fn account_forms(user: &User, actions: Actions) -> AnyView {
     let off = user.disabled.is_some();
     let (id, other_id) = (user.id.to_string(), user.id.to_string());
+    let value = actions.password.value();
+    let just_made = move || value.get().and_then(Result::ok).map(|made| once(made.password));
     let (text, kind) = if off {
         (t("Switch the account on", "启用账号"), ButtonKind::Plain)
     } else {
@@ -101,10 +122,11 @@ fn account_forms(user: &User, actions: Actions) -> AnyView {
             </PostForm>
         </Panel>
         <Panel title=t("New password", "重设密码") padded=true>
+            <p class="note">{t("A password that works once is made, and must be changed at the next sign-in. Sessions, tokens and open votes of the account end, and for a day it does not vote.", "系统将生成一次性密码，下次登录时必须更改。该账号的会话、令牌与未决审批全部作废，且一天内不得审批。")}</p>
+            {just_made}
             <PostForm action=actions.password id="password">
                 <Hidden name="user_id" value=other_id/>
-                <Field name="password" label=t("Password", "密码") kind="password" autocomplete="new-password" hint=t("All sessions of the account end", "该账号的全部会话将结束")/>
-                <SubmitButton text=t("Set the password", "设置密码")/>
+                <SubmitButton text=t("Make a new password", "生成新密码")/>
             </PostForm>
         </Panel>
     }

@@ -100,11 +100,12 @@ fn settings(harbor: Harbor, change: ServerAction<ChangeHarborCall>, stage: Serve
 }
 
 fn overview(harbor: &Harbor, inventory: ServerAction<ListProjectsNow>) -> AnyView {
-    let (connection, inside, staging) = (connection(harbor.clone()), inside(harbor, inventory), harbor.staging.clone());
+    let (connection, inside) = (connection(harbor.clone()), inside(harbor, inventory));
+    let staging = (!harbor.outline).then(|| view! { <StagingState staging=harbor.staging.clone()/> });
     view! {
         <Columns>
             <Stack>{connection}</Stack>
-            <Stack>{inside}<StagingState staging=staging/></Stack>
+            <Stack>{inside}{staging}</Stack>
         </Columns>
     }
     .into_any()
@@ -122,13 +123,18 @@ fn connection(harbor: Harbor) -> AnyView {
     let caps = (!harbor.bandwidth.is_empty())
         .then(|| view! { <Kv key=t("Backups read at most", "备份读取上限")><ul class="names">{caps}</ul>" "<span class="note">{zone}</span></Kv> });
     let (url, detail, read) = (harbor.url, harbor.state_detail, harbor.read_login);
+    let told = (!harbor.outline).then(|| {
+        view! {
+            <Kv key=t("Last contact", "最近连接")>{detail}</Kv>
+            <Kv key=t("Login for backup", "备份登录")><code class="mono">{read}</code></Kv>
+            <Kv key=t("Login for restore", "恢复登录")>{write}</Kv>
+        }
+    });
     view! {
         <Panel title=t("Connection", "连接")>
             <KeyValue>
                 <Kv key=t("Address", "地址")><code class="mono">{url}</code>{http}</Kv>
-                <Kv key=t("Last contact", "最近连接")>{detail}</Kv>
-                <Kv key=t("Login for backup", "备份登录")><code class="mono">{read}</code></Kv>
-                <Kv key=t("Login for restore", "恢复登录")>{write}</Kv>
+                {told}
                 {caps}
                 {secret}
             </KeyValue>

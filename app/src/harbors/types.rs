@@ -56,6 +56,30 @@ pub struct Harbor {
     pub staging: Staging,
     /// When the secret was set, and by whom.
     pub secret_set: Option<(Moment, String)>,
+    /// Whether only what concerns the caller's own projects is told: no logins, no answers to them, nothing of staging, and counts of those projects.
+    #[serde(default)]
+    pub outline: bool,
+}
+
+impl Harbor {
+    /// What somebody may know who has a role on some of its projects, of which `projects` are listed and `covered` are in a plan.
+    #[must_use]
+    pub fn outlined(self, projects: i64, covered: i64) -> Self {
+        Self {
+            read_login: String::new(),
+            write_login: None,
+            bandwidth: Vec::new(),
+            bandwidth_zone: String::new(),
+            staging: Staging::default(),
+            secret_set: None,
+            // What a login was refused for names it.
+            state_detail: String::new(),
+            projects,
+            projects_protected: covered,
+            outline: true,
+            ..self
+        }
+    }
 }
 
 /// Reading images that a policy blocks: Harbor copies each into a project of Breakwater's, where it is read and removed.

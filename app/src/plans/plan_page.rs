@@ -109,6 +109,13 @@ fn facts(plan: &Plan) -> AnyView {
         format!("每 {} 小时；标签与设置最多旧至此", plan.full_every_h),
     );
     let (logical, added) = (plan.logical_bytes, plan.added_bytes);
+    let stored = (!plan.outline).then(|| {
+        view! {
+            <Kv key=t("Vault", "保管库")>{vault}</Kv>
+            <Kv key=t("Protected", "受保护")>{bytes(logical)}</Kv>
+            <Kv key=t("Stored in 30 days", "30 天新增")>{bytes(added)}</Kv>
+        }
+    });
     view! {
         <Panel title=t("What it does", "内容")>
             <KeyValue>
@@ -118,9 +125,7 @@ fn facts(plan: &Plan) -> AnyView {
                 <Kv key=t("Schedule", "时间表")>{words}" "<span class="note"><code class="mono">{cron}</code>" "{zone}</span></Kv>
                 <Kv key=t("Target", "目标")>{rpo}</Kv>
                 <Kv key=t("Everything listed", "完整列出")>{full}</Kv>
-                <Kv key=t("Vault", "保管库")>{vault}</Kv>
-                <Kv key=t("Protected", "受保护")>{bytes(logical)}</Kv>
-                <Kv key=t("Stored in 30 days", "30 天新增")>{bytes(added)}</Kv>
+                {stored}
                 <Kv key=t("Version", "版本")>{version}</Kv>
             </KeyValue>
         </Panel>
@@ -165,8 +170,8 @@ fn act(plan: &Plan, actions: Actions) -> AnyView {
         .into_any()
     } else {
         let id = id.clone();
-        // Without the browser part a refusal comes back by the address; then its message must be seen.
-        let refused = use_query("__path").get_untracked().is_some_and(|path| path == PausePlan::PATH);
+        // Without the browser part a refusal comes back to this page; then its message must be seen.
+        let refused = came_back(&[PausePlan::PATH]).is_some();
         view! {
             <details open=refused>
                 <summary>{t("Pause…", "暂停…")}</summary>

@@ -133,6 +133,28 @@ pub struct Plan {
     pub copies: Vec<Copies>,
     /// Version, raised at each change; a form posts it back.
     pub version: i64,
+    /// Whether only what concerns the caller's own projects is told: those it covers in place of its patterns, and nothing of vaults.
+    #[serde(default)]
+    pub outline: bool,
+}
+
+impl Plan {
+    /// What somebody may know who has a role on `projects` of those it covers.
+    #[must_use]
+    pub fn outlined(self, projects: Vec<String>) -> Self {
+        Self {
+            projects: i64::try_from(projects.len()).unwrap_or(i64::MAX),
+            include: projects,
+            exclude: Vec::new(),
+            vault_id: 0,
+            vault: String::new(),
+            logical_bytes: 0,
+            added_bytes: 0,
+            copies: Vec::new(),
+            outline: true,
+            ..self
+        }
+    }
 }
 
 /// How the copies of a plan in a further vault stand.

@@ -230,7 +230,7 @@ nothing! { accounts::Accounts {
     create_user(form: NewUser) -> User;
     change_roles(form: ChangeRoles) -> User;
     set_disabled(user_id: i64, disabled: bool) -> User;
-    reset_password(user_id: i64, password: String) -> ();
+    reset_password(user_id: i64) -> OneTime;
     change_password(current: String, password: String) -> ();
     list_tokens() -> Vec<Token>;
     create_token(form: NewToken) -> MadeToken;
@@ -273,6 +273,7 @@ impl crate::ports::session::Sessions for Fake {
     async fn shell(&self, _cx: &Cx) -> Result<Shell, ApiError> {
         Ok(Shell {
             me: self.me.clone(),
+            must_change_password: false,
             setup_needed: self.setup_needed,
             lang: Lang::En,
             theme: Theme::System,
@@ -291,6 +292,9 @@ impl crate::ports::session::Sessions for Fake {
         } else {
             Err(ApiError::new(ErrorKind::SignedOut, "bad_credentials", "name or password is wrong"))
         }
+    }
+    async fn step_up(&self, _cx: &Cx, _password: String) -> Result<(), ApiError> {
+        Ok(())
     }
     async fn sign_out(&self, _cx: &Cx) -> Result<(), ApiError> {
         Ok(())
@@ -368,6 +372,7 @@ pub fn harbor(state: HarborState) -> Harbor {
         bandwidth_zone: "UTC".to_owned(),
         staging: Staging::default(),
         secret_set: None,
+        outline: false,
     }
 }
 
@@ -440,6 +445,7 @@ pub fn plan(name: &str) -> Plan {
         added_bytes: 1 << 30,
         copies: Vec::new(),
         version: 2,
+        outline: false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::accounts::types::Secret;
 use crate::error::ApiError;
 use crate::session::types::{SetUp, Shell, SignIn};
 use crate::zone::Zone;
@@ -21,6 +22,13 @@ pub async fn sign_in(form: SignIn) -> Result<(), ApiError> {
     let next = answer_form::<SignInCall, _>(backend().sign_in(&cx(), form).await, kept)?;
     go(&next);
     Ok(())
+}
+
+/// Takes the password once more, for what needs it; then comes back to the page the form was on.
+#[server(name = StepUp, prefix = "/fn", endpoint = "session/step_up")]
+pub async fn step_up(password_again: Secret) -> Result<(), ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().step_up(&cx(), password_again.0).await)
 }
 
 /// Ends the session.

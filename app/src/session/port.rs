@@ -14,6 +14,8 @@ pub trait Sessions: Send + Sync {
     async fn shell(&self, cx: &Cx) -> Result<Shell, ApiError>;
     /// Starts a session; answers with the page to go to, checked to be on this site.
     async fn sign_in(&self, cx: &Cx, form: SignIn) -> Result<String, ApiError>;
+    /// Takes the password once more, for what needs it.
+    async fn step_up(&self, cx: &Cx, password: String) -> Result<(), ApiError>;
     /// Ends the session.
     async fn sign_out(&self, cx: &Cx) -> Result<(), ApiError>;
     /// Makes the first account. `Gone` once there is one.

@@ -48,6 +48,9 @@ pub enum Theme {
 pub struct Shell {
     /// The person, if signed in.
     pub me: Option<Me>,
+    /// The password was set by somebody else: nothing else is done before another is chosen.
+    #[serde(default)]
+    pub must_change_password: bool,
     /// No account exists yet: everything leads to the set-up.
     pub setup_needed: bool,
     /// Language by cookie, else by the browser.

@@ -16,12 +16,14 @@ use leptos::server_fn::{Http, ServerFn};
 use leptos::web_sys::FormData;
 use serde::de::DeserializeOwned;
 
+use super::button::ButtonKind;
 use super::came_back::came_back;
 use super::live::use_live;
 use super::page_state::error_text;
 use super::status::{StatusShape, Tone};
 use crate::error::ApiError;
 use crate::said::said;
+use crate::session::calls::StepUp;
 use crate::text::t;
 
 /// What a form's fields need to know.
@@ -171,12 +173,14 @@ pub fn ErrorSummary() -> impl IntoView {
                 })
                 .collect_view();
             let many = error.fields.len() > 1 || error.fields.first().is_some_and(|f| f.message != error.message);
+            let again = (error.code == ApiError::STEP_UP).then(|| view! { <PasswordAgain/> });
             let request = error.request_id.clone().filter(|_| error.fields.is_empty());
             view! {
                 <div class="error-summary">
                     <StatusShape tone=Tone::Fail/>
                     <div>
                         <p><strong>{t("Not done: ", "未执行：")}</strong>{error_text(&error)}</p>
+                        {again}
                         {(many && !error.fields.is_empty()).then(|| view! { <ul>{fields}</ul> })}
                         {request.map(|id| view! { <p class="note">{t("request", "请求编号")}" "<code class="mono">{id}</code></p> })}
                     </div>
@@ -185,6 +189,46 @@ pub fn ErrorSummary() -> impl IntoView {
         })
     };
     view! { <div role="alert" class="alerts">{summary}</div> }.into_any()
+}
+
+/// What [`PasswordAgain`] sends.
+#[derive(Clone, Copy)]
+pub struct StepUpAction(ServerAction<StepUp>);
+
+/// The form that [`PasswordAgain`]'s fields belong to. Forms do not nest, and whatever was being sent must stay as it is.
+#[component]
+pub fn StepUpForm() -> impl IntoView {
+    let StepUpAction(action) = expect_context();
+    view! { <ActionForm action=action attr:id=STEP_UP_FORM attr:class="unseen">""</ActionForm> }.into_any()
+}
+
+/// Makes [`PasswordAgain`] work below.
+pub fn provide_step_up() {
+    provide_context(StepUpAction(ServerAction::new()));
+}
+
+/// Id of that form.
+const STEP_UP_FORM: &str = "step-up";
+
+/// Asks for the password once more, in the middle of a form whose text stays.
+#[component]
+fn PasswordAgain() -> impl IntoView {
+    use_context::<StepUpAction>().map(|StepUpAction(action)| {
+        let value = action.value();
+        let answer = move || match value.get() {
+            None => view! { <span></span> }.into_any(),
+            Some(Ok(())) => t("Thank you. Now send it again.", "谢谢，请再次提交。").into_any(),
+            Some(Err(error)) => error_text(&error).into_any(),
+        };
+        view! {
+            <p class="again">
+                <label for="password-again">{t("Your password", "您的密码")}</label>
+                <input id="password-again" name="password_again" type="password" autocomplete="current-password" form=STEP_UP_FORM/>
+                <button type="submit" class=ButtonKind::Small.class() form=STEP_UP_FORM>{t("Confirm", "确认")}</button>
+                <span role="status">{answer}</span>
+            </p>
+        }
+    })
 }
 
 /// A form that changes nothing: filters and searches, whose state is the address.

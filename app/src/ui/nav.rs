@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_router::components::{A, Outlet};
 use leptos_router::hooks::use_location;
 
+use super::form::{StepUpForm, provide_step_up};
 use super::icons::{Drawing, Icon, Mark};
 use super::page_state::use_shell;
 use super::status::{StatusShape, Tone};
@@ -21,6 +22,7 @@ pub fn Frame() -> impl IntoView {
 /// The frame with anything in it.
 #[component]
 pub fn Chrome(children: Children) -> impl IntoView {
+    provide_step_up();
     view! {
         <a class="skip" href="#main" rel="external">{t("Skip to the page", "跳到正文")}</a>
         <div class="app">
@@ -33,6 +35,7 @@ pub fn Chrome(children: Children) -> impl IntoView {
                 </main>
             </div>
         </div>
+        <StepUpForm/>
         <super::help::HelpDialog/>
     }
     .into_any()

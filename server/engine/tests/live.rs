@@ -688,8 +688,13 @@ async fn on_a_real_harbor_whatever_it_took_comes_back_elsewhere() {
         bad.extend(export.left_out.iter().map(|out| format!("{name}: left out of an export {out:?}")));
         let to: ProjectName = format!("{}-{name}", live.project).parse().unwrap();
         let cx = PlanContext { client: target.clone(), vault: live.vault.clone(), harbor: "target".parse().unwrap() };
-        let policy =
-            Policy { on_conflict: OnConflict::Leave, accessories: true, keep_suffix: "a".to_owned(), rename_suffix: "b".to_owned() };
+        let policy = Policy {
+            on_conflict: OnConflict::Leave,
+            accessories: true,
+            keep_suffix: "a".to_owned(),
+            rename_suffix: "b".to_owned(),
+            digest_tag: String::new(),
+        };
         let plan = effect::plan(&cx, &outcome.digest, &Selection::Project, &to, &policy).await.unwrap();
         println!("  plan {:?} {:?}", plan.counts(), plan.warnings);
         let cx = RestoreContext { client: target.clone(), vault: live.vault.clone(), progress: Arc::new(Silent) };

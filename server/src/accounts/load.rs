@@ -10,30 +10,31 @@ use crate::crypto::token_hash;
 /// The caller of a session, if the account is active and unchanged since the session began.
 pub async fn caller_of_account(pool: &PgPool, account_id: i64, version: i64) -> sqlx::Result<Option<Caller>> {
     let mut conn = pool.acquire().await?;
-    let Some((login, display_name, current)) = queries::active(&mut conn, account_id).await? else { return Ok(None) };
-    if current != version {
+    let Some(account) = queries::active(&mut conn, account_id).await? else { return Ok(None) };
+    if account.version != version {
         return Ok(None);
     }
-    load(&mut conn, account_id, login, display_name, Via::Session).await.map(Some)
+    load(&mut conn, account, Via::Session).await.map(Some)
 }
 
 /// The caller of an API token, if token and account are active.
 pub async fn caller_of_token(pool: &PgPool, secret: &str) -> sqlx::Result<Option<Caller>> {
     let mut conn = pool.acquire().await?;
     let Some((token_id, account_id, scope)) = queries::use_token(&mut conn, &token_hash(secret)).await? else { return Ok(None) };
-    let Some((login, display_name, _)) = queries::active(&mut conn, account_id).await? else { return Ok(None) };
+    let Some(account) = queries::active(&mut conn, account_id).await? else { return Ok(None) };
     let via = Via::Token { id: token_id, write: scope == "write" };
-    load(&mut conn, account_id, login, display_name, via).await.map(Some)
+    load(&mut conn, account, via).await.map(Some)
 }
 
-async fn load(conn: &mut PgConnection, account_id: i64, login: String, display_name: String, via: Via) -> sqlx::Result<Caller> {
+async fn load(conn: &mut PgConnection, account: queries::Active, via: Via) -> sqlx::Result<Caller> {
+    let queries::Active { account_id, login, display_name, must_change, .. } = account;
     let duties = queries::duties(conn, account_id).await?.iter().filter_map(|d| duty(d)).collect();
     let roles = queries::roles(conn, account_id)
         .await?
         .into_iter()
         .filter_map(|(name, harbor_id, harbor, project)| Some(ScopedRole { role: role(&name)?, harbor: harbor_id.zip(harbor), project }))
         .collect();
-    Ok(Caller { account_id, login, display_name, duties, roles, via })
+    Ok(Caller { account_id, login, display_name, duties, roles, via, fresh: false, must_change })
 }
 
 /// Reads a duty.

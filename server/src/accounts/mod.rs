@@ -7,6 +7,6 @@ mod queries;
 mod tokens;
 
 pub use load::{caller_of_account, caller_of_token};
-pub use ops::{admin_create, change_password, change_roles, create_user, get_user, list_users, reset_password, set_disabled};
-pub use queries::{Credentials, any_account, credentials, touch};
+pub use ops::{admin_create, change_password, change_roles, create_user, get_user, list_users, prove, reset_password, set_disabled};
+pub use queries::{Credentials, any_account, credentials, touch, votes};
 pub use tokens::{create_token, create_token_for, list_tokens, revoke_token};

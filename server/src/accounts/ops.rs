@@ -1,6 +1,6 @@
 //! Making and changing accounts. Nobody changes their own rights; the last operator and the last secadmin stay (S7, S8).
 
-use app::accounts::types::{ChangeRoles, Duty, Grant, NewUser, User};
+use app::accounts::types::{ChangeRoles, Duty, Grant, NewUser, OneTime, User};
 use app::error::{ApiError, ErrorKind};
 use app::units::{Moment, Page};
 use secrecy::SecretString;
@@ -12,8 +12,11 @@ use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
 use crate::events::{self, Topic};
+use crate::session::throttle;
 use crate::state::AppState;
 
+/// Length of a password that works once: letters and digits of some 5 bits each.
+const ONE_TIME_CHARS: usize = 20;
 /// Grants one account may have.
 const GRANTS_MAX: usize = 200;
 
@@ -93,6 +96,10 @@ async fn create(state: &AppState, actor: &Actor, by: &str, form: NewUser, exclus
     let account_id = queries::insert(&mut tx, &login, &display_name, &hash).await.map_err(|error| {
         Error::from(error).on_constraint("account_login_unique", ApiError::field("login", "somebody has this sign-in name already"))
     })?;
+    if exclusion == Exclusion::Kept {
+        // Its password is known to whoever made it.
+        queries::must_change(&mut tx, account_id).await?;
+    }
     set_rights(&mut tx, account_id, &form.duties, &form.grants, by).await?;
     let made = load_user(&mut tx, account_id).await?;
     events::notify(&mut tx, Topic::Accounts).await?;
@@ -211,11 +218,22 @@ pub async fn set_disabled(state: &AppState, caller: &Caller, origin: &Origin, us
     Ok(after)
 }
 
-/// Gives an account a new password.
-pub async fn reset_password(state: &AppState, caller: &Caller, origin: &Origin, user_id: i64, new: String) -> Result<(), Error> {
+/// Gives an account a password that works once: answers with it, the only time it is seen. Whoever signs in with it must choose another;
+/// sessions and tokens end, votes on requests that are not decided are void, and the account does not vote for a day. Nobody resets
+/// their own.
+pub async fn reset_password(state: &AppState, caller: &Caller, origin: &Origin, user_id: i64) -> Result<OneTime, Error> {
     caller.require(Operation::ManageAccounts, None)?;
+    not_oneself(caller, user_id)?;
     let login = get_user(state, caller, user_id).await?.login;
-    store_password(state, &Actor::caller(caller, origin), user_id, &login, new).await
+    let password = crate::crypto::random_token().chars().take(ONE_TIME_CHARS).collect::<String>();
+    let event = Event::new(
+        "password.reset",
+        "user",
+        &login,
+        format!("gave {login} a password that works once; sessions, tokens and open votes of the account ended"),
+    );
+    store_password(state, &Actor::caller(caller, origin), user_id, password.clone(), queries::ChosenBy::Other, event).await?;
+    Ok(OneTime { password })
 }
 
 /// Changes one's own password.
@@ -223,23 +241,47 @@ pub async fn change_password(state: &AppState, caller: &Caller, origin: &Origin,
     if caller.via != crate::access::Via::Session {
         return Err(ApiError::new(ErrorKind::Forbidden, "session_needed", "a token cannot change a password").into());
     }
-    let stored = {
-        let mut conn = state.pool.acquire().await?;
-        queries::password_hash(&mut conn, caller.account_id).await?
-    };
-    if !password::verify(state, SecretString::from(current), stored).await? {
-        return Err(ApiError::field("current", "this is not your password").into());
+    prove(state, caller, origin, "current", &current).await?;
+    password::judge("password", &new, &caller.login)?;
+    if new == current {
+        return Err(ApiError::field("password", "choose another than the present one").into());
     }
-    store_password(state, &Actor::caller(caller, origin), caller.account_id, &caller.login, new).await
+    let login = &caller.login;
+    let event = Event::new("password.change", "user", login, format!("changed the password of {login}; its sessions and tokens ended"));
+    store_password(state, &Actor::caller(caller, origin), caller.account_id, new, queries::ChosenBy::Owner, event).await
 }
 
-async fn store_password(state: &AppState, actor: &Actor, user_id: i64, login: &str, new: String) -> Result<(), Error> {
-    password::judge("password", &new, login)?;
+/// Whether `password` is the caller's. A wrong one is throttled as at the sign-in, and recorded.
+pub async fn prove(state: &AppState, caller: &Caller, origin: &Origin, field: &'static str, password: &str) -> Result<(), Error> {
+    if password.len() > password::LENGTH_MAX {
+        return Err(ApiError::field(field, "this is not your password").into());
+    }
+    throttle::admit(&state.pool, &caller.login, origin.ip).await?;
+    let stored = queries::password_hash(&mut *state.pool.acquire().await?, caller.account_id).await?;
+    if password::verify(state, SecretString::from(password.to_owned()), stored).await? {
+        throttle::forget(&mut *state.pool.acquire().await?, &caller.login, origin.ip).await?;
+        return Ok(());
+    }
+    let event = Event::new("auth.stepup", "user", &caller.login, format!("{} entered a wrong password", caller.login))
+        .outcome(audit::Outcome::Failure, "bad_credentials");
+    audit::record_alone(&state.pool, &Actor::caller(caller, origin), event).await?;
+    Err(ApiError::field(field, "this is not your password").into())
+}
+
+async fn store_password(
+    state: &AppState,
+    actor: &Actor,
+    user_id: i64,
+    new: String,
+    by: queries::ChosenBy,
+    event: Event,
+) -> Result<(), Error> {
     let hash = password::hash(state, SecretString::from(new)).await?;
     let mut tx = state.pool.begin().await?;
-    queries::set_password(&mut tx, user_id, &hash).await?;
+    queries::set_password(&mut tx, user_id, &hash, by).await?;
     queries::bump(&mut tx, user_id).await?;
-    let event = Event::new("password.change", "user", login, format!("changed the password of {login}; its sessions ended"));
+    events::notify(&mut tx, Topic::Accounts).await?;
+    events::notify(&mut tx, Topic::Requests).await?;
     audit::record(&mut tx, actor, event).await?;
     tx.commit().await?;
     Ok(())
@@ -257,7 +299,9 @@ fn not_oneself(caller: &Caller, user_id: i64) -> Result<(), ApiError> {
 }
 
 async fn keep_last_holders(conn: &mut PgConnection, user_id: i64, keeps: &[Duty]) -> Result<(), Error> {
-    for duty in [Duty::Secadmin, Duty::Operator] {
+    // One change of duties at a time: two who take each other's away at once would each see the other still holding it (S8).
+    queries::lock_duties(conn).await?;
+    for duty in [Duty::Secadmin, Duty::Operator, Duty::Auditor] {
         let name = load::duty_name(duty);
         let holders = queries::holders(conn, name).await?;
         if holders == [user_id] && !keeps.contains(&duty) {

@@ -22,12 +22,25 @@ pub async fn any_account(conn: &mut PgConnection) -> sqlx::Result<bool> {
     sqlx::query_scalar("select exists (select 1 from account)").fetch_one(conn).await
 }
 
-/// Login, name and version of an active account.
-pub async fn active(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Option<(String, String, i64)>> {
-    sqlx::query_as("select login, display_name, version from account where account_id = $1 and disabled_at is null")
-        .bind(account_id)
-        .fetch_optional(conn)
-        .await
+/// An active account.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Active {
+    pub account_id: i64,
+    pub login: String,
+    pub display_name: String,
+    pub version: i64,
+    pub must_change: bool,
+}
+
+/// The account, if it is active.
+pub async fn active(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Option<Active>> {
+    sqlx::query_as(
+        "select account_id, login, display_name, version, must_change_password as must_change from account
+          where account_id = $1 and disabled_at is null",
+    )
+    .bind(account_id)
+    .fetch_optional(conn)
+    .await
 }
 
 /// Id, hash and version of an account by its name, active or not.
@@ -132,6 +145,12 @@ pub async fn bump(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<bool
     Ok(done.rows_affected() == 1)
 }
 
+/// Waits until nobody else changes duties, and keeps them out until the transaction ends.
+pub async fn lock_duties(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query("lock table account_duty in share row exclusive mode").execute(conn).await?;
+    Ok(())
+}
+
 /// Active accounts with a duty, all rows locked against a change at the same time.
 pub async fn holders(conn: &mut PgConnection, duty: &str) -> sqlx::Result<Vec<i64>> {
     sqlx::query_scalar(
@@ -153,10 +172,55 @@ pub async fn set_disabled(conn: &mut PgConnection, account_id: i64, disabled: bo
     Ok(done.rows_affected() == 1)
 }
 
-/// Stores another password.
-pub async fn set_password(conn: &mut PgConnection, account_id: i64, hash: &str) -> sqlx::Result<bool> {
-    let done = sqlx::query("update account set password_hash = $2 where account_id = $1").bind(account_id).bind(hash).execute(conn).await?;
+/// Who chose a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChosenBy {
+    /// Its owner.
+    Owner,
+    /// Somebody else: it works once, and for a day the account does not vote.
+    Other,
+}
+
+/// Stores another password and ends the tokens made before.
+pub async fn set_password(conn: &mut PgConnection, account_id: i64, hash: &str, by: ChosenBy) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update account set password_hash = $2, must_change_password = $3,
+                no_vote_until = case when $3 then now() + interval '24 hours' else no_vote_until end
+          where account_id = $1",
+    )
+    .bind(account_id)
+    .bind(hash)
+    .bind(by == ChosenBy::Other)
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query("update api_token set revoked_at = now() where account_id = $1 and revoked_at is null")
+        .bind(account_id)
+        .execute(&mut *conn)
+        .await?;
+    if by == ChosenBy::Other {
+        sqlx::query(
+            "update vote v set void_at = now(), void_reason = 'the password of the account was reset' from request q
+              where v.account_id = $1 and v.void_at is null and q.request_id = v.request_id and q.state in ('waiting', 'reapproval', 'queued')",
+        )
+        .bind(account_id)
+        .execute(conn)
+        .await?;
+    }
     Ok(done.rows_affected() == 1)
+}
+
+/// Its password works once.
+pub async fn must_change(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<()> {
+    sqlx::query("update account set must_change_password = true where account_id = $1").bind(account_id).execute(conn).await?;
+    Ok(())
+}
+
+/// Whether the account may vote again after a reset of its password.
+pub async fn votes(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select no_vote_until is null or no_vote_until <= now() from account where account_id = $1")
+        .bind(account_id)
+        .fetch_one(conn)
+        .await
 }
 
 /// The hash of an account.

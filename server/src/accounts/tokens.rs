@@ -1,11 +1,11 @@
 //! API tokens: 256 random bits with a prefix that secret scanners know, shown once, kept as a hash (reliability.md S-76).
 
 use app::accounts::types::{MadeToken, NewToken, Token, TokenScope};
-use app::error::{ApiError, ErrorKind};
+use app::error::ApiError;
 use app::units::Moment;
 
 use super::queries;
-use crate::access::{Caller, Origin, Via};
+use crate::access::{Caller, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::crypto;
 use crate::error::Error;
@@ -34,12 +34,9 @@ pub async fn list_tokens(state: &AppState, caller: &Caller) -> Result<Vec<Token>
     Ok(queries::tokens(&mut conn, caller.account_id).await?.into_iter().map(token).collect())
 }
 
-/// Makes a token for oneself. A token cannot make another.
+/// Makes a token for oneself, after the password was entered again. A token cannot make another.
 pub async fn create_token(state: &AppState, caller: &Caller, origin: &Origin, form: NewToken) -> Result<MadeToken, Error> {
-    if caller.via != Via::Session {
-        let text = "a token cannot make tokens; sign in to the console";
-        return Err(ApiError::new(ErrorKind::Forbidden, "session_needed", text).into());
-    }
+    caller.require_fresh()?;
     create_token_for(state, &Actor::caller(caller, origin), caller.account_id, &caller.login, form).await
 }
 
@@ -70,6 +67,7 @@ pub async fn create_token_for(state: &AppState, actor: &Actor, account_id: i64, 
 
 /// Ends one of one's own tokens.
 pub async fn revoke_token(state: &AppState, caller: &Caller, origin: &Origin, token_id: i64) -> Result<(), Error> {
+    caller.require_write()?;
     let mut tx = state.pool.begin().await?;
     let name = queries::revoke_token(&mut tx, caller.account_id, token_id).await?.ok_or_else(|| ApiError::not_found("token"))?;
     let event = Event::new("token.revoke", "token", token_id.to_string(), format!("ended the token “{name}”"));

@@ -16,8 +16,14 @@ use sqlx::PgConnection;
 use crate::access::{Caller, Origin, Via};
 use crate::error::Error;
 
-/// Longest sentence, reason or name in a record, in characters.
+/// The action of a refusal.
+const DENIED: &str = "authz.denied";
+/// Longest text in a record, in characters: a sentence, a reason, a name, any field.
 const TEXT_CHARS_MAX: usize = 2_000;
+/// Most members of a list in a record.
+const LIST_MAX: usize = 200;
+/// Deepest nesting of a field.
+const DEPTH_MAX: usize = 8;
 
 /// Who did it.
 #[derive(Debug, Clone)]
@@ -181,6 +187,19 @@ pub async fn record_alone(pool: &sqlx::PgPool, actor: &Actor, event: Event) -> R
     Ok(seq)
 }
 
+/// Records that somebody was refused, once a minute for each thing they try, unless the refusal has its own record. What was refused
+/// changes nothing, so trouble with this changes no answer.
+pub async fn refused(pool: &sqlx::PgPool, caller: &Caller, origin: &Origin, what: &str) -> Result<(), Error> {
+    let mut tx = pool.begin().await?;
+    if queries::refused_before(&mut tx, &origin.request_id, &caller.login, what).await? {
+        return Ok(());
+    }
+    let event = Event::new(DENIED, "operation", what, format!("was refused {what}")).outcome(Outcome::Denied, "forbidden");
+    record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 fn canonical(actor: &Actor, event: Event, now: time::OffsetDateTime) -> Vec<u8> {
     let micros = now.replace_nanosecond(now.microsecond() * 1_000).unwrap_or(now);
     let time = micros.format(&time::format_description::well_known::Rfc3339).unwrap_or_default();
@@ -198,10 +217,23 @@ fn canonical(actor: &Actor, event: Event, now: time::OffsetDateTime) -> Vec<u8> 
         "app_version": crate::VERSION,
     });
     if let Value::Object(map) = &mut document {
-        map.extend(event.fields);
+        map.extend(event.fields.into_iter().map(|(name, value)| (name, clipped(value, DEPTH_MAX))));
     }
     // serde_json keeps object keys sorted (no `preserve_order`), so the same value is always the same bytes.
     document.to_string().into_bytes()
+}
+
+/// A field within the limits of a record, whatever somebody typed: a record is hashed and kept for ever.
+fn clipped(value: Value, depth: usize) -> Value {
+    match value {
+        Value::String(text) => Value::String(clip(&text)),
+        Value::Array(_) | Value::Object(_) if depth == 0 => Value::String("\u{2026}".to_owned()),
+        Value::Array(list) => Value::Array(list.into_iter().take(LIST_MAX).map(|value| clipped(value, depth - 1)).collect()),
+        Value::Object(map) => {
+            Value::Object(map.into_iter().take(LIST_MAX).map(|(name, value)| (clip(&name), clipped(value, depth - 1))).collect())
+        }
+        plain => plain,
+    }
 }
 
 fn clip(text: &str) -> String {

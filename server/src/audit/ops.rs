@@ -10,28 +10,50 @@ use crate::access::{Caller, Operation, Origin};
 use crate::error::Error;
 use crate::state::AppState;
 
+/// Events of an operator's own domain.
+const OF_OPERATORS: [&str; 9] =
+    ["harbor.%", "vault.%", "plan.%", "backup.%", "job.%", "snapshot.create", "snapshot.copy", "snapshot.expire", "snapshot.adopt"];
+/// Events of security.
+const OF_SECADMINS: [&str; 6] = ["auth.%", "authz.%", "user.%", "role.%", "token.%", "password.%"];
+
 /// What the caller sees of the history: console.md §3.2.
 struct Scope {
     all: bool,
     projects: Vec<String>,
+    actions: Vec<&'static str>,
+    own: bool,
 }
 
 fn scope(caller: &Caller) -> Scope {
-    use app::accounts::types::Role;
+    use app::accounts::types::{Duty, Role};
+    let of = |duty, actions: &[&'static str]| if caller.has(duty) { actions.to_vec() } else { Vec::new() };
     let projects = caller
         .roles
         .iter()
-        .filter(|r| matches!(r.role, Role::Approver | Role::Owner | Role::Viewer))
+        .filter(|r| matches!(r.role, Role::Approver | Role::Owner))
         .map(|r| {
             let harbor = r.harbor.as_ref().map_or("%".to_owned(), |(_, name)| queries::escape_like(name));
             let project = r.project.as_deref().map_or("%".to_owned(), queries::escape_like);
             format!("{harbor}/{project}")
         })
         .collect();
-    Scope { all: caller.may(Operation::ReadAudit, None), projects }
+    Scope {
+        all: caller.may(Operation::ReadAudit, None),
+        projects,
+        actions: [of(Duty::Operator, &OF_OPERATORS), of(Duty::Secadmin, &OF_SECADMINS)].concat(),
+        // Who may only look has done nothing that is told.
+        own: !caller.duties.is_empty() || caller.roles.iter().any(|r| r.role != Role::Viewer),
+    }
 }
 
-/// A page of the history. Reading it is itself an event, once per first page.
+impl Scope {
+    fn sight<'a>(&'a self, caller: &'a Caller) -> queries::Sight<'a> {
+        let login = self.own.then_some(caller.login.as_str());
+        queries::Sight { all: self.all, projects: &self.projects, actions: &self.actions, login }
+    }
+}
+
+/// A page of the history. Reading all of it is itself an event, page by page: what was read is what was recorded.
 pub async fn list(state: &AppState, caller: &Caller, origin: &Origin, filter: AuditFilter) -> Result<AuditPage, Error> {
     let time = |text: &Option<String>, field: &str| match text.as_deref().map(str::trim).filter(|t| !t.is_empty()) {
         None => Ok(None),
@@ -42,7 +64,7 @@ pub async fn list(state: &AppState, caller: &Caller, origin: &Origin, filter: Au
     let bound = queries::Bound::new(&filter, time(&filter.from, "from")?, time(&filter.to, "to")?);
     let before = filter.after.as_deref().map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
     let scope = scope(caller);
-    let sight = queries::Sight { all: scope.all, projects: &scope.projects, login: &caller.login };
+    let sight = scope.sight(caller);
     let mut tx = state.pool.begin().await?;
     let mut events = queries::page(&mut tx, &sight, &bound, before).await?;
     let page_rows = usize::try_from(queries::PAGE_ROWS).unwrap_or(usize::MAX);
@@ -53,8 +75,12 @@ pub async fn list(state: &AppState, caller: &Caller, origin: &Origin, filter: Au
     }
     let matching = queries::matching(&mut tx, &sight, &bound).await?;
     let (total, _) = queries::head(&mut tx).await?;
-    if before.is_none() && scope.all {
-        let event = Event::new("audit.query", "audit", "history", format!("read the audit history, {matching} events matched"));
+    if scope.all {
+        let sentence = match events.first().zip(events.last()) {
+            Some((first, last)) => format!("read the audit events {} to {}, {matching} matched", last.seq, first.seq),
+            None => format!("read the audit history, {matching} events matched"),
+        };
+        let event = Event::new("audit.query", "audit", "history", sentence);
         record(&mut tx, &Actor::caller(caller, origin), event).await?;
     }
     tx.commit().await?;
@@ -62,24 +88,30 @@ pub async fn list(state: &AppState, caller: &Caller, origin: &Origin, filter: Au
 }
 
 /// One event with its record and hashes.
-pub async fn get(state: &AppState, caller: &Caller, seq: i64) -> Result<AuditDetail, Error> {
+pub async fn get(state: &AppState, caller: &Caller, origin: &Origin, seq: i64) -> Result<AuditDetail, Error> {
     let scope = scope(caller);
-    let sight = queries::Sight { all: scope.all, projects: &scope.projects, login: &caller.login };
-    let mut conn = state.pool.acquire().await?;
-    let (mut event, link) = queries::one(&mut conn, &sight, seq).await?.ok_or_else(|| ApiError::not_found("audit event"))?;
-    let related = queries::related(&mut conn, &sight, &event).await?;
+    let sight = scope.sight(caller);
+    let mut tx = state.pool.begin().await?;
+    let (mut event, link) = queries::one(&mut tx, &sight, seq).await?.ok_or_else(|| ApiError::not_found("audit event"))?;
+    let related = queries::related(&mut tx, &sight, &event).await?;
     let intact = link.hash == chain::hash(&link.prev_hash, link.seq, &link.record);
     let mut text = String::from_utf8_lossy(&link.record).into_owned();
     if !scope.all {
         event.ip = None;
         text = "the raw record is shown to auditors".to_owned();
+    } else {
+        let opened = Event::new("audit.query", "audit", seq.to_string(), format!("opened the audit event {seq}"));
+        record(&mut tx, &Actor::caller(caller, origin), opened).await?;
     }
+    tx.commit().await?;
     Ok(AuditDetail { event, record: text, prev_hash: hex::encode(link.prev_hash), hash: hex::encode(link.hash), intact, related })
 }
 
 /// Computes the chain again, keeps the result, and records that it was done.
 pub async fn verify(state: &AppState, caller: &Caller, origin: &Origin) -> Result<ChainCheck, Error> {
     caller.require(Operation::ReadAudit, None)?;
+    // What it finds is kept and recorded.
+    caller.require_write()?;
     verify_pool(&state.pool, &Actor::caller(caller, origin)).await
 }
 

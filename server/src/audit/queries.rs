@@ -24,9 +24,14 @@ pub struct Sight<'a> {
     pub all: bool,
     /// Patterns `harbor/project`, `harbor/%`, `%`.
     pub projects: &'a [String],
-    /// Own login.
-    pub login: &'a str,
+    /// Patterns of actions.
+    pub actions: &'a [&'static str],
+    /// Own login, where own acts are told.
+    pub login: Option<&'a str>,
 }
+
+/// What [`Sight`] lets through; its four values come first in every statement.
+const SEEN: &str = "($1 or actor = $3 or project like any($2) or action like any($4))";
 
 const COLUMNS: &str = "seq, happened_at, actor_type, actor, action, outcome, object_type, object, project, ip, request_id, sentence";
 
@@ -48,13 +53,12 @@ fn event(row: &PgRow) -> sqlx::Result<AuditEvent> {
 }
 
 const MATCHES: &str = "
-       ($1 or actor = $3 or project like any($2))
-   and ($4::text is null or actor = $4)
-   and ($5::text is null or action like $5)
-   and ($6::text is null or outcome = $6)
-   and ($7::text is null or object ilike $7 or project ilike $7)
-   and ($8::timestamptz is null or happened_at >= $8)
-   and ($9::timestamptz is null or happened_at < $9)";
+       ($5::text is null or actor = $5)
+   and ($6::text is null or action like $6)
+   and ($7::text is null or outcome = $7)
+   and ($8::text is null or object ilike $8 or project ilike $8)
+   and ($9::timestamptz is null or happened_at >= $9)
+   and ($10::timestamptz is null or happened_at < $10)";
 
 /// The filter as values for [`MATCHES`].
 pub struct Bound {
@@ -87,12 +91,15 @@ pub fn escape_like(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
+macro_rules! seen {
+    ($query:expr, $sight:expr) => {
+        $query.bind($sight.all).bind($sight.projects).bind($sight.login).bind($sight.actions)
+    };
+}
+
 macro_rules! bind {
     ($query:expr, $sight:expr, $bound:expr) => {
-        $query
-            .bind($sight.all)
-            .bind($sight.projects)
-            .bind($sight.login)
+        seen!($query, $sight)
             .bind(&$bound.actor)
             .bind(&$bound.action)
             .bind(&$bound.outcome)
@@ -105,7 +112,7 @@ macro_rules! bind {
 /// A page, newest first, below `before`.
 pub async fn page(conn: &mut PgConnection, sight: &Sight<'_>, bound: &Bound, before: Option<i64>) -> sqlx::Result<Vec<AuditEvent>> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "select {COLUMNS} from audit_record where {MATCHES} and ($10::bigint is null or seq < $10) order by seq desc limit $11"
+        "select {COLUMNS} from audit_record where {SEEN} and {MATCHES} and ($11::bigint is null or seq < $11) order by seq desc limit $12"
     ));
     let rows = bind!(sqlx::query(sql), sight, bound).bind(before).bind(PAGE_ROWS + 1).fetch_all(conn).await?;
     rows.iter().map(event).collect()
@@ -113,7 +120,7 @@ pub async fn page(conn: &mut PgConnection, sight: &Sight<'_>, bound: &Bound, bef
 
 /// How many match.
 pub async fn matching(conn: &mut PgConnection, sight: &Sight<'_>, bound: &Bound) -> sqlx::Result<i64> {
-    let sql = sqlx::AssertSqlSafe(format!("select count(*) from audit_record where {MATCHES}"));
+    let sql = sqlx::AssertSqlSafe(format!("select count(*) from audit_record where {SEEN} and {MATCHES}"));
     bind!(sqlx::query_scalar(sql), sight, bound).fetch_one(conn).await
 }
 
@@ -124,10 +131,8 @@ pub async fn head(conn: &mut PgConnection) -> sqlx::Result<(i64, Vec<u8>)> {
 
 /// One record with its hashes.
 pub async fn one(conn: &mut PgConnection, sight: &Sight<'_>, seq: i64) -> sqlx::Result<Option<(AuditEvent, Link)>> {
-    let sql = sqlx::AssertSqlSafe(format!(
-        "select {COLUMNS}, record, prev_hash, hash from audit_record where seq = $4 and ($1 or actor = $3 or project like any($2))"
-    ));
-    let row = sqlx::query(sql).bind(sight.all).bind(sight.projects).bind(sight.login).bind(seq).fetch_optional(conn).await?;
+    let sql = sqlx::AssertSqlSafe(format!("select {COLUMNS}, record, prev_hash, hash from audit_record where seq = $5 and {SEEN}"));
+    let row = seen!(sqlx::query(sql), sight).bind(seq).fetch_optional(conn).await?;
     row.map(|row| {
         let link = Link { seq, record: row.try_get("record")?, prev_hash: row.try_get("prev_hash")?, hash: row.try_get("hash")? };
         Ok((event(&row)?, link))
@@ -139,20 +144,12 @@ pub async fn one(conn: &mut PgConnection, sight: &Sight<'_>, seq: i64) -> sqlx::
 pub async fn related(conn: &mut PgConnection, sight: &Sight<'_>, of: &AuditEvent) -> sqlx::Result<Vec<AuditEvent>> {
     let sql = sqlx::AssertSqlSafe(format!(
         "select {COLUMNS} from audit_record
-          where ($1 or actor = $3 or project like any($2)) and seq <> $4
-            and (request_id = $5 or (object_type = $6 and object = $7))
+          where {SEEN} and seq <> $5
+            and (request_id = $6 or (object_type = $7 and object = $8))
           order by seq desc limit 20"
     ));
-    let rows = sqlx::query(sql)
-        .bind(sight.all)
-        .bind(sight.projects)
-        .bind(sight.login)
-        .bind(of.seq)
-        .bind(&of.request_id)
-        .bind(&of.object_type)
-        .bind(&of.object)
-        .fetch_all(conn)
-        .await?;
+    let rows =
+        seen!(sqlx::query(sql), sight).bind(of.seq).bind(&of.request_id).bind(&of.object_type).bind(&of.object).fetch_all(conn).await?;
     rows.iter().map(event).collect()
 }
 
@@ -189,4 +186,19 @@ pub async fn keep_check(conn: &mut PgConnection, events: i64, head: &[u8], broke
 /// The newest check: when, and whether the chain held.
 pub async fn last_check(conn: &mut PgConnection) -> sqlx::Result<Option<(OffsetDateTime, bool)>> {
     sqlx::query_as("select checked_at, broken_seq is null from audit_check order by audit_check_id desc limit 1").fetch_optional(conn).await
+}
+
+/// Whether this refusal needs no record: the request has one, or the same was refused to the same person a moment ago.
+pub async fn refused_before(conn: &mut PgConnection, request_id: &str, login: &str, what: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "select exists (select 1 from audit_record where request_id = $1 and outcome = 'denied')
+             or exists (select 1 from audit_record where object_type = 'operation' and object = $3 and action = $4 and actor = $2
+                           and happened_at > now() - interval '1 minute')",
+    )
+    .bind(request_id)
+    .bind(login)
+    .bind(what)
+    .bind(super::DENIED)
+    .fetch_one(conn)
+    .await
 }

@@ -157,6 +157,9 @@ async fn keep_tidy(state: AppState, shutdown: CancellationToken) {
         if let Err(error) = store.sweep().await {
             tracing::warn!(error = %crate::error::chain(&error), "cannot sweep ended sessions");
         }
+        if let Err(error) = session::throttle::sweep(&state.pool).await {
+            tracing::warn!(error = %crate::error::chain(&error), "cannot sweep counts of failed sign-ins");
+        }
         let due = crate::audit::seal(&state.pool)
             .await
             .is_ok_and(|(_, last)| last.is_none_or(|(at, _)| time::OffsetDateTime::now_utc() - at.0 > time::Duration::days(1)));

@@ -38,7 +38,7 @@ pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Harbor>, Erro
     let mut harbors = Vec::new();
     for view in views {
         if sees(caller, view.harbor.id) {
-            harbors.push(with_protection(&mut conn, view).await?);
+            harbors.push(shown(&mut conn, caller, view).await?);
         }
     }
     Ok(harbors)
@@ -48,17 +48,25 @@ pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Harbor>, Erro
 pub async fn get(state: &AppState, caller: &Caller, name: &str) -> Result<Harbor, Error> {
     let mut conn = state.pool.acquire().await?;
     let view = queries::one(&mut conn, name).await?.filter(|v| sees(caller, v.harbor.id)).ok_or_else(|| ApiError::not_found("harbor"))?;
-    with_protection(&mut conn, view).await
+    shown(&mut conn, caller, view).await
 }
 
 fn sees(caller: &Caller, harbor_id: i64) -> bool {
     caller.may(Operation::ReadEstate, None) || caller.roles.iter().any(|r| r.harbor.as_ref().is_none_or(|(id, _)| *id == harbor_id))
 }
 
-async fn with_protection(conn: &mut PgConnection, view: View) -> Result<Harbor, Error> {
+/// The harbor as the caller may know it: logins, check-list and staging belong to who looks after the estate.
+async fn shown(conn: &mut PgConnection, caller: &Caller, view: View) -> Result<Harbor, Error> {
     let scopes = crate::plans::scopes_of(conn, view.harbor.id).await?;
-    let covered = view.projects.iter().filter(|p| scopes.iter().any(|s| s.matches(p))).count();
-    Ok(Harbor { projects_protected: i64::try_from(covered).unwrap_or(i64::MAX), ..view.harbor })
+    let id = view.harbor.id;
+    let seen: Vec<&String> = view.projects.iter().filter(|name| caller.may(Operation::ReadProject, Some((id, name.as_str())))).collect();
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let covered = count(seen.iter().filter(|name| scopes.iter().any(|s| s.matches(name))).count());
+    if caller.may(Operation::ReadEstate, None) {
+        return Ok(Harbor { projects_protected: covered, ..view.harbor });
+    }
+    let listed = count(seen.len());
+    Ok(view.harbor.outlined(listed, covered))
 }
 
 /// Runs the check-list for values that are not stored. Makes no robots.
@@ -415,6 +423,9 @@ pub async fn check(state: &AppState, caller: &Caller, origin: &Origin, name: &st
 /// The newest kept check-list.
 pub async fn last_check(state: &AppState, caller: &Caller, name: &str) -> Result<Option<CheckList>, Error> {
     let harbor = get(state, caller, name).await?;
+    if harbor.outline {
+        return Ok(None);
+    }
     let mut conn = state.pool.acquire().await?;
     Ok(queries::check_list(&mut conn, harbor.id).await?.and_then(|value| serde_json::from_value(value).ok()))
 }

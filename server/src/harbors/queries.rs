@@ -96,6 +96,7 @@ fn view(row: &PgRow) -> sqlx::Result<View> {
             bandwidth_zone: row.try_get("bandwidth_zone")?,
             staging: staging(row)?,
             secret_set: Some((Moment(secret_at), row.try_get("secret_set_by")?)),
+            outline: false,
         },
     })
 }

@@ -124,7 +124,7 @@ fn concerns(
         all.push(concern(
             "failed",
             title,
-            format!("{}: {}", harbor.name, harbor.state_detail),
+            if harbor.outline { harbor.name.clone() } else { format!("{}: {}", harbor.name, harbor.state_detail) },
             format!("/harbors/{}", harbor.name),
             "look",
         ));

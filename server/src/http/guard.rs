@@ -16,7 +16,7 @@ use super::Web;
 use super::rules::{self, Rule};
 use crate::access::{Caller, Origin};
 use crate::error::Error;
-use crate::{accounts, session};
+use crate::{accounts, audit, session};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -103,15 +103,23 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAd
     if !trusted.contains(&peer) {
         return peer;
     }
-    headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|v| v.split(','))
-        .filter_map(|text| text.trim().parse::<IpAddr>().ok())
-        .rev()
-        .find(|address| !trusted.contains(address))
-        .unwrap_or(peer)
+    let mut entries: Vec<Option<IpAddr>> = Vec::new();
+    for value in headers.get_all("x-forwarded-for") {
+        match value.to_str() {
+            Ok(text) => entries.extend(text.split(',').map(|entry| entry.trim().parse().ok())),
+            Err(_) => entries.push(None),
+        }
+    }
+    let mut nearest = peer;
+    for entry in entries.into_iter().rev() {
+        // Whoever wrote what cannot be read is not known to be a trusted proxy, so nothing before it is believed.
+        let Some(address) = entry else { return nearest };
+        nearest = address;
+        if !trusted.contains(&address) {
+            return address;
+        }
+    }
+    nearest
 }
 
 /// Refuses unsafe requests that another site's page made (S-10): by `Sec-Fetch-Site`, else by `Origin`.
@@ -184,11 +192,33 @@ async fn find_caller(web: &Web, request: &Parts) -> Result<Option<Caller>, Error
     }
     let Some(session) = request.extensions.get::<Session>() else { return Ok(None) };
     let Some((account_id, version)) = session::account_of(session).await? else { return Ok(None) };
-    let caller = accounts::caller_of_account(pool, account_id, version).await?;
-    if let Some(caller) = &caller {
+    let mut caller = accounts::caller_of_account(pool, account_id, version).await?;
+    if let Some(caller) = &mut caller {
+        caller.fresh = session::is_fresh(session).await?;
         accounts::touch(&mut *pool.acquire().await?, caller.account_id).await?;
     }
     Ok(caller)
+}
+
+/// Records whatever is refused to somebody who is signed in: one place, so that no operation can forget it (console.md §4.3).
+pub async fn refusals(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let who = request.extensions().get::<Caller>().cloned().zip(request.extensions().get::<Origin>().cloned());
+    let route = request.extensions().get::<MatchedPath>().map(|m| m.as_str().to_owned());
+    let what = match route {
+        // Server functions share one route.
+        Some(route) if route.starts_with("/fn/") => request.uri().path().to_owned(),
+        Some(route) => route,
+        None => return next.run(request).await,
+    };
+    let what = format!("{} {what}", request.method());
+    let response = next.run(request).await;
+    if response.status() == StatusCode::FORBIDDEN
+        && let Some((caller, origin)) = who
+        && let Err(error) = audit::refused(&web.state.pool, &caller, &origin, &what).await
+    {
+        tracing::warn!(request.id = origin.request_id, error = %crate::error::chain(&error), "cannot record a refusal");
+    }
+    response
 }
 
 /// Lets a request through to its handler only if the table has a line for it and the caller satisfies it (S-2).
@@ -202,7 +232,14 @@ pub async fn gate(request: Request, next: Next) -> Response {
             refuse(ApiError::not_found("page"))
         };
     };
-    let signed_in = request.extensions().get::<Caller>().is_some();
+    let caller = request.extensions().get::<Caller>();
+    let signed_in = caller.is_some();
+    if caller.is_some_and(|caller| caller.must_change)
+        && !rules::WITH_ANOTHERS_PASSWORD.contains(&path.as_str())
+        && !path.starts_with("/pkg/")
+    {
+        return choose_password(&request);
+    }
     match rules::rule(request.method(), &route, &path) {
         Some(Rule::Anyone) => next.run(request).await,
         Some(Rule::SignedIn) if signed_in => next.run(request).await,
@@ -212,6 +249,16 @@ pub async fn gate(request: Request, next: Next) -> Response {
             refuse(ApiError::not_found("page"))
         }
     }
+}
+
+/// Whoever signed in with a password that somebody else set chooses another before anything else.
+fn choose_password(request: &Request) -> Response {
+    let path = request.uri().path();
+    if path.starts_with("/api/") || path.starts_with("/fn/") || path == "/events" {
+        let text = "choose a password of your own first: this one was set by somebody else";
+        return refuse(ApiError::new(ErrorKind::Forbidden, "must_change_password", text));
+    }
+    Redirect::to("/me").into_response()
 }
 
 fn signed_out(request: &Request) -> Response {
@@ -309,5 +356,8 @@ mod tests {
         let spoofed = headers(&[("x-forwarded-for", "203.0.113.9, 192.0.2.5")]);
         assert_eq!(client_address(stranger, &spoofed, &[proxy]), stranger);
         assert_eq!(client_address(proxy, &spoofed, &[proxy]).to_string(), "192.0.2.5");
+        let unreadable = headers(&[("x-forwarded-for", "203.0.113.9, unknown, 10.0.0.2")]);
+        let nearer: IpAddr = "10.0.0.2".parse().unwrap();
+        assert_eq!(client_address(proxy, &unreadable, &[proxy, nearer]), nearer, "an entry that is no address ends the chain of trust");
     }
 }

@@ -1,7 +1,7 @@
 //! The router: pages, server functions, REST, events and files, behind the same layers, on one screen.
 //!
 //! Order, outermost first: request id and origin, log, panic guard, headers, canonical address, size and time limits, cross-site guard, session,
-//! caller, gate, once, time zone, what came back of a form. The gate refuses every route that [`rules`] does not name.
+//! caller, record of refusals, gate, once, time zone, what came back of a form. The gate refuses every route that [`rules`] does not name.
 
 pub mod assets;
 pub mod came_back;
@@ -98,6 +98,7 @@ pub fn router(web: Web) -> Router {
         .layer(from_fn(crate::session::zone::add))
         .layer(from_fn_with_state(web.clone(), once::layer))
         .layer(from_fn(guard::gate))
+        .layer(from_fn_with_state(web.clone(), guard::refusals))
         .layer(from_fn_with_state(web.clone(), guard::caller))
         .layer(sessions)
         .layer(from_fn_with_state(web.clone(), guard::same_site))

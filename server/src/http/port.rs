@@ -1,6 +1,6 @@
 //! The backend as pages and REST ask it: one thin line per call, to the one operation that authorises, transacts and audits.
 
-use app::accounts::types::{ChangeRoles, MadeToken, NewToken, NewUser, Token, User};
+use app::accounts::types::{ChangeRoles, MadeToken, NewToken, NewUser, OneTime, Token, User};
 use app::audit::types::{AuditDetail, AuditFilter, AuditPage, ChainCheck};
 use app::error::ApiError;
 use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, StagingForm};
@@ -50,6 +50,9 @@ impl Sessions for Live {
     }
     async fn sign_in(&self, cx: &Cx, form: SignIn) -> Result<String, ApiError> {
         api(cx, session::sign_in(&self.state, cx, form).await)
+    }
+    async fn step_up(&self, cx: &Cx, password: String) -> Result<(), ApiError> {
+        api(cx, session::step_up(&self.state, cx, &password).await)
     }
     async fn sign_out(&self, cx: &Cx) -> Result<(), ApiError> {
         api(cx, session::sign_out(&self.state, cx).await)
@@ -227,7 +230,7 @@ impl Projects for Live {
         repository: String,
         digest: String,
     ) -> Result<ArtifactDetail, ApiError> {
-        api(cx, projects::artifact(&self.state, &Caller::of(cx)?, &harbor, &project, &repository, &digest).await)
+        api(cx, projects::artifact(&self.state, &Caller::of(cx)?, &origin(cx), &harbor, &project, &repository, &digest).await)
     }
     async fn get_changes(
         &self,
@@ -339,7 +342,7 @@ impl Audits for Live {
         api(cx, audit::list(&self.state, &Caller::of(cx)?, &origin(cx), filter).await)
     }
     async fn get_audit(&self, cx: &Cx, seq: i64) -> Result<AuditDetail, ApiError> {
-        api(cx, audit::get(&self.state, &Caller::of(cx)?, seq).await)
+        api(cx, audit::get(&self.state, &Caller::of(cx)?, &origin(cx), seq).await)
     }
     async fn verify_audit(&self, cx: &Cx) -> Result<ChainCheck, ApiError> {
         api(cx, audit::verify(&self.state, &Caller::of(cx)?, &origin(cx)).await)
@@ -363,8 +366,8 @@ impl Accounts for Live {
     async fn set_disabled(&self, cx: &Cx, user_id: i64, disabled: bool) -> Result<User, ApiError> {
         api(cx, accounts::set_disabled(&self.state, &Caller::of(cx)?, &origin(cx), user_id, disabled).await)
     }
-    async fn reset_password(&self, cx: &Cx, user_id: i64, password: String) -> Result<(), ApiError> {
-        api(cx, accounts::reset_password(&self.state, &Caller::of(cx)?, &origin(cx), user_id, password).await)
+    async fn reset_password(&self, cx: &Cx, user_id: i64) -> Result<OneTime, ApiError> {
+        api(cx, accounts::reset_password(&self.state, &Caller::of(cx)?, &origin(cx), user_id).await)
     }
     async fn change_password(&self, cx: &Cx, current: String, password: String) -> Result<(), ApiError> {
         api(cx, accounts::change_password(&self.state, &Caller::of(cx)?, &origin(cx), current, password).await)

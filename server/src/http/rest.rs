@@ -2,7 +2,7 @@
 //!
 //! Every handler is one line over the port, so a rule that holds for a page holds here. Errors are [`ApiError`] as JSON.
 
-use app::accounts::types::{ChangeRoles, Duty, MadeToken, NewToken, NewUser, Token, User};
+use app::accounts::types::{ChangeRoles, Duty, MadeToken, NewToken, NewUser, OneTime, Token, User};
 use app::audit::types::{AuditDetail, AuditFilter, AuditPage, ChainCheck};
 use app::error::ApiError;
 use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, StagingForm};
@@ -123,14 +123,6 @@ struct Queued {
 struct Switch {
     /// Switched off.
     disabled: bool,
-}
-
-/// A new password.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Password {
-    /// The new one.
-    password: String,
 }
 
 /// A change of one's own password.
@@ -254,6 +246,24 @@ struct Tab {
 }
 
 macro_rules! endpoint {
+    // With a body, which the description names too.
+    ($(#[doc = $doc:literal])+ $verb:ident $path:literal $tag:literal $name:ident
+        ( $cx:ident, $web:ident $(, Path($at:pat): Path<$place:ty>)? $(, Asked($query:pat): Asked<$asked:ty>)?, Body($form:ident): Body<$body:ty> )
+        $answer:ty => $call:expr) => {
+        $(#[doc = $doc])+
+        #[utoipa::path($verb, path = $path, tag = $tag, request_body = $body, responses((status = 200, body = $answer), (status = "default", body = ApiError)))]
+        async fn $name(
+            State($web): State<Web>,
+            parts: Parts
+            $(, Path($at): Path<$place>)?
+            $(, Asked($query): Asked<$asked>)?,
+            Body($form): Body<$body>
+        ) -> Answer<$answer> {
+            let $cx = &Cx { parts };
+            let $web = &$web.backend;
+            Ok(Json($call))
+        }
+    };
     ($(#[doc = $doc:literal])+ $verb:ident $path:literal $tag:literal $name:ident ( $cx:ident, $web:ident $($args:tt)* ) $answer:ty => $call:expr) => {
         $(#[doc = $doc])+
         #[utoipa::path($verb, path = $path, tag = $tag, responses((status = 200, body = $answer), (status = "default", body = ApiError)))]
@@ -465,8 +475,8 @@ endpoint!(/// Replaces duties and roles.
     put "/api/v1/users/{id}/roles" "accounts" change_roles(cx, b, Path(id): Path<i64>, Body(form): Body<Roles>) User => b.change_roles(cx, ChangeRoles { user_id: id, duties: form.duties, grants: form.grants, reason: form.reason }).await?);
 endpoint!(/// Switches an account off or on.
     put "/api/v1/users/{id}/disabled" "accounts" set_disabled(cx, b, Path(id): Path<i64>, Body(form): Body<Switch>) User => b.set_disabled(cx, id, form.disabled).await?);
-endpoint!(/// Gives an account a new password.
-    put "/api/v1/users/{id}/password" "accounts" reset_password(cx, b, Path(id): Path<i64>, Body(form): Body<Password>) () => b.reset_password(cx, id, form.password).await?);
+endpoint!(/// Gives an account a password that works once. People only, with a password entered in the last ten minutes.
+    put "/api/v1/users/{id}/password" "accounts" reset_password(cx, b, Path(id): Path<i64>) OneTime => b.reset_password(cx, id).await?);
 endpoint!(/// Changes one's own password.
     put "/api/v1/me/password" "accounts" change_password(cx, b, Body(form): Body<OwnPassword>) () => b.change_password(cx, form.current, form.password).await?);
 endpoint!(/// One's own tokens.
@@ -577,7 +587,12 @@ pub const ROUTES: &[Line] = &[
 struct Description;
 
 fn described() -> OpenApiRouter<Web> {
-    OpenApiRouter::with_openapi(Description::openapi())
+    work(estate(OpenApiRouter::with_openapi(Description::openapi())))
+}
+
+/// Harbors, vaults and plans.
+fn estate(router: OpenApiRouter<Web>) -> OpenApiRouter<Web> {
+    router
         .routes(routes!(get_me))
         .routes(routes!(change_password))
         .routes(routes!(get_home))
@@ -610,6 +625,11 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(pause_plan))
         .routes(routes!(resume_plan))
         .routes(routes!(list_runs))
+}
+
+/// Projects, restores, jobs, the audit history and accounts.
+fn work(router: OpenApiRouter<Web>) -> OpenApiRouter<Web> {
+    router
         .routes(routes!(list_projects))
         .routes(routes!(get_timeline))
         .routes(routes!(compare_live))

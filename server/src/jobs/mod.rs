@@ -11,7 +11,7 @@ pub mod schedule;
 pub mod worker;
 
 pub use context::{JobContext, JobError, Stop};
-pub use ops::{cancel, get, list, log, retry};
+pub use ops::{cancel, get, list, log, retry, running};
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;

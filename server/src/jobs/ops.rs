@@ -23,6 +23,12 @@ pub async fn list(state: &AppState, caller: &Caller, filter: JobFilter) -> Resul
     Ok(Page { items: rows.into_iter().map(|row| with_rights(caller, row)).collect(), next, total: None })
 }
 
+/// How many of the jobs the caller may see are running.
+pub async fn running(state: &AppState, caller: &Caller) -> Result<i64, Error> {
+    let mut conn = state.pool.acquire().await?;
+    Ok(queries::running(&mut conn, caller.may(Operation::ReadJobs, None), caller.account_id).await?)
+}
+
 /// One job.
 pub async fn get(state: &AppState, caller: &Caller, job_id: i64) -> Result<Job, Error> {
     let mut conn = state.pool.acquire().await?;
@@ -88,13 +94,13 @@ pub async fn retry(state: &AppState, caller: &Caller, origin: &Origin, job_id: i
 async fn visible(conn: &mut PgConnection, caller: &Caller, job_id: i64) -> Result<JobRow, Error> {
     let row = queries::one(conn, job_id).await?.ok_or_else(|| ApiError::not_found("job"))?;
     let scope = row.harbor_id.zip(row.project.as_deref());
-    let own = row.account_id == Some(caller.account_id);
+    // Who asked for it is no right: a role may have gone since (S-4).
     let covered = scope.is_some() && caller.may(Operation::ReadProject, scope);
     let of_harbor = row.project.is_none()
         && row.harbor_id.is_some_and(|id| {
             caller.roles.iter().any(|r| r.project.is_none() && r.harbor.as_ref().is_none_or(|(harbor, _)| *harbor == id))
         });
-    if caller.may(Operation::ReadJobs, None) || own || covered || of_harbor { Ok(row) } else { Err(ApiError::not_found("job").into()) }
+    if caller.may(Operation::ReadJobs, None) || covered || of_harbor { Ok(row) } else { Err(ApiError::not_found("job").into()) }
 }
 
 fn may_cancel(caller: &Caller, row: &JobRow) -> bool {

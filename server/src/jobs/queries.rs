@@ -290,7 +290,14 @@ pub async fn one(conn: &mut PgConnection, job_id: i64) -> sqlx::Result<Option<Jo
     sqlx::query(sql).bind(job_id).fetch_optional(conn).await?.map(|row| job(&row)).transpose()
 }
 
-/// A page, newest first; `account` limits it to what that account asked for and `harbors`/`projects` cover.
+/// Which jobs `$1`, or who has a role that reaches them as `$2`, may see. Who asked for a job is no right: a role may have gone since.
+const VISIBLE: &str = "($1 or exists (select 1 from role_grant g
+                             where g.account_id = $2
+                               and (g.harbor_id is null or g.harbor_id = j.harbor_id)
+                               and (g.project is null or g.project = j.project)
+                               and j.harbor_id is not null))";
+
+/// A page, newest first, of all jobs or of those that the account's roles reach.
 pub async fn page(
     conn: &mut PgConnection,
     filter: &JobFilter,
@@ -300,24 +307,19 @@ pub async fn page(
 ) -> sqlx::Result<Vec<JobRow>> {
     let sql = sqlx::AssertSqlSafe(format!(
         "select {COLUMNS} from job j
-          where ($1::text is null or j.kind = $1)
-            and ($2::text is null or j.state = $2)
-            and ($3::bigint is null or j.job_id < $3)
-            and ($4 or j.account_id = $5
-                 or exists (select 1 from role_grant g
-                             where g.account_id = $5
-                               and (g.harbor_id is null or g.harbor_id = j.harbor_id)
-                               and (g.project is null or g.project = j.project)
-                               and j.harbor_id is not null))
+          where {VISIBLE}
+            and ($3::text is null or j.kind = $3)
+            and ($4::text is null or j.state = $4)
+            and ($5::bigint is null or j.job_id < $5)
           order by j.job_id desc limit $6"
     ));
     let some = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
     let rows = sqlx::query(sql)
+        .bind(sees_all)
+        .bind(account_id)
         .bind(some(&filter.kind))
         .bind(some(&filter.state))
         .bind(before)
-        .bind(sees_all)
-        .bind(account_id)
         .bind(PAGE_ROWS + 1)
         .fetch_all(conn)
         .await?;
@@ -383,7 +385,8 @@ pub async fn is_awaited(conn: &mut PgConnection, job_id: i64) -> sqlx::Result<bo
     sqlx::query_scalar("select exists (select 1 from job where after_job_id = $1 and state = 'queued')").bind(job_id).fetch_one(conn).await
 }
 
-/// Jobs that run now.
-pub async fn running(conn: &mut PgConnection) -> sqlx::Result<i64> {
-    sqlx::query_scalar("select count(*) from job where state = 'running'").fetch_one(conn).await
+/// How many run, of all jobs or of those that the account's roles reach.
+pub async fn running(conn: &mut PgConnection, sees_all: bool, account_id: i64) -> sqlx::Result<i64> {
+    let sql = sqlx::AssertSqlSafe(format!("select count(*) from job j where j.state = 'running' and {VISIBLE}"));
+    sqlx::query_scalar(sql).bind(sees_all).bind(account_id).fetch_one(conn).await
 }

@@ -157,7 +157,7 @@ async fn prepare(context: &Arc<JobContext>, run_id: i64, plan: queries::Row, who
     context.progress(|p| p.phase = "listing projects".to_owned()).await;
     let before = client.counters().requests;
     // Whoever asks for one project now wants it read.
-    let look = Look::take(context, &reach, &client, &plan, whole).await?;
+    let look = Box::pin(Look::take(context, &reach, &client, &plan, whole)).await?;
     let (last_full, set_back) = {
         let mut conn = context.state.pool.acquire().await?;
         (queries::last_full(&mut conn, plan.plan_id, run_id).await?, set_back::noticed(&mut conn, reach.harbor_id).await?)
@@ -309,7 +309,7 @@ async fn harbor_settings(context: &JobContext, run: &Run, projects: &[ProjectNam
     if run.reconcile == Reconcile::Hinted && known.is_some() {
         return None;
     }
-    match engine::backup::harbor_settings(&run.client, &run.vault, known.as_ref()).await {
+    match Box::pin(engine::backup::harbor_settings(&run.client, &run.vault, known.as_ref())).await {
         Ok(stored) => Some(stored),
         Err(error) => {
             context.log("warn", format!("the Harbor's own settings could not be read this time: {}", chain(&error))).await;
@@ -352,13 +352,13 @@ async fn capture(
         staging: run.staging.as_ref().map(harbors::staging::Use::staging).transpose()?,
     };
     if let (Reconcile::Hinted, Some(row), Some(previous)) = (run.reconcile, run.look.unchanged(project.as_str(), previous), previous)
-        && let Some(mut outcome) = told(context, run, engine::backup::unchanged(&cx, row, previous).await).await?
+        && let Some(mut outcome) = told(context, run, Box::pin(engine::backup::unchanged(&cx, row, previous)).await).await?
     {
         let mut conn = context.state.pool.acquire().await?;
         outcome.stats.bytes_logical = catalogue::logical_bytes(&mut conn, project_id, run.plan.vault_id).await?;
         return Ok((outcome, true));
     }
-    Ok((told(context, run, engine::backup::project(&cx, project, previous).await).await?, false))
+    Ok((told(context, run, Box::pin(engine::backup::project(&cx, project, previous)).await).await?, false))
 }
 
 /// A seal that finds something missing, because it could not be locked, says so to the vault: it is healed or its snapshots are marked, and

@@ -42,7 +42,7 @@ pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Plan>, Error>
     let mut plans = Vec::new();
     for row in queries::all(&mut conn).await? {
         if sees(caller, &row)? {
-            plans.push(view::plan(&mut conn, row).await?);
+            plans.push(shown(&mut conn, caller, row).await?);
         }
     }
     Ok(plans)
@@ -55,7 +55,23 @@ pub async fn get(state: &AppState, caller: &Caller, plan_id: i64) -> Result<Plan
     if !sees(caller, &row)? {
         return Err(ApiError::not_found("plan").into());
     }
-    view::plan(&mut conn, row).await
+    shown(&mut conn, caller, row).await
+}
+
+/// The plan as the caller may know it: patterns and vaults tell of projects and places that may not be theirs to know.
+async fn shown(conn: &mut PgConnection, caller: &Caller, row: Row) -> Result<Plan, Error> {
+    if caller.may(Operation::ReadEstate, None) {
+        return view::plan(conn, row).await;
+    }
+    let scope = Scope::new(&row.include, &row.exclude)?;
+    let harbor_id = row.harbor_id;
+    let listed = harbors::queries::projects(conn, harbor_id).await?;
+    let theirs = listed
+        .into_iter()
+        .map(|(name, ..)| name)
+        .filter(|name| scope.matches(name) && caller.may(Operation::ReadProject, Some((harbor_id, name.as_str()))));
+    let theirs = theirs.collect();
+    Ok(view::plan(conn, row).await?.outlined(theirs))
 }
 
 fn sees(caller: &Caller, row: &Row) -> Result<bool, Error> {

@@ -132,14 +132,19 @@ pub async fn queue_project(state: &AppState, caller: &Caller, origin: &Origin, h
 
 /// Runs of a plan, newest first.
 pub async fn list_runs(state: &AppState, caller: &Caller, plan_id: i64, after: Option<String>) -> Result<Page<Run>, Error> {
-    super::get(state, caller, plan_id).await?;
+    let plan = super::get(state, caller, plan_id).await?;
     let before = after.map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
     let mut conn = state.pool.acquire().await?;
     let mut rows = queries::runs(&mut conn, plan_id, before).await?;
     let page_rows = usize::try_from(queries::PAGE_ROWS).unwrap_or(usize::MAX);
     let next = (rows.len() > page_rows).then(|| rows[page_rows - 1].run_id.to_string());
     rows.truncate(page_rows);
-    Ok(Page { items: rows.into_iter().map(view::run).collect(), next, total: None })
+    let mut items: Vec<Run> = rows.into_iter().map(view::run).collect();
+    if plan.outline {
+        // A run's trouble names the projects it was with.
+        items.iter_mut().for_each(|run| run.error = None);
+    }
+    Ok(Page { items, next, total: None })
 }
 
 /// Ends the run of a job that is over, in the transaction that ends the job.

@@ -48,6 +48,7 @@ pub async fn plan(conn: &mut PgConnection, row: Row) -> Result<Plan, Error> {
         added_bytes,
         copies,
         version: row.version,
+        outline: false,
     })
 }
 

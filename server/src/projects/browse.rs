@@ -8,10 +8,11 @@ use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Digest, Manifest};
 
 use super::gaps;
-use super::queries::{self, TagQuestion, digest_text};
+use super::queries::{self, TagQuestion, TagRow, digest_text};
 use super::search::like;
-use super::{Place, imports, live, place};
-use crate::access::{Caller, Operation};
+use super::{Place, imports, live};
+use crate::access::{Caller, Operation, Origin};
+use crate::audit::{self, Actor, Event};
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -32,7 +33,7 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
     // Of what Harbor is asked is what is on the page; a list of those that are gone or moved is of the snapshots.
     let asked = browse.repository.as_deref().filter(|_| !browse.tags.is_empty()).map(|name| place.repository(name)).transpose()?;
     if let Some(of) = asked
-        && let Ok(Some(now)) = live::tags(state, place.harbor_id, &of).await
+        && let Ok(Some(now)) = live::tags(state, &of).await
     {
         for tag in &mut browse.tags {
             tag.now = match now.get(&tag.tag) {
@@ -52,9 +53,9 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
 /// What the snapshots say.
 async fn captured(state: &AppState, caller: &Caller, query: BrowseQuery) -> Result<(Place, Browse), Error> {
     let mut conn = state.pool.acquire().await?;
-    let place = place(&mut conn, caller, Operation::ReadProject, &query.harbor, &query.project).await?;
+    let place = Place::find(&mut conn, caller, Operation::ReadProject, &query.harbor, &query.project).await?;
     let nothing = || ApiError::new(ErrorKind::NotFound, "nothing_captured", "nothing was captured at or before this moment");
-    let project_id = place.project_id.ok_or_else(nothing)?;
+    let project_id = place.project_id().ok_or_else(nothing)?;
     let at = queries::snapshot_at(&mut conn, project_id, query.at.map(|m| m.0)).await?.ok_or_else(nothing)?;
     let pattern = like(query.q.as_deref());
     let mut rows = if at.imported {
@@ -81,7 +82,7 @@ async fn captured(state: &AppState, caller: &Caller, query: BrowseQuery) -> Resu
     let repository_id = match &repository {
         // An import needs none: its repositories may never have been in the Harbor.
         Some(_) if at.imported => Some(0),
-        Some(name) => queries::repository_id(&mut conn, project_id, name).await?,
+        Some(name) => place.repository(name)?.row(&mut conn).await?,
         None => None,
     };
     if let (Some(name), Some(repository_id)) = (&repository, repository_id) {
@@ -104,20 +105,8 @@ async fn captured(state: &AppState, caller: &Caller, query: BrowseQuery) -> Resu
             _ => queries::count_tags_at(&mut conn, &question).await?,
         };
         found.truncate(page);
-        tags = found
-            .into_iter()
-            .map(|row| TagAt {
-                now: row.now(),
-                gap: gaps.about(project_id, name, Some(&row.tag), Some(&row.digest)).cloned(),
-                repository: name.clone(),
-                digest: digest_text(&row.digest),
-                tag: row.tag,
-                kind: row.kind,
-                size_bytes: row.size_bytes,
-                since: Moment(row.from_at),
-                accessories: row.accessories,
-            })
-            .collect();
+        let gap_of = |row: &TagRow| gaps.about(project_id, name, Some(&row.tag), Some(&row.digest)).cloned();
+        tags = found.into_iter().map(|row| tag_at(name, gap_of(&row), row)).collect();
     }
     // What was never captured has no row of its own.
     let shown = |gap: &&Gap| tags.iter().any(|tag| tag.gap.as_ref() == Some(*gap));
@@ -128,10 +117,25 @@ async fn captured(state: &AppState, caller: &Caller, query: BrowseQuery) -> Resu
     Ok((place, Browse { at, repositories, repositories_more, repository, tags, tags_next, tags_total, gaps, now_at, now_live }))
 }
 
+fn tag_at(repository: &str, gap: Option<Gap>, row: TagRow) -> TagAt {
+    TagAt {
+        now: row.now(),
+        gap,
+        repository: repository.to_owned(),
+        digest: digest_text(&row.digest),
+        tag: row.tag,
+        kind: row.kind,
+        size_bytes: row.size_bytes,
+        since: Moment(row.from_at),
+        accessories: row.accessories,
+    }
+}
+
 /// The parts of one artifact, read from the vault and hashed on the way.
 pub async fn artifact(
     state: &AppState,
     caller: &Caller,
+    origin: &Origin,
     harbor: &str,
     project: &str,
     repository: &str,
@@ -141,10 +145,10 @@ pub async fn artifact(
     let absent = || ApiError::not_found("artifact");
     let (vault, accessories, tags, media_type) = {
         let mut conn = state.pool.acquire().await?;
-        let place = place(&mut conn, caller, Operation::ReadContent, harbor, project).await?;
-        let project_id = place.project_id.ok_or_else(absent)?;
+        let place = Place::find(&mut conn, caller, Operation::ReadContent, harbor, project).await?;
+        let project_id = place.project_id().ok_or_else(absent)?;
         let bytes = digest.as_bytes().as_slice();
-        let repository_id = queries::repository_id(&mut conn, project_id, repository).await?;
+        let repository_id = place.repository(repository).map_err(|_| absent())?.row(&mut conn).await?;
         let captured = match repository_id {
             Some(repository_id) => queries::snapshot_of(&mut conn, project_id, repository_id, bytes).await?,
             None => None,
@@ -168,6 +172,9 @@ pub async fn artifact(
         (crate::copies::open_for(state, &mut conn, snapshot_id).await?, accessories, tags, media_type)
     };
     let bytes = vault.get_bytes(&digest, MANIFEST_BYTES_MAX).await?;
+    let event = Event::new("snapshot.read.manifest", "artifact", digest.to_string(), format!("read the manifest of {repository}@{digest}"))
+        .project(harbor, project);
+    audit::record_alone(&state.pool, &Actor::caller(caller, origin), event).await?;
     let parsed = Manifest::parse(&media_type, &bytes).ok();
     let mut config = None;
     if let Some(named) = parsed.as_ref().and_then(|m| m.config.as_ref())

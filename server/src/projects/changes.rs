@@ -4,7 +4,7 @@ use app::error::{ApiError, ErrorKind};
 use app::projects::types::{Changes, TagChange};
 use app::units::Moment;
 
-use super::place;
+use super::Place;
 use super::queries::{self, digest_text};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
@@ -22,9 +22,9 @@ pub async fn changes(
     (from, to): (Option<Moment>, Option<Moment>),
 ) -> Result<Changes, Error> {
     let mut conn = state.pool.acquire().await?;
-    let place = place(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
+    let place = Place::find(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
     let nothing = || ApiError::new(ErrorKind::NotFound, "nothing_captured", "nothing was captured at or before this moment");
-    let project_id = place.project_id.ok_or_else(nothing)?;
+    let project_id = place.project_id().ok_or_else(nothing)?;
     let to = queries::snapshot_at(&mut conn, project_id, to.map(|m| m.0)).await?.ok_or_else(nothing)?.moment;
     let from = match from {
         Some(from) => queries::snapshot_at(&mut conn, project_id, Some(from.0)).await?.ok_or_else(nothing)?.moment,

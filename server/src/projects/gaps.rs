@@ -11,7 +11,7 @@ use app::units::Moment;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
-use super::{ends, place, queries};
+use super::{Place, ends, queries};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -165,9 +165,9 @@ pub async fn of_newest(conn: &mut PgConnection, projects: &[i64], repositories: 
 /// The gaps of a project as they are now, and what was accepted.
 pub async fn of_project(state: &AppState, caller: &Caller, harbor: &str, project: &str) -> Result<ProjectGaps, Error> {
     let mut conn = state.pool.acquire().await?;
-    let place = place(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
+    let place = Place::find(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
     let may = place.may(caller);
-    let Some(project_id) = place.project_id else { return Ok(ProjectGaps { at: None, gaps: Vec::new(), acceptances: Vec::new(), may }) };
+    let Some(project_id) = place.project_id() else { return Ok(ProjectGaps { at: None, gaps: Vec::new(), acceptances: Vec::new(), may }) };
     let at = queries::snapshot_at(&mut conn, project_id, None).await?;
     let gaps = match &at {
         Some(snapshot) => of_snapshot(&mut conn, snapshot.id).await?,
@@ -235,12 +235,12 @@ pub async fn accept(
     form: AcceptGap,
 ) -> Result<i64, Error> {
     let mut tx = state.pool.begin().await?;
-    let place = place(&mut tx, caller, Operation::AcceptGap, harbor, project).await?;
+    let place = Place::find(&mut tx, caller, Operation::AcceptGap, harbor, project).await?;
     let why = reason(&form.reason)?;
     let until =
         ends(&mut tx, &form.until, ACCEPTED_MAX).await?.ok_or_else(|| ApiError::field("until", "say until when; at most a year"))?;
     let absent = || ApiError::not_found("snapshot");
-    let project_id = place.project_id.ok_or_else(absent)?;
+    let project_id = place.project_id().ok_or_else(absent)?;
     // One at a time for each project, so that no gap is accepted twice.
     sqlx::query("select 1 from project where project_id = $1 for update").bind(project_id).execute(&mut *tx).await?;
     let own: bool = sqlx::query_scalar("select exists (select from snapshot where snapshot_id = $1 and project_id = $2)")
@@ -329,14 +329,14 @@ pub async fn withdraw(
     why: &str,
 ) -> Result<(), Error> {
     let mut tx = state.pool.begin().await?;
-    let place = place(&mut tx, caller, Operation::AcceptGap, harbor, project).await?;
+    let place = Place::find(&mut tx, caller, Operation::AcceptGap, harbor, project).await?;
     let why = reason(why)?;
     let subject: Option<String> = sqlx::query_scalar(
         "update accepted_gap set revoked_at = now(), revoked_by = $3, revoked_reason = $4
           where accepted_gap_id = $1 and project_id = $2 and revoked_at is null and until > now() returning subject",
     )
     .bind(acceptance)
-    .bind(place.project_id)
+    .bind(place.project_id())
     .bind(&caller.login)
     .bind(why)
     .fetch_optional(&mut *tx)

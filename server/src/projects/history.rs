@@ -7,7 +7,7 @@ use app::units::Moment;
 use vocab::{Digest, Tag};
 
 use super::queries::{self, SpanRow, digest_text};
-use super::{gaps, imports, live, place};
+use super::{Place, gaps, imports, live};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
@@ -25,26 +25,28 @@ pub async fn tag_history(
     tag: &str,
 ) -> Result<TagHistory, Error> {
     let tag_name: Tag = tag.parse().map_err(|_| ApiError::field("tag", "this is not a tag"))?;
-    let (place, of, spans, imported, known, gap) = {
-        let mut conn = state.pool.acquire().await?;
-        let place = place(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
-        let of = place.repository(repository)?;
-        let (mut spans, mut imported) = (Vec::new(), Vec::new());
-        let mut known = (None, None);
-        let mut gap = None;
-        if let Some(project_id) = place.project_id {
-            known = queries::known(&mut conn, project_id).await?;
-            if let Some(repository_id) = queries::repository_id(&mut conn, project_id, repository).await? {
-                spans = queries::tag_spans(&mut conn, project_id, repository_id, tag, SPANS_MAX).await?;
-            }
-            imported = imports::stretches(&mut conn, project_id, repository, tag, SPANS_MAX).await?;
-            let digest = spans.first().map(|span| span.digest.as_slice());
-            gap = gaps::of_newest(&mut conn, &[project_id], &[repository]).await?.about(project_id, repository, Some(tag), digest).cloned();
+    let mut conn = state.pool.acquire().await?;
+    let place = Place::find(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
+    let of = place.repository(repository)?;
+    let (mut spans, mut imported) = (Vec::new(), Vec::new());
+    let mut known = (None, None);
+    let mut gap = None;
+    if let Some(project_id) = place.project_id() {
+        known = queries::known(&mut conn, project_id).await?;
+        if let Some(repository_id) = of.row(&mut conn).await? {
+            spans = queries::tag_spans(&mut conn, project_id, repository_id, tag, SPANS_MAX).await?;
         }
-        (place, of, spans, imported, known, gap)
-    };
+        imported = imports::stretches(&mut conn, project_id, repository, tag, SPANS_MAX).await?;
+        let digest = spans.first().map(|span| span.digest.as_slice());
+        gap = gaps::of_newest(&mut conn, &[project_id], &[repository]).await?.about(project_id, repository, Some(tag), digest).cloned();
+    }
+    drop(conn);
     let newest = spans.first().and_then(|span| Digest::from_bytes(&span.digest).ok());
-    let (asked, live_error) = match live::tag(state, place.harbor_id, &live::Asked::tag(&of, tag_name, newest)).await {
+    let (asked, live_error) = match live::tag(state, place.harbor_id(), &live::Asked::tag(&of, tag_name, newest)).await {
+        // Neither Harbor nor any snapshot knows it.
+        Ok(answer) if answer.state == Presence::No && spans.is_empty() && imported.is_empty() && gap.is_none() => {
+            return Err(ApiError::not_found("repository").into());
+        }
         Ok(answer) => (Some(answer), None),
         Err(error) => (None, Some(error.into_api(None).message)),
     };

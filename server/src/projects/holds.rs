@@ -8,7 +8,7 @@ use app::units::Moment;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
-use super::{ends, place};
+use super::{Place, ends};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -103,8 +103,8 @@ pub async fn release(state: &AppState, caller: &Caller, origin: &Origin, hold_id
 /// Holds that keep snapshots of a project now; the one that ends first leads.
 pub async fn list(state: &AppState, caller: &Caller, harbor: &str, project: &str) -> Result<Vec<HeldMoment>, Error> {
     let mut conn = state.pool.acquire().await?;
-    let place = place(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
-    Ok(match place.project_id {
+    let place = Place::find(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
+    Ok(match place.project_id() {
         Some(project_id) => of_project(&mut conn, project_id).await?,
         None => Vec::new(),
     })

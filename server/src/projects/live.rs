@@ -11,7 +11,7 @@ use registry::RegistryError;
 use time::OffsetDateTime;
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
-use super::{OfProject, place, queries};
+use super::{Place, Repository, queries};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::harbors::{self, Access};
@@ -64,8 +64,8 @@ impl Asked {
 
     /// A tag of which nothing may be captured.
     #[must_use]
-    pub fn tag(of: &OfProject, tag: Tag, digest: Option<Digest>) -> Self {
-        Self { repository: of.repository.clone(), tag: Some(tag), digest }
+    pub fn tag(of: &Repository<'_>, tag: Tag, digest: Option<Digest>) -> Self {
+        Self { repository: of.name().clone(), tag: Some(tag), digest }
     }
 }
 
@@ -108,10 +108,10 @@ impl Proved {
 }
 
 /// The tags of a repository as the harbor lists them now; none where it lists more artifacts than a page waits for.
-pub async fn tags(state: &AppState, harbor_id: i64, of: &OfProject) -> Result<Option<HashMap<String, Digest>>, Error> {
+pub async fn tags(state: &AppState, of: &Repository<'_>) -> Result<Option<HashMap<String, Digest>>, Error> {
     let ask = async {
-        let Proved(client) = Proved::of(state, harbor_id).await?;
-        let artifacts = client.repository_artifacts(&of.repository);
+        let Proved(client) = Proved::of(state, of.place().harbor_id()).await?;
+        let artifacts = client.repository_artifacts(of.name());
         futures::pin_mut!(artifacts);
         let (mut tags, mut seen) = (HashMap::new(), 0);
         while let Some(artifact) = artifacts.next().await {
@@ -160,19 +160,18 @@ async fn tags_now(client: &registry::Client, project: &ProjectName) -> Result<Ha
 pub async fn compare_live(state: &AppState, caller: &Caller, harbor: &str, project: &str, at: Option<Moment>) -> Result<LiveDiff, Error> {
     let (place, captured) = {
         let mut conn = state.pool.acquire().await?;
-        let place = place(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
+        let place = Place::find(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
         let mut captured = Vec::new();
-        if let Some(project_id) = place.project_id
+        if let Some(project_id) = place.project_id()
             && let Some(snapshot) = queries::snapshot_at(&mut conn, project_id, at.map(|m| m.0)).await?
         {
             captured = queries::all_tags_at(&mut conn, project_id, snapshot.moment.0).await?;
         }
         (place, captured)
     };
-    let name: ProjectName = project.parse().map_err(|_| app::error::ApiError::not_found("project"))?;
     let read = async {
-        let client = reading(state, place.harbor_id).await?;
-        match tokio::time::timeout(WAIT, tags_now(&client, &name)).await {
+        let client = reading(state, place.harbor_id()).await?;
+        match tokio::time::timeout(WAIT, tags_now(&client, place.project())).await {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(too_slow()),
         }

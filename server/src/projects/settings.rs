@@ -14,7 +14,7 @@ use vault::tree::{SettingsOf, SnapshotIndex};
 use vault::{Vault, VaultError};
 use vocab::{Descriptor, Digest};
 
-use super::{place, queries};
+use super::{Place, queries};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
@@ -33,9 +33,9 @@ const NAMES: [&str; 8] = ["login", "name", "username", "group_name", "address", 
 /// Settings at a moment, and what is different from another.
 pub async fn settings(state: &AppState, caller: &Caller, query: SettingsQuery) -> Result<SettingsAt, Error> {
     let mut conn = state.pool.acquire().await?;
-    let place = place(&mut conn, caller, Operation::ReadSettings, &query.harbor, &query.project).await?;
+    let place = Place::find(&mut conn, caller, Operation::ReadSettings, &query.harbor, &query.project).await?;
     let nothing = || ApiError::new(ErrorKind::NotFound, "nothing_captured", "nothing was captured at or before this moment");
-    let project_id = place.project_id.ok_or_else(nothing)?;
+    let project_id = place.project_id().ok_or_else(nothing)?;
     let at = queries::snapshot_at(&mut conn, project_id, query.at.map(|m| m.0)).await?.ok_or_else(nothing)?;
     let vault = crate::copies::open_for(state, &mut conn, at.id).await?;
     let digest = at.digest.parse().map_err(|_| Error::defect("a stored digest cannot be read"))?;

@@ -6,7 +6,7 @@ use app::units::Moment;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
-use super::{Place, gaps, holds, listing, place, queries};
+use super::{Place, gaps, holds, listing, queries};
 use crate::access::{Caller, Operation, Origin};
 use crate::error::Error;
 use crate::plans;
@@ -41,7 +41,7 @@ pub async fn timeline(
     zoom: Option<&str>,
 ) -> Result<Timeline, Error> {
     let mut conn = state.pool.acquire().await?;
-    let place = place(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
+    let place = Place::find(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
     let row = listing::all(&mut conn, Some(harbor), None, Some(project))
         .await?
         .into_iter()
@@ -50,16 +50,13 @@ pub async fn timeline(
         .ok_or_else(|| ApiError::not_found("project"))?;
     let next_run = next_run(&mut conn, &place).await?;
     let now: OffsetDateTime = sqlx::query_scalar("select now()").fetch_one(&mut *conn).await?;
-    let known = match place.project_id {
+    let known = match place.project_id() {
         Some(id) => queries::shown(&mut conn, id).await?,
         None => (None, None),
     };
-    let (from, to) = match (span(zoom), known.0.zip(known.1)) {
-        (None, Some((first, last))) if zoom == Some("all") || now - first <= FITTED_MAX => fitted(first, last, now),
-        (width, _) => window(at.map(|m| m.0), now, width.unwrap_or(FITTED_MAX)),
-    };
+    let (from, to) = shown_window(zoom, at, known.0.zip(known.1), now);
     let may = place.may(caller);
-    let Some(project_id) = place.project_id else {
+    let Some(project_id) = place.project_id() else {
         return Ok(Timeline {
             project: row,
             at: None,
@@ -113,6 +110,19 @@ pub async fn timeline(
     })
 }
 
+/// From when to when: a width that was asked for, else the whole history where it is not too long.
+fn shown_window(
+    zoom: Option<&str>,
+    at: Option<Moment>,
+    known: Option<(OffsetDateTime, OffsetDateTime)>,
+    now: OffsetDateTime,
+) -> (OffsetDateTime, OffsetDateTime) {
+    match (span(zoom), known) {
+        (None, Some((first, last))) if zoom == Some("all") || now - first <= FITTED_MAX => fitted(first, last, now),
+        (width, _) => window(at.map(|m| m.0), now, width.unwrap_or(FITTED_MAX)),
+    }
+}
+
 /// The window that shows a whole history with some room at its sides. It goes on to now, unless that would press a short history
 /// into a corner of it.
 fn fitted(first: OffsetDateTime, last: OffsetDateTime, now: OffsetDateTime) -> (OffsetDateTime, OffsetDateTime) {
@@ -139,7 +149,7 @@ async fn read_note(conn: &mut PgConnection, snapshot_id: i64) -> Result<(Option<
 
 async fn happened(conn: &mut PgConnection, place: &Place, from: OffsetDateTime, to: OffsetDateTime) -> Result<Vec<TimelineEvent>, Error> {
     let mut events = Vec::new();
-    for (at, id, state) in queries::restores(conn, place.harbor_id, &place.project, from, to).await? {
+    for (at, id, state) in queries::restores(conn, place.harbor_id(), place.project().as_str(), from, to).await? {
         let text = match state.as_str() {
             "done" => format!("#{id} restored"),
             "issues" => format!("#{id} restored in part"),
@@ -147,7 +157,7 @@ async fn happened(conn: &mut PgConnection, place: &Place, from: OffsetDateTime, 
         };
         events.push(TimelineEvent { at: Moment(at), kind: "restore".to_owned(), text, link: Some(format!("/restores/{id}")) });
     }
-    for (at, job, plan) in queries::failed_runs(conn, place.harbor_id, &place.project, from, to).await? {
+    for (at, job, plan) in queries::failed_runs(conn, place.harbor_id(), place.project().as_str(), from, to).await? {
         events.push(TimelineEvent {
             at: Moment(at),
             kind: "run_failed".to_owned(),
@@ -161,8 +171,8 @@ async fn happened(conn: &mut PgConnection, place: &Place, from: OffsetDateTime, 
 
 async fn next_run(conn: &mut PgConnection, place: &Place) -> Result<Option<Moment>, Error> {
     let mut next = None;
-    for plan in plans::queries::of_harbor(conn, place.harbor_id).await? {
-        if plan.paused_at.is_none() && plans::Scope::new(&plan.include, &plan.exclude)?.matches(&place.project) {
+    for plan in plans::queries::of_harbor(conn, place.harbor_id()).await? {
+        if plan.paused_at.is_none() && plans::Scope::new(&plan.include, &plan.exclude)?.matches(place.project().as_str()) {
             next = [next, plan.next_at].into_iter().flatten().min();
         }
     }
@@ -173,9 +183,9 @@ async fn next_run(conn: &mut PgConnection, place: &Place) -> Result<Option<Momen
 pub async fn back_up(state: &AppState, caller: &Caller, origin: &Origin, harbor: &str, project: &str) -> Result<i64, Error> {
     let place = {
         let mut conn = state.pool.acquire().await?;
-        place(&mut conn, caller, Operation::BackUpProject, harbor, project).await?
+        Place::find(&mut conn, caller, Operation::BackUpProject, harbor, project).await?
     };
-    plans::queue_project(state, caller, origin, (place.harbor_id, harbor), project).await
+    plans::queue_project(state, caller, origin, (place.harbor_id(), place.harbor()), place.project().as_str()).await
 }
 
 #[cfg(test)]

@@ -36,9 +36,15 @@ struct Made {
 
 /// Stores the form as a draft with a fresh effect plan.
 pub async fn preview(state: &AppState, caller: &Caller, form: RestoreForm) -> Result<Draft, Error> {
-    let number = match form.draft_id {
-        Some(id) => id,
-        None => queries::next_id(&mut *state.pool.acquire().await?).await?,
+    let number = {
+        let mut conn = state.pool.acquire().await?;
+        match form.draft_id {
+            // Numbers are given here and never taken from a form: somebody could occupy those to come.
+            Some(id) => {
+                queries::one(&mut conn, id).await?.filter(|row| is_own(caller, row)).ok_or_else(|| ApiError::not_found("draft"))?.request_id
+            }
+            None => queries::next_id(&mut conn).await?,
+        }
     };
     // Boxed: of what these borrow, the compiler does not see by itself that it may go to another thread.
     let made = match form.undo_of {
@@ -51,20 +57,24 @@ pub async fn preview(state: &AppState, caller: &Caller, form: RestoreForm) -> Re
     view_draft(&mut conn, row, form).await
 }
 
+fn is_own(caller: &Caller, row: &Row) -> bool {
+    row.state == "draft" && row.account_id == caller.account_id
+}
+
 async fn make_restore(state: &AppState, caller: &Caller, form: &RestoreForm, number: i64) -> Result<Made, Error> {
     let asked = read(form, number)?;
     let mut conn = state.pool.acquire().await?;
-    let place = projects::place(&mut conn, caller, Operation::RequestRestore, &form.harbor, asked.source.as_str()).await?;
-    caller.require(Operation::RequestRestore, Some((place.harbor_id, asked.target.as_str())))?;
+    let place = projects::Place::find(&mut conn, caller, Operation::RequestRestore, &form.harbor, asked.source.as_str()).await?;
+    caller.require(Operation::RequestRestore, Some((place.harbor_id(), asked.target.as_str())))?;
     let nothing = || ApiError::field("at", "nothing was captured at or before this moment");
-    let project_id = place.project_id.ok_or_else(nothing)?;
+    let project_id = place.project_id().ok_or_else(nothing)?;
     let snapshot = projects::queries::snapshot_at(&mut conn, project_id, Some(asked.at.0)).await?.ok_or_else(nothing)?;
     let vault = crate::copies::open_for(state, &mut conn, snapshot.id).await?;
-    let client = writer(state, &mut conn, place.harbor_id).await?;
+    let client = writer(state, &mut conn, place.harbor_id()).await?;
     drop(conn);
     let digest = snapshot.digest.parse().map_err(|_| Error::defect("a stored digest cannot be read"))?;
     let plan = make(&client, &vault, &form.harbor, digest, &asked).await?;
-    Ok(Made { harbor_id: place.harbor_id, project: asked.source, target: asked.target, snapshot_id: snapshot.id, plan })
+    Ok(Made { harbor_id: place.harbor_id(), project: asked.source, target: asked.target, snapshot_id: snapshot.id, plan })
 }
 
 async fn make_undo(state: &AppState, caller: &Caller, request_id: i64, number: i64) -> Result<Made, Error> {

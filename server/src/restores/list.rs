@@ -98,7 +98,7 @@ pub async fn approvals(state: &AppState, caller: &Caller, tab: &str) -> Result<V
     };
     rows.iter()
         .filter(|row| match tab {
-            "done" => voted.contains(&row.request_id),
+            "done" => voted.contains(&row.request_id) && sees(caller, row),
             "team" => sees(caller, row) && !mine(row),
             _ => mine(row),
         })

@@ -11,6 +11,9 @@ pub const SECADMIN_FROM_RISK: i32 = 4;
 /// From this risk on, an approval needs a comment.
 pub const COMMENT_FROM_RISK: i32 = 4;
 
+/// From this risk on, a vote needs the password entered in the last ten minutes (S-26).
+pub const STEP_UP_FROM_RISK: i32 = 3;
+
 /// Votes for a risk class.
 #[must_use]
 pub const fn votes_needed(risk: i32) -> i32 {
@@ -69,6 +72,8 @@ mod tests {
                 .map(|role| ScopedRole { role, harbor: Some((1, "prod".to_owned())), project: Some("shop".to_owned()) })
                 .collect(),
             via,
+            fresh: true,
+            must_change: false,
         }
     }
 

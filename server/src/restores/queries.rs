@@ -304,16 +304,21 @@ pub async fn insert_vote(
     Ok(())
 }
 
-/// Votes that count at this moment: for the plan's hash, of active accounts that still have the right, not the author's.
+/// Votes that count at this moment: for the plan's hash, of active accounts that still have the right, not the author's. From risk 4 on one
+/// of them may be of a security administrator; two alone decide nothing (console.md §3.4).
 pub async fn counting(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<i64> {
     sqlx::query_scalar(
-        "select count(distinct v.account_id)
-           from vote v join request q using (request_id) join account a on a.account_id = v.account_id
-          where v.request_id = $1 and v.approve and v.void_at is null and v.plan_hash = q.plan_hash
-            and a.disabled_at is null and v.account_id <> q.account_id
-            and (exists (select 1 from role_grant g where g.account_id = v.account_id and g.role in ('approver', 'owner')
-                            and (g.harbor_id is null or g.harbor_id = q.harbor_id) and (g.project is null or g.project = q.target_project))
-                 or q.risk >= 4 and exists (select 1 from account_duty d where d.account_id = v.account_id and d.duty = 'secadmin'))",
+        "with voted as (
+            select v.account_id,
+                   exists (select 1 from role_grant g where g.account_id = v.account_id and g.role in ('approver', 'owner')
+                              and (g.harbor_id is null or g.harbor_id = q.harbor_id)
+                              and (g.project is null or g.project = q.target_project)) as approver,
+                   q.risk >= 4 and exists (select 1 from account_duty d where d.account_id = v.account_id and d.duty = 'secadmin') as secadmin
+              from vote v join request q using (request_id) join account a on a.account_id = v.account_id
+             where v.request_id = $1 and v.approve and v.void_at is null and v.plan_hash = q.plan_hash
+               and a.disabled_at is null and v.account_id <> q.account_id)
+         select count(distinct account_id) filter (where approver)
+              + least(1, count(distinct account_id) filter (where secadmin and not approver)) from voted",
     )
     .bind(request_id)
     .fetch_one(conn)
@@ -338,16 +343,20 @@ pub async fn approvers(conn: &mut PgConnection, author: i64, harbor_id: i64, pro
     .await
 }
 
-/// Whether the author still has the right to restore into the target.
+/// Whether the author still has the right to restore out of the source and into the target.
 pub async fn author_may(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<bool> {
-    sqlx::query_scalar(
-        "select exists (select 1 from request q join account a using (account_id) join role_grant g using (account_id)
-                         where q.request_id = $1 and a.disabled_at is null and g.role in ('requester', 'approver', 'owner')
-                           and (g.harbor_id is null or g.harbor_id = q.harbor_id) and (g.project is null or g.project = q.target_project))",
+    let may: Option<bool> = sqlx::query_scalar(
+        "select not exists (select 1 from unnest(array[q.project, q.target_project]) as needed (project)
+                             where not exists (select 1 from role_grant g
+                                                where g.account_id = q.account_id and g.role in ('requester', 'approver', 'owner')
+                                                  and (g.harbor_id is null or g.harbor_id = q.harbor_id)
+                                                  and (g.project is null or g.project = needed.project)))
+           from request q join account a using (account_id) where q.request_id = $1 and a.disabled_at is null",
     )
     .bind(request_id)
-    .fetch_one(conn)
-    .await
+    .fetch_optional(conn)
+    .await?;
+    Ok(may.unwrap_or(false))
 }
 
 /// Requests nobody decided in time, locked; waits for a vote that is being cast, so that none is passed over.

@@ -54,6 +54,13 @@ pub async fn cast(state: &AppState, caller: &Caller, origin: &Origin, form: Cast
     {
         return Err(moved_on());
     }
+    if row.risk >= policy::STEP_UP_FROM_RISK {
+        caller.require_fresh()?;
+    }
+    if !crate::accounts::votes(&mut tx, caller.account_id).await? {
+        let text = "the password of this account was reset less than 24 hours ago; until then it does not vote";
+        return Err(ApiError::new(ErrorKind::Forbidden, "no_vote_yet", text).into());
+    }
     let in_time: bool = sqlx::query_scalar("select $1::timestamptz > now()").bind(row.decide_before).fetch_one(&mut *tx).await?;
     if !in_time {
         return Err(ApiError::new(ErrorKind::Conflict, "too_late", "the time to decide is over").into());
@@ -96,6 +103,7 @@ async fn decide(conn: &mut PgConnection, row: &Row, approve: bool, comment: &str
 
 /// Takes one's own request back.
 pub async fn withdraw(state: &AppState, caller: &Caller, origin: &Origin, request_id: i64) -> Result<Request, Error> {
+    caller.require_write()?;
     let mut tx = state.pool.begin().await?;
     let row = visible(&mut tx, caller, request_id).await?;
     if row.account_id != caller.account_id {

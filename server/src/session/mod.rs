@@ -2,8 +2,8 @@
 
 mod ops;
 pub mod store;
-mod throttle;
+pub mod throttle;
 pub mod zone;
 
 pub(crate) use ops::cookie_of;
-pub use ops::{account_of, begin_bootstrap, bootstrap_open, set_display, set_flash, set_up, shell, sign_in, sign_out};
+pub use ops::{account_of, begin_bootstrap, bootstrap_open, is_fresh, set_display, set_flash, set_up, shell, sign_in, sign_out, step_up};

@@ -20,6 +20,8 @@ use crate::error::Error;
 use crate::state::AppState;
 
 const FLASH: &str = "flash";
+/// How long an entered password counts, seconds.
+const FRESH_S: i64 = 600;
 /// Longest password that is looked at at all, bytes.
 const PASSWORD_BYTES_MAX: usize = 1_024;
 
@@ -57,39 +59,65 @@ pub async fn set_flash(cx: &Cx, text: &str) {
 pub async fn sign_in(state: &AppState, cx: &Cx, form: SignIn) -> Result<String, Error> {
     let origin = origin_of(cx);
     let login = form.login.trim().to_lowercase();
-    let address = origin.ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
     if form.password.len() > PASSWORD_BYTES_MAX || login.len() > 256 {
         return Err(ApiError::field("password", "this is too long to be a password").into());
     }
-    let (wait_s, known) = {
-        let mut conn = state.pool.acquire().await?;
-        (throttle::wait_s(&mut conn, &login, &address).await?, accounts::credentials(&mut conn, &login).await?)
-    };
-    if wait_s > 0 {
-        let text = format!("too many wrong tries; try again in {wait_s} s");
-        return Err(ApiError::new(ErrorKind::TooMany, "throttled", text).into());
+    let known = accounts::credentials(&mut *state.pool.acquire().await?, &login).await?;
+    // What was typed is named only where it is somebody's name: it may be a password in the wrong field.
+    let named = if known.is_some() { login.as_str() } else { "an unknown name" };
+    if let Err(error) = throttle::admit(&state.pool, &login, origin.ip).await {
+        let event = Event::new("auth.login.fail", "session", named, format!("was kept from trying to sign in as {named} for a while"))
+            .outcome(Outcome::Denied, "throttled");
+        audit::record_alone(&state.pool, &Actor::anonymous(named, &origin), event).await?;
+        return Err(error);
     }
     let hash = known.as_ref().filter(|k| k.active).map(|k| k.hash.clone());
     let good = accounts::password::verify(state, SecretString::from(form.password), hash).await?;
     let Some(account) = known.filter(|_| good) else {
-        let mut tx = state.pool.begin().await?;
-        throttle::fail(&mut tx, &login, &address).await?;
-        let event = Event::new("auth.login.fail", "session", &login, format!("failed to sign in as {login}"))
+        let event = Event::new("auth.login.fail", "session", named, format!("failed to sign in as {named}"))
             .outcome(Outcome::Failure, "bad_credentials");
-        audit::record(&mut tx, &Actor::anonymous(&login, &origin), event).await?;
-        tx.commit().await?;
+        audit::record_alone(&state.pool, &Actor::anonymous(named, &origin), event).await?;
         return Err(ApiError::new(ErrorKind::Invalid, "bad_credentials", "sign-in name and password do not belong together").into());
     };
     let session = session_of(cx)?;
     let mut tx = state.pool.begin().await?;
-    throttle::forget(&mut tx, &login).await?;
+    throttle::forget(&mut tx, &login, origin.ip).await?;
     let event = Event::new("auth.login", "session", &login, format!("{login} signed in"));
     audit::record(&mut tx, &Actor::anonymous(&login, &origin), event).await?;
     tx.commit().await?;
     session.cycle_id().await.map_err(|e| store_error(&e))?;
     session.insert(store::ACCOUNT, account.id).await.map_err(|e| store_error(&e))?;
     session.insert(store::VERSION, account.version).await.map_err(|e| store_error(&e))?;
+    keep_proof(&session).await?;
     Ok(safe_next(form.next.as_deref()))
+}
+
+/// Remembers that the password was entered just now.
+async fn keep_proof(session: &Session) -> Result<(), Error> {
+    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    session.insert(store::PROVED, now).await.map_err(|e| store_error(&e))
+}
+
+/// Whether the session's password was entered in the last ten minutes (S-26).
+pub async fn is_fresh(session: &Session) -> Result<bool, Error> {
+    let proved: Option<i64> = session.get(store::PROVED).await.map_err(|e| store_error(&e))?;
+    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    Ok(proved.is_some_and(|at| (0..=FRESH_S).contains(&(now - at))))
+}
+
+/// Takes the password once more, for what needs it. The session gets another id, as at a sign-in (S-21).
+pub async fn step_up(state: &AppState, cx: &Cx, password: &str) -> Result<(), Error> {
+    let caller = Caller::of(cx)?;
+    if caller.via != Via::Session {
+        return Err(ApiError::new(ErrorKind::Invalid, "no_session", "a token has no session").into());
+    }
+    let origin = origin_of(cx);
+    accounts::prove(state, &caller, &origin, "password_again", password).await?;
+    let session = session_of(cx)?;
+    let event = Event::new("auth.stepup", "session", &caller.login, format!("{} entered the password again", caller.login));
+    audit::record_alone(&state.pool, &Actor::caller(&caller, &origin), event).await?;
+    session.cycle_id().await.map_err(|e| store_error(&e))?;
+    keep_proof(&session).await
 }
 
 /// Ends the session.
@@ -199,10 +227,11 @@ pub async fn shell(state: &AppState, cx: &Cx) -> Result<Shell, Error> {
         None => 0,
     };
     let jobs_running = match &caller {
-        Some(_) => crate::jobs::queries::running(&mut *state.pool.acquire().await?).await?,
+        Some(caller) => crate::jobs::running(state, caller).await?,
         None => 0,
     };
     Ok(Shell {
+        must_change_password: caller.as_ref().is_some_and(|caller| caller.must_change),
         me: caller.as_ref().map(me),
         setup_needed: caller.is_none() && bootstrap_open(&state.pool).await?,
         lang: language(cx),

@@ -21,6 +21,9 @@ pub const ACCOUNT: &str = "account_id";
 /// Key in the session's data: the account's version when the session began.
 pub const VERSION: &str = "account_version";
 
+/// Key in the session's data: when the password was entered last, seconds since 1970.
+pub const PROVED: &str = "proved_at";
+
 /// The store.
 #[derive(Clone, Debug)]
 pub struct PgStore(PgPool);

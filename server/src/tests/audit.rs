@@ -82,3 +82,71 @@ async fn fifty_writers_at_once_make_one_chain(pool: PgPool) {
     let count: i64 = sqlx::query_scalar("select count(*) from audit_record where action = 'a.b'").fetch_one(&pool).await.unwrap();
     assert_eq!(count, 100);
 }
+
+async fn sees(state: &crate::state::AppState, caller: &crate::access::Caller) -> Vec<String> {
+    let page = audit::list(state, caller, &origin(), app::audit::types::AuditFilter::default()).await.unwrap();
+    page.events.into_iter().filter(|event| event.action.starts_with("t.") || event.object == "thing").map(|event| event.object).collect()
+}
+
+/// console.md §3.2, the two lines of the audit history.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn each_sees_of_the_history_what_the_matrix_says(pool: PgPool) {
+    use app::accounts::types::Duty;
+    let state = state(pool.clone());
+    harbor(&pool, "prod").await;
+    let event = |action, project: Option<&str>| {
+        let event = Event::new(action, "thing", "thing", "did it");
+        match project {
+            Some(project) => event.project("prod", project),
+            None => event,
+        }
+    };
+    for event in [event("t.one", Some("shop")), event("t.two", Some("payments")), event("harbor.test", None), event("role.grant", None)] {
+        audit::record_alone(&pool, &Actor::command_line(), event).await.unwrap();
+    }
+    for (name, duties, grants, expected) in [
+        ("vic", &[][..], "viewer prod/shop", 0),
+        ("req", &[], "requester prod/shop", 0),
+        ("app", &[], "approver prod/shop", 1),
+        ("own", &[], "owner prod/shop", 1),
+        ("ops", &[Duty::Operator], "", 1),
+        ("sec", &[Duty::Secadmin], "", 1),
+        ("aud", &[Duty::Auditor], "", 4),
+    ] {
+        let caller = person(&state, name, duties, grants).await;
+        let things = sees(&state, &caller).await.into_iter().filter(|object| object == "thing").count();
+        assert_eq!(things, expected, "{name}");
+        audit::record_alone(&pool, &Actor::caller(&caller, &origin()), Event::new("t.own", "own act", name, "did it")).await.unwrap();
+        assert_eq!(sees(&state, &caller).await.contains(&name.to_owned()), name != "vic", "{name} and what they did");
+    }
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn whatever_part_of_the_history_is_read_is_recorded(pool: PgPool) {
+    use app::audit::types::AuditFilter;
+    let state = state(pool.clone());
+    let auditor = person(&state, "aud", &[app::accounts::types::Duty::Auditor], "").await;
+    let read = || super::world::recorded(&pool, "audit.query");
+    for after in [None, Some(i64::MAX.to_string()), Some("1".to_owned())] {
+        let before = read().await;
+        audit::list(&state, &auditor, &origin(), AuditFilter { after, ..AuditFilter::default() }).await.unwrap();
+        assert_eq!(read().await, before + 1);
+    }
+    let before = read().await;
+    audit::get(&state, &auditor, &origin(), 1).await.unwrap();
+    assert_eq!(read().await, before + 1, "the opening of an event");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_record_stays_small_whatever_somebody_types(pool: PgPool) {
+    let long = "x".repeat(200_000);
+    let many: Vec<String> = (0..5_000).map(|n| n.to_string()).collect();
+    let event = Event::new("t.long", "thing", &long, &long)
+        .with("reason", long.as_str())
+        .with("after", serde_json::json!({ "grants": many, "why": { "deep": long } }));
+    let seq = audit::record_alone(&pool, &Actor::command_line(), event).await.unwrap();
+    let size: i32 =
+        sqlx::query_scalar("select octet_length(record) from audit_record where seq = $1").bind(seq).fetch_one(&pool).await.unwrap();
+    assert!(size < 16 * 1024, "{size} bytes");
+    assert_eq!(broken(&pool).await, None);
+}

@@ -153,6 +153,12 @@ impl Estate {
             .unwrap()
     }
 
+    /// An hour passes in which nothing is pushed. What the last look saw is as much older, which the Harbor alone cannot be told.
+    pub(super) async fn age(&self) {
+        self.sim.age_repositories(LONG);
+        sqlx::query("update harbor set sight = null").execute(&self.pool).await.unwrap();
+    }
+
     /// A run that lists everything: the last one that did was long ago.
     pub(super) async fn full(&self) -> Ran {
         sqlx::query("update run set started_at = started_at - interval '2 days'").execute(&self.pool).await.unwrap();
@@ -219,7 +225,7 @@ async fn a_plan_over_unchanged_projects_costs_five_requests_in_all(pool: PgPool)
     let estate = Estate::new(pool.clone(), &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let first = estate.run().await;
     assert!(first.full_reconcile && first.projects_done == 12 && first.projects_unchanged == 0);
-    estate.sim.age_repositories(LONG);
+    estate.age().await;
     estate.sim.control().reset_counts();
     let second = estate.run().await;
     assert_eq!(estate.sim.control().total(), 5, "{:?}", estate.sim.control().seen());
@@ -239,11 +245,11 @@ async fn a_plan_over_unchanged_projects_costs_five_requests_in_all(pool: PgPool)
 async fn what_a_hint_misses_is_found_by_the_full_listing_and_the_hint_is_judged_by_it(pool: PgPool) {
     let estate = Estate::new(pool.clone(), &["shop", "prod"]).await;
     estate.run().await;
-    estate.sim.age_repositories(LONG);
+    estate.age().await;
     let web = images::simple("labelled", &[5]);
     estate.sim.push_image("shop/web", "2", &web).await.unwrap();
     estate.run().await;
-    estate.sim.age_repositories(LONG);
+    estate.age().await;
     let label = estate.sim.create_label("shop", "gold", "#FFD700").unwrap();
     estate.sim.attach_label("shop/web", &web.manifest.digest, label).unwrap();
     assert_eq!(estate.run().await.projects_unchanged, 2, "a label moves no update time");
@@ -260,7 +266,7 @@ async fn what_a_hint_misses_is_found_by_the_full_listing_and_the_hint_is_judged_
 
     // A Harbor whose update time was not written: the push is as old as all else.
     estate.sim.push_image("prod/api", "2", &images::simple("silent", &[5])).await.unwrap();
-    estate.sim.age_repositories(LONG);
+    estate.age().await;
     assert_eq!(estate.run().await.projects_unchanged, 2);
     assert_eq!(estate.tags("prod/api").await, ["1"], "the hint did not show it");
     estate.full().await;

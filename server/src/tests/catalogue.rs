@@ -214,7 +214,16 @@ async fn a_search_shows_what_is_lost_first_and_nothing_to_others(pool: PgPool) {
     let state = AppState::new(world.pool.clone(), keys, Vec::new(), "http://127.0.0.1".parse().unwrap());
     let caller = |project: &str| {
         let roles = vec![ScopedRole { role: Role::Viewer, harbor: None, project: Some(project.to_owned()) }];
-        Caller { account_id: 0, login: "v".to_owned(), display_name: "v".to_owned(), duties: Vec::new(), roles, via: Via::Session }
+        Caller {
+            account_id: 0,
+            login: "v".to_owned(),
+            display_name: "v".to_owned(),
+            duties: Vec::new(),
+            roles,
+            via: Via::Session,
+            fresh: true,
+            must_change: false,
+        }
     };
     let search = async |who: &str, text: &str| {
         let hits = projects::search(&state, &caller(who), text).await.unwrap().hits;

@@ -13,7 +13,16 @@ use crate::projects;
 
 fn viewer(project: &str) -> Caller {
     let roles = vec![ScopedRole { role: Role::Viewer, harbor: None, project: Some(project.to_owned()) }];
-    Caller { account_id: 0, login: "v".to_owned(), display_name: "v".to_owned(), duties: Vec::new(), roles, via: Via::Session }
+    Caller {
+        account_id: 0,
+        login: "v".to_owned(),
+        display_name: "v".to_owned(),
+        duties: Vec::new(),
+        roles,
+        via: Via::Session,
+        fresh: true,
+        must_change: false,
+    }
 }
 
 async fn find(estate: &Estate, who: &str, text: &str) -> Found {

@@ -56,7 +56,16 @@ async fn imported(estate: &Estate, project: &str, names: &[&str], moment: Offset
 
 fn reader() -> Caller {
     let roles = vec![ScopedRole { role: app::accounts::types::Role::Requester, harbor: None, project: None }];
-    Caller { account_id: 0, login: "v".to_owned(), display_name: "v".to_owned(), duties: Vec::new(), roles, via: Via::Session }
+    Caller {
+        account_id: 0,
+        login: "v".to_owned(),
+        display_name: "v".to_owned(),
+        duties: Vec::new(),
+        roles,
+        via: Via::Session,
+        fresh: true,
+        must_change: false,
+    }
 }
 
 /// Repository, tag and what became of it, at a moment of a project.
@@ -112,7 +121,8 @@ async fn an_import_moves_nothing_of_a_living_project(pool: PgPool) {
     assert_eq!(browsed(&estate, "shop", Some(old), None).await, [tag("shop/web", "old", TagNow::Gone)]);
     let hits = projects::search(&estate.state, &reader(), "lost:9").await.unwrap().hits;
     assert_eq!(hits.iter().map(|hit| (hit.repository.as_str(), hit.last_seen.0)).collect::<Vec<_>>(), [("shop/lost", now)]);
-    let detail = projects::artifact(&estate.state, &reader(), "sim", "shop", "shop/lost", &hits[0].digest).await.unwrap();
+    let detail =
+        projects::artifact(&estate.state, &reader(), &super::world::origin(), "sim", "shop", "shop/lost", &hits[0].digest).await.unwrap();
     assert_eq!(detail.tags, ["9"]);
     let history = projects::tag_history(&estate.state, &reader(), "sim", "shop", "shop/lost", "9").await.unwrap();
     assert_eq!(

@@ -1,7 +1,5 @@
 //! Looks at a harbor: one that was set back, a run asked for while another goes on, and the projects that are listed by themselves.
 
-use std::time::Duration;
-
 use app::accounts::types::Duty;
 use harbor_sim::Version;
 use sqlx::PgPool;
@@ -10,8 +8,6 @@ use super::capture::Estate;
 use super::world::{harbor, origin, person, recorded, state};
 use crate::jobs::queries::{self as jobs, End};
 use crate::{harbors, home, plans};
-
-const LONG: Duration = Duration::from_secs(3_600);
 
 /// Snapshots of a project that a plan still has and must keep, newest first.
 async fn held(pool: &PgPool, plan_id: i64, project: &str) -> Vec<bool> {
@@ -28,12 +24,12 @@ async fn a_harbor_set_back_to_yesterday_is_listed_whole_and_told_and_what_it_los
         estate.run().await;
         estate.push("prod/web", "hint").await;
         estate.run().await;
-        estate.sim.age_repositories(LONG);
+        estate.age().await;
         let dump = estate.sim.dump();
         estate.push("shop/web", "only-later").await;
         estate.run().await;
         assert_eq!(estate.tags("shop/web").await, ["1", "only-later"]);
-        assert_eq!(held(&pool, estate.plan_id, "shop").await[0], false);
+        assert!(!held(&pool, estate.plan_id, "shop").await[0]);
 
         estate.sim.set_back(&dump);
         let ran = estate.run().await;
@@ -69,7 +65,8 @@ async fn a_harbor_set_back_to_yesterday_is_listed_whole_and_told_and_what_it_los
 async fn run_now_during_a_run_waits_for_its_end_and_looks_for_itself_once(pool: PgPool) {
     let estate = Estate::new(pool.clone(), &["shop"]).await;
     let ops = person(&estate.state, "ops", &[Duty::Operator], "").await;
-    let press = || plans::run_now(&estate.state, &ops, &origin_of(), estate.plan_id);
+    let by = origin();
+    let press = || plans::run_now(&estate.state, &ops, &by, estate.plan_id);
     let first = press().await.unwrap();
     assert_eq!(press().await.unwrap(), first, "one that has not begun will look later than now");
     let claimed = jobs::claim(&mut pool.acquire().await.unwrap(), "w", 600.0).await.unwrap().unwrap();
@@ -97,10 +94,6 @@ async fn run_now_during_a_run_waits_for_its_end_and_looks_for_itself_once(pool: 
     assert!(jobs::claim(&mut conn, "w", 600.0).await.unwrap().is_none());
     let runs: i64 = sqlx::query_scalar("select count(*) from run").fetch_one(&pool).await.unwrap();
     assert_eq!((runs, recorded(&pool, "plan.run_now").await), (3, 3));
-}
-
-fn origin_of() -> crate::access::Origin {
-    origin()
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]

@@ -18,6 +18,7 @@ mod lock;
 mod looks;
 mod requests;
 mod room;
+mod scope;
 mod scrub;
 mod sessions;
 mod settings;

@@ -157,10 +157,10 @@ async fn a_request_with_a_blocked_line_never_reads_done(pool: PgPool) {
     let draft = shop.draft("shop/web:1\nshop/api:1", "move").await;
     assert_eq!((draft.plan.blocked, draft.plan.effects.tags_created), (1, 1));
     assert!(draft.plan.sentence.ends_with("; 1 blocked"), "{}", draft.plan.sentence);
+    let second = person(&shop.estate.state, "second", &[], "approver sim/shop").await;
     let sent = shop.send(&draft).await;
     // Immutable once it is there: class 4, two votes.
     assert_eq!(sent.votes_needed, 2);
-    let second = person(&shop.estate.state, "second", &[], "approver sim/shop").await;
     shop.approve(&sent).await;
     let vote = CastVote {
         request_id: sent.id,
@@ -318,4 +318,27 @@ async fn a_plan_that_changed_before_it_was_sent_off_says_what_changed(pool: PgPo
     assert_eq!((change.changed, change.added, change.gone, change.before_hash), (1, 0, 0, draft.plan.hash));
     let again = restores::preview(&shop.estate.state, &shop.dev, now.form).await.unwrap();
     assert!(again.change.is_none(), "looked at anew");
+}
+
+/// The number of a draft is given, never chosen: whoever could choose would occupy the numbers to come.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn nobody_chooses_the_number_of_a_draft(pool: PgPool) {
+    let shop = Shop::new(pool.clone()).await;
+    let draft = shop.draft("shop/web:1", "leave").await;
+    let form = |id| RestoreForm {
+        draft_id: Some(id),
+        harbor: "sim".to_owned(),
+        project: "shop".to_owned(),
+        at: Moment(OffsetDateTime::now_utc()).url(),
+        items: "shop/web:1".to_owned(),
+        ..RestoreForm::default()
+    };
+    let other = person(&shop.estate.state, "other", &[], "requester sim/shop").await;
+    for (caller, id) in [(&shop.dev, 777_777), (&shop.dev, draft.id + 1), (&other, draft.id)] {
+        let refused = restores::preview(&shop.estate.state, caller, form(id)).await.unwrap_err();
+        assert_eq!(kind(refused), ErrorKind::NotFound, "{id}");
+    }
+    assert_eq!(restores::preview(&shop.estate.state, &shop.dev, form(draft.id)).await.unwrap().id, draft.id, "one's own is changed");
+    let rows: i64 = sqlx::query_scalar("select count(*) from request").fetch_one(&pool).await.unwrap();
+    assert_eq!(rows, 1);
 }

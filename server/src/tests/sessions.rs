@@ -93,3 +93,108 @@ async fn nobody_raises_themselves_and_the_last_holder_of_a_duty_stays(pool: PgPo
     assert_eq!(kind(accounts::change_roles(&state, &admin, &origin(), last).await.unwrap_err()), ErrorKind::Conflict);
     assert_eq!(kind(accounts::set_disabled(&state, &admin, &origin(), operator.account_id, true).await.unwrap_err()), ErrorKind::Conflict);
 }
+
+/// S8: each sees the other still holding the duty, unless one waits for the other.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn two_who_take_each_others_duty_away_at_once_do_not_both_succeed(pool: PgPool) {
+    let state = state(pool.clone());
+    let one = person(&state, "sec1", &[Duty::Secadmin], "").await;
+    let two = person(&state, "sec2", &[Duty::Secadmin], "").await;
+    let strip = |by: crate::access::Caller, whom: i64| {
+        let state = state.clone();
+        tokio::spawn(async move {
+            let form = ChangeRoles { user_id: whom, duties: vec![], grants: String::new(), reason: "no longer needed here".to_owned() };
+            accounts::change_roles(&state, &by, &origin(), form).await.is_ok()
+        })
+    };
+    let (first, second) = (strip(one.clone(), two.account_id), strip(two.clone(), one.account_id));
+    assert!(!(first.await.unwrap() && second.await.unwrap()));
+    let left: i64 = sqlx::query_scalar("select count(*) from account_duty where duty = 'secadmin'").fetch_one(&pool).await.unwrap();
+    assert_eq!(left, 1);
+    let auditor = person(&state, "aud", &[Duty::Auditor], "").await;
+    let holder = if crate::tests::world::again(&state, &one).await.unwrap().has(Duty::Secadmin) { one } else { two };
+    let last = accounts::set_disabled(&state, &holder, &origin(), auditor.account_id, true).await.unwrap_err();
+    assert_eq!(last.into_api(None).code, "last_holder", "the last auditor stays too");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_reset_password_works_once_and_gives_nobody_a_vote(pool: PgPool) {
+    let state = state(pool.clone());
+    let harbor_id = harbor(&pool, "prod").await;
+    let admin = person(&state, "sec", &[Duty::Secadmin], "").await;
+    let lead = person(&state, "lead", &[], "approver prod/shop").await;
+    let dev = person(&state, "dev", &[], "requester prod/shop").await;
+    let (request, hash) = super::world::request(&pool, &dev, harbor_id, 1, 2).await;
+    let vote = |version| app::restores::types::CastVote {
+        request_id: request,
+        plan_hash: hash.hex(),
+        version,
+        decision: "approve".to_owned(),
+        comment: String::new(),
+    };
+    crate::restores::cast(&state, &lead, &origin(), vote(1)).await.unwrap();
+    let form = app::accounts::types::NewToken { name: "t".to_owned(), scope: app::accounts::types::TokenScope::Write, days: 1 };
+    let token = accounts::create_token(&state, &lead, &origin(), form).await.unwrap().secret;
+
+    let code = |error: crate::error::Error| error.into_api(None).code;
+    assert_eq!(code(accounts::reset_password(&state, &admin, &origin(), admin.account_id).await.unwrap_err()), "own_account");
+    let by_token = crate::access::Caller { via: crate::access::Via::Token { id: 1, write: true }, fresh: false, ..admin.clone() };
+    assert_eq!(code(accounts::reset_password(&state, &by_token, &origin(), lead.account_id).await.unwrap_err()), "forbidden");
+    let stale = crate::access::Caller { fresh: false, ..admin.clone() };
+    assert_eq!(code(accounts::reset_password(&state, &stale, &origin(), lead.account_id).await.unwrap_err()), "step_up");
+
+    let made = accounts::reset_password(&state, &admin, &origin(), lead.account_id).await.unwrap();
+    assert!(made.password.len() >= 20);
+    assert!(accounts::caller_of_token(&pool, &token).await.unwrap().is_none(), "tokens end");
+    assert!(accounts::caller_of_account(&pool, lead.account_id, 1).await.unwrap().is_none(), "sessions end");
+    let void: Option<String> = sqlx::query_scalar("select void_reason from vote").fetch_one(&pool).await.unwrap();
+    assert!(void.is_some(), "the vote is void");
+    let lead = super::world::again(&state, &lead).await.unwrap();
+    assert!(lead.must_change);
+    let version: i64 = sqlx::query_scalar("select version from request").fetch_one(&pool).await.unwrap();
+    assert_eq!(code(crate::restores::cast(&state, &lead, &origin(), vote(version)).await.unwrap_err()), "no_vote_yet");
+    sqlx::query("update account set no_vote_until = now()").execute(&pool).await.unwrap();
+    crate::restores::cast(&state, &lead, &origin(), vote(version)).await.unwrap();
+    let rows: Vec<String> = sqlx::query_scalar("select convert_from(record, 'UTF8') from audit_record").fetch_all(&pool).await.unwrap();
+    assert!(rows.iter().all(|row| !row.contains(&made.password)), "the password is in no record");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_token_that_reads_ends_no_token_and_checks_no_chain(pool: PgPool) {
+    let state = state(pool.clone());
+    let auditor = person(&state, "aud", &[Duty::Auditor], "").await;
+    let form = app::accounts::types::NewToken { name: "t".to_owned(), scope: app::accounts::types::TokenScope::Read, days: 1 };
+    let made = accounts::create_token(&state, &auditor, &origin(), form).await.unwrap();
+    let by_token = accounts::caller_of_token(&pool, &made.secret).await.unwrap().unwrap();
+    let code = |error: crate::error::Error| error.into_api(None).code;
+    assert_eq!(code(accounts::revoke_token(&state, &by_token, &origin(), made.token.id).await.unwrap_err()), "read_token");
+    assert_eq!(code(crate::audit::verify(&state, &by_token, &origin()).await.unwrap_err()), "read_token");
+}
+
+/// S-33: counted before the password is looked at, so that many at once are no way round it.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn guessing_is_slowed_and_nobody_is_locked_out_by_a_stranger(pool: PgPool) {
+    use crate::session::throttle::{admit, forget};
+    let (home, proxy) = (Some("198.51.100.1".parse().unwrap()), Some("203.0.113.1".parse().unwrap()));
+    let together = (0..20).map(|_| {
+        let pool = pool.clone();
+        tokio::spawn(async move { admit(&pool, "lead", home).await.is_ok() })
+    });
+    let mut admitted = 0;
+    for one in together.collect::<Vec<_>>() {
+        admitted += usize::from(one.await.unwrap());
+    }
+    assert_eq!(admitted, 5, "five tries are free, however they come");
+    assert!(admit(&pool, "lead", proxy).await.is_ok(), "from another address the name still signs in");
+    forget(&mut pool.acquire().await.unwrap(), "lead", proxy).await.unwrap();
+    // Somebody behind the same proxy tries name after name.
+    let mut free = 0;
+    for n in 0..60 {
+        free += usize::from(admit(&pool, &format!("name{n}"), proxy).await.is_ok());
+    }
+    assert!((25..=31).contains(&free), "{free} of 60 names could be tried from one address in a minute");
+    assert!(admit(&pool, "lead", proxy).await.is_ok(), "who signed in from there before still does");
+    assert!(admit(&pool, "dev", proxy).await.is_err(), "who never did waits");
+    let names: Vec<String> = sqlx::query_scalar("select subject from sign_in_throttle").fetch_all(&pool).await.unwrap();
+    assert!(names.iter().all(|subject| !subject.contains("lead")), "no name is kept in clear: {names:?}");
+}

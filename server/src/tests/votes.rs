@@ -174,3 +174,43 @@ async fn a_request_of_an_unseen_project_does_not_exist(pool: PgPool) {
     assert!(restores::list(&state, &stranger, app::restores::types::RequestFilter::default()).await.unwrap().items.is_empty());
     assert!(again(&state, &stranger).await.is_some());
 }
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn two_security_administrators_alone_decide_nothing(pool: PgPool) {
+    use app::accounts::types::Duty;
+    let state = state(pool.clone());
+    let harbor_id = harbor(&pool, "prod").await;
+    let dev = person(&state, "dev", &[], "requester prod/shop").await;
+    let lead = person(&state, "lead", &[], "approver prod/shop").await;
+    let (one, two) = (person(&state, "sec1", &[Duty::Secadmin], "").await, person(&state, "sec2", &[Duty::Secadmin], "").await);
+    let (id, hash) = request(&pool, &dev, harbor_id, 4, 2).await;
+    let vote = |version| app::restores::types::CastVote { comment: "looked at it".to_owned(), ..ballot(id, hash, version, "approve") };
+    let at = origin();
+    let stale = crate::access::Caller { fresh: false, ..one.clone() };
+    let refused = restores::cast(&state, &stale, &at, vote(1)).await.unwrap_err().into_api(None);
+    assert_eq!(refused.code, "step_up", "at this risk a vote needs the password again");
+    restores::cast(&state, &one, &at, vote(1)).await.unwrap();
+    let after = restores::cast(&state, &two, &at, vote(1)).await.unwrap();
+    assert_eq!(after.state, app::restores::types::RequestState::Waiting, "one vote of theirs counts");
+    let after = restores::cast(&state, &lead, &at, vote(1)).await.unwrap();
+    assert_ne!(after.state, app::restores::types::RequestState::Waiting);
+}
+
+/// The right on the source is asked for again when a restore begins: a role may have gone since.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_restore_needs_its_authors_right_on_both_projects(pool: PgPool) {
+    let state = state(pool.clone());
+    let harbor_id = harbor(&pool, "prod").await;
+    let dev = person(&state, "dev", &[], "requester prod/shop\nrequester prod/copy").await;
+    let (id, _) = request(&pool, &dev, harbor_id, 2, 1).await;
+    sqlx::query("update request set target_project = 'copy'").execute(&pool).await.unwrap();
+    let may = |pool: PgPool| async move { restores::queries::author_may(&mut pool.acquire().await.unwrap(), id).await.unwrap() };
+    assert!(may(pool.clone()).await);
+    for project in ["shop", "copy"] {
+        sqlx::query("update role_grant set project = project || '-gone' where project = $1").bind(project).execute(&pool).await.unwrap();
+        assert!(!may(pool.clone()).await, "without a role on {project}");
+        sqlx::query("update role_grant set project = $1 where project = $1 || '-gone'").bind(project).execute(&pool).await.unwrap();
+    }
+    sqlx::query("update account set disabled_at = now()").execute(&pool).await.unwrap();
+    assert!(!may(pool.clone()).await);
+}

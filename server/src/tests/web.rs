@@ -17,7 +17,7 @@ use crate::http::port::Live;
 use crate::http::{Web, rest, router, rules};
 use crate::state::AppState;
 
-fn web(state: &AppState) -> axum::Router {
+pub fn web(state: &AppState) -> axum::Router {
     let options = LeptosOptions::builder().output_name("breakwater").build();
     router(Web {
         state: state.clone(),
@@ -174,6 +174,23 @@ async fn a_token_works_within_its_owners_rights_and_never_votes(pool: PgPool) {
     assert_eq!(response.status(), StatusCode::BAD_REQUEST, "unknown fields are refused");
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert!(!String::from_utf8_lossy(&body).contains(PASSWORD));
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_is_refused_is_in_the_audit_history_once(pool: PgPool) {
+    let state = state(pool.clone());
+    harbor(&pool, "prod").await;
+    let viewer = person(&state, "vic", &[], "viewer prod/shop").await;
+    let made = NewToken { name: "t".to_owned(), scope: TokenScope::Write, days: 1 };
+    let token = crate::accounts::create_token(&state, &viewer, &origin(), made).await.unwrap().secret;
+    let router = web(&state);
+    let call = |path: &str| Request::get(path).header("authorization", format!("Bearer {token}")).body(Body::empty()).unwrap();
+    for _ in 0..3 {
+        assert_eq!(ask(&router, call("/api/v1/users")).await.status(), StatusCode::FORBIDDEN);
+    }
+    assert_eq!(super::world::recorded(&pool, "authz.denied").await, 1, "one a minute for each thing that is tried");
+    assert_eq!(ask(&router, call("/api/v1/users/1")).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(super::world::recorded(&pool, "authz.denied").await, 2);
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]

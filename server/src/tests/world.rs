@@ -46,7 +46,8 @@ pub async fn person(state: &AppState, login: &str, duties: &[Duty], grants: &str
         grants: grants.to_owned(),
     };
     let user = accounts::admin_create(state, &Actor::command_line(), form).await.unwrap();
-    accounts::caller_of_account(&state.pool, user.id, 1).await.unwrap().unwrap()
+    let caller = accounts::caller_of_account(&state.pool, user.id, 1).await.unwrap().unwrap();
+    Caller { fresh: true, ..caller }
 }
 
 /// The caller as the account is now.
@@ -56,7 +57,8 @@ pub async fn again(state: &AppState, caller: &Caller) -> Option<Caller> {
         .fetch_one(&state.pool)
         .await
         .unwrap();
-    accounts::caller_of_account(&state.pool, caller.account_id, version).await.unwrap()
+    let now = accounts::caller_of_account(&state.pool, caller.account_id, version).await.unwrap();
+    now.map(|now| Caller { fresh: caller.fresh, ..now })
 }
 
 /// An effect plan that creates one tag, as stored.

@@ -224,7 +224,7 @@ fn halves(text: &[u8]) -> impl Iterator<Item = usize> {
     })
 }
 
-/// The number in `\uXXXX`.
+/// The number that follows `\u`: four hexadecimal digits.
 fn unit(text: &[u8], at: usize) -> Option<u16> {
     let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
     digits.iter().try_fold(0_u16, |number, digit| {

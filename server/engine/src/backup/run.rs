@@ -70,10 +70,11 @@ async fn run(
     });
     let area = cx.staging.clone().map(Area::new);
     let mut run = Run { cx, project, previous, held, fetcher, area, started, last_change, gathered: Gathered::default() };
+    // Each step is large by itself and stands apart: in one piece they would not fit the stack of a worker.
     for part in parts {
-        run.part(part).await?;
+        Box::pin(run.part(part)).await?;
     }
-    let mut outcome = run.seal().await?;
+    let mut outcome = Box::pin(run.seal()).await?;
     outcome.stats.requests = cx.client.counters().requests.saturating_sub(requests_before);
     for note in &outcome.notes {
         let level = if note.code.starts_with("tag_") { Level::Warn } else { Level::Info };
@@ -117,25 +118,25 @@ impl Run<'_> {
         let (cx, fetcher) = (self.cx, &self.fetcher);
         let read_before = fetcher.stored.reads();
         let room = ARTIFACTS_MAX.saturating_sub(usize::try_from(self.gathered.artifacts).unwrap_or(usize::MAX));
-        let listed = list(&cx.client, &self.project, part, room).await?;
+        let listed = Box::pin(list(&cx.client, &self.project, part, room)).await?;
         let known = self.previous.known(&cx.vault, &listed).await?;
         let mut nodes = Nodes::of(&listed);
         let mut notes = listed.notes.clone();
         let search =
             Search { client: &cx.client, previous: &known, reconcile: cx.reconcile, pace: &fetcher.pace, breaker: &fetcher.breaker };
-        let mut gaps = search.run(&listed.project.name, &listed.artifacts, &mut nodes).await?;
-        let unlisted = Hidden::new(&search, fetcher).run(&listed, &mut nodes).await?;
+        let mut gaps = Box::pin(search.run(&listed.project.name, &listed.artifacts, &mut nodes)).await?;
+        let unlisted = Box::pin(Hidden::new(&search, fetcher).run(&listed, &mut nodes)).await?;
         gaps.extend(unlisted.gaps);
         notes.extend(unlisted.notes);
         self.gathered.limits.extend(unlisted.limits);
         gaps.extend(listed.short.iter().filter(|short| (nodes.of_repository(&short.name) as u64) < short.counted).map(short_gap));
         cx.progress.event(Event::Phase("reading manifests"));
-        let states = manifests::read_all(fetcher, &known, &mut nodes, self.area.as_ref()).await?;
+        let states = Box::pin(manifests::read_all(fetcher, &known, &mut nodes, self.area.as_ref())).await?;
         cx.progress.event(Event::Phase("reading layers"));
-        let fetched = blobs::fetch_all(fetcher, &nodes, &states, known.names()).await?;
+        let fetched = Box::pin(blobs::fetch_all(fetcher, &nodes, &states, known.names())).await?;
         if fetcher.stored.reads() > read_before {
             cx.progress.event(Event::Phase("looking again"));
-            notes.extend(crosscheck::moves(&cx.client, &listed).await?);
+            notes.extend(Box::pin(crosscheck::moves(&cx.client, &listed)).await?);
             cx.client.prove_login().await?;
         }
         self.gathered.pushed.add(listed.artifacts.iter().chain(&unlisted.found));

@@ -313,7 +313,7 @@ async fn a_signature_is_linked_by_a_put_of_its_tag_and_by_nothing_else() {
         h.post(&format!("{base}/{}/tags", first.manifest.digest), json!({"name": tag})).await.expect(201);
         assert!(linked().await.is_empty(), "and its tag by the API does not change that");
         h.put_manifest(&repository, &tag, &first.manifest).await.expect(201);
-        assert_eq!(linked().await, [first.manifest.digest.clone()]);
+        assert_eq!(linked().await, std::slice::from_ref(&first.manifest.digest));
 
         h.push(&repository, &tag, &second).await;
         let mut both = linked().await;

@@ -127,7 +127,9 @@ fn without_host(path: &str, web: bool) -> (Option<String>, &str) {
     let hosted = web || (!rest.is_empty() && (first.contains(['.', ':']) || first.eq_ignore_ascii_case("localhost")));
     let alone = rest.is_empty() && (ported && first.contains('.') || web);
     if first.len() <= HOST_BYTES_MAX && !first.is_empty() && (hosted || alone) {
-        return (Some(first.to_ascii_lowercase()), rest.trim_matches('/'));
+        // What is written where a host stands and is none, such as a shortened one, is not taken for part of the path either.
+        let is_host = first.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b));
+        return (is_host.then(|| first.to_ascii_lowercase()), rest.trim_matches('/'));
     }
     (None, path)
 }
