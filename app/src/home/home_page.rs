@@ -172,7 +172,7 @@ fn restores(rows: Vec<RequestRow>) -> AnyView {
                     <Cell><a href=format!("/restores/{}", row.id)>{format!("#{}", row.id)}</a></Cell>
                     <Cell label=t("Effect", "效果")>{said(&row.sentence)}</Cell>
                     <Cell label=t("By", "申请人")>{row.requester}</Cell>
-                    <Cell label=t("Result", "结果")><Status tone=tone text=if row.result.is_empty() { word.to_owned() } else { said(&row.result) }/></Cell>
+                    <Cell label=t("Result", "结果")><Status tone=tone text=word/>{(!row.result.is_empty()).then(|| view! { <span class="note block">{said(&row.result)}</span> })}</Cell>
                 </tr>
             }
         })
