@@ -656,6 +656,30 @@ fn lines(filter: &LineFilter) -> Lines {
     }
 }
 
+fn effect_plan(effects: &Effects) -> EffectPlan {
+    EffectPlan {
+        hash: "7c1e09af".repeat(8),
+        read_at: moment("2026-11-01T00:00:00Z"),
+        sentence: effects.said(Lang::En),
+        effects: effects.clone(),
+        items: Vec::new(),
+        items_total: 250,
+        items_more: None,
+        creates: 240,
+        moves: 0,
+        skips: 0,
+        blocked: 10,
+        bytes_to_send: 1024,
+        bytes_present: 2048,
+        bytes_unknown: 4096,
+        blobs_unknown: 3,
+        creates_project: false,
+        gaps: Vec::new(),
+        gaps_total: 0,
+        warnings: Vec::new(),
+    }
+}
+
 /// A request that ended with ten lines blocked, whose votes had lapsed once.
 pub fn request() -> Restore {
     let effects = Effects { project: "shop".to_owned(), tags_created: 240, blocked: 10, ..Effects::default() };
@@ -673,27 +697,7 @@ pub fn request() -> Restore {
             at: "2026-11-01T00:00:00Z".to_owned(),
             ..RestoreForm::default()
         },
-        plan: EffectPlan {
-            hash: "7c1e09af".repeat(8),
-            read_at: moment("2026-11-01T00:00:00Z"),
-            sentence: effects.said(Lang::En),
-            effects: effects.clone(),
-            items: Vec::new(),
-            items_total: 250,
-            items_more: None,
-            creates: 240,
-            moves: 0,
-            skips: 0,
-            blocked: 10,
-            bytes_to_send: 1024,
-            bytes_present: 2048,
-            bytes_unknown: 4096,
-            blobs_unknown: 3,
-            creates_project: false,
-            gaps: Vec::new(),
-            gaps_total: 0,
-            warnings: Vec::new(),
-        },
+        plan: effect_plan(&effects),
         risk: 4,
         votes_needed: 2,
         votes: Vec::new(),
