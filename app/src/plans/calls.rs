@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::plans::left::{DeletePlanForm, Leave, Left};
+use crate::plans::left::Left;
 use crate::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
 use crate::units::Page;
 
@@ -110,6 +110,7 @@ pub async fn delete_plan(
     #[server(default)] owner: String,
     #[server(default)] by_plan: String,
 ) -> Result<(), ApiError> {
+    use crate::plans::left::{DeletePlanForm, Leave};
     use crate::ports::{answer_form, backend, cx, done, keep};
     let kept = keep(&serde_json::json!({ "to": to, "owner": owner, "by_plan": by_plan }), &["to", "owner", "by_plan"]);
     let left = Leave { to, owner, plan_id: by_plan.trim().parse().ok() };
@@ -133,6 +134,7 @@ pub async fn decide_left(
     #[server(default)] owner: String,
     #[server(default)] by_plan: String,
 ) -> Result<(), ApiError> {
+    use crate::plans::left::Leave;
     use crate::ports::{answer_form, backend, cx, done, keep};
     let kept = keep(&serde_json::json!({ "to": to, "owner": owner, "by_plan": by_plan }), &["to", "owner", "by_plan"]);
     let leave = Leave { to, owner, plan_id: by_plan.trim().parse().ok() };

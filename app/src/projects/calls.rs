@@ -4,10 +4,9 @@ use leptos::prelude::*;
 
 use crate::error::ApiError;
 use crate::projects::found::Found;
-use crate::projects::gaps::{AcceptGap, ProjectGaps};
+use crate::projects::gaps::ProjectGaps;
 use crate::projects::types::{
-    ArtifactDetail, Browse, BrowseQuery, Changes, HoldForm, LiveDiff, Project, ProjectFilter, SettingsAt, SettingsQuery, TagHistory,
-    Timeline,
+    ArtifactDetail, Browse, BrowseQuery, Changes, LiveDiff, Project, ProjectFilter, SettingsAt, SettingsQuery, TagHistory, Timeline,
 };
 use crate::units::Page;
 
@@ -93,6 +92,7 @@ pub async fn accept_gap(
     until: String,
 ) -> Result<i64, ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
+    use crate::projects::gaps::AcceptGap;
     let form = AcceptGap { snapshot_id, gap, reason, until };
     let kept = keep(&form, &["gap", "reason", "until"]);
     let back = crate::projects::gaps_href(&harbor, &project);
@@ -116,6 +116,7 @@ pub async fn withdraw_acceptance(harbor: String, project: String, acceptance: i6
 #[server(prefix = "/fn", endpoint = "projects/hold")]
 pub async fn hold_snapshot(snapshot_id: i64, reason: String, #[server(default)] until: String, back: String) -> Result<(), ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
+    use crate::projects::types::HoldForm;
     let form = HoldForm { reason, until };
     let kept = keep(&form, &["reason", "until"]);
     answer_form::<HoldSnapshot, _>(backend().hold_snapshot(&cx(), snapshot_id, form).await, kept)?;
