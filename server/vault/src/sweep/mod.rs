@@ -10,7 +10,8 @@
 //! Whoever relies on an object takes a hold first, looks at the object's final name second, seals its pointer third, and releases
 //! the hold last. If it saw the object under its final name, it looked before the move, so its hold is older than the list written
 //! after the move: either it is on that list, and the judgement waits for it, or it had ended by then. Either way its pointer, if
-//! there is one, was there before the second mark, which therefore reaches the object. A hold that lapsed is removed before the
+//! there is one, was there before the second mark, which therefore reaches the object. For that the judgement reads the list first, who
+//! holds the vault second, and marks third. A hold that lapsed is removed before the
 //! second mark; its owner renews after it has sealed, learns that, and looks whether its snapshot is whole
 //! ([`crate::VaultError::HoldLapsed`]). No step compares clocks: ages only spare work ([`Terms::young`], [`Terms::wait`]).
 //!
@@ -176,6 +177,7 @@ enum Copy {
 
 /// What a judgement needs.
 struct Judging<'a> {
+    /// From before the records of the trials were read: a sweep that is not among them is no longer moving.
     holds: &'a [Hold],
     terms: &'a Terms,
     mark: &'a mut Mark,
@@ -276,7 +278,10 @@ impl Vault {
         let Some(moved) = record.as_ref().and_then(|record| record.moved.as_ref()) else {
             return self.judge_unfinished(id, record.as_ref(), &objects, with).await;
         };
-        let holding = with.holds.iter().find(|hold| moved.holds.contains(&hold.id));
+        // After the list, not before: a hold that is on it and not among these had ended by now, so its pointer is there already. Those
+        // read before the list may lack one that was taken between, and is under way.
+        let holds = self.live_holds().await?;
+        let holding = holds.iter().find(|hold| moved.holds.contains(&hold.id));
         if holding.is_some() || !self.is_due(moved.at, with.terms.wait) {
             with.swept.wait(&objects, holding);
             return Ok(());

@@ -382,6 +382,29 @@ fn orders_with_two_sweeps_and_crashes(moves: Move, rounds: u32) {
     assert!(crashes > rounds / 6 && met > rounds / 30, "{crashes} crashes, {met} rounds met condemned objects");
 }
 
+/// One sweep condemns, a second one begins to judge, a backup looks at what is being moved, and then they go on, the one that judges
+/// before the one that looked. By chance such an order comes once in some thousand rounds.
+#[test]
+fn no_judge_beside_a_move_takes_what_was_looked_at_during_it() {
+    for moves in [Move::AtOnce, Move::InSteps] {
+        let lengths = lengths(2, moves);
+        let mut rng = StdRng::seed_from_u64(20_261_128);
+        for round in 0..1_000 {
+            let mut world = World::new(2, moves);
+            world.go(1, usize::MAX);
+            let (condemns, judges, looks) =
+                (rng.random_range(0..lengths[2] * 2), rng.random_range(0..lengths[2]), rng.random_range(0..lengths[0]));
+            world.go(2, condemns);
+            world.go(3, judges);
+            world.go(0, looks);
+            world.go(2, usize::MAX);
+            world.go(3, usize::MAX);
+            world.finish();
+            world.judge(&format!("{moves:?}, round {round}: sweep {condemns}, second sweep {judges}, backup {looks}"));
+        }
+    }
+}
+
 /// F-39, F-1.
 #[test]
 fn no_order_with_two_sweeps_and_crashes_loses_an_object() {
