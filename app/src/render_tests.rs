@@ -3,6 +3,8 @@
 
 #[path = "render_tests/fake.rs"]
 mod fake;
+#[path = "render_tests/people.rs"]
+mod people;
 
 use std::sync::{Arc, Mutex, OnceLock};
 

@@ -81,8 +81,18 @@ async fn measure(pool: &PgPool, projects: i64, snapshots: i64) -> Result<bool, F
     let state = AppState::new(pool.clone(), keys, Vec::new(), "http://127.0.0.1".parse()?);
     let roles = vec![ScopedRole { role: Role::Viewer, harbor: None, project: None }];
     let (login, display_name) = ("bench".to_owned(), "bench".to_owned());
-    let caller =
-        Caller { account_id: 0, login, display_name, duties: Vec::new(), roles, via: Via::Session, fresh: true, must_change: false };
+    let caller = Caller {
+        account_id: 0,
+        login,
+        display_name,
+        duties: Vec::new(),
+        roles,
+        via: Via::Session,
+        fresh: true,
+        must_change: false,
+        session: None,
+        bounds: None,
+    };
     let mut world = World { state, caller, projects, snapshots, rng: StdRng::seed_from_u64(1) };
     let mut met = size(pool, rows).await?;
     let point = world.points().await?;

@@ -52,6 +52,28 @@ pub struct Caller {
     pub fresh: bool,
     /// The password was set by somebody else and has to be changed before anything else.
     pub must_change: bool,
+    /// Row of the session, where it is one.
+    pub session: Option<i64>,
+    /// What a token is bound to; none = to nothing but its owner's rights.
+    pub bounds: Option<Bounds>,
+}
+
+/// A place that roles and tokens are about, by ids and names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// Harbor.
+    pub harbor: (i64, String),
+    /// Project; none = every project of the harbor.
+    pub project: Option<String>,
+}
+
+/// The projects a token is bound to. Its owner's roles are cut down to them; a duty counts on them alone, and for nothing that is about no project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// Where it reaches.
+    pub places: Vec<Reach>,
+    /// Duties of its owner.
+    duties: Vec<Duty>,
 }
 
 /// Where a request came from; in the extensions of every request.
@@ -215,7 +237,8 @@ impl Caller {
             Via::Session => true,
             Via::Token { write, .. } => !rule.people_only && (write || !rule.writes),
         };
-        let by_duty = rule.duties.iter().any(|duty| self.has(*duty));
+        let by_duty = rule.duties.iter().any(|duty| self.has(*duty))
+            || project.is_some_and(|(harbor, name)| self.bounds.as_ref().is_some_and(|b| b.allow(rule.duties) && b.cover(harbor, name)));
         let by_role = project
             .is_some_and(|(harbor, name)| self.roles.iter().any(|scoped| rule.roles.contains(&scoped.role) && scoped.covers(harbor, name)));
         token_allows && (by_duty || by_role)
@@ -234,11 +257,36 @@ impl Caller {
 
     /// Refuses whoever did not enter a password in the last ten minutes: a stolen session or token is not enough for what follows (S-26).
     pub fn require_fresh(&self) -> Result<(), ApiError> {
-        if self.via != Via::Session {
-            let text = "a token may not do this; sign in to the console";
-            return Err(ApiError::new(ErrorKind::Forbidden, "session_needed", text));
-        }
+        self.require_person()?;
         if self.fresh { Ok(()) } else { Err(ApiError::step_up()) }
+    }
+
+    /// Refuses every token.
+    pub fn require_person(&self) -> Result<(), ApiError> {
+        if self.via == Via::Session {
+            return Ok(());
+        }
+        Err(ApiError::new(ErrorKind::Forbidden, "session_needed", "a token may not do this; sign in to the console"))
+    }
+
+    /// The same caller with no right beyond `places`.
+    #[must_use]
+    pub fn bound_to(mut self, places: Vec<Reach>) -> Self {
+        self.roles = self.roles.iter().flat_map(|role| places.iter().filter_map(|place| role.within(place))).collect();
+        self.bounds = Some(Bounds { places, duties: std::mem::take(&mut self.duties) });
+        self
+    }
+
+    /// Whether what is the caller's own in a project is theirs to see and change as they are here: not beyond the bounds of a token.
+    #[must_use]
+    pub fn reaches(&self, harbor: i64, project: &str) -> bool {
+        self.bounds.as_ref().is_none_or(|bounds| bounds.cover(harbor, project))
+    }
+
+    /// Whether both have the same rights.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.duties == other.duties && self.roles == other.roles && self.bounds == other.bounds && self.must_change == other.must_change
     }
 
     /// Refuses a token that may only read.
@@ -257,11 +305,36 @@ impl Caller {
         if Operation::ReadProject.rule().duties.iter().any(|duty| self.has(*duty)) {
             return None;
         }
-        Some(self.roles.iter().map(|r| (r.harbor.as_ref().map(|(id, _)| *id), r.project.clone())).collect())
+        let of_roles = self.roles.iter().map(|r| (r.harbor.as_ref().map(|(id, _)| *id), r.project.clone()));
+        let by_duty = self.bounds.iter().filter(|bounds| bounds.allow(Operation::ReadProject.rule().duties));
+        let of_bounds = by_duty.flat_map(|bounds| &bounds.places).map(|place| (Some(place.harbor.0), place.project.clone()));
+        Some(of_roles.chain(of_bounds).collect())
+    }
+}
+
+impl Bounds {
+    fn cover(&self, harbor: i64, project: &str) -> bool {
+        self.places.iter().any(|place| place.harbor.0 == harbor && place.project.as_deref().is_none_or(|name| name == project))
+    }
+
+    fn allow(&self, duties: &[Duty]) -> bool {
+        duties.iter().any(|duty| self.duties.contains(duty))
     }
 }
 
 impl ScopedRole {
+    /// The part of the role that lies within a place, if any does.
+    fn within(&self, place: &Reach) -> Option<Self> {
+        if self.harbor.as_ref().is_some_and(|(id, _)| *id != place.harbor.0) {
+            return None;
+        }
+        let project = match (&self.project, &place.project) {
+            (Some(own), Some(bound)) if own != bound => return None,
+            (own, bound) => own.clone().or_else(|| bound.clone()),
+        };
+        Some(Self { role: self.role, harbor: Some(place.harbor.clone()), project })
+    }
+
     /// Whether the role reaches `project` of the harbor.
     #[must_use]
     pub fn covers(&self, harbor: i64, project: &str) -> bool {
@@ -304,6 +377,8 @@ mod tests {
             via,
             fresh: true,
             must_change: false,
+            session: None,
+            bounds: None,
         }
     }
 
@@ -358,6 +433,30 @@ mod tests {
         }
         let refused = owner.require(Operation::RequestRestore, Some((1, "other"))).unwrap_err();
         assert_eq!(refused.kind, ErrorKind::NotFound, "an unseen project does not exist");
+    }
+
+    #[test]
+    fn a_bound_token_is_its_owner_cut_down_to_its_projects() {
+        let place = |project: Option<&str>| Reach { harbor: (1, "prod".to_owned()), project: project.map(str::to_owned) };
+        let everywhere = ScopedRole { role: Role::Owner, harbor: None, project: None };
+        for duty in [Duty::Operator, Duty::Secadmin, Duty::Auditor] {
+            let mut owner = caller(&[duty], &[], Via::Token { id: 1, write: true });
+            owner.roles = vec![everywhere.clone()];
+            let bound = owner.clone().bound_to(vec![place(Some("shop"))]);
+            for operation in Operation::ALL {
+                assert_eq!(bound.may(operation, Some((1, "shop"))), owner.may(operation, Some((1, "shop"))), "{operation:?} {duty:?}");
+                for elsewhere in [Some((1, "other")), Some((2, "shop")), None] {
+                    assert!(!bound.may(operation, elsewhere), "{operation:?} {elsewhere:?} {duty:?}");
+                }
+            }
+            assert!(bound.visible().unwrap().iter().all(|seen| *seen == (Some(1), Some("shop".to_owned()))));
+            assert!(!bound.reaches(1, "other") && owner.reaches(1, "other"));
+        }
+        let narrow = caller(&[], &[Role::Viewer], Via::Session);
+        assert_eq!(narrow.clone().bound_to(vec![place(None)]).roles, narrow.roles, "a harbor gives no more than the role");
+        assert!(narrow.clone().bound_to(vec![place(Some("other"))]).roles.is_empty());
+        let nothing = narrow.bound_to(Vec::new());
+        assert!(nothing.roles.is_empty() && !nothing.reaches(1, "shop"), "bound to nothing is not unbound");
     }
 
     #[test]

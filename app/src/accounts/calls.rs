@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::accounts::types::{ChangeRoles, MadeToken, NewToken, NewUser, OneTime, Secret, Token, User};
+use crate::accounts::types::{ChangeRoles, EndSessions, MadeToken, NewToken, NewUser, OneTime, OpenSession, Secret, Token, User};
 use crate::error::ApiError;
 use crate::units::Page;
 
@@ -96,7 +96,7 @@ pub async fn list_tokens() -> Result<Vec<Token>, ApiError> {
 #[server(prefix = "/fn", endpoint = "tokens/create")]
 pub async fn create_token(form: NewToken) -> Result<MadeToken, ApiError> {
     use crate::ports::{answer_form, backend, cx, go, hand_over, is_plain, keep};
-    let kept = keep(&form, &["name", "scope", "days"]);
+    let kept = keep(&form, &["name", "scope", "days", "networks", "projects"]);
     let made = answer_form::<CreateToken, _>(backend().create_token(&cx(), form).await, kept)?;
     if is_plain() {
         hand_over("made_token", &made.secret, "/me");
@@ -119,4 +119,37 @@ pub async fn revoke_token(token_id: i64) -> Result<(), ApiError> {
     answer(backend().revoke_token(&cx(), token_id).await)?;
     done("/me", "The token is revoked.", "令牌已撤销。").await;
     Ok(())
+}
+
+/// Tokens of an account.
+#[server(prefix = "/fn", endpoint = "tokens/of", input = leptos::server_fn::codec::GetUrl)]
+pub async fn tokens_of(user_id: i64) -> Result<Vec<Token>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().tokens_of(&cx(), user_id).await)
+}
+
+/// Ends a token of an account.
+#[server(prefix = "/fn", endpoint = "tokens/revoke_of")]
+pub async fn revoke_token_of(user_id: i64, token_id: i64) -> Result<(), ApiError> {
+    use crate::ports::{answer_form, backend, cx, done};
+    answer_form::<RevokeTokenOf, _>(backend().revoke_token_of(&cx(), user_id, token_id).await, std::collections::BTreeMap::new())?;
+    done(&format!("/admin/users/{user_id}"), "The token is revoked.", "令牌已撤销。").await;
+    Ok(())
+}
+
+/// Open sessions of an account, or one's own.
+#[server(prefix = "/fn", endpoint = "sessions/list", input = leptos::server_fn::codec::GetUrl)]
+pub async fn list_sessions(user_id: Option<i64>) -> Result<Vec<OpenSession>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().list_sessions(&cx(), user_id).await)
+}
+
+/// Ends a session, or all but the one that asks.
+#[server(name = EndSessionsCall, prefix = "/fn", endpoint = "sessions/end")]
+pub async fn end_sessions(form: EndSessions) -> Result<i64, ApiError> {
+    use crate::ports::{answer_form, backend, cx, done};
+    let page = form.user_id.map_or_else(|| "/me".to_owned(), |id| format!("/admin/users/{id}"));
+    let ended = answer_form::<EndSessionsCall, _>(backend().end_sessions(&cx(), form).await, std::collections::BTreeMap::new())?;
+    done(&page, "Ended; whoever used it has to sign in again.", "会话已结束，使用者需重新登录。").await;
+    Ok(ended)
 }

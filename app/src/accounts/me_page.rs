@@ -1,10 +1,11 @@
-//! One's own page: rights, language, theme and time zone, password, tokens.
+//! One's own page: rights, language, theme and time zone, password, sessions, tokens.
 
 use leptos::prelude::*;
 
-use super::calls::{ChangePassword, CreateToken, RevokeToken, list_tokens, take_made_token};
+use super::calls::{ChangePassword, CreateToken, EndSessionsCall, RevokeToken, list_sessions, list_tokens, take_made_token};
+use super::sessions::sessions_panel;
 use super::tokens::tokens_panel;
-use super::types::Token;
+use super::types::{OpenSession, Token};
 use super::words::rights;
 use crate::error::{ApiError, ErrorKind};
 use crate::session::calls::get_shell;
@@ -19,29 +20,31 @@ struct Actions {
     password: ServerAction<ChangePassword>,
     create: ServerAction<CreateToken>,
     revoke: ServerAction<RevokeToken>,
+    end: ServerAction<EndSessionsCall>,
 }
 
-type Data = (Me, bool, Vec<Token>, Option<String>);
+type Data = (Me, bool, Vec<OpenSession>, Vec<Token>, Option<String>);
 
 async fn read(made: bool) -> Result<Data, ApiError> {
     let shell = get_shell().await?;
     let must_change = shell.must_change_password;
     let me = shell.me.ok_or_else(|| ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on"))?;
-    let tokens = list_tokens().await?;
+    let (sessions, tokens) = (list_sessions(None).await?, list_tokens().await?);
     let secret = if made { take_made_token().await? } else { None };
-    Ok((me, must_change, tokens, secret))
+    Ok((me, must_change, sessions, tokens, secret))
 }
 
 /// The page.
 #[component]
 pub fn MePage() -> impl IntoView {
     let made = use_query("made");
-    let actions = Actions { password: ServerAction::new(), create: ServerAction::new(), revoke: ServerAction::new() };
+    let actions =
+        Actions { password: ServerAction::new(), create: ServerAction::new(), revoke: ServerAction::new(), end: ServerAction::new() };
     let data = fetch(Topic::Accounts, move || made.with(Option::is_some), read);
     view! { <Load data=data view=move |data| content(data, actions)/> }
 }
 
-fn content((me, must_change, tokens, made): Data, actions: Actions) -> AnyView {
+fn content((me, must_change, sessions, tokens, made): Data, actions: Actions) -> AnyView {
     let title = match lang() {
         Lang::En => format!("{}, signed in as {}.", me.display_name, me.login),
         Lang::ZhCn => format!("{}，以 {} 登录。", me.display_name, me.login),
@@ -57,7 +60,10 @@ fn content((me, must_change, tokens, made): Data, actions: Actions) -> AnyView {
         {change}
         {none}
         <Columns>
-            <Stack>{tokens_panel(tokens, made, actions.create, actions.revoke)}</Stack>
+            <Stack>
+                {sessions_panel(sessions, None, Some(actions.end))}
+                {tokens_panel(tokens, made, actions.create, actions.revoke)}
+            </Stack>
             <Stack>
                 <Panel title=t("Your duties and roles", "您的职责与角色") padded=true>{rights(&me.duties, &me.grants)}</Panel>
                 <Panel title=t("Language, theme and time zone", "语言、主题与时区") padded=true><DisplayForms/><ZoneForm/></Panel>

@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod me_page;
 pub mod new_user_page;
+pub mod sessions;
 pub mod tokens;
 pub mod types;
 pub mod user_page;

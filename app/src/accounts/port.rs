@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::accounts::types::{ChangeRoles, MadeToken, NewToken, NewUser, OneTime, Token, User};
+use crate::accounts::types::{ChangeRoles, EndSessions, MadeToken, NewToken, NewUser, OneTime, OpenSession, Token, User};
 use crate::error::ApiError;
 use crate::ports::Cx;
 use crate::units::Page;
@@ -28,6 +28,14 @@ pub trait Accounts: Send + Sync {
     async fn list_tokens(&self, cx: &Cx) -> Result<Vec<Token>, ApiError>;
     /// Makes a token for oneself.
     async fn create_token(&self, cx: &Cx, form: NewToken) -> Result<MadeToken, ApiError>;
-    /// Ends a token.
+    /// Ends one of one's own tokens.
     async fn revoke_token(&self, cx: &Cx, token_id: i64) -> Result<(), ApiError>;
+    /// Tokens of an account; secadmin and auditor.
+    async fn tokens_of(&self, cx: &Cx, user_id: i64) -> Result<Vec<Token>, ApiError>;
+    /// Ends a token of an account.
+    async fn revoke_token_of(&self, cx: &Cx, user_id: i64, token_id: i64) -> Result<(), ApiError>;
+    /// Open sessions of an account, or one's own.
+    async fn list_sessions(&self, cx: &Cx, user_id: Option<i64>) -> Result<Vec<OpenSession>, ApiError>;
+    /// Ends a session, or all but the one that asks; answers how many.
+    async fn end_sessions(&self, cx: &Cx, form: EndSessions) -> Result<i64, ApiError>;
 }

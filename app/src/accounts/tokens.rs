@@ -1,8 +1,8 @@
-//! One's own API tokens: made here, shown once, revoked here.
+//! API tokens: one's own, made here, shown once, revoked here; and somebody's as a security administrator sees them.
 
 use leptos::prelude::*;
 
-use super::calls::{CreateToken, RevokeToken};
+use super::calls::{CreateToken, RevokeToken, RevokeTokenOf};
 use super::types::{Token, TokenScope};
 use crate::text::t;
 use crate::ui::*;
@@ -26,7 +26,51 @@ pub fn secret_once(secret: String) -> AnyView {
     .into_any()
 }
 
-fn row(token: Token, revoke: ServerAction<RevokeToken>) -> AnyView {
+/// Who may end the tokens of a list.
+#[derive(Clone, Copy)]
+enum Ends {
+    /// Their owner.
+    Own(ServerAction<RevokeToken>),
+    /// A security administrator, those of this account.
+    Of(i64, ServerAction<RevokeTokenOf>),
+    /// Nobody who reads it.
+    Not,
+}
+
+fn end(id: String, ends: Ends) -> AnyView {
+    let text = t("Revoke", "撤销");
+    match ends {
+        Ends::Own(revoke) => view! {
+            <PostForm action=revoke class="" id="revoke" quiet=true>
+                <Hidden name="token_id" value=id/>
+                <SubmitButton text=text kind=ButtonKind::Small/>
+            </PostForm>
+        }
+        .into_any(),
+        Ends::Of(user, revoke) => view! {
+            <PostForm action=revoke class="" id="revoke">
+                <Hidden name="user_id" value=user.to_string()/>
+                <Hidden name="token_id" value=id/>
+                <SubmitButton text=text kind=ButtonKind::Small/>
+            </PostForm>
+        }
+        .into_any(),
+        Ends::Not => ().into_any(),
+    }
+}
+
+/// What a token is bound to.
+fn bounds(token: &Token) -> AnyView {
+    let nets = (!token.networks.is_empty())
+        .then(|| view! { <span class="note block">{t("from ", "来自 ")}<code class="mono">{token.networks.join(", ")}</code></span> });
+    let places = token.projects.as_ref().map(|places| {
+        let words = if places.is_empty() { t("no project", "无项目").to_owned() } else { places.join(", ") };
+        view! { <span class="note block">{t("only ", "仅限 ")}<code class="mono">{words}</code></span> }
+    });
+    view! { {places}{nets} }.into_any()
+}
+
+fn row(token: Token, ends: Ends) -> AnyView {
     let now = use_now().get_untracked();
     let over = now.is_some_and(|now| token.expires < now);
     let (tone, word) = match (token.revoked.is_some(), over) {
@@ -35,28 +79,46 @@ fn row(token: Token, revoke: ServerAction<RevokeToken>) -> AnyView {
         _ => (Tone::Ok, t("active", "有效")),
     };
     let id = token.id.to_string();
-    let end = (tone == Tone::Ok).then(|| {
-        view! {
-            <PostForm action=revoke class="" id="revoke" quiet=true>
-                <Hidden name="token_id" value=id/>
-                <SubmitButton text=t("Revoke", "撤销") kind=ButtonKind::Small/>
-            </PostForm>
-        }
-    });
+    let bounds = bounds(&token);
+    let end = (tone == Tone::Ok).then(|| end(id.clone(), ends));
     view! {
         <tr>
-            <Cell>{token.name}</Cell>
-            <Cell label=t("May", "权限")>{scope_word(token.scope)}</Cell>
+            <Cell>{token.name}" "<span class="note">{format!("#{id}")}</span></Cell>
+            <Cell label=t("May", "权限")>{scope_word(token.scope)}{bounds}</Cell>
             <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
             <Cell label=t("Ends", "到期")><When at=token.expires brief=true/></Cell>
             <Cell label=t("Last used", "最近使用")>{match token.last_used {
-                Some(at) => view! { <When at=at brief=true/> }.into_any(),
+                Some(at) => view! { <When at=at brief=true/>{token.last_ip.map(|ip| view! { <span class="note block">{ip}</span> })} }.into_any(),
                 None => t("never", "从未").into_any(),
             }}</Cell>
             <Cell>{end}</Cell>
         </tr>
     }
     .into_any()
+}
+
+/// A list of tokens.
+fn table(tokens: Vec<Token>, ends: Ends) -> AnyView {
+    let cols = vec![
+        Col::text(t("Name", "名称")),
+        Col::text(t("May", "权限")),
+        Col::text(t("State", "状态")),
+        Col::text(t("Ends", "到期")),
+        Col::text(t("Last used", "最近使用")),
+        Col::actions(),
+    ];
+    if tokens.is_empty() {
+        return view! { <p class="note">{t("There is no token.", "没有令牌。")}</p> }.into_any();
+    }
+    let rows = tokens.into_iter().map(|token| row(token, ends)).collect_view();
+    view! { <DataTable caption=t("Tokens", "令牌") cols=cols>{rows}</DataTable> }.into_any()
+}
+
+/// The tokens of an account, for who looks after accounts; without `revoke` they are only looked at.
+#[must_use]
+pub fn tokens_of_panel(tokens: Vec<Token>, user: i64, revoke: Option<ServerAction<RevokeTokenOf>>) -> AnyView {
+    let ends = revoke.map_or(Ends::Not, |revoke| Ends::Of(user, revoke));
+    view! { <Panel title=t("Tokens for programs", "程序令牌")>{table(tokens, ends)}</Panel> }.into_any()
 }
 
 /// The list and the form.
@@ -67,27 +129,13 @@ pub fn tokens_panel(
     create: ServerAction<CreateToken>,
     revoke: ServerAction<RevokeToken>,
 ) -> AnyView {
-    let cols = vec![
-        Col::text(t("Name", "名称")),
-        Col::text(t("May", "权限")),
-        Col::text(t("State", "状态")),
-        Col::text(t("Ends", "到期")),
-        Col::text(t("Last used", "最近使用")),
-        Col::actions(),
-    ];
-    let empty = tokens.is_empty();
-    let rows = tokens.into_iter().map(|token| row(token, revoke)).collect_view();
     let value = create.value();
     let just_made = move || value.get().and_then(Result::ok).map(|made| secret_once(made.secret));
     view! {
         <Panel title=t("Tokens for programs", "程序令牌") note=t("within your own rights; they never vote", "不超出您的权限，不可审批")>
             {made.map(secret_once)}
             {just_made}
-            {if empty {
-                view! { <p class="note">{t("You have no token.", "您没有令牌。")}</p> }.into_any()
-            } else {
-                view! { <DataTable caption=t("Tokens", "令牌") cols=cols>{rows}</DataTable> }.into_any()
-            }}
+            {table(tokens, Ends::Own(revoke))}
         </Panel>
         <Panel title=t("Make a token", "创建令牌") padded=true>
             <PostForm action=create prefix="form" id="token">
@@ -96,6 +144,10 @@ pub fn tokens_panel(
                     <Select name="scope" label=t("It may", "权限") options=vec![("read".to_owned(), t("read", "只读").to_owned()), ("write".to_owned(), t("read and write", "读写").to_owned())] value="read"/>
                     <Field name="days" label=t("Days until it ends, at most 365", "有效天数，最多 365") kind="number" min="1" max="365" value="90"/>
                 </div>
+                <TextArea name="projects" label=t("Bound to projects", "限定项目") mono=true optional=true rows=2
+                    hint=t("One a line: harbor/project or harbor/*; then it sees and does nothing else", "每行一个：harbor/项目 或 harbor/*；令牌将不可访问其他内容")/>
+                <TextArea name="networks" label=t("Used from networks", "限定来源网络") mono=true optional=true rows=2
+                    hint=t("One a line: 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32; from elsewhere it is refused", "每行一个：10.0.0.0/8、192.0.2.7 或 2001:db8::/32；来自其他地址将被拒绝")/>
                 <SubmitButton text=t("Make the token", "创建令牌")/>
             </PostForm>
         </Panel>

@@ -108,26 +108,36 @@ pub struct Token {
     pub owner: String,
     /// `read` or `write`; both within the owner's own rights at use. Never votes.
     pub scope: TokenScope,
+    /// Networks it may be used from, `10.0.0.0/8`; none = from anywhere.
+    #[serde(default)]
+    pub networks: Vec<String>,
+    /// Projects it is bound to, `prod/payments` or `prod/*`; none = it is bound to none, an empty list = there is none left.
+    #[serde(default)]
+    pub projects: Option<Vec<String>>,
     /// When it ends; at most a year from creation.
     pub expires: Moment,
-    /// Last use.
+    /// Last use, by the minute.
     pub last_used: Option<Moment>,
+    /// Address of that use.
+    #[serde(default)]
+    pub last_ip: Option<String>,
     /// When it was revoked.
     pub revoked: Option<Moment>,
 }
 
 /// What a token may do, within its owner's rights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenScope {
     /// Reads only.
+    #[default]
     Read,
     /// Reads and writes, votes excepted.
     Write,
 }
 
 /// New token form.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// What it is for, 1–64 characters.
@@ -136,6 +146,43 @@ pub struct NewToken {
     pub scope: TokenScope,
     /// Days until it ends, 1–365.
     pub days: i32,
+    /// Networks it may be used from, one a line: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. Empty = from anywhere.
+    #[serde(default)]
+    pub networks: String,
+    /// Projects it is bound to, one a line: `prod/payments`, `prod/*`. Empty = whatever its owner may.
+    #[serde(default)]
+    pub projects: String,
+}
+
+/// A session that is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OpenSession {
+    /// Id.
+    pub id: i64,
+    /// When it was signed in.
+    pub since: Moment,
+    /// Last request, by the minute.
+    pub seen: Moment,
+    /// Address of that request.
+    pub ip: Option<String>,
+    /// The browser, as it calls itself: `Firefox`.
+    pub browser: Option<String>,
+    /// What it runs on: `Linux`.
+    pub system: Option<String>,
+    /// Whether it is the one that asks.
+    pub here: bool,
+}
+
+/// Which sessions to end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndSessions {
+    /// Whose; none = one's own.
+    #[serde(default)]
+    pub user_id: Option<i64>,
+    /// Which; none = all but the one that asks.
+    #[serde(default)]
+    pub session_id: Option<i64>,
 }
 
 /// A token just made: the only time its secret is seen.

@@ -1,9 +1,13 @@
-//! One account: rights, and switching it off.
+//! One account: rights, sessions, tokens, and switching it off.
 
 use leptos::prelude::*;
 
-use super::calls::{ChangeRolesCall, ResetPassword, SetDisabled, get_user, take_one_time};
-use super::types::{Duty, User};
+use super::calls::{
+    ChangeRolesCall, EndSessionsCall, ResetPassword, RevokeTokenOf, SetDisabled, get_user, list_sessions, take_one_time, tokens_of,
+};
+use super::sessions::sessions_panel;
+use super::tokens::tokens_of_panel;
+use super::types::{Duty, OpenSession, Token, User};
 use super::words::{RightsFields, grant_lines, rights};
 use crate::error::ApiError;
 use crate::text::{Lang, lang, t};
@@ -15,23 +19,34 @@ struct Actions {
     roles: ServerAction<ChangeRolesCall>,
     disable: ServerAction<SetDisabled>,
     password: ServerAction<ResetPassword>,
+    end: ServerAction<EndSessionsCall>,
+    revoke: ServerAction<RevokeTokenOf>,
 }
+
+/// The account, its open sessions and tokens, and the password a plain post just made for it.
+type Data = (User, Vec<OpenSession>, Vec<Token>, Option<String>);
 
 /// The page.
 #[component]
 pub fn UserPage() -> impl IntoView {
     let id = use_id("id");
-    let actions = Actions { roles: ServerAction::new(), disable: ServerAction::new(), password: ServerAction::new() };
+    let actions = Actions {
+        roles: ServerAction::new(),
+        disable: ServerAction::new(),
+        password: ServerAction::new(),
+        end: ServerAction::new(),
+        revoke: ServerAction::new(),
+    };
     let made = use_query("made");
     let user = fetch(Topic::Accounts, move || (id.get(), made.with(Option::is_some)), read);
-    view! { <Load data=user view=move |(user, made)| content(user, made, actions)/> }
+    view! { <Load data=user view=move |data| content(data, actions)/> }
 }
 
-/// The account, and the password a plain post just made for it.
-async fn read((id, made): (i64, bool)) -> Result<(User, Option<String>), ApiError> {
+async fn read((id, made): (i64, bool)) -> Result<Data, ApiError> {
     let user = get_user(id).await?;
+    let (sessions, tokens) = (list_sessions(Some(id)).await?, tokens_of(id).await?);
     let made = if made { take_one_time(id).await? } else { None };
-    Ok((user, made))
+    Ok((user, sessions, tokens, made))
 }
 
 fn once(password: String) -> AnyView {
@@ -66,9 +81,12 @@ fn counted(number: usize, one: &str, many: &str) -> String {
     }
 }
 
-fn content(user: User, made: Option<String>, actions: Actions) -> AnyView {
+fn content((user, sessions, tokens, made): Data, actions: Actions) -> AnyView {
     let crumbs = vec![(t("People", "人员").to_owned(), "/admin/users".to_owned())];
     let forms = StoredValue::new(user.clone());
+    let ends = has_duty(Duty::Secadmin);
+    let sessions = sessions_panel(sessions, Some(user.id), ends.then_some(actions.end));
+    let tokens = tokens_of_panel(tokens, user.id, ends.then_some(actions.revoke));
     view! {
         <PageHead title=sentence(&user) crumbs=crumbs here=user.login.clone()>
             <SubItem label=t("Sign-in name", "用户名")>{user.login.clone()}</SubItem>
@@ -79,6 +97,8 @@ fn content(user: User, made: Option<String>, actions: Actions) -> AnyView {
             <Stack>
                 <Panel title=t("Rights", "权限") padded=true>{rights(&user.duties, &user.grants)}</Panel>
                 <IfDuty duty=Duty::Secadmin>{forms.with_value(|user| roles_form(user, actions.roles))}</IfDuty>
+                {sessions}
+                {tokens}
             </Stack>
             <Stack>{made.map(once)}<IfDuty duty=Duty::Secadmin>{forms.with_value(|user| account_forms(user, actions))}</IfDuty></Stack>
         </Columns>

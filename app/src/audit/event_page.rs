@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::calls::get_audit;
-use super::list_page::row;
+use super::list_page::{by_token, row};
 use super::outcome_word;
 use super::types::AuditDetail;
 use crate::said::said;
@@ -48,6 +48,7 @@ fn detail(detail: AuditDetail) -> AnyView {
                     <KeyValue>
                         <Kv key=t("Action", "动作")><code class="mono">{event.action}</code></Kv>
                         <Kv key=t("Who", "操作者")>{format!("{} ({})", event.actor, event.actor_type)}</Kv>
+                        {event.token.map(|id| view! { <Kv key=t("With", "凭据")>{by_token(id)}</Kv> })}
                         <Kv key=t("About", "对象")>{format!("{} {}", event.object_type, event.object)}</Kv>
                         {event.project.map(|p| view! { <Kv key=t("Project", "项目")>{p}</Kv> })}
                         {event.ip.map(|ip| view! { <Kv key=t("Address", "地址")>{ip}</Kv> })}

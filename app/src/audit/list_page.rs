@@ -116,6 +116,11 @@ fn list(rows: AuditRows, filter: AuditFilter) -> AnyView {
     .into_any()
 }
 
+/// Which token acted.
+pub fn by_token(id: i64) -> String {
+    lang().pick(format!("token {id}"), format!("令牌 {id}"))
+}
+
 /// A line of the history.
 pub fn row(event: AuditEvent) -> impl IntoView {
     let (tone, word) = outcome_word(&event.outcome);
@@ -123,7 +128,7 @@ pub fn row(event: AuditEvent) -> impl IntoView {
         <tr>
             <Cell number=true><a href=format!("/audit/{}", event.seq)>{event.seq}</a></Cell>
             <Cell label=t("Time", "时间")><Exact at=event.at/></Cell>
-            <Cell label=t("Who", "操作者")>{event.actor}{event.ip.map(|ip| view! { <span class="note block">{ip}</span> })}</Cell>
+            <Cell label=t("Who", "操作者")>{event.actor}{event.token.map(|id| view! { <span class="note block">{by_token(id)}</span> })}{event.ip.map(|ip| view! { <span class="note block">{ip}</span> })}</Cell>
             <Cell label=t("What", "动作")><code class="mono">{event.action}</code></Cell>
             <Cell label=t("Event", "事件")>{said(&event.sentence)}</Cell>
             <Cell label=t("Outcome", "结果")><Status tone=tone text=word/></Cell>

@@ -32,6 +32,9 @@ pub struct AuditEvent {
     pub request_id: Option<String>,
     /// One sentence.
     pub sentence: String,
+    /// Number of the token that acted, if one did.
+    #[serde(default)]
+    pub token: Option<i64>,
 }
 
 /// One event with all that is recorded.

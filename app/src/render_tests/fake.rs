@@ -43,6 +43,9 @@ pub struct Fake {
     pub found: Option<Found>,
     pub gaps: Option<ProjectGaps>,
     pub left: Vec<Left>,
+    pub users: Vec<User>,
+    pub tokens: Vec<Token>,
+    pub sessions: Vec<OpenSession>,
     pub request: Option<Restore>,
     pub failing: Option<ApiError>,
 }
@@ -225,18 +228,31 @@ nothing! { plans::Plans {
 }
 
 nothing! { accounts::Accounts {
-    list_users(after: Option<String>) -> Page<User>;
-    get_user(user_id: i64) -> User;
     create_user(form: NewUser) -> User;
     change_roles(form: ChangeRoles) -> User;
     set_disabled(user_id: i64, disabled: bool) -> User;
     reset_password(user_id: i64) -> OneTime;
     change_password(current: String, password: String) -> ();
-    list_tokens() -> Vec<Token>;
+    revoke_token_of(user_id: i64, token_id: i64) -> ();
+    end_sessions(form: EndSessions) -> i64;
     create_token(form: NewToken) -> MadeToken;
     revoke_token(token_id: i64) -> ();
 }
-
+    async fn list_users(&self, _cx: &Cx, _after: Option<String>) -> Result<Page<User>, ApiError> {
+        self.answer(Some(Page { items: self.users.clone(), next: None, total: None }))
+    }
+    async fn get_user(&self, _cx: &Cx, user_id: i64) -> Result<User, ApiError> {
+        self.answer(self.users.iter().find(|user| user.id == user_id).cloned())
+    }
+    async fn list_tokens(&self, _cx: &Cx) -> Result<Vec<Token>, ApiError> {
+        self.answer(Some(self.tokens.clone()))
+    }
+    async fn tokens_of(&self, _cx: &Cx, _user_id: i64) -> Result<Vec<Token>, ApiError> {
+        self.answer(Some(self.tokens.clone()))
+    }
+    async fn list_sessions(&self, _cx: &Cx, _user_id: Option<i64>) -> Result<Vec<OpenSession>, ApiError> {
+        self.answer(Some(self.sessions.clone()))
+    }
 }
 
 nothing! { harbors::Harbors {

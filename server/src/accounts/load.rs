@@ -1,11 +1,15 @@
 //! From an account or a token to a caller, as of now: roles and state are read on every request (I-31).
 
 use app::accounts::types::{Duty, Role};
+use app::error::{ApiError, ErrorKind};
 use sqlx::{PgConnection, PgPool};
 
-use super::queries;
-use crate::access::{Caller, ScopedRole, Via};
+use super::token_queries::{self, InUse};
+use super::{queries, tokens};
+use crate::access::{Caller, Origin, Reach, ScopedRole, Via};
+use crate::audit;
 use crate::crypto::token_hash;
+use crate::error::Error;
 
 /// The caller of a session, if the account is active and unchanged since the session began.
 pub async fn caller_of_account(pool: &PgPool, account_id: i64, version: i64) -> sqlx::Result<Option<Caller>> {
@@ -17,13 +21,37 @@ pub async fn caller_of_account(pool: &PgPool, account_id: i64, version: i64) -> 
     load(&mut conn, account, Via::Session).await.map(Some)
 }
 
-/// The caller of an API token, if token and account are active.
-pub async fn caller_of_token(pool: &PgPool, secret: &str) -> sqlx::Result<Option<Caller>> {
+/// The caller of an API token, if token and account are active. A token that is used from outside its networks is refused, and that is recorded.
+pub async fn caller_of_token(pool: &PgPool, secret: &str, origin: &Origin) -> Result<Option<Caller>, Error> {
     let mut conn = pool.acquire().await?;
-    let Some((token_id, account_id, scope)) = queries::use_token(&mut conn, &token_hash(secret)).await? else { return Ok(None) };
-    let Some(account) = queries::active(&mut conn, account_id).await? else { return Ok(None) };
-    let via = Via::Token { id: token_id, write: scope == "write" };
-    load(&mut conn, account, via).await.map(Some)
+    let Some(token) = token_queries::by_hash(&mut conn, &token_hash(secret)).await? else { return Ok(None) };
+    let Some(caller) = load_token(&mut conn, &token).await? else { return Ok(None) };
+    if tokens::may_be_used_from(&token.networks, origin.ip) {
+        token_queries::note_use(&mut conn, token.api_token_id, origin.ip.map(|ip| ip.to_string()).as_deref()).await?;
+        return Ok(Some(caller));
+    }
+    drop(conn);
+    let what = format!("the use of token {} from outside its networks", token.api_token_id);
+    audit::refused(pool, &caller, origin, &what).await?;
+    Err(ApiError::new(ErrorKind::Forbidden, "token_elsewhere", "this token may not be used from this address").into())
+}
+
+/// The caller of a token that was let in before, as of now.
+pub async fn caller_of_token_id(pool: &PgPool, token_id: i64) -> sqlx::Result<Option<Caller>> {
+    let mut conn = pool.acquire().await?;
+    let Some(token) = token_queries::active(&mut conn, token_id).await? else { return Ok(None) };
+    load_token(&mut conn, &token).await
+}
+
+async fn load_token(conn: &mut PgConnection, token: &InUse) -> sqlx::Result<Option<Caller>> {
+    let Some(account) = queries::active(conn, token.account_id).await? else { return Ok(None) };
+    let caller = load(conn, account, Via::Token { id: token.api_token_id, write: token.scope == "write" }).await?;
+    if !token.bound {
+        return Ok(Some(caller));
+    }
+    let places = token_queries::places(conn, token.api_token_id).await?;
+    let places = places.into_iter().map(|(id, name, project)| Reach { harbor: (id, name), project }).collect();
+    Ok(Some(caller.bound_to(places)))
 }
 
 async fn load(conn: &mut PgConnection, account: queries::Active, via: Via) -> sqlx::Result<Caller> {
@@ -34,7 +62,7 @@ async fn load(conn: &mut PgConnection, account: queries::Active, via: Via) -> sq
         .into_iter()
         .filter_map(|(name, harbor_id, harbor, project)| Some(ScopedRole { role: role(&name)?, harbor: harbor_id.zip(harbor), project }))
         .collect();
-    Ok(Caller { account_id, login, display_name, duties, roles, via, fresh: false, must_change })
+    Ok(Caller { account_id, login, display_name, duties, roles, via, fresh: false, must_change, session: None, bounds: None })
 }
 
 /// Reads a duty.

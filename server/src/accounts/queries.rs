@@ -51,6 +51,11 @@ pub async fn by_login(conn: &mut PgConnection, login: &str) -> sqlx::Result<Opti
         .await
 }
 
+/// The name of an account, active or not.
+pub async fn login_of(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar("select login from account where account_id = $1").bind(account_id).fetch_optional(conn).await
+}
+
 /// Notes that an account was seen, at most once a minute.
 pub async fn touch(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<()> {
     sqlx::query(
@@ -246,76 +251,6 @@ pub async fn one(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Optio
         .bind(account_id)
         .fetch_optional(conn)
         .await
-}
-
-/// A token as stored, without its hash.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct TokenRow {
-    pub api_token_id: i64,
-    pub name: String,
-    pub login: String,
-    pub scope: String,
-    pub expires_at: OffsetDateTime,
-    pub last_used_at: Option<OffsetDateTime>,
-    pub revoked_at: Option<OffsetDateTime>,
-}
-
-/// Finds an active token and notes its use.
-pub async fn use_token(conn: &mut PgConnection, hash: &[u8]) -> sqlx::Result<Option<(i64, i64, String)>> {
-    let found: Option<(i64, i64, String)> = sqlx::query_as(
-        "select api_token_id, account_id, scope from api_token where secret_hash = $1 and revoked_at is null and expires_at > now()",
-    )
-    .bind(hash)
-    .fetch_optional(&mut *conn)
-    .await?;
-    if let Some((token_id, ..)) = &found {
-        sqlx::query(
-            "update api_token set last_used_at = now()
-              where api_token_id = $1 and (last_used_at is null or last_used_at < now() - interval '1 minute')",
-        )
-        .bind(token_id)
-        .execute(conn)
-        .await?;
-    }
-    Ok(found)
-}
-
-/// Stores a token.
-pub async fn insert_token(conn: &mut PgConnection, account_id: i64, name: &str, hash: &[u8], scope: &str, days: i32) -> sqlx::Result<i64> {
-    sqlx::query_scalar(
-        "insert into api_token (account_id, name, secret_hash, scope, expires_at)
-         values ($1, $2, $3, $4, now() + make_interval(days => $5)) returning api_token_id",
-    )
-    .bind(account_id)
-    .bind(name)
-    .bind(hash)
-    .bind(scope)
-    .bind(days)
-    .fetch_one(conn)
-    .await
-}
-
-/// Tokens of an account, newest first.
-pub async fn tokens(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Vec<TokenRow>> {
-    sqlx::query_as(
-        "select t.api_token_id, t.name, a.login, t.scope, t.expires_at, t.last_used_at, t.revoked_at
-           from api_token t join account a using (account_id)
-          where t.account_id = $1 order by t.api_token_id desc limit 200",
-    )
-    .bind(account_id)
-    .fetch_all(conn)
-    .await
-}
-
-/// Ends a token of an account; answers with its name.
-pub async fn revoke_token(conn: &mut PgConnection, account_id: i64, token_id: i64) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar(
-        "update api_token set revoked_at = now() where api_token_id = $2 and account_id = $1 and revoked_at is null returning name",
-    )
-    .bind(account_id)
-    .bind(token_id)
-    .fetch_optional(conn)
-    .await
 }
 
 /// What signing in needs of an account.

@@ -34,17 +34,21 @@ pub struct Actor {
     ip: Option<String>,
     interface: &'static str,
     request_id: Option<String>,
+    /// Rows of the session or token that acted.
+    session: Option<i64>,
+    token: Option<i64>,
 }
 
 impl Actor {
     /// A person or their token.
     #[must_use]
     pub fn caller(caller: &Caller, origin: &Origin) -> Self {
-        let kind = match caller.via {
-            Via::Session => "user",
-            Via::Token { .. } => "token",
+        let (kind, token) = match caller.via {
+            Via::Session => ("user", None),
+            Via::Token { id, .. } => ("token", Some(id)),
         };
-        Self { kind, id: caller.account_id.to_string(), name: caller.login.clone(), ..Self::from_origin(origin) }
+        let (id, name) = (caller.account_id.to_string(), caller.login.clone());
+        Self { kind, id, name, session: caller.session, token, ..Self::from_origin(origin) }
     }
 
     /// Somebody who is not signed in.
@@ -56,19 +60,25 @@ impl Actor {
     /// A job.
     #[must_use]
     pub fn job(job_id: i64) -> Self {
-        Self { kind: "job", id: job_id.to_string(), name: format!("job {job_id}"), ip: None, interface: "worker", request_id: None }
+        Self { id: job_id.to_string(), ..Self::here("job", &format!("job {job_id}"), "worker") }
     }
 
     /// The program itself.
     #[must_use]
     pub fn system(what: &str) -> Self {
-        Self { kind: "system", id: String::new(), name: what.to_owned(), ip: None, interface: "worker", request_id: None }
+        Self::here("system", what, "worker")
     }
 
     /// Somebody at the server's own command line.
     #[must_use]
     pub fn command_line() -> Self {
-        Self { kind: "bootstrap", id: String::new(), name: "command line".to_owned(), ip: None, interface: "cli", request_id: None }
+        Self::here("bootstrap", "command line", "cli")
+    }
+
+    /// Somebody who came over no network.
+    fn here(kind: &'static str, name: &str, interface: &'static str) -> Self {
+        let (id, name) = (String::new(), name.to_owned());
+        Self { kind, id, name, ip: None, interface, request_id: None, session: None, token: None }
     }
 
     /// What to call them.
@@ -85,6 +95,8 @@ impl Actor {
             ip: origin.ip.map(|ip| ip.to_string()),
             interface: origin.interface,
             request_id: Some(origin.request_id.clone()),
+            session: None,
+            token: None,
         }
     }
 }
@@ -216,6 +228,11 @@ fn canonical(actor: &Actor, event: Event, now: time::OffsetDateTime) -> Vec<u8> 
         "request_id": actor.request_id,
         "app_version": crate::VERSION,
     });
+    for (what, id) in [("session", actor.session), ("token", actor.token)] {
+        if let Some(id) = id {
+            document["actor"][what] = id.into();
+        }
+    }
     if let Value::Object(map) = &mut document {
         map.extend(event.fields.into_iter().map(|(name, value)| (name, clipped(value, DEPTH_MAX))));
     }

@@ -14,7 +14,7 @@ use crate::state::AppState;
 const OF_OPERATORS: [&str; 9] =
     ["harbor.%", "vault.%", "plan.%", "backup.%", "job.%", "snapshot.create", "snapshot.copy", "snapshot.expire", "snapshot.adopt"];
 /// Events of security.
-const OF_SECADMINS: [&str; 6] = ["auth.%", "authz.%", "user.%", "role.%", "token.%", "password.%"];
+const OF_SECADMINS: [&str; 8] = ["auth.%", "authz.%", "user.%", "role.%", "token.%", "session.%", "password.%", "bootstrap.%"];
 
 /// What the caller sees of the history: console.md §3.2.
 struct Scope {
@@ -42,7 +42,8 @@ fn scope(caller: &Caller) -> Scope {
         projects,
         actions: [of(Duty::Operator, &OF_OPERATORS), of(Duty::Secadmin, &OF_SECADMINS)].concat(),
         // Who may only look has done nothing that is told.
-        own: !caller.duties.is_empty() || caller.roles.iter().any(|r| r.role != Role::Viewer),
+        // What the owner of a bound token did elsewhere is beyond its bounds.
+        own: caller.bounds.is_none() && (!caller.duties.is_empty() || caller.roles.iter().any(|r| r.role != Role::Viewer)),
     }
 }
 

@@ -33,7 +33,8 @@ pub struct Sight<'a> {
 /// What [`Sight`] lets through; its four values come first in every statement.
 const SEEN: &str = "($1 or actor = $3 or project like any($2) or action like any($4))";
 
-const COLUMNS: &str = "seq, happened_at, actor_type, actor, action, outcome, object_type, object, project, ip, request_id, sentence";
+const COLUMNS: &str =
+    "seq, happened_at, actor_type, actor, action, outcome, object_type, object, project, ip, request_id, sentence, token_id";
 
 fn event(row: &PgRow) -> sqlx::Result<AuditEvent> {
     Ok(AuditEvent {
@@ -49,6 +50,7 @@ fn event(row: &PgRow) -> sqlx::Result<AuditEvent> {
         ip: row.try_get("ip")?,
         request_id: row.try_get("request_id")?,
         sentence: row.try_get("sentence")?,
+        token: row.try_get("token_id")?,
     })
 }
 

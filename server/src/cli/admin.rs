@@ -3,10 +3,12 @@
 use app::accounts::types::{Duty, NewToken, NewUser, TokenScope};
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::client::print_json;
 use super::{CliError, local_state, secret_from_stdin};
 use crate::accounts;
 use crate::audit::Actor;
 use crate::config::{DatabaseArgs, KeyArgs};
+use crate::state::AppState;
 
 /// A duty as a word.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -51,6 +53,35 @@ pub struct Create {
 pub enum TokenVerb {
     /// Make a token for an account and print it once
     Create(CreateToken),
+    /// List the tokens of an account, or of everybody
+    List(ListTokens),
+    /// End a token
+    Revoke(RevokeToken),
+}
+
+/// Tokens to list.
+#[derive(Args)]
+pub struct ListTokens {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    key: KeyArgs,
+    /// Sign-in name of their owner; everybody's without it
+    login: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A token to end.
+#[derive(Args)]
+pub struct RevokeToken {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    key: KeyArgs,
+    /// Its number
+    id: i64,
 }
 
 /// A new token.
@@ -71,6 +102,12 @@ pub struct CreateToken {
     /// May change things; votes excepted
     #[arg(long)]
     write: bool,
+    /// Network it may be used from, such as `10.0.0.0/8`; repeat for several
+    #[arg(long = "network")]
+    networks: Vec<String>,
+    /// Project it is bound to, `harbor/project` or `harbor/*`; repeat for several
+    #[arg(long = "project")]
+    projects: Vec<String>,
 }
 
 /// `breakwater admin …`.
@@ -95,15 +132,58 @@ pub async fn admin(verb: AdminVerb) -> Result<(), CliError> {
 
 /// `breakwater token …`.
 pub async fn token(verb: TokenVerb) -> Result<(), CliError> {
-    let TokenVerb::Create(args) = verb;
+    match verb {
+        TokenVerb::Create(args) => create_token(args).await,
+        TokenVerb::List(args) => list_tokens(args).await,
+        TokenVerb::Revoke(args) => {
+            let state = local_state(&args.database, &args.key).await?;
+            accounts::revoke_at_command_line(&state, args.id).await?;
+            println!("token {} is revoked", args.id);
+            Ok(())
+        }
+    }
+}
+
+async fn account_of(state: &AppState, login: &str) -> Result<accounts::Credentials, CliError> {
+    let mut conn = state.pool.acquire().await?;
+    accounts::credentials(&mut conn, login).await?.ok_or_else(|| CliError::Failed(format!("there is no account {login}")))
+}
+
+async fn list_tokens(args: ListTokens) -> Result<(), CliError> {
     let state = local_state(&args.database, &args.key).await?;
-    let account = {
-        let mut conn = state.pool.acquire().await?;
-        accounts::credentials(&mut conn, &args.login).await?.filter(|a| a.active)
+    let of = match &args.login {
+        Some(login) => Some(account_of(&state, login).await?.id),
+        None => None,
     };
-    let account = account.ok_or_else(|| CliError::Failed(format!("there is no active account {}", args.login)))?;
+    let tokens = accounts::tokens_at_command_line(&state, of).await?;
+    if args.json {
+        return print_json(&tokens);
+    }
+    let now = time::OffsetDateTime::now_utc();
+    for token in tokens {
+        let stands = match (token.revoked, token.expires.0 <= now) {
+            (Some(at), _) => format!("revoked {}", at.long()),
+            (None, true) => format!("ended {}", token.expires.long()),
+            (None, false) => format!("until {}", token.expires.long()),
+        };
+        let used = token.last_used.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.long()));
+        let from = token.last_ip.map_or_else(String::new, |ip| format!(" from {ip}"));
+        let may = if token.scope == TokenScope::Write { "writes" } else { "reads" };
+        let only = token.projects.map_or_else(String::new, |places| format!(" only {}", places.join(", ")));
+        println!("{}\t{}\t{}\t{may}{only}\t{stands}\t{used}{from}", token.id, token.owner, token.name);
+    }
+    Ok(())
+}
+
+async fn create_token(args: CreateToken) -> Result<(), CliError> {
+    let state = local_state(&args.database, &args.key).await?;
+    let account = account_of(&state, &args.login).await?;
+    if !account.active {
+        return Err(CliError::Failed(format!("the account {} is switched off", args.login)));
+    }
     let scope = if args.write { TokenScope::Write } else { TokenScope::Read };
-    let form = NewToken { name: args.name, scope, days: args.days };
+    let (networks, projects) = (args.networks.join("\n"), args.projects.join("\n"));
+    let form = NewToken { name: args.name, scope, days: args.days, networks, projects };
     let made = accounts::create_token_for(&state, &Actor::command_line(), account.id, &args.login, form).await?;
     println!("{}", made.secret);
     Ok(())

@@ -48,7 +48,7 @@ enum Verb {
     /// Make accounts at the server's own command line
     #[command(subcommand)]
     Admin(admin::AdminVerb),
-    /// Make API tokens at the server's own command line
+    /// Make, list and end API tokens at the server's own command line
     #[command(subcommand)]
     Token(admin::TokenVerb),
     /// Harbors, over the API

@@ -1,4 +1,7 @@
 //! `GET /events`: one stream per browser that says which topics changed. Data are asked for again under the page's own rights.
+//!
+//! A stream ends with what let it in: the session or token, the account, the rights it had. That is asked for again when accounts change, which all of
+//! these are told as, and with every sign of life, for what ends by time.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -37,7 +40,7 @@ pub async fn stream(State(web): State<Web>, request: Request) -> Sse<impl Stream
             let mut topics = Vec::new();
             tokio::select! {
                 _ = beat.tick() => {
-                    if !still_signed_in(&web, caller.as_ref(), session.as_ref()).await {
+                    if !still_let_in(&web, caller.as_ref(), session.as_ref()).await {
                         return;
                     }
                     if tx.send(Event::default().comment("alive")).await.is_err() {
@@ -58,6 +61,10 @@ pub async fn stream(State(web): State<Web>, request: Request) -> Sse<impl Stream
                     }
                 }
             }
+            let rights = topics.iter().any(|topic| matches!(topic, Topic::Accounts | Topic::Resync));
+            if rights && !still_let_in(&web, caller.as_ref(), session.as_ref()).await {
+                return;
+            }
             for topic in topics {
                 if topic != Topic::Work && tx.send(Event::default().event("change").data(topic.name())).await.is_err() {
                     return;
@@ -68,16 +75,20 @@ pub async fn stream(State(web): State<Web>, request: Request) -> Sse<impl Stream
     Sse::new(body)
 }
 
-async fn still_signed_in(web: &Web, caller: Option<&Caller>, session: Option<&Session>) -> bool {
+async fn still_let_in(web: &Web, caller: Option<&Caller>, session: Option<&Session>) -> bool {
     let (Some(caller), Some(session)) = (caller, session) else { return false };
-    if caller.via != Via::Session {
-        return true;
-    }
-    // The session object remembers what it loaded; a fresh one sees a sign-out of another tab.
-    let Some(id) = session.id() else { return false };
-    let fresh = Session::new(Some(id), std::sync::Arc::new(crate::session::store::PgStore::new(web.state.pool.clone())), None);
-    let Ok(Some((account, version))) = session::account_of(&fresh).await else { return false };
-    matches!(accounts::caller_of_account(&web.state.pool, account, version).await, Ok(Some(_)))
+    let pool = &web.state.pool;
+    let now = match caller.via {
+        Via::Token { id, .. } => accounts::caller_of_token_id(pool, id).await,
+        Via::Session => {
+            // The session object remembers what it loaded; a fresh one sees a sign-out of another tab.
+            let Some(id) = session.id() else { return false };
+            let fresh = Session::new(Some(id), std::sync::Arc::new(crate::session::store::PgStore::new(pool.clone())), None);
+            let Ok(Some((account, version))) = session::account_of(&fresh).await else { return false };
+            accounts::caller_of_account(pool, account, version).await
+        }
+    };
+    matches!(now, Ok(Some(now)) if now.is_like(caller))
 }
 
 /// A stream fed by a task; at most 16 events wait.

@@ -175,10 +175,11 @@ pub async fn caller(State(web): State<Web>, mut request: Request, next: Next) ->
 
 async fn find_caller(web: &Web, request: &Parts) -> Result<Option<Caller>, Error> {
     let pool = &web.state.pool;
+    let origin = request.extensions.get::<Origin>().cloned().unwrap_or_default();
     if let Some(value) = request.headers.get(header::AUTHORIZATION) {
         let token = value.to_str().ok().and_then(|v| v.strip_prefix("Bearer ")).map(str::trim);
         let found = match token {
-            Some(token) => accounts::caller_of_token(pool, token).await?,
+            Some(token) => accounts::caller_of_token(pool, token, &origin).await?,
             None => None,
         };
         return match found {
@@ -195,6 +196,9 @@ async fn find_caller(web: &Web, request: &Parts) -> Result<Option<Caller>, Error
     let mut caller = accounts::caller_of_account(pool, account_id, version).await?;
     if let Some(caller) = &mut caller {
         caller.fresh = session::is_fresh(session).await?;
+        if let Some(id) = session.id() {
+            caller.session = session::store::PgStore::note(pool, &id, origin.ip, session::Agent::of(&request.headers)).await?;
+        }
         accounts::touch(&mut *pool.acquire().await?, caller.account_id).await?;
     }
     Ok(caller)
@@ -239,6 +243,11 @@ pub async fn gate(request: Request, next: Next) -> Response {
         && !path.starts_with("/pkg/")
     {
         return choose_password(&request);
+    }
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    // A token that reads changes nothing, whatever a handler forgets to ask.
+    if !reads && let Some(Err(error)) = caller.map(Caller::require_write) {
+        return refuse(error);
     }
     match rules::rule(request.method(), &route, &path) {
         Some(Rule::Anyone) => next.run(request).await,

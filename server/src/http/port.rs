@@ -1,6 +1,6 @@
 //! The backend as pages and REST ask it: one thin line per call, to the one operation that authorises, transacts and audits.
 
-use app::accounts::types::{ChangeRoles, MadeToken, NewToken, NewUser, OneTime, Token, User};
+use app::accounts::types::{ChangeRoles, EndSessions, MadeToken, NewToken, NewUser, OneTime, OpenSession, Token, User};
 use app::audit::types::{AuditDetail, AuditFilter, AuditPage, ChainCheck};
 use app::error::ApiError;
 use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, StagingForm};
@@ -380,5 +380,17 @@ impl Accounts for Live {
     }
     async fn revoke_token(&self, cx: &Cx, token_id: i64) -> Result<(), ApiError> {
         api(cx, accounts::revoke_token(&self.state, &Caller::of(cx)?, &origin(cx), token_id).await)
+    }
+    async fn tokens_of(&self, cx: &Cx, user_id: i64) -> Result<Vec<Token>, ApiError> {
+        api(cx, accounts::tokens_of(&self.state, &Caller::of(cx)?, user_id).await)
+    }
+    async fn revoke_token_of(&self, cx: &Cx, user_id: i64, token_id: i64) -> Result<(), ApiError> {
+        api(cx, accounts::revoke_token_of(&self.state, &Caller::of(cx)?, &origin(cx), user_id, token_id).await)
+    }
+    async fn list_sessions(&self, cx: &Cx, user_id: Option<i64>) -> Result<Vec<OpenSession>, ApiError> {
+        api(cx, session::list_sessions(&self.state, &Caller::of(cx)?, user_id).await)
+    }
+    async fn end_sessions(&self, cx: &Cx, form: EndSessions) -> Result<i64, ApiError> {
+        api(cx, session::end_sessions(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Every handler is one line over the port, so a rule that holds for a page holds here. Errors are [`ApiError`] as JSON.
 
-use app::accounts::types::{ChangeRoles, Duty, MadeToken, NewToken, NewUser, OneTime, Token, User};
+use app::accounts::types::{ChangeRoles, Duty, EndSessions, MadeToken, NewToken, NewUser, OneTime, OpenSession, Token, User};
 use app::audit::types::{AuditDetail, AuditFilter, AuditPage, ChainCheck};
 use app::error::ApiError;
 use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, StagingForm};
@@ -123,6 +123,15 @@ struct Queued {
 struct Switch {
     /// Switched off.
     disabled: bool,
+}
+
+/// One session, or all but the one that asks.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct WhichSession {
+    /// Its id; none = all but the one that asks.
+    #[serde(default)]
+    session_id: Option<i64>,
 }
 
 /// A change of one's own password.
@@ -486,6 +495,19 @@ endpoint!(/// Makes a token for oneself.
 endpoint!(/// Ends a token.
     delete "/api/v1/tokens/{id}" "accounts" revoke_token(cx, b, Path(id): Path<i64>) () => b.revoke_token(cx, id).await?);
 
+endpoint!(/// One's own open sessions. People only.
+    get "/api/v1/me/sessions" "session" list_own_sessions(cx, b) Vec<OpenSession> => b.list_sessions(cx, None).await?);
+endpoint!(/// Ends one of one's own sessions, or all but the one that asks. People only.
+    post "/api/v1/me/sessions/end" "session" end_own_sessions(cx, b, Body(form): Body<WhichSession>) Counted => Counted { count: b.end_sessions(cx, EndSessions { user_id: None, session_id: form.session_id }).await? });
+endpoint!(/// Open sessions of an account.
+    get "/api/v1/users/{id}/sessions" "accounts" list_sessions(cx, b, Path(id): Path<i64>) Vec<OpenSession> => b.list_sessions(cx, Some(id)).await?);
+endpoint!(/// Ends one session of an account, or all. People only, with a password entered in the last ten minutes.
+    post "/api/v1/users/{id}/sessions/end" "accounts" end_sessions(cx, b, Path(id): Path<i64>, Body(form): Body<WhichSession>) Counted => Counted { count: b.end_sessions(cx, EndSessions { user_id: Some(id), session_id: form.session_id }).await? });
+endpoint!(/// Tokens of an account.
+    get "/api/v1/users/{id}/tokens" "accounts" tokens_of(cx, b, Path(id): Path<i64>) Vec<Token> => b.tokens_of(cx, id).await?);
+endpoint!(/// Ends a token of an account. People only, with a password entered in the last ten minutes.
+    delete "/api/v1/users/{id}/tokens/{token}" "accounts" revoke_token_of(cx, b, Path((id, token)): Path<(i64, i64)>) () => b.revoke_token_of(cx, id, token).await?);
+
 /// Lines of the gate for REST: everything needs a caller, the description too.
 pub const ROUTES: &[Line] = &[
     ("GET", "/api/v1/openapi.json", Rule::SignedIn),
@@ -573,6 +595,12 @@ pub const ROUTES: &[Line] = &[
     ("PUT", "/api/v1/users/{id}/roles", Rule::SignedIn),
     ("PUT", "/api/v1/users/{id}/disabled", Rule::SignedIn),
     ("PUT", "/api/v1/users/{id}/password", Rule::SignedIn),
+    ("GET", "/api/v1/me/sessions", Rule::SignedIn),
+    ("POST", "/api/v1/me/sessions/end", Rule::SignedIn),
+    ("GET", "/api/v1/users/{id}/sessions", Rule::SignedIn),
+    ("POST", "/api/v1/users/{id}/sessions/end", Rule::SignedIn),
+    ("GET", "/api/v1/users/{id}/tokens", Rule::SignedIn),
+    ("DELETE", "/api/v1/users/{id}/tokens/{token}", Rule::SignedIn),
     ("GET", "/api/v1/tokens", Rule::SignedIn),
     ("POST", "/api/v1/tokens", Rule::SignedIn),
     ("DELETE", "/api/v1/tokens/{id}", Rule::SignedIn),
@@ -672,6 +700,12 @@ fn work(router: OpenApiRouter<Web>) -> OpenApiRouter<Web> {
         .routes(routes!(change_roles))
         .routes(routes!(set_disabled))
         .routes(routes!(reset_password))
+        .routes(routes!(list_own_sessions))
+        .routes(routes!(end_own_sessions))
+        .routes(routes!(list_sessions))
+        .routes(routes!(end_sessions))
+        .routes(routes!(tokens_of))
+        .routes(routes!(revoke_token_of))
         .routes(routes!(list_tokens, create_token))
         .routes(routes!(revoke_token))
 }

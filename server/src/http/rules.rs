@@ -81,6 +81,7 @@ pub const WITH_ANOTHERS_PASSWORD: &[&str] = &[
     "/fn/session/choose_zone",
     "/fn/accounts/change_password",
     "/fn/tokens/list",
+    "/fn/sessions/list",
 ];
 
 /// The rule of a route; none = refused.

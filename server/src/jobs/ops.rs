@@ -16,17 +16,22 @@ use crate::state::AppState;
 pub async fn list(state: &AppState, caller: &Caller, filter: JobFilter) -> Result<Page<Job>, Error> {
     let before = filter.after.as_deref().map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
     let mut conn = state.pool.acquire().await?;
-    let mut rows = queries::page(&mut conn, &filter, caller.may(Operation::ReadJobs, None), caller.account_id, before).await?;
+    let mut rows = queries::page(&mut conn, &filter, seen(caller).as_deref(), before).await?;
     let page_rows = usize::try_from(queries::PAGE_ROWS).unwrap_or(usize::MAX);
     let next = (rows.len() > page_rows).then(|| rows[page_rows - 1].job.id.to_string());
     rows.truncate(page_rows);
     Ok(Page { items: rows.into_iter().map(|row| with_rights(caller, row)).collect(), next, total: None })
 }
 
+/// Where the caller sees jobs; none = everywhere.
+fn seen(caller: &Caller) -> Option<Vec<(Option<i64>, Option<String>)>> {
+    if caller.may(Operation::ReadJobs, None) { None } else { Some(caller.visible().unwrap_or_default()) }
+}
+
 /// How many of the jobs the caller may see are running.
 pub async fn running(state: &AppState, caller: &Caller) -> Result<i64, Error> {
     let mut conn = state.pool.acquire().await?;
-    Ok(queries::running(&mut conn, caller.may(Operation::ReadJobs, None), caller.account_id).await?)
+    Ok(queries::running(&mut conn, seen(caller).as_deref()).await?)
 }
 
 /// One job.

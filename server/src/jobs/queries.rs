@@ -290,21 +290,23 @@ pub async fn one(conn: &mut PgConnection, job_id: i64) -> sqlx::Result<Option<Jo
     sqlx::query(sql).bind(job_id).fetch_optional(conn).await?.map(|row| job(&row)).transpose()
 }
 
-/// Which jobs `$1`, or who has a role that reaches them as `$2`, may see. Who asked for a job is no right: a role may have gone since.
-const VISIBLE: &str = "($1 or exists (select 1 from role_grant g
-                             where g.account_id = $2
-                               and (g.harbor_id is null or g.harbor_id = j.harbor_id)
+/// Harbors and projects whose jobs are seen; none = all jobs. Who asked for a job is no right: a role may have gone since.
+pub type Seen<'a> = Option<&'a [(Option<i64>, Option<String>)]>;
+
+/// Which jobs may be seen: all if `$1` is null, else those of the harbors `$1` and projects `$2`.
+const VISIBLE: &str = "($1::bigint[] is null or exists (select 1 from unnest($1, $2::text[]) as g (harbor_id, project)
+                             where (g.harbor_id is null or g.harbor_id = j.harbor_id)
                                and (g.project is null or g.project = j.project)
                                and j.harbor_id is not null))";
 
+fn arrays(seen: Seen<'_>) -> (Option<Vec<Option<i64>>>, Option<Vec<Option<String>>>) {
+    let harbors = seen.map(|places| places.iter().map(|(harbor, _)| *harbor).collect());
+    let projects = seen.map(|places| places.iter().map(|(_, project)| project.clone()).collect());
+    (harbors, projects)
+}
+
 /// A page, newest first, of all jobs or of those that the account's roles reach.
-pub async fn page(
-    conn: &mut PgConnection,
-    filter: &JobFilter,
-    sees_all: bool,
-    account_id: i64,
-    before: Option<i64>,
-) -> sqlx::Result<Vec<JobRow>> {
+pub async fn page(conn: &mut PgConnection, filter: &JobFilter, seen: Seen<'_>, before: Option<i64>) -> sqlx::Result<Vec<JobRow>> {
     let sql = sqlx::AssertSqlSafe(format!(
         "select {COLUMNS} from job j
           where {VISIBLE}
@@ -313,10 +315,11 @@ pub async fn page(
             and ($5::bigint is null or j.job_id < $5)
           order by j.job_id desc limit $6"
     ));
+    let (harbors, projects) = arrays(seen);
     let some = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
     let rows = sqlx::query(sql)
-        .bind(sees_all)
-        .bind(account_id)
+        .bind(harbors)
+        .bind(projects)
         .bind(some(&filter.kind))
         .bind(some(&filter.state))
         .bind(before)
@@ -386,7 +389,8 @@ pub async fn is_awaited(conn: &mut PgConnection, job_id: i64) -> sqlx::Result<bo
 }
 
 /// How many run, of all jobs or of those that the account's roles reach.
-pub async fn running(conn: &mut PgConnection, sees_all: bool, account_id: i64) -> sqlx::Result<i64> {
+pub async fn running(conn: &mut PgConnection, seen: Seen<'_>) -> sqlx::Result<i64> {
     let sql = sqlx::AssertSqlSafe(format!("select count(*) from job j where j.state = 'running' and {VISIBLE}"));
-    sqlx::query_scalar(sql).bind(sees_all).bind(account_id).fetch_one(conn).await
+    let (harbors, projects) = arrays(seen);
+    sqlx::query_scalar(sql).bind(harbors).bind(projects).fetch_one(conn).await
 }

@@ -57,8 +57,12 @@ pub async fn preview(state: &AppState, caller: &Caller, form: RestoreForm) -> Re
     view_draft(&mut conn, row, form).await
 }
 
-fn is_own(caller: &Caller, row: &Row) -> bool {
-    row.state == "draft" && row.account_id == caller.account_id
+pub(super) fn is_own(caller: &Caller, row: &Row) -> bool {
+    row.state == "draft" && row.account_id == caller.account_id && reaches(caller, row)
+}
+
+fn reaches(caller: &Caller, row: &Row) -> bool {
+    caller.reaches(row.harbor_id, &row.project) && caller.reaches(row.harbor_id, &row.target_project)
 }
 
 async fn make_restore(state: &AppState, caller: &Caller, form: &RestoreForm, number: i64) -> Result<Made, Error> {
@@ -181,8 +185,10 @@ async fn view_draft(conn: &mut PgConnection, row: Row, form: RestoreForm) -> Res
 }
 
 async fn own_draft(conn: &mut PgConnection, caller: &Caller, draft_id: i64) -> Result<Row, Error> {
-    let row =
-        queries::lock(conn, draft_id).await?.filter(|r| r.account_id == caller.account_id).ok_or_else(|| ApiError::not_found("draft"))?;
+    let row = queries::lock(conn, draft_id)
+        .await?
+        .filter(|r| r.account_id == caller.account_id && reaches(caller, r))
+        .ok_or_else(|| ApiError::not_found("draft"))?;
     if row.state != "draft" {
         return Err(ApiError::new(ErrorKind::Conflict, "not_a_draft", "this was sent off already; its page shows where it stands").into());
     }

@@ -8,7 +8,7 @@ use engine::effect::{Effect, EffectItem, EffectPlan};
 use sqlx::PgConnection;
 
 use super::queries::{self, Row};
-use super::{list, view};
+use super::{draft, list, view};
 use crate::access::Caller;
 use crate::error::Error;
 use crate::state::AppState;
@@ -104,8 +104,7 @@ impl Place<'_> {
 
 /// The request, or the caller's own draft.
 pub(super) async fn visible(conn: &mut PgConnection, caller: &Caller, request_id: i64) -> Result<Row, Error> {
-    let own = |row: &Row| row.state == "draft" && row.account_id == caller.account_id;
-    let row = queries::one(conn, request_id).await?.filter(|row| own(row) || list::sees(caller, row));
+    let row = queries::one(conn, request_id).await?.filter(|row| draft::is_own(caller, row) || list::sees(caller, row));
     row.ok_or_else(|| ApiError::not_found("request").into())
 }
 

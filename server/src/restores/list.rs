@@ -16,7 +16,7 @@ const INBOX_MAX: i64 = 200;
 /// Whether the caller may look at a request.
 pub(super) fn sees(caller: &Caller, row: &Row) -> bool {
     row.state != "draft"
-        && (row.account_id == caller.account_id
+        && (row.account_id == caller.account_id && caller.reaches(row.harbor_id, &row.target_project)
             || caller.may(Operation::ReadProject, Some((row.harbor_id, &row.target_project)))
             || row.risk >= policy::SECADMIN_FROM_RISK && caller.has(app::accounts::types::Duty::Secadmin))
 }

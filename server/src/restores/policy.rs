@@ -74,6 +74,8 @@ mod tests {
             via,
             fresh: true,
             must_change: false,
+            session: None,
+            bounds: None,
         }
     }
 

@@ -17,6 +17,7 @@ use crate::accounts;
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::crypto;
 use crate::error::Error;
+use crate::events::{self, Topic};
 use crate::state::AppState;
 
 const FLASH: &str = "flash";
@@ -88,6 +89,7 @@ pub async fn sign_in(state: &AppState, cx: &Cx, form: SignIn) -> Result<String, 
     session.cycle_id().await.map_err(|e| store_error(&e))?;
     session.insert(store::ACCOUNT, account.id).await.map_err(|e| store_error(&e))?;
     session.insert(store::VERSION, account.version).await.map_err(|e| store_error(&e))?;
+    session.insert(store::BEGAN, time::OffsetDateTime::now_utc().unix_timestamp()).await.map_err(|e| store_error(&e))?;
     keep_proof(&session).await?;
     Ok(safe_next(form.next.as_deref()))
 }
@@ -128,7 +130,10 @@ pub async fn sign_out(state: &AppState, cx: &Cx) -> Result<(), Error> {
     }
     let event = Event::new("auth.logout", "session", &caller.login, format!("{} signed out", caller.login));
     audit::record_alone(&state.pool, &Actor::caller(&caller, &origin_of(cx)), event).await?;
-    session_of(cx)?.flush().await.map_err(|e| store_error(&e))
+    session_of(cx)?.flush().await.map_err(|e| store_error(&e))?;
+    // Streams that this session opened end now, in this process and the others.
+    events::notify(&mut *state.pool.acquire().await?, Topic::Accounts).await?;
+    Ok(())
 }
 
 /// Makes the one-time token of the set-up if there is no account yet; answers with it the first time only.

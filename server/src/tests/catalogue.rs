@@ -223,6 +223,8 @@ async fn a_search_shows_what_is_lost_first_and_nothing_to_others(pool: PgPool) {
             via: Via::Session,
             fresh: true,
             must_change: false,
+            session: None,
+            bounds: None,
         }
     };
     let search = async |who: &str, text: &str| {

@@ -22,6 +22,8 @@ fn viewer(project: &str) -> Caller {
         via: Via::Session,
         fresh: true,
         must_change: false,
+        session: None,
+        bounds: None,
     }
 }
 

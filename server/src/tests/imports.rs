@@ -65,6 +65,8 @@ fn reader() -> Caller {
         via: Via::Session,
         fresh: true,
         must_change: false,
+        session: None,
+        bounds: None,
     }
 }
 

@@ -23,6 +23,8 @@ mod scrub;
 mod sessions;
 mod settings;
 mod staging;
+mod streams;
+mod tokens;
 mod votes;
 mod web;
 mod world;

@@ -61,6 +61,7 @@ const PLAIN: &[&str] = &[
     "mib_s",
     "mine",
     "mode",
+    "networks",
     "now",
     "on",
     "on_conflict",
@@ -113,13 +114,13 @@ const PLAIN: &[&str] = &[
 ];
 
 /// An object of somebody else, and one that nobody has, as a parameter or field of this name names them.
-struct Pair {
-    foreign: Value,
+pub(super) struct Pair {
+    pub(super) foreign: Value,
     absent: Value,
 }
 
 /// What there is of a project the caller has no role on.
-struct Theirs {
+pub(super) struct Theirs {
     vault: i64,
     plan: i64,
     snapshot: i64,
@@ -130,13 +131,14 @@ struct Theirs {
     audit: i64,
     hold: i64,
     acceptance: i64,
+    session: i64,
     digest: Digest,
 }
 
 const NOBODYS: i64 = 987_654_321;
 
 impl Theirs {
-    fn pair(&self, path: &str, name: &str) -> Option<Pair> {
+    pub(super) fn pair(&self, path: &str, name: &str) -> Option<Pair> {
         let number = |foreign: i64| Some(Pair { foreign: foreign.into(), absent: NOBODYS.into() });
         let text = |foreign: &str, absent: &str| Some(Pair { foreign: foreign.into(), absent: absent.into() });
         match name {
@@ -150,6 +152,9 @@ impl Theirs {
             "project" | "target_project" => text("payments", "nothing"),
             "repo" => text("payments/gateway", "payments/nothing"),
             "items" => text("payments/gateway:v1", "payments/nothing:v1"),
+            "projects" => text("prod/payments", "prod/nothing"),
+            "token" => number(self.token),
+            "session_id" => number(self.session),
             "digest" => text(&self.digest.to_string(), &Digest::of(b"nobody's").to_string()),
             "seq" => number(self.audit),
             "draft_id" | "request_id" | "undo_of" => number(self.request),
@@ -176,9 +181,11 @@ impl Theirs {
 }
 
 /// What the caller does have, for everything that is not asked about.
-fn own(path: &str, name: &str) -> Value {
+pub(super) fn own(path: &str, name: &str) -> Value {
     match name {
         "harbor" => "prod".into(),
+        "projects" => "prod/shop".into(),
+        "scope" => "read".into(),
         "name" if path.contains("/harbors/") => "prod".into(),
         "project" if path == "/api/v1/restores" => "prod/shop".into(),
         "project" | "target_project" => "shop".into(),
@@ -201,7 +208,7 @@ async fn renumber(pool: &PgPool) {
     .unwrap();
 }
 
-async fn theirs(pool: &PgPool, state: &crate::state::AppState) -> Theirs {
+pub(super) async fn theirs(pool: &PgPool, state: &crate::state::AppState) -> Theirs {
     renumber(pool).await;
     let prod = harbor(pool, "prod").await;
     harbor(pool, "elsewhere").await;
@@ -252,7 +259,7 @@ async fn theirs(pool: &PgPool, state: &crate::state::AppState) -> Theirs {
     .fetch_one(pool)
     .await
     .unwrap();
-    let made = NewToken { name: "ci".to_owned(), scope: TokenScope::Read, days: 1 };
+    let made = NewToken { name: "ci".to_owned(), scope: TokenScope::Read, days: 1, ..NewToken::default() };
     let token = crate::accounts::create_token(state, &other, &origin(), made).await.unwrap().token.id;
     let hold =
         sqlx::query_scalar("insert into hold (snapshot_id, reason, made_by) values ($1, 'the auditors asked', 'pat') returning hold_id")
@@ -268,21 +275,23 @@ async fn theirs(pool: &PgPool, state: &crate::state::AppState) -> Theirs {
     .fetch_one(pool)
     .await
     .unwrap();
+    super::world::signed_in(state, &other).await;
+    let session = sqlx::query_scalar("select max(session_id) from session").fetch_one(pool).await.unwrap();
     let audit = sqlx::query_scalar("select max(seq) from audit_record").fetch_one(pool).await.unwrap();
-    Theirs { vault, plan, snapshot, request: request_id, job, account: other.account_id, token, audit, hold, acceptance, digest }
+    Theirs { vault, plan, snapshot, request: request_id, job, account: other.account_id, token, audit, hold, acceptance, session, digest }
 }
 
 /// One call of the description.
-struct Call {
-    verb: String,
-    path: String,
+pub(super) struct Call {
+    pub(super) verb: String,
+    pub(super) path: String,
     /// Names and whether they lie in the path.
     parameters: Vec<(String, bool)>,
     /// Fields of the body and their types.
     fields: Vec<(String, Value)>,
 }
 
-fn calls(description: &Value) -> Vec<Call> {
+pub(super) fn calls(description: &Value) -> Vec<Call> {
     let mut calls = Vec::new();
     for (path, item) in description["paths"].as_object().unwrap() {
         for (verb, call) in item.as_object().unwrap() {
@@ -309,6 +318,11 @@ fn encoded(value: &Value) -> String {
 /// The call about own things, but for one name.
 fn built(call: &Call, token: &str, asked: &str, with: &Value) -> Request<Body> {
     let value = |name: &str| if name == asked { with.clone() } else { own(&call.path, name) };
+    filled(call, ("authorization", &format!("Bearer {token}")), value)
+}
+
+/// The call with these values, made by whom a header says.
+pub(super) fn filled(call: &Call, (header, who): (&str, &str), value: impl Fn(&str) -> Value) -> Request<Body> {
     let mut path = call.path.clone();
     let mut query = Vec::new();
     for (name, in_path) in &call.parameters {
@@ -340,12 +354,13 @@ fn built(call: &Call, token: &str, asked: &str, with: &Value) -> Request<Body> {
     let request = Request::builder()
         .method(call.verb.as_str())
         .uri(address)
-        .header("authorization", format!("Bearer {token}"))
+        .header(header, who)
+        .header("sec-fetch-site", "same-origin")
         .header(header::CONTENT_TYPE, "application/json");
     request.body(if call.fields.is_empty() { Body::empty() } else { Body::from(Value::Object(fields).to_string()) }).unwrap()
 }
 
-async fn answer(router: &axum::Router, request: Request<Body>) -> (StatusCode, String) {
+pub(super) async fn answer(router: &axum::Router, request: Request<Body>) -> (StatusCode, String) {
     let response = router.clone().oneshot(request).await.unwrap();
     let status = response.status();
     let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -363,9 +378,20 @@ async fn what_is_not_the_callers_is_answered_like_what_does_not_exist(pool: PgPo
     let state = state(pool.clone());
     let theirs = theirs(&pool, &state).await;
     let router = web(&state);
-    for role in ["viewer", "owner"] {
-        let caller = person(&state, &format!("mia-{role}"), &[], &format!("{role} prod/shop")).await;
-        let made = NewToken { name: "t".to_owned(), scope: TokenScope::Write, days: 1 };
+    for role in ["viewer", "owner", "bound"] {
+        // A token that is bound is its owner cut down: here the very person whose project the other is, and who may everything.
+        let caller = match role {
+            "bound" => super::world::everything(&state, "pat-of-all").await,
+            role => person(&state, &format!("mia-{role}"), &[], &format!("{role} prod/shop")).await,
+        };
+        if role == "bound" {
+            for table in ["request", "job"] {
+                let sql = sqlx::AssertSqlSafe(format!("update {table} set account_id = $1"));
+                sqlx::query(sql).bind(caller.account_id).execute(&pool).await.unwrap();
+            }
+        }
+        let projects = if role == "bound" { "prod/shop".to_owned() } else { String::new() };
+        let made = NewToken { name: "t".to_owned(), scope: TokenScope::Write, days: 1, projects, ..NewToken::default() };
         let token = crate::accounts::create_token(&state, &caller, &origin(), made).await.unwrap().secret;
         let described =
             Request::get("/api/v1/openapi.json").header("authorization", format!("Bearer {token}")).body(Body::empty()).unwrap();

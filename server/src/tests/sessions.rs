@@ -65,15 +65,23 @@ async fn changed_roles_and_disabled_accounts_end_sessions_and_tokens_at_once(poo
     harbor(&pool, "prod").await;
     let admin = person(&state, "sec", &[Duty::Secadmin], "").await;
     let dev = person(&state, "dev", &[], "requester prod/shop").await;
-    let form = app::accounts::types::NewToken { name: "t".to_owned(), scope: app::accounts::types::TokenScope::Write, days: 1 };
+    let form = app::accounts::types::NewToken {
+        name: "t".to_owned(),
+        scope: app::accounts::types::TokenScope::Write,
+        days: 1,
+        ..app::accounts::types::NewToken::default()
+    };
     let token = accounts::create_token(&state, &dev, &origin(), form).await.unwrap().secret;
     assert!(accounts::caller_of_account(&pool, dev.account_id, 1).await.unwrap().is_some());
     let change = ChangeRoles { user_id: dev.account_id, duties: vec![], grants: String::new(), reason: "moved to another team".to_owned() };
     accounts::change_roles(&state, &admin, &origin(), change).await.unwrap();
     assert!(accounts::caller_of_account(&pool, dev.account_id, 1).await.unwrap().is_none(), "the old session is dead");
-    assert!(accounts::caller_of_token(&pool, &token).await.unwrap().unwrap().roles.is_empty(), "the token has the owner's rights of now");
+    assert!(
+        accounts::caller_of_token(&pool, &token, &origin()).await.unwrap().unwrap().roles.is_empty(),
+        "the token has the owner's rights of now"
+    );
     accounts::set_disabled(&state, &admin, &origin(), dev.account_id, true).await.unwrap();
-    assert!(accounts::caller_of_token(&pool, &token).await.unwrap().is_none());
+    assert!(accounts::caller_of_token(&pool, &token, &origin()).await.unwrap().is_none());
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
@@ -133,7 +141,12 @@ async fn a_reset_password_works_once_and_gives_nobody_a_vote(pool: PgPool) {
         comment: String::new(),
     };
     crate::restores::cast(&state, &lead, &origin(), vote(1)).await.unwrap();
-    let form = app::accounts::types::NewToken { name: "t".to_owned(), scope: app::accounts::types::TokenScope::Write, days: 1 };
+    let form = app::accounts::types::NewToken {
+        name: "t".to_owned(),
+        scope: app::accounts::types::TokenScope::Write,
+        days: 1,
+        ..app::accounts::types::NewToken::default()
+    };
     let token = accounts::create_token(&state, &lead, &origin(), form).await.unwrap().secret;
 
     let code = |error: crate::error::Error| error.into_api(None).code;
@@ -145,7 +158,7 @@ async fn a_reset_password_works_once_and_gives_nobody_a_vote(pool: PgPool) {
 
     let made = accounts::reset_password(&state, &admin, &origin(), lead.account_id).await.unwrap();
     assert!(made.password.len() >= 20);
-    assert!(accounts::caller_of_token(&pool, &token).await.unwrap().is_none(), "tokens end");
+    assert!(accounts::caller_of_token(&pool, &token, &origin()).await.unwrap().is_none(), "tokens end");
     assert!(accounts::caller_of_account(&pool, lead.account_id, 1).await.unwrap().is_none(), "sessions end");
     let void: Option<String> = sqlx::query_scalar("select void_reason from vote").fetch_one(&pool).await.unwrap();
     assert!(void.is_some(), "the vote is void");
@@ -163,11 +176,16 @@ async fn a_reset_password_works_once_and_gives_nobody_a_vote(pool: PgPool) {
 async fn a_token_that_reads_ends_no_token_and_checks_no_chain(pool: PgPool) {
     let state = state(pool.clone());
     let auditor = person(&state, "aud", &[Duty::Auditor], "").await;
-    let form = app::accounts::types::NewToken { name: "t".to_owned(), scope: app::accounts::types::TokenScope::Read, days: 1 };
+    let form = app::accounts::types::NewToken {
+        name: "t".to_owned(),
+        scope: app::accounts::types::TokenScope::Read,
+        days: 1,
+        ..app::accounts::types::NewToken::default()
+    };
     let made = accounts::create_token(&state, &auditor, &origin(), form).await.unwrap();
-    let by_token = accounts::caller_of_token(&pool, &made.secret).await.unwrap().unwrap();
+    let by_token = accounts::caller_of_token(&pool, &made.secret, &origin()).await.unwrap().unwrap();
     let code = |error: crate::error::Error| error.into_api(None).code;
-    assert_eq!(code(accounts::revoke_token(&state, &by_token, &origin(), made.token.id).await.unwrap_err()), "read_token");
+    assert_eq!(code(accounts::revoke_token(&state, &by_token, &origin(), made.token.id).await.unwrap_err()), "session_needed");
     assert_eq!(code(crate::audit::verify(&state, &by_token, &origin()).await.unwrap_err()), "read_token");
 }
 

@@ -148,10 +148,15 @@ async fn a_token_works_within_its_owners_rights_and_never_votes(pool: PgPool) {
     let token = |scope| {
         let (state, operator) = (state.clone(), operator.clone());
         async move {
-            crate::accounts::create_token(&state, &operator, &origin(), NewToken { name: "t".to_owned(), scope, days: 1 })
-                .await
-                .unwrap()
-                .secret
+            crate::accounts::create_token(
+                &state,
+                &operator,
+                &origin(),
+                NewToken { name: "t".to_owned(), scope, days: 1, ..NewToken::default() },
+            )
+            .await
+            .unwrap()
+            .secret
         }
     };
     let read = token(TokenScope::Read).await;
@@ -181,7 +186,7 @@ async fn what_is_refused_is_in_the_audit_history_once(pool: PgPool) {
     let state = state(pool.clone());
     harbor(&pool, "prod").await;
     let viewer = person(&state, "vic", &[], "viewer prod/shop").await;
-    let made = NewToken { name: "t".to_owned(), scope: TokenScope::Write, days: 1 };
+    let made = NewToken { name: "t".to_owned(), scope: TokenScope::Write, days: 1, ..NewToken::default() };
     let token = crate::accounts::create_token(&state, &viewer, &origin(), made).await.unwrap().secret;
     let router = web(&state);
     let call = |path: &str| Request::get(path).header("authorization", format!("Bearer {token}")).body(Body::empty()).unwrap();
@@ -202,7 +207,7 @@ async fn what_is_kept_and_by_whose_word_is_scripted_over_rest(pool: PgPool) {
     let state = state(pool.clone());
     let owner = person(&state, "lead", &[], "owner prod/shop").await;
     let router = web(&state);
-    let new = NewToken { name: "t".to_owned(), scope: TokenScope::Write, days: 1 };
+    let new = NewToken { name: "t".to_owned(), scope: TokenScope::Write, days: 1, ..NewToken::default() };
     let token = crate::accounts::create_token(&state, &owner, &origin(), new).await.unwrap().secret;
     let call = async |method: &str, path: &str, body: serde_json::Value| {
         let request = Request::builder()

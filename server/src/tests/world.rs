@@ -3,12 +3,14 @@
 use app::accounts::types::{Duty, NewUser};
 use serde_json::json;
 use sqlx::PgPool;
+use tower_sessions::session::{Id, Record};
 use vocab::Digest;
 
 use crate::access::{Caller, Origin};
 use crate::accounts;
 use crate::audit::Actor;
 use crate::crypto::KeyRing;
+use crate::session::store;
 use crate::state::AppState;
 
 /// A password that is not on everybody's list.
@@ -48,6 +50,38 @@ pub async fn person(state: &AppState, login: &str, duties: &[Duty], grants: &str
     let user = accounts::admin_create(state, &Actor::command_line(), form).await.unwrap();
     let caller = accounts::caller_of_account(&state.pool, user.id, 1).await.unwrap().unwrap();
     Caller { fresh: true, ..caller }
+}
+
+/// Somebody with every duty and every role, which nobody can have: for tests of what is refused whatever one may.
+pub async fn everything(state: &AppState, login: &str) -> Caller {
+    let caller = person(state, login, &[], "").await;
+    for sql in [
+        "insert into account_duty (account_id, duty) select $1, d from unnest(array['operator', 'secadmin', 'auditor']) d",
+        "insert into role_grant (account_id, role, granted_by) select $1, r, 'test' from unnest(array['viewer', 'requester', 'approver', 'owner']) r",
+    ] {
+        sqlx::query(sql).bind(caller.account_id).execute(&state.pool).await.unwrap();
+    }
+    again(state, &caller).await.unwrap()
+}
+
+/// A session of an account that has just signed in, as the cookie of its browser.
+pub async fn signed_in(state: &AppState, caller: &Caller) -> String {
+    use tower_sessions::SessionStore as _;
+    let now = time::OffsetDateTime::now_utc();
+    let version: i64 = sqlx::query_scalar("select version from account where account_id = $1")
+        .bind(caller.account_id)
+        .fetch_one(&state.pool)
+        .await
+        .unwrap();
+    let data = [
+        (store::ACCOUNT, caller.account_id),
+        (store::VERSION, version),
+        (store::PROVED, if caller.fresh { now.unix_timestamp() } else { 0 }),
+    ];
+    let data = data.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    let mut record = Record { id: Id::default(), data, expiry_date: now + time::Duration::hours(1) };
+    store::PgStore::new(state.pool.clone()).create(&mut record).await.unwrap();
+    format!("breakwater={}", record.id)
 }
 
 /// The caller as the account is now.
