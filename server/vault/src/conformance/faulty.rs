@@ -280,6 +280,10 @@ impl Store for FaultyStore {
         self.inner.renames_leave_copies()
     }
 
+    async fn may_go(&self, key: &Key) -> Result<bool, StoreError> {
+        self.around(Operation::Head, || key.to_string(), self.inner.may_go(key)).await
+    }
+
     async fn remove(&self, key: &Key) -> Result<(), StoreError> {
         self.around(Operation::Remove, || key.to_string(), self.inner.remove(key)).await
     }

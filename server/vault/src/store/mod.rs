@@ -196,6 +196,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// Whether a condemned copy may go: nothing under way can take its object's final name any more. Whoever wants to let a copy go because the
+    /// final name is there asks this first and looks at the final name second, for what may go after that look may go because a delete has
+    /// struck meanwhile.
+    async fn may_go(&self, _: &Key) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     /// Takes a key away. Refuses every key that is not [`Key::is_removable`]; [`StoreError::NotYet`] where it has to wait.
     async fn remove(&self, key: &Key) -> Result<(), StoreError>;
 

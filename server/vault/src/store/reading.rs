@@ -76,6 +76,10 @@ impl Store for ReadingStore {
         self.inner.renames_leave_copies()
     }
 
+    async fn may_go(&self, key: &Key) -> Result<bool, StoreError> {
+        self.inner.may_go(key).await
+    }
+
     async fn remove(&self, key: &Key) -> Result<(), StoreError> {
         if matches!(key, Key::Hold(_)) { self.inner.remove(key).await } else { self.closed() }
     }

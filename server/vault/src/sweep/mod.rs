@@ -24,8 +24,8 @@
 //! list is written, so whoever saw the final name looked before that. A crash in between leaves a sweep without a list, and the next one
 //! finds the object in place, reads it whole, and lets the copy go. The one thing a rename cannot do and a late delete can is to take
 //! away what was brought back meanwhile; therefore such a store keeps a condemned copy ([`StoreError::NotYet`]) until no delete that
-//! belongs to it can still be carried out, and until then whoever misses the object finds it among the condemned. A sweep counts these as
-//! waiting and keeps its record. This is the one place where time matters, and it is the store's own
+//! belongs to it can still be carried out, and until then whoever misses the object finds it among the condemned. Whether that time has come
+//! is asked before the final name is looked at ([`crate::store::Store::may_go`]). A sweep counts these as waiting and keeps its record. This is the one place where time matters, and it is the store's own
 //! ([`crate::store::bucket`] has the figures).
 //!
 //! # Where versions are kept, and where objects are locked
@@ -526,8 +526,9 @@ impl Vault {
                 Err(StoreError::Exists { .. }) => {}
                 Err(source) => return Err(self.store_error("bring back an object", source)),
             }
+            let may_go = self.store().may_go(&condemned).await.map_err(|source| self.store_error("look up a condemned object", source))?;
             match self.verify_object(digest).await {
-                Ok(_) => return self.remove(condemned).await,
+                Ok(_) => return if may_go { self.remove(condemned).await } else { Ok(Copy::Stays) },
                 Err(VaultError::Corrupt { .. }) => {
                     self.quarantine(digest, "damaged while a condemned copy of it was whole").await?;
                 }

@@ -32,7 +32,7 @@ pub(super) async fn rename(shared: &Arc<Shared>, from: &Key, to: &Key) -> Result
     }
     match from {
         Key::Object(_) => remove_final_name(shared, from, &source, &seen, to, &target).await,
-        // The copy stays as long as a late delete could strike what was brought back from it.
+        // The copy stays as long as a late delete could strike what was brought back from it. Its age is from before that.
         Key::Condemned(..) if !is_past_fence(shared, &seen) => Ok(()),
         _ if !shared.is_versioned().await? => shared.remove(&source).await,
         _ => match shared.remove_all(from, &source).await {

@@ -363,6 +363,11 @@ impl Store for BucketStore {
         !self.shared.fence.is_zero()
     }
 
+    async fn may_go(&self, key: &Key) -> Result<bool, StoreError> {
+        let seen = self.shared.look(&self.shared.path(key)).await?;
+        Ok(seen.is_none_or(|seen| copy::is_past_fence(&self.shared, &seen)))
+    }
+
     async fn remove(&self, key: &Key) -> Result<(), StoreError> {
         if !key.is_removable() {
             return Err(StoreError::NotRemovable { key: key.to_string() });
