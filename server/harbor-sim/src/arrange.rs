@@ -194,6 +194,12 @@ impl Running {
         Ok(id)
     }
 
+    /// Rights that calls of a robot needed so far, `system project:list` or `project repository:pull`, and whether it had them.
+    pub fn rights_asked(&self, robot: &str) -> BTreeMap<String, bool> {
+        let asked = self.app().world().asked.all();
+        asked.into_iter().filter(|(who, ..)| who == robot).map(|(_, place, right, had)| (format!("{place} {right}"), had)).collect()
+    }
+
     /// Puts a label on an artifact.
     pub fn attach_label(&self, repository: &str, digest: &str, label: i64) -> Result<(), SimError> {
         let mut world = self.app().change();

@@ -225,7 +225,7 @@ fn granted(world: &World, who: &Who, scope: &str) -> Option<Scope> {
     let project = world.project(name.split('/').next()?);
     let actions = ["pull", "push", "delete"]
         .into_iter()
-        .filter(|action| project.is_some_and(|project| permission::in_project(world, who, project, "repository", action)))
+        .filter(|action| project.is_some_and(|project| permission::has_in_project(world, who, project, "repository", action)))
         .map(str::to_owned)
         .collect();
     Some(Scope { r#type: "repository".to_owned(), name: name.to_owned(), actions })

@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::permission::Asked;
+
 /// One resource and action a robot may use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
@@ -299,6 +301,9 @@ pub struct World {
     pub scanner: bool,
     /// True once the demo's sample world was made.
     pub seeded: bool,
+    /// Rights that calls needed.
+    #[serde(skip)]
+    pub asked: Asked,
 }
 
 impl World {

@@ -2,6 +2,9 @@
 //!
 //! A table is a text of `resource:action,action` words, in the order Harbor lists them.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::identity::Who;
 use crate::model::{Grant, Project, Robot, World};
 
@@ -11,6 +14,29 @@ const ROLE_DEVELOPER: i64 = 2;
 const ROLE_GUEST: i64 = 3;
 const ROLE_MAINTAINER: i64 = 4;
 const ROLE_LIMITED_GUEST: i64 = 5;
+
+/// A right somebody's call needed: who, where (`system` or `project`), `resource:action`, and whether he had it.
+pub type AskedRight = (String, &'static str, String, bool);
+
+/// What was asked for so far by logins other than users.
+#[derive(Debug, Clone, Default)]
+pub struct Asked(Arc<Mutex<BTreeSet<AskedRight>>>);
+
+impl Asked {
+    fn note(&self, who: &Who, place: &'static str, (resource, action): (&str, &str), had: bool) {
+        if !matches!(who, Who::Robot { .. } | Who::Token { .. }) {
+            return;
+        }
+        let resource = if resource == "." { "project" } else { resource };
+        let right = (who.name().to_owned(), place, format!("{resource}:{action}"), had);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(right);
+    }
+
+    /// Everything so far.
+    pub fn all(&self) -> BTreeSet<AskedRight> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 /// The name of each role id.
 pub const ROLES: [(i64, &str); 5] = [
@@ -118,8 +144,18 @@ pub fn role_of(who: &Who, project: &Project) -> Option<i64> {
     }
 }
 
-/// Whether `who` may do `action` on `resource` of a project; `.` is the project itself.
+/// Whether a call of `who` that needs `action` on `resource` of a project may be done; `.` is the project itself.
 pub fn in_project(world: &World, who: &Who, project: &Project, resource: &str, action: &str) -> bool {
+    if is_public(project) && holds(PUBLIC, resource, action) {
+        return true;
+    }
+    let had = has_in_project(world, who, project, resource, action);
+    world.asked.note(who, "project", (resource, action), had);
+    had
+}
+
+/// The same for a look at what somebody may do, which is no call that needs it.
+pub fn has_in_project(world: &World, who: &Who, project: &Project, resource: &str, action: &str) -> bool {
     if is_public(project) && holds(PUBLIC, resource, action) {
         return true;
     }
@@ -155,9 +191,9 @@ fn covers(grant: &Grant, project: &Project) -> bool {
     grant.namespace == "*" || grant.namespace == project.name
 }
 
-/// Whether `who` may do `action` on a resource of the system.
+/// Whether a call of `who` that needs `action` on a resource of the system may be done.
 pub fn on_system(world: &World, who: &Who, resource: &str, action: &str) -> bool {
-    match who {
+    let had = match who {
         Who::User { admin, .. } => *admin,
         Who::Robot { id, .. } => world.robots.get(id).is_some_and(|robot| {
             robot
@@ -168,7 +204,9 @@ pub fn on_system(world: &World, who: &Who, resource: &str, action: &str) -> bool
                 .any(|access| access.resource == resource && access.action == action)
         }),
         Who::Anonymous | Who::Token { .. } => false,
-    }
+    };
+    world.asked.note(who, "system", (resource, action), had);
+    had
 }
 
 /// Whether a project shows up in `who`'s project listing.

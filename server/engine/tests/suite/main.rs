@@ -24,6 +24,7 @@ mod push;
 mod restore;
 mod resume;
 mod rich_settings;
+mod rights;
 mod settings;
 mod soak;
 mod staging;

@@ -17,9 +17,9 @@ use vocab::{Digest, ProjectName, RepositoryName};
 use crate::harness::{Harness, shop};
 use crate::push;
 
-const SESSION: Session = Session { job: 7, epoch: 1 };
+pub const SESSION: Session = Session { job: 7, epoch: 1 };
 
-fn staging_project() -> ProjectName {
+pub fn staging_project() -> ProjectName {
     "breakwater-staging-test".parse().unwrap()
 }
 

@@ -47,14 +47,12 @@ pub fn current(call: &Call) -> Answer {
             return Ok(reply::ok(&json!([])));
         }
         for (resource, action) in permission::pairs(permission::SYSTEM) {
-            if permission::on_system(&world, &call.who, resource, action) {
-                show(resource, action);
-            }
+            show(resource, action);
         }
     } else if let Some(project) = scope.strip_prefix("/project/").and_then(|id| id.parse().ok()).and_then(|id: i64| world.projects.get(&id))
     {
         for (resource, action) in permission::pairs(permission::PROJECT) {
-            if permission::in_project(&world, &call.who, project, resource, action) {
+            if permission::has_in_project(&world, &call.who, project, resource, action) {
                 show(resource, action);
             }
         }

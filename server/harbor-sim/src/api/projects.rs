@@ -168,12 +168,12 @@ fn deletable(call: &Call, name: &str) -> Answer {
 fn summary(call: &Call, name: &str) -> Answer {
     let world = call.app.world();
     let project = require(call, &world, name, ".", "read")?;
-    let may = |resource, action| permission::in_project(&world, &call.who, project, resource, action);
     let mut shown = json!({"repo_count": project.repos.len()});
-    if may("quota", "read") {
+    if permission::in_project(&world, &call.who, project, "quota", "read") {
         shown["quota"] = json!({"hard": {"storage": project.quota.hard}, "used": {"storage": world.used(project)}});
     }
-    if may("member", "list") {
+    // Nobody who asks for the quota needs this.
+    if permission::has_in_project(&world, &call.who, project, "member", "list") {
         for (role, key) in
             [(1, "project_admin_count"), (4, "maintainer_count"), (2, "developer_count"), (3, "guest_count"), (5, "limited_guest_count")]
         {

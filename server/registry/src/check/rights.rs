@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::error::RegistryError;
-use crate::harbor::rights::{READ_CONTENT, READ_SETTINGS, WRITE_CONTENT, WRITE_DETAILS};
+use crate::harbor::rights::{PREVIEW_CONTENT, PREVIEW_SETTINGS, READ_CONTENT, READ_SETTINGS, WRITE_CONTENT};
 use crate::harbor::{AuditLog, Permission, Project};
 
 use super::{Check, CheckKind, Outcome, failed};
@@ -20,10 +20,10 @@ struct Group {
 fn groups(kind: CheckKind) -> Vec<Group> {
     let group =
         |code, title, rights: &[(&'static str, &'static str)], lack, without| Group { code, title, rights: rights.to_vec(), lack, without };
-    let read = group("read_content", "Read images, tags and signatures", &READ_CONTENT, Outcome::Fail, "backups would be incomplete");
+    let images = "Read images, tags and signatures";
     match kind {
         CheckKind::Backup => vec![
-            read,
+            group("read_content", images, &READ_CONTENT, Outcome::Fail, "backups would be incomplete"),
             group(
                 "read_settings",
                 "Read settings of projects",
@@ -32,22 +32,11 @@ fn groups(kind: CheckKind) -> Vec<Group> {
                 "settings without the right stay out of the backup",
             ),
         ],
-        CheckKind::Restore => {
-            let look: Vec<_> =
-                READ_SETTINGS.into_iter().filter(|(r, _)| matches!(*r, "quota" | "immutable-tag" | "tag-retention")).collect();
-            vec![
-                read,
-                group("push", "Push images and tags", &WRITE_CONTENT, Outcome::Fail, "nothing can be restored"),
-                group(
-                    "write_details",
-                    "Restore labels and descriptions, take tags back",
-                    &WRITE_DETAILS,
-                    Outcome::Warn,
-                    "these parts of a restore are left out",
-                ),
-                group("preview", "See quota, immutability and retention", &look, Outcome::Warn, "the preview cannot warn of them"),
-            ]
-        }
+        CheckKind::Restore => vec![
+            group("read_content", images, &PREVIEW_CONTENT, Outcome::Fail, "nobody could tell what a restore would do"),
+            group("push", "Push images and tags", &WRITE_CONTENT, Outcome::Fail, "nothing can be restored"),
+            group("preview", "See quota, immutability and retention", &PREVIEW_SETTINGS, Outcome::Warn, "the preview cannot warn of them"),
+        ],
     }
 }
 

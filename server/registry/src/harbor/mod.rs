@@ -23,5 +23,5 @@ pub use system::{Component, GcRun, Health, SystemInfo};
 
 /// The lists of rights behind robots and the check-list.
 pub(crate) mod rights {
-    pub(crate) use super::robots::{READ_CONTENT, READ_SETTINGS, STAGE_FROM, STAGE_IN, WRITE_CONTENT, WRITE_DETAILS};
+    pub(crate) use super::robots::{PREVIEW_CONTENT, PREVIEW_SETTINGS, READ_CONTENT, READ_SETTINGS, STAGE_FROM, STAGE_IN, WRITE_CONTENT};
 }
