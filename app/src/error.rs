@@ -113,6 +113,9 @@ impl ApiError {
     /// Code of [`Self::step_up`].
     pub const STEP_UP: &'static str = "step_up";
 
+    /// Code of what was a draft and is a request now.
+    pub const SENT_OFF: &'static str = "not_a_draft";
+
     /// 404 without a hint whether the object exists.
     pub fn not_found(what: &str) -> Self {
         Self::new(ErrorKind::NotFound, "not_found", format!("there is no such {what}, or it is not visible to you"))

@@ -114,6 +114,8 @@ pub enum Operation {
     ReadEstate,
     /// Change harbors, vaults and plans.
     ManageEstate,
+    /// Give or change the logins and keys with which harbors and vaults are reached.
+    ManageSecrets,
     /// See all jobs.
     ReadJobs,
     /// Stop or repeat jobs.
@@ -128,7 +130,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, for the matrix test.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::ReadProject,
         Self::ReadContent,
         Self::ReadSettings,
@@ -141,6 +143,7 @@ impl Operation {
         Self::BackUpProject,
         Self::ReadEstate,
         Self::ManageEstate,
+        Self::ManageSecrets,
         Self::ReadJobs,
         Self::ManageJobs,
         Self::ReadAccounts,
@@ -166,6 +169,7 @@ impl Operation {
             Self::BackUpProject => Rule::new(&[Operator], &[Requester, Approver, Owner]).writes(),
             Self::ReadEstate => Rule::new(&[Operator, Secadmin, Auditor], &[]),
             Self::ManageEstate => Rule::new(&[Operator], &[]).writes(),
+            Self::ManageSecrets => Rule::new(&[Operator], &[]).people().steps_up(),
             Self::ReadJobs => Rule::new(&[Operator, Secadmin, Auditor], &[]),
             Self::ManageJobs => Rule::new(&[Operator], &[]).writes(),
             Self::ReadAccounts => Rule::new(&[Secadmin, Auditor], &[]),
@@ -383,7 +387,7 @@ mod tests {
     }
 
     /// Columns: nobody, viewer, requester, approver, owner, operator, secadmin, auditor. Written by hand from console.md §3.2.
-    const MATRIX: [(Operation, [bool; 8]); 17] = [
+    const MATRIX: [(Operation, [bool; 8]); 18] = [
         (Operation::ReadProject, [false, true, true, true, true, true, true, true]),
         (Operation::ReadContent, [false, false, true, true, true, false, false, false]),
         (Operation::ReadSettings, [false, false, false, true, true, true, true, true]),
@@ -396,6 +400,7 @@ mod tests {
         (Operation::BackUpProject, [false, false, true, true, true, true, false, false]),
         (Operation::ReadEstate, [false, false, false, false, false, true, true, true]),
         (Operation::ManageEstate, [false, false, false, false, false, true, false, false]),
+        (Operation::ManageSecrets, [false, false, false, false, false, true, false, false]),
         (Operation::ReadJobs, [false, false, false, false, false, true, true, true]),
         (Operation::ManageJobs, [false, false, false, false, false, true, false, false]),
         (Operation::ReadAccounts, [false, false, false, false, false, false, true, true]),
@@ -403,6 +408,7 @@ mod tests {
         (Operation::ReadAudit, [false, false, false, false, false, false, false, true]),
     ];
 
+    /// S-3.
     #[test]
     fn the_table_is_the_matrix_of_the_specification() {
         let people = [
@@ -471,6 +477,7 @@ mod tests {
         }
     }
 
+    /// S-26.
     #[test]
     fn rights_and_passwords_need_the_password_again_and_never_a_token() {
         let fresh = caller(&[Duty::Secadmin], &[], Via::Session);
@@ -480,5 +487,10 @@ mod tests {
         assert!(stale.require(Operation::ReadAccounts, None).is_ok(), "reading needs none");
         let token = Caller { via: Via::Token { id: 1, write: true }, ..fresh };
         assert_eq!(token.require(Operation::ManageAccounts, None).unwrap_err().kind, ErrorKind::Forbidden);
+        let operator = caller(&[Duty::Operator], &[], Via::Session);
+        assert!(operator.require(Operation::ManageSecrets, None).is_ok());
+        let stale = Caller { fresh: false, ..operator };
+        assert_eq!(stale.require(Operation::ManageSecrets, None).unwrap_err().code, "step_up");
+        assert!(stale.require(Operation::ManageEstate, None).is_ok());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -44,6 +45,8 @@ pub struct Inner {
     pub public_url: url::Url,
     /// Password hashing at a time: one per core.
     pub hashing: Semaphore,
+    /// Passwords that are hashed or wait for it.
+    pub hashing_waiting: AtomicUsize,
     /// By vault, with the version of its bucket's row; 0 for a folder.
     vaults: Mutex<HashMap<uuid::Uuid, (i64, Vault)>>,
 }
@@ -68,6 +71,7 @@ impl AppState {
             events: Events::default(),
             public_url,
             hashing: Semaphore::new(cores),
+            hashing_waiting: AtomicUsize::new(0),
             vaults: Mutex::new(HashMap::new()),
         }))
     }

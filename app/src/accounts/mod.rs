@@ -1,6 +1,7 @@
 //! See [`types`] for the words and `port` for what the backend answers.
 
 pub mod calls;
+pub mod exclusion;
 pub mod me_page;
 pub mod new_user_page;
 pub mod sessions;

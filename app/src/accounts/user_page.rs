@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::calls::{
     ChangeRolesCall, EndSessionsCall, ResetPassword, RevokeTokenOf, SetDisabled, get_user, list_sessions, take_one_time, tokens_of,
 };
+use super::exclusion::conflict_of;
 use super::sessions::sessions_panel;
 use super::tokens::tokens_of_panel;
 use super::types::{Duty, OpenSession, Token, User};
@@ -84,6 +85,8 @@ fn counted(number: usize, one: &str, many: &str) -> String {
 fn content((user, sessions, tokens, made): Data, actions: Actions) -> AnyView {
     let crumbs = vec![(t("People", "人员").to_owned(), "/admin/users".to_owned())];
     let forms = StoredValue::new(user.clone());
+    let conflict =
+        conflict_of(&user.duties, &user.grants).map(|conflict| view! { <Callout tone=Tone::Warn>{conflict.said(lang())}</Callout> });
     let ends = has_duty(Duty::Secadmin);
     let sessions = sessions_panel(sessions, Some(user.id), ends.then_some(actions.end));
     let tokens = tokens_of_panel(tokens, user.id, ends.then_some(actions.revoke));
@@ -93,6 +96,7 @@ fn content((user, sessions, tokens, made): Data, actions: Actions) -> AnyView {
             <SubItem label=t("Made", "创建于")><When at=user.created brief=true/></SubItem>
             {user.last_seen.map(|at| view! { <SubItem label=t("Last seen", "最近活动")><When at=at brief=true/></SubItem> })}
         </PageHead>
+        {conflict}
         <Columns>
             <Stack>
                 <Panel title=t("Rights", "权限") padded=true>{rights(&user.duties, &user.grants)}</Panel>

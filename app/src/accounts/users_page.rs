@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::calls::list_users;
+use super::exclusion::conflict_of;
 use super::types::{Duty, User};
 use super::words::rights;
 use crate::text::{Lang, lang, t};
@@ -56,11 +57,13 @@ fn content(page: Page<User>, paged: bool) -> AnyView {
         .items
         .into_iter()
         .map(|user| {
+            let conflict = conflict_of(&user.duties, &user.grants).filter(|_| user.disabled.is_none());
+            let conflict = conflict.map(|conflict| view! { <Status tone=Tone::Warn text=conflict.said(lang())/> });
             let (tone, word) = if user.disabled.is_some() { (Tone::Idle, t("switched off", "已停用")) } else { (Tone::Ok, t("active", "正常")) };
             view! {
                 <tr>
                     <Cell><a href=format!("/admin/users/{}", user.id)>{user.display_name.clone()}</a>" "<span class="note">{user.login.clone()}</span></Cell>
-                    <Cell label=t("Duties and roles", "职责与角色")>{rights(&user.duties, &user.grants)}</Cell>
+                    <Cell label=t("Duties and roles", "职责与角色")>{rights(&user.duties, &user.grants)}{conflict}</Cell>
                     <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
                     <Cell label=t("Last seen", "最近活动")>{match user.last_seen {
                         Some(at) => view! { <When at=at brief=true/> }.into_any(),

@@ -103,7 +103,7 @@ pub fn RightsFields(#[prop(optional)] duties: Vec<Duty>, #[prop(optional, into)]
     view! {
         <fieldset>
             <legend>{t("Duties of the organisation", "组织职责")}</legend>
-            <p class="note">{t("Three different people: whoever runs backups neither gives roles nor audits.", "三员分立：运行备份者不授权，也不审计。")}</p>
+            <p class="note">{t("Three different people: whoever runs backups neither gives roles nor audits. Operators and auditors have no role on projects but viewer.", "三员分立：运行备份者不授权，也不审计。系统管理员与审计管理员除查看者外不得担任项目角色。")}</p>
             {boxes}
         </fieldset>
         <TextArea name="grants" label=t("Roles on projects", "项目角色") mono=true optional=true rows=4 value=grants

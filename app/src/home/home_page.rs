@@ -124,6 +124,7 @@ fn concern_title(title: &str) -> String {
         "Vault" => "保管库",
         "Damage found" => "发现损坏",
         "Nearly full" => "即将写满",
+        "Duties not apart" => "职责未分离",
         "Job failed" => "任务失败",
         "Target missed" => "超出目标",
         "With gaps" => "有缺口",

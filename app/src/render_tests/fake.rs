@@ -126,9 +126,10 @@ nothing! { projects::Projects {
 
 nothing! { restores::Restores {
     preview_restore(form: RestoreForm) -> Draft;
-    get_draft(draft_id: i64) -> Draft;
+    get_draft(draft_id: String) -> Draft;
+    number_of_draft(draft_id: String) -> Option<i64>;
     submit_restore(form: Submit) -> Restore;
-    all_lines(request_id: i64, filter: LineFilter) -> Vec<Line>;
+    all_lines(request_id: String, filter: LineFilter) -> Vec<Line>;
     list_requests(filter: RequestFilter) -> Page<RequestRow>;
     list_approvals(tab: String) -> Vec<RequestRow>;
     cast_vote(form: CastVote) -> Restore;
@@ -140,10 +141,10 @@ nothing! { restores::Restores {
     async fn get_request(&self, _cx: &Cx, _request_id: i64) -> Result<Restore, ApiError> {
         self.answer(self.request.clone())
     }
-    async fn list_lines(&self, _cx: &Cx, _request_id: i64, filter: LineFilter) -> Result<Lines, ApiError> {
+    async fn list_lines(&self, _cx: &Cx, _request_id: String, filter: LineFilter) -> Result<Lines, ApiError> {
         self.answer(self.request.as_ref().map(|_| lines(&filter)))
     }
-    async fn get_change(&self, _cx: &Cx, _request_id: i64, _page: i64) -> Result<Option<PlanChange>, ApiError> {
+    async fn get_change(&self, _cx: &Cx, _request_id: String, _page: i64) -> Result<Option<PlanChange>, ApiError> {
         self.answer(self.request.as_ref().map(|request| request.change.clone()))
     }
 }

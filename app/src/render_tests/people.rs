@@ -1,4 +1,4 @@
-//! Pages of people: sessions and tokens.
+//! Pages of people: sessions, tokens, and rights that do not go together.
 
 use super::fake::{Fake, moment};
 use super::{get, has, post};
@@ -83,7 +83,8 @@ async fn ones_own_page_shows_sessions_and_what_tokens_are_bound_to() {
 
 #[tokio::test]
 async fn an_account_shows_what_is_open_and_only_who_may_ends_it() {
-    let fake = Fake { me: secadmin(), users: vec![user(&[], Role::Requester)], sessions: sessions(), tokens: vec![token()], ..Fake::default() };
+    let fake =
+        Fake { me: secadmin(), users: vec![user(&[], Role::Requester)], sessions: sessions(), tokens: vec![token()], ..Fake::default() };
     let (_, _, page) = get(&fake, "/admin/users/7", "").await;
     for text in ["Open sessions", "End all sessions", "/fn/tokens/revoke_of", r#"name="form[user_id]" value="7""#] {
         has(&page, text);
@@ -91,6 +92,20 @@ async fn an_account_shows_what_is_open_and_only_who_may_ends_it() {
     let (_, _, page) = get(&Fake { me: auditor(), ..fake }, "/admin/users/7", "").await;
     has(&page, "198.51.100.7");
     assert!(!page.contains("/fn/sessions/end") && !page.contains("/fn/tokens/revoke_of"), "an auditor looks");
+}
+
+#[tokio::test]
+async fn what_nobody_should_hold_together_is_shown_where_it_is() {
+    let fake = Fake { me: secadmin(), users: vec![user(&[Duty::Operator], Role::Owner)], ..Fake::default() };
+    for page in ["/admin/users", "/admin/users/7"] {
+        let (_, _, shown) = get(&fake, page, "").await;
+        has(&shown, "nobody is both operator and owner of a project");
+        let (_, _, shown) = get(&fake, page, "lang=zh-CN").await;
+        has(&shown, "同一人不得既是系统管理员又是项目负责人");
+    }
+    let fake = Fake { users: vec![user(&[], Role::Owner)], ..fake };
+    let (_, _, shown) = get(&fake, "/admin/users", "").await;
+    assert!(!shown.contains("nobody is both"), "{shown}");
 }
 
 #[tokio::test]

@@ -18,9 +18,16 @@ pub async fn preview_restore(form: RestoreForm) -> Result<Draft, ApiError> {
 
 /// A draft as stored.
 #[server(prefix = "/fn", endpoint = "restores/draft", input = leptos::server_fn::codec::GetUrl)]
-pub async fn get_draft(draft_id: i64) -> Result<Draft, ApiError> {
-    use crate::ports::{answer, backend, cx};
-    answer(backend().get_draft(&cx(), draft_id).await)
+pub async fn get_draft(draft_id: String) -> Result<Draft, ApiError> {
+    use crate::ports::{answer, backend, cx, go};
+    let draft = backend().get_draft(&cx(), draft_id.clone()).await;
+    if draft.as_ref().is_err_and(|error| error.code == ApiError::SENT_OFF)
+        && let Some(number) = backend().number_of_draft(&cx(), draft_id).await?
+    {
+        // A link of before it was sent off.
+        go(&format!("/restores/{number}"));
+    }
+    answer(draft)
 }
 
 /// Sends a draft off and goes to its request.
@@ -40,18 +47,18 @@ pub async fn get_request(request_id: i64) -> Result<Request, ApiError> {
     answer(backend().get_request(&cx(), request_id).await)
 }
 
-/// Lines of a request or draft.
+/// Lines of a request, by its number, or of a draft, by its name.
 #[server(prefix = "/fn", endpoint = "restores/lines", input = leptos::server_fn::codec::GetUrl)]
-pub async fn list_lines(request_id: i64, #[server(default)] filter: LineFilter) -> Result<Lines, ApiError> {
+pub async fn list_lines(request: String, #[server(default)] filter: LineFilter) -> Result<Lines, ApiError> {
     use crate::ports::{answer, backend, cx};
-    answer(backend().list_lines(&cx(), request_id, filter).await)
+    answer(backend().list_lines(&cx(), request, filter).await)
 }
 
 /// What differs between the plan of a request or draft and the one before.
 #[server(prefix = "/fn", endpoint = "restores/change", input = leptos::server_fn::codec::GetUrl)]
-pub async fn get_change(request_id: i64, page: i64) -> Result<Option<PlanChange>, ApiError> {
+pub async fn get_change(request: String, page: i64) -> Result<Option<PlanChange>, ApiError> {
     use crate::ports::{answer, backend, cx};
-    answer(backend().get_change(&cx(), request_id, page).await)
+    answer(backend().get_change(&cx(), request, page).await)
 }
 
 /// Requests, newest first.

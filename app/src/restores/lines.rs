@@ -15,18 +15,19 @@ const NAMES: [&str; 4] = ["group", "repository", "text", "page"];
 
 /// The lines of a request or draft. `path` and `fixed` are the page's own address, which the filters keep.
 #[component]
-pub fn LinesPanel(id: i64, path: String, fixed: Vec<(&'static str, String)>) -> impl IntoView {
+pub fn LinesPanel(#[prop(into)] id: String, path: String, fixed: Vec<(&'static str, String)>) -> impl IntoView {
     let values = NAMES.map(use_query);
     let filter = move || {
         let [group, repository, text, page] = values.map(|value| value.get());
         LineFilter { group, repository, text, page: page.and_then(|page| page.parse().ok()) }
     };
-    let lines = fetch(Topic::Requests, filter, move |filter| list_lines(id, filter));
+    let name = StoredValue::new(id);
+    let lines = fetch(Topic::Requests, filter, move |filter| list_lines(name.get_value(), filter));
     let place = StoredValue::new((path, fixed));
     let page = move |lines: Lines| {
         let [group, repository, text, _] = values.map(|value| value.get_untracked());
         let (path, fixed) = place.get_value();
-        panel(id, lines, &Place { path, fixed, group, repository, text })
+        name.with_value(|id| panel(id, lines, &Place { path, fixed, group, repository, text }))
     };
     view! { <Load data=lines view=page part=true/> }
 }
@@ -62,7 +63,7 @@ impl Place {
         format!("{}#lines", Self::address(&self.path, self.fixed.iter().cloned().chain(group).chain(others)))
     }
 
-    fn download(&self, id: i64, kind: &str) -> String {
+    fn download(&self, id: &str, kind: &str) -> String {
         Self::address(&format!("/api/v1/restores/{id}/lines.{kind}"), self.filters().into_iter())
     }
 }
@@ -87,7 +88,7 @@ fn groups(lines: &Lines) -> Vec<(&'static str, &'static str, i64)> {
     groups
 }
 
-fn panel(id: i64, lines: Lines, place: &Place) -> AnyView {
+fn panel(id: &str, lines: Lines, place: &Place) -> AnyView {
     let chosen = place.group.clone().unwrap_or_default();
     let tabs = groups(&lines)
         .into_iter()

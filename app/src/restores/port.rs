@@ -15,15 +15,17 @@ pub trait Restores: Send + Sync {
     /// Stores the form as a draft and makes its effect plan against the live harbor.
     async fn preview_restore(&self, cx: &Cx, form: RestoreForm) -> Result<Draft, ApiError>;
     /// A draft of one's own as stored.
-    async fn get_draft(&self, cx: &Cx, draft_id: i64) -> Result<Draft, ApiError>;
+    async fn get_draft(&self, cx: &Cx, draft_id: String) -> Result<Draft, ApiError>;
+    /// The number a draft was given when it was sent off; none = it was not, or its request is not the caller's to see.
+    async fn number_of_draft(&self, cx: &Cx, draft_id: String) -> Result<Option<i64>, ApiError>;
     /// Submits a draft. Makes the plan again; `Conflict` if its hash is not the one seen.
     async fn submit_restore(&self, cx: &Cx, form: Submit) -> Result<Request, ApiError>;
-    /// Lines of a request, or of a draft of one's own, with what came of each.
-    async fn list_lines(&self, cx: &Cx, request_id: i64, filter: LineFilter) -> Result<Lines, ApiError>;
+    /// Lines of a request, by its number, or of a draft of one's own, by its name, with what came of each.
+    async fn list_lines(&self, cx: &Cx, request: String, filter: LineFilter) -> Result<Lines, ApiError>;
     /// All lines that match, for a download; the page of the filter is passed over.
-    async fn all_lines(&self, cx: &Cx, request_id: i64, filter: LineFilter) -> Result<Vec<Line>, ApiError>;
+    async fn all_lines(&self, cx: &Cx, request: String, filter: LineFilter) -> Result<Vec<Line>, ApiError>;
     /// What differs between the plan of a request or draft and the one that was voted on or seen before.
-    async fn get_change(&self, cx: &Cx, request_id: i64, page: i64) -> Result<Option<PlanChange>, ApiError>;
+    async fn get_change(&self, cx: &Cx, request: String, page: i64) -> Result<Option<PlanChange>, ApiError>;
     /// One request.
     async fn get_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError>;
     /// Requests, newest first.

@@ -79,9 +79,9 @@ fn page(request: Request) -> AnyView {
         <Actions request=request/>
         <Columns>
             <Stack>
-                {changed.then(|| view! { <ChangePanel id=id path=own.clone() fixed=Vec::new()/> })}
+                {changed.then(|| view! { <ChangePanel id=id.to_string() path=own.clone() fixed=Vec::new()/> })}
                 <EffectSummary plan=of().plan harbor=of().form.harbor/>
-                <LinesPanel id=id path=own fixed=Vec::new()/>
+                <LinesPanel id=id.to_string() path=own fixed=Vec::new()/>
             </Stack>
             <Stack>
                 <Decision request=of()/>

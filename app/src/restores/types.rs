@@ -40,9 +40,9 @@ pub enum RequestState {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RestoreForm {
-    /// Draft to change; none = a new one.
+    /// Name of the draft to change; none = a new one.
     #[serde(default)]
-    pub draft_id: Option<i64>,
+    pub draft_id: Option<String>,
     /// Harbor the snapshot is of.
     pub harbor: String,
     /// Project the snapshot is of.
@@ -285,8 +285,8 @@ pub struct PlanChange {
 /// A draft with its preview.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Draft {
-    /// Id; stays when the draft is submitted.
-    pub id: i64,
+    /// Its name. A number is given when it is sent off.
+    pub id: String,
     /// The form as stored.
     pub form: RestoreForm,
     /// The preview.
@@ -307,8 +307,8 @@ pub struct Draft {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Submit {
-    /// The draft.
-    pub draft_id: i64,
+    /// Name of the draft.
+    pub draft_id: String,
     /// Hash of the preview that was seen.
     pub plan_hash: String,
     /// `accident`, `bad_push`, `retention`, `incident`, `test`, `other`.

@@ -28,7 +28,7 @@ pub fn WizardPage() -> impl IntoView {
         })
     };
     view! {
-        {move || match draft.get().and_then(|d| d.parse::<i64>().ok()) {
+        {move || match draft.get().filter(|name| !name.is_empty()) {
             Some(id) => view! { <DraftView id=id/> }.into_any(),
             None => first(from_address()),
         }}
@@ -75,16 +75,16 @@ fn first(form: RestoreForm) -> AnyView {
 }
 
 #[component]
-fn DraftView(id: i64) -> impl IntoView {
-    let draft = Resource::new(move || id, get_draft);
+fn DraftView(id: String) -> impl IntoView {
+    let draft = Resource::new(move || id.clone(), get_draft);
     view! { <Load data=draft view=preview/> }
 }
 
 fn preview(draft: Draft) -> AnyView {
     let title = draft.plan.effects.said(lang());
     let nothing = !draft.plan.effects.writes();
-    let (id, changed) = (draft.id, draft.change.is_some());
-    let fixed = vec![("draft", id.to_string())];
+    let (id, changed) = (draft.id.clone(), draft.change.is_some());
+    let fixed = vec![("draft", id.clone())];
     let crumbs = vec![(format!("{}/{}", draft.form.harbor, draft.form.project), project_href(&draft.form.harbor, &draft.form.project))];
     let form = draft.form.clone();
     let cli = {
@@ -110,7 +110,7 @@ fn preview(draft: Draft) -> AnyView {
         {steps(if nothing { 1 } else { 2 })}
         <Columns>
             <Stack>
-                {changed.then(|| view! { <ChangePanel id=id path="/restore/new".to_owned() fixed=fixed.clone()/> })}
+                {changed.then(|| view! { <ChangePanel id=id.clone() path="/restore/new".to_owned() fixed=fixed.clone()/> })}
                 <EffectSummary plan=plan harbor=harbor/>
                 <LinesPanel id=id path="/restore/new".to_owned() fixed=fixed/>
                 {undoes.is_none().then(|| view! { <details class="again"><summary>{t("Change what is restored, or where to", "修改恢复内容或目标")}</summary><Choose form=form/></details> })}

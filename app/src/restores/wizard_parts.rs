@@ -27,7 +27,7 @@ pub fn Choose(form: RestoreForm) -> impl IntoView {
             <PostForm action=action prefix="form" id="wish">
                 <Hidden name="harbor" value=form.harbor.clone()/>
                 <Hidden name="project" value=form.project.clone()/>
-                {form.draft_id.map(|id| view! { <Hidden name="draft_id" value=id.to_string()/> })}
+                {form.draft_id.map(|id| view! { <Hidden name="draft_id" value=id/> })}
                 <Field name="at" label=t("Moment (UTC)", "时间点 (UTC)") value=form.at.clone() mono=true hint=t("the snapshot at or before it is used", "使用该时间点或之前最近的快照")/>
                 <TextArea name="items" label=t("Items", "内容") value=form.items.clone() rows=4 mono=true optional=true
                     hint=t("one a line: repository:tag, repository@sha256:… or repository for all its tags; empty is the whole project", "每行一项：仓库:Tag、仓库@sha256:… 或仓库（全部 Tag）；留空表示整个项目")/>
@@ -88,7 +88,7 @@ pub fn Reason(draft: Draft) -> impl IntoView {
         <Panel title=t("Why", "原因") padded=true>
             <p class="note">{said(&draft.rule)}" "{who}</p>
             <PostForm action=action prefix="form" id="why">
-                <Hidden name="draft_id" value=draft.id.to_string()/>
+                <Hidden name="draft_id" value=draft.id.clone()/>
                 <Hidden name="plan_hash" value=draft.plan.hash.clone()/>
                 <Select name="category" label=t("What happened", "发生了什么") options=categories value="accident"/>
                 <TextArea name="reason" label=t("In your words", "请说明") rows=3 hint=t("10 to 2,000 characters; approvers and auditors read it", "10 至 2,000 字，审批人与审计员可见")/>

@@ -27,6 +27,7 @@ pub async fn caller_of_token(pool: &PgPool, secret: &str, origin: &Origin) -> Re
     let Some(token) = token_queries::by_hash(&mut conn, &token_hash(secret)).await? else { return Ok(None) };
     let Some(caller) = load_token(&mut conn, &token).await? else { return Ok(None) };
     if tokens::may_be_used_from(&token.networks, origin.ip) {
+        queries::touch(&mut conn, caller.account_id).await?;
         token_queries::note_use(&mut conn, token.api_token_id, origin.ip.map(|ip| ip.to_string()).as_deref()).await?;
         return Ok(Some(caller));
     }

@@ -1,13 +1,15 @@
-//! Making and changing accounts. Nobody changes their own rights; the last operator and the last secadmin stay (S7, S8).
+//! Making and changing accounts. Nobody changes their own rights; the last holder of a duty stays (S7, S8); what one person must not hold together is refused.
 
-use app::accounts::types::{ChangeRoles, Duty, Grant, NewUser, OneTime, User};
+use app::accounts::exclusion::{self, Conflict};
+use app::accounts::types::{ChangeRoles, Duty, Grant, NewUser, OneTime, Role, User};
 use app::error::{ApiError, ErrorKind};
+use app::text::Lang;
 use app::units::{Moment, Page};
 use secrecy::SecretString;
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{load, password, queries};
+use super::{load, password, queries, seal};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -66,16 +68,34 @@ pub async fn get_user(state: &AppState, caller: &Caller, user_id: i64) -> Result
     load_user(&mut conn, user_id).await
 }
 
+/// Names of the active accounts that hold what nobody should hold together, of before that was refused.
+pub async fn in_conflict(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
+    let mut names = Vec::new();
+    for (login, duties, roles) in queries::rights_of_holders(conn).await? {
+        let duties: Vec<Duty> = duties.iter().filter_map(|duty| load::duty(duty)).collect();
+        if exclusion::conflict(&duties, roles.iter().filter_map(|role| load::role(role))).is_some() {
+            names.push(login);
+        }
+    }
+    Ok(names)
+}
+
 /// Makes an account.
 pub async fn create_user(state: &AppState, caller: &Caller, origin: &Origin, form: NewUser) -> Result<User, Error> {
     caller.require(Operation::ManageAccounts, None)?;
     let actor = Actor::caller(caller, origin);
-    create(state, &actor, &caller.login, form, Exclusion::Kept).await
+    create(state, &actor, By { login: &caller.login, account: Some(caller.account_id) }, form, Exclusion::Kept).await
 }
 
-/// Makes an account at the server's command line or in the first-run set-up; there the duties may be joined.
+/// Makes an account at the server's command line or in the first-run set-up; there duties may be joined until the set-up is over.
 pub async fn admin_create(state: &AppState, actor: &Actor, form: NewUser) -> Result<User, Error> {
-    create(state, actor, "set-up", form, Exclusion::Relaxed).await
+    create(state, actor, By { login: "set-up", account: None }, form, Exclusion::Relaxed).await
+}
+
+/// Who makes an account.
+struct By<'a> {
+    login: &'a str,
+    account: Option<i64>,
 }
 
 /// Whether the three duties exclude each other.
@@ -85,27 +105,28 @@ enum Exclusion {
     Relaxed,
 }
 
-async fn create(state: &AppState, actor: &Actor, by: &str, form: NewUser, exclusion: Exclusion) -> Result<User, Error> {
+async fn create(state: &AppState, actor: &Actor, by: By<'_>, form: NewUser, exclusion: Exclusion) -> Result<User, Error> {
     let login = form.login.trim().to_lowercase();
     let display_name = if form.display_name.trim().is_empty() { login.clone() } else { form.display_name.trim().to_owned() };
     check_names(&login, &display_name)?;
-    check_duties(&form.duties, exclusion)?;
     password::judge("password", &form.password, &login)?;
     let hash = password::hash(state, SecretString::from(form.password)).await?;
     let mut tx = state.pool.begin().await?;
+    queries::lock_duties(&mut tx).await?;
     let account_id = queries::insert(&mut tx, &login, &display_name, &hash).await.map_err(|error| {
         Error::from(error).on_constraint("account_login_unique", ApiError::field("login", "somebody has this sign-in name already"))
     })?;
     if exclusion == Exclusion::Kept {
-        // Its password is known to whoever made it.
-        queries::must_change(&mut tx, account_id).await?;
+        queries::made_by_other(&mut tx, account_id).await?;
     }
-    set_rights(&mut tx, account_id, &form.duties, &form.grants, by).await?;
+    set_rights(&mut tx, account_id, (&form.duties, &form.grants), by.login, exclusion).await?;
+    let sealed = seal::seal(&mut tx, by.account).await?;
     let made = load_user(&mut tx, account_id).await?;
     events::notify(&mut tx, Topic::Accounts).await?;
     let event = Event::new("user.create", "user", &login, format!("made the account {login}"))
         .with("after", json!({ "duties": made.duties, "grants": made.grants }));
     audit::record(&mut tx, actor, event).await?;
+    seal::record(&mut tx, actor, sealed).await?;
     tx.commit().await?;
     Ok(made)
 }
@@ -126,14 +147,28 @@ fn check_names(login: &str, display_name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn check_duties(duties: &[Duty], exclusion: Exclusion) -> Result<(), ApiError> {
-    if exclusion == Exclusion::Kept && duties.len() > 1 {
-        return Err(ApiError::field("duties", "operator, security administrator and auditor are three different people"));
+/// Refuses what one person must not hold together; duties may be joined before the set-up is over, where that is done at the server.
+async fn check_conflict(conn: &mut PgConnection, duties: &[Duty], roles: &[Role], exclusion: Exclusion) -> Result<(), Error> {
+    let conflict = match exclusion::conflict(duties, roles.iter().copied()) {
+        Some(Conflict::Duties(..)) if exclusion == Exclusion::Relaxed && !queries::is_sealed(conn).await? => {
+            duties.iter().find_map(|duty| exclusion::conflict(&[*duty], roles.iter().copied()))
+        }
+        other => other,
+    };
+    match conflict {
+        Some(conflict) => Err(ApiError::field(conflict.field(), conflict.said(Lang::En)).into()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-async fn set_rights(conn: &mut PgConnection, account_id: i64, duties: &[Duty], grants: &str, by: &str) -> Result<(), Error> {
+/// Replaces all rights of an account whose row this transaction holds, so that nobody gives it another right meanwhile.
+async fn set_rights(
+    conn: &mut PgConnection,
+    account_id: i64,
+    (duties, grants): (&[Duty], &str),
+    by: &str,
+    exclusion: Exclusion,
+) -> Result<(), Error> {
     let names: Vec<&str> = duties.iter().map(|d| load::duty_name(*d)).collect();
     queries::set_duties(conn, account_id, &names).await?;
     queries::clear_roles(conn, account_id).await?;
@@ -141,8 +176,10 @@ async fn set_rights(conn: &mut PgConnection, account_id: i64, duties: &[Duty], g
     if lines.len() > GRANTS_MAX {
         return Err(ApiError::field("grants", format!("at most {GRANTS_MAX} lines")).into());
     }
-    for line in lines {
-        let (role, harbor, project) = parse_grant(line)?;
+    let parsed = lines.into_iter().map(|line| Ok((line, parse_grant(line)?))).collect::<Result<Vec<_>, ApiError>>()?;
+    let roles: Vec<Role> = parsed.iter().filter_map(|(_, (role, ..))| load::role(role)).collect();
+    check_conflict(conn, duties, &roles, exclusion).await?;
+    for (line, (role, harbor, project)) in parsed {
         let harbor_id = match harbor {
             None => None,
             Some(name) => Some(
@@ -177,22 +214,25 @@ fn parse_grant(line: &str) -> Result<(&'static str, Option<&str>, Option<&str>),
 pub async fn change_roles(state: &AppState, caller: &Caller, origin: &Origin, form: ChangeRoles) -> Result<User, Error> {
     caller.require(Operation::ManageAccounts, None)?;
     not_oneself(caller, form.user_id)?;
-    check_duties(&form.duties, Exclusion::Kept)?;
     if form.reason.trim().chars().count() < 10 {
         return Err(ApiError::field("reason", "say why, in ten characters or more").into());
     }
     let mut tx = state.pool.begin().await?;
     keep_last_holders(&mut tx, form.user_id, &form.duties).await?;
+    queries::lock(&mut tx, form.user_id).await?;
     let before = load_user(&mut tx, form.user_id).await?;
-    set_rights(&mut tx, form.user_id, &form.duties, &form.grants, &caller.login).await?;
+    set_rights(&mut tx, form.user_id, (&form.duties, &form.grants), &caller.login, Exclusion::Kept).await?;
     queries::bump(&mut tx, form.user_id).await?;
+    let sealed = seal::seal(&mut tx, Some(caller.account_id)).await?;
     let after = load_user(&mut tx, form.user_id).await?;
     events::notify(&mut tx, Topic::Accounts).await?;
     let event = Event::new("role.grant", "user", &after.login, format!("changed the roles of {}", after.login))
         .with("reason", form.reason.trim())
         .with("before", json!({ "duties": before.duties, "grants": before.grants }))
         .with("after", json!({ "duties": after.duties, "grants": after.grants }));
-    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    let actor = Actor::caller(caller, origin);
+    audit::record(&mut tx, &actor, event).await?;
+    seal::record(&mut tx, &actor, sealed).await?;
     tx.commit().await?;
     Ok(after)
 }
@@ -204,16 +244,21 @@ pub async fn set_disabled(state: &AppState, caller: &Caller, origin: &Origin, us
     let mut tx = state.pool.begin().await?;
     if disabled {
         keep_last_holders(&mut tx, user_id, &[]).await?;
+    } else {
+        queries::lock_duties(&mut tx).await?;
     }
     if !queries::set_disabled(&mut tx, user_id, disabled).await? {
         return Err(ApiError::not_found("account").into());
     }
     queries::bump(&mut tx, user_id).await?;
+    let sealed = seal::seal(&mut tx, Some(caller.account_id)).await?;
     let after = load_user(&mut tx, user_id).await?;
     events::notify(&mut tx, Topic::Accounts).await?;
     let (action, verb) = if disabled { ("user.disable", "switched off") } else { ("user.enable", "switched on") };
     let event = Event::new(action, "user", &after.login, format!("{verb} the account {}", after.login));
-    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    let actor = Actor::caller(caller, origin);
+    audit::record(&mut tx, &actor, event).await?;
+    seal::record(&mut tx, &actor, sealed).await?;
     tx.commit().await?;
     Ok(after)
 }

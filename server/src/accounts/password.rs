@@ -1,5 +1,7 @@
 //! Passwords: argon2id at the cost the ASVS asks for, off the async threads, a few at a time (reliability.md S-31, S-32, S-36).
 
+use std::sync::atomic::Ordering;
+
 use app::error::{ApiError, ErrorKind};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
@@ -91,17 +93,26 @@ pub async fn verify(state: &AppState, password: SecretString, stored: Option<Str
     .await
 }
 
-async fn off_thread<T: Send + 'static>(state: &AppState, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    static WAITING: AtomicUsize = AtomicUsize::new(0);
-    struct Place;
-    impl Drop for Place {
-        fn drop(&mut self) {
-            WAITING.fetch_sub(1, Ordering::AcqRel);
-        }
+/// Whether a hash is weaker than what is made now, so that it is made anew when its password comes by.
+pub fn is_outdated(stored: &str) -> bool {
+    let Ok(parsed) = PasswordHash::new(stored) else { return false };
+    let number =
+        |name: &str| parsed.params.to_string().split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse::<u32>().ok());
+    number("m").is_some_and(|memory| memory < MEMORY_KIB) || number("t").is_some_and(|passes| passes < PASSES)
+}
+
+/// A place in the queue, given back when it is dropped.
+struct Place(AppState);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.hashing_waiting.fetch_sub(1, Ordering::AcqRel);
     }
-    let place = Place;
-    if WAITING.fetch_add(1, Ordering::AcqRel) >= QUEUE_MAX {
+}
+
+async fn off_thread<T: Send + 'static>(state: &AppState, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    let place = Place(state.clone());
+    if state.hashing_waiting.fetch_add(1, Ordering::AcqRel) >= QUEUE_MAX {
         drop(place);
         return Err(
             ApiError::new(ErrorKind::TooMany, "busy", "too many people are signing in at this moment; try again in a few seconds").into()
@@ -118,12 +129,15 @@ async fn off_thread<T: Send + 'static>(state: &AppState, work: impl FnOnce() -> 
 mod tests {
     use super::*;
 
+    /// S-31, S-35.
     #[test]
     fn the_hash_of_nobody_can_be_parsed_and_costs_what_a_real_one_costs() {
         let parsed = PasswordHash::new(NOBODY).unwrap();
         assert!(parsed.params.to_string().contains(&format!("m={MEMORY_KIB}")));
+        assert!(!is_outdated(NOBODY) && is_outdated(&NOBODY.replace("m=47104", "m=19456")));
     }
 
+    /// S-36.
     #[test]
     fn weak_passwords_are_refused_and_long_ones_are_not() {
         for bad in ["short", "Password123", "lead-alice", &"x".repeat(129)] {

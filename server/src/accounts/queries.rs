@@ -156,6 +156,41 @@ pub async fn lock_duties(conn: &mut PgConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// Whether the set-up is over.
+pub async fn is_sealed(conn: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select exists (select 1 from duty_seal)").fetch_one(conn).await
+}
+
+/// The set-up is over.
+pub async fn set_sealed(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query("insert into duty_seal default values on conflict do nothing").execute(conn).await?;
+    Ok(())
+}
+
+/// Every duty of every active account.
+pub async fn holders_of_all(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, String)>> {
+    sqlx::query_as("select account_id, duty from account_duty join account using (account_id) where disabled_at is null order by 1, 2")
+        .fetch_all(conn)
+        .await
+}
+
+/// Login, duties and roles of every active account that has a duty.
+pub async fn rights_of_holders(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, Vec<String>, Vec<String>)>> {
+    sqlx::query_as(
+        "select a.login, array_agg(distinct d.duty), array(select distinct g.role from role_grant g where g.account_id = a.account_id)
+           from account a join account_duty d using (account_id) where a.disabled_at is null group by a.account_id order by a.login",
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Keeps an account as it is until the transaction ends; false = there is none.
+pub async fn lock(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<bool> {
+    let found: Option<i64> =
+        sqlx::query_scalar("select account_id from account where account_id = $1 for update").bind(account_id).fetch_optional(conn).await?;
+    Ok(found.is_some())
+}
+
 /// Active accounts with a duty, all rows locked against a change at the same time.
 pub async fn holders(conn: &mut PgConnection, duty: &str) -> sqlx::Result<Vec<i64>> {
     sqlx::query_scalar(
@@ -214,9 +249,12 @@ pub async fn set_password(conn: &mut PgConnection, account_id: i64, hash: &str, 
     Ok(done.rows_affected() == 1)
 }
 
-/// Its password works once.
-pub async fn must_change(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<()> {
-    sqlx::query("update account set must_change_password = true where account_id = $1").bind(account_id).execute(conn).await?;
+/// Its password is known to whoever made the account: it works once, and for a day the account does not vote.
+pub async fn made_by_other(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<()> {
+    sqlx::query("update account set must_change_password = true, no_vote_until = now() + interval '24 hours' where account_id = $1")
+        .bind(account_id)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
@@ -231,6 +269,17 @@ pub async fn votes(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<boo
 /// The hash of an account.
 pub async fn password_hash(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar("select password_hash from account where account_id = $1").bind(account_id).fetch_optional(conn).await
+}
+
+/// Replaces a hash by a stronger one of the same password, unless the password was changed meanwhile.
+pub async fn renew_hash(conn: &mut PgConnection, account_id: i64, old: &str, new: &str) -> sqlx::Result<()> {
+    sqlx::query("update account set password_hash = $3 where account_id = $1 and password_hash = $2")
+        .bind(account_id)
+        .bind(old)
+        .bind(new)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Accounts by login, after `after`.

@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::api::Remote;
-use super::{CliError, progress, secret_from_stdin, upkeep};
+use super::{CliError, local_state, progress, secret_from_stdin, upkeep};
+use crate::audit::Actor;
+use crate::config::{DatabaseArgs, KeyArgs};
+use crate::harbors;
 
 #[derive(Deserialize)]
 struct Queued {
@@ -65,13 +68,13 @@ pub struct OfProject {
 pub enum HarborVerb {
     /// List harbors
     List(Plain),
-    /// Register a harbor; the secret of its login comes on standard input
+    /// Register a harbor, at the server's own command line; the secret of its login comes on standard input
     Add(AddHarbor),
     /// Test the connection of a harbor
     Check(NamedHarbor),
     /// List the projects of a harbor now, so that new ones show as not protected
     Inventory(NamedHarbor),
-    /// Read images that a policy blocks through a staging project, or stop that
+    /// Read images that a policy blocks through a staging project, or stop that; at the server's own command line
     Staging(StageHarbor),
 }
 
@@ -88,7 +91,9 @@ pub struct NamedHarbor {
 #[derive(Args)]
 pub struct StageHarbor {
     #[command(flatten)]
-    remote: Remote,
+    database: DatabaseArgs,
+    #[command(flatten)]
+    key: KeyArgs,
     /// Name
     name: String,
     /// Administrator's login that makes the project and its robot; its password on standard input, used once
@@ -103,6 +108,9 @@ pub struct StageHarbor {
     /// Stop, and remove the project
     #[arg(long, conflicts_with_all = ["admin_login", "login", "project"])]
     off: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 async fn stage(args: StageHarbor) -> Result<(), CliError> {
@@ -116,8 +124,11 @@ async fn stage(args: StageHarbor) -> Result<(), CliError> {
             None => (form.admin_login, form.admin_password) = (args.admin_login.unwrap_or_default(), secret),
         }
     }
-    let harbor: Harbor = args.remote.api()?.post(&format!("/harbors/{}/staging", encode(&args.name)), &form).await?;
-    if args.remote.json {
+    // A token gives no secrets: whoever has the server does.
+    let state = local_state(&args.database, &args.key).await?;
+    harbors::staging::set_as(&state, &Actor::command_line(), &form).await?;
+    let harbor = harbors::registered_as(&state, &args.name).await?;
+    if args.json {
         return print_json(&harbor);
     }
     match (harbor.staging.on, harbor.staging.project) {
@@ -132,7 +143,9 @@ async fn stage(args: StageHarbor) -> Result<(), CliError> {
 #[derive(Args)]
 pub struct AddHarbor {
     #[command(flatten)]
-    remote: Remote,
+    database: DatabaseArgs,
+    #[command(flatten)]
+    key: KeyArgs,
     /// Name
     name: String,
     /// Base address
@@ -146,6 +159,9 @@ pub struct AddHarbor {
     /// Accept plain http
     #[arg(long)]
     plain_http: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// `breakwater harbor …`.
@@ -168,8 +184,9 @@ pub async fn harbor(verb: HarborVerb) -> Result<(), CliError> {
                 (None, Some(login)) => (form.admin_login, form.admin_password) = (login, secret),
                 (None, None) => return Err(CliError::Usage("give --login or --admin-login".to_owned())),
             }
-            let made: Harbor = args.remote.api()?.post("/harbors", &form).await?;
-            if args.remote.json {
+            let state = local_state(&args.database, &args.key).await?;
+            let made = harbors::register(&state, &Actor::command_line(), form).await?;
+            if args.json {
                 return print_json(&made);
             }
             println!("registered {}: {}", made.name, made.state_detail);

@@ -35,7 +35,7 @@ struct Broken {
 }
 
 /// Questions whose answer must be no row: invariant, what it means, SQL with one text column.
-const QUESTIONS: [(&str, &str, &str); 11] = [
+const QUESTIONS: [(&str, &str, &str); 12] = [
     ("I-20", "a running job without a lease", "select job_id::text from job where state = 'running' and (lease_until is null or owner is null)"),
     ("I-21", "a job beyond its tries that did not end", "select job_id::text from job where state = 'queued' and attempt >= attempt_max"),
     (
@@ -54,6 +54,12 @@ const QUESTIONS: [(&str, &str, &str); 11] = [
         "I-21",
         "a request that is open although its job is over",
         "select q.request_id::text from request q join job j using (job_id) where q.state in ('queued', 'running') and j.state in ('done', 'dead', 'cancelled')",
+    ),
+    (
+        "S8",
+        "an account holds two duties although the set-up is over",
+        "select a.login from account a join account_duty d using (account_id)
+          where a.disabled_at is null and exists (select 1 from duty_seal) group by a.login having count(*) > 1",
     ),
     (
         "I-22",

@@ -99,8 +99,8 @@ pub struct UndoRestore {
 pub struct ListLines {
     #[command(flatten)]
     remote: Remote,
-    /// Number of the request or draft
-    id: i64,
+    /// Number of the request, or name of the draft
+    id: String,
     /// create, move, skip, blocked, accessories, done, failed or open
     #[arg(long, default_value = "")]
     group: String,

@@ -85,7 +85,13 @@ pub async fn try_connection(state: &AppState, caller: &Caller, form: NewHarbor) 
 
 /// Registers a harbor once its check-list passes for backup.
 pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: NewHarbor) -> Result<Harbor, Error> {
-    caller.require(Operation::ManageEstate, None)?;
+    caller.require(Operation::ManageSecrets, None)?;
+    let made = register(state, &Actor::caller(caller, origin), form).await?;
+    get(state, caller, &made.name).await
+}
+
+/// The same for whoever may do it.
+pub async fn register(state: &AppState, actor: &Actor, form: NewHarbor) -> Result<Harbor, Error> {
     check_form(&form)?;
     let name = form.name.trim().to_owned();
     let ca = given(&form.ca_pem);
@@ -104,7 +110,7 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
         return Err(refused(&checks));
     }
     let mut tx = state.pool.begin().await?;
-    let stored = Stored { url: form.url.trim(), ca_pem: ca, plain_http: form.plain_http, read_login: &logins.read.name, by: &caller.login };
+    let stored = Stored { url: form.url.trim(), ca_pem: ca, plain_http: form.plain_http, read_login: &logins.read.name, by: actor.name() };
     let taken = || ApiError::field("name", "this name belonged to a harbor with another address; choose another name");
     let harbor_id = queries::insert(&mut tx, &name, &stored).await?.ok_or_else(taken)?;
     store_secrets(state, &mut tx, harbor_id, &logins).await?;
@@ -113,16 +119,23 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
     events::notify(&mut tx, Topic::Harbors).await?;
     let event = Event::new("harbor.register", "harbor", &name, format!("registered the harbor {name}"))
         .with("after", json!({ "url": form.url.trim(), "read_login": logins.read.name, "write_login": logins.write.as_ref().map(|w| &w.name), "plain_http": form.plain_http }));
-    audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
+    audit::record(&mut tx, actor, event).await?;
     tx.commit().await?;
     if form.staging {
-        stage(state, &Actor::caller(caller, origin), harbor_id, &form).await?;
+        stage(state, actor, harbor_id, &form).await?;
     }
     // The harbor is registered whatever comes of its first listing; the list of projects is asked for again when needed.
     if let Err(error) = refresh_projects(state, harbor_id).await {
         tracing::warn!(harbor.name = name, error = %crate::error::chain(&error), "cannot list the projects of a new harbor yet");
     }
-    get(state, caller, &name).await
+    registered_as(state, &name).await
+}
+
+/// A registered harbor, for whoever has the server.
+pub async fn registered_as(state: &AppState, name: &str) -> Result<Harbor, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let found = queries::one(&mut conn, name).await?.ok_or_else(|| ApiError::not_found("harbor"))?;
+    Ok(found.harbor)
 }
 
 /// Switches staging on for a harbor that was just registered. It stays registered where that fails, and its page says why.
@@ -326,12 +339,18 @@ async fn keep_checks(conn: &mut PgConnection, harbor_id: i64, checks: &CheckList
 
 pub(super) async fn managed(state: &AppState, caller: &Caller, name: &str) -> Result<Reach, Error> {
     caller.require(Operation::ManageEstate, None)?;
+    registered(state, name).await
+}
+
+/// A harbor that is registered, for whoever may look after it.
+pub(super) async fn registered(state: &AppState, name: &str) -> Result<Reach, Error> {
     let mut conn = state.pool.acquire().await?;
     Ok(queries::reach_by_name(&mut conn, name).await?.filter(|r| !r.removed).ok_or_else(|| ApiError::not_found("harbor"))?)
 }
 
 /// Changes address or logins; tests them first. Another address needs the secrets again (S-53).
 pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: ChangeHarbor) -> Result<Harbor, Error> {
+    caller.require(Operation::ManageSecrets, None)?;
     let reach = managed(state, caller, &form.harbor).await?;
     let moved = form.url.trim() != reach.url;
     let place = |column| Place { table: "harbor", column, row: reach.harbor_id };

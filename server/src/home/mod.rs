@@ -9,7 +9,7 @@ use app::restores::types::RequestFilter;
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
-use crate::{harbors, jobs, plans, projects, restores, vaults};
+use crate::{accounts, harbors, jobs, plans, projects, restores, vaults};
 
 /// Concerns shown.
 const CONCERNS_MAX: usize = 12;
@@ -30,6 +30,9 @@ pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
     let count =
         |wanted: &[Protection]| i64::try_from(projects.iter().filter(|p| wanted.contains(&p.protection)).count()).unwrap_or(i64::MAX);
     let covered = |p: &&Project| !matches!(p.protection, Protection::Unprotected | Protection::Gone);
+    let mut concerns = concerns(&projects, &harbors, (&vaults, &soon_full(state, &vaults).await?), &failed(state, caller).await?);
+    concerns.extend(duties_joined(state, caller).await?);
+    concerns.truncate(CONCERNS_MAX);
     Ok(Home {
         protected: i64::try_from(projects.iter().filter(covered).count()).unwrap_or(i64::MAX),
         met: count(&[Protection::Met]),
@@ -42,7 +45,7 @@ pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
         last_good: projects.iter().filter_map(|p| p.last_good).max(),
         next_run: plans.iter().filter_map(|p| p.next).min(),
         oldest: projects.iter().filter_map(|p| p.oldest).min(),
-        concerns: concerns(&projects, &harbors, (&vaults, &soon_full(state, &vaults).await?), &failed(state, caller).await?),
+        concerns,
         vaults_out: vaults::count_out(state).await?,
         setup: set_up(state, caller, &harbors, &vaults, &plans, &projects).await?,
         waiting: restores::approvals(state, caller, "mine").await?,
@@ -160,6 +163,15 @@ fn concerns(
     }
     all.truncate(CONCERNS_MAX);
     all
+}
+
+/// People who hold what nobody should hold together, for those who can part it.
+async fn duties_joined(state: &AppState, caller: &Caller) -> Result<Option<Concern>, Error> {
+    if !caller.has(Duty::Secadmin) {
+        return Ok(None);
+    }
+    let names = accounts::in_conflict(&mut *state.pool.acquire().await?).await?;
+    Ok((!names.is_empty()).then(|| concern("warning", "Duties not apart", names.join(", "), "/admin/users".to_owned(), "look")))
 }
 
 async fn set_up(

@@ -124,9 +124,12 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAd
 
 /// Refuses unsafe requests that another site's page made (S-10): by `Sec-Fetch-Site`, else by `Origin`.
 ///
-/// A request with a token and without a cookie is not a browser's, so it passes.
+/// A request with a token and without a cookie is not a browser's, so it passes. The stream of events is read by whoever opens it, so it is refused to a page of
+/// another site too, where the browser says so (S-14).
 pub async fn same_site(State(web): State<Web>, request: Request, next: Next) -> Response {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let tells = ["sec-fetch-site", "origin"].iter().any(|name| request.headers().contains_key(*name));
+    let safe = safe && !(request.uri().path() == "/events" && tells);
     if safe || comes_from_here(request.headers(), &web.state.public_url) {
         return next.run(request).await;
     }
@@ -252,7 +255,11 @@ pub async fn gate(request: Request, next: Next) -> Response {
     match rules::rule(request.method(), &route, &path) {
         Some(Rule::Anyone) => next.run(request).await,
         Some(Rule::SignedIn) if signed_in => next.run(request).await,
-        Some(Rule::SignedIn) => signed_out(&request),
+        Some(Rule::People | Rule::Proven) if signed_in => match caller.map(Caller::require_person) {
+            Some(Err(error)) => refuse(error),
+            _ => next.run(request).await,
+        },
+        Some(Rule::SignedIn | Rule::People | Rule::Proven) => signed_out(&request),
         None => {
             tracing::warn!(http.method = %request.method(), http.route = route, "refused a request that no rule allows");
             refuse(ApiError::not_found("page"))
@@ -298,6 +305,7 @@ mod tests {
         pairs.iter().map(|(k, v)| (header::HeaderName::from_static(k), HeaderValue::from_static(v))).collect()
     }
 
+    /// S-10.
     #[test]
     fn requests_of_other_sites_are_told_apart() {
         let here = url::Url::parse("https://backup.example.org").unwrap();
@@ -317,6 +325,7 @@ mod tests {
         }
     }
 
+    /// S-7.
     #[test]
     fn an_address_that_can_be_read_in_two_ways_is_no_address() {
         for good in ["/", "/plans", "/projects/prod/a.b-c_d", "/fn/plans/list", "/vaults/new", "/x/caf%C3%A9", "/x/a%20b", "/a:b@c"] {
@@ -358,6 +367,7 @@ mod tests {
         assert_eq!(plain("/signin?next=a%20b"), None);
     }
 
+    /// S-34.
     #[test]
     fn forwarded_addresses_are_believed_of_trusted_proxies_only() {
         let proxy: IpAddr = "10.0.0.1".parse().unwrap();

@@ -8,6 +8,9 @@ use leptos::nonce::Nonce;
 
 use super::Web;
 
+/// The call after which the browser forgets what it has of this site (S-27).
+const SIGN_OUT: &str = "/fn/session/out";
+
 /// The policy, with the nonce of this answer's inline scripts.
 fn policy(nonce: &str) -> String {
     format!(
@@ -20,7 +23,9 @@ fn policy(nonce: &str) -> String {
 pub async fn add(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let nonce = Nonce::new();
     request.extensions_mut().insert(PageNonce(nonce.clone()));
+    let signs_out = request.uri().path() == SIGN_OUT;
     let mut response = next.run(request).await;
+    let signed_out = signs_out && !response.status().is_client_error() && !response.status().is_server_error();
     let headers = response.headers_mut();
     let fixed: [(HeaderName, &'static str); 6] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -38,6 +43,9 @@ pub async fn add(State(web): State<Web>, mut request: Request, next: Next) -> Re
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if signed_out {
+        headers.insert(HeaderName::from_static("clear-site-data"), HeaderValue::from_static(r#""cache", "storage""#));
     }
     if web.state.public_url.scheme() == "https" {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));

@@ -276,20 +276,23 @@ impl Restores for Live {
     async fn preview_restore(&self, cx: &Cx, form: RestoreForm) -> Result<Draft, ApiError> {
         api(cx, restores::preview(&self.state, &Caller::of(cx)?, form).await)
     }
-    async fn get_draft(&self, cx: &Cx, draft_id: i64) -> Result<Draft, ApiError> {
-        api(cx, restores::get_draft(&self.state, &Caller::of(cx)?, draft_id).await)
+    async fn get_draft(&self, cx: &Cx, draft_id: String) -> Result<Draft, ApiError> {
+        api(cx, restores::get_draft(&self.state, &Caller::of(cx)?, &draft_id).await)
+    }
+    async fn number_of_draft(&self, cx: &Cx, draft_id: String) -> Result<Option<i64>, ApiError> {
+        api(cx, restores::number_of_draft(&self.state, &Caller::of(cx)?, &draft_id).await)
     }
     async fn submit_restore(&self, cx: &Cx, form: Submit) -> Result<Request, ApiError> {
         api(cx, restores::submit(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
     }
-    async fn list_lines(&self, cx: &Cx, request_id: i64, filter: LineFilter) -> Result<Lines, ApiError> {
-        api(cx, restores::list_lines(&self.state, &Caller::of(cx)?, request_id, filter).await)
+    async fn list_lines(&self, cx: &Cx, request: String, filter: LineFilter) -> Result<Lines, ApiError> {
+        api(cx, restores::list_lines(&self.state, &Caller::of(cx)?, &request, filter).await)
     }
-    async fn all_lines(&self, cx: &Cx, request_id: i64, filter: LineFilter) -> Result<Vec<Line>, ApiError> {
-        api(cx, restores::all_lines(&self.state, &Caller::of(cx)?, request_id, filter).await)
+    async fn all_lines(&self, cx: &Cx, request: String, filter: LineFilter) -> Result<Vec<Line>, ApiError> {
+        api(cx, restores::all_lines(&self.state, &Caller::of(cx)?, &request, filter).await)
     }
-    async fn get_change(&self, cx: &Cx, request_id: i64, page: i64) -> Result<Option<PlanChange>, ApiError> {
-        api(cx, restores::get_change(&self.state, &Caller::of(cx)?, request_id, page).await)
+    async fn get_change(&self, cx: &Cx, request: String, page: i64) -> Result<Option<PlanChange>, ApiError> {
+        api(cx, restores::get_change(&self.state, &Caller::of(cx)?, &request, page).await)
     }
     async fn get_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError> {
         api(cx, restores::get(&self.state, &Caller::of(cx)?, request_id).await)

@@ -400,28 +400,28 @@ endpoint!(/// Releases a hold before its end.
 endpoint!(/// Stores a draft and makes its effect plan against the live harbor.
     post "/api/v1/restores/preview" "restores" preview_restore(cx, b, Body(form): Body<RestoreForm>) Draft => b.preview_restore(cx, form).await?);
 endpoint!(/// A draft.
-    get "/api/v1/restores/drafts/{id}" "restores" get_draft(cx, b, Path(id): Path<i64>) Draft => b.get_draft(cx, id).await?);
+    get "/api/v1/restores/drafts/{id}" "restores" get_draft(cx, b, Path(id): Path<String>) Draft => b.get_draft(cx, id).await?);
 endpoint!(/// Sends a draft off.
     post "/api/v1/restores" "restores" submit_restore(cx, b, Body(form): Body<Submit>) Request => b.submit_restore(cx, form).await?);
 endpoint!(/// Requests, newest first.
     get "/api/v1/restores" "restores" list_requests(cx, b, Asked(filter): Asked<RequestFilter>) Page<RequestRow> => b.list_requests(cx, filter).await?);
 endpoint!(/// One request.
     get "/api/v1/restores/{id}" "restores" get_request(cx, b, Path(id): Path<i64>) Request => b.get_request(cx, id).await?);
-endpoint!(/// Every line of a request, or of a draft of one's own, a page at a time, with what came of it.
-    get "/api/v1/restores/{id}/lines" "restores" list_lines(cx, b, Path(id): Path<i64>, Asked(filter): Asked<LineFilter>) Lines => b.list_lines(cx, id, filter).await?);
+endpoint!(/// Every line of a request, by its number, or of a draft of one's own, by its name, a page at a time, with what came of it.
+    get "/api/v1/restores/{id}/lines" "restores" list_lines(cx, b, Path(id): Path<String>, Asked(filter): Asked<LineFilter>) Lines => b.list_lines(cx, id, filter).await?);
 endpoint!(/// What differs from the plan that was voted on, or looked at, before Harbor changed; null where nothing does.
-    get "/api/v1/restores/{id}/change" "restores" get_change(cx, b, Path(id): Path<i64>, Asked(page): Asked<Numbered>) Option<PlanChange> => b.get_change(cx, id, page.page.unwrap_or(1)).await?);
+    get "/api/v1/restores/{id}/change" "restores" get_change(cx, b, Path(id): Path<String>, Asked(page): Asked<Numbered>) Option<PlanChange> => b.get_change(cx, id, page.page.unwrap_or(1)).await?);
 
 /// All lines that match, as CSV.
 #[utoipa::path(get, path = "/api/v1/restores/{id}/lines.csv", tag = "restores", responses((status = 200, content_type = "text/csv", body = String), (status = "default", body = ApiError)))]
 async fn lines_csv(
     State(web): State<Web>,
     parts: Parts,
-    Path(id): Path<i64>,
+    Path(id): Path<String>,
     Asked(filter): Asked<LineFilter>,
 ) -> Result<Response, Refusal> {
-    let lines = web.backend.all_lines(&Cx { parts }, id, filter).await?;
-    Ok(file(&format!("restore-{id}.csv"), "text/csv; charset=utf-8", crate::restores::csv(&lines)))
+    let lines = web.backend.all_lines(&Cx { parts }, id.clone(), filter).await?;
+    Ok(file(&file_name(&id, "csv"), "text/csv; charset=utf-8", crate::restores::csv(&lines)))
 }
 
 /// All lines that match, as one JSON file.
@@ -429,12 +429,17 @@ async fn lines_csv(
 async fn lines_json(
     State(web): State<Web>,
     parts: Parts,
-    Path(id): Path<i64>,
+    Path(id): Path<String>,
     Asked(filter): Asked<LineFilter>,
 ) -> Result<Response, Refusal> {
-    let lines = web.backend.all_lines(&Cx { parts }, id, filter).await?;
+    let lines = web.backend.all_lines(&Cx { parts }, id.clone(), filter).await?;
     let text = crate::restores::json(&lines).map_err(|error| error.into_api(None))?;
-    Ok(file(&format!("restore-{id}.json"), "application/json", text))
+    Ok(file(&file_name(&id, "json"), "application/json", text))
+}
+
+/// What a file of a request or draft is called. Something was found under `id`, so that it is a number or a name of ours.
+fn file_name(id: &str, kind: &str) -> String {
+    format!("restore-{id}.{kind}")
 }
 
 /// A file to save.
@@ -512,21 +517,21 @@ endpoint!(/// Ends a token of an account. People only, with a password entered i
 pub const ROUTES: &[Line] = &[
     ("GET", "/api/v1/openapi.json", Rule::SignedIn),
     ("GET", "/api/v1/me", Rule::SignedIn),
-    ("PUT", "/api/v1/me/password", Rule::SignedIn),
+    ("PUT", "/api/v1/me/password", Rule::People),
     ("GET", "/api/v1/home", Rule::SignedIn),
     ("GET", "/api/v1/harbors", Rule::SignedIn),
-    ("POST", "/api/v1/harbors", Rule::SignedIn),
+    ("POST", "/api/v1/harbors", Rule::Proven),
     ("POST", "/api/v1/harbors/try", Rule::SignedIn),
     ("GET", "/api/v1/harbors/{name}", Rule::SignedIn),
-    ("PUT", "/api/v1/harbors/{name}", Rule::SignedIn),
+    ("PUT", "/api/v1/harbors/{name}", Rule::Proven),
     ("DELETE", "/api/v1/harbors/{name}", Rule::SignedIn),
     ("POST", "/api/v1/harbors/{name}/check", Rule::SignedIn),
     ("POST", "/api/v1/harbors/{name}/inventory", Rule::SignedIn),
-    ("POST", "/api/v1/harbors/{name}/staging", Rule::SignedIn),
+    ("POST", "/api/v1/harbors/{name}/staging", Rule::Proven),
     ("GET", "/api/v1/vaults", Rule::SignedIn),
     ("POST", "/api/v1/vaults", Rule::SignedIn),
     ("GET", "/api/v1/vaults/{id}", Rule::SignedIn),
-    ("PUT", "/api/v1/vaults/{id}/bucket", Rule::SignedIn),
+    ("PUT", "/api/v1/vaults/{id}/bucket", Rule::Proven),
     ("POST", "/api/v1/vaults/{id}/bucket/check", Rule::SignedIn),
     ("POST", "/api/v1/vaults/{id}/verify", Rule::SignedIn),
     ("GET", "/api/v1/vaults/{id}/findings", Rule::SignedIn),
@@ -575,7 +580,7 @@ pub const ROUTES: &[Line] = &[
     ("GET", "/api/v1/restores/{id}/lines.csv", Rule::SignedIn),
     ("GET", "/api/v1/restores/{id}/lines.json", Rule::SignedIn),
     ("GET", "/api/v1/restores/{id}/change", Rule::SignedIn),
-    ("POST", "/api/v1/restores/{id}/votes", Rule::SignedIn),
+    ("POST", "/api/v1/restores/{id}/votes", Rule::People),
     ("POST", "/api/v1/restores/{id}/withdraw", Rule::SignedIn),
     ("POST", "/api/v1/restores/{id}/cancel", Rule::SignedIn),
     ("POST", "/api/v1/restores/{id}/retry", Rule::SignedIn),
@@ -590,20 +595,20 @@ pub const ROUTES: &[Line] = &[
     ("GET", "/api/v1/audit/{seq}", Rule::SignedIn),
     ("POST", "/api/v1/audit/verify", Rule::SignedIn),
     ("GET", "/api/v1/users", Rule::SignedIn),
-    ("POST", "/api/v1/users", Rule::SignedIn),
+    ("POST", "/api/v1/users", Rule::Proven),
     ("GET", "/api/v1/users/{id}", Rule::SignedIn),
-    ("PUT", "/api/v1/users/{id}/roles", Rule::SignedIn),
-    ("PUT", "/api/v1/users/{id}/disabled", Rule::SignedIn),
-    ("PUT", "/api/v1/users/{id}/password", Rule::SignedIn),
-    ("GET", "/api/v1/me/sessions", Rule::SignedIn),
-    ("POST", "/api/v1/me/sessions/end", Rule::SignedIn),
+    ("PUT", "/api/v1/users/{id}/roles", Rule::Proven),
+    ("PUT", "/api/v1/users/{id}/disabled", Rule::Proven),
+    ("PUT", "/api/v1/users/{id}/password", Rule::Proven),
+    ("GET", "/api/v1/me/sessions", Rule::People),
+    ("POST", "/api/v1/me/sessions/end", Rule::People),
     ("GET", "/api/v1/users/{id}/sessions", Rule::SignedIn),
-    ("POST", "/api/v1/users/{id}/sessions/end", Rule::SignedIn),
+    ("POST", "/api/v1/users/{id}/sessions/end", Rule::Proven),
     ("GET", "/api/v1/users/{id}/tokens", Rule::SignedIn),
-    ("DELETE", "/api/v1/users/{id}/tokens/{token}", Rule::SignedIn),
+    ("DELETE", "/api/v1/users/{id}/tokens/{token}", Rule::Proven),
     ("GET", "/api/v1/tokens", Rule::SignedIn),
-    ("POST", "/api/v1/tokens", Rule::SignedIn),
-    ("DELETE", "/api/v1/tokens/{id}", Rule::SignedIn),
+    ("POST", "/api/v1/tokens", Rule::Proven),
+    ("DELETE", "/api/v1/tokens/{id}", Rule::People),
 ];
 
 /// The description's head.
@@ -727,6 +732,7 @@ pub fn router() -> axum::Router<Web> {
 mod tests {
     use super::*;
 
+    /// S-1.
     #[test]
     fn every_described_call_has_a_line_in_the_gate_and_the_reverse() {
         let (_, description) = described().split_for_parts();
@@ -742,6 +748,6 @@ mod tests {
         let mut lines: Vec<(String, String)> = ROUTES.iter().map(|(m, p, _)| ((*m).to_owned(), (*p).to_owned())).collect();
         lines.sort();
         assert_eq!(described, lines);
-        assert!(ROUTES.iter().all(|(.., rule)| *rule == Rule::SignedIn), "nothing of REST is for strangers");
+        assert!(ROUTES.iter().all(|(.., rule)| *rule != Rule::Anyone), "nothing of REST is for strangers");
     }
 }

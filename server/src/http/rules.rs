@@ -9,6 +9,10 @@ pub enum Rule {
     Anyone,
     /// A session or a token; a page sends strangers to the sign-in.
     SignedIn,
+    /// A session: no token, whatever its owner may.
+    People,
+    /// A session whose password was entered in the last ten minutes. That is asked by the operation, so that a form it refuses comes back with its text.
+    Proven,
 }
 
 /// A line: method (`*` = GET and POST), route as the router knows it, rule.
@@ -64,7 +68,7 @@ pub const ROUTES: &[Line] = &[
     ("GET", "/me", SignedIn),
 ];
 
-/// Server functions strangers may call; every other one needs a caller. All must be registered, or the gate refuses them.
+/// Server functions strangers may call; every other one needs a session: programs with a token speak REST. All must be registered, or the gate refuses them.
 pub const OPEN_FUNCTIONS: &[&str] =
     &["/fn/session/shell", "/fn/session/in", "/fn/session/set_up", "/fn/session/display", "/fn/session/zone", "/fn/session/choose_zone"];
 
@@ -89,7 +93,7 @@ pub const WITH_ANOTHERS_PASSWORD: &[&str] = &[
 pub fn rule(method: &Method, route: &str, path: &str) -> Option<Rule> {
     if route.starts_with("/fn/") {
         let known = leptos::server_fn::axum::server_fn_paths().any(|(name, verb)| name == path && verb == *method);
-        return known.then(|| if OPEN_FUNCTIONS.contains(&path) { Anyone } else { SignedIn });
+        return known.then(|| if OPEN_FUNCTIONS.contains(&path) { Anyone } else { Rule::People });
     }
     let verb = if *method == Method::HEAD { "GET" } else { method.as_str() };
     ROUTES.iter().chain(super::rest::ROUTES).find(|(m, r, _)| *m == verb && *r == route).map(|(_, _, rule)| *rule)

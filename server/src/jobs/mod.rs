@@ -69,6 +69,9 @@ pub enum Work {
     },
 }
 
+/// What [`Work::kind`] answers.
+pub const KINDS: [&str; 7] = ["backup", "restore", "copy", "verify", "rebuild", "sweep", "inventory"];
+
 impl Work {
     /// Name of the kind.
     #[must_use]

@@ -12,8 +12,21 @@ use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::state::AppState;
 
+/// Refuses what no job is: a filter that matches nothing looks like good news.
+fn check_filter(filter: &JobFilter) -> Result<(), ApiError> {
+    let known = |given: &Option<String>, names: &[&str]| given.as_deref().is_none_or(|one| one.is_empty() || names.contains(&one));
+    if !known(&filter.state, &queries::STATES) {
+        return Err(ApiError::field("state", format!("one of {}", queries::STATES.join(", "))));
+    }
+    if !known(&filter.kind, &super::KINDS) {
+        return Err(ApiError::field("kind", format!("one of {}", super::KINDS.join(", "))));
+    }
+    Ok(())
+}
+
 /// Jobs the caller may see, newest first.
 pub async fn list(state: &AppState, caller: &Caller, filter: JobFilter) -> Result<Page<Job>, Error> {
+    check_filter(&filter)?;
     let before = filter.after.as_deref().map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
     let mut conn = state.pool.acquire().await?;
     let mut rows = queries::page(&mut conn, &filter, seen(caller).as_deref(), before).await?;

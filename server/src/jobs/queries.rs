@@ -16,6 +16,9 @@ pub const LOG_ROWS: i64 = 500;
 /// Lines a job may log; beyond, only its end is logged.
 pub const LOG_LINES_MAX: i64 = 20_000;
 
+/// States of a job.
+pub const STATES: [&str; 5] = ["queued", "running", "done", "dead", "cancelled"];
+
 /// A claimed job.
 #[derive(Debug, Clone)]
 pub struct Claimed {

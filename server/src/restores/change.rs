@@ -16,9 +16,9 @@ use crate::error::Error;
 use crate::state::AppState;
 
 /// The difference, a page of it.
-pub async fn get_change(state: &AppState, caller: &Caller, request_id: i64, page: i64) -> Result<Option<PlanChange>, Error> {
+pub async fn get_change(state: &AppState, caller: &Caller, called: &str, page: i64) -> Result<Option<PlanChange>, Error> {
     let mut conn = state.pool.acquire().await?;
-    let row = lines::visible(&mut conn, caller, request_id).await?;
+    let row = lines::visible(&mut conn, caller, called).await?;
     of(&mut conn, &row, page).await
 }
 

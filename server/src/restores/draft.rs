@@ -7,11 +7,12 @@ use engine::effect::{self, EffectPlan, PlanContext};
 use futures::FutureExt;
 use serde_json::json;
 use sqlx::PgConnection;
+use uuid::Uuid;
 use vocab::{Digest, ProjectName};
 
 use super::form::{Asked, read};
 use super::queries::{self, Row};
-use super::{change, policy, undo, view};
+use super::{change, name, policy, undo, view};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -36,25 +37,34 @@ struct Made {
 
 /// Stores the form as a draft with a fresh effect plan.
 pub async fn preview(state: &AppState, caller: &Caller, form: RestoreForm) -> Result<Draft, Error> {
-    let number = {
+    let (key, draft) = {
         let mut conn = state.pool.acquire().await?;
-        match form.draft_id {
-            // Numbers are given here and never taken from a form: somebody could occupy those to come.
-            Some(id) => {
-                queries::one(&mut conn, id).await?.filter(|row| is_own(caller, row)).ok_or_else(|| ApiError::not_found("draft"))?.request_id
+        match &form.draft_id {
+            // Names are given here and never taken from a form: somebody could choose one that is another's to come.
+            Some(called) => {
+                let row = name::find(&mut conn, caller, called).await?.ok_or_else(|| ApiError::not_found("draft"))?;
+                if row.state != "draft" {
+                    return Err(sent_off().into());
+                }
+                (row.request_id, row.draft)
             }
-            None => queries::next_id(&mut conn).await?,
+            None => (queries::next_key(&mut conn).await?, Uuid::new_v4()),
         }
     };
+    let mark = name::mark(draft);
     // Boxed: of what these borrow, the compiler does not see by itself that it may go to another thread.
     let made = match form.undo_of {
-        Some(request_id) => make_undo(state, caller, request_id, number).boxed().await?,
-        None => make_restore(state, caller, &form, number).boxed().await?,
+        Some(request_id) => make_undo(state, caller, request_id, &mark).boxed().await?,
+        None => make_restore(state, caller, &form, &mark).boxed().await?,
     };
-    store(state, caller, number, &form, &made).boxed().await?;
+    store(state, caller, (key, draft, &mark), &form, &made).boxed().await?;
     let mut conn = state.pool.acquire().await?;
-    let row = queries::one(&mut conn, number).await?.ok_or_else(|| Error::defect("a draft just stored is gone"))?;
+    let row = queries::one(&mut conn, key).await?.ok_or_else(|| Error::defect("a draft just stored is gone"))?;
     view_draft(&mut conn, row, form).await
+}
+
+fn sent_off() -> ApiError {
+    ApiError::new(ErrorKind::Conflict, ApiError::SENT_OFF, "this was sent off already; its page shows where it stands")
 }
 
 pub(super) fn is_own(caller: &Caller, row: &Row) -> bool {
@@ -65,8 +75,8 @@ fn reaches(caller: &Caller, row: &Row) -> bool {
     caller.reaches(row.harbor_id, &row.project) && caller.reaches(row.harbor_id, &row.target_project)
 }
 
-async fn make_restore(state: &AppState, caller: &Caller, form: &RestoreForm, number: i64) -> Result<Made, Error> {
-    let asked = read(form, number)?;
+async fn make_restore(state: &AppState, caller: &Caller, form: &RestoreForm, mark: &str) -> Result<Made, Error> {
+    let asked = read(form, mark)?;
     let mut conn = state.pool.acquire().await?;
     let place = projects::Place::find(&mut conn, caller, Operation::RequestRestore, &form.harbor, asked.source.as_str()).await?;
     caller.require(Operation::RequestRestore, Some((place.harbor_id(), asked.target.as_str())))?;
@@ -81,14 +91,14 @@ async fn make_restore(state: &AppState, caller: &Caller, form: &RestoreForm, num
     Ok(Made { harbor_id: place.harbor_id(), project: asked.source, target: asked.target, snapshot_id: snapshot.id, plan })
 }
 
-async fn make_undo(state: &AppState, caller: &Caller, request_id: i64, number: i64) -> Result<Made, Error> {
+async fn make_undo(state: &AppState, caller: &Caller, request_id: i64, mark: &str) -> Result<Made, Error> {
     let mut conn = state.pool.acquire().await?;
     let (of, written) = undo::undoable(&mut conn, caller, request_id).await?;
     let origin = undo::origin(&mut conn, &of, &view::stored_plan(&of)?, &written).await?;
     let vault = crate::copies::open_for(state, &mut conn, origin.snapshot_id).await?;
     let client = writer(state, &mut conn, of.harbor_id).await?;
     drop(conn);
-    let plan = undo::make(&client, &vault, &of, &written, &origin, number).await?;
+    let plan = undo::make(&client, &vault, &of, &written, &origin, mark).await?;
     let target = undo::target(&of)?;
     Ok(Made { harbor_id: of.harbor_id, project: target.clone(), target, snapshot_id: origin.snapshot_id, plan })
 }
@@ -108,14 +118,14 @@ pub(super) async fn again(
 ) -> Result<EffectPlan, Error> {
     let form: RestoreForm = serde_json::from_value(row.form.clone()).map_err(|e| Error::defect(e.to_string()))?;
     let Some(request_id) = form.undo_of else {
-        return make(client, vault, &row.harbor, snapshot, &read(&form, row.request_id)?).await;
+        return make(client, vault, &row.harbor, snapshot, &read(&form, &row.mark)?).await;
     };
     let mut conn = state.pool.acquire().await?;
     let of = queries::one(&mut conn, request_id).await?.ok_or_else(|| Error::defect("a request that is to be undone is gone"))?;
     let written = undo::written(&mut conn, request_id).await?;
     let origin = undo::origin(&mut conn, &of, &view::stored_plan(&of)?, &written).await?;
     drop(conn);
-    undo::make(client, vault, &of, &written, &origin, row.request_id).await
+    undo::make(client, vault, &of, &written, &origin, &row.mark).await
 }
 
 pub(super) fn context(client: &registry::Client, vault: &vault::Vault, harbor: &str) -> Result<PlanContext, Error> {
@@ -140,15 +150,22 @@ pub(super) fn plan_error(error: effect::PlanError) -> Error {
     }
 }
 
-async fn store(state: &AppState, caller: &Caller, number: i64, form: &RestoreForm, made: &Made) -> Result<(), Error> {
+async fn store(
+    state: &AppState,
+    caller: &Caller,
+    (key, name, mark): (i64, Uuid, &str),
+    form: &RestoreForm,
+    made: &Made,
+) -> Result<(), Error> {
     let risk = made.plan.risk();
     let rule = policy::rule(risk, made.target.as_str());
-    let stored_form =
-        serde_json::to_value(RestoreForm { draft_id: Some(number), ..form.clone() }).map_err(|e| Error::defect(e.to_string()))?;
+    let stored_form = serde_json::to_value(RestoreForm { draft_id: None, ..form.clone() }).map_err(|e| Error::defect(e.to_string()))?;
     let stored_plan = serde_json::to_value(&made.plan).map_err(|e| Error::defect(e.to_string()))?;
     let hash = made.plan.hash();
     let draft = queries::Draft {
-        request_id: number,
+        request_id: key,
+        name,
+        mark,
         account_id: caller.account_id,
         harbor_id: made.harbor_id,
         project: made.project.as_str(),
@@ -164,7 +181,7 @@ async fn store(state: &AppState, caller: &Caller, number: i64, form: &RestoreFor
     };
     let mut tx = state.pool.begin().await?;
     if !queries::put_draft(&mut tx, &draft).await? {
-        return Err(ApiError::new(ErrorKind::Conflict, "not_a_draft", "this was sent off already; its page shows where it stands").into());
+        return Err(sent_off().into());
     }
     tx.commit().await?;
     Ok(())
@@ -173,9 +190,9 @@ async fn store(state: &AppState, caller: &Caller, number: i64, form: &RestoreFor
 async fn view_draft(conn: &mut PgConnection, row: Row, form: RestoreForm) -> Result<Draft, Error> {
     let plan = view::stored_plan(&row)?;
     Ok(Draft {
-        id: row.request_id,
-        form: RestoreForm { draft_id: Some(row.request_id), ..form },
-        plan: view::plan(row.request_id, &plan, Moment(row.planned_at)),
+        id: row.name(),
+        form: RestoreForm { draft_id: Some(row.name()), ..form },
+        plan: view::plan(&row.name(), &plan, Moment(row.planned_at)),
         change: change::of(conn, &row, 1).await?,
         risk: i64::from(row.risk),
         votes_needed: i64::from(row.votes_needed),
@@ -184,19 +201,25 @@ async fn view_draft(conn: &mut PgConnection, row: Row, form: RestoreForm) -> Res
     })
 }
 
-async fn own_draft(conn: &mut PgConnection, caller: &Caller, draft_id: i64) -> Result<Row, Error> {
-    let row = queries::lock(conn, draft_id)
-        .await?
-        .filter(|r| r.account_id == caller.account_id && reaches(caller, r))
-        .ok_or_else(|| ApiError::not_found("draft"))?;
-    if row.state != "draft" {
-        return Err(ApiError::new(ErrorKind::Conflict, "not_a_draft", "this was sent off already; its page shows where it stands").into());
+async fn own_draft(conn: &mut PgConnection, caller: &Caller, called: &str) -> Result<Row, Error> {
+    let absent = || ApiError::not_found("draft");
+    let found = name::find(conn, caller, called).await?.ok_or_else(absent)?;
+    if found.state != "draft" {
+        return Err(sent_off().into());
     }
-    Ok(row)
+    // Sent off meanwhile, its row has another key.
+    queries::lock(conn, found.request_id).await?.filter(|row| is_own(caller, row)).ok_or_else(|| sent_off().into())
+}
+
+/// The number a draft was given when it was sent off, to who may see its request.
+pub async fn number_of_draft(state: &AppState, caller: &Caller, called: &str) -> Result<Option<i64>, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let row = name::find(&mut conn, caller, called).await?;
+    Ok(row.filter(|row| row.state != "draft").map(|row| row.request_id))
 }
 
 /// A draft as stored.
-pub async fn get_draft(state: &AppState, caller: &Caller, draft_id: i64) -> Result<Draft, Error> {
+pub async fn get_draft(state: &AppState, caller: &Caller, draft_id: &str) -> Result<Draft, Error> {
     let mut tx = state.pool.begin().await?;
     let row = own_draft(&mut tx, caller, draft_id).await?;
     let form: RestoreForm = serde_json::from_value(row.form.clone()).map_err(|e| Error::defect(e.to_string()))?;
@@ -215,9 +238,10 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
     if form.ticket.chars().count() > 100 {
         return Err(ApiError::field("ticket", "use at most 100 characters").into());
     }
-    let draft = get_draft(state, caller, form.draft_id).await?;
+    let draft = get_draft(state, caller, &form.draft_id).await?;
     let mut conn = state.pool.acquire().await?;
-    let before = queries::plan_of(&mut conn, form.draft_id).await?;
+    let key = own_draft(&mut conn, caller, &form.draft_id).await?.request_id;
+    let before = queries::plan_of(&mut conn, key).await?;
     drop(conn);
     let seen = draft.plan.hash.clone();
     let fresh = preview(state, caller, draft.form).await?;
@@ -225,7 +249,7 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
         // What was looked at, if this is it: the page then shows the difference.
         if seen == form.plan_hash {
             let mut conn = state.pool.acquire().await?;
-            queries::keep_plan(&mut conn, form.draft_id, &before).boxed().await?;
+            queries::keep_plan(&mut conn, key, &before).boxed().await?;
         }
         let text = "Harbor changed since you looked, so the effect is another one; look at the new preview";
         return Err(ApiError::new(ErrorKind::Conflict, "plan_changed", text).into());
@@ -242,7 +266,7 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
         return Err(ApiError::new(ErrorKind::Conflict, "no_approver", text).into());
     }
     let mut tx = state.pool.begin().await?;
-    let row = own_draft(&mut tx, caller, form.draft_id).await?;
+    let row = own_draft(&mut tx, caller, &form.draft_id).await?;
     if hex::encode(&row.plan_hash) != form.plan_hash {
         return Err(ApiError::new(ErrorKind::Conflict, "plan_changed", "the draft was changed in another tab; look at it again").into());
     }
@@ -251,7 +275,8 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
         return Err(ApiError::new(ErrorKind::Conflict, "snapshot_gone", text).into());
     }
     let next = if row.votes_needed == 0 { "queued" } else { "waiting" };
-    queries::submit(&mut tx, row.request_id, next, &form.category, reason, form.ticket.trim(), policy::DECIDE_H).await?;
+    let number = queries::submit(&mut tx, row.request_id, next, &form.category, reason, form.ticket.trim(), policy::DECIDE_H).await?;
+    let row = Row { request_id: number, ..row };
     if next == "queued" {
         enqueue(&mut tx, &row, &caller.login).await?;
     }
@@ -270,7 +295,7 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
     .with("after", json!({ "creates": fresh.plan.creates, "moves": fresh.plan.moves, "risk": row.risk, "votes_needed": row.votes_needed }));
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
-    super::get(state, caller, form.draft_id).await
+    super::get(state, caller, number).await
 }
 
 /// Queues the job of an approved request.

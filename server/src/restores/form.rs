@@ -27,8 +27,8 @@ pub struct Asked {
     pub policy: Policy,
 }
 
-/// Reads a form; `number` names the tags that keep what a move replaces.
-pub fn read(form: &RestoreForm, number: i64) -> Result<Asked, ApiError> {
+/// Reads a form; `mark` is what the tags that keep what a move replaces end with.
+pub fn read(form: &RestoreForm, mark: &str) -> Result<Asked, ApiError> {
     let source: ProjectName = form.project.trim().parse().map_err(|_| ApiError::field("project", "this is not a project name"))?;
     let target = match form.target_project.trim() {
         "" => source.clone(),
@@ -65,25 +65,25 @@ pub fn read(form: &RestoreForm, number: i64) -> Result<Asked, ApiError> {
             on_conflict,
             accessories: !form.without_accessories,
             digest_tag: digest_tag(&form.digest_tag)?,
-            ..base_policy(number)
+            ..base_policy(mark)
         },
     })
 }
 
-/// What every request's tags are called by its number.
-fn base_policy(number: i64) -> Policy {
+/// What every request's tags are called by its mark.
+fn base_policy(mark: &str) -> Policy {
     Policy {
         on_conflict: OnConflict::Move,
         accessories: true,
-        keep_suffix: format!("before-restore-{number}"),
-        rename_suffix: format!("restored-{number}"),
+        keep_suffix: format!("before-restore-{mark}"),
+        rename_suffix: format!("restored-{mark}"),
         digest_tag: String::new(),
     }
 }
 
 /// How an undo restores: tags move back, and today's image keeps a tag unless it has one.
-pub(super) fn undo_policy(number: i64) -> Policy {
-    base_policy(number)
+pub(super) fn undo_policy(mark: &str) -> Policy {
+    base_policy(mark)
 }
 
 fn digest_tag(text: &str) -> Result<String, ApiError> {
@@ -130,19 +130,19 @@ mod tests {
             ..RestoreForm::default()
         };
         let digest = Digest::of(b"x");
-        let asked = read(&form(&format!("shop/web:1.4\nshop/web@{digest}\nshop/team/api\n")), 7).unwrap();
+        let asked = read(&form(&format!("shop/web:1.4\nshop/web@{digest}\nshop/team/api\n")), "7").unwrap();
         let Selection::Items(items) = asked.selection else { panic!("items were named") };
         assert_eq!(items.len(), 3);
         assert_eq!(items[2].what, What::AllTags);
         assert_eq!(asked.policy.keep_suffix, "before-restore-7");
         for bad in ["other/web:1", "shop/web:", "shop/web@sha256:x", "shop", "shop/../x:1"] {
-            assert!(read(&form(bad), 7).is_err(), "{bad}");
+            assert!(read(&form(bad), "7").is_err(), "{bad}");
         }
-        let tagged = |tag: &str| read(&RestoreForm { digest_tag: tag.to_owned(), ..form("") }, 7).map(|asked| asked.policy.digest_tag);
+        let tagged = |tag: &str| read(&RestoreForm { digest_tag: tag.to_owned(), ..form("") }, "7").map(|asked| asked.policy.digest_tag);
         assert_eq!(tagged(" hotfix ").unwrap(), "hotfix");
         assert!(tagged("no spaces").is_err() && tagged(&"x".repeat(101)).is_err());
-        assert!(matches!(read(&form(""), 7).unwrap().selection, Selection::Project));
+        assert!(matches!(read(&form(""), "7").unwrap().selection, Selection::Project));
         let staged = RestoreForm { target_project: "breakwater-staging-1".to_owned(), ..form("") };
-        assert!(read(&staged, 7).is_err(), "a restore would end the reading of blocked images");
+        assert!(read(&staged, "7").is_err(), "a restore would end the reading of blocked images");
     }
 }

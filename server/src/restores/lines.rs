@@ -8,7 +8,7 @@ use engine::effect::{Effect, EffectItem, EffectPlan};
 use sqlx::PgConnection;
 
 use super::queries::{self, Row};
-use super::{draft, list, view};
+use super::{name, view};
 use crate::access::Caller;
 use crate::error::Error;
 use crate::state::AppState;
@@ -103,16 +103,17 @@ impl Place<'_> {
 }
 
 /// The request, or the caller's own draft.
-pub(super) async fn visible(conn: &mut PgConnection, caller: &Caller, request_id: i64) -> Result<Row, Error> {
-    let row = queries::one(conn, request_id).await?.filter(|row| draft::is_own(caller, row) || list::sees(caller, row));
+pub(super) async fn visible(conn: &mut PgConnection, caller: &Caller, called: &str) -> Result<Row, Error> {
+    let row = name::find(conn, caller, called).await?;
     row.ok_or_else(|| ApiError::not_found("request").into())
 }
 
 /// A page of lines.
-pub async fn list_lines(state: &AppState, caller: &Caller, request_id: i64, filter: LineFilter) -> Result<Lines, Error> {
+pub async fn list_lines(state: &AppState, caller: &Caller, called: &str, filter: LineFilter) -> Result<Lines, Error> {
     let asked = Asked::read(&filter)?;
     let mut conn = state.pool.acquire().await?;
-    let row = visible(&mut conn, caller, request_id).await?;
+    let row = visible(&mut conn, caller, called).await?;
+    let request_id = row.request_id;
     let plan = view::stored_plan(&row)?;
     let outcomes = outcomes(&mut conn, request_id).await?;
     let places = places(&plan, &outcomes);
@@ -135,15 +136,16 @@ pub async fn list_lines(state: &AppState, caller: &Caller, request_id: i64, filt
         counts: counts(&places),
         repositories,
         began: row.started_at.is_some(),
-        next: (page < pages).then(|| address(request_id, &filter, page + 1)),
+        next: (page < pages).then(|| address(&row.name(), &filter, page + 1)),
     })
 }
 
 /// Every line that matches, for a download.
-pub async fn all_lines(state: &AppState, caller: &Caller, request_id: i64, filter: LineFilter) -> Result<Vec<Line>, Error> {
+pub async fn all_lines(state: &AppState, caller: &Caller, called: &str, filter: LineFilter) -> Result<Vec<Line>, Error> {
     let asked = Asked::read(&filter)?;
     let mut conn = state.pool.acquire().await?;
-    let row = visible(&mut conn, caller, request_id).await?;
+    let row = visible(&mut conn, caller, called).await?;
+    let request_id = row.request_id;
     let plan = view::stored_plan(&row)?;
     let outcomes = outcomes(&mut conn, request_id).await?;
     let places = places(&plan, &outcomes);
@@ -184,7 +186,7 @@ async fn with_results(conn: &mut PgConnection, request_id: i64, shown: &[&Place<
 }
 
 /// The address of a page in the API.
-pub(super) fn address(request_id: i64, filter: &LineFilter, page: i64) -> String {
+pub(super) fn address(called: &str, filter: &LineFilter, page: i64) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     for (name, value) in [("group", &filter.group), ("repository", &filter.repository), ("text", &filter.text)] {
         if let Some(value) = value {
@@ -192,5 +194,5 @@ pub(super) fn address(request_id: i64, filter: &LineFilter, page: i64) -> String
         }
     }
     query.append_pair("page", &page.to_string());
-    format!("/api/v1/restores/{request_id}/lines?{}", query.finish())
+    format!("/api/v1/restores/{called}/lines?{}", query.finish())
 }

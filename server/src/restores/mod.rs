@@ -10,6 +10,7 @@ mod execute;
 mod form;
 mod lines;
 mod list;
+mod name;
 pub mod policy;
 pub mod queries;
 mod repeat;
@@ -19,7 +20,7 @@ mod vote;
 
 pub use change::get_change;
 pub use csv::{csv, json};
-pub use draft::{get_draft, preview, submit};
+pub use draft::{get_draft, number_of_draft, preview, submit};
 pub use execute::{restore_job, settle_request};
 pub use lines::{all_lines, list_lines};
 pub use list::{approvals, get, list, waiting_for};

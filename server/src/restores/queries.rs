@@ -2,6 +2,7 @@
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 /// Rows of a page.
 pub const PAGE_ROWS: i64 = 50;
@@ -38,14 +39,26 @@ pub struct Row {
     pub outcome_detail: Option<String>,
     pub ended: Option<serde_json::Value>,
     pub undo_of: Option<i64>,
+    /// Name of the draft, and of the draft it was.
+    pub draft: Uuid,
+    /// What its tags end with.
+    pub mark: String,
     pub votes: i64,
+}
+
+impl Row {
+    /// What it is called: a request by its number, a draft by its name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        if self.state == "draft" { self.draft.to_string() } else { self.request_id.to_string() }
+    }
 }
 
 const SELECT: &str =
     "select q.request_id, q.state, q.version, q.account_id, a.login, a.display_name, q.harbor_id, h.name as harbor, q.project,
        q.snapshot_id, q.target_project, q.form, q.plan, q.plan_hash, q.planned_at, q.risk, q.votes_needed, q.rule, q.category, q.reason,
        q.ticket, q.submitted_at, q.decide_before, q.started_at, q.finished_at, q.job_id, q.outcome_detail,
-       q.ended, q.undo_of,
+       q.ended, q.undo_of, q.draft, q.mark,
        (select count(*) from vote v where v.request_id = q.request_id and v.approve and v.void_at is null) as votes
   from request q join account a using (account_id) join harbor h on h.harbor_id = q.harbor_id";
 
@@ -61,9 +74,15 @@ pub async fn lock(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Opti
     sqlx::query_as(sql).bind(request_id).fetch_optional(conn).await
 }
 
-/// The next number.
-pub async fn next_id(conn: &mut PgConnection) -> sqlx::Result<i64> {
-    sqlx::query_scalar("select nextval(pg_get_serial_sequence('request', 'request_id'))").fetch_one(conn).await
+/// The draft of this name, or the request it became.
+pub async fn by_draft(conn: &mut PgConnection, draft: Uuid) -> sqlx::Result<Option<Row>> {
+    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where q.draft = $1"));
+    sqlx::query_as(sql).bind(draft).fetch_optional(conn).await
+}
+
+/// A key for the row of a new draft. It is no number and nobody is told.
+pub async fn next_key(conn: &mut PgConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select nextval('draft_key')").fetch_one(conn).await
 }
 
 /// Keeps retention from letting a snapshot go until the transaction ends; false = it has.
@@ -78,6 +97,8 @@ pub async fn lock_snapshot(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::R
 /// A draft to store.
 pub struct Draft<'a> {
     pub request_id: i64,
+    pub name: Uuid,
+    pub mark: &'a str,
     pub account_id: i64,
     pub harbor_id: i64,
     pub project: &'a str,
@@ -96,14 +117,13 @@ pub struct Draft<'a> {
 pub async fn put_draft(conn: &mut PgConnection, d: &Draft<'_>) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "insert into request as q (request_id, state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at,
-                                   risk, votes_needed, rule, undo_of)
-         overriding system value
-         values ($1, 'draft', $2, $3, $4, $5, $6, $7, $8, $9, now(), $10, $11, $12, $13)
+                                   risk, votes_needed, rule, undo_of, draft, mark)
+         values ($1, 'draft', $2, $3, $4, $5, $6, $7, $8, $9, now(), $10, $11, $12, $13, $14, $15)
          on conflict (request_id) do update
             set harbor_id = excluded.harbor_id, project = excluded.project, snapshot_id = excluded.snapshot_id,
                 target_project = excluded.target_project, form = excluded.form, plan = excluded.plan, plan_hash = excluded.plan_hash,
                 planned_at = now(), risk = excluded.risk, votes_needed = excluded.votes_needed, rule = excluded.rule,
-                undo_of = excluded.undo_of, version = q.version + 1
+                undo_of = excluded.undo_of, mark = excluded.mark, version = q.version + 1
           where q.state = 'draft' and q.account_id = excluded.account_id",
     )
     .bind(d.request_id)
@@ -119,6 +139,8 @@ pub async fn put_draft(conn: &mut PgConnection, d: &Draft<'_>) -> sqlx::Result<b
     .bind(d.votes_needed)
     .bind(d.rule)
     .bind(d.undo_of)
+    .bind(d.name)
+    .bind(d.mark)
     .execute(&mut *conn)
     .await?;
     if done.rows_affected() != 1 {
@@ -129,7 +151,7 @@ pub async fn put_draft(conn: &mut PgConnection, d: &Draft<'_>) -> sqlx::Result<b
     Ok(true)
 }
 
-/// Turns a draft into a request.
+/// Turns a draft into a request, which gets the next number; answers with it. Numbers follow each other: whoever sends off waits for whoever does.
 pub async fn submit(
     conn: &mut PgConnection,
     request_id: i64,
@@ -138,11 +160,12 @@ pub async fn submit(
     reason: &str,
     ticket: &str,
     decide_h: i32,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "update request set state = $2, category = $3, reason = $4, ticket = $5, submitted_at = now(),
+) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "update request set request_id = next_request_number(), state = $2, category = $3, reason = $4, ticket = $5, submitted_at = now(),
                 decide_before = now() + make_interval(hours => $6), version = version + 1
-          where request_id = $1",
+          where request_id = $1
+         returning request_id",
     )
     .bind(request_id)
     .bind(state)
@@ -150,9 +173,8 @@ pub async fn submit(
     .bind(reason)
     .bind(ticket)
     .bind(decide_h)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_one(conn)
+    .await
 }
 
 /// Moves a request on. `over` sets its end.

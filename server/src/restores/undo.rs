@@ -146,11 +146,11 @@ pub(super) async fn make(
     of: &Row,
     written: &[Written],
     origin: &Origin,
-    number: i64,
+    mark: &str,
 ) -> Result<EffectPlan, Error> {
     let plan = view::stored_plan(of)?;
     let context = draft::context(client, vault, &of.harbor)?;
-    let policy: Policy = form::undo_policy(number);
+    let policy: Policy = form::undo_policy(mark);
     let undone = Undone { plan: &plan, written, snapshot: origin.digest, captured: &origin.captured, elsewhere: &origin.elsewhere };
     effect::undo(&context, &undone, &policy).await.map_err(draft::plan_error)
 }

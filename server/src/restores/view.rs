@@ -31,7 +31,7 @@ pub fn stored_plan(row: &Row) -> Result<effect::EffectPlan, Error> {
 }
 
 /// A plan as pages show it, with its first page of lines.
-pub fn plan(request_id: i64, plan: &effect::EffectPlan, planned_at: Moment) -> EffectPlan {
+pub fn plan(called: &str, plan: &effect::EffectPlan, planned_at: Moment) -> EffectPlan {
     let counts = plan.counts();
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let length = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
@@ -44,7 +44,7 @@ pub fn plan(request_id: i64, plan: &effect::EffectPlan, planned_at: Moment) -> E
         effects,
         items: plan.items.iter().take(first).map(item).collect(),
         items_total: length(plan.items.len()),
-        items_more: (plan.items.len() > first).then(|| lines::address(request_id, &LineFilter::default(), 2)),
+        items_more: (plan.items.len() > first).then(|| lines::address(called, &LineFilter::default(), 2)),
         creates: whole(counts.creates + counts.untagged + counts.accessories),
         moves: whole(counts.moves),
         skips: whole(counts.skips),
@@ -199,7 +199,7 @@ pub async fn request(app: &AppState, conn: &mut PgConnection, caller: &Caller, r
         results_total: counts.all,
         ended: stored_ended(&row),
         change: change::of(conn, &row, 1).await?,
-        plan: plan(row.request_id, &stored, Moment(row.planned_at)),
+        plan: plan(&row.name(), &stored, Moment(row.planned_at)),
         votes: votes.into_iter().map(vote).collect(),
         why_not_vote: why_not.filter(|_| matches!(state, RequestState::Waiting | RequestState::Reapproval)),
         id: row.request_id,

@@ -73,13 +73,18 @@ pub async fn sign_in(state: &AppState, cx: &Cx, form: SignIn) -> Result<String, 
         return Err(error);
     }
     let hash = known.as_ref().filter(|k| k.active).map(|k| k.hash.clone());
-    let good = accounts::password::verify(state, SecretString::from(form.password), hash).await?;
+    let password = SecretString::from(form.password);
+    let good = accounts::password::verify(state, password.clone(), hash).await?;
     let Some(account) = known.filter(|_| good) else {
         let event = Event::new("auth.login.fail", "session", named, format!("failed to sign in as {named}"))
             .outcome(Outcome::Failure, "bad_credentials");
         audit::record_alone(&state.pool, &Actor::anonymous(named, &origin), event).await?;
         return Err(ApiError::new(ErrorKind::Invalid, "bad_credentials", "sign-in name and password do not belong together").into());
     };
+    if accounts::password::is_outdated(&account.hash) {
+        let anew = accounts::password::hash(state, password).await?;
+        accounts::renew_hash(&mut *state.pool.acquire().await?, account.id, &account.hash, &anew).await?;
+    }
     let session = session_of(cx)?;
     let mut tx = state.pool.begin().await?;
     throttle::forget(&mut tx, &login, origin.ip).await?;
@@ -308,6 +313,7 @@ pub fn safe_next(next: Option<&str>) -> String {
 mod tests {
     use super::*;
 
+    /// S-75.
     #[test]
     fn only_pages_of_this_site_are_gone_to() {
         for good in ["/", "/projects/prod/shop?at=2026-11-23T09:30:00Z", "/restores/88"] {

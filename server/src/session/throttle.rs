@@ -130,6 +130,7 @@ pub async fn sweep(pool: &PgPool) -> sqlx::Result<u64> {
 mod tests {
     use super::*;
 
+    /// S-33.
     #[test]
     fn a_household_counts_as_one_and_no_name_is_kept_in_clear() {
         let of = |ip: &str| subjects("hunter2-typed-here", Some(ip.parse().unwrap()));

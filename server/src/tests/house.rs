@@ -77,6 +77,7 @@ fn pages_name_no_sql_and_one_feature_gate() {
     assert!(gates <= 1, "cfg(feature …) stands {gates} times in app; once is the rule");
 }
 
+/// S-1.
 #[test]
 fn routes_are_made_in_two_places_only() {
     for (path, text) in sources("server/src") {

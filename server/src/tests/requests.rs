@@ -53,7 +53,7 @@ impl Shop {
 
     async fn send(&self, draft: &Draft) -> Request {
         let form = Submit {
-            draft_id: draft.id,
+            draft_id: draft.id.clone(),
             plan_hash: draft.plan.hash.clone(),
             category: "accident".to_owned(),
             reason: "it was pushed over by accident".to_owned(),
@@ -122,11 +122,9 @@ async fn undo_gives_back_what_was_recorded_and_not_what_a_snapshot_has(pool: PgP
     let back = restores::undo(&shop.estate.state, &shop.dev, undone.id).await.unwrap();
     let line = back.plan.items.iter().find(|item| item.reference == "1").unwrap();
     assert_eq!((line.effect, line.then.as_str()), (EffectKind::Move, captured.as_str()), "the undo can be undone");
-    assert_eq!(
-        kind(restores::undo(&shop.estate.state, &shop.dev, back.id).await.unwrap_err()),
-        ErrorKind::NotFound,
-        "a draft is no restore"
-    );
+    let key: i64 =
+        sqlx::query_scalar("select request_id from request where state = 'draft'").fetch_one(&shop.estate.state.pool).await.unwrap();
+    assert_eq!(kind(restores::undo(&shop.estate.state, &shop.dev, key).await.unwrap_err()), ErrorKind::NotFound, "a draft is no restore");
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
@@ -179,7 +177,7 @@ async fn a_request_with_a_blocked_line_never_reads_done(pool: PgPool) {
     }
     let rows = restores::list(&shop.estate.state, &shop.dev, RequestFilter::default()).await.unwrap().items;
     assert_eq!((rows[0].state, rows[0].ended), (RequestState::Issues, Some(counts)));
-    let lines = restores::list_lines(&shop.estate.state, &shop.lead, sent.id, LineFilter::default()).await.unwrap();
+    let lines = restores::list_lines(&shop.estate.state, &shop.lead, &sent.id.to_string(), LineFilter::default()).await.unwrap();
     assert_eq!((lines.counts.done, lines.counts.blocked, lines.counts.all), (1, 1, 2));
 }
 
@@ -231,7 +229,8 @@ async fn every_line_is_reached_by_pages_and_filters_by_those_who_see_the_request
     assert_eq!(shown.plan.items_more.as_deref(), Some(format!("/api/v1/restores/{id}/lines?page=2").as_str()));
     let mut seen = Vec::new();
     for page in 1..=3 {
-        let lines = restores::list_lines(&state, &lead, id, LineFilter { page: Some(page), ..LineFilter::default() }).await.unwrap();
+        let lines =
+            restores::list_lines(&state, &lead, &id.to_string(), LineFilter { page: Some(page), ..LineFilter::default() }).await.unwrap();
         assert_eq!((lines.page, lines.pages, lines.total, lines.next.is_some()), (page, 3, 250, page < 3));
         seen.extend(lines.lines.into_iter().map(|line| (line.place, line.effect.reference)));
     }
@@ -252,21 +251,27 @@ async fn every_line_is_reached_by_pages_and_filters_by_those_who_see_the_request
         (ask("skip", "", ""), 0),
         (ask("", "shop", ""), 0),
     ] {
-        let lines = restores::list_lines(&state, &lead, id, filter.clone()).await.unwrap();
+        let lines = restores::list_lines(&state, &lead, &id.to_string(), filter.clone()).await.unwrap();
         assert_eq!(lines.total, total, "{filter:?}");
         assert_eq!((lines.counts.all, lines.counts.blocked, lines.counts.moved, lines.counts.create), (250, 25, 25, 200));
-        assert_eq!(restores::all_lines(&state, &lead, id, filter).await.unwrap().len(), usize::try_from(total).unwrap());
+        assert_eq!(restores::all_lines(&state, &lead, &id.to_string(), filter).await.unwrap().len(), usize::try_from(total).unwrap());
     }
-    assert_eq!(kind(restores::list_lines(&state, &lead, id, ask("all of it", "", "")).await.unwrap_err()), ErrorKind::Invalid);
+    assert_eq!(kind(restores::list_lines(&state, &lead, &id.to_string(), ask("all of it", "", "")).await.unwrap_err()), ErrorKind::Invalid);
     for other in [&stranger] {
-        assert_eq!(kind(restores::list_lines(&state, other, id, LineFilter::default()).await.unwrap_err()), ErrorKind::NotFound);
-        assert_eq!(kind(restores::all_lines(&state, other, id, LineFilter::default()).await.unwrap_err()), ErrorKind::NotFound);
-        assert_eq!(kind(restores::get_change(&state, other, id, 1).await.unwrap_err()), ErrorKind::NotFound);
+        assert_eq!(
+            kind(restores::list_lines(&state, other, &id.to_string(), LineFilter::default()).await.unwrap_err()),
+            ErrorKind::NotFound
+        );
+        assert_eq!(
+            kind(restores::all_lines(&state, other, &id.to_string(), LineFilter::default()).await.unwrap_err()),
+            ErrorKind::NotFound
+        );
+        assert_eq!(kind(restores::get_change(&state, other, &id.to_string(), 1).await.unwrap_err()), ErrorKind::NotFound);
     }
     sqlx::query("update request set state = 'draft' where request_id = $1").bind(id).execute(&pool).await.unwrap();
-    assert_eq!(restores::list_lines(&state, &dev, id, LineFilter::default()).await.unwrap().total, 250);
+    assert_eq!(restores::list_lines(&state, &dev, &id.to_string(), LineFilter::default()).await.unwrap().total, 250);
     assert_eq!(
-        kind(restores::list_lines(&state, &lead, id, LineFilter::default()).await.unwrap_err()),
+        kind(restores::list_lines(&state, &lead, &id.to_string(), LineFilter::default()).await.unwrap_err()),
         ErrorKind::NotFound,
         "a draft is its author's"
     );
@@ -295,7 +300,7 @@ async fn when_votes_lapse_the_plan_they_were_for_is_compared_with_the_new_one(po
     let changed = change.lines.iter().find(|line| line.before.is_some() && line.after.is_some()).unwrap();
     assert_eq!(changed.before.as_ref().unwrap().then, before.items[1].then.to_string());
     assert_eq!(changed.after.as_ref().unwrap().then, after.items[1].then.to_string());
-    assert_eq!(restores::get_change(&state, &dev, id, 1).await.unwrap().unwrap(), change);
+    assert_eq!(restores::get_change(&state, &dev, &id.to_string(), 1).await.unwrap().unwrap(), change);
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
@@ -305,7 +310,7 @@ async fn a_plan_that_changed_before_it_was_sent_off_says_what_changed(pool: PgPo
     let draft = shop.draft("shop/web:1\nshop/api:1", "leave").await;
     shop.push("1", "pushed over meanwhile").await;
     let form = Submit {
-        draft_id: draft.id,
+        draft_id: draft.id.clone(),
         plan_hash: draft.plan.hash.clone(),
         category: "accident".to_owned(),
         reason: "it was deleted by accident".to_owned(),
@@ -313,32 +318,92 @@ async fn a_plan_that_changed_before_it_was_sent_off_says_what_changed(pool: PgPo
     };
     let refused = restores::submit(&shop.estate.state, &shop.dev, &origin(), form).await.unwrap_err();
     assert_eq!(kind(refused), ErrorKind::Conflict);
-    let now = restores::get_draft(&shop.estate.state, &shop.dev, draft.id).await.unwrap();
+    let now = restores::get_draft(&shop.estate.state, &shop.dev, &draft.id).await.unwrap();
     let change = now.change.unwrap();
     assert_eq!((change.changed, change.added, change.gone, change.before_hash), (1, 0, 0, draft.plan.hash));
     let again = restores::preview(&shop.estate.state, &shop.dev, now.form).await.unwrap();
     assert!(again.change.is_none(), "looked at anew");
 }
 
-/// The number of a draft is given, never chosen: whoever could choose would occupy the numbers to come.
+/// A draft has a name that nobody can guess; nobody chooses it, and it is its author's alone.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
-async fn nobody_chooses_the_number_of_a_draft(pool: PgPool) {
+async fn nobody_chooses_or_guesses_the_name_of_a_draft(pool: PgPool) {
     let shop = Shop::new(pool.clone()).await;
     let draft = shop.draft("shop/web:1", "leave").await;
-    let form = |id| RestoreForm {
-        draft_id: Some(id),
+    let form = |id: &str| RestoreForm {
+        draft_id: Some(id.to_owned()),
         harbor: "sim".to_owned(),
         project: "shop".to_owned(),
         at: Moment(OffsetDateTime::now_utc()).url(),
         items: "shop/web:1".to_owned(),
         ..RestoreForm::default()
     };
-    let other = person(&shop.estate.state, "other", &[], "requester sim/shop").await;
-    for (caller, id) in [(&shop.dev, 777_777), (&shop.dev, draft.id + 1), (&other, draft.id)] {
-        let refused = restores::preview(&shop.estate.state, caller, form(id)).await.unwrap_err();
-        assert_eq!(kind(refused), ErrorKind::NotFound, "{id}");
+    let state = &shop.estate.state;
+    let other = person(state, "other", &[], "requester sim/shop").await;
+    let mine = draft.id.as_str();
+    let chosen = uuid::Uuid::new_v4().to_string();
+    for (caller, id) in
+        [(&shop.dev, "777777"), (&shop.dev, "1"), (&shop.dev, "-1"), (&shop.dev, chosen.as_str()), (&other, mine), (&shop.lead, mine)]
+    {
+        assert_eq!(kind(restores::preview(state, caller, form(id)).await.unwrap_err()), ErrorKind::NotFound, "{id}");
+        assert_eq!(kind(restores::get_draft(state, caller, id).await.unwrap_err()), ErrorKind::NotFound, "{id}");
+        assert_eq!(kind(restores::list_lines(state, caller, id, LineFilter::default()).await.unwrap_err()), ErrorKind::NotFound, "{id}");
+        assert_eq!(restores::number_of_draft(state, caller, id).await.unwrap(), None, "{id}");
     }
-    assert_eq!(restores::preview(&shop.estate.state, &shop.dev, form(draft.id)).await.unwrap().id, draft.id, "one's own is changed");
+    assert!(uuid::Uuid::try_parse(mine).unwrap().get_version_num() == 4, "{mine}");
+    assert_eq!(restores::preview(state, &shop.dev, form(mine)).await.unwrap().id, draft.id, "one's own is changed");
+    assert_eq!(restores::list_lines(state, &shop.dev, mine, LineFilter::default()).await.unwrap().total, 1);
     let rows: i64 = sqlx::query_scalar("select count(*) from request").fetch_one(&pool).await.unwrap();
     assert_eq!(rows, 1);
+}
+
+/// Numbers tell of no draft, and nobody can keep one from coming.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_number_is_given_when_a_draft_is_sent_off_and_none_is_left_out(pool: PgPool) {
+    let shop = Shop::new(pool.clone()).await;
+    let state = &shop.estate.state;
+    shop.estate.client().await.delete_repository(&"shop/web".parse().unwrap()).await.unwrap();
+    let mut numbers = Vec::new();
+    let mut last = None;
+    for _ in 0..3 {
+        shop.draft("shop/web:1", "leave").await;
+        let draft = shop.draft("shop/web:1", "leave").await;
+        numbers.push(shop.send(&draft).await.id);
+        last = Some(draft);
+    }
+    assert_eq!(numbers, [1, 2, 3], "drafts take none");
+    // Two at once wait for each other, and what was refused took none.
+    let (one, two) = (shop.draft("shop/web:1", "leave").await, shop.draft("shop/web:1", "leave").await);
+    let refused = Submit {
+        draft_id: one.id.clone(),
+        plan_hash: "0".repeat(64),
+        category: "accident".to_owned(),
+        reason: "it was deleted".to_owned(),
+        ticket: String::new(),
+    };
+    assert_eq!(kind(restores::submit(state, &shop.dev, &origin(), refused).await.unwrap_err()), ErrorKind::Conflict);
+    let (one, two) = tokio::join!(shop.send(&one), shop.send(&two));
+    let mut both = [one.id, two.id];
+    both.sort_unstable();
+    assert_eq!(both, [4, 5]);
+    // The link to the draft leads to the request for who may see it, and exists for nobody else.
+    let name = last.unwrap().id;
+    let stranger = person(state, "stranger", &[], "owner sim/other").await;
+    assert_eq!(restores::get_draft(state, &shop.dev, &name).await.unwrap_err().into_api(None).code, "not_a_draft");
+    for (caller, expected) in [(&shop.dev, Some(3)), (&shop.lead, Some(3)), (&stranger, None)] {
+        assert_eq!(restores::number_of_draft(state, caller, &name).await.unwrap(), expected, "{}", caller.login);
+    }
+    assert_eq!(kind(restores::get_draft(state, &stranger, &name).await.unwrap_err()), ErrorKind::NotFound);
+    assert_eq!(recorded(&pool, "restore.submit").await, 5);
+}
+
+/// Drafts of before had numbers; links to them work for their author.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_draft_of_before_is_found_by_its_number_by_its_author(pool: PgPool) {
+    let shop = Shop::new(pool.clone()).await;
+    let draft = shop.draft("shop/web:1", "leave").await;
+    sqlx::query("update request set request_id = 41, mark = '41'").execute(&pool).await.unwrap();
+    let state = &shop.estate.state;
+    assert_eq!(restores::get_draft(state, &shop.dev, "41").await.unwrap().id, draft.id, "and is called by its name from there on");
+    assert_eq!(kind(restores::get_draft(state, &shop.lead, "41").await.unwrap_err()), ErrorKind::NotFound);
 }

@@ -132,6 +132,7 @@ pub(super) struct Theirs {
     hold: i64,
     acceptance: i64,
     session: i64,
+    draft: String,
     digest: Digest,
 }
 
@@ -157,7 +158,8 @@ impl Theirs {
             "session_id" => number(self.session),
             "digest" => text(&self.digest.to_string(), &Digest::of(b"nobody's").to_string()),
             "seq" => number(self.audit),
-            "draft_id" | "request_id" | "undo_of" => number(self.request),
+            "draft_id" => text(&self.draft, "3f9c2a1b-0000-4000-8000-000000000000"),
+            "request_id" | "undo_of" => number(self.request),
             "snapshot_id" => number(self.snapshot),
             "vault_id" => number(self.vault),
             "plan_id" => number(self.plan),
@@ -168,6 +170,7 @@ impl Theirs {
                 "plans" | "left" => number(self.plan),
                 "holds" => number(self.hold),
                 "projects" => number(self.acceptance),
+                "restores" if path.contains("/drafts/") => text(&self.draft, "3f9c2a1b-0000-4000-8000-000000000000"),
                 "restores" => number(self.request),
                 "jobs" => number(self.job),
                 "snapshots" => number(self.snapshot),
@@ -201,11 +204,12 @@ pub(super) fn own(path: &str, name: &str) -> Value {
 /// Numbers that nothing else in an answer has.
 async fn renumber(pool: &PgPool) {
     sqlx::query(
-        "select setval(format('%I.%I', schemaname, sequencename)::regclass, 7654321) from pg_sequences where schemaname = 'public'",
+        "select setval(format('%I.%I', schemaname, sequencename)::regclass, 7654321) from pg_sequences where schemaname = 'public' and sequencename <> 'draft_key'",
     )
     .execute(pool)
     .await
     .unwrap();
+    sqlx::query("update request_counter set last = 7654321").execute(pool).await.unwrap();
 }
 
 pub(super) async fn theirs(pool: &PgPool, state: &crate::state::AppState) -> Theirs {
@@ -275,10 +279,33 @@ pub(super) async fn theirs(pool: &PgPool, state: &crate::state::AppState) -> The
     .fetch_one(pool)
     .await
     .unwrap();
+    let draft: uuid::Uuid = sqlx::query_scalar(
+        "insert into request (request_id, state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule)
+         select nextval('draft_key'), 'draft', account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule
+           from request returning draft",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    let draft = draft.to_string();
     super::world::signed_in(state, &other).await;
     let session = sqlx::query_scalar("select max(session_id) from session").fetch_one(pool).await.unwrap();
     let audit = sqlx::query_scalar("select max(seq) from audit_record").fetch_one(pool).await.unwrap();
-    Theirs { vault, plan, snapshot, request: request_id, job, account: other.account_id, token, audit, hold, acceptance, session, digest }
+    Theirs {
+        vault,
+        plan,
+        snapshot,
+        request: request_id,
+        job,
+        account: other.account_id,
+        token,
+        audit,
+        hold,
+        acceptance,
+        session,
+        draft,
+        digest,
+    }
 }
 
 /// One call of the description.
@@ -288,7 +315,7 @@ pub(super) struct Call {
     /// Names and whether they lie in the path.
     parameters: Vec<(String, bool)>,
     /// Fields of the body and their types.
-    fields: Vec<(String, Value)>,
+    pub(super) fields: Vec<(String, Value)>,
 }
 
 pub(super) fn calls(description: &Value) -> Vec<Call> {
@@ -373,6 +400,7 @@ pub(super) async fn answer(router: &axum::Router, request: Request<Body>) -> (St
     (status, value.to_string())
 }
 
+/// S-4.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn what_is_not_the_callers_is_answered_like_what_does_not_exist(pool: PgPool) {
     let state = state(pool.clone());

@@ -18,6 +18,7 @@ fn record(account: i64) -> Record {
     record
 }
 
+/// S-23.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn a_slow_request_cannot_bring_a_logged_out_session_back(pool: PgPool) {
     let state = state(pool.clone());
@@ -31,6 +32,7 @@ async fn a_slow_request_cannot_bring_a_logged_out_session_back(pool: PgPool) {
     assert!(store.load(&session.id).await.unwrap().is_none());
 }
 
+/// S-23.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn the_id_in_the_cookie_is_nowhere_in_the_database(pool: PgPool) {
     let state = state(pool.clone());
@@ -42,6 +44,7 @@ async fn the_id_in_the_cookie_is_nowhere_in_the_database(pool: PgPool) {
     assert!(!row.contains(&session.id.to_string()));
 }
 
+/// S-25.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn a_session_ends_by_idleness_and_by_age_in_the_databases_time(pool: PgPool) {
     let state = state(pool.clone());
@@ -59,6 +62,7 @@ async fn a_session_ends_by_idleness_and_by_age_in_the_databases_time(pool: PgPoo
     }
 }
 
+/// S-24.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn changed_roles_and_disabled_accounts_end_sessions_and_tokens_at_once(pool: PgPool) {
     let state = state(pool.clone());
@@ -84,6 +88,7 @@ async fn changed_roles_and_disabled_accounts_end_sessions_and_tokens_at_once(poo
     assert!(accounts::caller_of_token(&pool, &token, &origin()).await.unwrap().is_none());
 }
 
+/// S-8.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn nobody_raises_themselves_and_the_last_holder_of_a_duty_stays(pool: PgPool) {
     let state = state(pool.clone());
@@ -125,6 +130,7 @@ async fn two_who_take_each_others_duty_away_at_once_do_not_both_succeed(pool: Pg
     assert_eq!(last.into_api(None).code, "last_holder", "the last auditor stays too");
 }
 
+/// S-24, S-26.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn a_reset_password_works_once_and_gives_nobody_a_vote(pool: PgPool) {
     let state = state(pool.clone());

@@ -36,6 +36,7 @@ async fn one_vote_of_another_person_queues_the_restore(pool: PgPool) {
     assert_eq!(recorded(&pool, "restore.vote.approve").await, 1);
 }
 
+/// S-8.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn nobody_votes_on_their_own_request_and_the_try_is_recorded(pool: PgPool) {
     let state = state(pool.clone());
@@ -49,6 +50,7 @@ async fn nobody_votes_on_their_own_request_and_the_try_is_recorded(pool: PgPool)
     assert_eq!(votes, 0);
 }
 
+/// S-8.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn a_vote_for_another_plan_or_another_version_is_a_conflict(pool: PgPool) {
     let state = state(pool.clone());

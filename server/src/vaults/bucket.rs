@@ -292,6 +292,7 @@ async fn managed(state: &AppState, caller: &Caller, vault_id: i64) -> Result<(St
 
 /// Changes how a bucket is reached: tests it first, and that the same vault is there. Another address needs the secret again (S-53).
 pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: ChangeBucket) -> Result<Vault, Error> {
+    caller.require(Operation::ManageSecrets, None)?;
     let (name, uuid, row) = managed(state, caller, form.vault_id).await?;
     if form.ca_pem.len() > CA_BYTES_MAX {
         return Err(ApiError::field("ca_pem", "this is too long for a certificate").into());

@@ -188,7 +188,8 @@ async fn view(state: &AppState, row: Row, in_bucket: Option<BucketRow>, alone: b
 
 /// Makes a vault, or adopts the one that is there.
 pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: NewVault) -> Result<Vault, Error> {
-    caller.require(Operation::ManageEstate, None)?;
+    // A folder has no secret.
+    caller.require(if form.kind == "bucket" { Operation::ManageSecrets } else { Operation::ManageEstate }, None)?;
     let vault_id = register(state, &Actor::caller(caller, origin), form).await?;
     get(state, caller, vault_id).await
 }

@@ -174,9 +174,7 @@ impl World {
     /// Registers the Harbor.
     pub async fn register_harbor(&mut self) {
         let (admin, password) = self.harbor.admin();
-        let harbor =
-            json!({ "name": "prod", "url": self.harbor.url(), "admin_login": admin, "admin_password": password, "plain_http": true });
-        self.post("/api/v1/harbors", harbor).await;
+        self.run(&["harbor", "add", "prod", &self.harbor.url(), "--admin-login", admin, "--plain-http"], password);
     }
 
     /// The operator, with a token.

@@ -11,6 +11,6 @@ mod tidy;
 mod usage;
 
 pub use checks::{replicated, rows};
-pub use switch::{Way, made_by_hand, set, switch_off, switch_on};
+pub use switch::{Way, made_by_hand, set, set_as, switch_off, switch_on};
 pub use tidy::tidy;
 pub use usage::{Use, settle};

@@ -13,13 +13,13 @@ use serde_json::json;
 use vocab::ProjectName;
 
 use super::{checks, queries, tidy};
-use crate::access::{Caller, Origin};
+use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::crypto::Place;
 use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::harbors::clients::{Access, client, unstored};
-use crate::harbors::ops::{SECRET_BYTES_MAX, given, managed};
+use crate::harbors::ops::{SECRET_BYTES_MAX, given, registered};
 use crate::harbors::queries::{Reach, reach};
 use crate::harbors::robots;
 use crate::state::AppState;
@@ -48,18 +48,23 @@ pub fn made_by_hand(project: &str, login: &str, secret: &str) -> Result<Option<W
 
 /// Switches it on or off, as the form says.
 pub async fn set(state: &AppState, caller: &Caller, origin: &Origin, form: StagingForm) -> Result<Harbor, Error> {
-    let found = managed(state, caller, &form.harbor).await?;
-    let actor = Actor::caller(caller, origin);
+    caller.require(Operation::ManageSecrets, None)?;
+    set_as(state, &Actor::caller(caller, origin), &form).await?;
+    crate::harbors::get(state, caller, &form.harbor).await
+}
+
+/// The same for whoever may do it.
+pub async fn set_as(state: &AppState, actor: &Actor, form: &StagingForm) -> Result<(), Error> {
+    let found = registered(state, &form.harbor).await?;
     if form.on {
         let way = match made_by_hand(&form.staging_project, &form.staging_login, &form.staging_secret)? {
             Some(way) => way,
-            None => Way::Made(administrator(state, &found, &form)?),
+            None => Way::Made(administrator(state, &found, form)?),
         };
-        switch_on(state, &actor, &found, way).await?;
+        switch_on(state, actor, &found, way).await
     } else {
-        switch_off(state, &actor, &found).await?;
+        switch_off(state, actor, &found).await
     }
-    crate::harbors::get(state, caller, &form.harbor).await
 }
 
 fn administrator(state: &AppState, reach: &Reach, form: &StagingForm) -> Result<Client, Error> {
