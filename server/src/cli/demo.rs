@@ -216,7 +216,8 @@ async fn prepare(
         plain_http: true,
         ..NewHarbor::default()
     };
-    harbors::create(state, &operator, &origin, form).await?;
+    // Nobody is there to enter a password.
+    harbors::register(state, &Actor::caller(&operator, &origin), form).await?;
     let folder =
         |name: &str, folder: &str| NewVault { name: name.to_owned(), path: dir.join(folder).display().to_string(), ..NewVault::default() };
     let vault = vaults::create(state, &operator, &origin, folder("main", "vault")).await?;
