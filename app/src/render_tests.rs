@@ -500,3 +500,14 @@ async fn a_request_shows_every_line_by_pages_that_are_links_and_says_what_change
     has(&page, "在 shop 中新建 240 个 Tag，不覆盖任何内容；10 项受阻");
     has(&page, "未全部恢复");
 }
+
+#[tokio::test]
+async fn a_link_to_a_draft_that_was_sent_off_leads_to_its_request_for_who_may_see_that() {
+    let link = "/restore/new?draft=3f9c2a1b-0000-4000-8000-000000000000";
+    let fake = Fake { me: operator(), request: Some(request()), ..Fake::default() };
+    let (status, location, _) = get(&fake, link, "").await;
+    assert_eq!((status, location.as_str()), (StatusCode::FOUND, "/restores/88"));
+    let (status, location, page) = get(&Fake { request: None, ..fake }, link, "").await;
+    assert_eq!((status, location.as_str()), (StatusCode::CONFLICT, ""));
+    has(&page, "this was sent off already");
+}

@@ -126,8 +126,6 @@ nothing! { projects::Projects {
 
 nothing! { restores::Restores {
     preview_restore(form: RestoreForm) -> Draft;
-    get_draft(draft_id: String) -> Draft;
-    number_of_draft(draft_id: String) -> Option<i64>;
     submit_restore(form: Submit) -> Restore;
     all_lines(request_id: String, filter: LineFilter) -> Vec<Line>;
     list_requests(filter: RequestFilter) -> Page<RequestRow>;
@@ -140,6 +138,12 @@ nothing! { restores::Restores {
 }
     async fn get_request(&self, _cx: &Cx, _request_id: i64) -> Result<Restore, ApiError> {
         self.answer(self.request.clone())
+    }
+    async fn get_draft(&self, _cx: &Cx, _draft_id: String) -> Result<Draft, ApiError> {
+        Err(ApiError::new(ErrorKind::Conflict, ApiError::SENT_OFF, "this was sent off already; its page shows where it stands"))
+    }
+    async fn number_of_draft(&self, _cx: &Cx, _draft_id: String) -> Result<Option<i64>, ApiError> {
+        Ok(self.request.as_ref().map(|request| request.id))
     }
     async fn list_lines(&self, _cx: &Cx, _request_id: String, filter: LineFilter) -> Result<Lines, ApiError> {
         self.answer(self.request.as_ref().map(|_| lines(&filter)))

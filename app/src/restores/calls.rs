@@ -24,8 +24,9 @@ pub async fn get_draft(draft_id: String) -> Result<Draft, ApiError> {
     if draft.as_ref().is_err_and(|error| error.code == ApiError::SENT_OFF)
         && let Some(number) = backend().number_of_draft(&cx(), draft_id).await?
     {
-        // A link of before it was sent off.
+        // A link of before it was sent off. Its status is that of the way on, so the refusal sets none.
         go(&format!("/restores/{number}"));
+        return draft;
     }
     answer(draft)
 }
