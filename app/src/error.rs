@@ -110,6 +110,9 @@ impl ApiError {
         Self::new(ErrorKind::Conflict, Self::STEP_UP, "enter your password once more, then send this again")
     }
 
+    /// Code of a call that nobody is signed in for.
+    pub const SIGNED_OUT: &'static str = "signed_out";
+
     /// Code of [`Self::step_up`].
     pub const STEP_UP: &'static str = "step_up";
 

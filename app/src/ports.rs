@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use leptos::prelude::{expect_context, use_context};
 use leptos::server_fn::ServerFn;
 use leptos_axum::ResponseOptions;
-use serde::Serialize;
 
 use crate::error::ApiError;
 use crate::ui::CameBack;
@@ -24,6 +23,8 @@ pub mod harbors;
 pub mod home;
 #[path = "jobs/port.rs"]
 pub mod jobs;
+#[path = "kept.rs"]
+pub mod kept;
 #[path = "plans/port.rs"]
 pub mod plans;
 #[path = "projects/port.rs"]
@@ -130,40 +131,7 @@ fn is_plain_post(parts: &http::request::Parts) -> bool {
     wants_page && parts.method == http::Method::POST
 }
 
-/// Bytes of one field that is kept for a refused form; a longer one is left out.
-const KEPT_FIELD_BYTES_MAX: usize = 8_000;
-/// Bytes of all kept fields together.
-const KEPT_BYTES_MAX: usize = 32_000;
-
-/// The fields of `form` named in `names`, to be shown again if the form is refused. Name no secret: they are stored for a while.
-pub fn keep(form: &impl Serialize, names: &[&str]) -> BTreeMap<String, String> {
-    let mut kept = BTreeMap::new();
-    let mut room = KEPT_BYTES_MAX;
-    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(form) else { return kept };
-    for name in names {
-        let Some(value) = fields.get(*name) else { continue };
-        let values = match value {
-            serde_json::Value::Array(values) => values.iter().enumerate().map(|(i, v)| (format!("{name}[{i}]"), text_of(v))).collect(),
-            one => vec![((*name).to_owned(), text_of(one))],
-        };
-        for (name, text) in values {
-            let size = name.len() + text.len();
-            if text.len() <= KEPT_FIELD_BYTES_MAX && size <= room {
-                room -= size;
-                kept.insert(name, text);
-            }
-        }
-    }
-    kept
-}
-
-fn text_of(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Null => String::new(),
-        other => other.to_string(),
-    }
-}
+pub use kept::keep;
 
 /// [`answer`] for a form: a refused plain post comes back to its page with the error and the `kept` fields, where
 /// [`crate::ui::FormState`] reads them. `S` is the server function.
@@ -232,21 +200,6 @@ pub async fn done(path: &str, en: &'static str, zh: &'static str) {
 /// Leads the browser on after a form was done: a redirect for a plain post, a navigation where the browser part sent it.
 pub fn go(path: &str) {
     leptos_axum::redirect(path);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_kept_of_a_form_is_what_was_named() {
-        let form =
-            serde_json::json!({ "name": "a b", "secret": "s3cret", "duties": ["operator"], "plan": null, "long": "x".repeat(9_000) });
-        let kept = keep(&form, &["name", "duties", "plan", "absent", "long"]);
-        assert_eq!(kept.get("name").map(String::as_str), Some("a b"));
-        assert_eq!(kept.get("duties[0]").map(String::as_str), Some("operator"));
-        assert!(!kept.contains_key("secret") && !kept.contains_key("long"), "{kept:?}");
-    }
 }
 
 #[cfg(test)]

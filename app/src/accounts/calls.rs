@@ -24,7 +24,7 @@ pub async fn get_user(user_id: i64) -> Result<User, ApiError> {
 #[server(prefix = "/fn", endpoint = "accounts/create")]
 pub async fn create_user(form: NewUser) -> Result<User, ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&form, &["login", "display_name", "duties", "grants"]);
+    let kept = keep::<CreateUser>(&form);
     let user = answer_form::<CreateUser, _>(backend().create_user(&cx(), form).await, kept)?;
     done(&format!("/admin/users/{}", user.id), "The account is made.", "账号已创建。").await;
     Ok(user)
@@ -34,7 +34,7 @@ pub async fn create_user(form: NewUser) -> Result<User, ApiError> {
 #[server(name = ChangeRolesCall, prefix = "/fn", endpoint = "accounts/roles")]
 pub async fn change_roles(form: ChangeRoles) -> Result<User, ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&form, &["duties", "grants", "reason"]);
+    let kept = keep::<ChangeRolesCall>(&form);
     let user = answer_form::<ChangeRolesCall, _>(backend().change_roles(&cx(), form).await, kept)?;
     done(&format!("/admin/users/{}", user.id), "Duties and roles are changed.", "职责与角色已更改。").await;
     Ok(user)
@@ -96,7 +96,7 @@ pub async fn list_tokens() -> Result<Vec<Token>, ApiError> {
 #[server(prefix = "/fn", endpoint = "tokens/create")]
 pub async fn create_token(form: NewToken) -> Result<MadeToken, ApiError> {
     use crate::ports::{answer_form, backend, cx, go, hand_over, is_plain, keep};
-    let kept = keep(&form, &["name", "scope", "days", "networks", "projects"]);
+    let kept = keep::<CreateToken>(&form);
     let made = answer_form::<CreateToken, _>(backend().create_token(&cx(), form).await, kept)?;
     if is_plain() {
         hand_over("made_token", &made.secret, "/me");

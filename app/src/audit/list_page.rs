@@ -62,7 +62,7 @@ fn chain(shell: Shell) -> AnyView {
             </PageHead>
             {auditor.then(|| view! { <PostForm action=verify id="verify" class="inline"><SubmitButton text=t("Verify the chain now", "立即校验审计链")/></PostForm> })}
         </div>
-        {(!auditor).then(|| view! { <p class="note">{t("You see events of your own and of your projects. Auditors see all.", "您可查看自己及所属项目的事件，审计员可查看全部。")}</p> })}
+        {(!auditor).then(|| view! { <p class="note may-not">{t("You see events of your own and of your projects. Auditors see all.", "您可查看自己及所属项目的事件，审计员可查看全部。")}</p> })}
     }
     .into_any()
 }
@@ -82,10 +82,17 @@ fn list(rows: AuditRows, filter: AuditFilter) -> AnyView {
     ];
     let query: Vec<String> = pairs.iter().filter_map(|(k, v)| v.as_ref().map(|v| format!("{k}={}", url_part(v)))).collect();
     let base = if query.is_empty() { "/audit".to_owned() } else { format!("/audit?{}", query.join("&")) };
-    let total = lang().pick(
-        format!("{} of {} events match", count(rows.matching), count(rows.total)),
-        format!("匹配 {} / {} 条记录", count(rows.matching), count(rows.total)),
-    );
+    let total = if rows.matching_more {
+        lang().pick(
+            format!("more than {} of {} events match", count(rows.matching), count(rows.total)),
+            format!("匹配超过 {} / {} 条记录", count(rows.matching), count(rows.total)),
+        )
+    } else {
+        lang().pick(
+            format!("{} of {} events match", count(rows.matching), count(rows.total)),
+            format!("匹配 {} / {} 条记录", count(rows.matching), count(rows.total)),
+        )
+    };
     let paged = filter.after.is_some();
     let empty = rows.events.is_empty();
     let lines = rows.events.into_iter().map(row).collect_view();

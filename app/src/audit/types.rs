@@ -87,8 +87,10 @@ pub struct AuditPage {
     pub events: Vec<AuditEvent>,
     /// Cursor.
     pub next: Option<String>,
-    /// Events that match.
+    /// Events that match, up to 10,000.
     pub matching: i64,
+    /// More match.
+    pub matching_more: bool,
     /// Events in all.
     pub total: i64,
 }

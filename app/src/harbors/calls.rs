@@ -30,7 +30,7 @@ pub async fn get_last_check(harbor: String) -> Result<Option<CheckList>, ApiErro
 #[server(prefix = "/fn", endpoint = "harbors/create")]
 pub async fn create_harbor(form: NewHarbor) -> Result<Harbor, ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&form, crate::harbors::KEPT);
+    let kept = keep::<CreateHarbor>(&form);
     let harbor = answer_form::<CreateHarbor, _>(backend().create_harbor(&cx(), form).await, kept)?;
     done(&format!("/harbors/{}?tab=check", harbor.name), "The harbor is registered.", "Harbor 已登记。").await;
     Ok(harbor)
@@ -41,7 +41,7 @@ pub async fn create_harbor(form: NewHarbor) -> Result<Harbor, ApiError> {
 pub async fn try_harbor(form: NewHarbor) -> Result<CheckList, ApiError> {
     use crate::harbors::types::CheckOutcome;
     use crate::ports::{answer_form, back_with, backend, cx, keep};
-    let kept = keep(&form, crate::harbors::KEPT);
+    let kept = keep::<TryHarbor>(&form);
     let list = answer_form::<TryHarbor, _>(backend().try_harbor(&cx(), form).await, kept.clone())?;
     let wrong = list.checks.iter().filter(|c| c.outcome != CheckOutcome::Pass).map(|c| c.code.clone()).collect::<Vec<_>>().join(",");
     let outcome = match (list.backup_ok, list.restore_ok) {
@@ -57,7 +57,7 @@ pub async fn try_harbor(form: NewHarbor) -> Result<CheckList, ApiError> {
 #[server(name = ChangeHarborCall, prefix = "/fn", endpoint = "harbors/change")]
 pub async fn change_harbor(form: ChangeHarbor) -> Result<Harbor, ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&form, crate::harbors::KEPT);
+    let kept = keep::<ChangeHarborCall>(&form);
     let harbor = answer_form::<ChangeHarborCall, _>(backend().change_harbor(&cx(), form).await, kept)?;
     done(&format!("/harbors/{}?tab=settings", harbor.name), "The new settings were tested and saved.", "新设置已测试并保存。").await;
     Ok(harbor)
@@ -67,7 +67,7 @@ pub async fn change_harbor(form: ChangeHarbor) -> Result<Harbor, ApiError> {
 #[server(name = SetStaging, prefix = "/fn", endpoint = "harbors/staging")]
 pub async fn set_staging(form: StagingForm) -> Result<Harbor, ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&form, crate::harbors::KEPT);
+    let kept = keep::<SetStaging>(&form);
     let harbor = answer_form::<SetStaging, _>(backend().set_staging(&cx(), form).await, kept)?;
     let (en, zh) = match (harbor.staging.on, &harbor.staging.project) {
         (true, _) => ("Images that a policy blocks are read from the next run on.", "自下次运行起，将读取被策略拦截的镜像。"),

@@ -8,6 +8,7 @@ use leptos::wasm_bindgen::JsCast as _;
 use super::calls::{CreateHarbor, TryHarbor};
 use super::check_list::{CheckListView, verdict};
 use super::staging::{StagingByHand, WhatStagingDoes};
+use crate::accounts::types::Duty;
 use crate::error::ApiError;
 use crate::text::t;
 use crate::ui::*;
@@ -24,14 +25,16 @@ pub fn NewHarborPage() -> impl IntoView {
         </PageHead>
         <Columns>
             <Stack>
-                <PostForm action=create prefix="form" also=TryHarbor::PATH>
-                    <Address/>
-                    <Robots/>
-                    <Bar>
-                        <SubmitButton text=t("Test, then register", "测试并登记") kind=ButtonKind::Primary/>
-                        <TryButton attempt=attempt/>
-                    </Bar>
-                </PostForm>
+                <OnlyDuty duty=Duty::Operator>
+                    <PostForm action=create prefix="form" also=TryHarbor::PATH>
+                        <Address/>
+                        <Robots/>
+                        <Bar>
+                            <SubmitButton text=t("Test, then register", "测试并登记") kind=ButtonKind::Primary/>
+                            <TryButton attempt=attempt/>
+                        </Bar>
+                    </PostForm>
+                </OnlyDuty>
                 <CliTwin command="breakwater harbor add prod-sh https://harbor.example.org --admin-login admin < password.txt"/>
             </Stack>
             <Stack><Outcome attempt=attempt/></Stack>

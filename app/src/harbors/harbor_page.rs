@@ -59,7 +59,8 @@ fn content(harbor: Harbor, list: Option<CheckList>, tab: &str, Actions { check, 
     let crumbs = vec![(t("Harbors", "Harbor 实例").to_owned(), "/harbors".to_owned())];
     let body = match tab {
         "check" => check_tab(&harbor, list, check),
-        "settings" => settings(harbor.clone(), change, stage),
+        "settings" if has_duty(Duty::Operator) => settings(harbor.clone(), change, stage),
+        "settings" => view! { <MayNot text=of_duty(Duty::Operator)/> }.into_any(),
         _ => overview(&harbor, inventory),
     };
     let link = |key: &'static str, text: &'static str| {
@@ -151,7 +152,7 @@ fn inside(harbor: &Harbor, inventory: ServerAction<ListProjectsNow>) -> AnyView 
         }
         Lang::ZhCn => format!("最近一次列出 {} 个项目，其中 {} 个已纳入计划。", count(harbor.projects), count(harbor.projects_protected)),
     };
-    let bar = has_duty(Duty::Operator).then(|| {
+    let bar = if has_duty(Duty::Operator) {
         let (plan, remove, own) = (format!("/plans/new?harbor={name}"), format!("/harbors/{name}/remove"), name.clone());
         view! {
             <PostForm action=inventory class="form inline" id="inventory">
@@ -163,7 +164,10 @@ fn inside(harbor: &Harbor, inventory: ServerAction<ListProjectsNow>) -> AnyView 
                 <LinkButton href=remove text=t("Remove…", "移除…") kind=ButtonKind::Danger/>
             </Bar>
         }
-    });
+        .into_any()
+    } else {
+        view! { <MayNot text=of_duty(Duty::Operator)/> }.into_any()
+    };
     let link = (format!("/projects?harbor={name}"), t("All projects", "全部项目").to_owned());
     view! { <Panel title=t("What is in it", "内容") link=link padded=true><p>{text}</p>{bar}</Panel> }.into_any()
 }

@@ -47,7 +47,7 @@ fn content(harbors: Vec<Harbor>) -> AnyView {
         view! {
             <Empty kind=EmptyKind::NothingYet title=t("Register the first Harbor", "登记第一个 Harbor")
                 text=t("Breakwater needs its address and a robot account that may list projects and pull. With an administrator's login it makes that robot itself.", "Breakwater 需要其地址及一个可列出项目并拉取镜像的机器人账户；也可用管理员登录一次由系统自动创建。")>
-                <LinkButton href="/harbors/new" text=t("Register a Harbor", "登记 Harbor") kind=ButtonKind::Primary/>
+                {has_duty(Duty::Operator).then(|| view! { <LinkButton href="/harbors/new" text=t("Register a Harbor", "登记 Harbor") kind=ButtonKind::Primary/> })}
             </Empty>
         }
         .into_any()

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::calls::{RemoveHarbor, get_harbor};
 use super::types::Harbor;
+use crate::accounts::types::Duty;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 
@@ -29,14 +30,16 @@ fn content(harbor: Harbor, action: ServerAction<RemoveHarbor>) -> AnyView {
         <PageHead title=title crumbs=crumbs here=t("Remove", "移除")>
             {t("Its address and logins are forgotten. Plans that use it must be deleted first.", "其地址与登录信息将被清除；须先删除使用它的计划。")}
         </PageHead>
-        <PostForm action=action>
-            <Hidden name="harbor" value=name.clone()/>
-            <ConfirmType name="confirm" expected=name.clone()/>
-            <Bar>
-                <SubmitButton text=submit.clone() kind=ButtonKind::Danger/>
-                <LinkButton href=page.clone() text=t("Keep it", "保留")/>
-            </Bar>
-        </PostForm>
+        <IfDuty duty=Duty::Operator>
+            <PostForm action=action>
+                <Hidden name="harbor" value=name.clone()/>
+                <ConfirmType name="confirm" expected=name.clone()/>
+                <Bar>
+                    <SubmitButton text=submit.clone() kind=ButtonKind::Danger/>
+                    <LinkButton href=page.clone() text=t("Keep it", "保留")/>
+                </Bar>
+            </PostForm>
+        </IfDuty>
     }
     .into_any()
 }

@@ -125,6 +125,7 @@ fn concern_title(title: &str) -> String {
         "Damage found" => "发现损坏",
         "Nearly full" => "即将写满",
         "Duties not apart" => "职责未分离",
+        "Not looked at" => "长时间未检查",
         "Job failed" => "任务失败",
         "Target missed" => "超出目标",
         "With gaps" => "有缺口",
@@ -236,7 +237,7 @@ fn vault(vault: Vault) -> AnyView {
     view! {
         <Panel title=t("Storage", "存储") note=format!("{} {}", t("vault", "保管库"), vault.name) link=(format!("/vaults/{}", vault.id), t("Open", "打开").to_owned())>
             <KeyValue>
-                <Kv key=t("State", "状态")><Status tone=tone text=word/></Kv>
+                <Kv key=t("State", "状态")><Status tone=tone text=word/>{crate::vaults::list_page::looked(vault.looked)}</Kv>
                 <Kv key=t("Protected", "受保护")>{bytes(vault.logical_bytes)}" · "{count(vault.snapshots)}" "{t("snapshots", "个快照")}</Kv>
                 <Kv key=t("Stored", "已存储")>{bytes(vault.stored_bytes)}{ratio}</Kv>
                 {vault.free_bytes.map(|free| view! { <Kv key=t("Free", "剩余")>{bytes(free)}</Kv> })}

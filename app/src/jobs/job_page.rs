@@ -36,6 +36,7 @@ fn job_view(job: Job) -> AnyView {
     let id = StoredValue::new(job.id.to_string());
     let hidden = move || view! { <Hidden name="job_id" value=id.get_value()/> };
     let (stopping, again) = (job.may.iter().any(|m| m == "cancel"), job.may.iter().any(|m| m == "retry"));
+    let unused = (moving && !stopping) || (job.state == JobState::Dead && !again);
     let tries = format!("{} / {}", job.attempt.max(1), job.attempt_max);
     let progress = progress_words(&job);
     let took = job.started.zip(job.finished).map(|(a, b)| span_words(a.seconds_until(b), lang()));
@@ -65,6 +66,7 @@ fn job_view(job: Job) -> AnyView {
             {stopping.then(|| view! { <PostForm action=cancel id="cancel" class="inline">{hidden()}<SubmitButton text=t("Stop this job", "停止任务") kind=ButtonKind::Danger/></PostForm> })}
             {again.then(|| view! { <PostForm action=retry id="retry" class="inline">{hidden()}<SubmitButton text=t("Queue it again", "重新排队") kind=ButtonKind::Primary/></PostForm> })}
         </Bar>
+        {unused.then(|| view! { <MayNot text=t("Operators stop and repeat jobs; a restore is stopped on the page of its request.", "任务由系统管理员停止或重试；恢复任务请在其申请页面停止。")/> })}
     }
     .into_any()
 }

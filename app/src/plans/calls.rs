@@ -32,28 +32,7 @@ pub async fn preview_plan(form: PlanForm) -> Result<PlanPreview, ApiError> {
 #[server(prefix = "/fn", endpoint = "plans/save")]
 pub async fn save_plan(form: PlanForm) -> Result<Plan, ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(
-        &form,
-        &[
-            "name",
-            "harbor",
-            "vault_id",
-            "copies",
-            "include",
-            "exclude",
-            "cron",
-            "zone",
-            "rpo_hours",
-            "full_every_h",
-            "keep_last",
-            "keep_hourly",
-            "keep_daily",
-            "keep_weekly",
-            "keep_monthly",
-            "keep_yearly",
-            "keep_within_days",
-        ],
-    );
+    let kept = keep::<SavePlan>(&form);
     let plan = answer_form::<SavePlan, _>(backend().save_plan(&cx(), form).await, kept)?;
     done(&format!("/plans/{}", plan.id), "The plan is saved.", "备份计划已保存。").await;
     Ok(plan)
@@ -63,7 +42,7 @@ pub async fn save_plan(form: PlanForm) -> Result<Plan, ApiError> {
 #[server(prefix = "/fn", endpoint = "plans/pause")]
 pub async fn pause_plan(plan_id: i64, days: i64, reason: String) -> Result<Plan, ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&serde_json::json!({ "days": days, "reason": reason }), &["days", "reason"]);
+    let kept = keep::<PausePlan>(&serde_json::json!({ "days": days, "reason": reason }));
     let plan = answer_form::<PausePlan, _>(backend().pause_plan(&cx(), plan_id, days, reason).await, kept)?;
     done(&format!("/plans/{plan_id}"), "The plan is paused; it resumes by itself.", "备份计划已暂停，到期自动恢复。").await;
     Ok(plan)
@@ -112,7 +91,7 @@ pub async fn delete_plan(
 ) -> Result<(), ApiError> {
     use crate::plans::left::{DeletePlanForm, Leave};
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&serde_json::json!({ "to": to, "owner": owner, "by_plan": by_plan }), &["to", "owner", "by_plan"]);
+    let kept = keep::<DeletePlan>(&serde_json::json!({ "to": to, "owner": owner, "by_plan": by_plan }));
     let left = Leave { to, owner, plan_id: by_plan.trim().parse().ok() };
     answer_form::<DeletePlan, _>(backend().delete_plan(&cx(), plan_id, DeletePlanForm { confirm, left }).await, kept)?;
     done("/plans", "The plan is deleted; its snapshots stay, as was said.", "备份计划已删除，其快照按所选方式保留。").await;
@@ -136,7 +115,7 @@ pub async fn decide_left(
 ) -> Result<(), ApiError> {
     use crate::plans::left::Leave;
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&serde_json::json!({ "to": to, "owner": owner, "by_plan": by_plan }), &["to", "owner", "by_plan"]);
+    let kept = keep::<DecideLeft>(&serde_json::json!({ "to": to, "owner": owner, "by_plan": by_plan }));
     let leave = Leave { to, owner, plan_id: by_plan.trim().parse().ok() };
     answer_form::<DecideLeft, _>(backend().decide_left(&cx(), plan_id, leave).await, kept)?;
     done("/plans/left", "It is noted what becomes of these snapshots.", "已记录这些快照的处理方式。").await;

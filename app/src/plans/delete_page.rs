@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::calls::{DeletePlan, get_plan, list_plans};
 use super::left_page::LeaveFields;
 use super::types::Plan;
+use crate::accounts::types::Duty;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::count;
@@ -30,15 +31,17 @@ fn content(plan: Plan, plans: Vec<Plan>, action: ServerAction<DeletePlan>) -> An
         <PageHead title=title crumbs=crumbs here=t("Delete", "删除")>
             {t("Its snapshots can be restored as before. Say what becomes of them.", "其快照仍可恢复。请选择如何处理这些快照。")}
         </PageHead>
-        <PostForm action=action>
-            <Hidden name="plan_id" value=id.clone()/>
-            <LeaveFields harbor=plan.harbor.clone() plan_id=plan.id keep=plan.keep plans=plans to=String::new()/>
-            <ConfirmType name="confirm" expected=plan.name.clone()/>
-            <Bar>
-                <SubmitButton text=t("Delete the plan", "删除计划") kind=ButtonKind::Danger/>
-                <LinkButton href=page.clone() text=t("Keep it", "保留")/>
-            </Bar>
-        </PostForm>
+        <IfDuty duty=Duty::Operator>
+            <PostForm action=action>
+                <Hidden name="plan_id" value=id.clone()/>
+                <LeaveFields harbor=plan.harbor.clone() plan_id=plan.id keep=plan.keep plans=plans to=String::new()/>
+                <ConfirmType name="confirm" expected=plan.name.clone()/>
+                <Bar>
+                    <SubmitButton text=t("Delete the plan", "删除计划") kind=ButtonKind::Danger/>
+                    <LinkButton href=page.clone() text=t("Keep it", "保留")/>
+                </Bar>
+            </PostForm>
+        </IfDuty>
     }
     .into_any()
 }

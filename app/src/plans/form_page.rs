@@ -11,6 +11,7 @@ use leptos_router::hooks::use_query_map;
 use super::calls::{PreviewPlan, SavePlan, get_plan, preview_plan};
 use super::preview::PreviewView;
 use super::types::{Keep, Plan, PlanForm, PlanPreview};
+use crate::accounts::types::Duty;
 use crate::error::ApiError;
 use crate::harbors::calls::list_harbors;
 use crate::harbors::types::Harbor;
@@ -162,6 +163,9 @@ fn content((plan, harbors, vaults): Needs, action: ServerAction<SavePlan>) -> An
         }
         None => (t("Say what is backed up, and when.", "设定备份内容与时间。").to_owned(), t("New", "新建"), "/plans".to_owned()),
     };
+    if !has_duty(Duty::Operator) {
+        return view! { <PageHead title=title crumbs=crumbs here=here/><MayNot text=of_duty(Duty::Operator)/> }.into_any();
+    }
     if harbors.is_empty() || vaults.is_empty() {
         return missing_first(title, crumbs, here, harbors.is_empty());
     }

@@ -105,7 +105,8 @@ pub fn left_panel(left: Vec<Left>) -> AnyView {
         Col::actions(),
     ];
     let title = t("Snapshots of deleted plans", "已删除计划的快照");
-    view! { <Panel title=title><DataTable caption=title cols=cols>{rows}</DataTable></Panel> }.into_any()
+    let reason = (!operator).then(|| view! { <MayNot text=of_duty(Duty::Operator)/> });
+    view! { <Panel title=title><DataTable caption=title cols=cols>{rows}</DataTable>{reason}</Panel> }.into_any()
 }
 
 /// The fields that say what becomes of the snapshots of a plan of `harbor`, inside a form.

@@ -42,9 +42,11 @@ fn content(plans: Vec<Plan>) -> AnyView {
         view! {
             <Empty kind=EmptyKind::NothingYet title=t("Make the first plan", "创建第一个备份计划")
                 text=t("A plan says which projects of a Harbor are captured, when, and how old the newest copy may get.", "备份计划规定备份 Harbor 的哪些项目、何时备份，以及最新备份允许的最长时间。")>
-                {preset(t("Everything, every night", "全部项目，每晚"), "0 2 * * *", 26)}
-                {preset(t("Everything, every six hours", "全部项目，每六小时"), "0 */6 * * *", 7)}
-                {preset(t("Everything, every hour", "全部项目，每小时"), "0 * * * *", 2)}
+                {has_duty(Duty::Operator).then(|| view! {
+                    {preset(t("Everything, every night", "全部项目，每晚"), "0 2 * * *", 26)}
+                    {preset(t("Everything, every six hours", "全部项目，每六小时"), "0 */6 * * *", 7)}
+                    {preset(t("Everything, every hour", "全部项目，每小时"), "0 * * * *", 2)}
+                })}
             </Empty>
         }
         .into_any()

@@ -70,7 +70,11 @@ fn content(plan: Plan, runs: Page<Run>, paged: bool, keeping: Keeping, actions: 
     let now = plan_now(&plan);
     let copies = copies_panel(&plan);
     let (next, last_good) = (plan.next, plan.last_good);
-    let buttons = has_duty(Duty::Operator).then(|| act(&plan, actions));
+    let buttons = if has_duty(Duty::Operator) {
+        act(&plan, actions)
+    } else {
+        view! { <Panel title=t("Act", "操作") padded=true><MayNot text=of_duty(Duty::Operator)/></Panel> }.into_any()
+    };
     let facts = facts(&plan);
     let runs = runs_panel(plan.id, runs, paged);
     view! {

@@ -127,8 +127,18 @@ fn tags(browse: Browse, query: &BrowseQuery, filtered: bool) -> AnyView {
         let asked = t("; a tag's own page asks Harbor", "；Tag 页面会询问 Harbor");
         view! { {t("“Since then” is what the newest snapshot has, as of", "“此后”以最新快照为准，截至")}" "<When at=browse.now_at brief=true/>{asked} }.into_any()
     };
-    let rows = browse.tags.into_iter().map(|tag| row(query, tag)).collect_view();
+    let asks = may_ask(&query.harbor, &query.project);
+    let rows = browse.tags.into_iter().map(|tag| row(query, tag, asks)).collect_view();
     let whole_item = whole.clone();
+    let ask = if asks {
+        view! {
+            <button type="submit" class=ButtonKind::Primary.class()>{t("Restore what is ticked…", "恢复所选…")}</button>
+            <a class="btn" href=super::restore_href(&query.harbor, &query.project, &at, &whole_item)>{lang().pick(format!("Restore all of {whole}…"), format!("恢复整个 {whole}…"))}</a>
+        }
+        .into_any()
+    } else {
+        view! { <MayNot text=of_asking()/> }.into_any()
+    };
     view! {
         <form method="get" action="/restore/new">
             <input type="hidden" name="h" value=query.harbor.clone()/>
@@ -139,8 +149,7 @@ fn tags(browse: Browse, query: &BrowseQuery, filtered: bool) -> AnyView {
             ]>{rows}</DataTable>
             <p class="note padded">{since}</p>
             <div class="panel-foot">
-                <button type="submit" class=ButtonKind::Primary.class()>{t("Restore what is ticked…", "恢复所选…")}</button>
-                <a class="btn" href=super::restore_href(&query.harbor, &query.project, &at, &whole_item)>{lang().pick(format!("Restore all of {whole}…"), format!("恢复整个 {whole}…"))}</a>
+                {ask}
                 {next.map(|href| view! { <a class="btn" href=href rel="next">{t("Next page", "下一页")}</a> })}
             </div>
         </form>
@@ -148,7 +157,7 @@ fn tags(browse: Browse, query: &BrowseQuery, filtered: bool) -> AnyView {
     .into_any()
 }
 
-fn row(query: &BrowseQuery, tag: TagAt) -> AnyView {
+fn row(query: &BrowseQuery, tag: TagAt, asks: bool) -> AnyView {
     let history = tag_href(&query.harbor, &query.project, &tag.repository, &tag.tag);
     let image = artifact_href(&query.harbor, &query.project, &tag.repository, &tag.digest);
     let (tone, word) = now_word(tag.now);
@@ -157,7 +166,7 @@ fn row(query: &BrowseQuery, tag: TagAt) -> AnyView {
     let label = lang().pick(format!("Choose {item}"), format!("选择 {item}"));
     view! {
         <tr>
-            <Cell><input type="checkbox" name="item" value=item aria-label=label/></Cell>
+            <Cell>{asks.then(|| view! { <input type="checkbox" name="item" value=item aria-label=label/> })}</Cell>
             <Cell><a class="mono" href=history title=tag.tag.clone()>{short_tag(&tag.tag)}</a></Cell>
             <Cell label=t("Image", "镜像")><a class="mono short" href=image>{short_digest(&tag.digest)}</a></Cell>
             <Cell label=t("Kind", "类型")>{tag.kind}{(tag.accessories > 0).then(|| view! { <span class="note block">{lang().pick(format!("{} accessories", tag.accessories), format!("{} 个附件", tag.accessories))}</span> })}</Cell>

@@ -94,7 +94,7 @@ pub async fn accept_gap(
     use crate::ports::{answer_form, backend, cx, done, keep};
     use crate::projects::gaps::AcceptGap;
     let form = AcceptGap { snapshot_id, gap, reason, until };
-    let kept = keep(&form, &["gap", "reason", "until"]);
+    let kept = keep::<AcceptGapCall>(&form);
     let back = crate::projects::gaps_href(&harbor, &project);
     let accepted = answer_form::<AcceptGapCall, _>(backend().accept_gap(&cx(), harbor, project, form).await, kept)?;
     done(&back, "It is accepted. When that ends, it counts again.", "已接受。到期后将重新计入。").await;
@@ -105,7 +105,7 @@ pub async fn accept_gap(
 #[server(prefix = "/fn", endpoint = "projects/withdraw")]
 pub async fn withdraw_acceptance(harbor: String, project: String, acceptance: i64, reason: String) -> Result<(), ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&serde_json::json!({ "reason": reason }), &["reason"]);
+    let kept = keep::<WithdrawAcceptance>(&serde_json::json!({ "reason": reason }));
     let back = crate::projects::gaps_href(&harbor, &project);
     answer_form::<WithdrawAcceptance, _>(backend().withdraw_acceptance(&cx(), harbor, project, acceptance, reason).await, kept)?;
     done(&back, "The acceptance is withdrawn: the gap counts again.", "已撤回接受，该缺口重新计入。").await;
@@ -118,7 +118,7 @@ pub async fn hold_snapshot(snapshot_id: i64, reason: String, #[server(default)] 
     use crate::ports::{answer_form, backend, cx, done, keep};
     use crate::projects::types::HoldForm;
     let form = HoldForm { reason, until };
-    let kept = keep(&form, &["reason", "until"]);
+    let kept = keep::<HoldSnapshot>(&form);
     answer_form::<HoldSnapshot, _>(backend().hold_snapshot(&cx(), snapshot_id, form).await, kept)?;
     done(&crate::projects::safe_back(&back), "The snapshot is held.", "快照已锁定保留。").await;
     Ok(())
@@ -128,7 +128,7 @@ pub async fn hold_snapshot(snapshot_id: i64, reason: String, #[server(default)] 
 #[server(prefix = "/fn", endpoint = "projects/release")]
 pub async fn release_hold(hold_id: i64, reason: String, back: String) -> Result<(), ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&serde_json::json!({ "reason": reason, "hold_id": hold_id }), &["reason", "hold_id"]);
+    let kept = keep::<ReleaseHold>(&serde_json::json!({ "reason": reason, "hold_id": hold_id }));
     answer_form::<ReleaseHold, _>(backend().release_hold(&cx(), hold_id, reason).await, kept)?;
     done(&crate::projects::safe_back(&back), "The hold is released.", "已解除锁定。").await;
     Ok(())

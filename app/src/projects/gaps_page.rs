@@ -47,8 +47,8 @@ fn page(
     let form = gaps.at.as_ref().filter(|_| owner && open > 0).map(|s| accept_form(s, &gaps.gaps, (&harbor, &project), accept));
     let standing: Vec<Acceptance> = gaps.gaps.iter().filter_map(|gap| gap.accepted.clone()).collect();
     let end = (owner && !standing.is_empty()).then(|| withdraw_form(&standing, (&harbor, &project), withdraw));
-    let who = (!owner && open > 0).then(|| {
-        view! { <p class="note padded">{t("An owner of the project may accept a gap, with a reason and an end.", "项目所有者可接受缺口，需填写原因与期限。")}</p> }
+    let who = (!owner && !gaps.gaps.is_empty()).then(|| {
+        view! { <p class="note padded may-not">{t("An owner of the project may accept a gap, with a reason and an end.", "项目所有者可接受缺口，需填写原因与期限。")}</p> }
     });
     let cli = format!("breakwater gap list {harbor}/{project}");
     view! {

@@ -27,6 +27,7 @@ pub fn HoldPanel(timeline: Timeline, snapshot: Snapshot) -> impl IntoView {
     let me = viewer().map(|me| me.login).unwrap_or_default();
     let may = timeline.may;
     let own: Vec<Hold> = snapshot.holds.iter().filter(|hold| may.release || (may.hold && hold.by == me)).cloned().collect();
+    let others = own.is_empty() && !snapshot.holds.is_empty();
     let standing = snapshot
         .holds
         .iter()
@@ -46,6 +47,8 @@ pub fn HoldPanel(timeline: Timeline, snapshot: Snapshot) -> impl IntoView {
                     <SubmitButton text=t("Hold it", "锁定")/>
                 </PostForm>
             })}
+            {(!may.hold).then(|| view! { <MayNot text=t("Those who may ask for restores of the project, operators and security administrators hold a moment.", "锁定由可申请恢复的人员、系统管理员或安全管理员执行。")/> })}
+            {others.then(|| view! { <MayNot text=t("Who set a hold, an owner of the project or an operator releases it.", "锁定由设置者、项目所有者或系统管理员解除。")/> })}
             {(!own.is_empty()).then(|| release_form(own, back_after, release))}
         </Panel>
     }

@@ -50,10 +50,16 @@ fn list(page: Page<Project>, filter: ProjectFilter) -> AnyView {
     let base = if query.is_empty() { "/projects".to_owned() } else { format!("/projects?{}", query.join("&")) };
     let paged = filter.after.is_some();
     let empty = page.items.is_empty();
+    let of_harbor = filter.harbor.clone().map(|name| {
+        let rest: Vec<String> = pairs[1..].iter().filter_map(|(k, v)| v.as_ref().map(|v| format!("{k}={}", url_part(v)))).collect();
+        let without = if rest.is_empty() { "/projects".to_owned() } else { format!("/projects?{}", rest.join("&")) };
+        view! { <FilterChip text=name without=without/> }
+    });
     let rows = page.items.into_iter().map(row).collect_view();
     view! {
         <PageHead title=title here=t("Projects", "项目")/>
-        {(!empty || filtered).then(|| view! {<GetForm action="/projects">
+        {(!empty || filtered).then(|| view! {<GetForm action="/projects" keep=vec![("harbor", filter.harbor.clone())]>
+            {of_harbor}
             <label class="filter"><span>{t("Name", "名称")}</span><input type="search" name="q" value=filter.q.unwrap_or_default() spellcheck="false"/></label>
             {choice("state", t("State", "状态"), filter.state, &[
                 ("met", t("within target", "达标")), ("at_risk", t("at risk", "有风险")), ("missed", t("target missed", "未达标")),

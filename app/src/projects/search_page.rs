@@ -89,7 +89,8 @@ fn row(hit: SearchHit) -> impl IntoView {
     let gap = hit.gap.as_ref().map(gap_note);
     let item = if hit.tag.is_empty() { format!("{}@{}", hit.repository, hit.digest) } else { format!("{}:{}", hit.repository, hit.tag) };
     let restore = hit.restore_at.filter(|_| hit.in_harbor.state != Presence::Yes || !hit.in_harbor.live);
-    let restore = restore.map(|at| restore_href(&hit.harbor, &hit.project, &at.url(), &item));
+    let restore =
+        restore.filter(|_| may_ask(&hit.harbor, &hit.project)).map(|at| restore_href(&hit.harbor, &hit.project, &at.url(), &item));
     view! {
         <tr>
             <Cell><a class="mono" href=href>{name}</a>{(!role.is_empty()).then(|| view! { <span class="note block">{role}</span> })}{by_id}{gap}</Cell>

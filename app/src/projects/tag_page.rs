@@ -46,7 +46,8 @@ fn page(history: TagHistory) -> AnyView {
     ];
     let edges = history.known_from.zip(history.known_to);
     let gantt = (!history.spans.is_empty()).then(|| edges.map(|(from, to)| view! { <Gantt spans=history.spans.clone() from=from to=to/> }));
-    let rows = history.spans.iter().map(|span| row(&history, span)).collect_view();
+    let asks = may_ask(&history.harbor, &history.project);
+    let rows = history.spans.iter().map(|span| row(&history, span, asks)).collect_view();
     let empty = history.spans.is_empty();
     view! {
         <PageHead title=title crumbs=crumbs here=history.tag.clone()>
@@ -66,6 +67,7 @@ fn page(history: TagHistory) -> AnyView {
                         Col::text(t("Image", "镜像")), Col::text(t("From", "自")), Col::text(t("To", "至")), Col::text(t("Kind", "类型")), Col::number(t("Size", "大小")),
                         Col::number(t("Snapshots", "快照")), Col::text(t("Restorable", "可恢复")), Col::actions(),
                     ]>{rows}</DataTable>
+                    {(!asks).then(|| view! { <MayNot text=of_asking()/> })}
                 </section>
             }.into_any()
         }}
@@ -74,14 +76,14 @@ fn page(history: TagHistory) -> AnyView {
     .into_any()
 }
 
-fn row(history: &TagHistory, span: &TagSpan) -> AnyView {
+fn row(history: &TagHistory, span: &TagSpan, asks: bool) -> AnyView {
     let item = format!("{}:{}", history.repository, history.tag);
     let href = restore_href(&history.harbor, &history.project, &span.restore_at.url(), &item);
     let in_harbor = history.live.as_ref() == Some(&span.digest);
     let image = artifact_href(&history.harbor, &history.project, &history.repository, &span.digest);
     let until = still(history);
     let span = span.clone();
-    let restorable = span.not_restorable.is_none() && !in_harbor;
+    let restorable = asks && span.not_restorable.is_none() && !in_harbor;
     let kind = if span.platforms.is_empty() { span.kind.clone() } else { format!("{} · {}", span.kind, span.platforms.join(", ")) };
     view! {
         <tr>

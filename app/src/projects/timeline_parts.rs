@@ -120,7 +120,8 @@ fn BringBack(timeline: Timeline, missing: i64, moved: i64, items: String) -> imp
             format!("该时间点的 {n} 个 Tag 已不在 Harbor 中，恢复不会覆盖任何内容。"),
         ),
     };
-    let button = (missing > 0).then(|| {
+    let asks = may_ask(&harbor, &project);
+    let button = (missing > 0 && asks).then(|| {
         let text = if missing == 1 {
             t("Restore the tag…", "恢复该 Tag…").to_owned()
         } else {
@@ -135,6 +136,7 @@ fn BringBack(timeline: Timeline, missing: i64, moved: i64, items: String) -> imp
                 {button}
                 <LinkButton href=browse text=t("Browse this moment", "浏览该时间点")/>
             </Bar>
+            {(!asks).then(|| view! { <MayNot text=of_asking()/> })}
         </Panel>
     }
     .into_any()
@@ -148,16 +150,26 @@ pub fn MomentActions(timeline: Timeline) -> impl IntoView {
     // Without a plan there is no vault to back it up into.
     let planned = !timeline.project.plans.is_empty();
     let whole = timeline.clone();
+    let form = if may_back_up(&harbor, &project) {
+        view! {
+            <PostForm action=backup id="backup">
+                <Hidden name="harbor" value=harbor/>
+                <Hidden name="project" value=project/>
+                <SubmitButton text=t("Back this project up now", "立即备份该项目")/>
+            </PostForm>
+        }
+        .into_any()
+    } else {
+        let text =
+            t("Operators and those who may ask for restores of the project do this.", "此操作由系统管理员或可申请该项目恢复的人员执行。");
+        view! { <MayNot text=text/> }.into_any()
+    };
     view! {
         <div class="pair">
             {timeline.at.clone().map(|s| view! { <HoldPanel timeline=whole snapshot=s/> })}
-            {planned.then(|| view! { <Panel title=t("Back up now", "立即备份") padded=true>
+            {planned.then(move || view! { <Panel title=t("Back up now", "立即备份") padded=true>
                 <p class="note">{timeline.next_run.map(|at| view! { {t("The next scheduled run is", "下次计划运行：")}" "<When at=at brief=true/> })}</p>
-                <PostForm action=backup id="backup">
-                    <Hidden name="harbor" value=harbor/>
-                    <Hidden name="project" value=project/>
-                    <SubmitButton text=t("Back this project up now", "立即备份该项目")/>
-                </PostForm>
+                {form}
             </Panel> })}
         </div>
     }

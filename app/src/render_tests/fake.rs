@@ -16,8 +16,8 @@ use crate::projects::gaps::{AcceptGap, ProjectGaps};
 use crate::projects::types::*;
 use crate::restores::types::Request as Restore;
 use crate::restores::types::{
-    CastVote, Draft, EffectItem, EffectKind, EffectPlan, Line, LineChange, LineCounts, LineFilter, Lines, PlanChange, RequestFilter,
-    RequestRow, RequestState, RestoreForm, Submit,
+    CastVote, Draft, EffectItem, EffectKind, EffectPlan, InboxFilter, Line, LineChange, LineCounts, LineFilter, Lines, PlanChange,
+    RequestFilter, RequestRow, RequestState, RestoreForm, Submit,
 };
 use crate::restores::words::{Effects, Ended};
 use crate::session::types::{Me, SetUp, Shell, SignIn, Theme};
@@ -129,7 +129,7 @@ nothing! { restores::Restores {
     submit_restore(form: Submit) -> Restore;
     all_lines(request_id: String, filter: LineFilter) -> Vec<Line>;
     list_requests(filter: RequestFilter) -> Page<RequestRow>;
-    list_approvals(tab: String) -> Vec<RequestRow>;
+    list_approvals(filter: InboxFilter) -> Page<RequestRow>;
     cast_vote(form: CastVote) -> Restore;
     withdraw_request(request_id: i64) -> Restore;
     cancel_request(request_id: i64) -> Restore;
@@ -298,6 +298,7 @@ impl crate::ports::session::Sessions for Fake {
             setup_needed: self.setup_needed,
             lang: Lang::En,
             theme: Theme::System,
+            single_keys: true,
             approvals_waiting: 2,
             jobs_running: 0,
             audit_events: 1_204,
@@ -324,6 +325,9 @@ impl crate::ports::session::Sessions for Fake {
         Ok(())
     }
     async fn leave_flash(&self, _cx: &Cx, _text: &str) {}
+    async fn set_single_keys(&self, _cx: &Cx, _on: bool) -> Result<(), ApiError> {
+        Ok(())
+    }
     async fn set_display(&self, _cx: &Cx, _lang: Option<String>, _theme: Option<String>) -> Result<(), ApiError> {
         Ok(())
     }
@@ -407,6 +411,8 @@ pub fn vault() -> Vault {
         vault_uuid: "7d1c".to_owned(),
         state: VaultState::Healthy,
         state_detail: String::new(),
+        looked: Some(moment("2026-11-23T09:30:00Z")),
+        days_left: None,
         stored_bytes: 1 << 40,
         logical_bytes: 8 << 40,
         free_bytes: Some(1 << 40),

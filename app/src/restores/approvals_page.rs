@@ -4,29 +4,35 @@ use leptos::prelude::*;
 
 use super::calls::list_approvals;
 use super::state_word;
-use super::types::RequestRow;
+use super::types::{InboxFilter, RequestRow};
 use crate::text::{lang, t};
 use crate::ui::*;
+use crate::units::{Page, count};
 
 /// The page.
 #[component]
 pub fn ApprovalsPage() -> impl IntoView {
-    let tab = use_query("tab");
-    let rows = fetch(Topic::Requests, move || tab.get().unwrap_or_else(|| "mine".to_owned()), list_approvals);
-    view! { <Load data=rows view={move |rows: Vec<RequestRow>| page(rows, tab.get_untracked().unwrap_or_else(|| "mine".to_owned()))}/> }
+    let (tab, after) = (use_query("tab"), use_query("after"));
+    let rows = fetch(Topic::Requests, move || InboxFilter { tab: tab.get(), after: after.get() }, list_approvals);
+    view! {
+        <Load data=rows view={move |found: Page<RequestRow>| {
+            page(found, tab.get_untracked().unwrap_or_else(|| "mine".to_owned()), after.get_untracked().is_some())
+        }}/>
+    }
 }
 
-fn page(rows: Vec<RequestRow>, tab: String) -> AnyView {
-    let title = match (tab.as_str(), rows.len()) {
+fn page(found: Page<RequestRow>, tab: String, paged: bool) -> AnyView {
+    let (rows, next) = (found.items, found.next);
+    let title = match (tab.as_str(), found.total.unwrap_or_default()) {
         ("mine", 0) => t("Nothing waits for you.", "没有等待您审批的申请。").to_owned(),
         ("mine", 1) => t("One request waits for your decision.", "有 1 个申请等待您审批。").to_owned(),
-        ("mine", n) => lang().pick(format!("{n} requests wait for your decision."), format!("有 {n} 个申请等待您审批。")),
+        ("mine", n) => lang().pick(format!("{} requests wait for your decision.", count(n)), format!("有 {} 个申请等待您审批。", count(n))),
         ("team", 0) => t("Nothing waits for others.", "没有等待他人审批的申请。").to_owned(),
         ("team", 1) => t("One request waits for others.", "有 1 个申请等待他人审批。").to_owned(),
         (_, 0) => t("You decided on no request yet.", "您尚未审批任何申请。").to_owned(),
         (_, 1) => t("You decided on one request.", "您已审批 1 个申请。").to_owned(),
-        ("team", n) => lang().pick(format!("{n} requests wait for others."), format!("有 {n} 个申请等待他人审批。")),
-        (_, n) => lang().pick(format!("You decided on {n} requests."), format!("您已审批 {n} 个申请。")),
+        ("team", n) => lang().pick(format!("{} requests wait for others.", count(n)), format!("有 {} 个申请等待他人审批。", count(n))),
+        (_, n) => lang().pick(format!("You decided on {} requests.", count(n)), format!("您已审批 {} 个申请。", count(n))),
     };
     let tabs = [
         ("mine", t("Waits for me", "等待我审批")),
@@ -36,7 +42,7 @@ fn page(rows: Vec<RequestRow>, tab: String) -> AnyView {
     .into_iter()
     .map(|(name, text)| view! { <a href=format!("/approvals?tab={name}") aria-current=(name == tab).then_some("page")>{text}</a> })
     .collect_view();
-    let empty = rows.is_empty();
+    let (empty, base) = (rows.is_empty(), format!("/approvals?tab={}", url_part(&tab)));
     let cards = rows.into_iter().map(card).collect_view();
     view! {
         <PageHead title=title here=t("Approvals", "审批")/>
@@ -44,7 +50,7 @@ fn page(rows: Vec<RequestRow>, tab: String) -> AnyView {
         {if empty {
             view! { <Empty kind=EmptyKind::NothingYet title=t("Good: the inbox is empty.", "收件箱为空。") text=t("Requests on your projects appear here as soon as they are sent off.", "您项目的申请提交后会立即出现在此。")/> }.into_any()
         } else {
-            view! { <section class="panel">{cards}</section> }.into_any()
+            view! { <section class="panel">{cards}</section><Pager base=base next=next paged=paged/> }.into_any()
         }}
     }
     .into_any()

@@ -3,14 +3,16 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::restores::types::{CastVote, Draft, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm, Submit};
+use crate::restores::types::{
+    CastVote, Draft, InboxFilter, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm, Submit,
+};
 use crate::units::Page;
 
 /// Stores a draft with its effect plan and goes to its preview.
 #[server(prefix = "/fn", endpoint = "restores/preview")]
 pub async fn preview_restore(form: RestoreForm) -> Result<Draft, ApiError> {
     use crate::ports::{answer_form, backend, cx, go, keep};
-    let kept = keep(&form, &["harbor", "project", "at", "items", "target_project", "on_conflict", "without_accessories", "digest_tag"]);
+    let kept = keep::<PreviewRestore>(&form);
     let draft = answer_form::<PreviewRestore, _>(backend().preview_restore(&cx(), form).await, kept)?;
     go(&format!("/restore/new?draft={}", draft.id));
     Ok(draft)
@@ -35,7 +37,7 @@ pub async fn get_draft(draft_id: String) -> Result<Draft, ApiError> {
 #[server(prefix = "/fn", endpoint = "restores/submit")]
 pub async fn submit_restore(form: Submit) -> Result<Request, ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&form, &["category", "reason", "ticket"]);
+    let kept = keep::<SubmitRestore>(&form);
     let request = answer_form::<SubmitRestore, _>(backend().submit_restore(&cx(), form).await, kept)?;
     done(&format!("/restores/{}", request.id), "The request is sent off.", "恢复申请已提交。").await;
     Ok(request)
@@ -71,16 +73,16 @@ pub async fn list_requests(#[server(default)] filter: RequestFilter) -> Result<P
 
 /// A part of the inbox.
 #[server(prefix = "/fn", endpoint = "restores/inbox", input = leptos::server_fn::codec::GetUrl)]
-pub async fn list_approvals(tab: String) -> Result<Vec<RequestRow>, ApiError> {
+pub async fn list_approvals(#[server(default)] filter: InboxFilter) -> Result<Page<RequestRow>, ApiError> {
     use crate::ports::{answer, backend, cx};
-    answer(backend().list_approvals(&cx(), tab).await)
+    answer(backend().list_approvals(&cx(), filter).await)
 }
 
 /// Votes on exactly the plan that was seen.
 #[server(name = CastVoteCall, prefix = "/fn", endpoint = "restores/vote")]
 pub async fn cast_vote(form: CastVote) -> Result<Request, ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&form, &["comment"]);
+    let kept = keep::<CastVoteCall>(&form);
     let id = form.request_id;
     let request = answer_form::<CastVoteCall, _>(backend().cast_vote(&cx(), form).await, kept)?;
     done(&format!("/restores/{id}"), "Your vote is recorded.", "您的审批意见已记录。").await;
@@ -105,7 +107,7 @@ pub async fn cancel_request(request_id: i64) -> Result<Request, ApiError> {
     Ok(request)
 }
 
-/// A draft with what failed.
+/// A draft with what failed, or with all of what was refused or ran out of time.
 #[server(prefix = "/fn", endpoint = "restores/retry")]
 pub async fn retry_request(request_id: i64) -> Result<Draft, ApiError> {
     use crate::ports::{answer, backend, cx, go};

@@ -43,11 +43,17 @@ fn list(page: Page<RequestRow>, filter: RequestFilter) -> AnyView {
     let filtered = !query.is_empty();
     let base = if filtered { format!("/restores?{}", query.join("&")) } else { "/restores".to_owned() };
     let paged = filter.after.is_some();
+    let of_project = filter.project.clone().map(|name| {
+        let rest: Vec<&str> = query.iter().map(String::as_str).filter(|part| !part.starts_with("project=")).collect();
+        let without = if rest.is_empty() { "/restores".to_owned() } else { format!("/restores?{}", rest.join("&")) };
+        view! { <FilterChip text=name without=without/> }
+    });
     let empty = page.items.is_empty();
     let rows = page.items.into_iter().map(row).collect_view();
     view! {
         <PageHead title=title here=t("Restores", "恢复")/>
-        <GetForm action="/restores">
+        <GetForm action="/restores" keep=vec![("project", filter.project.clone())]>
+            {of_project}
             {choice("state", t("State", "状态"), filter.state, &[("open", t("open", "进行中")), ("ended", t("ended", "已结束")), ("done", t("done", "已完成")), ("issues", t("incomplete", "未全部完成")), ("failed", t("failed", "失败")), ("denied", t("refused", "已拒绝"))])}
             <label class="filter check"><input type="checkbox" name="mine" value="true" checked=mine/><span>{t("Only mine", "仅我的")}</span></label>
             <SubmitButton text=t("Show", "筛选")/>

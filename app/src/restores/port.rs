@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::error::ApiError;
 use crate::ports::Cx;
 use crate::restores::types::{
-    CastVote, Draft, Line, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm, Submit,
+    CastVote, Draft, InboxFilter, Line, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm, Submit,
 };
 use crate::units::Page;
 
@@ -30,15 +30,16 @@ pub trait Restores: Send + Sync {
     async fn get_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError>;
     /// Requests, newest first.
     async fn list_requests(&self, cx: &Cx, filter: RequestFilter) -> Result<Page<RequestRow>, ApiError>;
-    /// Requests that wait for the caller's vote (`mine`), for others of the same projects (`team`), or decided (`done`).
-    async fn list_approvals(&self, cx: &Cx, tab: String) -> Result<Vec<RequestRow>, ApiError>;
+    /// Requests that wait for the caller's vote (`mine`), for others of the same projects (`team`), or that the caller decided (`done`),
+    /// newest first; the page's total is how many there are, up to 1,000.
+    async fn list_approvals(&self, cx: &Cx, filter: InboxFilter) -> Result<Page<RequestRow>, ApiError>;
     /// Votes. `Conflict` when hash or version moved on.
     async fn cast_vote(&self, cx: &Cx, form: CastVote) -> Result<Request, ApiError>;
     /// Takes one's own request back before it runs.
     async fn withdraw_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError>;
     /// Stops a queued or running restore before its next write.
     async fn cancel_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError>;
-    /// Makes a draft with the failed lines of a request.
+    /// Makes a draft with the failed lines of a request, or with all of one that was refused or ran out of time; its reason goes along.
     async fn retry_request(&self, cx: &Cx, request_id: i64) -> Result<Draft, ApiError>;
     /// Makes a draft that puts moved tags back to what they were.
     async fn undo_request(&self, cx: &Cx, request_id: i64) -> Result<Draft, ApiError>;

@@ -70,7 +70,7 @@ pub fn Decision(request: Request) -> impl IntoView {
     }
     if !request.may.iter().any(|m| m == "vote") {
         let why = request.why_not_vote.as_deref().map(said).unwrap_or_default();
-        return view! { <Panel title=t("Decision", "审批") padded=true><p class="note">{why}</p></Panel> }.into_any();
+        return view! { <Panel title=t("Decision", "审批") padded=true><MayNot text=why/></Panel> }.into_any();
     }
     let hash = request.plan.hash.clone();
     view! {
@@ -91,6 +91,19 @@ pub fn Decision(request: Request) -> impl IntoView {
     .into_any()
 }
 
+/// Who can do something in a state, for those who cannot.
+fn who_acts(state: RequestState, asks: bool) -> Option<&'static str> {
+    match state {
+        RequestState::Waiting | RequestState::Reapproval => Some(t("Only its author takes it back.", "仅申请人本人可撤回。")),
+        RequestState::Queued | RequestState::Running => Some(t(
+            "Its author, approvers and owners of the project, operators and security administrators can stop it.",
+            "可由申请人、项目审批人或所有者、系统管理员或安全管理员停止。",
+        )),
+        RequestState::Draft => None,
+        _ => (!asks).then(of_asking),
+    }
+}
+
 /// What can be done now.
 #[component]
 pub fn Actions(request: Request) -> impl IntoView {
@@ -101,18 +114,25 @@ pub fn Actions(request: Request) -> impl IntoView {
     let may = request.may.clone();
     let allowed = move |what: &str| may.iter().any(|m| m == what);
     let id = StoredValue::new(request.id.to_string());
-    if !["withdraw", "cancel", "retry", "undo"].iter().any(|what| allowed(what)) {
-        return ().into_any();
-    }
+    let any = ["withdraw", "cancel", "retry", "undo"].iter().any(|what| allowed(what));
+    let target = if request.form.target_project.is_empty() { &request.form.project } else { &request.form.target_project };
+    let reason = (!any).then(|| who_acts(request.state, may_ask(&request.form.harbor, target))).flatten();
+    let whole = matches!(request.state, RequestState::Denied | RequestState::Expired);
+    let again_text = if whole {
+        t("Ask again…", "再次申请…")
+    } else {
+        t("Ask again for what is not done…", "重新申请未完成的部分…")
+    };
     let hidden = move || view! { <Hidden name="request_id" value=id.get_value()/> };
     let (taking, stopping, again, undoing) = (allowed("withdraw"), allowed("cancel"), allowed("retry"), allowed("undo"));
     view! {
         <Bar>
             {taking.then(|| view! { <PostForm action=withdraw id="withdraw" class="inline">{hidden()}<SubmitButton text=t("Take it back", "撤回申请")/></PostForm> })}
             {stopping.then(|| view! { <PostForm action=cancel id="cancel" class="inline">{hidden()}<SubmitButton text=t("Stop before the next write", "在下一次写入前停止") kind=ButtonKind::Danger/></PostForm> })}
-            {again.then(|| view! { <PostForm action=retry id="retry" class="inline">{hidden()}<SubmitButton text=t("Ask again for what is not done…", "重新申请未完成的部分…") kind=ButtonKind::Primary/></PostForm> })}
+            {again.then(|| view! { <PostForm action=retry id="retry" class="inline">{hidden()}<SubmitButton text=again_text kind=ButtonKind::Primary/></PostForm> })}
             {undoing.then(|| view! { <PostForm action=undo id="undo" class="inline">{hidden()}<SubmitButton text=t("Undo this restore…", "撤销此次恢复…")/></PostForm> })}
         </Bar>
+        {reason.map(|text| view! { <MayNot text=text/> })}
     }
     .into_any()
 }

@@ -301,6 +301,12 @@ pub struct Draft {
     pub rule: String,
     /// What differs from the plan its author looked at, where sending it off found another one.
     pub change: Option<PlanChange>,
+    /// Category of an earlier request that is asked for again; empty = none.
+    pub category: String,
+    /// Its reason.
+    pub reason: String,
+    /// Its ticket.
+    pub ticket: String,
 }
 
 /// Submit form.
@@ -478,6 +484,17 @@ pub struct RequestFilter {
     /// Project `harbor/project`.
     #[serde(default)]
     pub project: Option<String>,
+    /// Cursor.
+    #[serde(default)]
+    pub after: Option<String>,
+}
+
+/// A part of the inbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
+pub struct InboxFilter {
+    /// `mine`: waits for one's own vote. `team`: waits for others. `done`: one voted.
+    #[serde(default)]
+    pub tab: Option<String>,
     /// Cursor.
     #[serde(default)]
     pub after: Option<String>,

@@ -66,10 +66,20 @@ fn first(form: RestoreForm) -> AnyView {
     };
     let crumbs = vec![(format!("{}/{}", form.harbor, form.project), project_href(&form.harbor, &form.project))];
     let at = moment_words(&form.at);
+    let form = StoredValue::new(form);
+    let choose = move || {
+        let form = form.get_value();
+        let target = if form.target_project.is_empty() { form.project.clone() } else { form.target_project.clone() };
+        if may_ask(&form.harbor, &form.project) && may_ask(&form.harbor, &target) {
+            view! { <Choose form=form/> }.into_any()
+        } else {
+            view! { <MayNot text=of_asking()/> }.into_any()
+        }
+    };
     view! {
         <PageHead title=title crumbs=crumbs here=t("Restore", "恢复")><SubItem label=t("as of", "时间点")>{at}</SubItem></PageHead>
         {steps(0)}
-        <Choose form=form/>
+        <WithViewer view=choose/>
     }
     .into_any()
 }

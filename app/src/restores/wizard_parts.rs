@@ -84,15 +84,16 @@ pub fn Reason(draft: Draft) -> impl IntoView {
         ("test".to_owned(), t("a test", "测试").to_owned()),
         ("other".to_owned(), t("something else", "其他").to_owned()),
     ];
+    let category = if draft.category.is_empty() { "accident".to_owned() } else { draft.category.clone() };
     view! {
         <Panel title=t("Why", "原因") padded=true>
             <p class="note">{said(&draft.rule)}" "{who}</p>
             <PostForm action=action prefix="form" id="why">
                 <Hidden name="draft_id" value=draft.id.clone()/>
                 <Hidden name="plan_hash" value=draft.plan.hash.clone()/>
-                <Select name="category" label=t("What happened", "发生了什么") options=categories value="accident"/>
-                <TextArea name="reason" label=t("In your words", "请说明") rows=3 hint=t("10 to 2,000 characters; approvers and auditors read it", "10 至 2,000 字，审批人与审计员可见")/>
-                <Field name="ticket" label=t("Ticket", "工单") optional=true/>
+                <Select name="category" label=t("What happened", "发生了什么") options=categories value=category/>
+                <TextArea name="reason" label=t("In your words", "请说明") value=draft.reason.clone() rows=3 hint=t("10 to 2,000 characters; approvers and auditors read it", "10 至 2,000 字，审批人与审计员可见")/>
+                <Field name="ticket" label=t("Ticket", "工单") value=draft.ticket.clone() optional=true/>
                 <SubmitButton text=text kind=ButtonKind::Primary/>
             </PostForm>
         </Panel>

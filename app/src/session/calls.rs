@@ -18,7 +18,7 @@ pub async fn get_shell() -> Result<Shell, ApiError> {
 #[server(name = SignInCall, prefix = "/fn", endpoint = "session/in")]
 pub async fn sign_in(form: SignIn) -> Result<(), ApiError> {
     use crate::ports::{answer_form, backend, cx, go, keep};
-    let kept = keep(&form, &["login", "next"]);
+    let kept = keep::<SignInCall>(&form);
     let next = answer_form::<SignInCall, _>(backend().sign_in(&cx(), form).await, kept)?;
     go(&next);
     Ok(())
@@ -44,9 +44,18 @@ pub async fn sign_out() -> Result<(), ApiError> {
 #[server(name = SetUpCall, prefix = "/fn", endpoint = "session/set_up")]
 pub async fn set_up(form: SetUp) -> Result<(), ApiError> {
     use crate::ports::{answer_form, backend, cx, go, keep};
-    let kept = keep(&form, &["login", "display_name"]);
+    let kept = keep::<SetUpCall>(&form);
     answer_form::<SetUpCall, _>(backend().set_up(&cx(), form).await, kept)?;
     go("/");
+    Ok(())
+}
+
+/// Switches single keys on or off.
+#[server(prefix = "/fn", endpoint = "session/keys")]
+pub async fn set_single_keys(on: bool) -> Result<(), ApiError> {
+    use crate::ports::{answer, backend, cx, done};
+    answer(backend().set_single_keys(&cx(), on).await)?;
+    done("/me", "It is kept with your account.", "已随账号保存。").await;
     Ok(())
 }
 

@@ -22,6 +22,8 @@ pub trait Sessions: Send + Sync {
     async fn set_up(&self, cx: &Cx, form: SetUp) -> Result<(), ApiError>;
     /// Keeps language and theme in cookies; answers nothing to check.
     async fn set_display(&self, cx: &Cx, lang: Option<String>, theme: Option<String>) -> Result<(), ApiError>;
+    /// Switches single keys on or off for the caller's account.
+    async fn set_single_keys(&self, cx: &Cx, on: bool) -> Result<(), ApiError>;
     /// Keeps a time zone in a cookie, as `chosen` by the reader or as the browser has it; an empty name forgets it.
     async fn keep_zone(&self, cx: &Cx, name: String, chosen: bool) -> Result<Zone, ApiError>;
     /// Leaves a message that the next page shows once.

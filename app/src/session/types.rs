@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::accounts::types::{Duty, Grant};
+use crate::accounts::types::{Duty, Grant, Role};
 use crate::text::Lang;
 use crate::units::Moment;
 
@@ -27,6 +27,16 @@ impl Me {
     #[must_use]
     pub fn has(&self, duty: Duty) -> bool {
         self.duties.contains(&duty)
+    }
+
+    /// Whether the person has one of `roles` on a project.
+    #[must_use]
+    pub fn has_role(&self, roles: &[Role], harbor: &str, project: &str) -> bool {
+        self.grants.iter().any(|grant| {
+            roles.contains(&grant.role)
+                && grant.harbor.as_deref().is_none_or(|name| name == harbor)
+                && grant.project.as_deref().is_none_or(|name| name == project)
+        })
     }
 }
 
@@ -57,6 +67,9 @@ pub struct Shell {
     pub lang: Lang,
     /// Theme by cookie.
     pub theme: Theme,
+    /// Single keys do something, as the account says; nothing does for strangers.
+    #[serde(default)]
+    pub single_keys: bool,
     /// Requests that wait for this person's vote.
     pub approvals_waiting: i64,
     /// Jobs running now that this person may see.

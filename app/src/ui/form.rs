@@ -140,13 +140,24 @@ where
     let live = use_live();
     let value = action.value();
     let version = action.version();
+    let node = NodeRef::<leptos::html::Form>::new();
     Effect::new(move |_| {
-        if version.get() > 0 && value.with_untracked(|v| matches!(v, Some(Ok(_)))) {
-            live.touch_all();
+        if version.get() == 0 {
+            return;
         }
+        value.with_untracked(|answer| match answer {
+            Some(Ok(_)) => live.touch_all(),
+            // Sent once more as a plain form: the server keeps its text, asks to sign in, and leads back here.
+            Some(Err(error)) if error.code == ApiError::SIGNED_OUT => {
+                if let Some(form) = node.get_untracked() {
+                    let _ = form.submit();
+                }
+            }
+            _ => {}
+        });
     });
     view! {
-        <ActionForm action=action attr:class=class attr:novalidate="">
+        <ActionForm action=action node_ref=node attr:class=class attr:novalidate="">
             <Provider value=state>
                 {(!quiet).then(|| view! { <ErrorSummary/> })}
                 {children()}
@@ -237,10 +248,18 @@ pub fn GetForm(
     #[prop(into)] action: String,
     #[prop(default = "filters")] class: &'static str,
     #[prop(optional)] search: bool,
+    /// Parts of the address that have no field here and stay as they are.
+    #[prop(optional)]
+    keep: Vec<(&'static str, Option<String>)>,
     children: Children,
 ) -> impl IntoView {
+    let kept = keep
+        .into_iter()
+        .filter_map(|(name, value)| value.map(|value| view! { <input type="hidden" name=name value=value/> }))
+        .collect_view();
     view! {
         <leptos_router::components::Form method="GET" action=action attr:class=class attr:role=search.then_some("search")>
+            {kept}
             {children()}
         </leptos_router::components::Form>
     }

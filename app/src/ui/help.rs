@@ -45,6 +45,7 @@ pub fn HelpDialog() -> impl IntoView {
                 {rows}
                 <dt><kbd>"?"</kbd></dt><dd>{t("This sheet", "本说明")}</dd>
             </dl>
+            <p class="note"><a href="/me#single-keys">{t("Switch single keys off", "关闭单键快捷键")}</a></p>
             <form method="dialog"><button class="btn" type="submit">{t("Close", "关闭")}</button></form>
         </dialog>
     }

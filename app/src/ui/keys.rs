@@ -1,9 +1,11 @@
-//! Keys: `/` searches, `[` and `]` go a snapshot back and on, `g` and a letter goes somewhere, `?` explains. Never while something is being typed.
+//! Single keys, unless the reader switched them off on the profile page: `/` searches, `[` and `]` go a snapshot back and on, `g` and a letter goes somewhere, `?` explains. Never while something is being typed.
 
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
+
+use super::page_state::{ShellResource, use_shell};
 
 /// Where `g` and a letter lead.
 pub const GO: [(&str, &str); 9] = [
@@ -26,14 +28,20 @@ fn typing(event: &web_sys::KeyboardEvent) -> bool {
     matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT") || element.closest("[contenteditable]").ok().flatten().is_some()
 }
 
+/// Whether the reader's account says that single keys do something.
+fn are_on(shell: ShellResource) -> bool {
+    shell.get_untracked().is_some_and(|shell| shell.is_ok_and(|shell| shell.single_keys))
+}
+
 /// Listens for the keys; does nothing on the server.
 pub fn listen_for_keys() {
     let navigate = use_navigate();
     let after_g = StoredValue::new(false);
+    let shell = use_shell();
     Effect::new(move |_| {
         let navigate = navigate.clone();
         let handle = window_event_listener(leptos::ev::keydown, move |event| {
-            if event.ctrl_key() || event.meta_key() || event.alt_key() || typing(&event) {
+            if event.ctrl_key() || event.meta_key() || event.alt_key() || typing(&event) || !are_on(shell) {
                 return;
             }
             let key = event.key();

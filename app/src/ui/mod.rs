@@ -24,6 +24,7 @@ pub mod nav;
 pub mod not_found;
 pub mod page;
 pub mod page_state;
+pub mod rights;
 pub mod status;
 pub mod table;
 pub mod top_bar;
@@ -39,8 +40,7 @@ pub use form::{ErrorSummary, FormState, GetForm, PostForm, url_part, use_form};
 pub use icons::Icon;
 pub use live::{Topic, fetch, use_live};
 pub use page::{Bar, Callout, Columns, KeyValue, Kv, PageHead, Panel, Progress, Row, Stack, Steps, SubItem};
-pub use page_state::{
-    Empty, EmptyKind, ErrorBlock, IfDuty, Load, Viewer, error_text, has_duty, use_id, use_param, use_query, use_shell, viewer,
-};
+pub use page_state::{Empty, EmptyKind, ErrorBlock, Load, Viewer, error_text, use_id, use_param, use_query, use_shell};
+pub use rights::{IfDuty, MayNot, OnlyDuty, WithViewer, has_duty, may_ask, may_back_up, of_asking, of_duty, viewer};
 pub use status::{Status, Tone};
 pub use table::{Cell, Col, DataTable, FilterChip, Pager};

@@ -8,7 +8,6 @@ use leptos_router::hooks::{use_location, use_params_map, use_query_map};
 
 use super::clock::Clock;
 use super::status::{StatusShape, Tone};
-use crate::accounts::types::Duty;
 use crate::error::{ApiError, ErrorKind};
 use crate::said::said;
 use crate::session::types::{Me, Shell};
@@ -81,6 +80,7 @@ pub fn error_text(error: &ApiError) -> String {
     match error.code.as_str() {
         "bad_credentials" => "用户名或密码不正确".to_owned(),
         "signed_out" => "请先登录".to_owned(),
+        "session_ended" => "会话已结束，此操作未执行；您填写的内容已保留，请再次提交".to_owned(),
         "unreachable" => "无法连接 Breakwater，请检查网络后重试".to_owned(),
         "internal" => "服务器内部错误，请将请求编号告知管理员".to_owned(),
         "bad_request" => "表单无法读取，请重新加载页面后再试".to_owned(),
@@ -224,24 +224,6 @@ pub fn use_id(name: &'static str) -> Memo<i64> {
 pub fn use_query(name: &'static str) -> Memo<Option<String>> {
     let query = use_query_map();
     Memo::new(move |_| query.with(|q| q.get(name)).filter(|v| !v.is_empty()))
-}
-
-/// Shows its children to those with a duty only; inside `Load`. What it hides is refused by the server all the same.
-#[component]
-pub fn IfDuty(duty: Duty, children: Children) -> impl IntoView {
-    has_duty(duty).then(children)
-}
-
-/// Whether the reader has a duty; inside `Load`, which waits until that is known.
-#[must_use]
-pub fn has_duty(duty: Duty) -> bool {
-    viewer().is_some_and(|me| me.has(duty))
-}
-
-/// The reader; inside `Load`, which waits until that is known.
-#[must_use]
-pub fn viewer() -> Option<Me> {
-    expect_context::<Viewer>().0.get_untracked()
 }
 
 /// Who reads this page; nothing until the shell has come.

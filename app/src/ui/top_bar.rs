@@ -95,9 +95,11 @@ fn PersonMenu(shell: Shell) -> impl IntoView {
     let Some(me) = shell.me else {
         return view! { <a class="chip" href="/signin">{t("Sign in", "登录")}</a> }.into_any();
     };
+    // Whoever speaks to the browser says what stands there (WCAG 2.5.3).
+    let menu = lang().pick(format!("{}, menu of {}", me.login, me.display_name), format!("{}，{} 的菜单", me.login, me.display_name));
     view! {
         <details class="menu">
-            <summary aria-label=format!("{} {}", t("Menu of", "用户菜单："), me.display_name)>{me.login.clone()}</summary>
+            <summary aria-label=menu>{me.login.clone()}</summary>
             <div class="menu-body">
                 <p class="menu-name"><b>{me.display_name}</b><span class="note">{me.login}</span></p>
                 <a href="/me">{t("Profile, password and tokens", "个人资料、密码与令牌")}</a>

@@ -30,7 +30,7 @@ pub async fn list_findings(vault_id: i64) -> Result<Vec<Finding>, ApiError> {
 #[server(prefix = "/fn", endpoint = "vaults/create")]
 pub async fn create_vault(form: NewVault) -> Result<Vault, ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&form, crate::vaults::types::KEPT);
+    let kept = keep::<CreateVault>(&form);
     let vault = answer_form::<CreateVault, _>(backend().create_vault(&cx(), form).await, kept)?;
     done(&format!("/vaults/{}", vault.id), "The vault is ready.", "保管库已就绪。").await;
     Ok(vault)
@@ -40,7 +40,7 @@ pub async fn create_vault(form: NewVault) -> Result<Vault, ApiError> {
 #[server(name = ChangeBucketCall, prefix = "/fn", endpoint = "vaults/change-bucket")]
 pub async fn change_bucket(form: ChangeBucket) -> Result<Vault, ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
-    let kept = keep(&form, crate::vaults::types::KEPT);
+    let kept = keep::<ChangeBucketCall>(&form);
     let vault = answer_form::<ChangeBucketCall, _>(backend().change_bucket(&cx(), form).await, kept)?;
     done(&format!("/vaults/{}", vault.id), "The new settings were tested and saved.", "新设置已测试并保存。").await;
     Ok(vault)
@@ -103,7 +103,7 @@ pub async fn open_vault(vault_id: i64) -> Result<(), ApiError> {
 pub async fn change_scrub(vault_id: i64, days: String, mib_s: String) -> Result<(), ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
     use crate::vaults::types::ChangeScrub;
-    let kept = keep(&serde_json::json!({ "days": days, "mib_s": mib_s }), &["days", "mib_s"]);
+    let kept = keep::<ChangeScrubCall>(&serde_json::json!({ "days": days, "mib_s": mib_s }));
     // What is no number is out of range, which the backend says.
     let mib_s = if mib_s.trim().is_empty() { None } else { Some(mib_s.trim().parse().unwrap_or_default()) };
     let form = ChangeScrub { vault_id, days: days.trim().parse().unwrap_or_default(), mib_s };
@@ -117,7 +117,7 @@ pub async fn change_scrub(vault_id: i64, days: String, mib_s: String) -> Result<
 pub async fn change_lock(vault_id: i64, lock_days: String, lock_mode: String) -> Result<(), ApiError> {
     use crate::ports::{answer_form, backend, cx, done, keep};
     use crate::vaults::types::ChangeLock;
-    let kept = keep(&serde_json::json!({ "lock_days": lock_days, "lock_mode": lock_mode }), &["lock_days", "lock_mode"]);
+    let kept = keep::<ChangeLockCall>(&serde_json::json!({ "lock_days": lock_days, "lock_mode": lock_mode }));
     // What is no number is out of range, which the backend says.
     let days = if lock_days.trim().is_empty() { 0 } else { lock_days.trim().parse().unwrap_or(-1) };
     let form = ChangeLock { vault_id, lock_days: days, lock_mode };

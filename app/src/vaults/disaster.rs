@@ -115,7 +115,7 @@ fn returns_table() -> AnyView {
         (t("Holds, requests and votes", "保留标记、申请与投票"), t("gone", "无法找回")),
         (
             t("The audit history", "审计历史"),
-            t("begins anew; earlier checkpoints outside prove what it was", "重新开始；此前在外部的检查点可证明原状"),
+            t("begins anew; what was there is in a dump of the database alone", "重新开始；此前的记录仅存于数据库备份中"),
         ),
     ];
     let cols = vec![Col::text(t("What", "内容")), Col::text(t("From the vault", "能否找回")), Col::text("")];

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::calls::CreateVault;
 use super::lock::LockFields;
+use crate::accounts::types::Duty;
 use crate::text::t;
 use crate::ui::*;
 
@@ -16,13 +17,15 @@ pub fn NewVaultPage() -> impl IntoView {
         <PageHead title=t("Choose the place that keeps the backups.", "选择存放备份的位置。") crumbs=crumbs here=t("New", "新建")>
             {t("A place that holds a vault already is adopted with all its snapshots: that is how one starts again after a disaster.", "若该位置已有保管库，将连同其全部快照一并接管，灾难后即可由此重新开始。")}
         </PageHead>
-        <PostForm action=action prefix="form">
-            <Place/>
-            <Bar>
-                <SubmitButton text=t("Make or adopt the vault", "创建或接管保管库") kind=ButtonKind::Primary/>
-                <LinkButton href="/vaults" text=t("Leave it", "取消")/>
-            </Bar>
-        </PostForm>
+        <OnlyDuty duty=Duty::Operator>
+            <PostForm action=action prefix="form">
+                <Place/>
+                <Bar>
+                    <SubmitButton text=t("Make or adopt the vault", "创建或接管保管库") kind=ButtonKind::Primary/>
+                    <LinkButton href="/vaults" text=t("Leave it", "取消")/>
+                </Bar>
+            </PostForm>
+        </OnlyDuty>
         <CliTwin command="breakwater vault init /srv/breakwater/vault"/>
     }
     .into_any()

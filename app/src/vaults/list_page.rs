@@ -19,6 +19,7 @@ pub fn vault_status(state: VaultState) -> (Tone, &'static str) {
         VaultState::Adrift => (Tone::Fail, t("differs from the catalogue", "与目录不一致")),
         VaultState::Missing => (Tone::Fail, t("not there", "不存在")),
         VaultState::Failing => (Tone::Fail, t("fails", "异常")),
+        VaultState::Unseen => (Tone::Idle, t("not looked at yet", "尚未检查")),
     }
 }
 
@@ -49,7 +50,7 @@ fn content(vaults: Vec<Vault>) -> AnyView {
         view! {
             <Empty kind=EmptyKind::NothingYet title=t("Make the first vault", "创建第一个保管库")
                 text=t("A vault is a folder on durable disk that the server and its workers share. It can be read without Breakwater's database, by itself.", "保管库是服务器与各工作进程共享的持久磁盘目录，无需数据库即可独立读取。")>
-                <LinkButton href="/vaults/new" text=t("Make a vault", "创建保管库") kind=ButtonKind::Primary/>
+                {has_duty(Duty::Operator).then(|| view! { <LinkButton href="/vaults/new" text=t("Make a vault", "创建保管库") kind=ButtonKind::Primary/> })}
             </Empty>
         }
         .into_any()
@@ -64,6 +65,11 @@ fn content(vaults: Vec<Vault>) -> AnyView {
         {body}
     }
     .into_any()
+}
+
+/// How old what is said of a vault is.
+pub fn looked(at: Option<crate::units::Moment>) -> Option<AnyView> {
+    at.map(|at| view! { <span class="note block">{t("looked at ", "检查于 ")}<When at=at brief=true/></span> }.into_any())
 }
 
 fn table(vaults: Vec<Vault>) -> AnyView {
@@ -88,7 +94,7 @@ fn table(vaults: Vec<Vault>) -> AnyView {
             view! {
                 <tr>
                     <Cell><a href=format!("/vaults/{}", v.id)>{v.name}</a></Cell>
-                    <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
+                    <Cell label=t("State", "状态")><Status tone=tone text=word/>{looked(v.looked)}</Cell>
                     <Cell label=t("Stored", "已存储") number=true>{bytes(v.stored_bytes)}</Cell>
                     <Cell label=t("Free", "剩余") number=true>{v.free_bytes.map(bytes).unwrap_or_default()}</Cell>
                     <Cell label=t("Snapshots", "快照") number=true>{count(v.snapshots)}</Cell>

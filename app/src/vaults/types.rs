@@ -22,6 +22,8 @@ pub enum VaultState {
     Missing,
     /// The folder answers with an error.
     Failing,
+    /// Nobody looked at it yet.
+    Unseen,
 }
 
 /// One vault.
@@ -39,10 +41,12 @@ pub struct Vault {
     pub lock: Option<Lock>,
     /// The id written in the vault itself.
     pub vault_uuid: String,
-    /// State now.
+    /// State at the last look.
     pub state: VaultState,
     /// One sentence about the state.
     pub state_detail: String,
+    /// When a worker looked at it last.
+    pub looked: Option<Moment>,
     /// Bytes stored, after deduplication.
     pub stored_bytes: i64,
     /// Bytes the snapshots' images would take each on its own, newest snapshot of each project.
@@ -51,6 +55,8 @@ pub struct Vault {
     pub free_bytes: Option<i64>,
     /// Free space that backups leave alone; 0 where the free space is not known.
     pub reserve_bytes: i64,
+    /// Days until it is full, where that can be foretold.
+    pub days_left: Option<i64>,
     /// Snapshots kept.
     pub snapshots: i64,
     /// Open findings.

@@ -87,6 +87,8 @@ fn sentence(vault: &Vault) -> String {
         (Lang::ZhCn, VaultState::ReadOnly, _) => format!("{name} 仅可读取：{} 个快照可恢复。", count(vault.snapshots)),
         (Lang::En, VaultState::Adrift, _) => format!("{name} and the catalogue differ: nothing is let go or swept."),
         (Lang::ZhCn, VaultState::Adrift, _) => format!("{name} 与目录不一致：暂停清退与清理。"),
+        (Lang::En, VaultState::Unseen, _) => format!("No worker has looked at {name} yet."),
+        (Lang::ZhCn, VaultState::Unseen, _) => format!("尚无工作进程检查 {name}。"),
         (Lang::En, ..) => format!("{name} cannot be used right now."),
         (Lang::ZhCn, ..) => format!("{name} 当前不可用。"),
     }
@@ -117,10 +119,11 @@ fn content(vault: Vault, (findings, sweeps, room, left): (Vec<Finding>, Vec<Swee
     let reading = scrub_panel(&vault, folder.as_deref(), verify, scrub);
     let locked = lock_panel(&vault, lock);
     let bucket = vault.bucket.map(|bucket| bucket_panel(id, bucket, change, check));
-    let (free, read_since, here) = (vault.free_bytes, vault.read_since, vault.name.clone());
+    let (free, read_since, looked, here) = (vault.free_bytes, vault.read_since, vault.looked, vault.name.clone());
     view! {
         <PageHead title=title crumbs=crumbs here=here>
             <SubItem><Status tone=tone text=word/></SubItem>
+            {looked.map(|at| view! { <SubItem label=t("looked at", "检查于")><When at=at brief=true/></SubItem> })}
             {free.map(|free| view! { <SubItem label=t("Free", "剩余")>{bytes(free)}</SubItem> })}
             <SubItem label=t("Every byte read since", "全部字节自此起已读过")><When at=read_since brief=true/></SubItem>
         </PageHead>

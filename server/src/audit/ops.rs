@@ -1,7 +1,7 @@
 //! Reading and checking the history.
 
 use app::audit::types::{AuditDetail, AuditFilter, AuditPage, ChainCheck};
-use app::error::ApiError;
+use app::error::{ApiError, ErrorKind};
 use app::units::Moment;
 use sqlx::PgPool;
 
@@ -9,6 +9,7 @@ use super::{Actor, Event, Outcome, chain, queries, record};
 use crate::access::{Caller, Operation, Origin};
 use crate::error::Error;
 use crate::state::AppState;
+use crate::turns::Turn;
 
 /// Events of an operator's own domain.
 const OF_OPERATORS: [&str; 9] =
@@ -66,26 +67,44 @@ pub async fn list(state: &AppState, caller: &Caller, origin: &Origin, filter: Au
     let before = filter.after.as_deref().map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
     let scope = scope(caller);
     let sight = scope.sight(caller);
+    // A search reads what it has to, and other pages wait for the same database.
+    let _turn = state.turns.take(caller.account_id, Turn::Audit).await?;
     let mut tx = state.pool.begin().await?;
-    let mut events = queries::page(&mut tx, &sight, &bound, before).await?;
+    queries::begin_search(&mut tx).await?;
+    let mut events = queries::page(&mut tx, &sight, &bound, before).await.map_err(too_broad)?;
     let page_rows = usize::try_from(queries::PAGE_ROWS).unwrap_or(usize::MAX);
     let next = (events.len() > page_rows).then(|| events[page_rows - 1].seq.to_string());
     events.truncate(page_rows);
     if !scope.all {
         events.iter_mut().for_each(|event| event.ip = None);
     }
-    let matching = queries::matching(&mut tx, &sight, &bound).await?;
+    let matching = queries::matching(&mut tx, &sight, &bound).await.map_err(too_broad)?;
+    queries::end_search(&mut tx).await?;
+    let (matching, matching_more) = (matching.min(queries::COUNT_MAX), matching > queries::COUNT_MAX);
+    let matched = if matching_more { format!("more than {matching}") } else { matching.to_string() };
     let (total, _) = queries::head(&mut tx).await?;
     if scope.all {
         let sentence = match events.first().zip(events.last()) {
-            Some((first, last)) => format!("read the audit events {} to {}, {matching} matched", last.seq, first.seq),
-            None => format!("read the audit history, {matching} events matched"),
+            Some((first, last)) => format!("read the audit events {} to {}, {matched} matched", last.seq, first.seq),
+            None => format!("read the audit history, {matched} events matched"),
         };
         let event = Event::new("audit.query", "audit", "history", sentence);
         record(&mut tx, &Actor::caller(caller, origin), event).await?;
     }
     tx.commit().await?;
-    Ok(AuditPage { events, next, matching, total: if scope.all { total } else { matching } })
+    Ok(AuditPage { events, next, matching, matching_more, total: if scope.all { total } else { matching } })
+}
+
+/// A search that Postgres broke off because it took too long is the searcher's to narrow.
+fn too_broad(error: sqlx::Error) -> Error {
+    const CANCELED: &str = "57014";
+    match &error {
+        sqlx::Error::Database(database) if database.code().as_deref() == Some(CANCELED) => {
+            let text = "this search reads too much of the history; name a time, a person or an action too";
+            ApiError::new(ErrorKind::Invalid, "too_broad", text).into()
+        }
+        _ => error.into(),
+    }
 }
 
 /// One event with its record and hashes.

@@ -10,6 +10,10 @@ use super::chain::Link;
 
 /// Rows of a page.
 pub const PAGE_ROWS: i64 = 50;
+/// Matching records that are counted; of more it is said that there are more.
+pub const COUNT_MAX: i64 = 10_000;
+/// Longest one statement of a search takes, seconds.
+const SEARCH_S: u32 = 5;
 /// Records read at a time while the chain is checked.
 pub const CHECK_ROWS: i64 = 2_000;
 
@@ -120,10 +124,23 @@ pub async fn page(conn: &mut PgConnection, sight: &Sight<'_>, bound: &Bound, bef
     rows.iter().map(event).collect()
 }
 
-/// How many match.
+/// How many match; one more than [`COUNT_MAX`] where there are more.
 pub async fn matching(conn: &mut PgConnection, sight: &Sight<'_>, bound: &Bound) -> sqlx::Result<i64> {
-    let sql = sqlx::AssertSqlSafe(format!("select count(*) from audit_record where {SEEN} and {MATCHES}"));
-    bind!(sqlx::query_scalar(sql), sight, bound).fetch_one(conn).await
+    let sql = sqlx::AssertSqlSafe(format!("select count(*) from (select from audit_record where {SEEN} and {MATCHES} limit $11) counted"));
+    bind!(sqlx::query_scalar(sql), sight, bound).bind(COUNT_MAX + 1).fetch_one(conn).await
+}
+
+/// Begins the part of a transaction whose statements may take so long as a search is worth.
+pub async fn begin_search(conn: &mut PgConnection) -> sqlx::Result<()> {
+    let sql = sqlx::AssertSqlSafe(format!("set local statement_timeout = '{SEARCH_S}s'"));
+    sqlx::query(sql).execute(conn).await?;
+    Ok(())
+}
+
+/// Ends that part.
+pub async fn end_search(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query("set local statement_timeout to default").execute(conn).await?;
+    Ok(())
 }
 
 /// Number and hash of the newest.

@@ -22,6 +22,7 @@ pub async fn set_vaults(conn: &mut PgConnection, plan_id: i64, vault_ids: &[i64]
 /// A further vault of a plan, and how far its copies are.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Standing {
+    pub plan_id: i64,
     pub vault_id: i64,
     pub vault: String,
     pub copied: i64,
@@ -33,10 +34,10 @@ pub struct Standing {
     pub job_error: Option<String>,
 }
 
-/// How the copies of a plan stand, by name of the vault.
-pub async fn standing(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<Standing>> {
+/// How the copies of plans stand, by name of the vault.
+pub async fn standing(conn: &mut PgConnection, plans: &[i64]) -> sqlx::Result<Vec<Standing>> {
     sqlx::query_as(
-        "select v.vault_id, v.name as vault, s.copied, s.waiting, s.bytes, s.newest, j.job_id, j.state as job_state, j.error as job_error
+        "select pc.plan_id, v.vault_id, v.name as vault, s.copied, s.waiting, s.bytes, s.newest, j.job_id, j.state as job_state, j.error as job_error
            from plan_copy pc join vault v using (vault_id)
           cross join lateral (
                 select count(c.copied_at) as copied, count(*) - count(c.copied_at) as waiting,
@@ -47,9 +48,9 @@ pub async fn standing(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec
            left join lateral (
                 select job_id, state, error from job where dedupe_key = 'copy:' || pc.plan_id || ':' || pc.vault_id
                  order by job_id desc limit 1) j on true
-          where pc.plan_id = $1 order by v.name",
+          where pc.plan_id = any($1) order by pc.plan_id, v.name",
     )
-    .bind(plan_id)
+    .bind(plans)
     .fetch_all(conn)
     .await
 }

@@ -9,6 +9,6 @@ pub mod staging;
 
 pub use clients::{Access, client};
 pub use ops::{
-    change, check, create, get, inventory_job, keep_listing, last_check, list, list_projects_now, look_at_projects, queue_inventories,
-    refresh_projects, register, registered_as, remove, try_connection,
+    by_scopes, change, check, create, get, inventory_job, keep_listing, last_check, list, list_projects_now, look_at_projects,
+    queue_inventories, refresh_projects, register, registered_as, remove, try_connection,
 };

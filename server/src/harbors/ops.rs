@@ -20,6 +20,7 @@ use crate::crypto::Place;
 use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::jobs::{self, JobContext, JobError, NewJob, Work};
+use crate::plans::Scopes;
 use crate::state::AppState;
 
 /// Longest secret of a login, bytes.
@@ -34,21 +35,22 @@ const CA_BYTES_MAX: usize = 64 * 1024;
 /// Harbors the caller may see.
 pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Harbor>, Error> {
     let mut conn = state.pool.acquire().await?;
-    let views = queries::all(&mut conn).await?;
-    let mut harbors = Vec::new();
-    for view in views {
-        if sees(caller, view.harbor.id) {
-            harbors.push(shown(&mut conn, caller, view).await?);
-        }
-    }
-    Ok(harbors)
+    let scopes = Scopes::all(&mut conn).await?;
+    by_scopes(&mut conn, caller, &scopes).await
+}
+
+/// The same where the plans were read already.
+pub async fn by_scopes(conn: &mut PgConnection, caller: &Caller, scopes: &Scopes) -> Result<Vec<Harbor>, Error> {
+    let seen = queries::all(conn).await?.into_iter().filter(|view| sees(caller, view.harbor.id));
+    Ok(seen.map(|view| shown(caller, view, scopes)).collect())
 }
 
 /// One harbor.
 pub async fn get(state: &AppState, caller: &Caller, name: &str) -> Result<Harbor, Error> {
     let mut conn = state.pool.acquire().await?;
     let view = queries::one(&mut conn, name).await?.filter(|v| sees(caller, v.harbor.id)).ok_or_else(|| ApiError::not_found("harbor"))?;
-    shown(&mut conn, caller, view).await
+    let scopes = Scopes::all(&mut conn).await?;
+    Ok(shown(caller, view, &scopes))
 }
 
 fn sees(caller: &Caller, harbor_id: i64) -> bool {
@@ -56,17 +58,17 @@ fn sees(caller: &Caller, harbor_id: i64) -> bool {
 }
 
 /// The harbor as the caller may know it: logins, check-list and staging belong to who looks after the estate.
-async fn shown(conn: &mut PgConnection, caller: &Caller, view: View) -> Result<Harbor, Error> {
-    let scopes = crate::plans::scopes_of(conn, view.harbor.id).await?;
+fn shown(caller: &Caller, view: View, scopes: &Scopes) -> Harbor {
     let id = view.harbor.id;
+    let scopes = scopes.of(id);
     let seen: Vec<&String> = view.projects.iter().filter(|name| caller.may(Operation::ReadProject, Some((id, name.as_str())))).collect();
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let covered = count(seen.iter().filter(|name| scopes.iter().any(|s| s.matches(name))).count());
     if caller.may(Operation::ReadEstate, None) {
-        return Ok(Harbor { projects_protected: covered, ..view.harbor });
+        return Harbor { projects_protected: covered, ..view.harbor };
     }
     let listed = count(seen.len());
-    Ok(view.harbor.outlined(listed, covered))
+    view.harbor.outlined(listed, covered)
 }
 
 /// Runs the check-list for values that are not stored. Makes no robots.

@@ -345,6 +345,16 @@ pub async fn projects(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<V
     .await
 }
 
+/// Projects that harbors have: harbor, name, whether it is a proxy cache.
+pub async fn projects_of(conn: &mut PgConnection, harbors: &[i64]) -> sqlx::Result<Vec<(i64, String, bool)>> {
+    sqlx::query_as(
+        "select harbor_id, project, proxy_cache from harbor_project where harbor_id = any($1) and gone_at is null order by harbor_id, project",
+    )
+    .bind(harbors)
+    .fetch_all(conn)
+    .await
+}
+
 /// When the projects were listed last.
 pub async fn listed_at(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Option<OffsetDateTime>> {
     sqlx::query_scalar("select max(seen_at) from harbor_project where harbor_id = $1").bind(harbor_id).fetch_one(conn).await

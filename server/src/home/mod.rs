@@ -1,10 +1,11 @@
-//! The posture: can everything be restored? Read from the catalogue alone, so that it is shown whatever a harbor does.
+//! The posture: can everything be restored? Read from the catalogue alone, so that it is shown whatever a harbor or a vault does.
 
 use app::accounts::types::Duty;
 use app::home::types::{Concern, Home, SetUpStep};
 use app::jobs::types::JobFilter;
 use app::projects::types::{Project, Protection};
-use app::restores::types::RequestFilter;
+use app::restores::types::{InboxFilter, RequestFilter};
+use sqlx::PgConnection;
 
 use crate::access::{Caller, Operation};
 use crate::error::Error;
@@ -15,23 +16,33 @@ use crate::{accounts, harbors, jobs, plans, projects, restores, vaults};
 const CONCERNS_MAX: usize = 12;
 /// Projects named in one concern.
 const NAMED_MAX: usize = 3;
+/// Without a look at a vault for so long nothing that is said of it is of now.
+const UNLOOKED: time::Duration = time::Duration::minutes(10);
 /// Restores shown.
 const RESTORES_MAX: usize = 6;
 
-/// The home page of the caller.
+/// The home page of the caller. Everything is read once, with as many statements however much there is of it.
 pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
-    let projects = seen_projects(state, caller).await?;
-    let plans = plans::list(state, caller).await?;
-    let vaults = if caller.may(Operation::ReadEstate, None) { vaults::list(state, caller).await? } else { Vec::new() };
     let mut restores = restores::list(state, caller, RequestFilter::default()).await?.items;
     restores.truncate(RESTORES_MAX);
     let running = jobs::list(state, caller, JobFilter { state: Some("running".to_owned()), ..JobFilter::default() }).await?.items;
-    let harbors = harbors::list(state, caller).await?;
+    let waiting = restores::approvals(state, caller, &InboxFilter::default()).await?.items;
+    let vaults = if caller.may(Operation::ReadEstate, None) { vaults::list(state, caller).await? } else { Vec::new() };
+    let joined = duties_joined(state, caller).await?;
+    let mut conn = state.pool.acquire().await?;
+    let rows = plans::queries::all(&mut conn).await?;
+    let scopes = plans::Scopes::of_rows(&rows)?;
+    let plans = plans::of_rows(&mut conn, caller, rows).await?;
+    let all = projects::listing::by_scopes(&mut conn, &scopes, None, None, None).await?;
+    let seen = |(harbor, p): &(i64, Project)| caller.may(Operation::ReadProject, Some((*harbor, &p.project)));
+    let projects: Vec<Project> = all.into_iter().filter(seen).map(|(_, p)| p).collect();
+    let harbors = harbors::by_scopes(&mut conn, caller, &scopes).await?;
+    let failed = failed(&mut conn, caller).await?;
     let count =
         |wanted: &[Protection]| i64::try_from(projects.iter().filter(|p| wanted.contains(&p.protection)).count()).unwrap_or(i64::MAX);
     let covered = |p: &&Project| !matches!(p.protection, Protection::Unprotected | Protection::Gone);
-    let mut concerns = concerns(&projects, &harbors, (&vaults, &soon_full(state, &vaults).await?), &failed(state, caller).await?);
-    concerns.extend(duties_joined(state, caller).await?);
+    let mut concerns = concerns(&projects, &harbors, &vaults, &failed);
+    concerns.extend(joined);
     concerns.truncate(CONCERNS_MAX);
     Ok(Home {
         protected: i64::try_from(projects.iter().filter(covered).count()).unwrap_or(i64::MAX),
@@ -46,9 +57,9 @@ pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
         next_run: plans.iter().filter_map(|p| p.next).min(),
         oldest: projects.iter().filter_map(|p| p.oldest).min(),
         concerns,
-        vaults_out: vaults::count_out(state).await?,
-        setup: set_up(state, caller, &harbors, &vaults, &plans, &projects).await?,
-        waiting: restores::approvals(state, caller, "mine").await?,
+        vaults_out: vaults::look::count_out(&mut conn).await?,
+        setup: set_up(&mut conn, caller, &harbors, &vaults, &plans, &projects).await?,
+        waiting,
         plans,
         restores,
         vaults,
@@ -56,15 +67,9 @@ pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
     })
 }
 
-async fn seen_projects(state: &AppState, caller: &Caller) -> Result<Vec<Project>, Error> {
-    let mut conn = state.pool.acquire().await?;
-    let all = projects::listing::all(&mut conn, None, None, None).await?;
-    Ok(all.into_iter().filter(|(harbor, p)| caller.may(Operation::ReadProject, Some((*harbor, &p.project)))).map(|(_, p)| p).collect())
-}
-
 /// Jobs that died in the last day: id, title, error. Not those of a plan or harbor that is gone by now, nor listings of projects, since a harbor that is not reached
 /// is told of by itself; nor what was done since by another of the same.
-async fn failed(state: &AppState, caller: &Caller) -> Result<Vec<(i64, String, String)>, Error> {
+async fn failed(conn: &mut PgConnection, caller: &Caller) -> Result<Vec<(i64, String, String)>, Error> {
     if !caller.may(Operation::ReadJobs, None) {
         return Ok(Vec::new());
     }
@@ -80,24 +85,9 @@ async fn failed(state: &AppState, caller: &Caller) -> Result<Vec<(i64, String, S
             and not exists (select 1 from harbor h where h.harbor_id = d.harbor_id and h.removed_at is not null)
           order by job_id desc limit 5",
     )
-    .fetch_all(&state.pool)
+    .fetch_all(conn)
     .await?;
     Ok(rows)
-}
-
-/// Vaults that will be full soon: id, name, days.
-async fn soon_full(state: &AppState, vaults: &[app::vaults::types::Vault]) -> Result<Vec<(i64, String, i64)>, Error> {
-    let mut conn = state.pool.acquire().await?;
-    let mut soon = Vec::new();
-    for vault in vaults {
-        let Some(usable) = vault.free_bytes.map(|free| free.saturating_sub(vault.reserve_bytes)) else { continue };
-        if let Some(days) = vaults::room::forecast(&mut conn, vault.id, usable).await?
-            && days < app::vaults::room::SOON_DAYS
-        {
-            soon.push((vault.id, vault.name.clone(), days));
-        }
-    }
-    Ok(soon)
 }
 
 fn named(projects: &[&Project]) -> String {
@@ -115,7 +105,7 @@ fn concern(severity: &str, title: &str, text: String, link: String, action: &str
 fn concerns(
     projects: &[Project],
     harbors: &[app::harbors::types::Harbor],
-    (vaults, soon_full): (&[app::vaults::types::Vault], &[(i64, String, i64)]),
+    vaults: &[app::vaults::types::Vault],
     failed: &[(i64, String, String)],
 ) -> Vec<Concern> {
     use app::harbors::types::HarborState;
@@ -132,7 +122,7 @@ fn concerns(
             "look",
         ));
     }
-    for vault in vaults.iter().filter(|v| v.state != VaultState::Healthy) {
+    for vault in vaults.iter().filter(|v| !matches!(v.state, VaultState::Healthy | VaultState::Unseen)) {
         all.push(concern("failed", "Vault", format!("{}: {}", vault.name, vault.state_detail), format!("/vaults/{}", vault.id), "look"));
     }
     for vault in vaults.iter().filter(|v| v.findings > 0) {
@@ -144,8 +134,15 @@ fn concerns(
             "look",
         ));
     }
-    for (vault, name, days) in soon_full {
-        all.push(concern("warning", "Nearly full", format!("{name} is full in about {days} days"), format!("/vaults/{vault}"), "look"));
+    for vault in vaults {
+        let link = || format!("/vaults/{}", vault.id);
+        if let Some(days) = vault.days_left.filter(|days| *days < app::vaults::room::SOON_DAYS) {
+            all.push(concern("warning", "Nearly full", format!("{} is full in about {days} days", vault.name), link(), "look"));
+        }
+        if vault.looked.is_none_or(|at| time::OffsetDateTime::now_utc() - at.0 > UNLOOKED) {
+            let text = format!("no worker has looked at {} for a while: is one running?", vault.name);
+            all.push(concern("warning", "Not looked at", text, link(), "look"));
+        }
     }
     for (job, title, error) in failed {
         all.push(concern("failed", "Job failed", format!("{title}: {error}"), format!("/jobs/{job}"), "look"));
@@ -175,7 +172,7 @@ async fn duties_joined(state: &AppState, caller: &Caller) -> Result<Option<Conce
 }
 
 async fn set_up(
-    state: &AppState,
+    conn: &mut PgConnection,
     caller: &Caller,
     harbors: &[app::harbors::types::Harbor],
     vaults: &[app::vaults::types::Vault],
@@ -185,7 +182,7 @@ async fn set_up(
     if !caller.has(Duty::Operator) && !caller.has(Duty::Secadmin) {
         return Ok(Vec::new());
     }
-    let people: i64 = sqlx::query_scalar("select count(*) from account where disabled_at is null").fetch_one(&state.pool).await?;
+    let people: i64 = sqlx::query_scalar("select count(*) from account where disabled_at is null").fetch_one(conn).await?;
     let step = |code: &str, done: bool, link: &str| SetUpStep { code: code.to_owned(), done, link: link.to_owned() };
     let steps = vec![
         step("vault", !vaults.is_empty(), "/vaults/new"),

@@ -1,24 +1,29 @@
 //! What came of a form that was posted without the browser part, kept until its page shows it (see [`app::ui::came_back`]); and no answer leads to
 //! another site.
 //!
+//! The same for a form whose session had ended: its text is kept over the sign-in, for the account that had the session and nobody else.
+//!
 //! The address carries a code, the browser a cookie; only who has both is shown what is kept. So nobody makes an address that shows a text or fills a form
 //! in somebody else's browser.
 
-use app::error::ApiError;
+use app::error::{ApiError, ErrorKind};
 use app::ports::Left;
+use app::ports::kept::keep_posted;
 use app::ui::CameBack;
 use app::ui::came_back::{CODE, Shown};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use leptos::server_fn::error::ServerFnUrlError;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use url::{Position, Url};
 
-use super::Web;
-use crate::crypto;
+use super::rules::OPEN_FUNCTIONS;
+use super::{BODY_BYTES_MAX, Web};
+use crate::access::Caller;
+use crate::{crypto, session};
 
 /// Longest what came of a form is kept, minutes.
 const KEPT_MIN: i32 = 15;
@@ -32,9 +37,10 @@ const COOKIE: &str = "came";
 /// Hands pages what is kept for them, keeps what calls leave, and keeps every redirect here.
 pub async fn layer(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let here = Here::of(&web, request.headers());
+    let account_id = request.extensions().get::<Caller>().map(|caller| caller.account_id);
     if *request.method() == Method::GET
         && let (Some(code), Some(browser)) = (code(request.uri()), &here.browser)
-        && let Some(came) = load(&web.state.pool, &code, browser).await
+        && let Some(came) = load(&web.state.pool, &code, browser, account_id).await
     {
         request.extensions_mut().insert(Shown { code, came });
     }
@@ -53,16 +59,47 @@ pub async fn layer(State(web): State<Web>, mut request: Request, next: Next) -> 
     };
     let browser = here.browser.clone().unwrap_or_else(crypto::random_token);
     let code = crypto::random_token();
-    let address = if keep(&web.state.pool, &code, &browser, &came).await { with_code(&page, &code) } else { page };
+    let address = if keep(&web.state.pool, &code, &browser, None, &came).await { with_code(&page, &code) } else { page };
     if led.is_some() {
         set(&mut response, &address);
     }
-    let secure = if here.secure { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE}={browser}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}", KEPT_MIN * 60);
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
+    here.remember(&mut response, &browser);
     response
+}
+
+/// Sends whoever posted a form after their session ended to the sign-in, and keeps what may be kept of the form for the same account.
+pub async fn signed_out(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let call = request.uri().path().to_owned();
+    let wants_page = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"));
+    let is_form = *request.method() == Method::POST && wants_page && call.starts_with("/fn/") && !OPEN_FUNCTIONS.contains(&call.as_str());
+    if !is_form || request.extensions().get::<Caller>().is_some() {
+        return next.run(request).await;
+    }
+    let here = Here::of(&web, request.headers());
+    let page = here.page(here.referer(request.headers()).as_deref());
+    let account = session::account_that_had(&web.state.pool, request.headers(), here.secure).await;
+    let (_, body) = request.into_parts();
+    let (Ok(body), Some(account_id)) = (axum::body::to_bytes(body, BODY_BYTES_MAX).await, account) else {
+        return Redirect::to(&sign_in(&page)).into_response();
+    };
+    let kept = keep_posted(&call, url::form_urlencoded::parse(&body).into_owned());
+    if kept.is_empty() {
+        return Redirect::to(&sign_in(&page)).into_response();
+    }
+    let text = "your session had ended, so this was not done; what you wrote is here, send it again";
+    let error = ApiError::new(ErrorKind::SignedOut, "session_ended", text);
+    let came = CameBack { call, error: Some(error), kept, ..CameBack::default() };
+    let browser = here.browser.clone().unwrap_or_else(crypto::random_token);
+    let code = crypto::random_token();
+    let page = if keep(&web.state.pool, &code, &browser, Some(account_id), &came).await { with_code(&page, &code) } else { page };
+    let mut response = Redirect::to(&sign_in(&page)).into_response();
+    here.remember(&mut response, &browser);
+    response
+}
+
+fn sign_in(page: &str) -> String {
+    let next: String = url::form_urlencoded::byte_serialize(page.as_bytes()).collect();
+    format!("/signin?next={next}")
 }
 
 /// A form the framework could not read never reached its call; the framework puts its refusal into the address.
@@ -124,6 +161,15 @@ impl Here {
         (ours && !path.starts_with("//")).then(|| path.to_owned())
     }
 
+    /// Gives the browser the cookie that opens what is kept for it.
+    fn remember(&self, response: &mut Response, browser: &str) {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let cookie = format!("{COOKIE}={browser}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}", KEPT_MIN * 60);
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+
     /// The page a request came from, if it is one of ours.
     fn referer(&self, headers: &HeaderMap) -> Option<String> {
         headers.get(header::REFERER).and_then(|from| from.to_str().ok()).and_then(|from| self.local(from))
@@ -149,16 +195,17 @@ fn row_key(code: &str, browser: &str) -> [u8; 32] {
 }
 
 /// Keeps it; whether that could be done.
-async fn keep(pool: &PgPool, code: &str, browser: &str, came: &CameBack) -> bool {
+async fn keep(pool: &PgPool, code: &str, browser: &str, account_id: Option<i64>, came: &CameBack) -> bool {
     let Ok(content) = serde_json::to_vec(came) else { return false };
     let kept = sqlx::query(
         "with over as (delete from came_back where made_at < now() - make_interval(mins => $4))
-         insert into came_back (came_back_key, content) select $1, $2 where (select count(*) from came_back) < $3",
+         insert into came_back (came_back_key, content, account_id) select $1, $2, $5 where (select count(*) from came_back) < $3",
     )
     .bind(row_key(code, browser))
     .bind(content)
     .bind(ROWS_MAX)
     .bind(KEPT_MIN)
+    .bind(account_id)
     .execute(pool)
     .await;
     match kept {
@@ -170,13 +217,16 @@ async fn keep(pool: &PgPool, code: &str, browser: &str, came: &CameBack) -> bool
     }
 }
 
-async fn load(pool: &PgPool, code: &str, browser: &str) -> Option<CameBack> {
-    let found: sqlx::Result<Option<Vec<u8>>> =
-        sqlx::query_scalar("select content from came_back where came_back_key = $1 and made_at > now() - make_interval(mins => $2)")
-            .bind(row_key(code, browser))
-            .bind(KEPT_MIN)
-            .fetch_optional(pool)
-            .await;
+async fn load(pool: &PgPool, code: &str, browser: &str, account_id: Option<i64>) -> Option<CameBack> {
+    let found: sqlx::Result<Option<Vec<u8>>> = sqlx::query_scalar(
+        "select content from came_back
+          where came_back_key = $1 and made_at > now() - make_interval(mins => $2) and (account_id is null or account_id = $3)",
+    )
+    .bind(row_key(code, browser))
+    .bind(KEPT_MIN)
+    .bind(account_id)
+    .fetch_optional(pool)
+    .await;
     match found {
         Ok(found) => serde_json::from_slice(&found?).ok(),
         Err(error) => {

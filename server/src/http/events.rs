@@ -6,15 +6,19 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use app::error::{ApiError, ErrorKind};
 use axum::extract::{Request, State};
 use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse as _, Response};
 use futures::Stream;
 use tokio::sync::broadcast::error::RecvError;
 use tower_sessions::Session;
 
 use super::Web;
+use super::guard::refuse;
 use crate::access::{Caller, Via};
 use crate::events::Topic;
+use crate::turns::{self, Turn};
 use crate::{accounts, session};
 
 /// A sign of life, and the moment at which the stream ends if its caller is no longer signed in.
@@ -25,11 +29,15 @@ const LIFE: Duration = Duration::from_secs(60 * 60);
 const GATHER: Duration = Duration::from_millis(300);
 
 /// The stream.
-pub async fn stream(State(web): State<Web>, request: Request) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let caller = request.extensions().get::<Caller>().cloned();
+pub async fn stream(State(web): State<Web>, request: Request) -> Response {
+    let Some(caller) = request.extensions().get::<Caller>().cloned() else {
+        return refuse(ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on"));
+    };
+    let Some(turn) = web.state.turns.try_take(caller.account_id, Turn::Stream) else { return refuse(turns::busy()) };
     let session = request.extensions().get::<Session>().cloned();
     let mut heard = web.state.events.subscribe();
     let body = async_stream(move |tx| async move {
+        let _turn = turn;
         let ends = tokio::time::Instant::now() + LIFE;
         let mut beat = tokio::time::interval(HEARTBEAT);
         beat.tick().await;
@@ -39,8 +47,10 @@ pub async fn stream(State(web): State<Web>, request: Request) -> Sse<impl Stream
         while tokio::time::Instant::now() < ends {
             let mut topics = Vec::new();
             tokio::select! {
+                // Who is gone makes room for another at once.
+                () = tx.closed() => return,
                 _ = beat.tick() => {
-                    if !still_let_in(&web, caller.as_ref(), session.as_ref()).await {
+                    if !still_let_in(&web, &caller, session.as_ref()).await {
                         return;
                     }
                     if tx.send(Event::default().comment("alive")).await.is_err() {
@@ -62,7 +72,7 @@ pub async fn stream(State(web): State<Web>, request: Request) -> Sse<impl Stream
                 }
             }
             let rights = topics.iter().any(|topic| matches!(topic, Topic::Accounts | Topic::Resync));
-            if rights && !still_let_in(&web, caller.as_ref(), session.as_ref()).await {
+            if rights && !still_let_in(&web, &caller, session.as_ref()).await {
                 return;
             }
             for topic in topics {
@@ -72,11 +82,11 @@ pub async fn stream(State(web): State<Web>, request: Request) -> Sse<impl Stream
             }
         }
     });
-    Sse::new(body)
+    Sse::new(body).into_response()
 }
 
-async fn still_let_in(web: &Web, caller: Option<&Caller>, session: Option<&Session>) -> bool {
-    let (Some(caller), Some(session)) = (caller, session) else { return false };
+async fn still_let_in(web: &Web, caller: &Caller, session: Option<&Session>) -> bool {
+    let Some(session) = session else { return false };
     let pool = &web.state.pool;
     let now = match caller.via {
         Via::Token { id, .. } => accounts::caller_of_token_id(pool, id).await,

@@ -1,7 +1,7 @@
 //! The router: pages, server functions, REST, events and files, behind the same layers, on one screen.
 //!
-//! Order, outermost first: request id and origin, log, panic guard, headers, canonical address, size and time limits, cross-site guard, session,
-//! caller, record of refusals, gate, once, time zone, what came back of a form. The gate refuses every route that [`rules`] does not name.
+//! Order, outermost first: request id and origin, log, headers, panic guard, canonical address, size and time limits, cross-site guard, session,
+//! caller, record of refusals, what is kept over a sign-in, gate, once, time zone, what came back of a form. The gate refuses every route that [`rules`] does not name.
 
 pub mod assets;
 pub mod came_back;
@@ -34,6 +34,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
+use crate::session;
 use crate::session::store::{ABSOLUTE_H, PgStore};
 use crate::state::AppState;
 
@@ -67,7 +68,7 @@ impl FromRef<Web> for LeptosOptions {
 pub fn router(web: Web) -> Router {
     let secure = web.state.public_url.scheme() == "https";
     let sessions = SessionManagerLayer::new(PgStore::new(web.state.pool.clone()))
-        .with_name(if secure { "__Host-breakwater" } else { "breakwater" })
+        .with_name(session::cookie_name(secure))
         .with_secure(secure)
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
@@ -85,7 +86,7 @@ pub fn router(web: Web) -> Router {
     };
     let shell_options = web.options.clone();
     let routes = generate_route_list(app::App);
-    Router::<Web>::new()
+    let inside = Router::<Web>::new()
         .leptos_routes_with_context(&web, routes, context.clone(), move || app::shell(shell_options.clone()))
         .route("/events", get(events::stream))
         .route("/health", get(serve::health))
@@ -95,18 +96,25 @@ pub fn router(web: Web) -> Router {
         .merge(rest::router())
         .fallback(leptos_axum::file_and_error_handler_with_context::<Web, _>(context, app::shell))
         .layer(from_fn_with_state(web.clone(), came_back::layer))
-        .layer(from_fn(crate::session::zone::add))
+        .layer(from_fn(session::zone::add))
         .layer(from_fn_with_state(web.clone(), once::layer))
         .layer(from_fn(guard::gate))
+        .layer(from_fn_with_state(web.clone(), came_back::signed_out))
         .layer(from_fn_with_state(web.clone(), guard::refusals))
         .layer(from_fn_with_state(web.clone(), guard::caller))
         .layer(sessions)
+        .layer(from_fn(session::keep_ended_cookie))
         .layer(from_fn_with_state(web.clone(), guard::same_site))
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, REQUEST))
-        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX));
+    outermost(inside, &web).with_state(web)
+}
+
+/// What every answer goes through, whatever made it: a refusal, a panic, a body that is too large.
+pub(crate) fn outermost(inside: Router<Web>, web: &Web) -> Router<Web> {
+    inside
         .layer(from_fn(guard::canonical))
-        .layer(from_fn_with_state(web.clone(), headers::add))
         .layer(CatchPanicLayer::custom(serve::panicked))
+        .layer(from_fn_with_state(web.clone(), headers::add))
         .layer(from_fn_with_state(web.clone(), guard::origin))
-        .with_state(web)
 }

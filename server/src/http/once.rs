@@ -42,7 +42,10 @@ pub async fn layer(State(web): State<Web>, request: Request, next: Next) -> Resp
             let text = "the request came too slowly; try again on a better line";
             return (StatusCode::REQUEST_TIMEOUT, Json(ApiError::new(ErrorKind::Invalid, "too_slow", text))).into_response();
         }
-        Err(_) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        Err(_) => {
+            let text = "the request is larger than anything here needs";
+            return (StatusCode::PAYLOAD_TOO_LARGE, Json(ApiError::new(ErrorKind::Invalid, "too_large", text))).into_response();
+        }
     };
     let key = match key(&parts, &body) {
         Ok(key) => key,

@@ -16,7 +16,9 @@ use app::projects::types::{
     ArtifactDetail, Browse, BrowseQuery, Changes, HeldMoment, HoldForm, LiveDiff, Project, ProjectFilter, SettingsAt, SettingsQuery,
     TagHistory, Timeline,
 };
-use app::restores::types::{CastVote, Draft, Line, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm, Submit};
+use app::restores::types::{
+    CastVote, Draft, InboxFilter, Line, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm, Submit,
+};
 use app::session::types::{SetUp, Shell, SignIn};
 use app::units::{Moment, Page};
 use app::vaults::types::{ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
@@ -65,6 +67,9 @@ impl Sessions for Live {
     }
     async fn keep_zone(&self, cx: &Cx, name: String, chosen: bool) -> Result<Zone, ApiError> {
         api(cx, session::zone::keep(cx, &name, chosen))
+    }
+    async fn set_single_keys(&self, cx: &Cx, on: bool) -> Result<(), ApiError> {
+        api(cx, session::keys::set(&self.state, &Caller::of(cx)?, on).await)
     }
     async fn set_display(&self, cx: &Cx, lang: Option<String>, theme: Option<String>) -> Result<(), ApiError> {
         api(cx, session::set_display(cx, lang.as_deref(), theme.as_deref()))
@@ -300,8 +305,8 @@ impl Restores for Live {
     async fn list_requests(&self, cx: &Cx, filter: RequestFilter) -> Result<Page<RequestRow>, ApiError> {
         api(cx, restores::list(&self.state, &Caller::of(cx)?, filter).await)
     }
-    async fn list_approvals(&self, cx: &Cx, tab: String) -> Result<Vec<RequestRow>, ApiError> {
-        api(cx, restores::approvals(&self.state, &Caller::of(cx)?, &tab).await)
+    async fn list_approvals(&self, cx: &Cx, filter: InboxFilter) -> Result<Page<RequestRow>, ApiError> {
+        api(cx, restores::approvals(&self.state, &Caller::of(cx)?, &filter).await)
     }
     async fn cast_vote(&self, cx: &Cx, form: CastVote) -> Result<Request, ApiError> {
         api(cx, restores::cast(&self.state, &Caller::of(cx)?, &origin(cx), form).await)

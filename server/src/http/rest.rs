@@ -18,13 +18,14 @@ use app::projects::types::{
     TagHistory, Timeline,
 };
 use app::restores::types::{
-    CastVote, Draft, Line as RestoreLine, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm, Submit,
+    CastVote, Draft, InboxFilter, Line as RestoreLine, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm,
+    Submit,
 };
 use app::session::types::Me;
 use app::units::{Moment, Page};
 use app::vaults::types::{ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
 use axum::Json;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
+use axum::extract::{FromRequest, FromRequestParts, Query, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -74,6 +75,17 @@ pub struct Asked<T>(T);
 impl From<axum::extract::rejection::QueryRejection> for Refusal {
     fn from(rejection: axum::extract::rejection::QueryRejection) -> Self {
         Self(ApiError::field("query", rejection.body_text()))
+    }
+}
+
+/// A part of the path. What is no number where one belongs names nothing there is, and is answered like it, in our own form.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(Refusal))]
+pub struct Path<T>(T);
+
+impl From<axum::extract::rejection::PathRejection> for Refusal {
+    fn from(_: axum::extract::rejection::PathRejection) -> Self {
+        Self(ApiError::not_found("object"))
     }
 }
 
@@ -245,13 +257,6 @@ struct Find {
     /// Whatever names an image: a reference with or without host, tag and digest, a part of a name, a digest or its first digits, the id
     /// docker shows, a line of an error. At most 4,096 bytes.
     q: String,
-}
-
-/// A part of the inbox.
-#[derive(Deserialize, IntoParams)]
-struct Tab {
-    /// `mine`, `team`, `done`.
-    tab: Option<String>,
 }
 
 macro_rules! endpoint {
@@ -458,8 +463,8 @@ endpoint!(/// A draft with what failed.
     post "/api/v1/restores/{id}/retry" "restores" retry_request(cx, b, Path(id): Path<i64>) Draft => b.retry_request(cx, id).await?);
 endpoint!(/// A draft that moves tags back.
     post "/api/v1/restores/{id}/undo" "restores" undo_request(cx, b, Path(id): Path<i64>) Draft => b.undo_request(cx, id).await?);
-endpoint!(/// The inbox.
-    get "/api/v1/approvals" "restores" list_approvals(cx, b, Asked(tab): Asked<Tab>) Vec<RequestRow> => b.list_approvals(cx, tab.tab.unwrap_or_default()).await?);
+endpoint!(/// The inbox, newest first.
+    get "/api/v1/approvals" "restores" list_approvals(cx, b, Asked(filter): Asked<InboxFilter>) Page<RequestRow> => b.list_approvals(cx, filter).await?);
 
 endpoint!(/// Jobs, newest first.
     get "/api/v1/jobs" "jobs" list_jobs(cx, b, Asked(filter): Asked<JobFilter>) Page<Job> => b.list_jobs(cx, filter).await?);

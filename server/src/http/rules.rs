@@ -84,9 +84,28 @@ pub const WITH_ANOTHERS_PASSWORD: &[&str] = &[
     "/fn/session/zone",
     "/fn/session/choose_zone",
     "/fn/accounts/change_password",
+    "/api/v1/me/password",
     "/fn/tokens/list",
     "/fn/sessions/list",
 ];
+
+/// Whether a path is that of a page, as the table names them.
+#[must_use]
+pub fn is_page(path: &str) -> bool {
+    const FILES: [&str; 4] = ["/health", "/events", "/favicon.svg", "/favicon.ico"];
+    let fits = |route: &str| {
+        let (mut of_route, mut of_path) = (route.split('/'), path.split('/'));
+        loop {
+            match (of_route.next(), of_path.next()) {
+                (None, None) => return true,
+                (Some(part), Some(name))
+                    if part == name || (part.starts_with('{') && !part.contains('*') && !matches!(name, "" | "." | "..")) => {}
+                _ => return false,
+            }
+        }
+    };
+    ROUTES.iter().any(|(method, route, _)| *method == "GET" && !FILES.contains(route) && fits(route))
+}
 
 /// The rule of a route; none = refused.
 #[must_use]

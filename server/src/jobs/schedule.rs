@@ -13,7 +13,7 @@ const EVERY: Duration = Duration::from_secs(2);
 
 static LAST: Mutex<Option<Instant>> = Mutex::const_new(None);
 
-/// Queues due plans, listings of projects, sweeps and scrubs, ends pauses and requests nobody decided. Row locks keep two workers apart.
+/// Queues due plans, listings of projects, sweeps and scrubs, ends pauses and requests nobody decided, sweeps old drafts, looks at vaults. Row locks keep two workers apart.
 pub async fn tick(state: &AppState) -> Result<(), Error> {
     {
         let mut last = LAST.lock().await;
@@ -26,6 +26,8 @@ pub async fn tick(state: &AppState) -> Result<(), Error> {
     crate::plans::queue_due(state).await?;
     crate::harbors::queue_inventories(state).await?;
     crate::restores::expire_due(state).await?;
+    crate::restores::sweep_drafts(state).await?;
+    crate::vaults::look::begin_due(state).await?;
     crate::vaults::sweep::queue_due(state).await?;
     crate::vaults::queue_scrubs(state).await?;
     Ok(())

@@ -39,39 +39,36 @@ const RPO_HOURS_MAX: i64 = 8_784;
 /// Plans the caller may see.
 pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Plan>, Error> {
     let mut conn = state.pool.acquire().await?;
-    let mut plans = Vec::new();
-    for row in queries::all(&mut conn).await? {
+    let rows = queries::all(&mut conn).await?;
+    of_rows(&mut conn, caller, rows).await
+}
+
+/// Of plans that were read, those the caller may see.
+pub async fn of_rows(conn: &mut PgConnection, caller: &Caller, rows: Vec<Row>) -> Result<Vec<Plan>, Error> {
+    let mut seen = Vec::with_capacity(rows.len());
+    for row in rows {
         if sees(caller, &row)? {
-            plans.push(shown(&mut conn, caller, row).await?);
+            seen.push(row);
         }
     }
-    Ok(plans)
+    Ok(view::plans(conn, seen).await?.into_iter().map(|shown| as_known(caller, shown)).collect())
 }
 
 /// One plan.
 pub async fn get(state: &AppState, caller: &Caller, plan_id: i64) -> Result<Plan, Error> {
     let mut conn = state.pool.acquire().await?;
     let row = row(&mut conn, plan_id).await?;
-    if !sees(caller, &row)? {
-        return Err(ApiError::not_found("plan").into());
-    }
-    shown(&mut conn, caller, row).await
+    of_rows(&mut conn, caller, vec![row]).await?.pop().ok_or_else(|| ApiError::not_found("plan").into())
 }
 
 /// The plan as the caller may know it: patterns and vaults tell of projects and places that may not be theirs to know.
-async fn shown(conn: &mut PgConnection, caller: &Caller, row: Row) -> Result<Plan, Error> {
+fn as_known(caller: &Caller, shown: view::Shown) -> Plan {
     if caller.may(Operation::ReadEstate, None) {
-        return view::plan(conn, row).await;
+        return shown.plan;
     }
-    let scope = Scope::new(&row.include, &row.exclude)?;
-    let harbor_id = row.harbor_id;
-    let listed = harbors::queries::projects(conn, harbor_id).await?;
-    let theirs = listed
-        .into_iter()
-        .map(|(name, ..)| name)
-        .filter(|name| scope.matches(name) && caller.may(Operation::ReadProject, Some((harbor_id, name.as_str()))));
-    let theirs = theirs.collect();
-    Ok(view::plan(conn, row).await?.outlined(theirs))
+    let theirs = |name: &String| caller.may(Operation::ReadProject, Some((shown.harbor_id, name.as_str())));
+    let projects = shown.projects.into_iter().filter(theirs).collect();
+    shown.plan.outlined(projects)
 }
 
 fn sees(caller: &Caller, row: &Row) -> Result<bool, Error> {
@@ -208,11 +205,8 @@ pub async fn preview(state: &AppState, caller: &Caller, form: PlanForm) -> Resul
 }
 
 async fn scopes_except(conn: &mut PgConnection, harbor_id: i64, plan_id: Option<i64>) -> Result<Vec<Scope>, Error> {
-    let own = match plan_id {
-        Some(id) => queries::one(conn, id).await?.map(|row| row.name),
-        None => None,
-    };
-    Ok(scope::scopes_of(conn, harbor_id).await?.into_iter().filter(|s| Some(&s.plan) != own.as_ref()).collect())
+    let others: Vec<Row> = queries::of_harbor(conn, harbor_id).await?.into_iter().filter(|row| Some(row.plan_id) != plan_id).collect();
+    Ok(scope::Scopes::of_rows(&others)?.of(harbor_id).to_vec())
 }
 
 fn warnings(checked: &Checked, empty: bool, proxies: &[String], now: OffsetDateTime) -> Vec<String> {
@@ -286,7 +280,7 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
                 let text = "somebody changed this plan since you opened it; look at it again and repeat your change";
                 return Err(ApiError::new(ErrorKind::Conflict, "stale_version", text).into());
             }
-            let copies: Vec<i64> = copies::queries::standing(&mut tx, id).await?.into_iter().map(|further| further.vault_id).collect();
+            let copies: Vec<i64> = copies::queries::standing(&mut tx, &[id]).await?.into_iter().map(|further| further.vault_id).collect();
             let was = json!({ "vault": before.vault_id, "copies": copies, "include": before.include, "exclude": before.exclude, "cron": before.cron,
                 "zone": before.zone, "rpo_s": before.rpo_s, "name": before.name, "keep": before.keep.0,
                 "full_every_h": before.full_every_h });
@@ -361,7 +355,7 @@ pub async fn delete(state: &AppState, caller: &Caller, origin: &Origin, plan_id:
     if form.confirm.trim() != plan.name {
         return Err(ApiError::field("confirm", format!("type {} to confirm", plan.name)).into());
     }
-    if queries::standing(&mut tx, plan_id).await?.1.is_some() {
+    if queries::standing(&mut tx, &[plan_id]).await?.iter().any(|now| now.running_job.is_some()) {
         return Err(
             ApiError::new(ErrorKind::Conflict, "plan_running", "a run of this plan is going on; stop it or wait for its end").into()
         );

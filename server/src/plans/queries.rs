@@ -52,7 +52,7 @@ pub async fn one(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Option<R
     sqlx::query_as(sql).bind(plan_id).fetch_optional(conn).await
 }
 
-/// Those of a harbor.
+/// Those of a harbor, the shortest target first.
 pub async fn of_harbor(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Vec<Row>> {
     let sql = sqlx::AssertSqlSafe(format!("{EVER} {STANDING} and p.harbor_id = $1 order by p.rpo_s, p.name"));
     sqlx::query_as(sql).bind(harbor_id).fetch_all(conn).await
@@ -379,52 +379,61 @@ pub async fn set_full(conn: &mut PgConnection, run_id: i64, full: bool) -> sqlx:
     Ok(())
 }
 
+/// What goes on with a plan.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Standing {
+    pub plan_id: i64,
+    pub last_good: Option<OffsetDateTime>,
+    pub running_job: Option<i64>,
+    pub next_job: Option<i64>,
+    pub logical_bytes: i64,
+    pub added_bytes: i64,
+}
+
 /// Newest run that ended good, or with gaps each of which is accepted in a snapshot that counts as good by that; the job of the run that goes on, and of the one
-/// that waits for its end, by plan. Of runs with gaps the newest fifty are looked at.
-pub async fn standing(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<(Option<OffsetDateTime>, Option<i64>, Option<i64>)> {
+/// that waits for its end, of each plan. Of runs with gaps the newest fifty are looked at. Bytes the newest snapshots of its projects protect, and bytes its runs of
+/// 30 days stored.
+pub async fn standing(conn: &mut PgConnection, plans: &[i64]) -> sqlx::Result<Vec<Standing>> {
     sqlx::query_as(
-        "select greatest((select max(finished_at) from run where plan_id = $1 and state = 'good' and only_project is null),
+        "select p.plan_id,
+                greatest((select max(finished_at) from run where plan_id = p.plan_id and state = 'good' and only_project is null),
                          (select max(r.finished_at)
-                            from (select run_id, finished_at from run where plan_id = $1 and state = 'gaps' and only_project is null
+                            from (select run_id, finished_at from run where plan_id = p.plan_id and state = 'gaps' and only_project is null
                                    order by run_id desc limit 50) r
                            where exists (select from snapshot s where s.run_id = r.run_id)
                              and not exists (select from snapshot s where s.run_id = r.run_id
-                                                and not exists (select from good_snapshot g where g.snapshot_id = s.snapshot_id)))),
-                (select min(job_id) from run where plan_id = $1 and state in ('queued', 'running')),
+                                                and not exists (select from good_snapshot g where g.snapshot_id = s.snapshot_id)))) as last_good,
+                (select min(job_id) from run where plan_id = p.plan_id and state in ('queued', 'running')) as running_job,
                 (select max(r.job_id) from run r join job j using (job_id) join job a on a.job_id = j.after_job_id
-                  where r.plan_id = $1 and r.only_project is null and r.state = 'queued' and a.state in ('queued', 'running'))",
-    )
-    .bind(plan_id)
-    .fetch_one(conn)
-    .await
-}
-
-/// Bytes the newest snapshots of a plan's projects protect, and bytes its runs of 30 days stored.
-pub async fn room(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<(i64, i64)> {
-    sqlx::query_as(
-        "select (select coalesce(sum(newest.logical_bytes), 0)::bigint
+                  where r.plan_id = p.plan_id and r.only_project is null and r.state = 'queued' and a.state in ('queued', 'running')) as next_job,
+                (select coalesce(sum(newest.logical_bytes), 0)::bigint
                    from (select distinct on (s.project_id) s.logical_bytes from snapshot s join run r using (run_id)
-                          where r.plan_id = $1 order by s.project_id, s.moment desc) newest),
-                (select coalesce(sum(bytes_new), 0)::bigint from run where plan_id = $1 and queued_at > now() - interval '30 days')",
+                          where r.plan_id = p.plan_id order by s.project_id, s.moment desc) newest) as logical_bytes,
+                (select coalesce(sum(bytes_new), 0)::bigint from run where plan_id = p.plan_id and queued_at > now() - interval '30 days') as added_bytes
+           from unnest($1::bigint[]) p (plan_id)",
     )
-    .bind(plan_id)
-    .fetch_one(conn)
+    .bind(plans)
+    .fetch_all(conn)
     .await
 }
 
-/// By day of the last 30, oldest first: day, worst state of its runs (as a rank), whether one was missed.
-pub async fn days(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<(i32, bool, bool)>> {
+/// A day of a plan: the plan, worst state of its runs (as a rank), whether one was missed, whether it was before the plan was made.
+pub type DayRow = (i64, i32, bool, bool);
+
+/// By plan and day of the last 30, oldest first.
+pub async fn days(conn: &mut PgConnection, plans: &[i64]) -> sqlx::Result<Vec<DayRow>> {
     sqlx::query_as(
-        "select coalesce((select max(case r.state when 'failed' then 4 when 'gaps' then 3 when 'running' then 2 when 'queued' then 2
+        "select p.plan_id,
+                coalesce((select max(case r.state when 'failed' then 4 when 'gaps' then 3 when 'running' then 2 when 'queued' then 2
                                                   when 'good' then 1 else 0 end)
                             from run r where r.plan_id = p.plan_id and r.queued_at >= d.day and r.queued_at < d.day + interval '1 day'), 0),
                 exists (select 1 from missed_run m where m.plan_id = p.plan_id and m.due_at >= d.day and m.due_at < d.day + interval '1 day'),
                 d.day + interval '1 day' <= p.created_at
            from plan p, generate_series(date_trunc('day', now()) - interval '29 days', date_trunc('day', now()), interval '1 day') as d (day)
-          where p.plan_id = $1
-          order by d.day",
+          where p.plan_id = any($1)
+          order by p.plan_id, d.day",
     )
-    .bind(plan_id)
+    .bind(plans)
     .fetch_all(conn)
     .await
 }

@@ -1,10 +1,12 @@
 //! Which projects a plan has: globs to include, globs to leave out.
 
+use std::collections::HashMap;
+
 use app::error::ApiError;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use sqlx::PgConnection;
 
-use super::queries;
+use super::queries::{self, Row};
 use crate::error::Error;
 
 /// Globs of one kind.
@@ -55,16 +57,33 @@ pub fn lines(text: &str) -> Vec<String> {
     text.lines().flat_map(|l| l.split(',')).map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect()
 }
 
-/// Scopes of all plans of a harbor.
-pub async fn scopes_of(conn: &mut PgConnection, harbor_id: i64) -> Result<Vec<Scope>, Error> {
-    let mut scopes = Vec::new();
-    for row in queries::of_harbor(conn, harbor_id).await? {
-        let mut scope = Scope::new(&row.include, &row.exclude)?;
-        scope.plan = row.name;
-        scope.rpo_s = row.rpo_s;
-        scopes.push(scope);
+/// Scopes of plans by their harbor, the shortest target first.
+#[derive(Debug, Default)]
+pub struct Scopes(HashMap<i64, Vec<Scope>>);
+
+impl Scopes {
+    /// Of all plans.
+    pub async fn all(conn: &mut PgConnection) -> Result<Self, Error> {
+        Self::of_rows(&queries::all(conn).await?)
     }
-    Ok(scopes)
+
+    /// Of plans that were read.
+    pub fn of_rows(rows: &[Row]) -> Result<Self, Error> {
+        let mut rows: Vec<&Row> = rows.iter().collect();
+        rows.sort_by_key(|row| (row.rpo_s, row.name.as_str()));
+        let mut scopes: HashMap<i64, Vec<Scope>> = HashMap::new();
+        for row in rows {
+            let scope = Scope { plan: row.name.clone(), rpo_s: row.rpo_s, ..Scope::new(&row.include, &row.exclude)? };
+            scopes.entry(row.harbor_id).or_default().push(scope);
+        }
+        Ok(Self(scopes))
+    }
+
+    /// Those of a harbor.
+    #[must_use]
+    pub fn of(&self, harbor_id: i64) -> &[Scope] {
+        self.0.get(&harbor_id).map_or(&[], Vec::as_slice)
+    }
 }
 
 #[cfg(test)]

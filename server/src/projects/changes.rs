@@ -9,6 +9,7 @@ use super::queries::{self, digest_text};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
+use crate::turns::Turn;
 
 /// Tags named; the counts are of all.
 const TAGS_MAX: i64 = 1_000;
@@ -21,6 +22,7 @@ pub async fn changes(
     project: &str,
     (from, to): (Option<Moment>, Option<Moment>),
 ) -> Result<Changes, Error> {
+    let _turn = state.turns.take(caller.account_id, Turn::Compare).await?;
     let mut conn = state.pool.acquire().await?;
     let place = Place::find(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
     let nothing = || ApiError::new(ErrorKind::NotFound, "nothing_captured", "nothing was captured at or before this moment");

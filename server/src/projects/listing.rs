@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use crate::access::{Caller, Operation};
 use crate::error::Error;
-use crate::plans::{Scope, scopes_of};
+use crate::plans::{Scope, Scopes};
 use crate::state::AppState;
 
 /// Rows of a page.
@@ -34,6 +34,7 @@ pub struct Row {
     pub tags: i64,
     pub bytes: i64,
     pub first_seen: Option<OffsetDateTime>,
+    pub now: OffsetDateTime,
 }
 
 const SELECT: &str = "
@@ -42,7 +43,7 @@ with known as (
     union
     select p.harbor_id, p.name, false, false, null from project p
      where not exists (select 1 from harbor_project hp where hp.harbor_id = p.harbor_id and hp.project = p.name))
-select k.harbor_id, h.name as harbor, k.project, k.listed and h.removed_at is null as listed, k.proxy_cache, k.first_seen,
+select k.harbor_id, h.name as harbor, k.project, k.listed and h.removed_at is null as listed, k.proxy_cache, k.first_seen, now() as now,
        good.moment as last_good, coalesce(good.gaps_accepted, 0)::bigint as last_good_accepted,
        last.moment as newest, coalesce(last.gap_count, 0) as newest_gaps, coalesce(last.degraded, false) as newest_degraded,
        case when coalesce(last.gap_count, 0) = 0 then 0
@@ -69,21 +70,24 @@ pub async fn all(
     like: Option<&str>,
     name: Option<&str>,
 ) -> Result<Vec<(i64, Project)>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(SELECT).bind(harbor).bind(like).bind(name).fetch_all(&mut *conn).await?;
-    let now: OffsetDateTime = sqlx::query_scalar("select now()").fetch_one(&mut *conn).await?;
-    let mut scopes: Vec<(i64, Vec<Scope>)> = Vec::new();
-    let mut projects = Vec::with_capacity(rows.len());
-    for row in rows {
-        if !scopes.iter().any(|(id, _)| *id == row.harbor_id) {
-            scopes.push((row.harbor_id, scopes_of(conn, row.harbor_id).await?));
-        }
-        let of_harbor = scopes.iter().find(|(id, _)| *id == row.harbor_id).map_or(&[][..], |(_, s)| s);
-        projects.push((row.harbor_id, project(row, of_harbor, now)));
-    }
-    Ok(projects)
+    let scopes = Scopes::all(conn).await?;
+    by_scopes(conn, &scopes, harbor, like, name).await
 }
 
-fn project(row: Row, scopes: &[Scope], now: OffsetDateTime) -> Project {
+/// The same where the plans were read already.
+pub async fn by_scopes(
+    conn: &mut PgConnection,
+    scopes: &Scopes,
+    harbor: Option<&str>,
+    like: Option<&str>,
+    name: Option<&str>,
+) -> Result<Vec<(i64, Project)>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(SELECT).bind(harbor).bind(like).bind(name).fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|row| (row.harbor_id, project(row, scopes))).collect())
+}
+
+fn project(row: Row, scopes: &Scopes) -> Project {
+    let (scopes, now) = (scopes.of(row.harbor_id), row.now);
     let matching: Vec<&Scope> = if row.proxy_cache { Vec::new() } else { scopes.iter().filter(|s| s.matches(&row.project)).collect() };
     let rpo_s = matching.iter().map(|s| s.rpo_s).min();
     let age = |at: Option<OffsetDateTime>| at.map(|at| (now - at).whole_seconds());

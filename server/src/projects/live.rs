@@ -16,6 +16,7 @@ use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::harbors::{self, Access};
 use crate::state::AppState;
+use crate::turns::Turn;
 
 /// Longest a page waits for the harbor.
 const WAIT: Duration = Duration::from_secs(20);
@@ -158,6 +159,7 @@ async fn tags_now(client: &registry::Client, project: &ProjectName) -> Result<Ha
 
 /// Compares a moment with the harbor now.
 pub async fn compare_live(state: &AppState, caller: &Caller, harbor: &str, project: &str, at: Option<Moment>) -> Result<LiveDiff, Error> {
+    let _turn = state.turns.take(caller.account_id, Turn::Compare).await?;
     let (place, captured) = {
         let mut conn = state.pool.acquire().await?;
         let place = Place::find(&mut conn, caller, Operation::ReadProject, harbor, project).await?;

@@ -12,7 +12,7 @@ use vocab::{Digest, ProjectName};
 
 use super::form::{Asked, read};
 use super::queries::{self, Row};
-use super::{change, name, policy, undo, view};
+use super::{change, name, policy, rows, undo, view};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -21,9 +21,19 @@ use crate::harbors::{self, Access};
 use crate::jobs::{self, NewJob, Work};
 use crate::projects;
 use crate::state::AppState;
+use crate::turns::Turn;
 
 /// Reasons a form offers.
 const CATEGORIES: [&str; 6] = ["accident", "bad_push", "retention", "incident", "test", "other"];
+
+/// Open requests of one person: what one team of approvers can look at.
+const OPEN_MAX: i64 = 50;
+/// Drafts kept of one person; the oldest makes room for another.
+const DRAFTS_MAX: i64 = 30;
+/// Days for which a draft nobody looks at is kept.
+const DRAFT_D: i32 = 14;
+/// Drafts swept at a time.
+const SWEEP_ROWS: i64 = 200;
 
 /// A plan just made, and what it is of.
 struct Made {
@@ -35,8 +45,18 @@ struct Made {
     plan: EffectPlan,
 }
 
+/// Removes drafts nobody came back to.
+pub async fn sweep_drafts(state: &AppState) -> Result<(), Error> {
+    let swept = rows::drop_old_drafts(&mut *state.pool.acquire().await?, DRAFT_D, SWEEP_ROWS).await?;
+    if swept > 0 {
+        tracing::info!(drafts = swept, "swept drafts that nobody looked at for two weeks");
+    }
+    Ok(())
+}
+
 /// Stores the form as a draft with a fresh effect plan.
 pub async fn preview(state: &AppState, caller: &Caller, form: RestoreForm) -> Result<Draft, Error> {
+    let _turn = state.turns.take(caller.account_id, Turn::Preview).await?;
     let (key, draft) = {
         let mut conn = state.pool.acquire().await?;
         match &form.draft_id {
@@ -174,6 +194,7 @@ async fn store(
         form: &stored_form,
         plan: &stored_plan,
         plan_hash: hash.as_bytes(),
+        effects: &view::effects(&made.plan),
         risk,
         votes_needed: policy::votes_needed(risk),
         rule: &rule,
@@ -183,6 +204,7 @@ async fn store(
     if !queries::put_draft(&mut tx, &draft).await? {
         return Err(sent_off().into());
     }
+    rows::drop_drafts_over(&mut tx, caller.account_id, DRAFTS_MAX).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -198,6 +220,9 @@ async fn view_draft(conn: &mut PgConnection, row: Row, form: RestoreForm) -> Res
         votes_needed: i64::from(row.votes_needed),
         approvers: queries::approvers(conn, row.account_id, row.harbor_id, &row.target_project, row.risk).await?,
         rule: row.rule,
+        category: row.category,
+        reason: row.reason,
+        ticket: row.ticket,
     })
 }
 
@@ -273,6 +298,10 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
     if !queries::lock_snapshot(&mut tx, row.snapshot_id).await? {
         let text = "the snapshot was let go by its plan's rule meanwhile; look at the preview of another moment";
         return Err(ApiError::new(ErrorKind::Conflict, "snapshot_gone", text).into());
+    }
+    if rows::open_of(&mut tx, caller.account_id).await? >= OPEN_MAX {
+        let text = format!("{OPEN_MAX} of your requests are open; wait for some of them to end, or take some back");
+        return Err(ApiError::new(ErrorKind::TooMany, "too_many_open", text).into());
     }
     let next = if row.votes_needed == 0 { "queued" } else { "waiting" };
     let number = queries::submit(&mut tx, row.request_id, next, &form.category, reason, form.ticket.trim(), policy::DECIDE_H).await?;

@@ -101,8 +101,9 @@ async fn ask_again(context: &JobContext, row: &Row, fresh: &EffectPlan) -> Resul
     let hash = fresh.hash();
     let rule = policy::rule(risk, &row.target_project);
     let (votes, decide_h) = (policy::votes_needed(risk), policy::DECIDE_H);
-    queries::replan(&mut tx, row.request_id, queries::Replan { plan: &plan, hash: hash.as_bytes(), risk, votes, rule: &rule, decide_h })
-        .await?;
+    let effects = view::effects(fresh);
+    let new = queries::Replan { plan: &plan, hash: hash.as_bytes(), effects: &effects, risk, votes, rule: &rule, decide_h };
+    queries::replan(&mut tx, row.request_id, new).await?;
     events::notify(&mut tx, Topic::Requests).await?;
     let event = Event::new(
         "restore.replan",

@@ -12,6 +12,7 @@ use super::{name, view};
 use crate::access::Caller;
 use crate::error::Error;
 use crate::state::AppState;
+use crate::turns::Turn;
 
 /// Repositories offered to filter by.
 const REPOSITORIES_MAX: usize = 500;
@@ -142,6 +143,7 @@ pub async fn list_lines(state: &AppState, caller: &Caller, called: &str, filter:
 
 /// Every line that matches, for a download.
 pub async fn all_lines(state: &AppState, caller: &Caller, called: &str, filter: LineFilter) -> Result<Vec<Line>, Error> {
+    let _turn = state.turns.take(caller.account_id, Turn::Export).await?;
     let asked = Asked::read(&filter)?;
     let mut conn = state.pool.acquire().await?;
     let row = visible(&mut conn, caller, called).await?;

@@ -1,17 +1,15 @@
 //! Looking at requests.
 
 use app::error::ApiError;
-use app::restores::types::{Request, RequestFilter, RequestRow};
+use app::restores::types::{InboxFilter, Request, RequestFilter, RequestRow};
 use app::units::Page;
 
-use super::queries::{self, Filter, Row};
+use super::queries::{self, Row};
+use super::rows::{self, Filter, PAGE_ROWS, Sight, Tab};
 use super::{policy, view};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
-
-/// Requests shown in an inbox.
-const INBOX_MAX: i64 = 200;
 
 /// Whether the caller may look at a request.
 pub(super) fn sees(caller: &Caller, row: &Row) -> bool {
@@ -56,60 +54,47 @@ fn states(filter: Option<&str>) -> Result<Vec<&str>, ApiError> {
 
 /// Requests the caller may see, newest first.
 pub async fn list(state: &AppState, caller: &Caller, filter: RequestFilter) -> Result<Page<RequestRow>, Error> {
-    let wanted = states(filter.state.as_deref())?;
-    let project = filter.project.as_deref().and_then(|p| p.split_once('/'));
-    let mut before =
-        filter.after.as_deref().map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
-    let author = filter.mine.then_some(caller.account_id);
-    let page_rows = usize::try_from(queries::PAGE_ROWS).unwrap_or(usize::MAX);
+    let states = states(filter.state.as_deref())?;
+    let project = match filter.project.as_deref().map(str::trim).filter(|p| !p.is_empty()) {
+        Some(project) => Some(project.split_once('/').ok_or_else(|| ApiError::field("project", "write harbor/project"))?),
+        None => None,
+    };
+    let wanted = Filter { states: &states, mine: filter.mine, project, before: before(filter.after.as_deref())? };
     let mut conn = state.pool.acquire().await?;
-    let mut items = Vec::new();
-    // Rows the caller may not see are skipped here, so a page is filled from several reads; bounded by the table's end.
-    loop {
-        let rows = queries::list(&mut conn, &Filter { states: &wanted, author, project, before, limit: queries::PAGE_ROWS + 1 }).await?;
-        let more = rows.len() > page_rows;
-        for row in rows.iter().take(page_rows) {
-            before = Some(row.request_id);
-            if sees(caller, row) {
-                items.push(view::row(row)?);
-            }
-            if items.len() == page_rows {
-                break;
-            }
-        }
-        if !more || items.len() == page_rows {
-            let next = (more || items.len() == page_rows).then(|| before.map(|b| b.to_string())).flatten();
-            return Ok(Page { items, next, total: None });
-        }
-    }
+    Ok(page(rows::list(&mut conn, &Sight::of(caller), &wanted).await?, None))
 }
 
-/// The inbox.
-pub async fn approvals(state: &AppState, caller: &Caller, tab: &str) -> Result<Vec<RequestRow>, Error> {
-    let mut conn = state.pool.acquire().await?;
-    let voted = queries::voted_on(&mut conn, caller.account_id).await?;
-    let open: &[&str] = &["waiting", "reapproval"];
-    let rows = match tab {
-        "done" => queries::list(&mut conn, &Filter { states: &[], author: None, project: None, before: None, limit: INBOX_MAX }).await?,
-        _ => queries::list(&mut conn, &Filter { states: open, author: None, project: None, before: None, limit: INBOX_MAX }).await?,
-    };
-    let mine = |row: &Row| {
-        policy::why_not(caller, row.account_id, row.risk, row.harbor_id, &row.target_project).is_none() && !voted.contains(&row.request_id)
-    };
-    rows.iter()
-        .filter(|row| match tab {
-            "done" => voted.contains(&row.request_id) && sees(caller, row),
-            "team" => sees(caller, row) && !mine(row),
-            _ => mine(row),
-        })
-        .map(view::row)
-        .collect()
+fn before(after: Option<&str>) -> Result<Option<i64>, ApiError> {
+    after.map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()
 }
 
-/// How many wait for the caller's vote.
+fn page(mut found: Vec<rows::ListRow>, total: Option<i64>) -> Page<RequestRow> {
+    let page_rows = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
+    let next = (found.len() > page_rows).then(|| found[page_rows - 1].request_id.to_string());
+    found.truncate(page_rows);
+    Page { items: found.into_iter().map(view::row).collect(), next, total }
+}
+
+/// A page of the inbox, and how many there are in all, up to [`rows::COUNT_MAX`].
+pub async fn approvals(state: &AppState, caller: &Caller, filter: &InboxFilter) -> Result<Page<RequestRow>, Error> {
+    let tab = match filter.tab.as_deref().unwrap_or("mine") {
+        "" | "mine" => Tab::Mine,
+        "team" => Tab::Team,
+        "done" => Tab::Done,
+        _ => return Err(ApiError::field("tab", "one of mine, team, done").into()),
+    };
+    let (sight, before) = (Sight::of(caller), before(filter.after.as_deref())?);
+    let mut conn = state.pool.acquire().await?;
+    let found = rows::inbox(&mut conn, &sight, tab, before).await?;
+    let total = rows::count(&mut conn, &sight, tab).await?;
+    Ok(page(found, Some(total)))
+}
+
+/// How many wait for the caller's vote, up to [`rows::COUNT_MAX`].
 pub async fn waiting_for(state: &AppState, caller: &Caller) -> Result<i64, Error> {
-    if caller.roles.is_empty() && !caller.has(app::accounts::types::Duty::Secadmin) {
+    let sight = Sight::of(caller);
+    if !sight.decides() {
         return Ok(0);
     }
-    Ok(i64::try_from(approvals(state, caller, "mine").await?.len()).unwrap_or(i64::MAX))
+    Ok(rows::count(&mut *state.pool.acquire().await?, &sight, Tab::Mine).await?)
 }

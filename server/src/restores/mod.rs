@@ -14,13 +14,14 @@ mod name;
 pub mod policy;
 pub mod queries;
 mod repeat;
+pub mod rows;
 mod undo;
 mod view;
 mod vote;
 
 pub use change::get_change;
 pub use csv::{csv, json};
-pub use draft::{get_draft, number_of_draft, preview, submit};
+pub use draft::{get_draft, number_of_draft, preview, submit, sweep_drafts};
 pub use execute::{restore_job, settle_request};
 pub use lines::{all_lines, list_lines};
 pub use list::{approvals, get, list, waiting_for};

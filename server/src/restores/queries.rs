@@ -1,11 +1,10 @@
 //! The SQL of requests, votes and items.
 
+use app::restores::words::Effects;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
-
-/// Rows of a page.
-pub const PAGE_ROWS: i64 = 50;
 
 /// A request as stored.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -107,6 +106,7 @@ pub struct Draft<'a> {
     pub form: &'a serde_json::Value,
     pub plan: &'a serde_json::Value,
     pub plan_hash: &'a [u8],
+    pub effects: &'a Effects,
     pub risk: i32,
     pub votes_needed: i32,
     pub rule: &'a str,
@@ -117,13 +117,13 @@ pub struct Draft<'a> {
 pub async fn put_draft(conn: &mut PgConnection, d: &Draft<'_>) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "insert into request as q (request_id, state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at,
-                                   risk, votes_needed, rule, undo_of, draft, mark)
-         values ($1, 'draft', $2, $3, $4, $5, $6, $7, $8, $9, now(), $10, $11, $12, $13, $14, $15)
+                                   risk, votes_needed, rule, undo_of, draft, mark, effects)
+         values ($1, 'draft', $2, $3, $4, $5, $6, $7, $8, $9, now(), $10, $11, $12, $13, $14, $15, $16)
          on conflict (request_id) do update
             set harbor_id = excluded.harbor_id, project = excluded.project, snapshot_id = excluded.snapshot_id,
                 target_project = excluded.target_project, form = excluded.form, plan = excluded.plan, plan_hash = excluded.plan_hash,
                 planned_at = now(), risk = excluded.risk, votes_needed = excluded.votes_needed, rule = excluded.rule,
-                undo_of = excluded.undo_of, mark = excluded.mark, version = q.version + 1
+                undo_of = excluded.undo_of, mark = excluded.mark, effects = excluded.effects, version = q.version + 1
           where q.state = 'draft' and q.account_id = excluded.account_id",
     )
     .bind(d.request_id)
@@ -141,6 +141,7 @@ pub async fn put_draft(conn: &mut PgConnection, d: &Draft<'_>) -> sqlx::Result<b
     .bind(d.undo_of)
     .bind(d.name)
     .bind(d.mark)
+    .bind(Json(d.effects))
     .execute(&mut *conn)
     .await?;
     if done.rows_affected() != 1 {
@@ -149,6 +150,18 @@ pub async fn put_draft(conn: &mut PgConnection, d: &Draft<'_>) -> sqlx::Result<b
     // A plan kept to compare with was of what was looked at before.
     sqlx::query("delete from request_plan where request_id = $1").bind(d.request_id).execute(conn).await?;
     Ok(true)
+}
+
+/// Keeps the words of an earlier request with a draft.
+pub async fn keep_reason(conn: &mut PgConnection, draft: &str, category: &str, reason: &str, ticket: &str) -> sqlx::Result<()> {
+    sqlx::query("update request set category = $2, reason = $3, ticket = $4 where draft = $1::uuid and state = 'draft'")
+        .bind(draft)
+        .bind(category)
+        .bind(reason)
+        .bind(ticket)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Turns a draft into a request, which gets the next number; answers with it. Numbers follow each other: whoever sends off waits for whoever does.
@@ -213,6 +226,7 @@ pub async fn start(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<()>
 pub struct Replan<'a> {
     pub plan: &'a serde_json::Value,
     pub hash: &'a [u8],
+    pub effects: &'a Effects,
     pub risk: i32,
     pub votes: i32,
     pub rule: &'a str,
@@ -264,7 +278,7 @@ pub async fn replan(conn: &mut PgConnection, request_id: i64, new: Replan<'_>) -
     keep_plan(&mut *conn, request_id, &before).await?;
     sqlx::query(
         "update request set state = 'reapproval', plan = $2, plan_hash = $3, planned_at = now(), risk = $4, votes_needed = $5, rule = $6,
-                decide_before = now() + make_interval(hours => $7), job_id = null, version = version + 1
+                decide_before = now() + make_interval(hours => $7), job_id = null, effects = $8, version = version + 1
           where request_id = $1",
     )
     .bind(request_id)
@@ -274,6 +288,7 @@ pub async fn replan(conn: &mut PgConnection, request_id: i64, new: Replan<'_>) -
     .bind(new.votes)
     .bind(new.rule)
     .bind(new.decide_h)
+    .bind(Json(new.effects))
     .execute(&mut *conn)
     .await?;
     sqlx::query("update vote set void_at = now(), void_reason = 'Harbor changed since, so the effect is another one' where request_id = $1 and void_at is null")
@@ -399,47 +414,6 @@ pub async fn of_another_form(conn: &mut PgConnection, version: u32) -> sqlx::Res
     .bind(version.to_string())
     .fetch_all(conn)
     .await
-}
-
-/// What a list shows.
-pub struct Filter<'a> {
-    /// States; empty = all but drafts.
-    pub states: &'a [&'a str],
-    /// Author.
-    pub author: Option<i64>,
-    /// Harbor and project.
-    pub project: Option<(&'a str, &'a str)>,
-    /// Below this number.
-    pub before: Option<i64>,
-    /// Rows.
-    pub limit: i64,
-}
-
-/// Requests, newest first; drafts never.
-pub async fn list(conn: &mut PgConnection, f: &Filter<'_>) -> sqlx::Result<Vec<Row>> {
-    let sql = sqlx::AssertSqlSafe(format!(
-        "{SELECT} where q.state <> 'draft' and (cardinality($1::text[]) = 0 or q.state = any($1)) and ($2::bigint is null or q.account_id = $2)
-            and ($3::text is null or (h.name = $3 and (q.project = $4 or q.target_project = $4)))
-            and ($5::bigint is null or q.request_id < $5)
-          order by q.request_id desc limit $6"
-    ));
-    sqlx::query_as(sql)
-        .bind(f.states)
-        .bind(f.author)
-        .bind(f.project.map(|p| p.0))
-        .bind(f.project.map(|p| p.1))
-        .bind(f.before)
-        .bind(f.limit)
-        .fetch_all(conn)
-        .await
-}
-
-/// Requests an account has voted on, of those given.
-pub async fn voted_on(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Vec<i64>> {
-    sqlx::query_scalar("select request_id from vote where account_id = $1 and void_at is null order by vote_id desc limit 1000")
-        .bind(account_id)
-        .fetch_all(conn)
-        .await
 }
 
 /// Restores of an account in 90 days: all, and those that were fine.

@@ -1,4 +1,4 @@
-//! Asking again for what is not done.
+//! Asking again: for what is not done, or for all of what was refused or ran out of time. The reason goes along.
 
 use std::collections::HashSet;
 
@@ -23,16 +23,24 @@ async fn ended(state: &AppState, caller: &Caller, request_id: i64) -> Result<(qu
     Ok((row, form, items))
 }
 
-/// A draft with the lines that are not done.
+/// A draft with the lines that are not done, or all of them where nothing was begun.
 pub async fn retry(state: &AppState, caller: &Caller, request_id: i64) -> Result<Draft, Error> {
     let (row, form, items) = ended(state, caller, request_id).await?;
-    if !matches!(row.state.as_str(), "issues" | "failed" | "cancelled") {
-        return Err(ApiError::new(ErrorKind::Conflict, "nothing_failed", "nothing of this request failed").into());
-    }
-    if form.undo_of.is_some() {
-        return draft::preview(state, caller, RestoreForm { draft_id: None, ..form }).await;
-    }
-    let plan = view::stored_plan(&row)?;
+    let whole = match row.state.as_str() {
+        "denied" | "expired" => true,
+        "issues" | "failed" | "cancelled" => form.undo_of.is_some(),
+        _ => return Err(ApiError::new(ErrorKind::Conflict, "nothing_failed", "nothing of this request failed").into()),
+    };
+    let items = if whole { form.items.clone() } else { open_lines(&row, &items)? };
+    let draft = draft::preview(state, caller, RestoreForm { draft_id: None, items, ..form }).await?;
+    let mut conn = state.pool.acquire().await?;
+    queries::keep_reason(&mut conn, &draft.id, &row.category, &row.reason, &row.ticket).await?;
+    Ok(Draft { category: row.category, reason: row.reason, ticket: row.ticket, ..draft })
+}
+
+/// Lines of a form for what is not done.
+fn open_lines(row: &queries::Row, items: &[queries::ItemRow]) -> Result<String, Error> {
+    let plan = view::stored_plan(row)?;
     let open: HashSet<i32> = items.iter().filter(|i| !matches!(i.outcome.as_str(), "done" | "skipped")).map(|i| i.seq).collect();
     let lines: Vec<String> = (0..)
         .zip(&plan.items)
@@ -42,7 +50,7 @@ pub async fn retry(state: &AppState, caller: &Caller, request_id: i64) -> Result
         })
         .map(|(_, item)| source_line(item))
         .collect();
-    draft::preview(state, caller, RestoreForm { draft_id: None, items: lines.join("\n"), ..form }).await
+    Ok(lines.join("\n"))
 }
 
 /// The line of a form that names an item of a plan.

@@ -11,7 +11,8 @@ use engine::effect::{self, Effect};
 use sqlx::PgConnection;
 
 use super::queries::{self, ItemRow, Row, VoteRow};
-use super::{change, lines, policy};
+use super::rows::ListRow;
+use super::{change, lines, policy, vote};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::projects::queries::digest_text;
@@ -132,25 +133,24 @@ fn stored_ended(row: &Row) -> Option<Ended> {
 }
 
 /// A row of a list.
-pub fn row(row: &Row) -> Result<RequestRow, Error> {
-    let effects = effects(&stored_plan(row)?);
-    Ok(RequestRow {
+pub fn row(row: ListRow) -> RequestRow {
+    RequestRow {
         id: row.request_id,
         state: state(&row.state),
-        sentence: effects.said(Lang::En),
-        effects,
-        harbor: row.harbor.clone(),
-        project: row.target_project.clone(),
-        requester: row.display_name.clone(),
+        sentence: row.effects.said(Lang::En),
+        effects: row.effects.0,
+        harbor: row.harbor,
+        project: row.target_project,
+        requester: row.display_name,
         risk: i64::from(row.risk),
         votes: row.votes,
         votes_needed: i64::from(row.votes_needed),
         submitted: row.submitted_at.map(Moment),
         decide_before: row.decide_before.map(Moment),
         finished: row.finished_at.map(Moment),
-        result: row.outcome_detail.clone().unwrap_or_default(),
-        ended: stored_ended(row),
-    })
+        result: row.outcome_detail.unwrap_or_default(),
+        ended: row.ended.map(|ended| ended.0),
+    }
 }
 
 fn vote(vote: VoteRow) -> Vote {
@@ -185,8 +185,11 @@ pub async fn request(app: &AppState, conn: &mut PgConnection, caller: &Caller, r
     let state = state(&row.state);
     let votes: Vec<VoteRow> = queries::votes(conn, row.request_id).await?;
     let voted = votes.iter().any(|v| v.account_id == caller.account_id && v.void_reason.is_none());
-    let why_not = policy::why_not(caller, row.account_id, row.risk, row.harbor_id, &row.target_project)
+    let mut why_not = policy::why_not(caller, row.account_id, row.risk, row.harbor_id, &row.target_project)
         .or_else(|| voted.then(|| "you have voted already".to_owned()));
+    if why_not.is_none() && !crate::accounts::votes(&mut *conn, caller.account_id).await? {
+        why_not = Some(vote::NOT_YET.to_owned());
+    }
     let may = rights(caller, &row, state, why_not.is_none(), &stored);
     let counts = queries::item_counts(conn, row.request_id).await?;
     let approvers = queries::approvers(conn, row.account_id, row.harbor_id, &row.target_project, row.risk).await?;
@@ -235,6 +238,11 @@ fn rights(caller: &Caller, row: &Row, state: RequestState, may_vote: bool, plan:
     let active = matches!(state, RequestState::Queued | RequestState::Running);
     let ended = matches!(state, RequestState::Done | RequestState::Issues | RequestState::Failed);
     let asks = caller.may(Operation::RequestRestore, scope);
+    let asks_again = asks && caller.may(Operation::RequestRestore, Some((row.harbor_id, &row.project)));
+    let again = matches!(
+        state,
+        RequestState::Issues | RequestState::Failed | RequestState::Cancelled | RequestState::Denied | RequestState::Expired
+    );
     let mut may = Vec::new();
     let mut add = |allowed: bool, what: &str| {
         if allowed {
@@ -243,8 +251,8 @@ fn rights(caller: &Caller, row: &Row, state: RequestState, may_vote: bool, plan:
     };
     add(open && may_vote, "vote");
     add(open && own, "withdraw");
-    add(active && (own || caller.may(Operation::CancelRestore, scope)), "cancel");
-    add(matches!(state, RequestState::Issues | RequestState::Failed | RequestState::Cancelled) && asks, "retry");
+    add(active && (own && asks || caller.may(Operation::CancelRestore, scope)), "cancel");
+    add(again && asks_again, "retry");
     add(ended && asks && plan.counts().moves > 0 && row.started_at.is_some(), "undo");
     may
 }

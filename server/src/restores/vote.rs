@@ -12,6 +12,9 @@ use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::state::AppState;
 
+/// Why an account whose password was set by somebody else does not vote for a while.
+pub(super) const NOT_YET: &str = "the password of this account was reset less than 24 hours ago; until then it does not vote";
+
 fn moved_on() -> Error {
     ApiError::new(ErrorKind::Conflict, "moved_on", "this request moved on since you opened it; look at it again").into()
 }
@@ -58,8 +61,7 @@ pub async fn cast(state: &AppState, caller: &Caller, origin: &Origin, form: Cast
         caller.require_fresh()?;
     }
     if !crate::accounts::votes(&mut tx, caller.account_id).await? {
-        let text = "the password of this account was reset less than 24 hours ago; until then it does not vote";
-        return Err(ApiError::new(ErrorKind::Forbidden, "no_vote_yet", text).into());
+        return Err(ApiError::new(ErrorKind::Forbidden, "no_vote_yet", NOT_YET).into());
     }
     let in_time: bool = sqlx::query_scalar("select $1::timestamptz > now()").bind(row.decide_before).fetch_one(&mut *tx).await?;
     if !in_time {

@@ -236,6 +236,10 @@ pub async fn shell(state: &AppState, cx: &Cx) -> Result<Shell, Error> {
         Some(caller) => crate::restores::waiting_for(state, caller).await?,
         None => 0,
     };
+    let single_keys = match &caller {
+        Some(caller) => super::keys::are_on(state, caller).await?,
+        None => false,
+    };
     let jobs_running = match &caller {
         Some(caller) => crate::jobs::running(state, caller).await?,
         None => 0,
@@ -246,6 +250,7 @@ pub async fn shell(state: &AppState, cx: &Cx) -> Result<Shell, Error> {
         setup_needed: caller.is_none() && bootstrap_open(&state.pool).await?,
         lang: language(cx),
         theme: theme(cx),
+        single_keys,
         approvals_waiting,
         jobs_running,
         audit_events,
@@ -303,7 +308,8 @@ pub fn safe_next(next: Option<&str>) -> String {
             && !path.starts_with("//")
             && path.len() <= 2_000
             && !path.chars().any(|c| c == '\\' || c.is_control() || c.is_whitespace())
-            && !["/signin", "/setup", "/fn/", "/api/", "/events"].iter().any(|p| path.starts_with(p))
+            && !["/signin", "/setup"].iter().any(|p| path.starts_with(p))
+            && crate::http::rules::is_page(path.split(['?', '#']).next().unwrap_or_default())
             && url::Url::parse("http://here.invalid").and_then(|base| base.join(path)).is_ok_and(|u| u.host_str() == Some("here.invalid"))
     };
     next.filter(fine).unwrap_or("/").to_owned()
@@ -316,7 +322,14 @@ mod tests {
     /// S-75.
     #[test]
     fn only_pages_of_this_site_are_gone_to() {
-        for good in ["/", "/projects/prod/shop?at=2026-11-23T09:30:00Z", "/restores/88"] {
+        for good in [
+            "/",
+            "/?period=7d",
+            "/projects/prod/shop?at=2026-11-23T09:30:00Z",
+            "/restores/88",
+            "/me#single-keys",
+            "/restore/new?draft=5&came=x",
+        ] {
             assert_eq!(safe_next(Some(good)), good);
         }
         for bad in [
@@ -336,6 +349,33 @@ mod tests {
             "/fn/session/out",
             "/\u{0000}",
             "http:/\\e",
+            "/events",
+            "/api/v1/me",
+            "/health",
+            "/pkg/x.js",
+            "/nowhere",
+            "/restores/88/",
+            "/restores/88/more",
+            "/projects//shop",
+            "/setup?token=x",
+            "//evil.example/plans",
+            "///evil.example",
+            "/%09/e",
+            "/%2F/e",
+            "/..//e",
+            "/./plans",
+            "/plans/../admin",
+            "plans",
+            "?next=/",
+            "#",
+            " /plans",
+            "/plans\n",
+            "data:text/html,x",
+            "vbscript:x",
+            "//plans",
+            "/\\plans",
+            "/plans\\e",
+            "\u{2028}/plans",
         ] {
             assert_eq!(safe_next(Some(bad)), "/", "{bad:?}");
         }

@@ -54,7 +54,7 @@ impl PgStore {
             "select session_id, noted_at is null or noted_at < now() - interval '1 minute' from session
               where session_key = $1 and revoked_at is null",
         )
-        .bind(key(id))
+        .bind(key_of(id))
         .fetch_optional(pool)
         .await?;
         let Some((session_id, stale)) = found else { return Ok(None) };
@@ -71,7 +71,8 @@ impl PgStore {
     }
 }
 
-fn key(id: &Id) -> [u8; 32] {
+/// What the row of a session is found by.
+pub(super) fn key_of(id: &Id) -> [u8; 32] {
     Sha256::digest(id.to_string().as_bytes()).into()
 }
 
@@ -90,7 +91,7 @@ impl SessionStore for PgStore {
             "insert into session (session_key, account_id, account_version, data, expires_at, began_at)
              values ($1, $2, $3, $4, now() + make_interval(hours => $5), least(now(), coalesce(to_timestamp($6::bigint), now())))",
         )
-        .bind(key(&record.id))
+        .bind(key_of(&record.id))
         .bind(record.data.get(ACCOUNT).and_then(Value::as_i64))
         .bind(record.data.get(VERSION).and_then(Value::as_i64))
         .bind(data(record)?)
@@ -107,7 +108,7 @@ impl SessionStore for PgStore {
             "update session set data = $2, account_id = $3, account_version = $4, seen_at = now()
               where session_key = $1 and revoked_at is null",
         )
-        .bind(key(&record.id))
+        .bind(key_of(&record.id))
         .bind(data(record)?)
         .bind(record.data.get(ACCOUNT).and_then(Value::as_i64))
         .bind(record.data.get(VERSION).and_then(Value::as_i64))
@@ -123,7 +124,7 @@ impl SessionStore for PgStore {
               where session_key = $1 and revoked_at is null and expires_at > now()
                 and seen_at > now() - make_interval(mins => $2)",
         )
-        .bind(key(id))
+        .bind(key_of(id))
         .bind(IDLE_MIN)
         .fetch_optional(&self.0)
         .await
@@ -131,7 +132,7 @@ impl SessionStore for PgStore {
         let Some((value, expiry_date, stale)) = found else { return Ok(None) };
         if stale {
             sqlx::query("update session set seen_at = now() where session_key = $1 and revoked_at is null")
-                .bind(key(id))
+                .bind(key_of(id))
                 .execute(&self.0)
                 .await
                 .map_err(backend)?;
@@ -142,7 +143,7 @@ impl SessionStore for PgStore {
 
     async fn delete(&self, id: &Id) -> Result<()> {
         sqlx::query("update session set revoked_at = coalesce(revoked_at, now()), data = '{}' where session_key = $1")
-            .bind(key(id))
+            .bind(key_of(id))
             .execute(&self.0)
             .await
             .map_err(backend)?;

@@ -149,8 +149,8 @@ async fn holds_and_open_requests_outrank_the_rule(pool: PgPool) {
     let owner = person(&state, "lead", &[], "owner prod/shop").await;
     projects::holds::set(&state, &owner, &origin(), kept.snapshots[1], held("the auditors asked", "")).await.unwrap();
     sqlx::query(
-        "insert into request (state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule)
-         select 'waiting', $1, harbor_id, 'shop', $2, 'shop', '{}', '{}', sha256('p'), now(), 1, 1, 'r' from harbor",
+        "insert into request (state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, effects)
+         select 'waiting', $1, harbor_id, 'shop', $2, 'shop', '{}', '{}', sha256('p'), now(), 1, 1, 'r', '{}' from harbor",
     )
     .bind(owner.account_id)
     .bind(kept.snapshots[2])

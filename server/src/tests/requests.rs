@@ -292,7 +292,9 @@ async fn when_votes_lapse_the_plan_they_were_for_is_compared_with_the_new_one(po
     after.items.remove(3);
     after.items[1].then = Digest::of(b"another");
     let (hash, value) = (after.hash(), serde_json::to_value(&after).unwrap());
-    let new = restores::queries::Replan { plan: &value, hash: hash.as_bytes(), risk: 3, votes: 1, rule: "rule", decide_h: 1 };
+    let effects = super::world::effects();
+    let new =
+        restores::queries::Replan { plan: &value, hash: hash.as_bytes(), effects: &effects, risk: 3, votes: 1, rule: "rule", decide_h: 1 };
     restores::queries::replan(&mut pool.acquire().await.unwrap(), id, new).await.unwrap();
     let change = restores::get(&state, &lead, id).await.unwrap().change.unwrap();
     assert_eq!((change.added, change.gone, change.changed, change.pages), (10, 1, 1, 1));
@@ -406,4 +408,69 @@ async fn a_draft_of_before_is_found_by_its_number_by_its_author(pool: PgPool) {
     let state = &shop.estate.state;
     assert_eq!(restores::get_draft(state, &shop.dev, "41").await.unwrap().id, draft.id, "and is called by its name from there on");
     assert_eq!(kind(restores::get_draft(state, &shop.lead, "41").await.unwrap_err()), ErrorKind::NotFound);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_was_refused_or_ran_out_of_time_is_asked_for_again_as_it_was(pool: PgPool) {
+    let shop = Shop::new(pool.clone()).await;
+    shop.estate.client().await.delete_repository(&"shop/api".parse().unwrap()).await.unwrap();
+    let state = &shop.estate.state;
+    let sent = shop.send(&shop.draft("shop/api:1", "move").await).await;
+    assert_eq!(kind(restores::retry(state, &shop.dev, sent.id).await.unwrap_err()), ErrorKind::Conflict, "it is still open");
+    let vote = CastVote {
+        request_id: sent.id,
+        plan_hash: sent.plan.hash.clone(),
+        version: sent.version,
+        decision: "deny".to_owned(),
+        comment: "ask again tomorrow".to_owned(),
+    };
+    restores::cast(state, &shop.lead, &origin(), vote).await.unwrap();
+    for ended in ["denied", "expired"] {
+        sqlx::query("update request set state = $2 where request_id = $1").bind(sent.id).bind(ended).execute(&pool).await.unwrap();
+        let seen = restores::get(state, &shop.dev, sent.id).await.unwrap();
+        assert!(seen.may.iter().any(|may| may == "retry"), "{ended}: {:?}", seen.may);
+        let draft = restores::retry(state, &shop.dev, sent.id).await.unwrap();
+        assert_eq!((draft.form.items.as_str(), draft.form.on_conflict.as_str()), ("shop/api:1", "move"));
+        assert_eq!((draft.category.as_str(), draft.reason.as_str()), (sent.category.as_str(), sent.reason.as_str()));
+        let stored = restores::get_draft(state, &shop.dev, &draft.id).await.unwrap();
+        assert_eq!(stored.reason, sent.reason, "a reload has it too");
+    }
+    let viewer = person(state, "vic", &[], "viewer sim/shop").await;
+    assert!(!restores::get(state, &viewer, sent.id).await.unwrap().may.iter().any(|may| may == "retry"));
+    assert_eq!(kind(restores::retry(state, &viewer, sent.id).await.unwrap_err()), ErrorKind::Forbidden);
+}
+
+/// S-81: nobody has more open than others can look at.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn one_person_has_so_many_open_requests(pool: PgPool) {
+    let shop = Shop::new(pool.clone()).await;
+    shop.estate.client().await.delete_repository(&"shop/api".parse().unwrap()).await.unwrap();
+    let first = shop.send(&shop.draft("shop/api:1", "move").await).await;
+    sqlx::query(
+        "insert into request (state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, effects)
+         select 'waiting', account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, now(), risk, votes_needed, rule, effects
+           from request, generate_series(1, 49) where request_id = $1",
+    )
+    .bind(first.id)
+    .execute(&pool)
+    .await
+    .unwrap();
+    let draft = shop.draft("shop/api:1", "move").await;
+    let form = Submit {
+        draft_id: draft.id.clone(),
+        plan_hash: draft.plan.hash.clone(),
+        category: "accident".to_owned(),
+        reason: "once more of the same".to_owned(),
+        ticket: String::new(),
+    };
+    let refused = restores::submit(&shop.estate.state, &shop.dev, &origin(), form.clone()).await.unwrap_err().into_api(None);
+    assert_eq!((refused.kind, refused.code.as_str()), (ErrorKind::TooMany, "too_many_open"));
+    sqlx::query("update request set state = 'withdrawn' where request_id = $1").bind(first.id).execute(&pool).await.unwrap();
+    restores::submit(&shop.estate.state, &shop.dev, &origin(), form).await.unwrap();
+    // Drafts make room for each other.
+    for _ in 0..32 {
+        shop.draft("shop/api:1", "move").await;
+    }
+    let drafts: i64 = sqlx::query_scalar("select count(*) from request where state = 'draft'").fetch_one(&pool).await.unwrap();
+    assert_eq!(drafts, 30);
 }

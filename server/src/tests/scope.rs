@@ -280,8 +280,8 @@ pub(super) async fn theirs(pool: &PgPool, state: &crate::state::AppState) -> The
     .await
     .unwrap();
     let draft: uuid::Uuid = sqlx::query_scalar(
-        "insert into request (request_id, state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule)
-         select nextval('draft_key'), 'draft', account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule
+        "insert into request (request_id, state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, effects)
+         select nextval('draft_key'), 'draft', account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, effects
            from request returning draft",
     )
     .fetch_one(pool)

@@ -18,14 +18,19 @@ use crate::http::{Web, rest, router, rules};
 use crate::state::AppState;
 
 pub fn web(state: &AppState) -> axum::Router {
+    router(served(state))
+}
+
+/// The state of the router.
+pub fn served(state: &AppState) -> Web {
     let options = LeptosOptions::builder().output_name("breakwater").build();
-    router(Web {
+    Web {
         state: state.clone(),
         backend: Arc::new(Live { state: state.clone() }),
         options,
         assets: Assets::none(),
         trusted_proxies: Arc::from([]),
-    })
+    }
 }
 
 async fn ask(router: &axum::Router, request: Request<Body>) -> Response {

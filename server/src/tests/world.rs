@@ -1,6 +1,7 @@
 //! People, a harbor and a snapshot to test with.
 
 use app::accounts::types::{Duty, NewUser};
+use app::restores::words::Effects;
 use serde_json::json;
 use sqlx::PgPool;
 use tower_sessions::session::{Id, Record};
@@ -115,6 +116,12 @@ pub fn plan(risk_move: bool) -> (serde_json::Value, Digest) {
     (value, hash)
 }
 
+/// What that plan does.
+pub fn effects() -> Effects {
+    let then = Some(Digest::of(b"image").to_string());
+    Effects { project: "shop".to_owned(), tags_created: 1, only: Some("shop/web:1.4".to_owned()), only_then: then, ..Effects::default() }
+}
+
 /// A request that waits for votes.
 pub async fn request(pool: &PgPool, author: &Caller, harbor_id: i64, risk: i32, votes_needed: i32) -> (i64, Digest) {
     let vault_id: i64 = sqlx::query_scalar("insert into vault (name, path, vault_uuid) values ('v', '/v', gen_random_uuid()) on conflict (name) do update set path = excluded.path returning vault_id").fetch_one(pool).await.unwrap();
@@ -131,8 +138,8 @@ pub async fn request(pool: &PgPool, author: &Caller, harbor_id: i64, risk: i32, 
     let (plan, hash) = plan(false);
     let form = json!({ "harbor": "prod", "project": "shop", "at": "2026-11-23T09:30:00Z" });
     let id = sqlx::query_scalar(
-        "insert into request (state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, submitted_at, decide_before)
-         values ('waiting', $1, $2, 'shop', $3, 'shop', $4, $5, $6, now(), $7, $8, 'rule', now(), now() + interval '1 hour') returning request_id",
+        "insert into request (state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, submitted_at, decide_before, effects)
+         values ('waiting', $1, $2, 'shop', $3, 'shop', $4, $5, $6, now(), $7, $8, 'rule', now(), now() + interval '1 hour', $9) returning request_id",
     )
     .bind(author.account_id)
     .bind(harbor_id)
@@ -142,6 +149,7 @@ pub async fn request(pool: &PgPool, author: &Caller, harbor_id: i64, risk: i32, 
     .bind(hash.as_bytes().as_slice())
     .bind(risk)
     .bind(votes_needed)
+    .bind(serde_json::to_value(effects()).unwrap())
     .fetch_one(pool)
     .await
     .unwrap();

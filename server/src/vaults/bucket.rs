@@ -15,7 +15,7 @@ use vault::VaultError;
 use vault::store::bucket::{BucketPlace, BucketStore, Outcome, PlaceError, Probe, Promise, is_fit};
 
 use super::queries::{self, BucketRow};
-use super::{lock, ops, standing};
+use super::{lock, look, ops, standing};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::crypto::Place;
@@ -269,6 +269,7 @@ pub(super) async fn register(state: &AppState, actor: &Actor, name: String, form
         .with("after", described(&row));
     audit::record(&mut tx, actor, event).await?;
     tx.commit().await?;
+    look::look(state, vault_id).await?;
     if found {
         standing::compare(state, vault_id).await?;
     }
@@ -357,6 +358,7 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
         .with("new_secret", new_secret);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
+    look::look(state, row.vault_id).await?;
     ops::get(state, caller, row.vault_id).await
 }
 
@@ -371,5 +373,6 @@ pub async fn check(state: &AppState, caller: &Caller, origin: &Origin, vault_id:
     let event = Event::new("vault.test", "vault", &name, format!("tested the bucket of the vault {name}")).with("fit", fit);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
+    look::look(state, vault_id).await?;
     ops::get(state, caller, vault_id).await
 }

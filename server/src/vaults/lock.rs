@@ -1,6 +1,6 @@
 //! Object lock: how a vault's bucket locks what is written once, who is told, and that it is so.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use app::error::{ApiError, ErrorKind};
@@ -57,12 +57,26 @@ pub(super) fn cannot(checks: &app::harbors::types::CheckList) -> Error {
     ApiError::field("lock_days", why).into()
 }
 
-/// What the pages may know of it. Which plans keep snapshots for longer is asked for one vault, not for all of them.
-pub(super) async fn view(conn: &mut PgConnection, row: &BucketRow, alone: bool) -> Result<Option<Lock>, Error> {
+/// What the pages may know of it, with the plans that keep snapshots for longer.
+pub(super) async fn view(conn: &mut PgConnection, row: &BucketRow) -> Result<Option<Lock>, Error> {
     let Some(days) = row.lock_days else { return Ok(None) };
-    let (snapshots, next, last) = queries::locked(conn, row.vault_id).await?;
-    let outlived_by = if alone { keeping::longer_than(conn, row.vault_id, i64::from(days)).await? } else { Vec::new() };
-    Ok(Some(Lock { mode: row.lock_mode.clone(), days, snapshots, next: next.map(Moment), last: last.map(Moment), outlived_by }))
+    let lock = views(conn, &[row.vault_id], std::slice::from_ref(row)).await?.remove(&row.vault_id);
+    let outlived_by = keeping::longer_than(conn, row.vault_id, i64::from(days)).await?;
+    Ok(lock.map(|lock| Lock { outlived_by, ..lock }))
+}
+
+/// The same of many vaults, without those plans.
+pub(super) async fn views(conn: &mut PgConnection, vaults: &[i64], buckets: &[BucketRow]) -> Result<HashMap<i64, Lock>, Error> {
+    if vaults.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = queries::locked(conn, vaults).await?;
+    let locks = rows.into_iter().filter_map(|(vault_id, snapshots, next, last)| {
+        let bucket = buckets.iter().find(|bucket| bucket.vault_id == vault_id)?;
+        let (mode, days) = (bucket.lock_mode.clone(), bucket.lock_days?);
+        Some((vault_id, Lock { mode, days, snapshots, next: next.map(Moment), last: last.map(Moment), outlived_by: Vec::new() }))
+    });
+    Ok(locks.collect())
 }
 
 /// Changes how a bucket locks. Longer holds at once, and a job extends what is locked already; shorter holds for what is locked from now on.

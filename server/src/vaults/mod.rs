@@ -3,6 +3,7 @@
 pub mod bucket;
 mod heal;
 pub mod lock;
+pub mod look;
 mod ops;
 mod parts;
 pub mod queries;
@@ -12,7 +13,5 @@ pub mod standing;
 pub mod sweep;
 mod verify;
 
-pub use ops::{
-    count_out, create, findings, get, list, open, open_to_write, queue_heal, queue_scrubs, register, set_open, set_scrub, start_verify,
-};
+pub use ops::{create, findings, get, list, open, open_to_write, queue_heal, queue_scrubs, register, set_open, set_scrub, start_verify};
 pub use verify::{Scope, verify_job};

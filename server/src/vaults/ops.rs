@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use app::error::{ApiError, ErrorKind};
 use app::units::Moment;
-use app::vaults::types::{ChangeScrub, Finding, NewVault, Vault, VaultState};
+use app::vaults::types::{ChangeScrub, Finding, Lock, NewVault, Vault};
 use futures::TryStreamExt as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use vault::VaultError;
 
 use super::queries::{self, BucketRow, Row};
 use super::verify::Scope;
-use super::{bucket, lock, standing};
+use super::{bucket, lock, look, standing};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -22,41 +22,33 @@ use crate::events::{self, Topic};
 use crate::jobs::{self, NewJob, Work};
 use crate::state::AppState;
 
-/// All vaults.
+/// All vaults, as they were seen last.
 pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Vault>, Error> {
     caller.require(Operation::ReadEstate, None)?;
-    all(state).await
-}
-
-/// How many vaults cannot be read now. Whoever relies on a backup may know that, and no more.
-pub async fn count_out(state: &AppState) -> Result<i64, Error> {
-    let out = |vault: &&Vault| matches!(vault.state, VaultState::Missing | VaultState::Failing);
-    Ok(i64::try_from(all(state).await?.iter().filter(out).count()).unwrap_or(i64::MAX))
-}
-
-async fn all(state: &AppState) -> Result<Vec<Vault>, Error> {
-    let (rows, buckets) = {
-        let mut conn = state.pool.acquire().await?;
-        (queries::all(&mut conn).await?, queries::buckets(&mut conn).await?)
-    };
+    let mut conn = state.pool.acquire().await?;
+    let rows = queries::all(&mut conn).await?;
+    let buckets = queries::buckets(&mut conn).await?;
+    let locked: Vec<i64> = buckets.iter().filter(|bucket| bucket.lock_days.is_some()).map(|bucket| bucket.vault_id).collect();
+    let mut locks = lock::views(&mut conn, &locked, &buckets).await?;
     let mut buckets: HashMap<i64, BucketRow> = buckets.into_iter().map(|bucket| (bucket.vault_id, bucket)).collect();
-    // Side by side: one that does not answer shall not keep the others waiting.
-    let views = rows.into_iter().map(|row| {
-        let bucket = buckets.remove(&row.vault_id);
-        view(state, row, bucket, false)
+    let shown = rows.into_iter().map(|row| {
+        let (bucket, lock) = (buckets.remove(&row.vault_id), locks.remove(&row.vault_id));
+        view(row, bucket, lock)
     });
-    futures::future::try_join_all(views).await
+    Ok(shown.collect())
 }
 
-/// One vault.
+/// One vault, as it was seen last.
 pub async fn get(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Vault, Error> {
     caller.require(Operation::ReadEstate, None)?;
-    let (row, bucket) = {
-        let mut conn = state.pool.acquire().await?;
-        let row = queries::one(&mut conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
-        (row, queries::bucket(&mut conn, vault_id).await?)
+    let mut conn = state.pool.acquire().await?;
+    let row = queries::one(&mut conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    let bucket = queries::bucket(&mut conn, vault_id).await?;
+    let lock = match &bucket {
+        Some(bucket) => lock::view(&mut conn, bucket).await?,
+        None => None,
     };
-    view(state, row, bucket, true).await
+    Ok(view(row, bucket, lock))
 }
 
 /// Opens a vault's bytes. One that is only read refuses every write by itself.
@@ -113,7 +105,7 @@ pub async fn set_scrub(state: &AppState, caller: &Caller, origin: &Origin, form:
 }
 
 /// The vault in a folder or a bucket, opened once per process and checked to be the one expected.
-async fn open_at(state: &AppState, path: &str, uuid: Uuid, bucket: Option<&BucketRow>) -> Result<vault::Vault, Error> {
+pub(super) async fn open_at(state: &AppState, path: &str, uuid: Uuid, bucket: Option<&BucketRow>) -> Result<vault::Vault, Error> {
     let version = bucket.map_or(0, |bucket| bucket.version);
     if let Some(vault) = state.opened(uuid, version).await {
         return Ok(vault);
@@ -126,53 +118,23 @@ async fn open_at(state: &AppState, path: &str, uuid: Uuid, bucket: Option<&Bucke
     Ok(vault)
 }
 
-async fn view(state: &AppState, row: Row, in_bucket: Option<BucketRow>, alone: bool) -> Result<Vault, Error> {
-    let lock = match &in_bucket {
-        Some(bucket) if bucket.lock_days.is_some() => lock::view(&mut *state.pool.acquire().await?, bucket, alone).await?,
-        _ => None,
-    };
-    let opened = open_at(state, &row.path, row.vault_uuid, in_bucket.as_ref()).await;
-    let (vault_state, detail, free, reserve) = match opened {
-        Ok(open) => match open.space().await {
-            Ok(Some(space)) => {
-                let reserve = open.reserve_of(&space);
-                let (state, detail) = if space.free_bytes < reserve {
-                    (VaultState::Full, "below its reserve of free space: reads work, new backups wait")
-                } else {
-                    (VaultState::Healthy, "open")
-                };
-                (state, detail.to_owned(), Some(space.free_bytes), reserve)
-            }
-            Ok(None) => (VaultState::Healthy, "open".to_owned(), None, 0),
-            Err(error) => (VaultState::Failing, error.to_string(), None, 0),
-        },
-        Err(Error::Vault(error @ (VaultError::NotAVault { .. } | VaultError::OtherVault { .. }))) => {
-            (VaultState::Missing, error.to_string(), None, 0)
-        }
-        Err(error) => (VaultState::Failing, crate::error::chain(&error), None, 0),
-    };
-    let (vault_state, detail) = match vault_state {
-        VaultState::Healthy | VaultState::Full if row.drift.is_some() => {
-            (VaultState::Adrift, "it and the catalogue differ: nothing is let go or swept until it is rebuilt".to_owned())
-        }
-        VaultState::Healthy | VaultState::Full if row.read_only_since.is_some() => {
-            (VaultState::ReadOnly, "it is only read: restores work, backups do not".to_owned())
-        }
-        other => (other, detail),
-    };
-    Ok(Vault {
+fn view(mut row: Row, in_bucket: Option<BucketRow>, lock: Option<Lock>) -> Vault {
+    let (look, looked) = look::seen(&mut row);
+    Vault {
         id: row.vault_id,
         name: row.name,
         path: row.path,
         lock,
         bucket: in_bucket.map(bucket::view),
         vault_uuid: row.vault_uuid.to_string(),
-        state: vault_state,
-        state_detail: detail,
+        state: look.state,
+        state_detail: look.detail,
+        looked,
         stored_bytes: row.stored_bytes,
         logical_bytes: row.logical_bytes,
-        free_bytes: free.map(|f| i64::try_from(f).unwrap_or(i64::MAX)),
-        reserve_bytes: i64::try_from(reserve).unwrap_or(i64::MAX),
+        free_bytes: look.free_bytes,
+        reserve_bytes: look.reserve_bytes,
+        days_left: look.days_left,
         snapshots: row.snapshots,
         findings: row.findings,
         verified: row.verified_at.map(Moment),
@@ -183,7 +145,7 @@ async fn view(state: &AppState, row: Row, in_bucket: Option<BucketRow>, alone: b
         drift: row.drift.map(|drift| drift.0),
         rebuilt: row.rebuilt.map(|rebuilt| rebuilt.0),
         created: Moment(row.created_at),
-    })
+    }
 }
 
 /// Makes a vault, or adopts the one that is there.
@@ -229,6 +191,7 @@ pub async fn register(state: &AppState, actor: &Actor, form: NewVault) -> Result
         .with("vault_uuid", vault.id().to_string());
     audit::record(&mut tx, actor, event).await?;
     tx.commit().await?;
+    look::look(state, vault_id).await?;
     if found {
         standing::compare(state, vault_id).await?;
     }

@@ -12,6 +12,8 @@ use uuid::Uuid;
 use vault::Swept;
 use vocab::Digest;
 
+use super::look::Look;
+
 /// Findings answered at most.
 const FINDINGS_MAX: i64 = 500;
 
@@ -34,11 +36,13 @@ pub struct Row {
     pub read_only_since: Option<OffsetDateTime>,
     pub drift: Option<Json<Drift>>,
     pub rebuilt: Option<Json<Rebuilt>>,
+    pub look: Option<Json<Look>>,
+    pub looked_at: Option<OffsetDateTime>,
 }
 
 const SELECT: &str =
     "select v.vault_id, v.name, v.path, v.vault_uuid, v.stored_bytes, v.verified_at, v.created_at, v.scrub_days, v.scrub_mib_s,
-       v.read_only_since, v.drift, v.rebuilt,
+       v.read_only_since, v.drift, v.rebuilt, v.look, v.looked_at,
        (select case when count(*) = 4096 then min(p.verified_at) else v.created_at end from scrub_part p where p.vault_id = v.vault_id)
            as read_since,
        (select count(*) from vault_snapshot s where s.vault_id = v.vault_id) as snapshots,
@@ -509,12 +513,19 @@ pub async fn pointers_known(conn: &mut PgConnection, vault_id: i64, ids: &[Uuid]
     Ok((of(true), of(false)))
 }
 
-/// Snapshots of a vault that are locked, when the first lock passes, and when the last.
-pub async fn locked(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<(i64, Option<OffsetDateTime>, Option<OffsetDateTime>)> {
-    sqlx::query_as("select count(*), min(locked_until), max(locked_until) from vault_snapshot where vault_id = $1 and locked_until > now()")
-        .bind(vault_id)
-        .fetch_one(conn)
-        .await
+/// Vault, snapshots of it that are locked, when the first lock passes, and when the last.
+pub type LockedRow = (i64, i64, Option<OffsetDateTime>, Option<OffsetDateTime>);
+
+/// What is locked in vaults.
+pub async fn locked(conn: &mut PgConnection, vaults: &[i64]) -> sqlx::Result<Vec<LockedRow>> {
+    sqlx::query_as(
+        "select v.vault_id, count(s.snapshot_id), min(s.locked_until), max(s.locked_until)
+           from unnest($1::bigint[]) v (vault_id) left join vault_snapshot s on s.vault_id = v.vault_id and s.locked_until > now()
+          group by v.vault_id",
+    )
+    .bind(vaults)
+    .fetch_all(conn)
+    .await
 }
 
 /// Keeps what a test of a bucket found.

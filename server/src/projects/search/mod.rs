@@ -22,6 +22,7 @@ use super::queries::digest_text;
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
+use crate::turns::Turn;
 
 pub(super) use self::wish::like;
 
@@ -76,6 +77,7 @@ pub async fn search(state: &AppState, caller: &Caller, q: &str) -> Result<Found,
     if q.trim().chars().count() < CHARS_MIN {
         return Ok(Found::default());
     }
+    let _turn = state.turns.take(caller.account_id, Turn::Search).await?;
     let pasted = Pasted::read(q);
     let mut found = Found { notes: about(&pasted), ..Found::default() };
     let (rows, lacking, gaps) = {
