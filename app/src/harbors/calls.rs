@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, StagingForm};
+use crate::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, RenewLogins, Renewed, StagingForm};
 
 /// All harbors the caller sees.
 #[server(prefix = "/fn", endpoint = "harbors/list", input = leptos::server_fn::codec::GetUrl)]
@@ -76,6 +76,29 @@ pub async fn set_staging(form: StagingForm) -> Result<Harbor, ApiError> {
     };
     done(&format!("/harbors/{}?tab=settings", harbor.name), en, zh).await;
     Ok(harbor)
+}
+
+/// Makes the logins of a harbor anew.
+#[server(name = RenewLoginsCall, prefix = "/fn", endpoint = "harbors/logins")]
+pub async fn renew_logins(form: RenewLogins) -> Result<Renewed, ApiError> {
+    use crate::ports::{answer_form, backend, cx, go, keep};
+    let kept = keep(&form, crate::harbors::KEPT);
+    let renewed = answer_form::<RenewLoginsCall, _>(backend().renew_logins(&cx(), form).await, kept)?;
+    let left = renewed.left.join(", ");
+    let lang = crate::session::display::Display::here().lang;
+    let text = match renewed.left.is_empty() {
+        true => lang.pick(
+            "The new logins were tested and stored; the old ones are gone.".to_owned(),
+            "新登录已测试并保存，旧登录已删除。".to_owned(),
+        ),
+        false => lang.pick(
+            format!("The new logins were tested and stored. Remove in Harbor what nothing uses any more: {left}."),
+            format!("新登录已测试并保存。请在 Harbor 中删除不再使用的登录：{left}。"),
+        ),
+    };
+    backend().leave_flash(&cx(), &text).await;
+    go(&format!("/harbors/{}?tab=settings", renewed.harbor.name));
+    Ok(renewed)
 }
 
 /// Tests a registered harbor again and shows the list.

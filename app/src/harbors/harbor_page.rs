@@ -2,9 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::calls::{ChangeHarborCall, CheckHarbor, ListProjectsNow, SetStaging, get_harbor, get_last_check};
+use super::calls::{ChangeHarborCall, CheckHarbor, ListProjectsNow, RenewLoginsCall, SetStaging, get_harbor, get_last_check};
 use super::check_list::CheckListView;
 use super::list_page::harbor_status;
+use super::logins::{Logins, LoginsCallout};
 use super::settings::SettingsForm;
 use super::staging::{StagingState, StagingSwitch};
 use super::types::{CheckList, Harbor, HarborState};
@@ -19,6 +20,7 @@ struct Actions {
     check: ServerAction<CheckHarbor>,
     change: ServerAction<ChangeHarborCall>,
     stage: ServerAction<SetStaging>,
+    renew: ServerAction<RenewLoginsCall>,
     inventory: ServerAction<ListProjectsNow>,
 }
 
@@ -27,8 +29,13 @@ struct Actions {
 pub fn HarborPage() -> impl IntoView {
     let name = use_param("name");
     let tab = use_query("tab");
-    let actions =
-        Actions { check: ServerAction::new(), change: ServerAction::new(), stage: ServerAction::new(), inventory: ServerAction::new() };
+    let actions = Actions {
+        check: ServerAction::new(),
+        change: ServerAction::new(),
+        stage: ServerAction::new(),
+        renew: ServerAction::new(),
+        inventory: ServerAction::new(),
+    };
     let source = move || (name.get(), tab.get());
     let data = fetch(Topic::Harbors, source, |(name, tab)| async move {
         let harbor = get_harbor(name.clone()).await?;
@@ -54,14 +61,14 @@ fn sentence(harbor: &Harbor) -> String {
     }
 }
 
-fn content(harbor: Harbor, list: Option<CheckList>, tab: &str, Actions { check, change, stage, inventory }: Actions) -> AnyView {
+fn content(harbor: Harbor, list: Option<CheckList>, tab: &str, actions: Actions) -> AnyView {
     let (tone, word) = harbor_status(harbor.state);
     let crumbs = vec![(t("Harbors", "Harbor 实例").to_owned(), "/harbors".to_owned())];
     let body = match tab {
-        "check" => check_tab(&harbor, list, check),
-        "settings" if has_duty(Duty::Operator) => settings(harbor.clone(), change, stage),
+        "check" => check_tab(&harbor, list, actions.check),
+        "settings" if has_duty(Duty::Operator) => settings(harbor.clone(), actions),
         "settings" => view! { <MayNot text=of_duty(Duty::Operator)/> }.into_any(),
-        _ => overview(&harbor, inventory),
+        _ => overview(&harbor, actions.inventory),
     };
     let link = |key: &'static str, text: &'static str| {
         let href = if key.is_empty() { format!("/harbors/{}", harbor.name) } else { format!("/harbors/{}?tab={key}", harbor.name) };
@@ -89,12 +96,12 @@ fn content(harbor: Harbor, list: Option<CheckList>, tab: &str, Actions { check, 
     .into_any()
 }
 
-fn settings(harbor: Harbor, change: ServerAction<ChangeHarborCall>, stage: ServerAction<SetStaging>) -> AnyView {
-    let again = harbor.clone();
+fn settings(harbor: Harbor, Actions { change, stage, renew, .. }: Actions) -> AnyView {
+    let (logins, again) = (harbor.clone(), harbor.clone());
     view! {
         <Columns>
             <Stack><SettingsForm harbor=harbor action=change/></Stack>
-            <Stack><StagingSwitch harbor=again action=stage/></Stack>
+            <Stack><Logins harbor=logins action=renew/><StagingSwitch harbor=again action=stage/></Stack>
         </Columns>
     }
     .into_any()
@@ -102,8 +109,10 @@ fn settings(harbor: Harbor, change: ServerAction<ChangeHarborCall>, stage: Serve
 
 fn overview(harbor: &Harbor, inventory: ServerAction<ListProjectsNow>) -> AnyView {
     let (connection, inside) = (connection(harbor.clone()), inside(harbor, inventory));
+    let logins = harbor.clone();
     let staging = (!harbor.outline).then(|| view! { <StagingState staging=harbor.staging.clone()/> });
     view! {
+        <LoginsCallout harbor=logins/>
         <Columns>
             <Stack>{connection}</Stack>
             <Stack>{inside}{staging}</Stack>

@@ -5,6 +5,7 @@ pub mod check_list;
 pub mod form_page;
 pub mod harbor_page;
 pub mod list_page;
+pub mod logins;
 pub mod remove_page;
 pub mod settings;
 pub mod staging;

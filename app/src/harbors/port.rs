@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::error::ApiError;
-use crate::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, StagingForm};
+use crate::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, RenewLogins, Renewed, StagingForm};
 use crate::ports::Cx;
 
 /// Registered harbors. Reading: any duty, and whoever has a role in it. Changing: operator.
@@ -21,6 +21,8 @@ pub trait Harbors: Send + Sync {
     async fn change_harbor(&self, cx: &Cx, form: ChangeHarbor) -> Result<Harbor, ApiError>;
     /// Allows images that a policy blocks to be read through a staging project, or ends that.
     async fn set_staging(&self, cx: &Cx, form: StagingForm) -> Result<Harbor, ApiError>;
+    /// Makes its logins anew from an administrator's, which is used once: new secrets, and the least rights.
+    async fn renew_logins(&self, cx: &Cx, form: RenewLogins) -> Result<Renewed, ApiError>;
     /// Runs the check-list of a registered harbor and keeps it.
     async fn check_harbor(&self, cx: &Cx, harbor: String) -> Result<CheckList, ApiError>;
     /// Queues a listing of its projects now; the job.

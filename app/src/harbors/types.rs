@@ -54,6 +54,9 @@ pub struct Harbor {
     pub bandwidth_zone: String,
     /// How images that a policy blocks are read, if they are.
     pub staging: Staging,
+    /// What the harbor told of the logins' robots when it was last asked.
+    #[serde(default)]
+    pub logins: Vec<LoginState>,
     /// When the secret was set, and by whom.
     pub secret_set: Option<(Moment, String)>,
     /// Whether only what concerns the caller's own projects is told: no logins, no answers to them, nothing of staging, and counts of those projects.
@@ -71,6 +74,7 @@ impl Harbor {
             bandwidth: Vec::new(),
             bandwidth_zone: String::new(),
             staging: Staging::default(),
+            logins: Vec::new(),
             secret_set: None,
             // What a login was refused for names it.
             state_detail: String::new(),
@@ -80,6 +84,78 @@ impl Harbor {
             ..self
         }
     }
+}
+
+/// What a login is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginPurpose {
+    /// Backup.
+    Backup,
+    /// Restore.
+    Restore,
+    /// The staging project.
+    Staging,
+}
+
+/// Days before its end at which a login's end is worth a warning.
+pub const LOGIN_WARN_DAYS: i64 = 30;
+
+/// What a harbor tells of the robot behind a login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LoginState {
+    /// What it is for.
+    pub purpose: LoginPurpose,
+    /// Its name.
+    pub login: String,
+    /// Whether the harbor told anything: of users, and where the backup login may not list robots, it does not.
+    pub told: bool,
+    /// When it ends; from then on the harbor takes its calls for nobody's. None = never.
+    pub expires: Option<Moment>,
+    /// Whole days until then, where that is soon; below zero when it has ended.
+    #[serde(default)]
+    pub ends_in_days: Option<i64>,
+    /// Rights it has and nothing needs, as Harbor names them: `tag:delete`.
+    pub surplus: Vec<String>,
+}
+
+impl LoginState {
+    /// As it stands at a moment.
+    #[must_use]
+    pub fn at(self, now: Moment) -> Self {
+        let days = self.expires.map(|at| (at.0 - now.0).whole_seconds().div_euclid(24 * 60 * 60));
+        Self { ends_in_days: days.filter(|days| *days < LOGIN_WARN_DAYS), ..self }
+    }
+}
+
+/// Form that makes the logins of a harbor anew.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenewLogins {
+    /// Name of the harbor.
+    #[serde(default)]
+    pub harbor: String,
+    /// An administrator's login, used once, never stored.
+    #[serde(default)]
+    pub admin_login: String,
+    /// Its password, used once, never stored.
+    #[serde(default)]
+    pub admin_password: String,
+}
+
+impl std::fmt::Debug for RenewLogins {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RenewLogins").field("harbor", &self.harbor).finish_non_exhaustive()
+    }
+}
+
+/// What became of the logins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Renewed {
+    /// The harbor with its new logins.
+    pub harbor: Harbor,
+    /// Old logins that are still in the harbor, for a person to remove: those that Breakwater did not make, and those it could not remove.
+    pub left: Vec<String>,
 }
 
 /// Reading images that a policy blocks: Harbor copies each into a project of Breakwater's, where it is read and removed.

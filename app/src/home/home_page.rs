@@ -120,6 +120,8 @@ fn action_words(action: &str) -> String {
 fn concern_title(title: &str) -> String {
     let zh = match title {
         "Login refused" => "登录被拒绝",
+        "Login ended" => "登录已到期",
+        "Login ends" => "登录即将到期",
         "Not reached" => "无法连接",
         "Vault" => "保管库",
         "Damage found" => "发现损坏",

@@ -264,6 +264,7 @@ nothing! { harbors::Harbors {
     try_harbor(form: NewHarbor) -> CheckList;
     change_harbor(form: ChangeHarbor) -> Harbor;
     set_staging(form: StagingForm) -> Harbor;
+    renew_logins(form: RenewLogins) -> Renewed;
     check_harbor(harbor: String) -> CheckList;
     list_projects_now(harbor: String) -> i64;
     last_check(harbor: String) -> Option<CheckList>;
@@ -396,6 +397,7 @@ pub fn harbor(state: HarborState) -> Harbor {
         bandwidth: Vec::new(),
         bandwidth_zone: "UTC".to_owned(),
         staging: Staging::default(),
+        logins: Vec::new(),
         secret_set: None,
         outline: false,
     }

@@ -32,7 +32,7 @@ pub use error::{BoxError, RegistryError};
 pub use harbor::{
     Accessory, Artifact, AuditEvent, AuditLog, Component, CreatedRobot, CveAllowlist, GcRun, Health, ImmutableRule, Label, Member, Newest,
     NewestAudit, Permission, PermissionKind, Project, ProjectLabel, Quota, Repository, RetentionRule, RetentionSummary, RobotScope,
-    RobotSpec, STAGING_LABEL, STAGING_PREFIX, Selector, SystemInfo, TagInfo,
+    RobotSpec, STAGING_LABEL, STAGING_PREFIX, Selector, SystemInfo, SystemRobot, TagInfo,
 };
 pub use limits::{Bandwidth, Counters, Credential, Limits};
 pub use oci::{BlobHead, ManifestHead, Mount, RawManifest, Reference};

@@ -2,12 +2,14 @@
 
 mod bandwidth;
 mod clients;
+mod logins;
 mod ops;
 pub mod queries;
 mod robots;
 pub mod staging;
 
 pub use clients::{Access, client};
+pub use logins::renew as renew_logins;
 pub use ops::{
     by_scopes, change, check, create, get, inventory_job, keep_listing, last_check, list, list_projects_now, look_at_projects,
     queue_inventories, refresh_projects, register, registered_as, remove, try_connection,

@@ -1,5 +1,6 @@
 //! Registering harbors, testing their logins, listing their projects.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use app::error::{ApiError, ErrorKind};
@@ -13,7 +14,7 @@ use sqlx::PgConnection;
 use super::bandwidth;
 use super::clients::{self, Access, client, unstored};
 use super::queries::{self, Contact, Listed, Reach, Stored, View};
-use super::{robots, staging};
+use super::{logins, robots, staging};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::crypto::Place;
@@ -96,33 +97,21 @@ pub async fn create(state: &AppState, caller: &Caller, origin: &Origin, form: Ne
 pub async fn register(state: &AppState, actor: &Actor, form: NewHarbor) -> Result<Harbor, Error> {
     check_form(&form)?;
     let name = form.name.trim().to_owned();
-    let ca = given(&form.ca_pem);
     {
         let mut conn = state.pool.acquire().await?;
         if queries::one(&mut conn, &name).await?.is_some() {
             return Err(ApiError::field("name", "a harbor of this name is registered already").into());
         }
     }
-    let logins = logins(state, &form).await?;
-    let client_for = |login: &Login| unstored(state, &form.url, form.plain_http, ca, &login.name, login.secret.clone());
-    let read = client_for(&logins.read)?;
-    let write = logins.write.as_ref().map(client_for).transpose()?;
-    let checks = run_checks(&read, write.as_ref()).await;
-    if !may_be_kept(&checks) {
-        return Err(refused(&checks));
+    let logins = logins_of(state, &form).await?;
+    let registered = store(state, actor, &form, &logins).await;
+    if let (Err(error), Some(admin)) = (&registered, &logins.made_by)
+        // Whether a commit that was not answered was done is not known.
+        && !matches!(error, Error::Database(_))
+    {
+        robots::remove(admin, &logins.all()).await;
     }
-    let mut tx = state.pool.begin().await?;
-    let stored = Stored { url: form.url.trim(), ca_pem: ca, plain_http: form.plain_http, read_login: &logins.read.name, by: actor.name() };
-    let taken = || ApiError::field("name", "this name belonged to a harbor with another address; choose another name");
-    let harbor_id = queries::insert(&mut tx, &name, &stored).await?.ok_or_else(taken)?;
-    store_secrets(state, &mut tx, harbor_id, &logins).await?;
-    keep_checks(&mut tx, harbor_id, &checks).await?;
-    clients::keep_body_cap(&mut tx, harbor_id, write.as_ref().unwrap_or(&read)).await?;
-    events::notify(&mut tx, Topic::Harbors).await?;
-    let event = Event::new("harbor.register", "harbor", &name, format!("registered the harbor {name}"))
-        .with("after", json!({ "url": form.url.trim(), "read_login": logins.read.name, "write_login": logins.write.as_ref().map(|w| &w.name), "plain_http": form.plain_http }));
-    audit::record(&mut tx, actor, event).await?;
-    tx.commit().await?;
+    let harbor_id = registered?;
     if form.staging {
         stage(state, actor, harbor_id, &form).await?;
     }
@@ -138,6 +127,33 @@ pub async fn registered_as(state: &AppState, name: &str) -> Result<Harbor, Error
     let mut conn = state.pool.acquire().await?;
     let found = queries::one(&mut conn, name).await?.ok_or_else(|| ApiError::not_found("harbor"))?;
     Ok(found.harbor)
+}
+
+/// Tests the logins of a new harbor and stores it; its id.
+async fn store(state: &AppState, actor: &Actor, form: &NewHarbor, logins: &Logins) -> Result<i64, Error> {
+    let (name, ca) = (form.name.trim(), given(&form.ca_pem));
+    let client_for = |login: &Login| unstored(state, &form.url, form.plain_http, ca, &login.name, login.secret.clone());
+    let read = client_for(&logins.read)?;
+    let write = logins.write.as_ref().map(client_for).transpose()?;
+    let mut checks = run_checks(&read, write.as_ref()).await;
+    if !may_be_kept(&checks) {
+        return Err(refused(&checks));
+    }
+    let told = logins::add(&read, logins.names(), &mut checks).await;
+    let mut tx = state.pool.begin().await?;
+    let stored = Stored { url: form.url.trim(), ca_pem: ca, plain_http: form.plain_http, read_login: &logins.read.name, by: actor.name() };
+    let taken = || ApiError::field("name", "this name belonged to a harbor with another address; choose another name");
+    let harbor_id = queries::insert(&mut tx, name, &stored).await?.ok_or_else(taken)?;
+    store_secrets(state, &mut tx, harbor_id, logins).await?;
+    keep_checks(&mut tx, harbor_id, &checks).await?;
+    queries::set_logins(&mut tx, harbor_id, &told).await?;
+    clients::keep_body_cap(&mut tx, harbor_id, write.as_ref().unwrap_or(&read)).await?;
+    events::notify(&mut tx, Topic::Harbors).await?;
+    let event = Event::new("harbor.register", "harbor", name, format!("registered the harbor {name}"))
+        .with("after", json!({ "url": form.url.trim(), "read_login": logins.read.name, "write_login": logins.write.as_ref().map(|w| &w.name), "plain_http": form.plain_http }));
+    audit::record(&mut tx, actor, event).await?;
+    tx.commit().await?;
+    Ok(harbor_id)
 }
 
 /// Switches staging on for a harbor that was just registered. It stays registered where that fails, and its page says why.
@@ -171,9 +187,21 @@ struct Login {
 struct Logins {
     read: Login,
     write: Option<Login>,
+    /// Who made them just now, if they were made.
+    made_by: Option<Client>,
 }
 
-async fn logins(state: &AppState, form: &NewHarbor) -> Result<Logins, Error> {
+impl Logins {
+    fn all(&self) -> HashSet<&str> {
+        [&self.read].into_iter().chain(&self.write).map(|login| login.name.as_str()).collect()
+    }
+
+    fn names(&self) -> logins::Names<'_> {
+        logins::Names { read: &self.read.name, write: self.write.as_ref().map(|login| login.name.as_str()), staging: None }
+    }
+}
+
+async fn logins_of(state: &AppState, form: &NewHarbor) -> Result<Logins, Error> {
     if form.read_login.trim().is_empty() {
         let admin = unstored(
             state,
@@ -187,11 +215,13 @@ async fn logins(state: &AppState, form: &NewHarbor) -> Result<Logins, Error> {
         return Ok(Logins {
             read: Login { name: read.login, secret: read.secret },
             write: Some(Login { name: write.login, secret: write.secret }),
+            made_by: Some(admin),
         });
     }
     Ok(Logins {
         read: Login { name: form.read_login.trim().to_owned(), secret: SecretString::from(form.read_secret.clone()) },
         write: given(&form.write_login).map(|name| Login { name: name.to_owned(), secret: SecretString::from(form.write_secret.clone()) }),
+        made_by: None,
     })
 }
 
@@ -251,11 +281,11 @@ const STORAGE_ROW: &str = "storage";
 
 /// Whether nothing keeps a harbor from being registered. Where only its storage cannot be read, its page says so and what to do, its projects can be
 /// seen, and each image that was not backed up is a gap, until somebody opened the way.
-fn may_be_kept(checks: &CheckList) -> bool {
+pub(super) fn may_be_kept(checks: &CheckList) -> bool {
     checks.backup_ok || checks.checks.iter().all(|check| check.outcome != CheckOutcome::Fail || check.code == STORAGE_ROW)
 }
 
-fn refused(checks: &CheckList) -> Error {
+pub(super) fn refused(checks: &CheckList) -> Error {
     let worst: Vec<&Check> = checks.checks.iter().filter(|c| c.outcome == CheckOutcome::Fail).collect();
     let text = worst.first().map_or_else(|| "the connection does not do for backup".to_owned(), |c| format!("{}: {}", c.title, c.detail));
     let mut error = ApiError::new(ErrorKind::Invalid, "checks_failed", text);
@@ -266,7 +296,7 @@ fn refused(checks: &CheckList) -> Error {
 }
 
 /// Runs both check-lists into one: restore rows only where they say more than backup rows.
-async fn run_checks(read: &Client, write: Option<&Client>) -> CheckList {
+pub(super) async fn run_checks(read: &Client, write: Option<&Client>) -> CheckList {
     let backup = read.check_list(CheckKind::Backup).await;
     let restore = match write {
         Some(client) => client.check_list(CheckKind::Restore).await,
@@ -318,7 +348,7 @@ async fn add_staging(state: &AppState, reach: &Reach, checks: &mut CheckList) ->
     Ok(())
 }
 
-async fn keep_checks(conn: &mut PgConnection, harbor_id: i64, checks: &CheckList) -> Result<(), Error> {
+pub(super) async fn keep_checks(conn: &mut PgConnection, harbor_id: i64, checks: &CheckList) -> Result<(), Error> {
     let failed = checks.checks.iter().find(|c| c.outcome == CheckOutcome::Fail);
     let state = match failed {
         None => "healthy",
@@ -387,22 +417,24 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
             })
         }
     };
-    let logins = Logins { read, write };
+    let logins = Logins { read, write, made_by: None };
     let (caps, zone) = (bandwidth::read(&form.bandwidth)?, bandwidth::zone(&form.bandwidth_zone)?);
     // As the form says: without a new one the old one stays.
     let ca = given(&form.ca_pem).or(reach.ca_pem.as_deref());
     let client_for = |login: &Login| unstored(state, &form.url, form.plain_http, ca, &login.name, login.secret.clone());
     let (read, write) = (client_for(&logins.read)?, logins.write.as_ref().map(client_for).transpose()?);
-    let checks = run_checks(&read, write.as_ref()).await;
+    let mut checks = run_checks(&read, write.as_ref()).await;
     if !may_be_kept(&checks) {
         return Err(refused(&checks));
     }
+    let told = logins::add(&read, logins.names(), &mut checks).await;
     let mut tx = state.pool.begin().await?;
     let stored = Stored { url: form.url.trim(), ca_pem: ca, plain_http: form.plain_http, read_login: &logins.read.name, by: &caller.login };
     queries::update(&mut tx, reach.harbor_id, &stored).await?;
     queries::set_bandwidth(&mut tx, reach.harbor_id, &caps, &zone).await?;
     store_secrets(state, &mut tx, reach.harbor_id, &logins).await?;
     keep_checks(&mut tx, reach.harbor_id, &checks).await?;
+    queries::set_logins(&mut tx, reach.harbor_id, &told).await?;
     clients::keep_body_cap(&mut tx, reach.harbor_id, write.as_ref().unwrap_or(&read)).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
     let event = Event::new("harbor.update", "harbor", &form.harbor, format!("changed the harbor {}", form.harbor))
@@ -427,10 +459,12 @@ pub async fn check(state: &AppState, caller: &Caller, origin: &Origin, name: &st
     let read = client(state, &reach, Access::Read)?;
     let write = reach.write_login.is_some().then(|| client(state, &reach, Access::Write)).transpose()?;
     let mut checks = run_checks(&read, write.as_ref()).await;
+    let told = logins::add(&read, logins::Names::of(&reach), &mut checks).await;
     add_staging(state, &reach, &mut checks).await?;
     staging::tidy(state, &reach, &Actor::caller(caller, origin), None).await?;
     let mut tx = state.pool.begin().await?;
     keep_checks(&mut tx, reach.harbor_id, &checks).await?;
+    queries::set_logins(&mut tx, reach.harbor_id, &told).await?;
     clients::keep_body_cap(&mut tx, reach.harbor_id, write.as_ref().unwrap_or(&read)).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
     let event = Event::new("harbor.test", "harbor", name, format!("tested the connection to {name}"))
@@ -491,6 +525,7 @@ pub async fn refresh_projects(state: &AppState, harbor_id: i64) -> Result<Vec<(S
     let client = client(state, &reach, Access::Read)?;
     let listed = list_projects(&client).await;
     keep_listing(state, &reach, listed).await?;
+    logins::refresh(state, &reach, &client).await?;
     // The address that people know it by: what they paste begins with it. Nothing else rests on it.
     let address = client.system_info().await.ok().and_then(|info| info.external_url);
     let mut conn = state.pool.acquire().await?;

@@ -1,6 +1,6 @@
 //! The SQL of harbors.
 
-use app::harbors::types::{Harbor, HarborState, Staging, StagingUse};
+use app::harbors::types::{Harbor, HarborState, LoginState, Staging, StagingUse};
 use app::units::Moment;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -51,7 +51,7 @@ pub async fn reach_by_name(conn: &mut PgConnection, name: &str) -> sqlx::Result<
 const VIEW: &str = "select h.harbor_id, h.name, h.url, h.product_version, h.state, h.state_detail, h.checked_at, h.read_login,
        h.write_login, h.can_restore, h.plain_http, h.secret_set_at, h.secret_set_by, h.bandwidth, h.bandwidth_zone,
        h.staging, h.staging_project, h.staging_login, h.staging_looked_at, h.staging_left, h.staging_foreign, h.staging_trouble,
-       h.staging_replicated, u.started_at as staging_used_at, u.images as staging_images, r.job_id as staging_job_id,
+       h.staging_replicated, h.logins, u.started_at as staging_used_at, u.images as staging_images, r.job_id as staging_job_id,
        (select count(*) from harbor_project p where p.harbor_id = h.harbor_id and p.gone_at is null) as projects,
        (select coalesce(array_agg(p.project), '{}') from harbor_project p where p.harbor_id = h.harbor_id and p.gone_at is null)
            as project_names
@@ -95,10 +95,17 @@ fn view(row: &PgRow) -> sqlx::Result<View> {
             bandwidth: bandwidth::lines(&row.try_get::<Json<Vec<Cap>>, _>("bandwidth")?),
             bandwidth_zone: row.try_get("bandwidth_zone")?,
             staging: staging(row)?,
+            logins: logins(row)?,
             secret_set: Some((Moment(secret_at), row.try_get("secret_set_by")?)),
             outline: false,
         },
     })
+}
+
+fn logins(row: &PgRow) -> sqlx::Result<Vec<LoginState>> {
+    let now = Moment(OffsetDateTime::now_utc());
+    let stored = row.try_get::<Json<Vec<LoginState>>, _>("logins")?.0;
+    Ok(stored.into_iter().map(|login| login.at(now)).collect())
 }
 
 fn staging(row: &PgRow) -> sqlx::Result<Staging> {
@@ -213,6 +220,56 @@ pub async fn set_secrets(conn: &mut PgConnection, harbor_id: i64, read: &[u8], w
         .bind(read)
         .bind(write.map(|w| w.0))
         .bind(write.map(|w| w.1))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Logins made anew, their secrets sealed.
+pub struct Renewal<'a> {
+    /// For backup.
+    pub read: (&'a str, &'a [u8]),
+    /// For restore.
+    pub write: (&'a str, &'a [u8]),
+    /// By whom.
+    pub by: &'a str,
+    /// The version of the row they were made for.
+    pub version: i64,
+}
+
+/// Keeps them, unless the row was changed meanwhile.
+pub async fn renew(conn: &mut PgConnection, harbor_id: i64, renewal: &Renewal<'_>) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update harbor set read_login = $2, read_secret = $3, write_login = $4, write_secret = $5, secret_set_at = now(), secret_set_by = $6,
+                version = version + 1
+          where harbor_id = $1 and version = $7 and removed_at is null",
+    )
+    .bind(harbor_id)
+    .bind(renewal.read.0)
+    .bind(renewal.read.1)
+    .bind(renewal.write.0)
+    .bind(renewal.write.1)
+    .bind(renewal.by)
+    .bind(renewal.version)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Whether nobody asked of the logins in so many seconds.
+pub async fn logins_are_old(conn: &mut PgConnection, harbor_id: i64, seconds: f64) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select logins_at is null or logins_at < now() - make_interval(secs => $2) from harbor where harbor_id = $1")
+        .bind(harbor_id)
+        .bind(seconds)
+        .fetch_one(conn)
+        .await
+}
+
+/// Keeps what was told of the logins.
+pub async fn set_logins(conn: &mut PgConnection, harbor_id: i64, logins: &[LoginState]) -> sqlx::Result<()> {
+    sqlx::query("update harbor set logins = $2, logins_at = now() where harbor_id = $1")
+        .bind(harbor_id)
+        .bind(Json(logins))
         .execute(conn)
         .await?;
     Ok(())

@@ -1,8 +1,11 @@
 //! Makes the least-privilege robots from an administrator's login, which is used here once and never stored.
 
+use std::collections::HashSet;
+
 use app::error::ApiError;
 use registry::{Client, RobotSpec};
 use secrecy::SecretString;
+use vocab::ProjectName;
 
 use crate::error::Error;
 
@@ -27,8 +30,19 @@ pub async fn make(admin: &Client) -> Result<(Made, Made), Error> {
     prove(admin).await?;
     let suffix = uuid::Uuid::new_v4().simple().to_string()[..6].to_owned();
     let read = create(admin, RobotSpec::least_privilege_backup(&format!("breakwater-backup-{suffix}"))).await?;
-    let write = create(admin, RobotSpec::least_privilege_restore(&format!("breakwater-restore-{suffix}"))).await?;
-    Ok((read, write))
+    match create(admin, RobotSpec::least_privilege_restore(&format!("breakwater-restore-{suffix}"))).await {
+        Ok(write) => Ok((read, write)),
+        Err(error) => {
+            remove(admin, &HashSet::from([read.login.as_str()])).await;
+            Err(error)
+        }
+    }
+}
+
+/// The robot for a staging project.
+pub async fn make_staging(admin: &Client, project: &ProjectName) -> Result<Made, Error> {
+    let suffix = uuid::Uuid::new_v4().simple().to_string()[..6].to_owned();
+    create(admin, RobotSpec::least_privilege_staging(&format!("{project}-{suffix}"), project)).await
 }
 
 async fn create(admin: &Client, spec: RobotSpec) -> Result<Made, Error> {
@@ -38,4 +52,23 @@ async fn create(admin: &Client, spec: RobotSpec) -> Result<Made, Error> {
         _ => Error::Registry(error),
     })?;
     Ok(Made { login: made.name, secret: made.secret })
+}
+
+/// Removes robots by name; those that are still there.
+pub async fn remove(admin: &Client, names: &HashSet<&str>) -> Vec<String> {
+    let all = match admin.system_robots().await {
+        Ok(all) => all,
+        Err(error) => {
+            tracing::warn!(error = %crate::error::chain(&error), "robots that are not used any more cannot be listed, and stay");
+            return names.iter().map(|name| (*name).to_owned()).collect();
+        }
+    };
+    let mut left = Vec::new();
+    for robot in all.iter().filter(|robot| names.contains(robot.name.as_str())) {
+        if let Err(error) = admin.delete_robot(robot.id).await {
+            tracing::warn!(error = %crate::error::chain(&error), "a robot that is not used any more cannot be removed");
+            left.push(robot.name.clone());
+        }
+    }
+    left
 }

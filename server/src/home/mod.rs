@@ -122,6 +122,15 @@ fn concerns(
             "look",
         ));
     }
+    for (harbor, login) in harbors.iter().flat_map(|h| h.logins.iter().map(move |login| (h, login))) {
+        let Some(days) = login.ends_in_days else { continue };
+        let (severity, title) = if days < 0 { ("failed", "Login ended") } else { ("warning", "Login ends") };
+        let text = match days {
+            ..0 => format!("{}: {} has ended", harbor.name, login.login),
+            _ => format!("{}: {} ends in {days} days", harbor.name, login.login),
+        };
+        all.push(concern(severity, title, text, format!("/harbors/{}?tab=settings", harbor.name), "look"));
+    }
     for vault in vaults.iter().filter(|v| !matches!(v.state, VaultState::Healthy | VaultState::Unseen)) {
         all.push(concern("failed", "Vault", format!("{}: {}", vault.name, vault.state_detail), format!("/vaults/{}", vault.id), "look"));
     }

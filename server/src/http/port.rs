@@ -3,7 +3,7 @@
 use app::accounts::types::{ChangeRoles, EndSessions, MadeToken, NewToken, NewUser, OneTime, OpenSession, Token, User};
 use app::audit::types::{AuditDetail, AuditFilter, AuditPage, ChainCheck};
 use app::error::ApiError;
-use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, StagingForm};
+use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, RenewLogins, Renewed, StagingForm};
 use app::home::types::Home;
 use app::jobs::types::{Job, JobFilter, LogLine};
 use app::plans::left::{DeletePlanForm, Leave, Left};
@@ -102,6 +102,9 @@ impl Harbors for Live {
     }
     async fn set_staging(&self, cx: &Cx, form: StagingForm) -> Result<Harbor, ApiError> {
         api(cx, harbors::staging::set(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
+    }
+    async fn renew_logins(&self, cx: &Cx, form: RenewLogins) -> Result<Renewed, ApiError> {
+        api(cx, harbors::renew_logins(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
     }
     async fn check_harbor(&self, cx: &Cx, harbor: String) -> Result<CheckList, ApiError> {
         api(cx, harbors::check(&self.state, &Caller::of(cx)?, &origin(cx), &harbor).await)

@@ -5,7 +5,7 @@
 use app::accounts::types::{ChangeRoles, Duty, EndSessions, MadeToken, NewToken, NewUser, OneTime, OpenSession, Token, User};
 use app::audit::types::{AuditDetail, AuditFilter, AuditPage, ChainCheck};
 use app::error::ApiError;
-use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, StagingForm};
+use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, RenewLogins, Renewed, StagingForm};
 use app::home::types::Home;
 use app::jobs::types::{Job, JobFilter, LogLine};
 use app::plans::left::{DeletePlanForm, Leave, Left};
@@ -308,6 +308,8 @@ endpoint!(/// Forgets a harbor no plan uses.
     delete "/api/v1/harbors/{name}" "harbors" remove_harbor(cx, b, Path(name): Path<String>, Body(form): Body<Confirm>) () => b.remove_harbor(cx, name, form.confirm).await?);
 endpoint!(/// Allows images that a policy blocks to be copied into a staging project and read there, or ends that.
     post "/api/v1/harbors/{name}/staging" "harbors" set_staging(cx, b, Path(name): Path<String>, Body(form): Body<StagingForm>) Harbor => b.set_staging(cx, StagingForm { harbor: name, ..form }).await?);
+endpoint!(/// Makes the logins anew from an administrator's, which is used once: new robots with the least rights, and the old ones removed. For people, not for tokens.
+    post "/api/v1/harbors/{name}/logins" "harbors" renew_logins(cx, b, Path(name): Path<String>, Body(form): Body<RenewLogins>) Renewed => b.renew_logins(cx, RenewLogins { harbor: name, ..form }).await?);
 endpoint!(/// Runs and keeps the check-list.
     post "/api/v1/harbors/{name}/check" "harbors" check_harbor(cx, b, Path(name): Path<String>) CheckList => b.check_harbor(cx, name).await?);
 endpoint!(/// Lists its projects now, so that a new one shows as not protected; they are listed every few minutes anyway.
@@ -532,6 +534,7 @@ pub const ROUTES: &[Line] = &[
     ("DELETE", "/api/v1/harbors/{name}", Rule::SignedIn),
     ("POST", "/api/v1/harbors/{name}/check", Rule::SignedIn),
     ("POST", "/api/v1/harbors/{name}/inventory", Rule::SignedIn),
+    ("POST", "/api/v1/harbors/{name}/logins", Rule::Proven),
     ("POST", "/api/v1/harbors/{name}/staging", Rule::Proven),
     ("GET", "/api/v1/vaults", Rule::SignedIn),
     ("POST", "/api/v1/vaults", Rule::SignedIn),
@@ -639,6 +642,7 @@ fn estate(router: OpenApiRouter<Web>) -> OpenApiRouter<Web> {
         .routes(routes!(get_harbor, change_harbor, remove_harbor))
         .routes(routes!(check_harbor))
         .routes(routes!(list_projects_now))
+        .routes(routes!(renew_logins))
         .routes(routes!(set_staging))
         .routes(routes!(list_vaults, create_vault))
         .routes(routes!(get_vault))

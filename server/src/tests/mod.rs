@@ -20,6 +20,7 @@ mod keeping;
 mod kept;
 mod limits;
 mod lock;
+mod logins;
 mod looks;
 mod requests;
 mod room;

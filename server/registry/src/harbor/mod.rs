@@ -16,7 +16,7 @@ pub use artifacts::{Accessory, Artifact, Label, TagInfo};
 pub use audit::{AuditEvent, AuditLog, NewestAudit};
 pub use projects::{CveAllowlist, Project, Quota};
 pub use repositories::{Newest, Repository};
-pub use robots::{CreatedRobot, Permission, PermissionKind, RobotScope, RobotSpec};
+pub use robots::{CreatedRobot, Permission, PermissionKind, RobotScope, RobotSpec, SystemRobot};
 pub use settings::{ImmutableRule, Member, ProjectLabel, RetentionRule, RetentionSummary, Selector};
 pub use staging::{STAGING_LABEL, STAGING_PREFIX};
 pub use system::{Component, GcRun, Health, SystemInfo};

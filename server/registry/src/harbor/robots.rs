@@ -1,13 +1,16 @@
 //! Robots: the logins Breakwater should use, and the least rights they need (harbor.md §1, "Permission needed").
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use reqwest::Method;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use vocab::ProjectName;
 
+use super::paging::Listing;
 use super::values::or_default;
 use crate::client::Client;
 use crate::error::RegistryError;
@@ -33,8 +36,11 @@ impl fmt::Display for Permission {
     }
 }
 
+/// How the description of each robot begins that Breakwater makes.
+const OURS: &str = "Breakwater: ";
+
 /// Where a robot's rights hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PermissionKind {
     System,
@@ -42,7 +48,7 @@ pub enum PermissionKind {
 }
 
 /// Rights in one place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RobotScope {
     pub kind: PermissionKind,
     /// `/` for the system, a project's name, or `*` for all.
@@ -61,6 +67,37 @@ pub struct RobotSpec {
     pub duration_days: i64,
     pub level: PermissionKind,
     pub permissions: Vec<RobotScope>,
+}
+
+/// A system robot as Harbor lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemRobot {
+    pub id: i64,
+    /// Full name, to log in with.
+    pub name: String,
+    pub description: String,
+    /// From then on Harbor takes its calls for nobody's. `None`: never.
+    pub expires: Option<OffsetDateTime>,
+    pub permissions: Vec<RobotScope>,
+}
+
+impl SystemRobot {
+    /// Whether Breakwater made it: its robots say so themselves.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.description.starts_with(OURS)
+    }
+
+    /// Rights beyond those of `spec`. Of a robot made by hand only those that change something.
+    #[must_use]
+    pub fn surplus(&self, spec: &RobotSpec) -> Vec<Permission> {
+        let needed: BTreeSet<(PermissionKind, &Permission)> =
+            spec.permissions.iter().flat_map(|scope| scope.access.iter().map(move |right| (scope.kind, right))).collect();
+        let given = self.permissions.iter().flat_map(|scope| scope.access.iter().map(move |right| (scope.kind, right)));
+        let beyond = given.filter(|right| !needed.contains(right)).map(|(_, right)| right);
+        let changes = |right: &&Permission| self.is_ours() || !matches!(right.action.as_str(), "list" | "read" | "pull");
+        beyond.filter(changes).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    }
 }
 
 /// What was made. The secret is shown this once.
@@ -208,6 +245,19 @@ struct KnownPermissions {
 }
 
 #[derive(Deserialize)]
+struct RobotRow {
+    id: i64,
+    name: String,
+    #[serde(default, deserialize_with = "or_default")]
+    description: String,
+    /// Seconds since 1970; -1 for never.
+    #[serde(default, deserialize_with = "or_default")]
+    expires_at: i64,
+    #[serde(default, deserialize_with = "or_default")]
+    permissions: Vec<RobotScope>,
+}
+
+#[derive(Deserialize)]
 struct Made {
     id: i64,
     name: String,
@@ -235,6 +285,20 @@ impl Client {
             Permission { resource, action: p.action }
         };
         Ok(found.unwrap_or_default().into_iter().map(plain).collect())
+    }
+
+    /// All robots of the system. Needs `robot:list` there.
+    pub async fn system_robots(&self) -> Result<Vec<SystemRobot>, RegistryError> {
+        let listing = Listing::new("/robots", "list system robots").filtered("Level=system");
+        let rows = self.paged::<RobotRow>(&listing, |row| row.id).await?;
+        let robot = |row: RobotRow| SystemRobot {
+            id: row.id,
+            name: row.name,
+            description: row.description,
+            expires: Some(row.expires_at).filter(|at| *at > 0).and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok()),
+            permissions: row.permissions,
+        };
+        Ok(rows.into_iter().map(robot).collect())
     }
 
     /// Makes a robot. Rights the version does not know are left out where Harbor tells what it knows (2.10 and later, administrators).
@@ -283,6 +347,23 @@ mod tests {
         assert_eq!(rights, ["artifact:read"]);
         assert!(spec.permissions.iter().all(|scope| scope.kind == PermissionKind::Project), "nothing in the system");
         assert!(inside.iter().flat_map(|scope| &scope.access).all(|p| p.to_string() != "repository:push"));
+    }
+
+    #[test]
+    fn what_a_robot_has_beyond_its_need_is_told_and_of_one_made_by_hand_only_what_changes_something() {
+        let spec = RobotSpec::least_privilege_backup("b");
+        let mut scopes = spec.permissions.clone();
+        scopes[1].access.extend([Permission::new("tag", "delete"), Permission::new("tag", "list")]);
+        let robot = |description: &str| SystemRobot {
+            id: 1,
+            name: "robot$b".to_owned(),
+            description: description.to_owned(),
+            expires: None,
+            permissions: scopes.clone(),
+        };
+        let named = |robot: SystemRobot| robot.surplus(&spec).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(named(robot(&spec.description)), ["tag:delete", "tag:list"]);
+        assert_eq!(named(robot("of the platform team")), ["tag:delete"]);
     }
 
     #[test]
