@@ -45,6 +45,21 @@ impl DatabaseArgs {
     }
 }
 
+/// Who may make the role and the database that Breakwater uses.
+#[derive(Args, Clone)]
+pub struct OwnerArgs {
+    /// File with the URL of a Postgres superuser, or the variable `DATABASE_OWNER_URL`: role, password and database of the database URL are made as its user
+    #[arg(long, env = "DATABASE_OWNER_URL_FILE")]
+    owner_url_file: Option<PathBuf>,
+}
+
+impl OwnerArgs {
+    /// The URL, if one was given.
+    pub fn url(&self) -> Result<Option<SecretString>, ConfigError> {
+        given(variable("DATABASE_OWNER_URL"), self.owner_url_file.as_deref())
+    }
+}
+
 /// The database named on the command line, else by `DATABASE_URL`. Arguments are seen by everybody on the machine, so none may hold a password.
 pub fn database_url(flag: Option<&str>) -> Result<Option<SecretString>, ConfigError> {
     let Some(flag) = flag else { return Ok(variable("DATABASE_URL")) };

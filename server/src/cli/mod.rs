@@ -7,6 +7,7 @@ mod api;
 mod client;
 mod demo;
 mod doctor;
+mod owner;
 mod place;
 mod postgres;
 mod progress;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{ConfigError, DatabaseArgs, KeyArgs};
+use crate::config::{ConfigError, DatabaseArgs, KeyArgs, OwnerArgs};
 
 /// Backup, point-in-time recovery and approved self-service restore for Harbor
 #[derive(Parser)]
@@ -38,8 +39,8 @@ enum Verb {
     Worker(serve::Worker),
     /// Start everything with a small Harbor, sample images and people, to look at
     Demo(demo::Demo),
-    /// Bring the database to this version's schema
-    Migrate(DatabaseArgs),
+    /// Bring the database to this version's schema; given its owner's URL, make the role and the database first
+    Migrate(Migrate),
     /// Check the invariants of database and vaults
     Doctor(doctor::Doctor),
     /// Look after a vault without a server
@@ -188,8 +189,20 @@ async fn run(verb: Verb) -> Result<(), CliError> {
     }
 }
 
-async fn migrate(args: &DatabaseArgs) -> Result<(), CliError> {
-    let pool = crate::state::connect(&args.url()?).await?;
+#[derive(clap::Args)]
+struct Migrate {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    owner: OwnerArgs,
+}
+
+async fn migrate(args: &Migrate) -> Result<(), CliError> {
+    let url = args.database.url()?;
+    if let Some(owner) = args.owner.url()? {
+        owner::prepare(&owner, &url).await?;
+    }
+    let pool = crate::state::connect(&url).await?;
     migrate_pool(&pool).await?;
     println!("the database has this version's schema");
     Ok(())
