@@ -9,12 +9,14 @@ use crate::units::Moment;
 /// One named gap of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Gap {
-    /// What it is known again by, hexadecimal: the same kind, subject and cause have the same.
+    /// What it is known again by, hexadecimal: the same kind, subject, digest and cause have the same.
     pub id: String,
     /// `blocked_by_policy`, `missing`, `unreadable` …
     pub kind: String,
     /// What it is about.
     pub subject: String,
+    /// What `subject` points to, where that is a tag: another image under it is another gap. None in snapshots of before it was kept.
+    pub digest: Option<String>,
     /// Why.
     pub cause: String,
     /// What cannot be done because of it; empty where the snapshot does not say.
@@ -38,6 +40,8 @@ pub struct Acceptance {
     pub kind: String,
     /// What the gap is about.
     pub subject: String,
+    /// What `subject` points to, where that is a tag.
+    pub digest: Option<String>,
     /// Cause of the gap.
     pub cause: String,
     /// Why it was accepted.

@@ -101,7 +101,7 @@ fn row(gap: Gap) -> impl IntoView {
     };
     view! {
         <tr>
-            <Cell><code class="mono">{gap.subject}</code></Cell>
+            <Cell><code class="mono">{gap.subject}</code>{gap.digest.map(pointed_to)}</Cell>
             <Cell label=t("Kind", "类型")><code class="mono">{gap.kind}</code></Cell>
             <Cell label=t("Cause", "原因")>{said(&gap.cause)}{consequence}</Cell>
             <Cell label=t("What helps", "处理方法")>{said(&gap.remedy)}</Cell>
@@ -128,7 +128,7 @@ fn accept_form(at: &Snapshot, gaps: &[Gap], (harbor, project): (&str, &str), act
                 <Hidden name="snapshot_id" value=snapshot/>
                 <Select name="gap" label=t("Which", "缺口") value=first options=options/>
                 <Field name="reason" label=t("Why it may stay", "为何可以保留")/>
-                <Field name="until" kind="date" label=t("Until (end of that day, UTC)", "截至（当日结束，UTC）") hint=t("At most a year. The same cause, kind and subject is meant: whatever differs is another gap.", "最长一年。仅指相同原因、类型与对象；任何不同即为另一缺口。")/>
+                <Field name="until" kind="date" label=t("Until (end of that day, UTC)", "截至（当日结束，UTC）") hint=t("At most a year. The same cause, kind and subject is meant, and the same image under a tag: whatever differs is another gap.", "最长一年。仅指相同原因、类型与对象，以及标签所指的同一镜像；任何不同即为另一缺口。")/>
                 <SubmitButton text=t("Accept it", "接受")/>
             </PostForm>
         </Panel>
@@ -171,7 +171,7 @@ fn history(acceptances: Vec<Acceptance>) -> Option<AnyView> {
             };
             view! {
                 <tr>
-                    <Cell><code class="mono">{a.subject}</code><span class="note block">{a.kind}</span></Cell>
+                    <Cell><code class="mono">{a.subject}</code>{a.digest.map(pointed_to)}<span class="note block">{a.kind}</span></Cell>
                     <Cell label=t("Reason", "原因")>{a.reason}</Cell>
                     <Cell label=t("By", "操作人")>{a.by}" "<When at=a.at brief=true/></Cell>
                     <Cell label=t("End", "结束")>{end}</Cell>
@@ -183,6 +183,11 @@ fn history(acceptances: Vec<Acceptance>) -> Option<AnyView> {
         vec![Col::text(t("About", "对象")), Col::text(t("Reason", "原因")), Col::text(t("By", "操作人")), Col::text(t("End", "结束"))];
     let title = t("What was accepted", "接受记录");
     Some(view! { <Panel title=title><DataTable caption=title cols=cols>{rows}</DataTable></Panel> }.into_any())
+}
+
+/// Which image a tag points to.
+fn pointed_to(digest: String) -> impl IntoView {
+    view! { <span class="note block"><Digest value=digest/></span> }
 }
 
 /// The end of something, which may be over.

@@ -530,6 +530,7 @@ pub fn gap(accepted: Option<crate::projects::gaps::Acceptance>) -> crate::projec
         id: if accepted.is_some() { "cd" } else { "ab" }.repeat(32),
         kind: "blocked_by_policy".to_owned(),
         subject: "shop/web:2".to_owned(),
+        digest: Some(format!("sha256:{}", "cd".repeat(32))),
         cause: "a policy of the project blocks its pull".to_owned(),
         consequence: String::new(),
         remedy: "sign the image".to_owned(),

@@ -118,6 +118,7 @@ fn trees() -> Vec<Vec<u8>> {
         cause: "c".to_owned(),
         consequence: String::new(),
         remedy: "r".to_owned(),
+        digest: Some(Digest::of(b"blocked")),
     };
     let snapshot = SnapshotIndex {
         limits: Vec::new(),

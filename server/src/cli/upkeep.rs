@@ -67,7 +67,8 @@ fn gap_line(gap: &Gap) -> String {
         (None, _) => "open".to_owned(),
     };
     let id: String = gap.id.chars().take(12).collect();
-    format!("{id}\t{}\t{}\t{}\t{state}\t{}", gap.kind, gap.subject, gap.cause, gap.remedy)
+    let subject = gap.digest.as_ref().map_or_else(|| gap.subject.clone(), |digest| format!("{}@{digest}", gap.subject));
+    format!("{id}\t{}\t{subject}\t{}\t{state}\t{}", gap.kind, gap.cause, gap.remedy)
 }
 
 /// The one gap that is meant by its id, the beginning of it, or its subject.

@@ -1,7 +1,7 @@
 //! Gaps of snapshots: where they are, and which of them an owner accepted (I-9).
 //!
-//! A gap is known again by its kind, its subject and its cause, exactly; what it is known by is computed by the database
-//! (`gap_prints`), and so is which snapshots are good (`good_snapshot`). Nothing here decides that a second time.
+//! A gap is known again by its kind, its subject, what that points to where it is a tag, and its cause, exactly; what it is known by is
+//! computed by the database (`gap_prints`), and so is which snapshots are good (`good_snapshot`). Nothing here decides that a second time.
 
 use std::collections::HashMap;
 
@@ -55,6 +55,8 @@ struct Stored {
     consequence: String,
     #[serde(default)]
     remedy: String,
+    #[serde(default)]
+    digest: Option<String>,
 }
 
 impl Row {
@@ -67,6 +69,7 @@ impl Row {
                 gap: id.clone(),
                 kind: stored.kind.clone(),
                 subject: stored.subject.clone(),
+                digest: stored.digest.clone(),
                 cause: stored.cause.clone(),
                 reason,
                 by,
@@ -81,6 +84,7 @@ impl Row {
             id,
             kind: stored.kind,
             subject: stored.subject,
+            digest: stored.digest,
             cause: stored.cause,
             consequence: stored.consequence,
             remedy: stored.remedy,
@@ -182,6 +186,7 @@ struct Accepted {
     print: Vec<u8>,
     kind: String,
     subject: String,
+    digest: Option<String>,
     cause: String,
     reason: String,
     until: OffsetDateTime,
@@ -194,7 +199,8 @@ struct Accepted {
 
 async fn acceptances(conn: &mut PgConnection, project_id: i64) -> Result<Vec<Acceptance>, Error> {
     let rows: Vec<Accepted> = sqlx::query_as(
-        "select accepted_gap_id, print, kind, subject, cause, reason, until, accepted_by, accepted_at, revoked_at, revoked_by, revoked_reason
+        "select accepted_gap_id, print, kind, subject, digest, cause, reason, until, accepted_by, accepted_at, revoked_at, revoked_by,
+                revoked_reason
            from accepted_gap where project_id = $1 order by accepted_gap_id desc limit $2",
     )
     .bind(project_id)
@@ -211,6 +217,7 @@ async fn acceptances(conn: &mut PgConnection, project_id: i64) -> Result<Vec<Acc
         gap: hex::encode(&row.print),
         kind: row.kind,
         subject: row.subject,
+        digest: row.digest,
         cause: row.cause,
         reason: row.reason,
         by: row.accepted_by,
@@ -258,10 +265,10 @@ pub async fn accept(
     let named: Vec<serde_json::Value> = open
         .iter()
         .take(NAMED_MAX)
-        .map(|(kind, subject, cause)| serde_json::json!({ "kind": kind, "subject": subject, "cause": cause }))
+        .map(|gap| serde_json::json!({ "kind": gap.kind, "subject": gap.subject, "digest": gap.digest, "cause": gap.cause }))
         .collect();
     let sentence = match open.as_slice() {
-        [(_, subject, _)] => format!("accepted a gap of {harbor}/{project}: {subject}"),
+        [gap] => format!("accepted a gap of {harbor}/{project}: {}", gap.subject),
         gaps => format!("accepted {} gaps of {harbor}/{project}", gaps.len()),
     };
     let count = i64::try_from(open.len()).unwrap_or(i64::MAX);
@@ -277,21 +284,25 @@ pub async fn accept(
     Ok(count)
 }
 
-/// Accepts what is meant and open; answers kind, subject and cause of each.
-async fn insert(
-    conn: &mut PgConnection,
-    form: &AcceptGap,
-    (why, until): (&str, OffsetDateTime),
-    by: &str,
-) -> sqlx::Result<Vec<(String, String, String)>> {
+/// What was accepted.
+#[derive(sqlx::FromRow)]
+struct Open {
+    kind: String,
+    subject: String,
+    digest: Option<String>,
+    cause: String,
+}
+
+/// Accepts what is meant and open; answers each.
+async fn insert(conn: &mut PgConnection, form: &AcceptGap, (why, until): (&str, OffsetDateTime), by: &str) -> sqlx::Result<Vec<Open>> {
     sqlx::query_as(
-        "insert into accepted_gap (project_id, print, kind, subject, cause, reason, until, accepted_by)
-         select distinct on (g.print) s.project_id, g.print, g.gap ->> 'kind', g.gap ->> 'subject', g.gap ->> 'cause', $3, $4, $5
+        "insert into accepted_gap (project_id, print, kind, subject, digest, cause, reason, until, accepted_by)
+         select distinct on (g.print) s.project_id, g.print, g.gap ->> 'kind', g.gap ->> 'subject', g.gap ->> 'digest', g.gap ->> 'cause', $3, $4, $5
            from snapshot s
                 cross join lateral (select e.value as gap, (gap_prints(jsonb_build_array(e.value)))[1] as print from jsonb_array_elements(s.gaps) e) g
           where s.snapshot_id = $1 and g.print is not null and ($2 = 'open' or encode(g.print, 'hex') = $2) and g.gap ->> 'kind' <> $6
             and not exists (select from standing_acceptance a where a.project_id = s.project_id and a.print = g.print)
-         returning kind, subject, cause",
+         returning kind, subject, digest, cause",
     )
     .bind(form.snapshot_id)
     .bind(&form.gap)

@@ -80,6 +80,7 @@ impl World {
                 cause: "c".to_owned(),
                 consequence: String::new(),
                 remedy: "r".to_owned(),
+                digest: None,
             })
             .collect();
         let index = SnapshotIndex {

@@ -209,6 +209,35 @@ async fn a_gap_is_shown_where_it_is_and_what_it_hides_is_restored_from_before(po
     assert_eq!(projects::search(&lasting.state, &stranger, "web:never").await.unwrap().hits, []);
 }
 
+/// Another image under the same blocked tag is another gap; snapshots and acceptances from before gaps said which image go together as they did.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn an_accepted_gap_of_a_tag_covers_the_image_it_was_accepted_for_and_no_later_one(pool: PgPool) {
+    let lasting = Lasting::new(pool.clone()).await;
+    let capture = async |minutes: i64, seed: Option<&str>| {
+        let at = OffsetDateTime::now_utc() - Duration::minutes(minutes);
+        let mut sealed = lasting.world.snapshot(at, &[("shop/web", &[("1", "a")])], &["shop/web:2"]).await;
+        sealed.index.gaps[0].digest = seed.map(|seed| vocab::Digest::of(seed.as_bytes()));
+        sealed.run_id = Some(lasting.run_id);
+        lasting.world.enter(sealed).await.snapshot_id
+    };
+    let accepted = async || lasting.project().await.newest.unwrap().gaps_accepted;
+    let of_before = capture(9, None).await;
+    assert_eq!(lasting.accept(&lasting.owner, of_before, "open", &in_days(9)).await, Ok(1));
+    capture(8, None).await;
+    assert_eq!(accepted().await, 1, "what was accepted before still counts for what is known as before");
+    let first = capture(7, Some("one")).await;
+    assert_eq!(accepted().await, 0, "nobody accepted it of this image");
+    assert_eq!(lasting.accept(&lasting.owner, first, "open", &in_days(9)).await, Ok(1));
+    capture(6, Some("one")).await;
+    assert_eq!(accepted().await, 1);
+    capture(5, Some("two")).await;
+    assert_eq!(accepted().await, 0, "the tag moved to another image");
+    let seen = gaps::of_project(&lasting.state, &lasting.owner, "prod", "shop").await.unwrap();
+    let digest = |seed: &str| Some(vocab::Digest::of(seed.as_bytes()).to_string());
+    assert_eq!((seen.gaps[0].digest.clone(), seen.gaps[0].accepted.clone()), (digest("two"), None));
+    assert_eq!(seen.acceptances.iter().map(|a| a.digest.clone()).collect::<Vec<_>>(), [digest("one"), None]);
+}
+
 /// What is not named one by one can be anything: nobody accepts that.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn what_a_snapshot_does_not_name_cannot_be_accepted(pool: PgPool) {

@@ -85,7 +85,7 @@ pub(crate) fn assemble(
                     index.names.extend(remarks.names.get(&digest).cloned().unwrap_or_default());
                     index.members.extend(described(Arc::unwrap_or_clone(descriptor), node));
                 }
-                Err(cause) => assembled.gaps.extend(subjects(&index.name, &digest, &node).map(|subject| cause.gap(subject))),
+                Err(cause) => assembled.gaps.extend(gaps(&cause, &index.name, &digest, &node)),
             }
         }
         assembled.repositories.push(index);
@@ -113,6 +113,12 @@ fn described(descriptor: Descriptor, node: Node) -> impl Iterator<Item = Reposit
         .map(|tag| RepositoryMember { descriptor: descriptor.clone(), tag: Some(tag), role: role.clone(), labels: labels.clone() })
         .collect();
     others.into_iter().chain([RepositoryMember { descriptor, tag: last, role, labels }])
+}
+
+/// The gap of each subject. A tag may point to another image tomorrow, so its gap says to which one it does.
+fn gaps<'a>(cause: &'a Cause, repository: &'a RepositoryName, digest: &'a Digest, node: &'a Node) -> impl Iterator<Item = Gap> + use<'a> {
+    let digest_of_tag = (!node.tags.is_empty()).then_some(*digest);
+    subjects(repository, digest, node).map(move |subject| Gap { digest: digest_of_tag, ..cause.gap(subject) })
 }
 
 /// A gap per tag: the timeline asks by tag what nobody could see.

@@ -93,6 +93,7 @@ async fn what_cannot_be_read_is_a_named_gap_and_comes_with_the_next_run() {
         assert!(!outcome.index.is_complete(), "line {number}: never complete");
         let gaps: Vec<_> = outcome.index.gaps.iter().map(|g| (g.kind.as_str(), g.subject.as_str())).collect();
         assert_eq!(gaps, [(kind, "shop/web:bad")], "line {number}");
+        assert_eq!(outcome.index.gaps[0].digest, Some(manifest), "line {number}: another image under the tag is another gap");
         h.verified(&outcome.digest).await;
         let index = h.vault.repository(&outcome.index.repositories[0].1.digest).await.unwrap();
         assert_eq!(index.members.len(), 1, "line {number}");

@@ -184,6 +184,7 @@ async fn a_snapshot_with_gaps_or_lost_parts_or_other_settings_is_listed_again() 
             cause: "x".into(),
             consequence: String::new(),
             remedy: "y".into(),
+            digest: None,
         }],
         ..h.vault.snapshot(&digest("team")).await.unwrap()
     };

@@ -100,6 +100,9 @@ pub struct Gap {
     pub consequence: String,
     /// What somebody can do about it.
     pub remedy: String,
+    /// What `subject` points to, where that is a tag: another image under it is another gap. Absent in snapshots of before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
 }
 
 /// The kind under which a layer is told that is elsewhere. It is no gap: nothing that the registry had is missing.
@@ -148,6 +151,7 @@ impl SnapshotIndex {
                 Some(url) => format!("the layer is said to be at {url}; push it to the registry to have it backed up"),
                 None => "push the layer to the registry to have it backed up".to_owned(),
             },
+            digest: None,
         });
         self.gaps.iter().cloned().chain(elsewhere).collect()
     }
