@@ -185,6 +185,10 @@ const SENTENCES: &[(&str, &str)] = &[
     ("Waits for {} or {} more to decide: {} of {} approvals.", "等待 {} 或另外 {} 人审批：{} / {}。"),
     ("Waits for {} to decide: {} of {} approvals.", "等待 {} 审批：{} / {}。"),
     (
+        "The approved plan was made by an earlier version of this program and was made anew, so earlier approvals no longer count. Waits for {} to decide again.",
+        "已批准的方案由本程序的旧版本生成，现已重新生成，原审批失效。等待 {} 重新审批。",
+    ),
+    (
         "Harbor changed since approval, so earlier approvals no longer count. Waits for {} to decide again.",
         "审批后 Harbor 内容已变化，原审批失效。等待 {} 重新审批。",
     ),
@@ -561,6 +565,10 @@ const SENTENCES: &[(&str, &str)] = &[
     ("use at most 100 characters", "最多 100 个字符"),
     ("the draft was changed in another tab; look at it again", "草稿已在另一标签页中修改，请重新查看"),
     ("asked for restore #{}: {}", "提交恢复申请 #{}：{}"),
+    (
+        "the plan of restore #{} was made by an earlier version of this program, so its votes lapsed",
+        "恢复 #{} 的方案由本程序的旧版本生成，投票失效",
+    ),
     ("Harbor changed, so the votes on restore #{} lapsed", "Harbor 已变化，恢复 #{} 的投票失效"),
     ("this is not a project name", "不是有效的项目名称"),
     ("a project name has lower-case letters, digits, dots, dashes and underscores", "项目名称由小写字母、数字、点、短横线和下划线组成"),

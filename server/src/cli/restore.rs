@@ -223,7 +223,7 @@ fn show(request: &Request) {
         println!("{text}");
     }
     if let Some(change) = &request.change {
-        println!("Harbor changed since it was voted on: {} lines new, {} gone, {} changed", change.added, change.gone, change.changed);
+        println!("Since it was voted on: {} lines new, {} gone, {} changed", change.added, change.gone, change.changed);
     }
     for r in &request.results {
         println!("  {}\t{}:{}\t{}", r.outcome, r.repository, r.reference, r.detail);

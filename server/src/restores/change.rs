@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use app::error::ApiError;
 use app::restores::types::{LINES_PER_PAGE, LineChange, PlanChange};
 use app::units::Moment;
-use engine::effect::{EffectItem, EffectPlan};
+use engine::effect::{EFFECT_VERSION, EffectItem, EffectPlan};
 use sqlx::PgConnection;
 use vocab::{Digest, RepositoryName};
 
@@ -20,6 +20,12 @@ pub async fn get_change(state: &AppState, caller: &Caller, called: &str, page: i
     let mut conn = state.pool.acquire().await?;
     let row = lines::visible(&mut conn, caller, called).await?;
     of(&mut conn, &row, page).await
+}
+
+/// Whether the plan that was replaced last had a form of an earlier version of this program.
+pub(super) async fn replaced_an_older_form(conn: &mut PgConnection, request_id: i64) -> Result<bool, Error> {
+    let kept = queries::replaced(conn, request_id).await?;
+    Ok(kept.is_some_and(|kept| kept.plan["version"] != EFFECT_VERSION))
 }
 
 /// The difference from the plan that was replaced last; none = nothing was replaced, or the same came back.

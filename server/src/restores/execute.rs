@@ -9,12 +9,12 @@ use app::restores::types::RequestState;
 use app::restores::words::Ended;
 use app::text::Lang;
 use async_trait::async_trait;
-use engine::effect::EffectPlan;
+use engine::effect::{EFFECT_VERSION, EffectPlan};
 use engine::report::{Ending, ItemResult, Outcome as ItemOutcome, Report};
 use engine::restore::{RestoreContext, RestoreError};
 use sqlx::PgConnection;
 
-use super::queries::{self, Row};
+use super::queries::{self, Lapse, Row};
 use super::{draft, policy, view};
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::{Error, chain};
@@ -92,7 +92,7 @@ fn stopped(stop: engine::Stop) -> JobError {
     }
 }
 
-/// The effect is another one: votes lapse, the request waits again (I-17).
+/// The effect is another one, or the plan has a form that nothing executes any more: votes lapse, the request waits again (I-17).
 async fn ask_again(context: &JobContext, row: &Row, fresh: &EffectPlan) -> Result<(), JobError> {
     let plan = serde_json::to_value(fresh).map_err(|e| JobError::from(Error::defect(e.to_string())))?;
     let risk = fresh.risk();
@@ -102,21 +102,27 @@ async fn ask_again(context: &JobContext, row: &Row, fresh: &EffectPlan) -> Resul
     let rule = policy::rule(risk, &row.target_project);
     let (votes, decide_h) = (policy::votes_needed(risk), policy::DECIDE_H);
     let effects = view::effects(fresh);
-    let new = queries::Replan { plan: &plan, hash: hash.as_bytes(), effects: &effects, risk, votes, rule: &rule, decide_h };
+    let lapse = if view::stored_plan(row)?.version == EFFECT_VERSION { Lapse::HarborChanged } else { Lapse::OlderForm };
+    let new = queries::Replan { plan: &plan, hash: hash.as_bytes(), effects: &effects, risk, votes, rule: &rule, decide_h, lapse };
     queries::replan(&mut tx, row.request_id, new).await?;
+    let (sentence, log) = match lapse {
+        Lapse::HarborChanged => (
+            format!("Harbor changed, so the votes on restore #{} lapsed", row.request_id),
+            "Harbor changed since approval, so the effect is another one; the request waits for new votes",
+        ),
+        Lapse::OlderForm => (
+            format!("the plan of restore #{} was made by an earlier version of this program, so its votes lapsed", row.request_id),
+            "the approved plan was made by an earlier version of this program; it was made anew, and the request waits for new votes",
+        ),
+    };
     events::notify(&mut tx, Topic::Requests).await?;
-    let event = Event::new(
-        "restore.replan",
-        "request",
-        row.request_id.to_string(),
-        format!("Harbor changed, so the votes on restore #{} lapsed", row.request_id),
-    )
-    .project(&row.harbor, &row.target_project)
-    .with("plan_hash", hash.hex())
-    .with("plan_hash_before", hex::encode(&row.plan_hash));
+    let event = Event::new("restore.replan", "request", row.request_id.to_string(), sentence)
+        .project(&row.harbor, &row.target_project)
+        .with("plan_hash", hash.hex())
+        .with("plan_hash_before", hex::encode(&row.plan_hash));
     audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
     tx.commit().await?;
-    context.log("warn", "Harbor changed since approval, so the effect is another one; the request waits for new votes").await;
+    context.log("warn", log).await;
     Ok(())
 }
 

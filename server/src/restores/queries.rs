@@ -231,6 +231,26 @@ pub struct Replan<'a> {
     pub votes: i32,
     pub rule: &'a str,
     pub decide_h: i32,
+    pub lapse: Lapse,
+}
+
+/// Why votes lapse when a plan is made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lapse {
+    /// The effect is another one.
+    HarborChanged,
+    /// What was voted on has a form of an earlier version of this program, which nothing executes.
+    OlderForm,
+}
+
+impl Lapse {
+    /// As it is told beside each vote.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::HarborChanged => "Harbor changed since, so the effect is another one",
+            Self::OlderForm => "the effect plan was made by an earlier version of this program, and was made anew",
+        }
+    }
 }
 
 /// A plan that is kept to compare with a later one.
@@ -291,8 +311,9 @@ pub async fn replan(conn: &mut PgConnection, request_id: i64, new: Replan<'_>) -
     .bind(Json(new.effects))
     .execute(&mut *conn)
     .await?;
-    sqlx::query("update vote set void_at = now(), void_reason = 'Harbor changed since, so the effect is another one' where request_id = $1 and void_at is null")
+    sqlx::query("update vote set void_at = now(), void_reason = $2 where request_id = $1 and void_at is null")
         .bind(request_id)
+        .bind(new.lapse.reason())
         .execute(conn)
         .await?;
     Ok(())

@@ -193,9 +193,10 @@ pub async fn request(app: &AppState, conn: &mut PgConnection, caller: &Caller, r
     let may = rights(caller, &row, state, why_not.is_none(), &stored);
     let counts = queries::item_counts(conn, row.request_id).await?;
     let approvers = queries::approvers(conn, row.account_id, row.harbor_id, &row.target_project, row.risk).await?;
+    let older_form = state == RequestState::Reapproval && change::replaced_an_older_form(conn, row.request_id).await?;
     let pull = pull_line(app, conn, &row, &stored, state).await?;
     Ok(Request {
-        next: next_move(&row, state, &approvers),
+        next: next_move(&row, state, &approvers, older_form),
         results: queries::items(conn, row.request_id, LINES_PER_PAGE).await?.into_iter().map(result).collect(),
         audit: queries::audit_seqs(conn, row.request_id).await?,
         requester_history: queries::history(conn, row.account_id).await?,
@@ -257,7 +258,7 @@ fn rights(caller: &Caller, row: &Row, state: RequestState, may_vote: bool, plan:
     may
 }
 
-fn next_move(row: &Row, state: RequestState, approvers: &[String]) -> String {
+fn next_move(row: &Row, state: RequestState, approvers: &[String], older_form: bool) -> String {
     let who = match approvers {
         [] => "an approver".to_owned(),
         [one] => one.clone(),
@@ -266,6 +267,12 @@ fn next_move(row: &Row, state: RequestState, approvers: &[String]) -> String {
     match state {
         RequestState::Draft => "Its author has to send it off.".to_owned(),
         RequestState::Waiting => format!("Waits for {who} to decide: {} of {} approvals.", row.votes, row.votes_needed),
+        RequestState::Reapproval if older_form => {
+            format!(
+                "The approved plan was made by an earlier version of this program and was made anew, so earlier approvals no longer count. \
+                 Waits for {who} to decide again."
+            )
+        }
         RequestState::Reapproval => {
             format!("Harbor changed since approval, so earlier approvals no longer count. Waits for {who} to decide again.")
         }

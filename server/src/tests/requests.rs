@@ -292,9 +292,17 @@ async fn when_votes_lapse_the_plan_they_were_for_is_compared_with_the_new_one(po
     after.items.remove(3);
     after.items[1].then = Digest::of(b"another");
     let (hash, value) = (after.hash(), serde_json::to_value(&after).unwrap());
-    let effects = super::world::effects();
-    let new =
-        restores::queries::Replan { plan: &value, hash: hash.as_bytes(), effects: &effects, risk: 3, votes: 1, rule: "rule", decide_h: 1 };
+    let (effects, lapse) = (super::world::effects(), restores::queries::Lapse::HarborChanged);
+    let new = restores::queries::Replan {
+        plan: &value,
+        hash: hash.as_bytes(),
+        effects: &effects,
+        risk: 3,
+        votes: 1,
+        rule: "rule",
+        decide_h: 1,
+        lapse,
+    };
     restores::queries::replan(&mut pool.acquire().await.unwrap(), id, new).await.unwrap();
     let change = restores::get(&state, &lead, id).await.unwrap().change.unwrap();
     assert_eq!((change.added, change.gone, change.changed, change.pages), (10, 1, 1, 1));
@@ -303,6 +311,32 @@ async fn when_votes_lapse_the_plan_they_were_for_is_compared_with_the_new_one(po
     assert_eq!(changed.before.as_ref().unwrap().then, before.items[1].then.to_string());
     assert_eq!(changed.after.as_ref().unwrap().then, after.items[1].then.to_string());
     assert_eq!(restores::get_change(&state, &dev, &id.to_string(), 1).await.unwrap().unwrap(), change);
+}
+
+/// What an earlier version of this program planned is made anew, and nobody is told that Harbor changed.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn an_approved_plan_of_an_older_form_lapses_and_says_why(pool: PgPool) {
+    let shop = Shop::new(pool.clone()).await;
+    shop.estate.client().await.delete_repository(&"shop/web".parse().unwrap()).await.unwrap();
+    let asked = shop.send(&shop.draft("shop/web:1", "leave").await).await;
+    shop.approve(&asked).await;
+    sqlx::query("update request set plan = jsonb_set(plan, '{version}', '1'), plan_hash = sha256('of then') where request_id = $1")
+        .bind(asked.id)
+        .execute(&pool)
+        .await
+        .unwrap();
+    let request = shop.work(asked.id).await;
+    assert_eq!(request.state, RequestState::Reapproval);
+    assert!(request.next.starts_with("The approved plan was made by an earlier version"), "{}", request.next);
+    assert_eq!(request.votes.len(), 1);
+    assert!(
+        request.votes.iter().all(|vote| vote.void.as_deref().is_some_and(|why| why.contains("earlier version"))),
+        "{:?}",
+        request.votes
+    );
+    let sentence: String =
+        sqlx::query_scalar("select sentence from audit_record where action = 'restore.replan'").fetch_one(&pool).await.unwrap();
+    assert!(!sentence.contains("Harbor changed") && sentence.contains("earlier version"), "{sentence}");
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
