@@ -183,8 +183,10 @@ pub(crate) fn entry(index: &RepositoryIndex, member: &RepositoryMember, single: 
     match (&member.tag, &member.role) {
         (Some(tag), _) if single => descriptor.annotations.insert(tree::REF_NAME.to_owned(), tag.to_string()),
         (Some(tag), _) => {
-            let name = format!("{}:{tag}", index.name.within_project());
-            descriptor.annotations.insert(tree::REF_NAME.to_owned(), name)
+            // Others may take the beginning of a name for a host or a project; an import here does not.
+            let repository = index.name.within_project();
+            descriptor.annotations.insert(tree::REPOSITORY.to_owned(), repository.to_owned());
+            descriptor.annotations.insert(tree::REF_NAME.to_owned(), format!("{repository}:{tag}"))
         }
         (None, Role::Child) => return None,
         (None, _) if single => None,

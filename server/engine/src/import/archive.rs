@@ -10,10 +10,14 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use registry::{RawManifest, RegistryError};
 use tokio::sync::mpsc;
-use vault::{PutError, VaultError};
-use vocab::Digest;
+use vault::{PutError, Vault, VaultError};
+use vocab::{Digest, OtherDigest, RepositoryName};
 
 use super::docker::{self, Parts};
 use super::files::{Files, FilesOrigin};
@@ -22,6 +26,7 @@ use super::listing::{DOCKER, Listing, REPOSITORIES, Trouble};
 use super::packed::{MAGIC_BYTES, Packing, Unpacked};
 use super::{FILES_MAX, ImportContext, ImportError, Opened};
 use crate::backup::fetch::{Origin, Stored};
+use crate::backup::gap::Cause;
 use crate::backup::{BackupError, Note};
 use crate::control::Event;
 
@@ -41,6 +46,8 @@ pub(super) struct Archive {
     made: Vec<Bytes>,
     /// Entries to be read, with what they must be.
     wanted: HashMap<usize, Digest>,
+    /// What those are that are named by another algorithm.
+    others: HashMap<OtherDigest, Digest>,
 }
 
 /// Looks through an archive.
@@ -62,12 +69,14 @@ pub(super) fn open(path: &Path) -> Result<Opened, ImportError> {
     let made = parts.manifests.into_values().map(Bytes::from).collect();
     let mut wanted = parts.wanted;
     wanted.extend(listing.objects.iter().map(|(number, digest)| (*number, *digest)));
+    let others: HashMap<OtherDigest, Digest> = listing.named_otherwise().map(|(name, file)| (name, file.digest)).collect();
+    wanted.extend(listing.named_otherwise().map(|(_, file)| (file.number, file.digest)));
     if listing.passed_over > 0 {
         let text = format!("{} files whose names lead out of it were passed over", listing.passed_over);
         opened.notes.push(left_out(&place, &text));
     }
     opened.loose = listing.loose;
-    opened.bytes = super::Bytes::Archive(Archive { path: path.to_owned(), place, packing, made, wanted });
+    opened.bytes = super::Bytes::Archive(Archive { path: path.to_owned(), place, packing, made, wanted, others });
     Ok(opened)
 }
 
@@ -106,6 +115,7 @@ impl Archive {
     /// Reads the objects into the vault. Answers where the rest can be had, which is nowhere, and what was damaged.
     pub(super) async fn read(self, cx: &ImportContext, stored: &Arc<Stored>) -> Result<(Arc<dyn Origin>, Vec<Note>), ImportError> {
         super::put(cx, &self.made, stored).await?;
+        let others = self.others.clone();
         let (sender, receiver) = mpsc::channel(PIECES_AHEAD);
         let reading = tokio::task::spawn_blocking(move || self.send(&sender));
         let damaged = take(cx, receiver, stored).await;
@@ -114,7 +124,7 @@ impl Archive {
         let damaged = damaged?;
         read?;
         let notes = damaged.into_iter().map(|digest| left_out(&digest.to_string(), "its bytes in the archive do not hash to its name"));
-        Ok((Arc::new(FilesOrigin::new(Nothing)), notes.collect()))
+        Ok((Arc::new(Taken { nowhere: FilesOrigin::new(Nothing), vault: cx.vault.clone(), others }), notes.collect()))
     }
 
     fn send(&self, sender: &mpsc::Sender<Piece>) -> Result<(), ImportError> {
@@ -336,7 +346,41 @@ fn hand_over(digest: Digest, entry: Entry<'_>, sender: &mpsc::Sender<Piece>) -> 
     Ok(sender.blocking_send(Piece::End).is_ok())
 }
 
-/// After the reading everything is in the vault or nowhere.
+/// After the reading everything is in the vault or nowhere. What is named by another algorithm is there under its SHA-256, and read again to
+/// see whether it has its name rightly.
+struct Taken {
+    nowhere: FilesOrigin<Nothing>,
+    vault: Vault,
+    others: HashMap<OtherDigest, Digest>,
+}
+
+#[async_trait]
+impl Origin for Taken {
+    async fn manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<RawManifest, RegistryError> {
+        self.nowhere.manifest(repository, digest).await
+    }
+
+    fn blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        size_bytes: Option<u64>,
+    ) -> BoxStream<'static, Result<Bytes, RegistryError>> {
+        self.nowhere.blob(repository, digest, size_bytes)
+    }
+
+    fn other_blob(&self, repository: &RepositoryName, digest: &OtherDigest) -> BoxStream<'static, Result<Bytes, RegistryError>> {
+        match self.others.get(digest) {
+            Some(object) => self.vault.get(object).map_err(|error| RegistryError::Protocol { what: error.to_string() }).boxed(),
+            None => self.nowhere.other_blob(repository, digest),
+        }
+    }
+
+    fn cause(&self, error: &RegistryError) -> Cause {
+        self.nowhere.cause(error)
+    }
+}
+
 struct Nothing;
 
 impl Files for Nothing {

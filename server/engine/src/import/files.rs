@@ -14,7 +14,7 @@ use registry::{RawManifest, RegistryError};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use tokio_util::io::ReaderStream;
 use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Digest, RepositoryName};
+use vocab::{AnyDigest, Digest, OtherDigest, RepositoryName};
 
 use crate::backup::fetch::Origin;
 use crate::backup::gap::{self, Cause};
@@ -26,6 +26,11 @@ const READ_BYTES: usize = 512 * 1024;
 /// Finds the files that may hold an object, best first.
 pub(super) trait Files: Send + Sync + 'static {
     fn of(&self, digest: &Digest) -> Vec<PathBuf>;
+
+    /// The same of an object that is named by another algorithm; only layouts have such.
+    fn of_other(&self, _: &OtherDigest) -> Vec<PathBuf> {
+        Vec::new()
+    }
 }
 
 /// Files as the place manifests and blobs come from.
@@ -41,13 +46,31 @@ impl<F: Files> FilesOrigin<F> {
     }
 
     fn next(&self, digest: &Digest) -> Result<PathBuf, RegistryError> {
-        let files = self.files.of(digest);
+        self.turn(self.files.of(digest), || digest.to_string())
+    }
+
+    fn turn(&self, files: Vec<PathBuf>, what: impl Fn() -> String) -> Result<PathBuf, RegistryError> {
         if files.is_empty() {
-            return Err(RegistryError::NotFound { what: digest.to_string() });
+            return Err(RegistryError::NotFound { what: what() });
         }
         let turn = self.asked.fetch_add(1, Ordering::Relaxed) % files.len();
-        files.into_iter().nth(turn).ok_or_else(|| RegistryError::NotFound { what: digest.to_string() })
+        files.into_iter().nth(turn).ok_or_else(|| RegistryError::NotFound { what: what() })
     }
+}
+
+/// The bytes of a file, as the object that is named so.
+fn pieces(path: Result<PathBuf, RegistryError>, what: String) -> BoxStream<'static, Result<Bytes, RegistryError>> {
+    let stream = async_stream::try_stream! {
+        let path = path?;
+        let opened = tokio::task::spawn_blocking(move || open(&path));
+        let opened = opened.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
+        let file = opened.map_err(|error| unread(&what, error))?;
+        let mut pieces = ReaderStream::with_capacity(tokio::fs::File::from_std(file), READ_BYTES).map_err(|error| unread(&what, error));
+        while let Some(piece) = pieces.try_next().await? {
+            yield piece;
+        }
+    };
+    stream.boxed()
 }
 
 #[async_trait]
@@ -66,18 +89,12 @@ impl<F: Files> Origin for FilesOrigin<F> {
     }
 
     fn blob(&self, _: &RepositoryName, digest: &Digest, _: Option<u64>) -> BoxStream<'static, Result<Bytes, RegistryError>> {
-        let (path, what) = (self.next(digest), digest.to_string());
-        let stream = async_stream::try_stream! {
-            let path = path?;
-            let opened = tokio::task::spawn_blocking(move || open(&path));
-            let opened = opened.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
-            let file = opened.map_err(|error| unread(&what, error))?;
-            let mut pieces = ReaderStream::with_capacity(tokio::fs::File::from_std(file), READ_BYTES).map_err(|error| unread(&what, error));
-            while let Some(piece) = pieces.try_next().await? {
-                yield piece;
-            }
-        };
-        stream.boxed()
+        pieces(self.next(digest), digest.to_string())
+    }
+
+    fn other_blob(&self, _: &RepositoryName, digest: &OtherDigest) -> BoxStream<'static, Result<Bytes, RegistryError>> {
+        let what = AnyDigest::from(digest.clone()).to_string();
+        pieces(self.turn(self.files.of_other(digest), || what.clone()), what.clone())
     }
 
     fn cause(&self, error: &RegistryError) -> Cause {

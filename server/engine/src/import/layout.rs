@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use vault::tree::{REF_NAME, REPOSITORY};
 use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Digest, media};
+use vocab::{Digest, OtherDigest, media};
 
 use super::files::{self, Files, FilesOrigin};
 use super::listing::{self, Loose};
@@ -71,17 +71,22 @@ impl Entry {
 
     /// What it is called, in the word that says most.
     fn name(&self) -> Result<Name, String> {
+        let name = self.written()?;
+        Ok(match self.annotation(REPOSITORY) {
+            Some(repository) if self.annotation(IMAGE_NAME).is_none() => name.within(repository),
+            _ => name,
+        })
+    }
+
+    fn written(&self) -> Result<Name, String> {
         let tag = self.annotation(REF_NAME).map(|name| Name::parse(name, Bare::Tag));
         match (self.annotation(IMAGE_NAME).map(|name| Name::parse(name, Bare::Repository)), tag) {
             (Some(Ok(whole)), _) => Ok(whole),
             // The tag may still be good where the name is not, and the reverse.
             (Some(Err(why)), None) => Err(why),
             (Some(Err(why)), Some(tag)) => tag.ok().filter(|name| name.path.is_some()).ok_or(why),
-            (None, Some(name)) => match (name?, self.annotation(REPOSITORY)) {
-                (name @ Name { path: None, .. }, Some(repository)) => Ok(Name { path: Name::untagged(repository).path, ..name }),
-                (name, _) => Ok(name),
-            },
-            (None, None) => Ok(self.annotation(REPOSITORY).map_or_else(Name::default, Name::untagged)),
+            (None, Some(name)) => name,
+            (None, None) => Ok(Name::default()),
         }
     }
 
@@ -92,14 +97,23 @@ impl Entry {
     }
 }
 
-/// Objects of layouts: their digest is their name.
+/// Objects of layouts: their digest is their name, in a folder of its algorithm.
 struct Blobs(Vec<PathBuf>);
+
+impl Blobs {
+    fn named(&self, algorithm: &str, hex: &str) -> Vec<PathBuf> {
+        let all = self.0.iter().map(|folder| folder.join(algorithm).join(hex));
+        if self.0.len() == 1 { all.collect() } else { all.filter(|path| path.symlink_metadata().is_ok()).collect() }
+    }
+}
 
 impl Files for Blobs {
     fn of(&self, digest: &Digest) -> Vec<PathBuf> {
-        let name = digest.hex();
-        let all = self.0.iter().map(|folder| folder.join(&name));
-        if self.0.len() == 1 { all.collect() } else { all.filter(|path| path.symlink_metadata().is_ok()).collect() }
+        self.named("sha256", &digest.hex())
+    }
+
+    fn of_other(&self, digest: &OtherDigest) -> Vec<PathBuf> {
+        self.named(digest.algorithm().as_str(), digest.hex())
     }
 }
 
@@ -114,8 +128,8 @@ pub(super) fn open(folders: &[PathBuf]) -> Result<Opened, ImportError> {
         };
         check_marker(&file(MARKER, MARKER_BYTES_MAX)?)?;
         images(&file(INDEX, INDEX_BYTES_MAX)?, &mut opened)?;
-        let objects = folder.join("blobs/sha256");
-        loose(&objects, &mut opened.loose);
+        let objects = folder.join("blobs");
+        loose(&objects.join("sha256"), &mut opened.loose);
         blobs.push(objects);
     }
     opened.bytes = Bytes::Folder(Arc::new(FilesOrigin::new(Blobs(blobs))));
@@ -235,6 +249,7 @@ mod tests {
         assert_eq!(called(json!({ IMAGE_NAME: 7 })), (None, None));
         assert_eq!(called(Value::Null), (None, None));
         assert_eq!(called(json!({ REPOSITORY: "team/web" })), (Some("team/web".to_owned()), None));
+        assert_eq!(called(json!({ REF_NAME: "a.b/web:1.0", REPOSITORY: "a.b/web" })), both("a.b/web", "1.0"), "no host, by our own word");
     }
 
     #[test]

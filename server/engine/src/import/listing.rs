@@ -6,7 +6,7 @@ use std::io::{self, Read};
 
 use serde::Deserialize;
 use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Digest, Hasher};
+use vocab::{Digest, Hasher, OtherDigest};
 
 use super::layout::{INDEX, MARKER, MARKER_BYTES_MAX};
 use super::packed::{MAGIC_BYTES, Packing, Unpacked};
@@ -141,6 +141,11 @@ impl Listing {
         self.files.get(&self.resolve(name)?)
     }
 
+    /// Objects that are named by another algorithm than SHA-256, and what they are.
+    pub(super) fn named_otherwise(&self) -> impl Iterator<Item = (OtherDigest, &Measured)> {
+        self.files.iter().filter_map(|(name, file)| Some((other_object(name)?, file)))
+    }
+
     /// The text of a name, through links, if it was kept.
     pub(super) fn text(&self, name: &str) -> Option<&[u8]> {
         self.texts.get(&self.resolve(name)?).map(Vec::as_slice)
@@ -248,6 +253,13 @@ fn unpacked(bytes: impl Read) -> Option<Digest> {
             Err(_) => return None,
         }
     }
+}
+
+/// The name by another algorithm that an object has by its place in a layout.
+fn other_object(name: &str) -> Option<OtherDigest> {
+    let (folder, hex) = name.rsplit_once('/')?;
+    let (blobs, algorithm) = folder.rsplit_once('/')?;
+    if base(blobs) == "blobs" { format!("{algorithm}:{hex}").parse().ok() } else { None }
 }
 
 /// What an object is about, if it is a manifest that says so.

@@ -19,6 +19,8 @@ pub(super) struct Name {
     pub shown: String,
     /// Without host. `None`: the files say a tag only, or nothing.
     pub path: Option<String>,
+    /// Whether the path is the one within its project, by an export of this program: it has no host, and no project in front.
+    pub is_within: bool,
     pub tag: Option<Tag>,
     /// What it says the image's digest is.
     pub digest: Option<Digest>,
@@ -44,7 +46,7 @@ impl Name {
             None => (text, None),
         };
         if bare == Bare::Tag && digest.is_none() && !shown.contains(['/', ':']) {
-            return Ok(Self { shown: escaped(shown), path: None, tag: Some(tag(shown)?), digest });
+            return Ok(Self { shown: escaped(shown), path: None, is_within: false, tag: Some(tag(shown)?), digest });
         }
         let (name, written) = match shown.rsplit_once(':') {
             Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
@@ -55,12 +57,18 @@ impl Name {
             return Err("its name has no repository".to_owned());
         }
         let written = written.or_else(|| digest.is_none().then_some("latest"));
-        Ok(Self { shown: escaped(shown), path: Some(path.to_owned()), tag: written.map(tag).transpose()?, digest })
+        Ok(Self { shown: escaped(shown), path: Some(path.to_owned()), is_within: false, tag: written.map(tag).transpose()?, digest })
     }
 
-    /// An image that the files keep in a repository, without a tag.
-    pub(super) fn untagged(repository: &str) -> Self {
-        Self { shown: String::new(), path: Some(without_host(repository).to_owned()), tag: None, digest: None }
+    /// The same image in this repository of a project: an export of this program says it beside the name that is for other tools.
+    pub(super) fn within(self, repository: &str) -> Self {
+        Self { path: Some(repository.to_owned()), is_within: true, ..self }
+    }
+
+    /// Its repository in a project.
+    pub(super) fn repository(&self, project: &ProjectName) -> Option<Result<RepositoryName, String>> {
+        let path = self.path.as_ref()?;
+        Some(if self.is_within { within(project, path) } else { repository(project, path) })
     }
 }
 
@@ -82,8 +90,12 @@ fn without_host(name: &str) -> &str {
 
 /// The repository for a path: the project itself in front of it is left out.
 pub(super) fn repository(project: &ProjectName, path: &str) -> Result<RepositoryName, String> {
-    let within = path.strip_prefix(project.as_str()).and_then(|rest| rest.strip_prefix('/')).unwrap_or(path);
-    let name = format!("{project}/{within}");
+    let stripped = path.strip_prefix(project.as_str()).and_then(|rest| rest.strip_prefix('/')).unwrap_or(path);
+    within(project, stripped)
+}
+
+fn within(project: &ProjectName, path: &str) -> Result<RepositoryName, String> {
+    let name = format!("{project}/{path}");
     name.parse().map_err(|_| {
         let lower = if name.bytes().any(|b| b.is_ascii_uppercase()) { ", which is lower case" } else { "" };
         format!("{:?} is no name of a repository{lower}", short(path))

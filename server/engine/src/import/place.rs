@@ -116,9 +116,8 @@ fn named(destination: &Destination, image: &Found) -> Option<Result<Target, Refu
         let tag = if image.kind == Kind::Image { target.tag.clone() } else { None };
         return Some(Ok(Target { repository: target.repository.clone(), tag }));
     }
-    let path = image.name.path.as_ref()?;
     let tag = if image.kind == Kind::Image { image.name.tag.clone() } else { None };
-    let placed = name::repository(&destination.project, path).map(|repository| Target { repository, tag });
+    let placed = image.name.repository(&destination.project)?.map(|repository| Target { repository, tag });
     Some(placed.map_err(|why| (why, renaming(&image.shown()))))
 }
 

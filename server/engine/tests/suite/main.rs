@@ -12,6 +12,7 @@ mod glance;
 mod harness;
 mod hidden;
 mod import;
+mod import_back;
 mod import_writers;
 mod locks;
 mod matrix;
@@ -28,6 +29,8 @@ mod rights;
 mod settings;
 mod soak;
 mod staging;
+mod strange;
+mod strange_back;
 mod tail;
 mod undo;
 
