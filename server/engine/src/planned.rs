@@ -2,8 +2,8 @@
 //!
 //! A line is as planned when the target gave its manifest back by digest, and every manifest below it; has every blob of them; names it by
 //! the line's tag; and, of an accessory, links it to its subject. A manifest that the target accepted proves the blobs that Harbor demands
-//! of it; those that it takes without asking for (layers of a non-distributable type with addresses of their own) are asked for, and all of
-//! them where nothing was put. Whoever wrote knows nothing that counts here.
+//! of it; those that it takes without asking for (layers of a non-distributable type with addresses of their own) are asked for, those named by
+//! another algorithm, which its garbage collection does not see as used, and all of them where nothing was put. Whoever wrote knows nothing that counts here.
 //!
 //! Only [`Witness::as_planned`] makes a [`Proof`], and without a proof nothing is reported as done.
 
@@ -17,7 +17,7 @@ use registry::{Client, Reference, RegistryError};
 use serde::Serialize;
 use vault::Vault;
 use vocab::manifest::MANIFEST_BYTES_MAX;
-use vocab::{Demand, Digest, Manifest, Named, RepositoryName, Tag};
+use vocab::{AnyDigest, Demand, Digest, Manifest, Named, RepositoryName, Tag};
 
 use crate::backup::DEPTH_MAX;
 use crate::effect::{BY_NAME, EffectItem};
@@ -76,8 +76,8 @@ pub enum Deviation {
     },
     /// It does not have a blob of the manifest.
     Blob {
-        /// The blob.
-        blob: Digest,
+        /// The blob, as the manifest names it.
+        blob: AnyDigest,
         /// Who needs it.
         manifest: Digest,
     },
@@ -290,7 +290,8 @@ impl<'a> Witness<'a> {
                 proof.manifests += 1;
                 let Some(manifest) = self.read_of(repository, &digest) else { continue };
                 for child in &manifest.children {
-                    next.extend(self.brought(child).await.filter(|child| seen.insert(*child)));
+                    let child = self.brought(child).await.and_then(|child| child.sha256());
+                    next.extend(child.filter(|child| seen.insert(*child)));
                 }
                 deviations.extend(self.blobs(repository, &digest, &manifest, proof).await?);
             }
@@ -321,12 +322,13 @@ impl<'a> Witness<'a> {
     ) -> Result<Vec<Deviation>, RegistryError> {
         let accepted = locked(&self.accepted).contains(&(repository.clone(), *digest));
         let mut wanted = Vec::new();
-        for blob in manifest.blobs.iter().filter(|blob| !accepted || blob.demand != Demand::Registry) {
+        let proved = |blob: &Named| accepted && blob.demand == Demand::Registry && blob.sha256().is_some();
+        for blob in manifest.blobs.iter().filter(|blob| !proved(blob)) {
             wanted.extend(self.brought(blob).await);
         }
         proof.blobs_asked += wanted.len() as u64;
-        let lost: Vec<Option<Digest>> = stream::iter(wanted)
-            .map(|blob| async move { self.client.blob_head(repository, &blob).await.map(|there| there.is_none().then_some(blob)) })
+        let lost: Vec<Option<AnyDigest>> = stream::iter(wanted)
+            .map(|blob| async move { self.client.blob_head_as(repository, &blob).await.map(|there| there.is_none().then_some(blob)) })
             .buffer_unordered(ASKED_AT_ONCE)
             .try_collect()
             .await?;
@@ -339,10 +341,12 @@ impl<'a> Witness<'a> {
     }
 
     /// What a restore brings of what a manifest names: what the registry demands, and of the rest what the vault has.
-    async fn brought(&self, named: &Named) -> Option<Digest> {
+    async fn brought(&self, named: &Named) -> Option<AnyDigest> {
+        if named.demand == Demand::Registry {
+            return Some(named.digest.clone());
+        }
         let digest = named.sha256()?;
-        let brought = named.demand == Demand::Registry || matches!(self.vault.size_of(&digest).await, Ok(Some(_)));
-        brought.then_some(digest)
+        matches!(self.vault.size_of(&digest).await, Ok(Some(_))).then_some(digest.into())
     }
 
     async fn is_linked(&self, shown: &Shown<'_>, subject: &Digest, digest: &Digest) -> Result<bool, RegistryError> {

@@ -105,6 +105,10 @@ pub struct Project {
     pub repos: BTreeMap<String, Repo>,
     /// Blobs that count towards the quota: each digest once.
     pub blobs: BTreeSet<String>,
+    /// What deleted repositories left behind, by their names: things about something elsewhere, which Harbor does not list and so does not
+    /// delete. They are given out by digest, and take no tag that anybody sees (seen on 2.12.4 and 2.15.2).
+    #[serde(default)]
+    pub left: BTreeMap<String, Repo>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -324,6 +328,25 @@ impl World {
         let (project, repo) = full.split_once('/')?;
         let project = self.project(project)?;
         Some((project, project.repos.get(repo)?))
+    }
+
+    /// What a deleted repository of this full name left behind, if that has this digest and the repository of now has it not.
+    pub fn left(&self, full: &str, digest: &str) -> Option<(&Project, &Repo)> {
+        let (project, repo) = full.split_once('/')?;
+        let project = self.project(project)?;
+        let is_there = project.repos.get(repo).is_some_and(|repo| repo.artifacts.contains_key(digest));
+        let left = project.left.get(repo).filter(|left| !is_there && left.artifacts.contains_key(digest))?;
+        Some((project, left))
+    }
+
+    /// The repository that has what a reference names, or what one of its name left behind.
+    pub fn holder(&self, full: &str, reference: &str) -> Option<(&Project, &Repo)> {
+        self.left(full, reference).or_else(|| self.repo(full))
+    }
+
+    pub fn left_mut(&mut self, full: &str) -> Option<&mut Repo> {
+        let (project, repo) = full.split_once('/')?;
+        self.project_mut(project)?.left.get_mut(repo)
     }
 
     pub fn repo_mut(&mut self, full: &str) -> Option<&mut Repo> {

@@ -248,7 +248,7 @@ async fn from_places(fetcher: &Fetcher, need: &Need) -> Result<Outcome, BackupEr
                     let again = again > 0 && (error.is_transient() || matches!(error, RegistryError::WrongDigest { .. }));
                     all_absent &= matches!(error, RegistryError::NotFound { .. });
                     let error = fetcher.breaker.failure(error)?;
-                    cause.get_or_insert_with(|| fetcher.origin.cause(&error));
+                    cause.get_or_insert_with(|| fetcher.origin.cause_of_blob(&need.digest, &error));
                     if !again {
                         break;
                     }

@@ -30,7 +30,7 @@ pub(crate) trait Origin: Send + Sync {
         size_bytes: Option<u64>,
     ) -> BoxStream<'static, Result<Bytes, RegistryError>>;
 
-    /// The bytes of a blob that is named by another algorithm than SHA-256; whoever stores them hashes them. Files have none.
+    /// The bytes of a blob that is named by another algorithm than SHA-256; whoever stores them hashes them.
     fn other_blob(&self, repository: &RepositoryName, digest: &OtherDigest) -> BoxStream<'static, Result<Bytes, RegistryError>> {
         let what = format!("blob {} of {repository}", AnyDigest::from(digest.clone()).short());
         futures::stream::iter([Err(RegistryError::NotFound { what })]).boxed()
@@ -39,6 +39,11 @@ pub(crate) trait Origin: Send + Sync {
     /// Why something could not be read, in words for whoever looks after this origin.
     fn cause(&self, error: &RegistryError) -> Cause {
         Cause::of(error)
+    }
+
+    /// The same of a blob, by the name that manifests give it.
+    fn cause_of_blob(&self, _: &AnyDigest, error: &RegistryError) -> Cause {
+        self.cause(error)
     }
 }
 
@@ -59,6 +64,13 @@ impl Origin for Client {
 
     fn other_blob(&self, repository: &RepositoryName, digest: &OtherDigest) -> BoxStream<'static, Result<Bytes, RegistryError>> {
         self.blob_get_other(repository, digest).boxed()
+    }
+
+    fn cause_of_blob(&self, digest: &AnyDigest, error: &RegistryError) -> Cause {
+        match (digest, error) {
+            (AnyDigest::Other(_), RegistryError::NotFound { .. }) => Cause::collected(digest),
+            _ => self.cause(error),
+        }
     }
 }
 

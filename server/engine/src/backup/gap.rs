@@ -87,6 +87,17 @@ impl Cause {
         Self { kind: WRONG_DIGEST, text, remedy: "the registry's storage is damaged there: push the image again" }
     }
 
+    /// A blob named by another algorithm that the registry has no more: Harbor counts it as used under that name, and keeps it under its SHA-256.
+    pub(crate) fn collected(named: &AnyDigest) -> Self {
+        let text = format!(
+            "the registry does not have {}; Harbor's garbage collection removes what is named by another algorithm than SHA-256, in use or not",
+            named.short()
+        );
+        let remedy =
+            "build the image with SHA-256 digests; to have this one again, delete it in Harbor and restore it from a snapshot that has it";
+        Self { kind: LISTED_BUT_MISSING, text, remedy }
+    }
+
     pub(crate) fn deep() -> Self {
         let text = format!("it is nested more than {DEPTH_MAX} levels deep");
         Self { kind: TOO_DEEP, text, remedy: "no tool needs that much: delete what made it" }
@@ -130,7 +141,7 @@ pub(crate) fn gap(kind: &str, subject: String, cause: &str, consequence: &str, r
         Some((end, _)) => format!("{}…", &cause[..end]),
         None => cause.to_owned(),
     };
-    Gap { kind: kind.to_owned(), subject, cause, consequence: consequence.to_owned(), remedy: remedy.to_owned() }
+    Gap { kind: kind.to_owned(), subject, cause, consequence: consequence.to_owned(), remedy: remedy.to_owned(), digest: None }
 }
 
 /// No more than [`GAPS_MAX`] gaps, the same ones in every run; `subject` is said to have the rest.

@@ -86,7 +86,9 @@ impl<'a> Hidden<'a> {
                 self.known(repository, gone, nodes).await?;
             }
         }
-        let named = if is_full { listed.repositories.keys().cloned().collect() } else { quiet.clone() };
+        // One that no snapshot has is looked through at once, as on a full run.
+        let is_named = |name: &&RepositoryName| is_full || !self.search.previous.has(name) || quiet.binary_search(name).is_ok();
+        let named = listed.repositories.keys().filter(is_named).cloned().collect();
         self.tags(named, nodes).await?;
         self.referrers(&quiet, nodes).await?;
         self.told(&quiet, nodes).await?;

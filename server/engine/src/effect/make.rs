@@ -9,6 +9,7 @@ use vault::{HarborName, Lack, Vault, VaultError};
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
 use super::blocks::Ground;
+use super::left;
 use super::link::{Accessories, block_immutable};
 use super::live::Live;
 use super::measure::{Closure, Lookup, closures, elsewhere_warnings};
@@ -124,7 +125,10 @@ pub async fn plan(
     let project = source::project(&cx.client, target).await?;
     let live = Live::read(&cx.client, project.as_ref().map(|p| &p.name), &wishes).await?;
     let compare = Compare { vault: &cx.vault, live: &live, target, policy, several: &several(&wishes) };
-    let compared = compare.lines(&wishes).await?;
+    let mut compared = compare.lines(&wishes).await?;
+    if project.is_some() {
+        left::block(&cx.client, &index, &mut compared).await?;
+    }
     let whole_project = *selection == Selection::Project;
     let frame = Frame { snapshot: *snapshot, index: &index, source_project: index.project.clone(), target, policy, whole_project };
     let mut plan = finish(cx, &frame, project.as_ref(), compared).await?;

@@ -5,6 +5,7 @@
 
 mod about;
 mod blocks;
+mod left;
 mod link;
 mod live;
 mod make;

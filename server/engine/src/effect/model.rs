@@ -234,6 +234,8 @@ pub enum BlockReason {
         /// That tag.
         tag: String,
     },
+    /// Harbor has it from a repository that was deleted, gives it out by digest alone, and takes no tag for it.
+    LeftOver,
     /// What the tag pointed to is in the registry no more, and not in this vault.
     Gone {
         /// That image.
@@ -256,6 +258,7 @@ impl BlockReason {
             Self::Damaged { .. } => "damaged",
             Self::NoSubject { .. } => "no_subject",
             Self::CannotLink { .. } => "cannot_link",
+            Self::LeftOver => "left_over",
             Self::Gone { .. } => "gone",
         }
     }
@@ -276,6 +279,9 @@ impl fmt::Display for BlockReason {
             Self::CannotLink { tag } => {
                 write!(f, "Harbor links this signature only when it is put by the tag {tag}, which an immutable rule keeps for another")
             }
+            Self::LeftOver => f.write_str(
+                "Harbor keeps it from a repository that was deleted, gives it out by its digest alone, and shows no tag that is put on it",
+            ),
             Self::Gone { object } => write!(f, "it pointed to {}, and Harbor has removed that image", object.short()),
         }
     }

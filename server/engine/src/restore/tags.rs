@@ -1,12 +1,14 @@
 //! Tags: the last write of an image, and the only one that can take something away.
 //!
 //! A missing tag is created through Harbor's API, which never moves one: if somebody made it meanwhile, nothing is overwritten. A tag that
-//! is to move is looked at right before and written by putting the manifest, the only way Harbor moves a tag.
+//! is to move is looked at right before and written by putting the manifest, the only way Harbor moves a tag; and so is the tag of a signature
+//! whose image is elsewhere, which Harbor takes for an image otherwise.
 
 use registry::{Reference, RegistryError};
 use vocab::{Digest, RepositoryName, Tag};
 
 use super::state::{State, Trouble};
+use crate::backup::collect;
 use crate::control::TagIntent;
 use crate::effect::EffectItem;
 
@@ -33,6 +35,9 @@ impl State<'_> {
     pub(crate) async fn create_tag(&self, goal: &TagGoal<'_>) -> Result<Tagged, Trouble> {
         let EffectItem { repository, then, .. } = goal.item;
         self.intend(goal, None).await?;
+        if is_lone_signature(goal) {
+            return self.put_missing(goal).await;
+        }
         self.may_write(&format!("create tag {repository}:{}", goal.tag)).await?;
         match self.cx.client.create_tag(repository, then, goal.tag).await {
             Ok(()) => {}
@@ -45,13 +50,20 @@ impl State<'_> {
             }
             // No right for the API, or the untagged image was swept away this moment (harbor.md §4): by the manifest then, after a look.
             Err(RegistryError::Forbidden { .. } | RegistryError::Unsupported { .. } | RegistryError::NotFound { .. }) => {
-                match self.tag_now(repository, goal.tag).await? {
-                    None => self.put_tag(goal).await?,
-                    Some(now) if now == *then => return Ok(Tagged { previous: None, written: false }),
-                    now => return Err(moved(goal, now)),
-                }
+                return self.put_missing(goal).await;
             }
             Err(error) => return Err(error.into()),
+        }
+        Ok(Tagged { previous: None, written: true })
+    }
+
+    /// Creates a tag by its manifest, after a look: putting it would move one that somebody made meanwhile.
+    async fn put_missing(&self, goal: &TagGoal<'_>) -> Result<Tagged, Trouble> {
+        let EffectItem { repository, then, .. } = goal.item;
+        match self.tag_now(repository, goal.tag).await? {
+            None => self.put_tag(goal).await?,
+            Some(now) if now == *then => return Ok(Tagged { previous: None, written: false }),
+            now => return Err(moved(goal, now)),
         }
         Ok(Tagged { previous: None, written: true })
     }
@@ -108,6 +120,12 @@ impl State<'_> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Whether this is a signature by cosign's older convention that came without its image. Harbor lists what was put by such a tag nowhere, and
+/// links it to its image if that comes; what has the tag from the API it lists as an image (harbor.md §5).
+fn is_lone_signature(goal: &TagGoal<'_>) -> bool {
+    goal.item.accessory.is_none() && matches!(collect::about(goal.tag), Some((_, "sig")))
 }
 
 pub(crate) fn moved(goal: &TagGoal<'_>, found: Option<Digest>) -> Trouble {

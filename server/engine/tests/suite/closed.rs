@@ -12,6 +12,8 @@ use engine::effect::{Effect, OnConflict};
 use engine::select::Selection;
 use futures::TryStreamExt;
 use harbor_sim::images::{self, Blob};
+use harbor_sim::{Action, Match};
+use http::Method;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
@@ -339,10 +341,8 @@ async fn an_index_that_misstates_a_child_comes_back_with_it() {
     assert_eq!((back.bytes, back.media_type.as_str()), (child.manifest.bytes, images::OCI_MANIFEST));
 }
 
-/// F-40: read by the name it has, checked against it, stored under its SHA-256, and sent under the name that manifests demand.
-#[tokio::test]
-async fn a_blob_named_by_sha512_is_kept_under_its_sha256_and_comes_back() {
-    let h = Harness::new().await;
+/// An image with a layer that is named by SHA-512, under the tag `1` of `shop/wide`.
+async fn push_wide(h: &Harness) -> (Bytes, OtherDigest) {
     let repository = push::repository("shop/wide");
     let (layer, config) = (Bytes::from_static(b"a layer named by sha512"), Bytes::from_static(b"{}"));
     let wide = OtherDigest::of(Algorithm::Sha512, &layer);
@@ -353,8 +353,16 @@ async fn a_blob_named_by_sha512_is_kept_under_its_sha256_and_comes_back() {
     let document = json!({"schemaVersion": 2, "mediaType": images::OCI_MANIFEST,
         "config": {"mediaType": images::OCI_EMPTY, "digest": Digest::of(&config), "size": 2},
         "layers": [{"mediaType": "application/octet-stream", "digest": wide.to_string(), "size": layer.len()}]});
-    let manifest = Blob::new(images::OCI_MANIFEST, document.to_string());
-    push::manifest(&h.client, "shop/wide", Some("1"), &manifest).await;
+    push::manifest(&h.client, "shop/wide", Some("1"), &Blob::new(images::OCI_MANIFEST, document.to_string())).await;
+    (layer, wide)
+}
+
+/// F-40: read by the name it has, checked against it, stored under its SHA-256, and sent under the name that manifests demand.
+#[tokio::test]
+async fn a_blob_named_by_sha512_is_kept_under_its_sha256_and_comes_back() {
+    let h = Harness::new().await;
+    let (layer, wide) = push_wide(&h).await;
+    let repository = push::repository("shop/wide");
     let outcome = h.backup(None).await;
     let object = Digest::of(&layer);
     let index = h.vault.repository(&outcome.index.repositories[0].1.digest).await.unwrap();
@@ -376,4 +384,46 @@ async fn a_blob_named_by_sha512_is_kept_under_its_sha256_and_comes_back() {
     std::fs::remove_file(h.object(&object)).unwrap();
     let findings = engine::verify::snapshot(&h.vault, &outcome.digest).await;
     assert_eq!(findings.iter().map(|finding| (finding.kind.as_str(), finding.object)).collect::<Vec<_>>(), [("missing", object)]);
+}
+
+/// Harbor's collection takes such a layer from under its image: what was captured before has it, and what was not is a gap that says so.
+#[tokio::test]
+async fn a_blob_named_by_sha512_that_harbor_collected_is_said_to_be_and_comes_back() {
+    let h = Harness::new().await;
+    let (layer, wide) = push_wide(&h).await;
+    let captured = h.backup(None).await;
+    h.collect_garbage().await;
+    let repository = push::repository("shop/wide");
+    assert!(h.client.blob_head_as(&repository, &wide.clone().into()).await.unwrap().is_none(), "as on a real Harbor");
+    let (kept, empty) = (h.vault.clone(), h.folder.path().join("empty"));
+    let other = Harness { vault: vault::Vault::init(&empty).await.unwrap(), ..h };
+    let late = other.try_backup(None).await.unwrap();
+    let gap = &late.index.gaps[0];
+    assert_eq!((late.index.gaps.len(), gap.subject.as_str()), (1, "shop/wide:1"));
+    assert!(gap.cause.contains("garbage collection removes") && gap.remedy.contains("delete it in Harbor"), "{gap:?}");
+
+    let h = Harness { vault: kept, ..other };
+    h.delete("shop/wide").await;
+    let plan = h.plan(&captured.digest, &Selection::Project, &policy(OnConflict::Leave)).await;
+    let report = h.execute(&plan, &Silent).await;
+    assert!(report.is_clean(), "{report:#?}");
+    let back: Vec<Bytes> = h.client.blob_get_other(&repository, &wide).try_collect().await.unwrap();
+    assert_eq!(back.concat(), layer);
+}
+
+/// What Harbor does not count as used it is asked for after the manifest too: nothing is done before it says that it is there.
+#[tokio::test]
+async fn a_blob_named_by_sha512_is_asked_for_before_its_image_is_done() {
+    let h = Harness::new().await;
+    let (_, wide) = push_wide(&h).await;
+    let captured = h.backup(None).await;
+    h.delete("shop/wide").await;
+    h.collect_garbage().await;
+    let gone = Action::Status(404, "NOT_FOUND".to_owned(), "collected meanwhile".to_owned());
+    let asked = h.sim.control().fail(Match::new(Method::HEAD, wide.to_string()), gone);
+    let plan = h.plan(&captured.digest, &Selection::Project, &policy(OnConflict::Leave)).await;
+    let report = h.execute(&plan, &Silent).await;
+    assert_eq!(asked.fired(), 1);
+    let detail = format!("{:?}", report.items[0].outcome);
+    assert!(!report.is_clean() && detail.contains("does not have the blob sha512"), "{detail}");
 }

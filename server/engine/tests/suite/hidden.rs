@@ -75,6 +75,9 @@ async fn signatures_kept_in_a_repository_of_their_own_are_captured_and_come_back
     assert_eq!(limits, [(HIDDEN_UNTAGGED, "shop/referrers"), (HIDDEN_UNTAGGED, "shop/signatures")], "and what may be left is said");
 
     let before = h.state("shop").await;
+    for (name, digest) in [("shop/signatures", signature), ("shop/referrers", sbom), ("shop/referrers", bundle)] {
+        h.client.delete_artifact(&push::repository(name), &digest.into()).await.unwrap();
+    }
     for name in ["shop/app/web", "shop/signatures", "shop/referrers"] {
         h.delete(name).await;
     }
@@ -82,14 +85,65 @@ async fn signatures_kept_in_a_repository_of_their_own_are_captured_and_come_back
     let plan = h.plan(&outcome.digest, &Selection::Project, &policy(OnConflict::Leave)).await;
     let report = h.execute(&plan, &engine::Silent).await;
     assert!(report.is_clean(), "{report:?}");
-    let after = h.state("shop").await;
-    assert!(before.iter().all(|(place, shown)| after.get(place) == Some(shown)), "{after:?}");
+    assert_eq!(h.state("shop").await, before, "what Harbor did not list it does not list now");
     for (name, digest) in [("shop/signatures", signature), ("shop/referrers", sbom), ("shop/referrers", bundle)] {
         assert!(h.client.manifest_get(&push::repository(name), &digest).await.is_ok(), "{name}@{digest}");
     }
     let subject = push::digest(&image.manifest);
     let referrers = h.client.referrers(&push::repository("shop/referrers"), &subject).await.unwrap();
     assert_eq!(referrers.len(), 2, "the registry has them under their subject again");
+}
+
+/// Harbor deletes with a repository what it lists there, and keeps the rest where no tag reaches it.
+#[tokio::test]
+async fn what_a_deleted_repository_left_behind_is_named_before_the_vote_and_comes_back_once_it_is_deleted() {
+    let Apart { h, signature, sbom, bundle, .. } = Apart::new().await;
+    let outcome = h.backup(None).await;
+    let before = h.state("shop").await;
+    for name in ["shop/signatures", "shop/referrers"] {
+        h.delete(name).await;
+    }
+    h.collect_garbage().await;
+    let plan = h.plan(&outcome.digest, &Selection::Project, &policy(OnConflict::Leave)).await;
+    let blocked: Vec<_> = plan.items.iter().filter(|item| matches!(item.effect, Effect::Blocked { .. })).collect();
+    let mut named: Vec<Digest> = blocked.iter().map(|item| item.then).collect();
+    named.sort();
+    let mut tagged = vec![signature, sbom];
+    tagged.sort();
+    assert_eq!(named, tagged, "what had a tag");
+    for item in &blocked {
+        let Effect::Blocked { reason, remedy } = &item.effect else { continue };
+        assert_eq!(reason.code(), "left_over");
+        assert!(remedy.contains("repositories/") && remedy.contains(&item.then.to_string()), "{remedy}");
+    }
+    assert!(!plan.writes(), "the image is there, and so is what has no tag: {:#?}", plan.items);
+    let empty = h.client.repositories(&shop()).await.unwrap();
+    assert_eq!(empty.len(), 1, "nothing was made");
+
+    for (name, digest) in [("shop/signatures", signature), ("shop/referrers", sbom), ("shop/referrers", bundle)] {
+        h.client.delete_artifact(&push::repository(name), &digest.into()).await.unwrap();
+    }
+    let plan = h.plan(&outcome.digest, &Selection::Project, &policy(OnConflict::Leave)).await;
+    let report = h.execute(&plan, &engine::Silent).await;
+    assert_eq!(report.ending(), engine::report::Ending::Done, "{report:#?}");
+    assert_eq!(h.state("shop").await, before);
+}
+
+#[tokio::test]
+async fn among_images_what_has_a_tag_is_found_by_the_first_run_that_sees_the_repository() {
+    let h = Harness::new().await;
+    let never = images::simple("never pushed", &[10]);
+    let pushed = async |name: &str| {
+        push::image(&h.client, name, Some("1"), &images::simple(name, &[100])).await;
+        push::image(&h.client, name, Some("about-nothing"), &images::referrer(&never.manifest, images::SPDX, name)).await
+    };
+    let early = pushed("shop/web").await;
+    let first = h.backup(None).await;
+    assert!(member(&repository(&h, &first, "shop/web").await, &early).is_some());
+    let late = pushed("shop/api").await;
+    let second = h.backup(Some(first.digest)).await;
+    assert!(member(&repository(&h, &second, "shop/api").await, &late).is_some(), "in a repository that came later too");
+    assert!(member(&repository(&h, &second, "shop/web").await, &early).is_some());
 }
 
 #[tokio::test]

@@ -115,7 +115,7 @@ pub fn find<'a>(
     let project = require(call, world, name.project, right.0, right.1)?;
     let mark = if reference.contains(':') { '@' } else { ':' };
     let missing = || Refusal::not_found(format!("artifact {}/{}{mark}{reference} not found", project.name, name.repo));
-    let Some(repo) = project.repos.get(name.repo) else {
+    let Some((_, repo)) = world.holder(&format!("{}/{}", project.name, name.repo), reference) else {
         return Err(Refusal::not_found(format!("repository {}/{} not found", project.name, name.repo)));
     };
     let digest = repo.resolve(reference).ok_or_else(missing)?;

@@ -54,8 +54,10 @@ pub async fn referrers(call: &Call, name: &str, digest: &str) -> Answer {
     let filter = call.params.get("artifactType").map(str::to_owned);
     let rows: Vec<(String, Value)> = {
         let world = call.app.world();
-        let repo = world.repo(name).map(|(_, repo)| repo);
-        repo.into_iter()
+        let (project, within) = name.split_once('/').unwrap_or((name, ""));
+        let repos = world.project(project).into_iter().flat_map(|project| [project.repos.get(within), project.left.get(within)]);
+        repos
+            .flatten()
             .flat_map(|repo| repo.accessories.values().filter(|row| row.subject == digest).map(move |row| (repo, row)))
             .filter_map(|(repo, row)| repo.artifacts.get(&row.digest))
             .filter(|artifact| filter.as_ref().is_none_or(|wanted| *wanted == artifact.artifact_type))

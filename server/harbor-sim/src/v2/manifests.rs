@@ -23,7 +23,8 @@ const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub async fn get(call: &Call, name: &str, reference: &str) -> Answer {
     let found = {
         let world = call.app.world();
-        let (project, repo) = world.repo(name).ok_or_else(|| Refusal::not_found(format!("repository {name} not found")))?;
+        let found = world.holder(name, reference);
+        let (project, repo) = found.ok_or_else(|| Refusal::not_found(format!("repository {name} not found")))?;
         let Some(digest) = repo.resolve(reference) else {
             let mark = if reference.contains(':') { '@' } else { ':' };
             return Err(Refusal::not_found(format!("artifact {name}{mark}{reference} not found")));
@@ -172,6 +173,15 @@ pub async fn put(call: &Call, name: &str, reference: &str, body: Body) -> Answer
         config: config.as_ref(),
     };
     world::precheck(&call.app.world(), &pushed)?;
+    if let Some(named) = manifest.config.as_ref().filter(|_| manifest.kind() == "IMAGE" && config.is_none())
+        && is_read(call, &named.digest).await
+    {
+        return Err(Refusal::new(500, "UNKNOWN", "internal server error"));
+    }
+    // Its database takes no such character.
+    if manifest.annotations.iter().any(|(key, text)| key.contains('\0') || text.contains('\0')) {
+        return Err(Refusal::new(500, "UNKNOWN", "internal server error"));
+    }
     call.app.store.put(bytes).await.map_err(|error| storage_failed(&error))?;
     world::commit(&mut call.app.change(), &pushed)?;
     let location = format!("{}/v2/{name}/manifests/{digest}", call.base());
@@ -196,11 +206,15 @@ async fn read_manifest(version: Version, body: Body) -> Result<Bytes, Refusal> {
 }
 
 async fn config_of(call: &Call, digest: &str) -> Option<Value> {
-    hex_of(digest)?;
-    if call.app.store.size(digest).await? > CONFIG_BYTES_MAX {
+    if !is_read(call, digest).await {
         return None;
     }
     serde_json::from_slice(&call.app.store.read(digest).await.ok()?).ok()
+}
+
+/// Whether Harbor reads this configuration; of an image it must be JSON then.
+async fn is_read(call: &Call, digest: &str) -> bool {
+    hex_of(digest).is_some() && call.app.store.size(digest).await.is_some_and(|size| size <= CONFIG_BYTES_MAX)
 }
 
 /// The registry's router before 2.15, to a tag it cannot parse.

@@ -42,6 +42,7 @@ pub struct Parsed {
     pub cosign_layer: bool,
     /// A manifest without a configuration, which the registry refuses in a way of its own.
     pub hollow: bool,
+    pub schema_version: i64,
 }
 
 /// Reads the bytes of a manifest under its declared media type.
@@ -71,6 +72,7 @@ pub fn parse(media_type: &str, bytes: &[u8]) -> Result<Parsed, Refusal> {
         media_type: media_type.to_owned(),
         config_media_type: config_media_type.to_owned(),
         hollow: !index && config.is_none(),
+        schema_version: value["schemaversion"].as_i64().unwrap_or(0),
         config: config.filter(|_| !index),
         layers: if index { Vec::new() } else { layers.iter().map(reference).collect() },
         children: if index { children(&value) } else { Vec::new() },

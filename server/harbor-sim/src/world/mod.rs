@@ -121,7 +121,7 @@ fn is_audited(world: &World, operation: &str, kind: &str) -> bool {
 /// Of these blobs, those no artifact of the project uses any more stop counting towards it.
 pub fn release_blobs(project: &mut Project, candidates: &BTreeSet<String>) {
     let used: BTreeSet<&String> =
-        project.repos.values().flat_map(|repo| repo.artifacts.values()).flat_map(|artifact| &artifact.blobs).collect();
+        project.repos.values().chain(project.left.values()).flat_map(|repo| repo.artifacts.values()).flat_map(|a| &a.blobs).collect();
     let gone: Vec<String> = candidates.iter().filter(|digest| !used.contains(digest)).cloned().collect();
     for digest in gone {
         project.blobs.remove(&digest);

@@ -64,6 +64,7 @@ pub fn create_project(world: &mut World, who: &Who, new: NewProject) -> Result<i
         webhooks: BTreeMap::new(),
         repos: BTreeMap::new(),
         blobs: std::collections::BTreeSet::new(),
+        left: BTreeMap::new(),
     };
     world.projects.insert(id, project);
     audit(world, who, id, "create", "project", &new.name, &format!("create project: {}", new.name));

@@ -58,13 +58,22 @@ pub fn precheck(world: &World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
         }
     }
     check_quota(world, project, missing.values().fold(0, |sum: i64, size| sum.wrapping_add(*size)))?;
-    registry_check(world, pushed)
+    registry_check(world, pushed)?;
+    // Harbor keeps each child of an index once, and what it cannot write down it then does not find (seen on 2.12.4 and 2.15.2).
+    let mut children = std::collections::BTreeSet::new();
+    if pushed.manifest.children.iter().all(|(child, _)| children.insert(&child.digest)) {
+        return Ok(());
+    }
+    Err(Refusal::not_found(format!("artifact {}@{} not found", pushed.name, pushed.digest)))
 }
 
 /// What the registry behind Harbor checks.
 fn registry_check(world: &World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
     if pushed.reference.contains(':') && pushed.reference != pushed.digest {
         return Err(digest_invalid());
+    }
+    if pushed.manifest.schema_version != 2 {
+        return Err(Refusal::registry(500, "UNKNOWN", "unknown error", Some(json!({}))));
     }
     if pushed.manifest.hollow {
         let mut refusal = digest_invalid();
@@ -124,9 +133,13 @@ pub fn commit(world: &mut World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
     // What need not be there is kept like any other as long as something names it.
     let there = |digest: &String| world.links.get(pushed.name).is_some_and(|links| links.blobs.contains(digest));
     let named = pushed.manifest.named_blobs().map(|reference| &reference.digest);
-    let own = |digest: &String| world.aliases.get(digest).unwrap_or(digest).clone();
-    let mut blobs: std::collections::BTreeSet<String> = named.filter(|digest| there(digest)).map(own).collect();
+    let mut blobs: std::collections::BTreeSet<String> = named.filter(|digest| there(digest)).cloned().collect();
     blobs.insert(pushed.digest.to_owned());
+    // By another algorithm a blob gets a row of its own under that name, and only that one is in use: a collection takes the bytes, which are
+    // under their SHA-256 (seen on 2.12.4 and 2.15.2).
+    for reference in pushed.manifest.named_blobs().filter(|reference| world.aliases.contains_key(&reference.digest)) {
+        world.blobs.entry(reference.digest.clone()).or_insert(BlobRow { size: reference.size, manifest: false, updated: now });
+    }
     let children_digests: Vec<String> = children.iter().map(|(_, child)| child.digest.clone()).collect();
     for digest in blobs.iter().chain(&children_digests) {
         associate(world, pushed.name, digest);
@@ -135,6 +148,9 @@ pub fn commit(world: &mut World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
         }
     }
     ensure_repo(world, pushed.name);
+    if world.left(pushed.name, pushed.digest).is_some() {
+        return left_as_it_is(world, pushed);
+    }
     let known = world.repo(pushed.name).is_some_and(|(_, repo)| repo.artifacts.contains_key(pushed.digest));
     if !known {
         let artifact = artifact_row(world, pushed, blobs, now);
@@ -153,6 +169,15 @@ pub fn commit(world: &mut World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
     let what = format!("push artifact: {}@{}", pushed.name, pushed.digest);
     audit(world, pushed.who, project_id, "create", "artifact", &resource, &what);
     Ok(())
+}
+
+/// What a deleted repository left behind is known by its digest, and keeps the number of that repository: its tags are seen by nobody.
+fn left_as_it_is(world: &mut World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
+    if pushed.reference.contains(':') {
+        return Ok(());
+    }
+    tag_artifact(world, pushed.version, pushed.name, pushed.reference, pushed.digest);
+    Err(Refusal::not_found(format!("artifact {}:{} not found", pushed.name, pushed.reference)))
 }
 
 /// Makes the repository's row, if it is the first push.
@@ -240,12 +265,13 @@ fn cosign_subject(tag: &str) -> Option<String> {
 /// Points a tag at an artifact.
 pub fn tag_artifact(world: &mut World, version: Version, name: &str, tag: &str, digest: &str) {
     let now = clock::now_us();
-    let known = world.repo(name).and_then(|(_, repo)| repo.tags.get(tag)).map(|row| row.digest.clone());
+    let is_left = world.left(name, digest).is_some();
+    let known = world.holder(name, digest).and_then(|(_, repo)| repo.tags.get(tag)).map(|row| row.digest.clone());
     if known.as_deref() == Some(digest) {
         return;
     }
     let id = world.ids.next("tag");
-    if let Some(repo) = world.repo_mut(name) {
+    if let Some(repo) = if is_left { world.left_mut(name) } else { world.repo_mut(name) } {
         let row = TagRow { id, name: tag.to_owned(), digest: digest.to_owned(), push_time: now, pull_time: 0 };
         repo.tags
             .entry(tag.to_owned())

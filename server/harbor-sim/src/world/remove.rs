@@ -22,7 +22,7 @@ fn guard_tags<'a>(project: &Project, repo: &Repo, tags: impl Iterator<Item = &'a
 /// Deletes one artifact with its tags, accessories and the children nothing else uses.
 pub fn delete_artifact(world: &mut World, who: &Who, version: Version, name: &str, digest: &str) -> Result<(), Refusal> {
     let missing = || Refusal::not_found(format!("artifact {name}@{digest} not found"));
-    let (project, repo) = world.repo(name).ok_or_else(missing)?;
+    let (project, repo) = world.holder(name, digest).ok_or_else(missing)?;
     if !repo.artifacts.contains_key(digest) {
         return Err(missing());
     }
@@ -48,7 +48,8 @@ pub(super) fn remove_tree(world: &mut World, name: &str, digest: &str) -> Vec<St
     let Some(project) = world.project_mut(project) else {
         return Vec::new();
     };
-    let Some(repo) = project.repos.get_mut(repo_name) else {
+    let is_there = project.repos.get(repo_name).is_some_and(|repo| repo.artifacts.contains_key(digest));
+    let Some(repo) = (if is_there { project.repos.get_mut(repo_name) } else { project.left.get_mut(repo_name) }) else {
         return Vec::new();
     };
     let mut blobs = BTreeSet::new();
@@ -93,18 +94,27 @@ pub fn delete_tag(world: &mut World, who: &Who, version: Version, name: &str, ta
     Ok(())
 }
 
-/// Deletes a repository with all it holds.
+/// Deletes a repository with all of it that is listed, and what is about that.
 pub fn delete_repository(world: &mut World, who: &Who, name: &str) -> Result<(), Refusal> {
     let (project, repo) = world.repo(name).ok_or_else(|| Refusal::not_found(format!("repository {name} not found")))?;
     guard_tags(project, repo, repo.tags.keys())?;
     let roots: Vec<String> = repo.artifacts.keys().filter(|digest| !repo.is_accessory(digest) && !repo.is_child(digest)).cloned().collect();
     let project_id = project.id;
     let repo_name = repo.name.clone();
+    for digest in &roots {
+        remove_tree(world, name, digest);
+    }
     if let Some(project) = world.projects.get_mut(&project_id)
-        && let Some(repo) = project.repos.remove(&repo_name)
+        && let Some(repo) = project.repos.remove(&repo_name).filter(|repo| !repo.artifacts.is_empty())
     {
-        let blobs = repo.artifacts.into_values().flat_map(|artifact| artifact.blobs).collect();
-        release_blobs(project, &blobs);
+        match project.left.get_mut(&repo_name) {
+            Some(left) => {
+                left.artifacts.extend(repo.artifacts);
+                left.accessories.extend(repo.accessories);
+                left.tags.extend(repo.tags);
+            }
+            None => drop(project.left.insert(repo_name, repo)),
+        }
     }
     for digest in roots {
         let resource = format!("{name}@{digest}");

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
+use sha2::{Digest as _, Sha512};
 
 use crate::harness::{Harbor, texts, topic};
 use harbor_sim::images::{self, Image};
@@ -175,6 +176,42 @@ async fn collection_removes_what_nothing_uses_and_only_then_blobs_must_be_sent_a
 }
 
 #[tokio::test]
+async fn collection_takes_blobs_named_by_another_algorithm_from_under_their_image() {
+    topic(|h| async move {
+        let (name, _) = h.project("p", json!({})).await;
+        let repository = format!("{name}/r");
+        let layer = images::Blob::new("application/octet-stream", format!("{} by sha512", h.prefix));
+        let wide = images::Blob { digest: format!("sha512:{}", hex::encode(Sha512::digest(&layer.bytes))), ..layer.clone() };
+        let config = images::Blob::new(images::OCI_EMPTY, "{}");
+        h.upload(&repository, &config).await;
+        h.upload_again(&repository, &wide).await.expect(201);
+        h.head_blob(&repository, &wide.digest).await.expect(404);
+        h.head_blob(&repository, &layer.digest).await.expect(200);
+        let document =
+            json!({"schemaVersion": 2, "mediaType": images::OCI_MANIFEST, "config": config.descriptor(), "layers": [wide.descriptor()]});
+        let manifest = images::Blob::new(images::OCI_MANIFEST, document.to_string());
+        h.put_manifest(&repository, "v1", &manifest).await.expect(201);
+        h.head_blob(&repository, &wide.digest).await.expect(200);
+        if !h.may_collect() {
+            eprintln!("skipped in part: set HARBOR_GC=1 to allow garbage collection on this Harbor");
+            return;
+        }
+        if collect(&h, false, false).await > 0 {
+            eprintln!("skipped in part: this Harbor spares young blobs");
+            return;
+        }
+        h.manifest(&repository, "v1").await.expect(200);
+        h.head_blob(&repository, &config.digest).await.expect(200);
+        for digest in [&wide.digest, &layer.digest] {
+            h.head_blob(&repository, digest).await.expect(404);
+            h.v2(Method::GET, &format!("{repository}/blobs/{digest}")).await.expect(404);
+        }
+        h.put_manifest(&repository, "v1", &manifest).await.refuse(400, "MANIFEST_BLOB_UNKNOWN");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn collection_of_untagged_spares_children_accessories_and_orphans() {
     topic(|h| async move {
         if !h.may_collect() {
@@ -201,6 +238,53 @@ async fn collection_of_untagged_spares_children_accessories_and_orphans() {
         for image in [&tagged, &child, &bill, &orphan] {
             h.manifest(&repository, &image.manifest.digest).await.expect(200);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_about_something_elsewhere_outlives_its_repository_by_digest_and_takes_no_tag_until_it_is_deleted() {
+    topic(|h| async move {
+        let (name, _) = h.project("p", json!({})).await;
+        let repository = format!("{name}/apart");
+        let base = format!("/projects/{name}/repositories/apart");
+        let never = images::simple(&h.prefix, &[10]);
+        let [tagged, bare] = ["tagged", "bare"].map(|what| images::referrer(&never.manifest, images::SPDX, what));
+        let [about, listed] = [images::referrer(&tagged.manifest, images::SPDX, "about it"), images::simple("listed", &[10])];
+        h.push(&repository, "bill", &tagged).await;
+        h.push(&repository, &bare.manifest.digest, &bare).await;
+        h.push(&repository, &about.manifest.digest, &about).await;
+        h.push(&repository, "v1", &listed).await;
+        h.delete(&base).await.expect(200);
+        gone(&h, &repository, &listed).await;
+        h.get(&base).await.expect(404);
+        h.manifest(&repository, "bill").await.expect(404);
+        for image in [&tagged, &bare, &about] {
+            h.manifest(&repository, &image.manifest.digest).await.expect(200);
+        }
+        let path = format!("{repository}/referrers/{}", never.manifest.digest);
+        let referrers = || async { h.v2(Method::GET, &path).await.expect(200).json()["manifests"].as_array().map_or(0, Vec::len) };
+        assert_eq!(referrers().await, 2);
+
+        h.push(&repository, "v2", &images::simple("later", &[10])).await;
+        h.put_manifest(&repository, &tagged.manifest.digest, &tagged.manifest).await.expect(201);
+        let artifact = format!("{base}/artifacts/{}", tagged.manifest.digest);
+        let id = |json: serde_json::Value, key: &str| json[key].as_i64().unwrap();
+        let (now, then) = (id(h.get(&base).await.expect(200).json(), "id"), id(h.get(&artifact).await.expect(200).json(), "repository_id"));
+        assert_ne!(now, then, "it is of the repository that was");
+        h.post(&format!("{artifact}/tags"), json!({"name": "bill"})).await.refuse(409, "CONFLICT");
+        h.post(&format!("{artifact}/tags"), json!({"name": "other"})).await.expect(201);
+        h.manifest(&repository, "other").await.expect(404);
+        h.put_manifest(&repository, "bill", &tagged.manifest).await.refuse(404, "NOT_FOUND");
+        h.manifest(&repository, "bill").await.expect(404);
+
+        h.delete(&artifact).await.expect(200);
+        gone(&h, &repository, &tagged).await;
+        gone(&h, &repository, &about).await;
+        assert_eq!(referrers().await, 1);
+        h.put_manifest(&repository, "bill", &tagged.manifest).await.expect(201);
+        h.manifest(&repository, "bill").await.expect(200);
+        assert_eq!(referrers().await, 2);
     })
     .await;
 }

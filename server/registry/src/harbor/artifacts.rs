@@ -59,6 +59,8 @@ pub struct Accessory {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
     pub id: i64,
+    /// Number of its repository, where Harbor says it. What a deleted repository left behind has the number of that one.
+    pub repository_id: Option<i64>,
     pub repository: RepositoryName,
     pub digest: Digest,
     pub manifest_media_type: String,
@@ -117,6 +119,7 @@ impl Row {
             named.ok_or_else(|| RegistryError::Protocol { what: format!("artifact {} without a repository", self.digest.short()) })?;
         Ok(Artifact {
             id: self.id,
+            repository_id: self.repository_id,
             repository,
             digest: self.digest,
             manifest_media_type: self.manifest_media_type,

@@ -46,7 +46,7 @@ pub(super) fn points_to_storage(status: StatusCode, headers: &HeaderMap, asked: 
 }
 
 impl Client {
-    fn blob_call(&self, method: Method, repository: &RepositoryName, digest: &Digest, act: &str) -> Call {
+    fn blob_call(&self, method: Method, repository: &RepositoryName, digest: &AnyDigest, act: &str) -> Call {
         let what = format!("{act} blob {} of {repository}", digest.short());
         self.v2(method, &format!("{repository}/blobs/{digest}"), Scope::Pull(repository.clone()), what)
     }
@@ -54,6 +54,11 @@ impl Client {
     /// Whether this repository has the blob. On Harbor a success also protects the blob from garbage collection for a while, so never skip
     /// it on restore. A storage the registry redirects to is not asked: the registry looked there before it did.
     pub async fn blob_head(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<BlobHead>, RegistryError> {
+        self.blob_head_as(repository, &AnyDigest::from(*digest)).await
+    }
+
+    /// The same by the name a manifest gives it. By another algorithm than SHA-256 Harbor answers only once a manifest was put that names it so.
+    pub async fn blob_head_as(&self, repository: &RepositoryName, digest: &AnyDigest) -> Result<Option<BlobHead>, RegistryError> {
         let call = self.blob_call(Method::HEAD, repository, digest, "look at");
         let answer = self.fetch(&call).await?;
         match answer.status {
@@ -115,7 +120,7 @@ impl Client {
         hasher: Option<Hasher>,
     ) -> impl Stream<Item = Result<Bytes, RegistryError>> + Send + 'static + use<> {
         let (client, digest) = (self.clone(), *digest);
-        let call = self.blob_call(Method::GET, repository, &digest, "read");
+        let call = self.blob_call(Method::GET, repository, &digest.into(), "read");
         async_stream::try_stream! {
             let _permit = client.enter(Lane::Blob).await;
             let mut reading = Reading::new(&client, call, digest, size_bytes, hasher);
@@ -127,7 +132,7 @@ impl Client {
 
     /// Opens a blob and says where its bytes come from, by the host's name; `None`: from the registry itself.
     pub(crate) async fn blob_source(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<String>, RegistryError> {
-        let call = self.blob_call(Method::GET, repository, digest, "read");
+        let call = self.blob_call(Method::GET, repository, &(*digest).into(), "read");
         let _permit = self.enter(Lane::Blob).await;
         let mut reading = Reading::new(self, call, *digest, None, None);
         loop {
