@@ -230,7 +230,10 @@ fn checked_realm(text: &str, endpoint: &Endpoint) -> Result<Url, RegistryError> 
         return refused(host, "its token service is on another scheme; set Harbor's external URL to the address used here");
     }
     if !same_origin(&realm, &endpoint.url) {
-        return refused(host, "its token service is on another host or port, and a password is sent to the registry only");
+        return refused(
+            host,
+            "its token service is on another host or port, and a password is sent to the registry only; set Harbor's external URL to the address used here",
+        );
     }
     // Names that count as the same may be resolved differently (`harbor`, `harbor.`): the password goes to the address that was checked.
     let mut url = endpoint.url.clone();

@@ -152,15 +152,15 @@ impl Sight {
 
 /// Holds a look against what the last one saw.
 pub(super) async fn compare(glance: &Glance, client: &Client, before: &Sight) -> Result<Option<SetBack>, RegistryError> {
-    let evidence = match again(glance, before).or_else(|| of_rows(glance, before)).or_else(|| of_times(glance, before)) {
-        Some(evidence) => Some(evidence),
+    let (evidence, newest) = match again(glance, before).or_else(|| of_rows(glance, before)).or_else(|| of_times(glance, before)) {
+        Some(evidence) => (Some(evidence), None),
         None => match of_log(glance, client, before).await? {
-            Some(evidence) => Some(evidence),
-            None => of_missing(glance, client, before).await?,
+            Some((evidence, newest)) => (Some(evidence), newest),
+            None => (of_missing(glance, client, before).await?, None),
         },
     };
     let kept = || {
-        let times = glance.newest.iter().map(|row| row.at).chain(glance.rows().map(|row| row.at));
+        let times = glance.newest.iter().map(|row| row.at).chain(glance.rows().map(|row| row.at)).chain(newest);
         times.filter(|at| *at <= before.at).max()
     };
     Ok(evidence.map(|evidence| SetBack { evidence, kept_until: kept() }))
@@ -192,20 +192,21 @@ fn went_back(then: &Changed, is: OffsetDateTime) -> Option<Evidence> {
     (is < then.at - SKEW).then(|| Evidence::Time { repository: then.name.clone(), was: then.at, is })
 }
 
-/// The log ends before a row that was seen, or has grown so much that the row is not on the page that was read.
-async fn of_log(glance: &Glance, client: &Client, before: &Sight) -> Result<Option<Evidence>, RegistryError> {
+/// The log ends before a row that was seen, or has grown so much that the row is not on the page that was read. With the time of the row that was asked
+/// for as the newest, where it was.
+async fn of_log(glance: &Glance, client: &Client, before: &Sight) -> Result<Option<(Evidence, Option<OffsetDateTime>)>, RegistryError> {
     let Some(then) = &before.row else { return Ok(None) };
     let Ok(log) = then.log.parse::<AuditLog>() else { return Ok(None) };
     if glance.log_is_broken() {
-        let newest = client.newest_audit(log, 1).await?.and_then(|newest| newest.rows.first().map(|row| row.id));
-        return Ok(newest.filter(|is| *is < then.id).map(|is| Evidence::LogEnds { was: then.id, is }));
+        let newest = client.newest_audit(log, 1).await?.and_then(|newest| newest.rows.into_iter().next());
+        return Ok(newest.filter(|row| row.id < then.id).map(|row| (Evidence::LogEnds { was: then.id, is: row.id }, row.time)));
     }
     let read = glance.rows().next().is_some_and(|row| row.log == then.log);
     if !read || glance.rows().any(|row| row.id == then.id) {
         return Ok(None);
     }
     let now = client.audit_event(log, then.id).await?.and_then(|row| row.time);
-    Ok(now.filter(|at| *at != then.at).map(|_| Evidence::LogDiffers { id: then.id }))
+    Ok(now.filter(|at| *at != then.at).map(|_| (Evidence::LogDiffers { id: then.id }, None)))
 }
 
 /// Of repositories that must be among those that changed last and are not, the ones that are there after all.

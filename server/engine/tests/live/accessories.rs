@@ -6,13 +6,14 @@ use engine::effect::{Effect, OnConflict};
 use harbor_sim::images;
 use registry::Reference;
 
-use crate::harness::Live;
+use crate::harness::{COLLECTING, Live};
 use crate::push;
 
 /// Order, signatures under one tag, a rule that keeps tags as they are, a lost signature: deleted, collected, restored and asked for anew.
 /// With `HARBOR_KEEP` set the project stays, so that other tools can look at it.
 #[tokio::test]
 async fn signatures_and_the_order_of_pushes_come_back() {
+    let _alone = COLLECTING.lock().await;
     let Some(live) = Live::new().await else { return };
     let name = live.name("app");
     let repository = push::repository(&name);
@@ -80,6 +81,7 @@ async fn signatures_and_the_order_of_pushes_come_back() {
 
 #[tokio::test]
 async fn on_a_real_harbor_signatures_kept_elsewhere_are_captured_and_come_back() {
+    let _alone = COLLECTING.lock().await;
     let Some(live) = Live::new().await else { return };
     let image = images::simple(&format!("{} elsewhere", live.project), &[2_000]);
     let digest = push::image(&live.client, &live.name("app/web"), Some("v1"), &image).await;

@@ -4,7 +4,7 @@ use engine::effect::OnConflict;
 use harbor_sim::images;
 use registry::CheckKind;
 
-use crate::harness::Live;
+use crate::harness::{COLLECTING, Live};
 use crate::push;
 
 /// Larger than what caps bodies in practice lets pass.
@@ -13,6 +13,7 @@ const LAYER_BYTES: usize = 6 * 1024 * 1024;
 #[tokio::test]
 async fn through_a_proxy_that_caps_bodies_large_layers_come_back_and_the_connection_test_says_so() {
     let Ok(front) = std::env::var("HARBOR_FRONT") else { return };
+    let _alone = COLLECTING.lock().await;
     let Some(mut live) = Live::new().await else { return };
     let straight = live.client.clone();
     let image = images::simple(&format!("{} front", live.project), &[LAYER_BYTES, 100]);

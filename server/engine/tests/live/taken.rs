@@ -10,12 +10,13 @@ use engine::restore::{self, RestoreContext};
 use engine::select::Selection;
 use vocab::ProjectName;
 
-use crate::harness::Live;
+use crate::harness::{COLLECTING, Live};
 use crate::push;
 use crate::strange::{self, differences};
 
 #[tokio::test]
 async fn on_a_real_harbor_strange_things_come_back_after_deletion_and_collection() {
+    let _alone = COLLECTING.lock().await;
     let Some(live) = Live::new().await else { return };
     let wrong = strange::push_all(&live.client, &live.project).await;
     let bad = emptied_and_back(&live, &live.project).await;
@@ -32,6 +33,7 @@ async fn on_a_real_harbor_strange_things_come_back_after_deletion_and_collection
 #[tokio::test]
 async fn on_a_real_harbor_whatever_it_took_comes_back_after_deletion_and_collection() {
     let Ok(projects) = std::env::var("HARBOR_EMPTIED") else { return };
+    let _alone = COLLECTING.lock().await;
     let Some(live) = Live::new().await else { return };
     let mut bad = Vec::new();
     for name in projects.split(',') {

@@ -225,6 +225,7 @@ async fn a_harbor_that_was_set_back_is_noticed_and_no_hint_about_it_is_followed(
         let set_back = glance.set_back.as_ref().unwrap_or_else(|| panic!("{version:?} {busy}: {}", trap.sentence()));
         assert_eq!((glance.basis, estate.changed(&glance).len()), (Basis::SetBack, 4), "all are listed");
         assert!(set_back.kept_until.is_none_or(|until| until <= sight.at));
+        assert!(set_back.kept_until.is_some() || busy > 0, "where nothing came since, what is left says until when: {version:?}");
         assert!(glance.sentence().contains("set back"), "{}", glance.sentence());
         let now = Sight::of(&glance, Some(&sight));
         let next = estate.look(&h.client).await.against(&h.client, &now).await.unwrap();
