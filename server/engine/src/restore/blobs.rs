@@ -4,7 +4,7 @@ use registry::{Mount, RegistryError};
 use vault::VaultError;
 use vocab::{AnyDigest, Digest, RepositoryName};
 
-use super::state::{State, Trouble, add};
+use super::state::{As, State, Trouble, add};
 use crate::control::Event;
 
 /// Repositories of the target project tried as mount sources.
@@ -30,7 +30,7 @@ impl State<'_> {
         digest: &Digest,
         trust: Trust,
     ) -> Result<u64, Trouble> {
-        let turn = self.turn(target, digest);
+        let turn = self.turn(target, digest, As::Blob);
         let mut there = turn.lock().await;
         if *there && trust == Trust::Known {
             return Ok(0);

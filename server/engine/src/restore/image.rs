@@ -11,7 +11,7 @@ use vocab::{Demand, Digest, Named, RepositoryName};
 use super::MISSING_BLOB_ROUNDS_MAX;
 use super::blobs::Trust;
 use super::origin::Ready;
-use super::state::{State, Trouble, add};
+use super::state::{As, State, Trouble, add};
 use crate::backup::DEPTH_MAX;
 
 /// Blobs of one manifest at a time; the client bounds transfers over all.
@@ -49,7 +49,7 @@ impl State<'_> {
             if depth >= DEPTH_MAX {
                 return Err(Trouble::Refused { code: "too_deep", detail: format!("{} is nested too deep", goal.digest.short()) });
             }
-            let turn = self.turn(&goal.target, &goal.digest);
+            let turn = self.turn(&goal.target, &goal.digest, As::Manifest);
             let mut there = turn.lock().await;
             // What was put by its digest is not linked yet where a tag is what links it.
             if *there && matches!(goal.put_by, PutBy::Digest) {
@@ -66,7 +66,7 @@ impl State<'_> {
 
     /// Puts the manifest of an image of which [`State::parts`] are there. Read it back afterwards. Answers the bytes sent.
     pub(crate) async fn put_root(&self, goal: &Goal, ready: &Ready) -> Result<u64, Trouble> {
-        let turn = self.turn(&goal.target, &goal.digest);
+        let turn = self.turn(&goal.target, &goal.digest, As::Manifest);
         let mut there = turn.lock().await;
         if *there {
             return Ok(0);
@@ -131,7 +131,7 @@ impl State<'_> {
         let mut sent = 0;
         for child in &ready.manifest.children {
             let Some(digest) = self.wanted(child).await?.filter(wanted) else { continue };
-            let turn = self.turn(&goal.target, &digest);
+            let turn = self.turn(&goal.target, &digest, As::Manifest);
             *turn.lock().await = false;
             sent += self.image(goal.child(digest, child.stated_type()), depth + 1).await?;
         }

@@ -78,7 +78,14 @@ fn status(error: &RegistryError) -> Option<u16> {
     })
 }
 
-type Place = (RepositoryName, Digest);
+/// What a digest stands for: the bytes of a manifest may be a layer of another image too, and are there as the one without being there as the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum As {
+    Manifest,
+    Blob,
+}
+
+type Place = (RepositoryName, Digest, As);
 type Turn = Arc<tokio::sync::Mutex<bool>>;
 
 /// Shared by all lines.
@@ -179,8 +186,8 @@ impl<'a> State<'a> {
     }
 
     /// The turn of one manifest or blob in one repository.
-    pub(crate) fn turn(&self, repository: &RepositoryName, digest: &Digest) -> Turn {
-        Arc::clone(locked(&self.turns).entry((repository.clone(), *digest)).or_default())
+    pub(crate) fn turn(&self, repository: &RepositoryName, digest: &Digest, what: As) -> Turn {
+        Arc::clone(locked(&self.turns).entry((repository.clone(), *digest, what)).or_default())
     }
 
     pub(crate) fn home(&self, digest: &Digest) -> Option<RepositoryName> {

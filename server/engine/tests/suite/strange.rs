@@ -154,11 +154,11 @@ impl Pushing<'_> {
         let bare = json!({"artifactType": "application/vnd.example.thing", "annotations": {"n": self.project.as_str()}});
         self.taken(at, "bare", &over(&held.descriptor(), &json!([]), &bare)).await;
         self.taken(at, "typeless", &over(&json!({"digest": held.digest, "size": 2}), &json!([{"digest": empty.digest}]), &none)).await;
-        // The manifest of another as a layer: its bytes are a blob too.
+        // The manifest of another as a layer: its bytes are a blob too, and that is there first.
         let inner = over(&config, &json!([]), &json!({"annotations": {"inner": self.project.as_str()}}));
         let as_blob = self.blob(at, "application/octet-stream", inner.bytes.clone()).await;
-        self.taken(at, "inner", &inner).await;
         self.taken(at, "outer", &over(&config, &json!([as_blob.descriptor()]), &none)).await;
+        self.taken(at, "inner", &inner).await;
         // Shared with another repository, which loses it.
         let shared = self.blob(at, TAR, format!("{} shared", self.project)).await;
         let image = over(&config, &json!([shared.descriptor()]), &none);

@@ -98,11 +98,15 @@ pub fn delete_tag(world: &mut World, who: &Who, version: Version, name: &str, ta
 pub fn delete_repository(world: &mut World, who: &Who, name: &str) -> Result<(), Refusal> {
     let (project, repo) = world.repo(name).ok_or_else(|| Refusal::not_found(format!("repository {name} not found")))?;
     guard_tags(project, repo, repo.tags.keys())?;
-    let roots: Vec<String> = repo.artifacts.keys().filter(|digest| !repo.is_accessory(digest) && !repo.is_child(digest)).cloned().collect();
     let project_id = project.id;
     let repo_name = repo.name.clone();
-    for digest in &roots {
-        remove_tree(world, name, digest);
+    // An index goes before what is in it, which then goes for itself if it has a tag.
+    let mut roots = Vec::new();
+    while let Some(root) = world.repo(name).and_then(|(_, repo)| repo.artifacts.keys().find(|d| !repo.is_accessory(d) && !repo.is_child(d)))
+    {
+        let root = root.clone();
+        remove_tree(world, name, &root);
+        roots.push(root);
     }
     if let Some(project) = world.projects.get_mut(&project_id)
         && let Some(repo) = project.repos.remove(&repo_name).filter(|repo| !repo.artifacts.is_empty())
