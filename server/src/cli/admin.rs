@@ -170,7 +170,8 @@ async fn list_tokens(args: ListTokens) -> Result<(), CliError> {
         let from = token.last_ip.map_or_else(String::new, |ip| format!(" from {ip}"));
         let may = if token.scope == TokenScope::Write { "writes" } else { "reads" };
         let only = token.projects.map_or_else(String::new, |places| format!(" only {}", places.join(", ")));
-        println!("{}\t{}\t{}\t{may}{only}\t{stands}\t{used}{from}", token.id, token.owner, token.name);
+        let within = if token.networks.is_empty() { String::new() } else { format!(" within {}", token.networks.join(", ")) };
+        println!("{}\t{}\t{}\t{may}{only}{within}\t{stands}\t{used}{from}", token.id, token.owner, token.name);
     }
     Ok(())
 }

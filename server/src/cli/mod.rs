@@ -117,7 +117,11 @@ impl From<ConfigError> for CliError {
 
 impl From<crate::error::Error> for CliError {
     fn from(error: crate::error::Error) -> Self {
-        Self::Failed(crate::error::chain(&error))
+        match error {
+            // Worded for whoever asked; it has no other cause.
+            crate::error::Error::Api(api) => Self::Failed(api.message),
+            other => Self::Failed(crate::error::chain(&other)),
+        }
     }
 }
 
