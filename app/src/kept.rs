@@ -21,6 +21,7 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("/fn/harbors/try", crate::harbors::KEPT),
     ("/fn/harbors/change", crate::harbors::KEPT),
     ("/fn/harbors/staging", crate::harbors::KEPT),
+    ("/fn/harbors/logins", crate::harbors::KEPT),
     (
         "/fn/plans/save",
         &[

@@ -82,7 +82,7 @@ pub async fn set_staging(form: StagingForm) -> Result<Harbor, ApiError> {
 #[server(name = RenewLoginsCall, prefix = "/fn", endpoint = "harbors/logins")]
 pub async fn renew_logins(form: RenewLogins) -> Result<Renewed, ApiError> {
     use crate::ports::{answer_form, backend, cx, go, keep};
-    let kept = keep(&form, crate::harbors::KEPT);
+    let kept = keep::<RenewLoginsCall>(&form);
     let renewed = answer_form::<RenewLoginsCall, _>(backend().renew_logins(&cx(), form).await, kept)?;
     let left = renewed.left.join(", ");
     let lang = crate::session::display::Display::here().lang;
