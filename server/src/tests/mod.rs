@@ -12,6 +12,7 @@ mod find;
 mod fleet;
 mod front;
 mod gaps;
+mod hardening;
 mod holds;
 mod house;
 mod imports;
