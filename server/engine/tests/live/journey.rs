@@ -22,8 +22,9 @@ async fn on_a_real_harbor_what_was_deleted_comes_back_and_can_be_pulled() {
     }
     live.label(&rich.plain).await;
     let admin = live.client.clone();
-    let robot = admin.create_robot(&RobotSpec::least_privilege_restore(&format!("{}-write", live.project))).await.unwrap();
-    live.client = live.login(&robot);
+    let reader = admin.create_robot(&RobotSpec::least_privilege_backup(&format!("{}-read", live.project))).await.unwrap();
+    let writer = admin.create_robot(&RobotSpec::least_privilege_restore(&format!("{}-write", live.project))).await.unwrap();
+    live.client = live.login(&reader);
     let first = live.backup(None).await;
     live.check_label(&first, &rich.plain).await;
     let second = live.backup(Some(first.digest)).await;
@@ -35,6 +36,7 @@ async fn on_a_real_harbor_what_was_deleted_comes_back_and_can_be_pulled() {
     for repository in admin.repositories(&live.project).await.unwrap() {
         admin.delete_repository(&repository.name).await.unwrap();
     }
+    live.client = live.login(&writer);
     let plan = live.plan(second.digest, &live.project, OnConflict::Leave).await;
     assert_eq!(plan.estimate.bytes_to_send, 0, "Harbor still has the blobs");
     let report = live.execute(&plan).await;
@@ -67,7 +69,9 @@ async fn on_a_real_harbor_what_was_deleted_comes_back_and_can_be_pulled() {
     live.client = admin;
     live.remove(&other).await;
     live.remove(&live.project).await;
-    live.client.delete_robot(robot.id).await.unwrap();
+    for robot in [reader, writer] {
+        live.client.delete_robot(robot.id).await.unwrap();
+    }
 }
 
 #[tokio::test]
