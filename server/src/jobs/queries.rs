@@ -302,7 +302,10 @@ const VISIBLE: &str = "($1::bigint[] is null or exists (select 1 from unnest($1,
                                and (g.project is null or g.project = j.project)
                                and j.harbor_id is not null))";
 
-fn arrays(seen: Seen<'_>) -> (Option<Vec<Option<i64>>>, Option<Vec<Option<String>>>) {
+/// Two columns side by side, as Postgres unnests them; none = all.
+type Columns = (Option<Vec<Option<i64>>>, Option<Vec<Option<String>>>);
+
+fn arrays(seen: Seen<'_>) -> Columns {
     let harbors = seen.map(|places| places.iter().map(|(harbor, _)| *harbor).collect());
     let projects = seen.map(|places| places.iter().map(|(_, project)| project.clone()).collect());
     (harbors, projects)

@@ -253,16 +253,7 @@ pub async fn get_draft(state: &AppState, caller: &Caller, draft_id: &str) -> Res
 
 /// Sends a draft off. The plan is made again; if it is not the one that was seen, the draft keeps the new one and nothing is sent.
 pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Submit) -> Result<Request, Error> {
-    let reason = form.reason.trim();
-    if !(10..=2_000).contains(&reason.chars().count()) {
-        return Err(ApiError::field("reason", "say why, in 10 to 2,000 characters").into());
-    }
-    if !CATEGORIES.contains(&form.category.as_str()) {
-        return Err(ApiError::field("category", "choose what happened").into());
-    }
-    if form.ticket.chars().count() > 100 {
-        return Err(ApiError::field("ticket", "use at most 100 characters").into());
-    }
+    let reason = told(&form)?;
     let draft = get_draft(state, caller, &form.draft_id).await?;
     let mut conn = state.pool.acquire().await?;
     let key = own_draft(&mut conn, caller, &form.draft_id).await?.request_id;
@@ -325,6 +316,21 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     super::get(state, caller, number).await
+}
+
+/// What somebody says of a request; the reason.
+fn told(form: &Submit) -> Result<&str, ApiError> {
+    let reason = form.reason.trim();
+    if !(10..=2_000).contains(&reason.chars().count()) {
+        return Err(ApiError::field("reason", "say why, in 10 to 2,000 characters"));
+    }
+    if !CATEGORIES.contains(&form.category.as_str()) {
+        return Err(ApiError::field("category", "choose what happened"));
+    }
+    if form.ticket.chars().count() > 100 {
+        return Err(ApiError::field("ticket", "use at most 100 characters"));
+    }
+    Ok(reason)
 }
 
 /// Queues the job of an approved request.

@@ -212,26 +212,8 @@ async fn renumber(pool: &PgPool) {
     sqlx::query("update request_counter set last = 7654321").execute(pool).await.unwrap();
 }
 
-pub(super) async fn theirs(pool: &PgPool, state: &crate::state::AppState) -> Theirs {
-    renumber(pool).await;
-    let prod = harbor(pool, "prod").await;
-    harbor(pool, "elsewhere").await;
-    for name in ["shop", "payments"] {
-        sqlx::query("insert into harbor_project (harbor_id, project, foreign_id, repositories, proxy_cache, seen_at) values ($1, $2, 1, 1, false, now())")
-            .bind(prod)
-            .bind(name)
-            .execute(pool)
-            .await
-            .unwrap();
-    }
-    let other = person(state, "pat", &[], "owner prod/payments").await;
-    // `request` makes a project, a snapshot and a vault too; all of it is moved to the other project.
-    let (request_id, _) = request(pool, &other, prod, 1, 1).await;
-    let snapshot: i64 =
-        sqlx::query_scalar("select snapshot_id from request where request_id = $1").bind(request_id).fetch_one(pool).await.unwrap();
-    sqlx::query("update project set name = 'payments'").execute(pool).await.unwrap();
-    sqlx::query("update request set project = 'payments', target_project = 'payments'").execute(pool).await.unwrap();
-    let vault: i64 = sqlx::query_scalar("select vault_id from snapshot").fetch_one(pool).await.unwrap();
+/// A tag of the other project.
+async fn tagged(pool: &PgPool) -> Digest {
     let digest = Digest::of(b"gateway");
     sqlx::query("insert into artifact (digest, media_type, kind, size_bytes) values ($1, 'x', 'IMAGE', 1)")
         .bind(digest.as_bytes().as_slice())
@@ -247,6 +229,48 @@ pub(super) async fn theirs(pool: &PgPool, state: &crate::state::AppState) -> The
     .execute(pool)
     .await
     .unwrap();
+    digest
+}
+
+/// A draft of the other project's people, by its name.
+async fn drafted(pool: &PgPool) -> String {
+    let draft: uuid::Uuid = sqlx::query_scalar(
+        "insert into request (request_id, state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, effects)
+         select nextval('draft_key'), 'draft', account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, effects
+           from request returning draft",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    draft.to_string()
+}
+
+/// Two projects that the harbor lists.
+async fn listed(pool: &PgPool, prod: i64) {
+    for name in ["shop", "payments"] {
+        sqlx::query("insert into harbor_project (harbor_id, project, foreign_id, repositories, proxy_cache, seen_at) values ($1, $2, 1, 1, false, now())")
+            .bind(prod)
+            .bind(name)
+            .execute(pool)
+            .await
+            .unwrap();
+    }
+}
+
+pub(super) async fn theirs(pool: &PgPool, state: &crate::state::AppState) -> Theirs {
+    renumber(pool).await;
+    let prod = harbor(pool, "prod").await;
+    harbor(pool, "elsewhere").await;
+    listed(pool, prod).await;
+    let other = person(state, "pat", &[], "owner prod/payments").await;
+    // `request` makes a project, a snapshot and a vault too; all of it is moved to the other project.
+    let (request_id, _) = request(pool, &other, prod, 1, 1).await;
+    let snapshot: i64 =
+        sqlx::query_scalar("select snapshot_id from request where request_id = $1").bind(request_id).fetch_one(pool).await.unwrap();
+    sqlx::query("update project set name = 'payments'").execute(pool).await.unwrap();
+    sqlx::query("update request set project = 'payments', target_project = 'payments'").execute(pool).await.unwrap();
+    let vault: i64 = sqlx::query_scalar("select vault_id from snapshot").fetch_one(pool).await.unwrap();
+    let digest = tagged(pool).await;
     let plan: i64 = sqlx::query_scalar(
         "insert into plan (name, harbor_id, vault_id, include, exclude, cron, zone, rpo_s, created_by) values ('payments nightly', $1, $2, '{payments}', '{}', '0 2 * * *', 'UTC', 86400, 'ops') returning plan_id",
     )
@@ -279,15 +303,7 @@ pub(super) async fn theirs(pool: &PgPool, state: &crate::state::AppState) -> The
     .fetch_one(pool)
     .await
     .unwrap();
-    let draft: uuid::Uuid = sqlx::query_scalar(
-        "insert into request (request_id, state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, effects)
-         select nextval('draft_key'), 'draft', account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, effects
-           from request returning draft",
-    )
-    .fetch_one(pool)
-    .await
-    .unwrap();
-    let draft = draft.to_string();
+    let draft = drafted(pool).await;
     super::world::signed_in(state, &other).await;
     let session = sqlx::query_scalar("select max(session_id) from session").fetch_one(pool).await.unwrap();
     let audit = sqlx::query_scalar("select max(seq) from audit_record").fetch_one(pool).await.unwrap();

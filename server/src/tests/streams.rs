@@ -71,7 +71,7 @@ async fn lose(state: &AppState, router: &axum::Router, loss: Loss, admin: &Calle
                 .await
                 .unwrap();
             // Time tells nobody: the stream asks again with its next sign of life, or when anything else changes.
-            notify(&mut *state.pool.acquire().await.unwrap(), Topic::Accounts).await.unwrap();
+            notify(&mut state.pool.acquire().await.unwrap(), Topic::Accounts).await.unwrap();
         }
         Loss::Disabled => drop(accounts::set_disabled(state, admin, &at, dev.account_id, true).await.unwrap()),
         Loss::RoleGone => {
@@ -121,7 +121,7 @@ async fn a_stream_ends_with_what_let_it_in(pool: PgPool) {
         let ended = tokio::time::timeout(std::time::Duration::from_secs(PATIENCE_S), stream.collect()).await;
         assert!(ended.is_ok(), "the stream of a {by:?} goes on after {loss:?}");
     }
-    notify(&mut *pool.acquire().await.unwrap(), Topic::Plans).await.unwrap();
+    notify(&mut pool.acquire().await.unwrap(), Topic::Plans).await.unwrap();
     loop {
         let frame = stays.frame().await.expect("whoever lost nothing goes on hearing").unwrap().into_data().unwrap();
         if String::from_utf8_lossy(&frame).contains("plans") {
