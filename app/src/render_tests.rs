@@ -20,7 +20,7 @@ use self::fake::{Fake, bucket, harbor, home, moment, operator, plan, request, va
 use super::{Backend, Left};
 use crate::accounts::types::Duty;
 use crate::error::{ApiError, ErrorKind};
-use crate::harbors::types::HarborState;
+use crate::harbors::types::{HarborState, LoginPurpose, LoginState};
 use crate::session::types::Me;
 use crate::ui::CameBack;
 use crate::ui::came_back::Shown;
@@ -311,9 +311,33 @@ async fn a_harbor_says_whether_blocked_images_are_read_and_what_is_left_of_it() 
     }
     let (_, _, page) = get(&fake, "/harbors/prod-sh?tab=settings", "").await;
     has(&page, "Switch it off");
-    assert!(!page.contains(r#"name="form[admin_login]""#));
+    assert!(!page.contains(r#"name="form[staging_login]""#));
     let (_, _, page) = get(&fake, "/harbors/prod-sh", "lang=zh-CN").await;
     has(&page, "通过暂存项目读取");
+}
+
+#[tokio::test]
+async fn a_harbor_tells_when_a_login_ends_and_what_it_may_do_that_nothing_needs() {
+    let state = |purpose, login: &str, days: Option<i64>, surplus: &[&str]| LoginState {
+        purpose,
+        login: login.to_owned(),
+        told: true,
+        expires: days.map(|_| moment("2026-12-03T12:00:00Z")),
+        ends_in_days: days,
+        surplus: surplus.iter().map(|right| (*right).to_owned()).collect(),
+    };
+    let mut harbor = fake::harbor(HarborState::Healthy);
+    harbor.logins =
+        vec![state(LoginPurpose::Backup, "robot$read", Some(9), &[]), state(LoginPurpose::Restore, "robot$write", None, &["tag:delete"])];
+    let fake = Fake { me: operator(), harbors: vec![harbor], ..Fake::default() };
+    let (_, _, page) = get(&fake, "/harbors/prod-sh", "").await;
+    has(&page, "The login robot$read ends soon");
+    let (_, _, page) = get(&fake, "/harbors/prod-sh?tab=settings", "").await;
+    for text in ["in 9 days", "never", "tag:delete", "what is needed", r#"name="form[admin_password]""#, "Make the logins anew"] {
+        has(&page, text);
+    }
+    let (_, _, page) = get(&fake, "/harbors/prod-sh?tab=settings", "lang=zh-CN").await;
+    has(&page, "9 天后");
 }
 
 #[tokio::test]
@@ -346,7 +370,7 @@ async fn the_search_says_what_harbor_has_and_why_it_finds_nothing() {
     let hits =
         vec![fake::hit("1.4.2", Presence::No, true), fake::hit("1.5.0", Presence::Yes, true), fake::hit("1.6.0", Presence::Yes, false)];
     let notes = vec![SearchNote::UnknownHost { host: "old.example".to_owned() }];
-    let fake = Fake { me: operator(), found: Some(Found { hits, notes }), ..Fake::default() };
+    let fake = Fake { me: fake::requester(), found: Some(Found { hits, notes }), ..Fake::default() };
     let (_, _, page) = get(&fake, "/search?q=old.example%2Fshop%2Fweb%3A1", "").await;
     for text in ["old.example is not the address of a Harbor you see here", "shop/web:1.4.2", ">no<", "as of", "6 min ago", "Restore…"] {
         has(&page, text);

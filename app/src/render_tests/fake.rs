@@ -379,6 +379,12 @@ pub fn operator() -> Option<Me> {
     Some(Me { id: 1, login: "ops".to_owned(), display_name: "Ops A".to_owned(), duties: vec![Duty::Operator], grants: Vec::new() })
 }
 
+/// Somebody who may ask for restores of every project.
+pub fn requester() -> Option<Me> {
+    let grants = vec![Grant { role: Role::Requester, harbor: None, project: None }];
+    Some(Me { id: 2, login: "dev".to_owned(), display_name: "Dev B".to_owned(), duties: Vec::new(), grants })
+}
+
 pub fn harbor(state: HarborState) -> Harbor {
     Harbor {
         id: 1,

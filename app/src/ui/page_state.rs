@@ -60,7 +60,12 @@ where
                         clock.0.set(Some(shell.now));
                         viewer.0.set(shell.me);
                     }
-                    match data.await {
+                    let data = data.await;
+                    if use_context::<Clock>().is_none() {
+                        // Left or drawn anew while it waited: nobody sees this any more, and what it would be drawn with is gone.
+                        std::future::pending::<()>().await;
+                    }
+                    match data {
                         Ok(value) => Either::Left(view(value).into_any()),
                         Err(error) => Either::Right(view! { <ErrorBlock error=error part=part/> }),
                     }
