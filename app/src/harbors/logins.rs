@@ -51,7 +51,7 @@ pub fn LoginsCallout(harbor: Harbor) -> impl IntoView {
         (Lang::ZhCn, None) => "有登录的权限超出所需。".to_owned(),
     };
     let tone = if ending.is_empty() { Tone::Idle } else { Tone::Warn };
-    let href = format!("/harbors/{}?tab=settings#logins", harbor.name);
+    let href = format!("/harbors/{}?tab=settings", harbor.name);
     (idle || !ending.is_empty())
         .then(|| view! { <Callout tone=tone>{text}" "<a href=href>{t("Make the logins anew", "重新创建登录")}</a></Callout> })
 }
@@ -93,17 +93,15 @@ pub fn Logins(harbor: Harbor, action: ServerAction<RenewLoginsCall>) -> impl Int
     view! {
         <Panel title=t("Logins", "登录")>
             {table}
-            <div id="logins" class="inner">
-                <PostForm action=action prefix="form" id="renew">
-                    <Hidden name="harbor" value=name/>
-                    <p>{t("An administrator's login, used once and never stored, makes new robots with the least rights. They are tested and stored; then the old ones are removed. A run under way begins again with the new ones.", "管理员登录仅使用一次，绝不保存，用于创建权限最小的新机器人；测试并保存后删除旧机器人。正在进行的运行将以新登录重新开始。")}</p>
-                    <div class="two">
-                        <Field name="admin_login" label=t("Administrator", "管理员")/>
-                        <Field name="admin_password" label=t("Password", "密码") kind="password"/>
-                    </div>
-                    <Bar><SubmitButton text=t("Make the logins anew", "重新创建登录") kind=if urgent { ButtonKind::Primary } else { ButtonKind::Plain }/></Bar>
-                </PostForm>
-            </div>
+            <PostForm action=action prefix="form" id="renew">
+                <Hidden name="harbor" value=name/>
+                <p>{t("An administrator's login, used once and never stored, makes new robots with the least rights. They are tested and stored; then the old ones are removed. A run under way begins again with the new ones.", "管理员登录仅使用一次，绝不保存，用于创建权限最小的新机器人；测试并保存后删除旧机器人。正在进行的运行将以新登录重新开始。")}</p>
+                <div class="two">
+                    <Field name="admin_login" label=t("Administrator", "管理员")/>
+                    <Field name="admin_password" label=t("Password", "密码") kind="password"/>
+                </div>
+                <Bar><SubmitButton text=t("Make the logins anew", "重新创建登录") kind=if urgent { ButtonKind::Primary } else { ButtonKind::Plain }/></Bar>
+            </PostForm>
         </Panel>
     }
     .into_any()
