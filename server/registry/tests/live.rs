@@ -200,7 +200,7 @@ async fn silent(reader: &Client, repo: &RepositoryName, pushed: &Pushed) {
 }
 
 async fn checks(harbor: &Harbor, reader: &Client, writer: &Client) {
-    for (client, kind) in [(reader, CheckKind::Backup), (writer, CheckKind::Backup), (writer, CheckKind::Restore)] {
+    for (client, kind) in [(reader, CheckKind::Backup), (writer, CheckKind::Restore)] {
         let rows = client.check_list(kind).await;
         for row in &rows {
             println!("  {:?} {:<16} {:?} {}", kind, row.code, row.outcome, row.detail);
