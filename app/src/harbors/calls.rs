@@ -92,8 +92,8 @@ pub async fn renew_logins(form: RenewLogins) -> Result<Renewed, ApiError> {
             "新登录已测试并保存，旧登录已删除。".to_owned(),
         ),
         false => lang.pick(
-            format!("The new logins were tested and stored. Remove in Harbor what nothing uses any more: {left}."),
-            format!("新登录已测试并保存。请在 Harbor 中删除不再使用的登录：{left}。"),
+            format!("The new logins were tested and stored. Still in Harbor, made by others or used by work under way: {left}."),
+            format!("新登录已测试并保存。以下登录仍在 Harbor 中（由他人创建或正被进行中的任务使用）：{left}。"),
         ),
     };
     backend().leave_flash(&cx(), &text).await;

@@ -95,7 +95,7 @@ pub fn Logins(harbor: Harbor, action: ServerAction<RenewLoginsCall>) -> impl Int
             {table}
             <PostForm action=action prefix="form" id="renew">
                 <Hidden name="harbor" value=name/>
-                <p>{t("An administrator's login, used once and never stored, makes new robots with the least rights. They are tested and stored; then the old ones are removed. A run under way begins again with the new ones.", "管理员登录仅使用一次，绝不保存，用于创建权限最小的新机器人；测试并保存后删除旧机器人。正在进行的运行将以新登录重新开始。")}</p>
+                <p>{t("An administrator's login, used once and never stored, makes new robots with the least rights. They are tested and stored; then the old ones are removed. Where a run or a restore is under way they stay, and are named for you to remove.", "管理员登录仅使用一次，绝不保存，用于创建权限最小的新机器人；测试并保存后删除旧机器人。如有运行或恢复正在进行，旧机器人将保留并列出，由您删除。")}</p>
                 <div class="two">
                     <Field name="admin_login" label=t("Administrator", "管理员")/>
                     <Field name="admin_password" label=t("Password", "密码") kind="password"/>

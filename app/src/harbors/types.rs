@@ -154,7 +154,7 @@ impl std::fmt::Debug for RenewLogins {
 pub struct Renewed {
     /// The harbor with its new logins.
     pub harbor: Harbor,
-    /// Old logins that are still in the harbor, for a person to remove: those that Breakwater did not make, and those it could not remove.
+    /// Old logins that are still in the harbor: those that Breakwater did not make, those that work under way uses, and those it could not remove.
     pub left: Vec<String>,
 }
 

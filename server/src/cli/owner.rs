@@ -7,10 +7,15 @@ use url::Url;
 
 use super::CliError;
 
-/// Makes role and database of `ours` where they are not there yet, as whoever `owner` is; the password of the role becomes that of `ours`.
+/// Written on a role that was made here. One without it is somebody else's, and nothing of it is changed.
+const MARK: &str = "made by breakwater migrate";
+
+/// Makes role and database of `ours` where they are not there yet, as whoever `owner` is. The password of a role that was made so becomes that
+/// of `ours`.
 ///
 /// # Errors
-/// [`CliError::Failed`] where the role is there and a superuser: it could do whatever Postgres can, and read every database.
+/// [`CliError::Failed`] where the role is there and a superuser (it could do whatever Postgres can, and read every database), and where the
+/// database is there and another's: a mistyped name takes nothing from anybody.
 pub async fn prepare(owner: &SecretString, ours: &SecretString) -> Result<(), CliError> {
     let (role, password, database) = parts(ours)?;
     let failed =
@@ -27,7 +32,20 @@ pub async fn prepare(owner: &SecretString, ours: &SecretString) -> Result<(), Cl
         let why = format!("{role} is a superuser of Postgres; name a role of its own in the database URL");
         return Err(CliError::Failed(why));
     }
-    make_database(&mut conn, &role, &database).await.map_err(failed)
+    let owned: Option<String> = sqlx::query_scalar("select pg_get_userbyid(datdba)::text from pg_database where datname = $1")
+        .bind(&database)
+        .fetch_optional(&mut conn)
+        .await
+        .map_err(failed)?;
+    match owned {
+        Some(other) if other != role => {
+            let why = format!("the database {database} belongs to {other}, not to {role}; name one of its own in the database URL");
+            return Err(CliError::Failed(why));
+        }
+        Some(_) => {}
+        None => make_database(&mut conn, &role, &database).await.map_err(failed)?,
+    }
+    close_to_others(&mut conn, &database).await.map_err(failed)
 }
 
 /// Role, password and database of a URL.
@@ -54,12 +72,14 @@ async fn make_role(conn: &mut PgConnection, role: &str, password: &str) -> sqlx:
     // The statement holds the password: neither it nor its failure goes to Postgres's log.
     tx.execute("set local log_statement = 'none'; set local log_min_error_statement = 'panic'; set local log_min_duration_statement = -1")
         .await?;
-    let there: Option<bool> =
-        sqlx::query_scalar("select rolsuper from pg_roles where rolname = $1").bind(role).fetch_optional(&mut *tx).await?;
+    let there: Option<Option<String>> = sqlx::query_scalar("select shobj_description(oid, 'pg_authid') from pg_roles where rolname = $1")
+        .bind(role)
+        .fetch_optional(&mut *tx)
+        .await?;
     let verb = match there {
-        Some(true) => return Ok(()),
-        Some(false) => "alter",
         None => "create",
+        Some(mark) if mark.as_deref() == Some(MARK) => "alter",
+        Some(_) => return Ok(()),
     };
     let sql: String =
         sqlx::query_scalar("select format($1 || ' role %I login nosuperuser nocreatedb nocreaterole noreplication password %L', $2, $3)")
@@ -69,16 +89,20 @@ async fn make_role(conn: &mut PgConnection, role: &str, password: &str) -> sqlx:
             .fetch_one(&mut *tx)
             .await?;
     tx.execute(sqlx::AssertSqlSafe(sql)).await?;
+    let sql: String =
+        sqlx::query_scalar("select format('comment on role %I is %L', $1, $2)").bind(role).bind(MARK).fetch_one(&mut *tx).await?;
+    tx.execute(sqlx::AssertSqlSafe(sql)).await?;
     tx.commit().await
 }
 
 async fn make_database(conn: &mut PgConnection, role: &str, database: &str) -> sqlx::Result<()> {
-    let there: bool =
-        sqlx::query_scalar("select exists (select 1 from pg_database where datname = $1)").bind(database).fetch_one(&mut *conn).await?;
-    let how = if there { "alter database %I owner to %I" } else { "create database %I owner %I" };
-    let sql: String = sqlx::query_scalar("select format($1, $2, $3)").bind(how).bind(database).bind(role).fetch_one(&mut *conn).await?;
-    conn.execute(sqlx::AssertSqlSafe(sql)).await?;
-    // Nobody else's business.
+    let sql: String =
+        sqlx::query_scalar("select format('create database %I owner %I', $1, $2)").bind(database).bind(role).fetch_one(&mut *conn).await?;
+    conn.execute(sqlx::AssertSqlSafe(sql)).await.map(|_| ())
+}
+
+/// What is in it is nobody else's business.
+async fn close_to_others(conn: &mut PgConnection, database: &str) -> sqlx::Result<()> {
     let sql: String =
         sqlx::query_scalar("select format('revoke all on database %I from public', $1)").bind(database).fetch_one(&mut *conn).await?;
     conn.execute(sqlx::AssertSqlSafe(sql)).await.map(|_| ())
@@ -126,6 +150,27 @@ mod tests {
         let root: String = sqlx::query_scalar("select current_user::text").fetch_one(&pool).await.unwrap();
         let refused = prepare(&owner, &url(&base, &root, "x", &name)).await.unwrap_err().to_string();
         assert!(refused.contains("superuser"), "{refused}");
+        // Another's role keeps its password, and another's database its owner.
+        let theirs = format!("{name}_theirs");
+        for sql in [format!("create role {theirs} login password 'theirs'"), format!("create database {theirs} owner {theirs}")] {
+            pool.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+        }
+        let password = "select rolpassword from pg_authid where rolname = $1";
+        let before: String = sqlx::query_scalar(password).bind(&theirs).fetch_one(&pool).await.unwrap();
+        let refused = prepare(&owner, &url(&base, &name, "changed", &theirs)).await.unwrap_err().to_string();
+        assert!(refused.contains("belongs to"), "{refused}");
+        prepare(&owner, &url(&base, &theirs, "mine", &theirs)).await.unwrap();
+        let after: (String, String) = sqlx::query_as(
+            "select rolpassword, (select pg_get_userbyid(datdba)::text from pg_database where datname = $1) from pg_authid where rolname = $1",
+        )
+        .bind(&theirs)
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+        assert_eq!(after, (before, theirs.clone()));
+        for sql in [format!("drop database {theirs} with (force)"), format!("drop role {theirs}")] {
+            pool.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+        }
         for sql in [format!("drop database {name} with (force)"), format!("drop role {name}")] {
             pool.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
         }

@@ -41,9 +41,13 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Asks, with the login for backup, which may list robots.
-pub async fn look(read: &Client, names: Names<'_>) -> Vec<LoginState> {
-    let robots = read.system_robots().await.unwrap_or_default();
+/// Asks, with the login for backup, which may list robots. Where Harbor does not answer that, what was told before stands: a login that has
+/// ended, or a Harbor that is down, must not take away the word that it ends.
+async fn look(read: &Client, names: Names<'_>, before: &[LoginState]) -> Vec<LoginState> {
+    let Ok(robots) = read.system_robots().await else {
+        let same = |now: &LoginState| before.iter().find(|then| then.purpose == now.purpose && then.login == now.login).cloned();
+        return states(&[], names).into_iter().map(|now| same(&now).unwrap_or(now)).collect();
+    };
     states(&robots, names)
 }
 
@@ -71,9 +75,9 @@ fn states(robots: &[SystemRobot], names: Names<'_>) -> Vec<LoginState> {
     .collect()
 }
 
-/// Adds what was told of the logins to a check-list.
-pub async fn add(read: &Client, names: Names<'_>, checks: &mut CheckList) -> Vec<LoginState> {
-    let logins: Vec<LoginState> = look(read, names).await.into_iter().map(|login| login.at(checks.at)).collect();
+/// Adds what was told of the logins to a check-list; `before` is what was told at the last time.
+pub async fn add(read: &Client, names: Names<'_>, before: &[LoginState], checks: &mut CheckList) -> Vec<LoginState> {
+    let logins: Vec<LoginState> = look(read, names, before).await.into_iter().map(|login| login.at(checks.at)).collect();
     checks.checks.push(row(&logins));
     logins
 }
@@ -109,7 +113,8 @@ fn row(logins: &[LoginState]) -> Check {
 /// Asks again for a registered harbor where the last answer is old.
 pub async fn refresh(state: &AppState, reach: &Reach, read: &Client) -> Result<(), Error> {
     if queries::logins_are_old(&mut *state.pool.acquire().await?, reach.harbor_id, ASK_EVERY_S).await? {
-        let logins = look(read, Names::of(reach)).await;
+        let before = queries::logins_of(&mut *state.pool.acquire().await?, reach.harbor_id).await?;
+        let logins = look(read, Names::of(reach), &before).await;
         queries::set_logins(&mut *state.pool.acquire().await?, reach.harbor_id, &logins).await?;
     }
     Ok(())
@@ -130,8 +135,8 @@ impl Anew {
 
 /// Makes the logins anew from an administrator's, which is used here and never stored.
 ///
-/// New robots are made and tested, stored in one step, and only then the old ones removed: whenever this breaks off, what is stored works. A
-/// run under way that used an old one is tried again by its job, with the new one.
+/// New robots are made and tested, stored in one step, and only then the old ones removed: whenever this breaks off, what is stored works.
+/// Work under way goes on with the old ones, so then they stay and are named.
 pub async fn renew(state: &AppState, caller: &Caller, origin: &Origin, form: RenewLogins) -> Result<Renewed, Error> {
     caller.require(Operation::ManageSecrets, None)?;
     let reach = ops::managed(state, caller, &form.harbor).await?;
@@ -156,8 +161,11 @@ pub async fn renew(state: &AppState, caller: &Caller, origin: &Origin, form: Ren
     let old = Names::of(&reach);
     let old: HashSet<&str> = [Some(old.read), old.write, old.staging.map(|(login, _)| login)].into_iter().flatten().collect();
     let ours: HashSet<&str> = before.iter().filter(|robot| robot.is_ours()).map(|robot| robot.name.as_str()).collect();
-    let mut left = robots::remove(&admin, &old.intersection(&ours).copied().collect()).await;
-    left.extend(old.difference(&ours).map(|name| (*name).to_owned()));
+    let (gone, stay): (HashSet<&str>, HashSet<&str>) = old.into_iter().partition(|name| ours.contains(name));
+    // Looked at after the commit: whatever begins from now on has the new ones.
+    let in_use = queries::is_at_work(&mut *state.pool.acquire().await?, reach.harbor_id).await?;
+    let mut left = if in_use { gone.into_iter().map(str::to_owned).collect() } else { robots::remove(&admin, &gone).await };
+    left.extend(stay.into_iter().map(str::to_owned));
     left.sort();
     Ok(Renewed { harbor: super::get(state, caller, &form.harbor).await?, left })
 }
@@ -193,7 +201,7 @@ async fn tested(state: &AppState, reach: &Reach, anew: &Anew) -> Result<(CheckLi
     let (read, write) = (client(&anew.read)?, client(&anew.write)?);
     let mut checks = ops::run_checks(&read, Some(&write)).await;
     let staging = anew.staging.as_ref().map(|made| made.login.as_str()).zip(reach.staging_project.as_deref());
-    let logins = add(&read, Names { read: &anew.read.login, write: Some(&anew.write.login), staging }, &mut checks).await;
+    let logins = add(&read, Names { read: &anew.read.login, write: Some(&anew.write.login), staging }, &[], &mut checks).await;
     if ops::may_be_kept(&checks) { Ok((checks, logins)) } else { Err(ops::refused(&checks)) }
 }
 

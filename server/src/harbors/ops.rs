@@ -139,7 +139,7 @@ async fn store(state: &AppState, actor: &Actor, form: &NewHarbor, logins: &Login
     if !may_be_kept(&checks) {
         return Err(refused(&checks));
     }
-    let told = logins::add(&read, logins.names(), &mut checks).await;
+    let told = logins::add(&read, logins.names(), &[], &mut checks).await;
     let mut tx = state.pool.begin().await?;
     let stored = Stored { url: form.url.trim(), ca_pem: ca, plain_http: form.plain_http, read_login: &logins.read.name, by: actor.name() };
     let taken = || ApiError::field("name", "this name belonged to a harbor with another address; choose another name");
@@ -427,7 +427,8 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     if !may_be_kept(&checks) {
         return Err(refused(&checks));
     }
-    let told = logins::add(&read, logins.names(), &mut checks).await;
+    let before = queries::logins_of(&mut *state.pool.acquire().await?, reach.harbor_id).await?;
+    let told = logins::add(&read, logins.names(), &before, &mut checks).await;
     let mut tx = state.pool.begin().await?;
     let stored = Stored { url: form.url.trim(), ca_pem: ca, plain_http: form.plain_http, read_login: &logins.read.name, by: &caller.login };
     queries::update(&mut tx, reach.harbor_id, &stored).await?;
@@ -459,7 +460,8 @@ pub async fn check(state: &AppState, caller: &Caller, origin: &Origin, name: &st
     let read = client(state, &reach, Access::Read)?;
     let write = reach.write_login.is_some().then(|| client(state, &reach, Access::Write)).transpose()?;
     let mut checks = run_checks(&read, write.as_ref()).await;
-    let told = logins::add(&read, logins::Names::of(&reach), &mut checks).await;
+    let before = queries::logins_of(&mut *state.pool.acquire().await?, reach.harbor_id).await?;
+    let told = logins::add(&read, logins::Names::of(&reach), &before, &mut checks).await;
     add_staging(state, &reach, &mut checks).await?;
     staging::tidy(state, &reach, &Actor::caller(caller, origin), None).await?;
     let mut tx = state.pool.begin().await?;

@@ -265,6 +265,18 @@ pub async fn logins_are_old(conn: &mut PgConnection, harbor_id: i64, seconds: f6
         .await
 }
 
+/// What was told of the logins last.
+pub async fn logins_of(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Vec<LoginState>> {
+    let stored: Json<Vec<LoginState>> =
+        sqlx::query_scalar("select logins from harbor where harbor_id = $1").bind(harbor_id).fetch_one(conn).await?;
+    Ok(stored.0)
+}
+
+/// Whether a job is at work that may hold a login of the harbor.
+pub async fn is_at_work(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select exists (select 1 from job where harbor_id = $1 and state = 'running')").bind(harbor_id).fetch_one(conn).await
+}
+
 /// Keeps what was told of the logins.
 pub async fn set_logins(conn: &mut PgConnection, harbor_id: i64, logins: &[LoginState]) -> sqlx::Result<()> {
     sqlx::query("update harbor set logins = $2, logins_at = now() where harbor_id = $1")

@@ -26,6 +26,9 @@ struct World {
 
 impl World {
     async fn new(pool: PgPool) -> Self {
+        // Clients are kept by the number of their harbor, and tests of one process have databases of their own: a number that no other has.
+        let number = i64::try_from(uuid::Uuid::new_v4().as_u128() % 1_000_000_000).unwrap() + 1_000;
+        sqlx::query("select setval(pg_get_serial_sequence('harbor', 'harbor_id'), $1)").bind(number).execute(&pool).await.unwrap();
         let state = state(pool);
         let ops = person(&state, "ops", &[Duty::Operator], "").await;
         let sim = harbor_sim::start(harbor_sim::Config::default()).await.unwrap();
@@ -123,6 +126,35 @@ async fn logins_are_made_anew_by_a_person_with_an_administrators_login_and_the_o
     let records: Vec<Vec<u8>> = sqlx::query_scalar("select record from audit_record").fetch_all(&pool).await.unwrap();
     let records = records.into_iter().map(|bytes| String::from_utf8(bytes).unwrap()).collect::<String>();
     assert!(w.secrets.iter().all(|secret| !records.contains(secret)));
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_login_that_work_under_way_uses_stays_and_is_named(pool: PgPool) {
+    let w = World::new(pool.clone()).await;
+    let before = w.harbor().await;
+    sqlx::query(
+        "insert into job (kind, title, payload, state, attempt_max, trigger, harbor_id) values ('backup', 'b', '{}', 'running', 1, 'ops', $1)",
+    )
+    .bind(before.id)
+    .execute(&pool)
+    .await
+    .unwrap();
+    let renewed = w.renew_as(&w.ops, w.sim.admin().1).await.unwrap();
+    assert_eq!(renewed.left, [before.read_login.as_str(), "robot$writer"]);
+    assert!(w.robots().await.contains(&before.read_login) && renewed.harbor.read_login != before.read_login);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_harbor_that_does_not_tell_takes_no_warning_away(pool: PgPool) {
+    let w = World::new(pool).await;
+    let before = w.harbor().await.logins;
+    for status in [500, 403, 401] {
+        let fault = w.sim.control().fail(Match::new(Method::GET, "/robots"), Action::Status(status, "X".to_owned(), "x".to_owned()));
+        harbors::check(&w.state, &w.ops, &origin(), "prod").await.unwrap();
+        assert!(fault.fired() > 0, "{status}");
+        w.sim.control().clear_faults();
+        assert_eq!(w.harbor().await.logins, before, "{status}");
+    }
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
