@@ -110,6 +110,21 @@ fn row(logins: &[LoginState]) -> Check {
     Check { code: "logins".to_owned(), title: "End and rights of the logins".to_owned(), outcome, detail, remedy, missing: Vec::new() }
 }
 
+/// The same for a registered harbor; none where it is asked at another address than before, where what was told of it counts for nothing.
+pub async fn again(
+    state: &AppState,
+    harbor_id: Option<i64>,
+    read: &Client,
+    names: Names<'_>,
+    checks: &mut CheckList,
+) -> Result<Vec<LoginState>, Error> {
+    let before = match harbor_id {
+        Some(harbor_id) => queries::logins_of(&mut *state.pool.acquire().await?, harbor_id).await?,
+        None => Vec::new(),
+    };
+    Ok(add(read, names, &before, checks).await)
+}
+
 /// Asks again for a registered harbor where the last answer is old.
 pub async fn refresh(state: &AppState, reach: &Reach, read: &Client) -> Result<(), Error> {
     if queries::logins_are_old(&mut *state.pool.acquire().await?, reach.harbor_id, ASK_EVERY_S).await? {

@@ -139,7 +139,7 @@ async fn store(state: &AppState, actor: &Actor, form: &NewHarbor, logins: &Login
     if !may_be_kept(&checks) {
         return Err(refused(&checks));
     }
-    let told = logins::add(&read, logins.names(), &[], &mut checks).await;
+    let told = logins::add(&read, logins.names(None), &[], &mut checks).await;
     let mut tx = state.pool.begin().await?;
     let stored = Stored { url: form.url.trim(), ca_pem: ca, plain_http: form.plain_http, read_login: &logins.read.name, by: actor.name() };
     let taken = || ApiError::field("name", "this name belonged to a harbor with another address; choose another name");
@@ -196,8 +196,10 @@ impl Logins {
         [&self.read].into_iter().chain(&self.write).map(|login| login.name.as_str()).collect()
     }
 
-    fn names(&self) -> logins::Names<'_> {
-        logins::Names { read: &self.read.name, write: self.write.as_ref().map(|login| login.name.as_str()), staging: None }
+    /// With the login for staging of the harbor they are for, if it has one.
+    fn names<'a>(&'a self, reach: Option<&'a Reach>) -> logins::Names<'a> {
+        let staging = reach.and_then(|reach| logins::Names::of(reach).staging);
+        logins::Names { read: &self.read.name, write: self.write.as_ref().map(|login| login.name.as_str()), staging }
     }
 }
 
@@ -427,8 +429,7 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     if !may_be_kept(&checks) {
         return Err(refused(&checks));
     }
-    let before = queries::logins_of(&mut *state.pool.acquire().await?, reach.harbor_id).await?;
-    let told = logins::add(&read, logins.names(), &before, &mut checks).await;
+    let told = logins::again(state, (!moved).then_some(reach.harbor_id), &read, logins.names(Some(&reach)), &mut checks).await?;
     let mut tx = state.pool.begin().await?;
     let stored = Stored { url: form.url.trim(), ca_pem: ca, plain_http: form.plain_http, read_login: &logins.read.name, by: &caller.login };
     queries::update(&mut tx, reach.harbor_id, &stored).await?;
@@ -460,8 +461,7 @@ pub async fn check(state: &AppState, caller: &Caller, origin: &Origin, name: &st
     let read = client(state, &reach, Access::Read)?;
     let write = reach.write_login.is_some().then(|| client(state, &reach, Access::Write)).transpose()?;
     let mut checks = run_checks(&read, write.as_ref()).await;
-    let before = queries::logins_of(&mut *state.pool.acquire().await?, reach.harbor_id).await?;
-    let told = logins::add(&read, logins::Names::of(&reach), &before, &mut checks).await;
+    let told = logins::again(state, Some(reach.harbor_id), &read, logins::Names::of(&reach), &mut checks).await?;
     add_staging(state, &reach, &mut checks).await?;
     staging::tidy(state, &reach, &Actor::caller(caller, origin), None).await?;
     let mut tx = state.pool.begin().await?;
