@@ -19,5 +19,8 @@ say "the console"
 cargo xtask build
 say "browser tests"
 cd end2end
+E2E_DIR=$(mktemp -d "${TMPDIR:-/tmp}/breakwater-e2e-XXXXXX")
+export E2E_DIR
+trap 'rm -rf "$E2E_DIR"' EXIT
 PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund
 npx playwright test
