@@ -539,7 +539,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("queued job {} again: {}", "重新排队任务 {}：{}"),
     ("the pause of the plan {} is over", "计划 {} 的暂停已结束"),
     ("everything is listed anew each 1 to {} hours", "全量列举间隔为 1 至 {} 小时"),
-    ("each figure of keeping is 0 to {}, of days 0 to {}", "保留数值范围为 0 至 {}，天数为 0 至 {}"),
+    ("each figure of the retention rule is 0 to {}, of days 0 to {}", "保留数值范围为 0 至 {}，天数为 0 至 {}"),
     ("choose a registered harbor", "请选择已登记的 Harbor"),
     ("runs would be {} apart; at least {} is needed", "运行间隔为 {}，至少需要 {}"),
     ("choose a vault", "请选择保管库"),

@@ -57,7 +57,7 @@ impl Error {
     #[must_use]
     pub fn into_api(self, request_id: Option<&str>) -> ApiError {
         if let Self::Database(error) = &self {
-            crate::once::failed(error);
+            crate::idempotency::failed(error);
         }
         let mut api = match &self {
             Self::Api(api) => api.clone(),
@@ -90,7 +90,7 @@ fn unfit(error: &sqlx::Error) -> Option<ApiError> {
 }
 
 fn unavailable() -> ApiError {
-    if crate::once::may_have_acted() {
+    if crate::idempotency::may_have_acted() {
         let text =
             "the database did not say whether this was done; look, or ask again with the same Idempotency-Key, which does nothing twice";
         return ApiError::new(ErrorKind::Unavailable, "outcome_unknown", text);

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::error::ApiError;
 use crate::plans::left::Left;
-use crate::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
+use crate::plans::types::{Plan, PlanForm, PlanPreview, Retention, Run};
 use crate::units::Page;
 
 /// All plans the caller sees.
@@ -74,10 +74,10 @@ pub async fn list_runs(plan_id: i64, after: Option<String>) -> Result<Page<Run>,
 }
 
 /// What the plan keeps now, and why.
-#[server(prefix = "/fn", endpoint = "plans/keeping", input = leptos::server_fn::codec::GetUrl)]
-pub async fn get_keeping(plan_id: i64) -> Result<Keeping, ApiError> {
+#[server(prefix = "/fn", endpoint = "plans/retention", input = leptos::server_fn::codec::GetUrl)]
+pub async fn get_retention(plan_id: i64) -> Result<Retention, ApiError> {
     use crate::ports::{answer, backend, cx};
-    answer(backend().get_keeping(&cx(), plan_id).await)
+    answer(backend().get_retention(&cx(), plan_id).await)
 }
 
 /// Deletes a plan, and says what becomes of its snapshots.

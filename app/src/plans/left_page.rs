@@ -28,7 +28,7 @@ pub fn left_words(left: &Left) -> String {
     }
 }
 
-/// A rule of keeping in few words.
+/// A retention rule in few words.
 #[must_use]
 pub fn rule_words(keep: &Keep) -> String {
     if keep.is_all() {

@@ -3,11 +3,11 @@
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
 
-use super::calls::{PausePlan, ResumePlan, RunPlan, get_keeping, get_plan, list_runs};
+use super::calls::{PausePlan, ResumePlan, RunPlan, get_plan, get_retention, list_runs};
 use super::copies::copies_panel;
-use super::keeping::KeepingPanel;
+use super::retention::RetentionPanel;
 use super::runs::runs_panel;
-use super::types::{Keeping, Plan, Run};
+use super::types::{Plan, Retention, Run};
 use super::words::{PauseNote, plan_now};
 use crate::accounts::types::Duty;
 use crate::home::sentence::target_words;
@@ -37,11 +37,11 @@ pub fn PlanPage() -> impl IntoView {
             let plan = get_plan(id).await?;
             let paged = after.is_some();
             let runs = list_runs(id, after).await?;
-            let keeping = get_keeping(id).await?;
-            Ok((plan, runs, paged, keeping))
+            let retention = get_retention(id).await?;
+            Ok((plan, runs, paged, retention))
         },
     );
-    view! { <Load data=data view=move |(plan, runs, paged, keeping)| content(plan, runs, paged, keeping, actions)/> }
+    view! { <Load data=data view=move |(plan, runs, paged, retention)| content(plan, runs, paged, retention, actions)/> }
 }
 
 fn sentence(plan: &Plan) -> String {
@@ -61,7 +61,7 @@ fn sentence(plan: &Plan) -> String {
     }
 }
 
-fn content(plan: Plan, runs: Page<Run>, paged: bool, keeping: Keeping, actions: Actions) -> AnyView {
+fn content(plan: Plan, runs: Page<Run>, paged: bool, retention: Retention, actions: Actions) -> AnyView {
     let crumbs = vec![(t("Plans", "备份计划").to_owned(), "/plans".to_owned())];
     let paused = plan.paused.clone().map(|paused| view! { <Callout tone=Tone::Held><PauseNote paused=paused/></Callout> });
     let title = sentence(&plan);
@@ -89,7 +89,7 @@ fn content(plan: Plan, runs: Page<Run>, paged: bool, keeping: Keeping, actions: 
                 <Panel title=t("Last 30 days", "最近 30 天") padded=true><DayStrip days=days/></Panel>
                 {runs}
                 {copies}
-                <KeepingPanel keep=keep keeping=keeping/>
+                <RetentionPanel keep=keep retention=retention/>
             </Stack>
             <Stack>
                 {buttons}

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::error::ApiError;
 use crate::plans::left::{DeletePlanForm, Leave, Left};
-use crate::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
+use crate::plans::types::{Plan, PlanForm, PlanPreview, Retention, Run};
 use crate::ports::Cx;
 use crate::units::Page;
 
@@ -28,7 +28,7 @@ pub trait Plans: Send + Sync {
     /// Runs, newest first.
     async fn list_runs(&self, cx: &Cx, plan_id: i64, after: Option<String>) -> Result<Page<Run>, ApiError>;
     /// What a plan keeps now, and why.
-    async fn get_keeping(&self, cx: &Cx, plan_id: i64) -> Result<Keeping, ApiError>;
+    async fn get_retention(&self, cx: &Cx, plan_id: i64) -> Result<Retention, ApiError>;
     /// Deletes a plan; `confirm` must be its name, and what becomes of its snapshots must be said where it has any.
     async fn delete_plan(&self, cx: &Cx, plan_id: i64, form: DeletePlanForm) -> Result<(), ApiError>;
     /// Deleted plans that still have snapshots. Any duty.

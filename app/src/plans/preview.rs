@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::keeping::KeepingPanel;
+use super::retention::RetentionPanel;
 use super::types::{Keep, NextRun, PlanPreview, ProjectMatch};
 use crate::said::said;
 use crate::text::{Lang, lang, t};
@@ -98,7 +98,7 @@ pub fn PreviewView(
             {left_out(preview.left_out)}
         </Panel>
         <Panel title=t("Next five runs", "接下来五次运行") note=said(&preview.schedule_words) padded=true>{runs(preview.next_runs)}</Panel>
-        <KeepingPanel keep=keep keeping=preview.keeping/>
+        <RetentionPanel keep=keep retention=preview.retention/>
     }
     .into_any()
 }

@@ -66,7 +66,7 @@ pub struct Kept {
 
 /// What a rule does to the snapshots there are, and what it comes to in the long run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Keeping {
+pub struct Retention {
     /// Snapshots of the plan there are.
     pub snapshots: i64,
     /// Of these, how many the rule lets go.
@@ -283,8 +283,8 @@ pub struct PlanPreview {
     pub next_runs: Vec<NextRun>,
     /// The schedule in words.
     pub schedule_words: String,
-    /// What the rule of keeping does.
-    pub keeping: Keeping,
+    /// What the retention rule does.
+    pub retention: Retention,
     /// Things to know: target shorter than the interval, scope empty …
     pub warnings: Vec<String>,
 }

@@ -193,8 +193,8 @@ nothing! { vaults::Vaults {
     async fn list_sweeps(&self, _cx: &Cx, _vault_id: i64) -> Result<Vec<Sweep>, ApiError> {
         Ok(Vec::new())
     }
-    async fn vault_room(&self, _cx: &Cx, _vault_id: i64) -> Result<Room, ApiError> {
-        Ok(Room::default())
+    async fn vault_capacity(&self, _cx: &Cx, _vault_id: i64) -> Result<Capacity, ApiError> {
+        Ok(Capacity::default())
     }
     async fn list_vaults(&self, _cx: &Cx) -> Result<Vec<Vault>, ApiError> {
         self.answer(Some(self.vaults.clone()))
@@ -218,9 +218,9 @@ nothing! { plans::Plans {
     async fn get_plan(&self, _cx: &Cx, plan_id: i64) -> Result<Plan, ApiError> {
         self.answer(self.plans.iter().find(|p| p.id == plan_id).cloned())
     }
-    async fn get_keeping(&self, _cx: &Cx, plan_id: i64) -> Result<Keeping, ApiError> {
+    async fn get_retention(&self, _cx: &Cx, plan_id: i64) -> Result<Retention, ApiError> {
         let _ = plan_id;
-        Ok(keeping())
+        Ok(retention())
     }
     async fn preview_plan(&self, _cx: &Cx, form: PlanForm) -> Result<PlanPreview, ApiError> {
         let _ = form;
@@ -341,13 +341,13 @@ pub fn moment(text: &str) -> Moment {
     Moment::parse(text).unwrap()
 }
 
-fn keeping() -> Keeping {
+fn retention() -> Retention {
     let kept = |at, reasons: &[&str]| Kept {
         project: "payments".to_owned(),
         at: moment(at),
         reasons: reasons.iter().map(|r| (*r).to_owned()).collect(),
     };
-    Keeping {
+    Retention {
         snapshots: 2,
         go: 1,
         shown: vec![kept("2026-10-01T02:00:00Z", &[]), kept("2026-11-23T02:00:00Z", &["newest good", "day 2026-11-23"])],
@@ -370,7 +370,7 @@ fn preview() -> PlanPreview {
             clock_change: false,
         }],
         schedule_words: "every day at 02:00".to_owned(),
-        keeping: keeping(),
+        retention: retention(),
         warnings: Vec::new(),
     }
 }

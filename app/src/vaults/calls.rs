@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::vaults::types::{ChangeBucket, Finding, NewVault, Room, Sweep, Vault};
+use crate::vaults::types::{Capacity, ChangeBucket, Finding, NewVault, Sweep, Vault};
 
 /// All vaults.
 #[server(prefix = "/fn", endpoint = "vaults/list", input = leptos::server_fn::codec::GetUrl)]
@@ -56,10 +56,10 @@ pub async fn check_bucket(vault_id: i64) -> Result<Vault, ApiError> {
 }
 
 /// What a vault takes, how it grows, and when it will be full.
-#[server(prefix = "/fn", endpoint = "vaults/room", input = leptos::server_fn::codec::GetUrl)]
-pub async fn vault_room(vault_id: i64) -> Result<Room, ApiError> {
+#[server(prefix = "/fn", endpoint = "vaults/capacity", input = leptos::server_fn::codec::GetUrl)]
+pub async fn vault_capacity(vault_id: i64) -> Result<Capacity, ApiError> {
     use crate::ports::{answer, backend, cx};
-    answer(backend().vault_room(&cx(), vault_id).await)
+    answer(backend().vault_capacity(&cx(), vault_id).await)
 }
 
 /// The last sweeps of a vault.

@@ -2,11 +2,11 @@
 
 pub mod bucket;
 pub mod calls;
+pub mod capacity;
 pub mod disaster;
 pub mod form_page;
 pub mod list_page;
 pub mod lock;
-pub mod room;
 pub mod scrub;
 pub mod sweeps;
 pub mod types;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::error::ApiError;
 use crate::ports::Cx;
-use crate::vaults::types::{ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
+use crate::vaults::types::{Capacity, ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Sweep, SweepForm, Vault};
 
 /// Vaults. Reading: any duty. Changing: operator.
 #[async_trait]
@@ -34,7 +34,7 @@ pub trait Vaults: Send + Sync {
     /// The last sweeps, newest first.
     async fn list_sweeps(&self, cx: &Cx, vault_id: i64) -> Result<Vec<Sweep>, ApiError>;
     /// What it takes, how it grows, and when it will be full.
-    async fn vault_room(&self, cx: &Cx, vault_id: i64) -> Result<Room, ApiError>;
+    async fn vault_capacity(&self, cx: &Cx, vault_id: i64) -> Result<Capacity, ApiError>;
     /// Findings, open ones first.
     async fn list_findings(&self, cx: &Cx, vault_id: i64) -> Result<Vec<Finding>, ApiError>;
 }

@@ -39,7 +39,7 @@ pub fn scrub_panel(
                 <details>
                     <summary class="note">{t("How soon and how fast…", "期限与速度…")}</summary>
                     <PostForm action=change>
-                        <Pace vault_id=id days=days mib_s=mib_s/>
+                        <RateForm vault_id=id days=days mib_s=mib_s/>
                         <SubmitButton text=t("Save", "保存")/>
                     </PostForm>
                 </details>
@@ -51,7 +51,7 @@ pub fn scrub_panel(
 }
 
 #[component]
-fn Pace(vault_id: i64, days: i32, mib_s: Option<i64>) -> impl IntoView {
+fn RateForm(vault_id: i64, days: i32, mib_s: Option<i64>) -> impl IntoView {
     view! {
         <Hidden name="vault_id" value=vault_id.to_string()/>
         <Field name="days" label=t("Days within which every byte is read", "全量读取期限（天）") kind="number" value=days.to_string()/>

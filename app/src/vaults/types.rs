@@ -151,22 +151,22 @@ pub struct ChangeScrub {
 
 /// What a vault takes, how it grows, and when it will be full.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Room {
+pub struct Capacity {
     /// Bytes a day takes on average, less what sweeps free; none = too early to say.
     pub per_day: Option<i64>,
     /// Days until only the reserve is left; none = not foreseeable, or without a known end.
     pub days_left: Option<i64>,
     /// The last 30 days, oldest first.
-    pub days: Vec<RoomDay>,
+    pub days: Vec<CapacityDay>,
     /// Projects, those that added most first.
-    pub projects: Vec<ProjectRoom>,
+    pub projects: Vec<ProjectCapacity>,
     /// Projects that are not listed.
     pub more: i64,
 }
 
 /// One day of a vault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RoomDay {
+pub struct CapacityDay {
     /// Its beginning.
     pub day: Moment,
     /// Bytes added, without first backups of projects.
@@ -179,7 +179,7 @@ pub struct RoomDay {
 
 /// What one project takes of a vault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ProjectRoom {
+pub struct ProjectCapacity {
     /// Harbor.
     pub harbor: String,
     /// Project.

@@ -5,15 +5,15 @@ use leptos::prelude::*;
 use super::bucket::{bucket_panel, tried_panel};
 use super::calls::{
     ChangeBucketCall, ChangeLockCall, ChangeScrubCall, CheckBucket, OpenVault, RebuildFromVault, SweepVault, VerifyVault, get_vault,
-    list_findings, list_sweeps, vault_room,
+    list_findings, list_sweeps, vault_capacity,
 };
+use super::capacity::capacity_panel;
 use super::disaster::{rebuilt_panel, standing_panel};
 use super::list_page::vault_status;
 use super::lock::lock_panel;
-use super::room::room_panel;
 use super::scrub::scrub_panel;
 use super::sweeps::{sweep_panel, sweeps_panel};
-use super::types::{Finding, Room, Sweep, Vault, VaultState};
+use super::types::{Capacity, Finding, Sweep, Vault, VaultState};
 use crate::plans::calls::list_left;
 use crate::plans::left::Left;
 use crate::plans::left_page::left_panel;
@@ -43,7 +43,7 @@ pub fn VaultPage() -> impl IntoView {
             let vault = get_vault(id).await?;
             let findings = list_findings(id).await?;
             let sweeps = list_sweeps(id).await?;
-            let room = vault_room(id).await?;
+            let room = vault_capacity(id).await?;
             let left: Vec<Left> = list_left().await?.into_iter().filter(|left| left.vault_id == id).collect();
             Ok((vault, findings, sweeps, room, left))
         },
@@ -94,7 +94,7 @@ fn sentence(vault: &Vault) -> String {
     }
 }
 
-fn content(vault: Vault, (findings, sweeps, room, left): (Vec<Finding>, Vec<Sweep>, Room, Vec<Left>), actions: Actions) -> AnyView {
+fn content(vault: Vault, (findings, sweeps, room, left): (Vec<Finding>, Vec<Sweep>, Capacity, Vec<Left>), actions: Actions) -> AnyView {
     let Actions { verify, scrub, sweep, change, lock, check, rebuild, open } = actions;
     let (tone, word) = vault_status(vault.state);
     let crumbs = vec![(t("Vaults", "保管库").to_owned(), "/vaults".to_owned())];
@@ -114,7 +114,7 @@ fn content(vault: Vault, (findings, sweeps, room, left): (Vec<Finding>, Vec<Swee
     let findings = findings_panel(findings, vault.verified.is_some());
     let (space, swept) = (sweep_panel(id, folder.as_deref(), sweep), sweeps_panel(sweeps));
     let left = (!left.is_empty()).then(|| left_panel(left));
-    let room = room_panel(room, vault.reserve_bytes);
+    let room = capacity_panel(room, vault.reserve_bytes);
     let tried = vault.bucket.as_ref().map(tried_panel);
     let reading = scrub_panel(&vault, folder.as_deref(), verify, scrub);
     let locked = lock_panel(&vault, lock);

@@ -11,9 +11,9 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use testkit::{Counts, Distribution, Proxy};
 
-use crate::measure::{self, Used};
 use crate::report::{Report, Series};
-use crate::tools::{Case, Ground, Line, Tool};
+use crate::tools::{Case, Fixture, Line, Tool};
+use crate::usage::{self, Used};
 use crate::world::{Harbor, World};
 use crate::{Failure, Options, growth, judge, large, mark, report, scrub};
 
@@ -156,7 +156,7 @@ impl Turn<'_> {
             let project = world.project.to_string();
             let robot: &CreatedRobot = if case.restores() { &world.writer } else { &world.reader };
             let host = self.proxy.addr().to_string();
-            let ground = Ground {
+            let fixture = Fixture {
                 harbor: &host,
                 project: &project,
                 user: &robot.name,
@@ -164,9 +164,9 @@ impl Turn<'_> {
                 folder: folder.path(),
                 registry: registry.as_ref().map_or("", |(host, _)| host),
             };
-            tool.prepare(&ground).await?;
-            let line = tool.line(&self.installed.program, case, &ground);
-            let sample = self.once(world, &line, &ground).await?;
+            tool.prepare(&fixture).await?;
+            let line = tool.line(&self.installed.program, case, &fixture);
+            let sample = self.once(world, &line, &fixture).await?;
             let ended = !sample.used.ok;
             let key = Series { tags: world.tags(), latency_ms: self.latency_ms, tool, case };
             report.commands.entry((tool, case)).or_insert_with(|| line.command.join(" "));
@@ -178,10 +178,10 @@ impl Turn<'_> {
         Ok(())
     }
 
-    async fn once(&self, world: &World<'_>, line: &Line, ground: &Ground<'_>) -> Result<Sample, Failure> {
+    async fn once(&self, world: &World<'_>, line: &Line, fixture: &Fixture<'_>) -> Result<Sample, Failure> {
         let pulls = world.pulls().await?;
         self.proxy.reset_counts();
-        let (used, out) = measure::line(line, ground.folder, self.seconds_max).await?;
+        let (used, out) = usage::line(line, fixture.folder, self.seconds_max).await?;
         let counts = self.proxy.counts();
         tokio::time::sleep(COUNTING).await;
         let sum = |fits: fn(&str) -> bool, bytes: fn(&Counts) -> u64| {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 use testkit::Proxy;
 
-use crate::measure::{self, Used};
 use crate::sim::{self, Content};
-use crate::tools::{Case, Ground, Tool};
+use crate::tools::{Case, Fixture, Tool};
+use crate::usage::{self, Used};
 use crate::{Failure, Options};
 
 /// Sizes whose time for each tag is compared.
@@ -74,12 +74,12 @@ async fn one(content: &Content, latencies: &[u64], options: &Options) -> Result<
         let folder = tempfile::Builder::new().prefix("breakwater-bench").tempdir()?;
         let host = proxy.addr().to_string();
         let (user, secret) = (&filled.login.user, &filled.login.secret);
-        let ground = Ground { harbor: &host, project: sim::PROJECT, user, secret, folder: folder.path(), registry: "" };
+        let fixture = Fixture { harbor: &host, project: sim::PROJECT, user, secret, folder: folder.path(), registry: "" };
         let mut costs = Vec::new();
         for case in [Case::First, Case::Listed] {
-            let line = Tool::Breakwater.line(&std::env::current_exe()?, case, &ground);
+            let line = Tool::Breakwater.line(&std::env::current_exe()?, case, &fixture);
             proxy.reset_counts();
-            let (used, _) = measure::line(&line, folder.path(), options.case_seconds_max).await?;
+            let (used, _) = usage::line(&line, folder.path(), options.case_seconds_max).await?;
             costs.push(Cost { used, requests: proxy.total().requests });
         }
         let [first, listed] = <[Cost; 2]>::try_from(costs).map_err(|_| "two cases have two costs")?;

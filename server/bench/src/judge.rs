@@ -5,10 +5,10 @@ use serde::Serialize;
 use crate::growth::{self, Row};
 use crate::large::Large;
 use crate::mark::Marked;
-use crate::measure::Used;
 use crate::report::{Report, Series, megabytes};
 use crate::sim::Content;
 use crate::tools::{Case, Tool};
+use crate::usage::Used;
 
 /// A first backup takes at most this part of the fastest peer's time.
 const FIRST_RATIO_MAX: f64 = 0.6;

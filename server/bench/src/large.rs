@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde_json::json;
 use vocab::{Digest, Hasher, RepositoryName, media};
 
-use crate::measure::{self, Used};
-use crate::tools::{Case, Ground, REPOSITORY, Tool};
+use crate::tools::{Case, Fixture, REPOSITORY, Tool};
+use crate::usage::{self, Used};
 use crate::{Failure, ours};
 
 const PIECE_BYTES: usize = 1024 * 1024;
@@ -103,9 +103,9 @@ pub(crate) async fn run(mib: u64, seconds_max: u64) -> Result<Large, Failure> {
     });
     client.manifest_put(&repository, &Reference::Tag("big".parse()?), media::OCI_MANIFEST, manifest.to_string().into()).await?;
     let host = sim.addr().to_string();
-    let ground = Ground { harbor: &host, project: PROJECT, user, secret, folder: folder.path(), registry: "" };
-    let line = Tool::Breakwater.line(&std::env::current_exe()?, Case::First, &ground);
-    let (used, _) = measure::line(&line, folder.path(), seconds_max).await?;
+    let fixture = Fixture { harbor: &host, project: PROJECT, user, secret, folder: folder.path(), registry: "" };
+    let line = Tool::Breakwater.line(&std::env::current_exe()?, Case::First, &fixture);
+    let (used, _) = usage::line(&line, folder.path(), seconds_max).await?;
     let limits = limits(&client, &repository, &layer, mib, folder.path()).await?;
     sim.stop().await?;
     Ok(Large { mib, used, limits })

@@ -12,12 +12,12 @@ mod growth;
 mod judge;
 mod large;
 mod mark;
-mod measure;
 mod ours;
 mod report;
 mod scrub;
 mod sim;
 mod tools;
+mod usage;
 mod world;
 
 use std::path::PathBuf;
@@ -80,7 +80,7 @@ pub(crate) struct Options {
 enum Inner {
     /// Runs a command and writes what it used.
     #[command(hide = true)]
-    Measured(measure::Order),
+    Measured(usage::Order),
     /// The engine's backup of one project into a vault.
     #[command(hide = true)]
     Backup {
@@ -105,7 +105,7 @@ fn main() -> Result<std::process::ExitCode, Failure> {
     let cli = Cli::parse();
     // Before any thread or buffer exists: a child's peak memory begins at the peak of who started it.
     if let Some(Inner::Measured(order)) = &cli.inner {
-        return measure::run(order);
+        return usage::run(order);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

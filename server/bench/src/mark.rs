@@ -11,8 +11,8 @@ use vault::tree::{RepositoryIndex, RepositoryMember, SnapshotIndex};
 use vault::{Pointer, Terms, Vault};
 use vocab::{Descriptor, Digest, media};
 
-use crate::measure::{self, Used};
 use crate::tools::Line;
+use crate::usage::{self, Used};
 use crate::{Failure, ours};
 
 /// Blobs each manifest refers to.
@@ -59,7 +59,7 @@ pub(crate) async fn run(references: usize, seconds_max: u64) -> Result<Marked, F
     let manifests = write(&place, references).await?;
     let program = std::env::current_exe()?.display().to_string();
     let command = vec![program, "mark".to_owned(), "--folder".to_owned(), place.display().to_string()];
-    let (used, _) = measure::line(&Line { command, environment: Vec::new() }, folder.path(), seconds_max).await?;
+    let (used, _) = usage::line(&Line { command, environment: Vec::new() }, folder.path(), seconds_max).await?;
     let shared = shared(manifests);
     Ok(Marked { references: manifests * REFERENCES_EACH, manifests, blobs: manifests * OWN + shared, used })
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine::Silent;
-use engine::backup::glance::{Glance, OVERLAP, Since, Standing};
+use engine::backup::discovery::{Discovery, KnownState, OVERLAP, Since};
 use engine::backup::{self, BackupContext, Reconcile};
 use engine::effect::{self, OnConflict, PlanContext, Policy};
 use engine::restore::{self, RestoreContext};
@@ -79,8 +79,8 @@ impl Newest {
         Ok(if file.exists() { Some(serde_json::from_slice(&tokio::fs::read(file).await?)?) } else { None })
     }
 
-    const fn standing(&self) -> Standing {
-        Standing { seen_at: self.seen_at, project_id: self.project_id, repositories: self.repositories, mark: None }
+    const fn state_of(&self) -> KnownState {
+        KnownState { seen_at: self.seen_at, project_id: self.project_id, repositories: self.repositories, mark: None }
     }
 }
 
@@ -99,12 +99,12 @@ pub(crate) async fn backup(place: &Place, listed: bool) -> Result<(), Failure> {
         staging: None,
     };
     let before = Newest::read(place).await?;
-    let standing = before.as_ref().map(Newest::standing);
-    let known = standing.filter(|_| !listed);
-    let glance = Glance::take(&cx.client, Since::of(known.iter()), 1).await?;
-    let project = glance.projects.iter().find(|project| project.name == place.project).ok_or("there is no such project")?;
+    let known_state = before.as_ref().map(Newest::state_of);
+    let known = known_state.filter(|_| !listed);
+    let discovery = Discovery::take(&cx.client, Since::of(known.iter()), 1).await?;
+    let project = discovery.projects.iter().find(|project| project.name == place.project).ok_or("there is no such project")?;
     let same = match (&before, &known) {
-        (Some(before), Some(known)) if glance.is_unchanged(project, known) => backup::unchanged(&cx, project, before.snapshot).await?,
+        (Some(before), Some(known)) if discovery.is_unchanged(project, known) => backup::unchanged(&cx, project, before.snapshot).await?,
         _ => None,
     };
     let outcome = match same {
@@ -114,7 +114,7 @@ pub(crate) async fn backup(place: &Place, listed: bool) -> Result<(), Failure> {
     if !outcome.index.gaps.is_empty() {
         return Err(format!("{} gaps", outcome.index.gaps.len()).into());
     }
-    let Standing { seen_at, project_id, repositories, .. } = glance.standing(project);
+    let KnownState { seen_at, project_id, repositories, .. } = discovery.state_of(project);
     let newest = Newest { snapshot: outcome.digest, seen_at: seen_at + OVERLAP, project_id, repositories };
     tokio::fs::write(place.newest(), serde_json::to_vec(&newest)?).await?;
     let stats = outcome.stats;

@@ -13,9 +13,9 @@ use crate::growth::Row;
 use crate::judge::Target;
 use crate::large::Large;
 use crate::mark::Marked;
-use crate::measure::Used;
 use crate::scrub::Scrubbed;
 use crate::tools::{Case, Tool};
+use crate::usage::Used;
 use crate::{Failure, Options};
 
 /// What belongs together: the repetitions of one case of one tool.

@@ -63,7 +63,7 @@ pub(crate) struct Line {
 }
 
 /// What command lines are made of.
-pub(crate) struct Ground<'a> {
+pub(crate) struct Fixture<'a> {
     /// Host and port of the proxy.
     pub harbor: &'a str,
     pub project: &'a str,
@@ -114,8 +114,8 @@ impl Tool {
     }
 
     /// The command for a case. Logins go by file or environment, so that the lines can be shown.
-    pub fn line(self, program: &Path, case: Case, ground: &Ground<'_>) -> Line {
-        let Ground { harbor, project, folder, registry, .. } = ground;
+    pub fn line(self, program: &Path, case: Case, fixture: &Fixture<'_>) -> Line {
+        let Fixture { harbor, project, folder, registry, .. } = fixture;
         let at = |name: &str| folder.join(name).display().to_string();
         let source = format!("{harbor}/{project}/{REPOSITORY}");
         let copy = format!("{registry}/copy");
@@ -155,21 +155,21 @@ impl Tool {
             }
         };
         let command = std::iter::once(program.display().to_string()).chain(words).collect();
-        Line { command, environment: self.environment(ground) }
+        Line { command, environment: self.environment(fixture) }
     }
 
-    fn environment(self, ground: &Ground<'_>) -> Vec<(String, String)> {
+    fn environment(self, fixture: &Fixture<'_>) -> Vec<(String, String)> {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         match self {
-            Self::Breakwater => vec![pair(ours::USER, ground.user), pair(ours::SECRET, ground.secret)],
-            _ => vec![pair("DOCKER_CONFIG", &ground.folder.display().to_string())],
+            Self::Breakwater => vec![pair(ours::USER, fixture.user), pair(ours::SECRET, fixture.secret)],
+            _ => vec![pair("DOCKER_CONFIG", &fixture.folder.display().to_string())],
         }
     }
 
     /// Writes the files the command lines name.
-    pub async fn prepare(self, ground: &Ground<'_>) -> std::io::Result<()> {
+    pub async fn prepare(self, fixture: &Fixture<'_>) -> std::io::Result<()> {
         use base64::Engine as _;
-        let Ground { harbor, project, user, secret, folder, .. } = ground;
+        let Fixture { harbor, project, user, secret, folder, .. } = fixture;
         let auth = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{secret}"));
         let config = serde_json::json!({ "auths": { *harbor: { "auth": auth } } });
         tokio::fs::write(folder.join("config.json"), config.to_string()).await?;

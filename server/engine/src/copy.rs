@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use vault::{Pointer, PointerName, PutError, Vault, VaultError, Why};
 use vocab::{Demand, Descriptor, Digest};
 
-use crate::backup::pace::Pace;
+use crate::backup::throttle::Throttle;
 use crate::control::{Control, Event, ItemOutcome, Progress, Stop};
 use crate::hold::Held;
 
@@ -78,7 +78,8 @@ pub async fn snapshot(cx: &CopyContext, pointer: &Pointer, before: Option<Digest
     // In both: retention may let the snapshot go while it is read.
     let reads = Held::to_read(&cx.from, &owner).await.map_err(CopyError::From)?;
     let writes = Held::take(&cx.to, &owner).await.map_err(CopyError::To)?;
-    let outcome = Copy { cx, pace: Pace::new(Arc::clone(&cx.control)), held: &writes, objects: 0, bytes: 0 }.run(pointer, before).await;
+    let outcome =
+        Copy { cx, throttle: Throttle::new(Arc::clone(&cx.control)), held: &writes, objects: 0, bytes: 0 }.run(pointer, before).await;
     if let Some(reads) = reads {
         reads.release().await;
     }
@@ -88,7 +89,7 @@ pub async fn snapshot(cx: &CopyContext, pointer: &Pointer, before: Option<Digest
 
 struct Copy<'a> {
     cx: &'a CopyContext,
-    pace: Pace,
+    throttle: Throttle,
     held: &'a Held,
     objects: u64,
     bytes: u64,
@@ -121,7 +122,7 @@ impl Copy<'_> {
         self.manifests(settings.collect(), &mut blobs).await?;
         self.object(&pointer.snapshot.digest, pointer.snapshot.size).await?;
         // The last moment to stop: whoever lost the lease seals nothing (I-20).
-        self.pace.check_now().await?;
+        self.throttle.check_now().await?;
         let name = self.held.seal(pointer).await.map_err(CopyError::To)?;
         Ok(Copied { pointer: name, objects: self.objects, bytes: self.bytes })
     }
@@ -155,10 +156,10 @@ impl Copy<'_> {
     }
 
     async fn objects(&mut self, objects: Vec<(Digest, Option<u64>)>, at_once: usize) -> Result<(), CopyError> {
-        let (cx, pace) = (self.cx, &self.pace);
+        let (cx, throttle) = (self.cx, &self.throttle);
         let mut copies = stream::iter(objects)
             .map(|(digest, size_bytes)| async move {
-                pace.check().await?;
+                throttle.check().await?;
                 one(cx, &digest, size_bytes).await
             })
             .buffer_unordered(at_once);

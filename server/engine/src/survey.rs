@@ -42,7 +42,7 @@ pub struct Place {
 
 /// How a snapshot stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum SnapshotState {
     /// Everything it needs is there.
     Whole,
     /// Something could not be looked at; nothing is known to be lost (I-6).
@@ -162,11 +162,11 @@ impl<'a> Survey<'a> {
     }
 
     /// How one snapshot stands. Call [`Vault::check`] first: with the wrong disk mounted everything looks lost (F-8).
-    pub fn snapshot<'s>(&'s mut self, digest: &'s Digest) -> BoxFuture<'s, Standing> {
+    pub fn snapshot<'s>(&'s mut self, digest: &'s Digest) -> BoxFuture<'s, SnapshotState> {
         Box::pin(self.walk(digest))
     }
 
-    async fn walk(&mut self, digest: &Digest) -> Standing {
+    async fn walk(&mut self, digest: &Digest) -> SnapshotState {
         let faults = if self.is_lost(digest) {
             Faults::from([self.lost(*digest, "the snapshot")])
         } else {
@@ -182,9 +182,9 @@ impl<'a> Survey<'a> {
         }
         let worst = faults.iter().filter_map(|at| self.lacks.get(*at)).map(|lack| lack.finding.severity).max();
         match worst {
-            None => Standing::Whole,
-            Some(Severity::Unknown) => Standing::Unknown,
-            Some(Severity::Loss) => Standing::Degraded,
+            None => SnapshotState::Whole,
+            Some(Severity::Unknown) => SnapshotState::Unknown,
+            Some(Severity::Loss) => SnapshotState::Degraded,
         }
     }
 

@@ -186,7 +186,7 @@ pub async fn record(conn: &mut PgConnection, actor: &Actor, event: Event) -> Res
     let bytes = canonical(actor, event, now);
     let seq = queries::append(conn, &bytes).await?;
     if done {
-        crate::once::keep(conn, seq).await?;
+        crate::idempotency::keep(conn, seq).await?;
     }
     Ok(seq)
 }

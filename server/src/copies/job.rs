@@ -17,7 +17,7 @@ use crate::error::{Error, chain};
 use crate::events::{self, Topic};
 use crate::jobs::queries::End;
 use crate::jobs::{self, JobContext, JobError, NewJob, Stop, Work};
-use crate::plans::keeping::{self, PointerNames};
+use crate::plans::retention::{self, PointerNames};
 use crate::plans::{self, Observer};
 
 /// Snapshots read from the catalogue at once.
@@ -67,7 +67,7 @@ pub async fn copy_job(context: Arc<JobContext>, plan_id: i64, vault_id: i64) -> 
     };
     let mut job = Job { context: &context, plan, to, to_id: vault_id, to_name: name, names: PointerNames::default() };
     let (copied, failed) = job.all().await?;
-    keeping::forget(&context, vault_id, &job.to).await?;
+    retention::forget(&context, vault_id, &job.to).await?;
     if copied > 0
         && let Err(error) = job.to.rebuild_index().await
     {

@@ -21,7 +21,7 @@ pub async fn set_vaults(conn: &mut PgConnection, plan_id: i64, vault_ids: &[i64]
 
 /// A further vault of a plan, and how far its copies are.
 #[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Standing {
+pub struct CopyStatus {
     pub plan_id: i64,
     pub vault_id: i64,
     pub vault: String,
@@ -35,7 +35,7 @@ pub struct Standing {
 }
 
 /// How the copies of plans stand, by name of the vault.
-pub async fn standing(conn: &mut PgConnection, plans: &[i64]) -> sqlx::Result<Vec<Standing>> {
+pub async fn status(conn: &mut PgConnection, plans: &[i64]) -> sqlx::Result<Vec<CopyStatus>> {
     sqlx::query_as(
         "select pc.plan_id, v.vault_id, v.name as vault, s.copied, s.waiting, s.bytes, s.newest, j.job_id, j.state as job_state, j.error as job_error
            from plan_copy pc join vault v using (vault_id)

@@ -46,7 +46,7 @@ pub async fn make_staging(admin: &Client, project: &ProjectName) -> Result<Made,
 }
 
 async fn create(admin: &Client, spec: RobotSpec) -> Result<Made, Error> {
-    crate::once::acts();
+    crate::idempotency::acts();
     let made = admin.create_robot(&spec).await.map_err(|error| match error.code() {
         "forbidden" => Error::Api(ApiError::field("admin_login", "this login may not make system robots; use an administrator's")),
         _ => Error::Registry(error),

@@ -57,7 +57,7 @@ pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
         next_run: plans.iter().filter_map(|p| p.next).min(),
         oldest: projects.iter().filter_map(|p| p.oldest).min(),
         concerns,
-        vaults_out: vaults::look::count_out(&mut conn).await?,
+        vaults_out: vaults::health::count_out(&mut conn).await?,
         setup: set_up(&mut conn, caller, &harbors, &vaults, &plans, &projects).await?,
         waiting,
         plans,
@@ -145,7 +145,7 @@ fn concerns(
     }
     for vault in vaults {
         let link = || format!("/vaults/{}", vault.id);
-        if let Some(days) = vault.days_left.filter(|days| *days < app::vaults::room::SOON_DAYS) {
+        if let Some(days) = vault.days_left.filter(|days| *days < app::vaults::capacity::SOON_DAYS) {
             all.push(concern("warning", "Nearly full", format!("{} is full in about {days} days", vault.name), link(), "look"));
         }
         if vault.looked.is_none_or(|at| time::OffsetDateTime::now_utc() - at.0 > UNLOOKED) {

@@ -8,8 +8,8 @@ pub mod came_back;
 pub mod events;
 pub mod guard;
 pub mod headers;
-pub mod once;
-pub mod pace;
+pub mod idempotency;
+pub mod min_rate;
 pub mod places;
 pub mod port;
 pub mod rest;
@@ -97,7 +97,7 @@ pub fn router(web: Web) -> Router {
         .fallback(leptos_axum::file_and_error_handler_with_context::<Web, _>(context, app::shell))
         .layer(from_fn_with_state(web.clone(), came_back::layer))
         .layer(from_fn(session::zone::add))
-        .layer(from_fn_with_state(web.clone(), once::layer))
+        .layer(from_fn_with_state(web.clone(), idempotency::layer))
         .layer(from_fn(guard::gate))
         .layer(from_fn_with_state(web.clone(), came_back::signed_out))
         .layer(from_fn_with_state(web.clone(), guard::refusals))

@@ -7,7 +7,7 @@ use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, RenewLogin
 use app::home::types::Home;
 use app::jobs::types::{Job, JobFilter, LogLine};
 use app::plans::left::{DeletePlanForm, Leave, Left};
-use app::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
+use app::plans::types::{Plan, PlanForm, PlanPreview, Retention, Run};
 use app::ports::{Cx, accounts::Accounts, audit::Audits, harbors::Harbors, home::Homes, jobs::Jobs, plans::Plans};
 use app::ports::{projects::Projects, restores::Restores, session::Sessions, vaults::Vaults};
 use app::projects::found::Found;
@@ -21,7 +21,7 @@ use app::restores::types::{
 };
 use app::session::types::{SetUp, Shell, SignIn};
 use app::units::{Moment, Page};
-use app::vaults::types::{ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
+use app::vaults::types::{Capacity, ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Sweep, SweepForm, Vault};
 use app::zone::Zone;
 use async_trait::async_trait;
 
@@ -140,8 +140,8 @@ impl Vaults for Live {
     async fn sweep_vault(&self, cx: &Cx, vault_id: i64, form: SweepForm) -> Result<i64, ApiError> {
         api(cx, vaults::sweep::start(&self.state, &Caller::of(cx)?, &origin(cx), vault_id, form).await)
     }
-    async fn vault_room(&self, cx: &Cx, vault_id: i64) -> Result<Room, ApiError> {
-        api(cx, vaults::room::get(&self.state, &Caller::of(cx)?, vault_id).await)
+    async fn vault_capacity(&self, cx: &Cx, vault_id: i64) -> Result<Capacity, ApiError> {
+        api(cx, vaults::capacity::get(&self.state, &Caller::of(cx)?, vault_id).await)
     }
     async fn list_sweeps(&self, cx: &Cx, vault_id: i64) -> Result<Vec<Sweep>, ApiError> {
         api(cx, vaults::sweep::list(&self.state, &Caller::of(cx)?, vault_id).await)
@@ -192,8 +192,8 @@ impl Plans for Live {
     async fn list_runs(&self, cx: &Cx, plan_id: i64, after: Option<String>) -> Result<Page<Run>, ApiError> {
         api(cx, plans::list_runs(&self.state, &Caller::of(cx)?, plan_id, after).await)
     }
-    async fn get_keeping(&self, cx: &Cx, plan_id: i64) -> Result<Keeping, ApiError> {
-        api(cx, plans::keeping::get(&self.state, &Caller::of(cx)?, plan_id).await)
+    async fn get_retention(&self, cx: &Cx, plan_id: i64) -> Result<Retention, ApiError> {
+        api(cx, plans::retention::get(&self.state, &Caller::of(cx)?, plan_id).await)
     }
     async fn list_left(&self, cx: &Cx) -> Result<Vec<Left>, ApiError> {
         api(cx, plans::left::list(&self.state, &Caller::of(cx)?).await)

@@ -9,7 +9,7 @@ use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, RenewLogin
 use app::home::types::Home;
 use app::jobs::types::{Job, JobFilter, LogLine};
 use app::plans::left::{DeletePlanForm, Leave, Left};
-use app::plans::types::{Keeping, Plan, PlanForm, PlanPreview, Run};
+use app::plans::types::{Plan, PlanForm, PlanPreview, Retention, Run};
 use app::ports::Cx;
 use app::projects::found::Found;
 use app::projects::gaps::{AcceptGap, ProjectGaps};
@@ -23,7 +23,7 @@ use app::restores::types::{
 };
 use app::session::types::Me;
 use app::units::{Moment, Page};
-use app::vaults::types::{ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Room, Sweep, SweepForm, Vault};
+use app::vaults::types::{Capacity, ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Sweep, SweepForm, Vault};
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Query, State};
 use axum::http::request::Parts;
@@ -338,7 +338,7 @@ endpoint!(/// Changes how soon and how fast every byte of a vault is read.
 endpoint!(/// Changes how a vault's bucket locks what is written once.
     put "/api/v1/vaults/{id}/lock" "vaults" change_lock(cx, b, Path(id): Path<i64>, Body(form): Body<ChangeLock>) () => b.change_lock(cx, ChangeLock { vault_id: id, ..form }).await?);
 endpoint!(/// What a vault takes, how it grows, and when it will be full.
-    get "/api/v1/vaults/{id}/room" "vaults" vault_room(cx, b, Path(id): Path<i64>) Room => b.vault_room(cx, id).await?);
+    get "/api/v1/vaults/{id}/capacity" "vaults" vault_capacity(cx, b, Path(id): Path<i64>) Capacity => b.vault_capacity(cx, id).await?);
 endpoint!(/// The last sweeps.
     get "/api/v1/vaults/{id}/sweeps" "vaults" list_sweeps(cx, b, Path(id): Path<i64>) Vec<Sweep> => b.list_sweeps(cx, id).await?);
 endpoint!(/// What verification found.
@@ -355,7 +355,7 @@ endpoint!(/// One plan.
 endpoint!(/// Changes a plan.
     put "/api/v1/plans/{id}" "plans" change_plan(cx, b, Path(id): Path<i64>, Body(form): Body<PlanForm>) Plan => b.save_plan(cx, PlanForm { plan_id: Some(id), ..form }).await?);
 endpoint!(/// What a plan keeps, and why.
-    get "/api/v1/plans/{id}/keeping" "plans" get_keeping(cx, b, Path(id): Path<i64>) Keeping => b.get_keeping(cx, id).await?);
+    get "/api/v1/plans/{id}/retention" "plans" get_retention(cx, b, Path(id): Path<i64>) Retention => b.get_retention(cx, id).await?);
 endpoint!(/// Deletes a plan, and says what becomes of its snapshots.
     delete "/api/v1/plans/{id}" "plans" delete_plan(cx, b, Path(id): Path<i64>, Body(form): Body<DeletePlanForm>) () => b.delete_plan(cx, id, form).await?);
 endpoint!(/// Deleted plans that still have snapshots.
@@ -548,7 +548,7 @@ pub const ROUTES: &[Line] = &[
     ("POST", "/api/v1/vaults/{id}/open", Rule::SignedIn),
     ("PUT", "/api/v1/vaults/{id}/scrub", Rule::SignedIn),
     ("PUT", "/api/v1/vaults/{id}/lock", Rule::SignedIn),
-    ("GET", "/api/v1/vaults/{id}/room", Rule::SignedIn),
+    ("GET", "/api/v1/vaults/{id}/capacity", Rule::SignedIn),
     ("GET", "/api/v1/vaults/{id}/sweeps", Rule::SignedIn),
     ("GET", "/api/v1/plans", Rule::SignedIn),
     ("POST", "/api/v1/plans", Rule::SignedIn),
@@ -556,7 +556,7 @@ pub const ROUTES: &[Line] = &[
     ("GET", "/api/v1/plans/{id}", Rule::SignedIn),
     ("PUT", "/api/v1/plans/{id}", Rule::SignedIn),
     ("DELETE", "/api/v1/plans/{id}", Rule::SignedIn),
-    ("GET", "/api/v1/plans/{id}/keeping", Rule::SignedIn),
+    ("GET", "/api/v1/plans/{id}/retention", Rule::SignedIn),
     ("GET", "/api/v1/left", Rule::SignedIn),
     ("PUT", "/api/v1/left/{id}", Rule::SignedIn),
     ("POST", "/api/v1/plans/{id}/run", Rule::SignedIn),
@@ -655,12 +655,12 @@ fn estate(router: OpenApiRouter<Web>) -> OpenApiRouter<Web> {
         .routes(routes!(open_vault))
         .routes(routes!(change_scrub))
         .routes(routes!(change_lock))
-        .routes(routes!(vault_room))
+        .routes(routes!(vault_capacity))
         .routes(routes!(list_sweeps))
         .routes(routes!(list_plans, create_plan))
         .routes(routes!(preview_plan))
         .routes(routes!(get_plan, change_plan, delete_plan))
-        .routes(routes!(get_keeping))
+        .routes(routes!(get_retention))
         .routes(routes!(list_left))
         .routes(routes!(decide_left))
         .routes(routes!(run_plan))

@@ -1,6 +1,6 @@
 //! Listening, with limits for slow and silent clients, and a calm end (reliability.md S-80).
 //!
-//! First byte and a stalled answer: [`super::wire`]. Headers: hyper. Bodies: [`super::pace`]. Idle connections and answers nobody takes: [`super::watch`]. How many:
+//! First byte and a stalled answer: [`super::wire`]. Headers: hyper. Bodies: [`super::min_rate`]. Idle connections and answers nobody takes: [`super::watch`]. How many:
 //! [`super::places`]. A client that is refused a place is not answered: that would take what it is refused.
 
 use std::any::Any;
@@ -25,7 +25,7 @@ use tower::ServiceExt as _;
 
 use super::Web;
 use super::guard::refuse;
-use super::pace::Paced;
+use super::min_rate::MinRate;
 use super::places::Places;
 use super::watch::Watch;
 use super::wire::Wire;
@@ -122,7 +122,7 @@ where
     let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         let open = asked.open();
         request.extensions_mut().insert(ConnectInfo(peer));
-        let answered = router.clone().oneshot(request.map(|body| axum::body::Body::new(Paced::new(body, deadlines.body))));
+        let answered = router.clone().oneshot(request.map(|body| axum::body::Body::new(MinRate::new(body, deadlines.body))));
         async move { Ok::<_, Infallible>(answered.await?.map(|body| open.answer(body))) }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());

@@ -1,6 +1,6 @@
 //! A connection that does not wait for ever: for its first byte, or for a client that takes nothing of what it asked for (reliability.md S-80).
 //!
-//! What comes after the first byte is watched by others: headers by hyper, bodies by [`super::pace`], connections nobody uses by [`super::watch`].
+//! What comes after the first byte is watched by others: headers by hyper, bodies by [`super::min_rate`], connections nobody uses by [`super::watch`].
 
 use std::io;
 use std::pin::Pin;

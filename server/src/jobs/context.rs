@@ -122,7 +122,7 @@ impl JobContext {
     }
 
     /// What the heartbeat last learned; cheap, for inner loops.
-    pub fn glance(&self) -> Result<(), Stop> {
+    pub fn stop_asked(&self) -> Result<(), Stop> {
         if self.lost.load(Ordering::Acquire) {
             Err(Stop::LeaseLost)
         } else if self.cancelled.load(Ordering::Acquire) {
@@ -136,7 +136,7 @@ impl JobContext {
 
     /// Asks the database: does the lease hold, did anybody cancel? Before every write outside.
     pub async fn check(&self) -> Result<(), Stop> {
-        self.glance()?;
+        self.stop_asked()?;
         let standing = async {
             let mut conn = self.state.pool.acquire().await?;
             queries::standing(&mut conn, self.job_id, self.epoch).await

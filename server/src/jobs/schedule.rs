@@ -27,7 +27,7 @@ pub async fn tick(state: &AppState) -> Result<(), Error> {
     crate::harbors::queue_inventories(state).await?;
     crate::restores::expire_due(state).await?;
     crate::restores::sweep_drafts(state).await?;
-    crate::vaults::look::begin_due(state).await?;
+    crate::vaults::health::begin_due(state).await?;
     crate::vaults::sweep::queue_due(state).await?;
     crate::vaults::queue_scrubs(state).await?;
     Ok(())

@@ -42,7 +42,7 @@ pub async fn run(state: AppState, settings: Settings, shutdown: CancellationToke
     let running = TaskTracker::new();
     let mut heard = state.events.subscribe();
     tracing::info!(worker.name = settings.name, jobs = settings.jobs, "worker is ready");
-    running.spawn(crate::vaults::standing::compare_all(state.clone()));
+    running.spawn(crate::vaults::reconcile::compare_all(state.clone()));
     while !shutdown.is_cancelled() {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
         match next(&state, &settings).await {

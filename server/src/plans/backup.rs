@@ -11,9 +11,9 @@ use time::OffsetDateTime;
 use vault::{HarborName, VaultError};
 use vocab::{Descriptor, Digest, ProjectName};
 
-use super::look::{Findings, Look};
+use super::discovery::{Findings, RunDiscovery};
 use super::scope::Scope;
-use super::{keeping, queries, set_back};
+use super::{queries, retention, set_back};
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::{Error, chain};
 use crate::events::{self, Topic};
@@ -32,7 +32,7 @@ struct Run {
     vault: vault::Vault,
     reconcile: Reconcile,
     /// The first look at the harbor.
-    look: Look,
+    look: RunDiscovery,
     /// What it cost.
     look_requests: i64,
     /// When the last run that listed everything began.
@@ -97,7 +97,7 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
         context.log("info", format!("{spared} projects are unchanged as far as the hint shows, and were sealed without a listing")).await;
     }
     // Retention comes after the new snapshots, which may be what makes older ones dispensable. It is no part of the backup's success.
-    match keeping::expire(&context, &run.plan, &run.vault).await {
+    match retention::expire(&context, &run.plan, &run.vault).await {
         Ok(0) => {}
         Ok(gone) => context.log("info", format!("{gone} snapshots let go by the plan's rule")).await,
         Err(JobError::Stopped(stop)) => return Err(stop.into()),
@@ -157,7 +157,7 @@ async fn prepare(context: &Arc<JobContext>, run_id: i64, plan: queries::Row, who
     context.progress(|p| p.phase = "listing projects".to_owned()).await;
     let before = client.counters().requests;
     // Whoever asks for one project now wants it read.
-    let look = Box::pin(Look::take(context, &reach, &client, &plan, whole)).await?;
+    let look = Box::pin(RunDiscovery::take(context, &reach, &client, &plan, whole)).await?;
     let (last_full, set_back) = {
         let mut conn = context.state.pool.acquire().await?;
         (queries::last_full(&mut conn, plan.plan_id, run_id).await?, set_back::noticed(&mut conn, reach.harbor_id).await?)
@@ -441,7 +441,7 @@ async fn adopt_sealed(
     let unknown = adopt::unknown(pool, &run.vault, project_id, harbor, project).await?;
     // What no run of this catalogue can have sealed is somebody else's: a rebuild enters it, once a person has looked (F-56).
     let moments: Vec<_> = unknown.iter().map(|pointer| pointer.moment).collect();
-    let ours = crate::vaults::standing::sealed_by_a_run(pool, run.plan.vault_id, run.plan.harbor_id, &moments).await?;
+    let ours = crate::vaults::reconcile::sealed_by_a_run(pool, run.plan.vault_id, run.plan.harbor_id, &moments).await?;
     for pointer in unknown.into_iter().zip(ours).filter(|(_, ours)| *ours).map(|(pointer, _)| pointer) {
         let Some(sealed) = adopt::sealed(&run.vault, run.plan.vault_id, project_id, &pointer).await? else { continue };
         let Some(prepared) = adopt::prepare(pool, &run.vault, sealed).await? else { continue };

@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 use vault::Vault;
 
-use super::{keeping, queries};
+use super::{queries, retention};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -182,7 +182,7 @@ pub async fn expire(context: &JobContext, vault_id: i64, vault: &Vault) -> Resul
         queries::left_by_rule(&mut *context.state.pool.acquire().await.map_err(Error::from)?, vault_id).await.map_err(Error::from)?;
     let mut gone = 0;
     for plan in plans {
-        gone += keeping::expire(context, &plan, vault).await?;
+        gone += retention::expire(context, &plan, vault).await?;
     }
     Ok(gone)
 }

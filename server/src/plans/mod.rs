@@ -1,12 +1,12 @@
 //! Plans: what to back up, when and where to; their runs.
 
 mod backup;
+mod discovery;
 mod due;
-pub mod keeping;
 pub mod left;
-mod look;
 mod ops;
 pub mod queries;
+pub mod retention;
 mod runs;
 pub mod schedule;
 mod scope;

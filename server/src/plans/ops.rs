@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use super::queries::{self, Row, Stored};
 use super::schedule::{INTERVAL_MIN_S, Schedule, words};
 use super::scope::{self, Scope};
-use super::{keeping, left, view};
+use super::{left, retention, view};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::copies;
@@ -116,9 +116,9 @@ async fn check(conn: &mut PgConnection, form: &PlanForm) -> Result<Checked, Erro
     if !(0..=FULL_EVERY_H_MAX).contains(&form.full_every_h) {
         fault(ApiError::field("full_every_h", format!("everything is listed anew each 1 to {FULL_EVERY_H_MAX} hours")));
     }
-    if !keeping::rule(&form.keep()).is_valid() {
+    if !retention::rule(&form.keep()).is_valid() {
         let (most, days) = (COUNT_MAX, WITHIN_DAYS_MAX);
-        fault(ApiError::field("keep_last", format!("each figure of keeping is 0 to {most}, of days 0 to {days}")));
+        fault(ApiError::field("keep_last", format!("each figure of the retention rule is 0 to {most}, of days 0 to {days}")));
     }
     let harbor = harbors::queries::reach_by_name(conn, form.harbor.trim()).await?.filter(|h| !h.removed);
     if harbor.is_none() {
@@ -188,9 +188,9 @@ pub async fn preview(state: &AppState, caller: &Caller, form: PlanForm) -> Resul
         }
     }
     let now = OffsetDateTime::now_utc();
-    let keeping = keeping::foresee(&mut conn, form.plan_id, &checked.keep, &checked.cron, &checked.zone).await?;
+    let retention = retention::foresee(&mut conn, form.plan_id, &checked.keep, &checked.cron, &checked.zone).await?;
     let mut warnings = warnings(&checked, matched.is_empty(), &proxies, now);
-    warnings.extend(lock_warning(&mut conn, form.vault_id, &checked, keeping.oldest_days).await?);
+    warnings.extend(lock_warning(&mut conn, form.vault_id, &checked, retention.oldest_days).await?);
     Ok(PlanPreview {
         repositories: matched.iter().map(|m| m.repositories).sum(),
         matched,
@@ -199,7 +199,7 @@ pub async fn preview(state: &AppState, caller: &Caller, form: PlanForm) -> Resul
         stale,
         next_runs: checked.schedule.next_runs(now, RUNS_AHEAD),
         schedule_words: words(&checked.cron, &checked.zone),
-        keeping,
+        retention,
         warnings,
     })
 }
@@ -234,7 +234,7 @@ async fn lock_warning(
 ) -> Result<Option<String>, Error> {
     let Some(vault_id) = vault_id else { return Ok(None) };
     let Some(days) = crate::vaults::queries::bucket(conn, vault_id).await?.and_then(|bucket| bucket.lock_days) else { return Ok(None) };
-    let outlived = keeping::outlives(&keeping::rule(&checked.keep), oldest_days, i64::from(days));
+    let outlived = retention::outlives(&retention::rule(&checked.keep), oldest_days, i64::from(days));
     Ok(outlived.then(|| format!("snapshots are kept for longer than the {days} days for which the vault locks them")))
 }
 
@@ -280,7 +280,7 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
                 let text = "somebody changed this plan since you opened it; look at it again and repeat your change";
                 return Err(ApiError::new(ErrorKind::Conflict, "stale_version", text).into());
             }
-            let copies: Vec<i64> = copies::queries::standing(&mut tx, &[id]).await?.into_iter().map(|further| further.vault_id).collect();
+            let copies: Vec<i64> = copies::queries::status(&mut tx, &[id]).await?.into_iter().map(|further| further.vault_id).collect();
             let was = json!({ "vault": before.vault_id, "copies": copies, "include": before.include, "exclude": before.exclude, "cron": before.cron,
                 "zone": before.zone, "rpo_s": before.rpo_s, "name": before.name, "keep": before.keep.0,
                 "full_every_h": before.full_every_h });
@@ -355,7 +355,7 @@ pub async fn delete(state: &AppState, caller: &Caller, origin: &Origin, plan_id:
     if form.confirm.trim() != plan.name {
         return Err(ApiError::field("confirm", format!("type {} to confirm", plan.name)).into());
     }
-    if queries::standing(&mut tx, &[plan_id]).await?.iter().any(|now| now.running_job.is_some()) {
+    if queries::status(&mut tx, &[plan_id]).await?.iter().any(|now| now.running_job.is_some()) {
         return Err(
             ApiError::new(ErrorKind::Conflict, "plan_running", "a run of this plan is going on; stop it or wait for its end").into()
         );

@@ -381,7 +381,7 @@ pub async fn set_full(conn: &mut PgConnection, run_id: i64, full: bool) -> sqlx:
 
 /// What goes on with a plan.
 #[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Standing {
+pub struct PlanStatus {
     pub plan_id: i64,
     pub last_good: Option<OffsetDateTime>,
     pub running_job: Option<i64>,
@@ -393,7 +393,7 @@ pub struct Standing {
 /// Newest run that ended good, or with gaps each of which is accepted in a snapshot that counts as good by that; the job of the run that goes on, and of the one
 /// that waits for its end, of each plan. Of runs with gaps the newest fifty are looked at. Bytes the newest snapshots of its projects protect, and bytes its runs of
 /// 30 days stored.
-pub async fn standing(conn: &mut PgConnection, plans: &[i64]) -> sqlx::Result<Vec<Standing>> {
+pub async fn status(conn: &mut PgConnection, plans: &[i64]) -> sqlx::Result<Vec<PlanStatus>> {
     sqlx::query_as(
         "select p.plan_id,
                 greatest((select max(finished_at) from run where plan_id = p.plan_id and state = 'good' and only_project is null),
@@ -438,7 +438,7 @@ pub async fn days(conn: &mut PgConnection, plans: &[i64]) -> sqlx::Result<Vec<Da
     .await
 }
 
-/// Since when the rule of keeping is as it is.
+/// Since when the retention rule is as it is.
 pub async fn keep_since(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<OffsetDateTime> {
     sqlx::query_scalar("select keep_since from plan where plan_id = $1").bind(plan_id).fetch_one(conn).await
 }
@@ -454,7 +454,7 @@ const NEEDED: &str = "exists (select 1 from standing_hold h where h.snapshot_id 
                      and s.moment >= coalesce(b.kept_until, b.looked_at - interval '7 days') - interval '5 minutes')";
 
 /// Snapshots a plan made and still has, and those that deleted plans left to its rule at least a day ago.
-pub async fn keepable(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<super::keeping::Row>> {
+pub async fn keepable(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<super::retention::Row>> {
     let sql = sqlx::AssertSqlSafe(format!(
         "with recursive mine as (
              select $1::bigint as plan_id

@@ -3,7 +3,7 @@
 //! Whatever was known of its projects is forgotten in the transaction that notes it, so that no plan follows a hint from the time before, and the next run of each
 //! plan asks everything again. What was captured of the time the harbor lost is worth most now: retention spares it for [`KEPT_DAYS`].
 
-use engine::backup::glance::Glance;
+use engine::backup::discovery::Discovery;
 use engine::backup::sight::{SetBack, Sight};
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -26,22 +26,22 @@ pub async fn sight(conn: &mut PgConnection, harbor_id: i64) -> Result<Option<Sig
 }
 
 /// Keeps what a look saw, and notes where it found the harbor set back.
-pub async fn keep(context: &JobContext, reach: &Reach, glance: &Glance, before: Option<&Sight>) -> Result<(), Error> {
+pub async fn keep(context: &JobContext, reach: &Reach, discovery: &Discovery, before: Option<&Sight>) -> Result<(), Error> {
     let mut tx = context.state.pool.begin().await?;
     // Two runs that look at the same time: the first one's sight stands, and it is the one that tells.
     let kept = sqlx::query("update harbor set sight = $2 where harbor_id = $1 and sight is not distinct from $3")
         .bind(reach.harbor_id)
-        .bind(Json(Sight::of(glance, before)))
+        .bind(Json(Sight::of(discovery, before)))
         .bind(before.map(Json))
         .execute(&mut *tx)
         .await?
         .rows_affected()
         == 1;
-    if let (true, Some(found), Some(before)) = (kept, &glance.set_back, before) {
+    if let (true, Some(found), Some(before)) = (kept, &discovery.set_back, before) {
         note(&mut tx, &Actor::job(context.job_id), reach, found, before.at).await?;
     }
     tx.commit().await?;
-    if let Some(SetBack { evidence, .. }) = &glance.set_back {
+    if let Some(SetBack { evidence, .. }) = &discovery.set_back {
         let text = format!("the Harbor was set back to an older state of its database: {evidence}; everything is listed anew");
         context.log("warn", text).await;
     }

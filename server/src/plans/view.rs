@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 use super::queries::{self, Row, RunRow};
 use super::{schedule, scope};
-use crate::copies::queries::Standing;
+use crate::copies::queries::CopyStatus;
 use crate::error::Error;
 
 /// A plan, with the projects its Harbor has of its scope; proxy caches are not among them.
@@ -30,14 +30,14 @@ pub async fn plans(conn: &mut PgConnection, rows: Vec<Row>) -> Result<Vec<Shown>
     let mut harbors: Vec<i64> = rows.iter().map(|row| row.harbor_id).collect();
     harbors.sort_unstable();
     harbors.dedup();
-    let standing = queries::standing(conn, &ids).await?;
-    let mut standing: HashMap<i64, queries::Standing> = standing.into_iter().map(|row| (row.plan_id, row)).collect();
+    let standing = queries::status(conn, &ids).await?;
+    let mut standing: HashMap<i64, queries::PlanStatus> = standing.into_iter().map(|row| (row.plan_id, row)).collect();
     let mut days: HashMap<i64, Vec<DayState>> = HashMap::new();
     for (plan_id, rank, missed, before) in queries::days(conn, &ids).await? {
         days.entry(plan_id).or_default().push(day((rank, missed, before)));
     }
     let mut copies: HashMap<i64, Vec<Copies>> = HashMap::new();
-    for row in crate::copies::queries::standing(conn, &ids).await? {
+    for row in crate::copies::queries::status(conn, &ids).await? {
         copies.entry(row.plan_id).or_default().push(copies_in(row));
     }
     let listed = crate::harbors::queries::projects_of(conn, &harbors).await?;
@@ -53,7 +53,7 @@ pub async fn plans(conn: &mut PgConnection, rows: Vec<Row>) -> Result<Vec<Shown>
     Ok(shown)
 }
 
-fn plan(row: Row, now: queries::Standing, (days, copies): (Vec<DayState>, Vec<Copies>), projects: usize) -> Plan {
+fn plan(row: Row, now: queries::PlanStatus, (days, copies): (Vec<DayState>, Vec<Copies>), projects: usize) -> Plan {
     Plan {
         id: row.plan_id,
         schedule_words: schedule::words(&row.cron, &row.zone),
@@ -88,7 +88,7 @@ fn plan(row: Row, now: queries::Standing, (days, copies): (Vec<DayState>, Vec<Co
     }
 }
 
-fn copies_in(row: Standing) -> Copies {
+fn copies_in(row: CopyStatus) -> Copies {
     let state = row.job_state.unwrap_or_default();
     let open = matches!(state.as_str(), "queued" | "running");
     Copies {

@@ -63,12 +63,12 @@ pub async fn set(state: &AppState, caller: &Caller, origin: &Origin, snapshot_id
 }
 
 /// A hold that may be released: harbor, its name, project, snapshot, its moment, who set it.
-type Standing = (i64, String, String, i64, OffsetDateTime, String);
+type HoldRow = (i64, String, String, i64, OffsetDateTime, String);
 
 /// Releases a hold before its end.
 pub async fn release(state: &AppState, caller: &Caller, origin: &Origin, hold_id: i64, why: &str) -> Result<(), Error> {
     let mut tx = state.pool.begin().await?;
-    let found: Option<Standing> = sqlx::query_as(
+    let found: Option<HoldRow> = sqlx::query_as(
         "select n.harbor_id, n.name, p.name, s.snapshot_id, s.moment, h.made_by
            from hold h join snapshot_ever s using (snapshot_id) join project p using (project_id) join harbor n using (harbor_id)
           where h.hold_id = $1 and h.hold_id in (select hold_id from standing_hold) for update of h",
@@ -76,7 +76,7 @@ pub async fn release(state: &AppState, caller: &Caller, origin: &Origin, hold_id
     .bind(hold_id)
     .fetch_optional(&mut *tx)
     .await?;
-    let seen = |found: &Standing| caller.may(Operation::ReadProject, Some((found.0, &found.2)));
+    let seen = |found: &HoldRow| caller.may(Operation::ReadProject, Some((found.0, &found.2)));
     let (harbor_id, harbor, project, snapshot_id, moment, by) = found.filter(seen).ok_or_else(|| ApiError::not_found("hold"))?;
     let of = Some((harbor_id, project.as_str()));
     let own = by == caller.login && caller.may(Operation::Hold, of);

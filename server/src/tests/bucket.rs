@@ -122,6 +122,6 @@ async fn a_bucket_that_will_not_do_is_refused_on_the_field_it_lies_at(pool: PgPo
     assert!(refusal(vaults::create(&state, &caller, &origin(), twice).await).of_field("bucket").is_some());
     // An unreachable server is failing, not missing: nothing is inferred from it.
     drop(server);
-    vaults::look::look(&state, made.id).await.unwrap();
+    vaults::health::check(&state, made.id).await.unwrap();
     assert_eq!(vaults::get(&state, &caller, made.id).await.unwrap().state, VaultState::Failing);
 }

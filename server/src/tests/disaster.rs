@@ -21,7 +21,7 @@ use crate::access::Caller;
 use crate::jobs::{self, JobContext, JobError, NewJob, Work};
 use crate::state::AppState;
 use crate::vaults::rebuild::{By, rebuild};
-use crate::vaults::{self, standing};
+use crate::vaults::{self, reconcile};
 
 /// What the catalogue says of every kept moment: project, moment, repository, tag, digest.
 pub(super) type Story = Vec<(String, OffsetDateTime, String, String, Vec<u8>)>;
@@ -210,10 +210,10 @@ async fn what_lies_between_is_entered_in_its_place(pool: PgPool) {
     let known = world.enter(third).await;
     assert_eq!((known.added, known.removed, known.moved), (0, 0, 2));
     let state = state(pool.clone());
-    assert_eq!(standing::compare(&state, world.vault_id).await.unwrap(), Some(Drift { unknown: 1, ..Drift::default() }));
+    assert_eq!(reconcile::compare(&state, world.vault_id).await.unwrap(), Some(Drift { unknown: 1, ..Drift::default() }));
     let out = rebuild(&state, world.vault_id, &By::CommandLine).await.unwrap();
     assert_eq!((out.entered, out.left_out), (1, vec![]));
-    assert_eq!(standing::compare(&state, world.vault_id).await.unwrap(), None);
+    assert_eq!(reconcile::compare(&state, world.vault_id).await.unwrap(), None);
 
     let at = |moment| {
         let world = &world;
@@ -273,20 +273,20 @@ async fn a_database_older_than_the_vault_deletes_nothing_until_it_is_rebuilt(poo
     let dump = figures(&pool).await;
     estate.full().await;
     let before = (story(&pool).await, figures(&pool).await);
-    assert_eq!(standing::compare(&estate.state, vault_id).await.unwrap(), None);
+    assert_eq!(reconcile::compare(&estate.state, vault_id).await.unwrap(), None);
     restore_dump(&pool, &dump).await;
 
-    let drift = standing::compare(&estate.state, vault_id).await.unwrap().unwrap();
+    let drift = reconcile::compare(&estate.state, vault_id).await.unwrap().unwrap();
     assert_eq!(drift, Drift { unknown: 2, lost: 0, returned: 0 });
     assert_eq!(recorded(&pool, "vault.drift.found").await, 1);
     is_refused(sweep(&estate.state, vault_id).await, "differ");
-    assert!(!standing::may_let_go(&estate.state, vault_id).await.unwrap());
-    standing::compare(&estate.state, vault_id).await.unwrap();
+    assert!(!reconcile::may_let_go(&estate.state, vault_id).await.unwrap());
+    reconcile::compare(&estate.state, vault_id).await.unwrap();
     assert_eq!(recorded(&pool, "vault.drift.found").await, 1, "the same is not told again");
 
     let out = rebuilt(&estate.state, vault_id).await;
     assert_eq!((out.entered, out.left_out), (2, vec![]));
-    assert_eq!(standing::compare(&estate.state, vault_id).await.unwrap(), None);
+    assert_eq!(reconcile::compare(&estate.state, vault_id).await.unwrap(), None);
     assert_eq!(recorded(&pool, "vault.drift.end").await, 1);
     sweep(&estate.state, vault_id).await.unwrap();
     assert_eq!((story(&pool).await, figures(&pool).await), before);
@@ -317,11 +317,11 @@ async fn a_run_goes_on_and_does_not_hide_what_a_person_is_to_look_at(pool: PgPoo
     estate.vault.put_pointer(&pointer).await.unwrap();
     for _ in 0..2 {
         estate.full().await;
-        let drift = standing::compare(&estate.state, vault_id).await.unwrap().unwrap();
+        let drift = reconcile::compare(&estate.state, vault_id).await.unwrap().unwrap();
         assert_eq!((drift, recorded(&pool, "snapshot.adopt").await), (Drift { unknown: 1, ..Drift::default() }, 0));
     }
     assert_eq!(rebuilt(&estate.state, vault_id).await.entered, 1);
-    assert_eq!(standing::compare(&estate.state, vault_id).await.unwrap(), None);
+    assert_eq!(reconcile::compare(&estate.state, vault_id).await.unwrap(), None);
     let moments: Vec<OffsetDateTime> = sqlx::query_scalar("select moment from snapshot order by moment").fetch_all(&pool).await.unwrap();
     assert_eq!((moments.len(), moments[0]), (3, LONG_AGO));
     assert_eq!(story(&pool).await.len(), 4, "two tags at two moments, none at the first");
@@ -366,7 +366,7 @@ async fn a_vault_older_than_the_database_gets_its_pointers_again_or_the_snapshot
     .unwrap();
     std::fs::remove_file(estate.folder.path().join("v/blobs/sha256").join(hex::encode(&shop))).unwrap();
 
-    assert_eq!(standing::compare(&estate.state, vault_id).await.unwrap(), Some(Drift { unknown: 0, lost: 2, returned: 0 }));
+    assert_eq!(reconcile::compare(&estate.state, vault_id).await.unwrap(), Some(Drift { unknown: 0, lost: 2, returned: 0 }));
     is_refused(sweep(&estate.state, vault_id).await, "differ");
     let out = rebuilt(&estate.state, vault_id).await;
     assert_eq!((out.entered, out.restored, out.lost), (0, 1, 1));
@@ -374,7 +374,7 @@ async fn a_vault_older_than_the_database_gets_its_pointers_again_or_the_snapshot
     let degraded: Vec<Vec<u8>> =
         sqlx::query_scalar("select digest from snapshot where degraded_at is not null").fetch_all(&pool).await.unwrap();
     assert_eq!(degraded, [shop]);
-    assert_eq!(standing::compare(&estate.state, vault_id).await.unwrap(), None);
+    assert_eq!(reconcile::compare(&estate.state, vault_id).await.unwrap(), None);
     sweep(&estate.state, vault_id).await.unwrap();
     let pointers: Vec<Pointer> = estate.vault.pointers().try_collect().await.unwrap();
     for pointer in pointers {
@@ -398,12 +398,12 @@ async fn what_was_let_go_and_came_back_is_let_go_again(pool: PgPool) {
     sweep(&estate.state, vault_id).await.unwrap();
     assert!(!file.exists(), "it was let go");
     std::fs::write(&file, bytes).unwrap();
-    assert_eq!(standing::compare(&estate.state, vault_id).await.unwrap(), Some(Drift { unknown: 0, lost: 0, returned: 1 }));
+    assert_eq!(reconcile::compare(&estate.state, vault_id).await.unwrap(), Some(Drift { unknown: 0, lost: 0, returned: 1 }));
     let out = rebuilt(&estate.state, vault_id).await;
     assert_eq!((out.entered, out.lost), (0, 0));
     sweep(&estate.state, vault_id).await.unwrap();
     assert!(!file.exists());
-    assert_eq!(standing::compare(&estate.state, vault_id).await.unwrap(), None);
+    assert_eq!(reconcile::compare(&estate.state, vault_id).await.unwrap(), None);
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
@@ -421,7 +421,7 @@ async fn what_a_worker_sealed_before_it_died_is_no_difference(pool: PgPool) {
     ] {
         sqlx::query(sql).execute(&pool).await.unwrap();
     }
-    assert_eq!(standing::compare(&estate.state, vault_id).await.unwrap(), None);
+    assert_eq!(reconcile::compare(&estate.state, vault_id).await.unwrap(), None);
     estate.full().await;
     let snapshots: i64 = sqlx::query_scalar("select count(*) from snapshot").fetch_one(&pool).await.unwrap();
     assert_eq!((snapshots, recorded(&pool, "snapshot.adopt").await), (2, 1));

@@ -18,7 +18,7 @@ use super::capture::Estate;
 use super::disaster::{figures, rebuilt, story, vault_id};
 use crate::access::{Caller, ScopedRole, Via};
 use crate::projects::{self, adopt, catalogue, listing, queries};
-use crate::vaults::standing;
+use crate::vaults::reconcile;
 
 /// A layout of one image under each of these names.
 fn layout(folder: &Path, names: &[&str]) {
@@ -102,7 +102,7 @@ async fn an_import_moves_nothing_of_a_living_project(pool: PgPool) {
     let old = imported(&estate, "shop", &["shop/web:old"], newest - time::Duration::days(3)).await;
     let now = imported(&estate, "shop", &["registry.example.com/shop/web:1", "shop/lost:9"], OffsetDateTime::now_utc()).await;
     assert_eq!(rebuilt(&estate.state, vault_id).await.entered, 2);
-    assert_eq!(standing::compare(&estate.state, vault_id).await.unwrap(), None, "the catalogue knows them");
+    assert_eq!(reconcile::compare(&estate.state, vault_id).await.unwrap(), None, "the catalogue knows them");
 
     assert_eq!((story(&pool).await, figures(&pool).await), (before.clone(), counted.clone()));
     assert_eq!(row().await, stood, "nor does it look better protected than it is");

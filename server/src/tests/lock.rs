@@ -21,7 +21,7 @@ use super::world::{origin, person, recorded};
 use crate::access::Caller;
 use crate::error::Error;
 use crate::jobs::JobContext;
-use crate::plans::keeping;
+use crate::plans::retention;
 use crate::vaults::rebuild::{By, rebuild};
 use crate::vaults::{self, Scope};
 
@@ -170,7 +170,7 @@ async fn what_is_locked_outlives_its_rule_and_the_page_says_until_when(pool: PgP
         .execute(&pool)
         .await
         .unwrap();
-    let kept = keeping::get(&locked.estate.state, &locked.operator, locked.estate.plan_id).await.unwrap();
+    let kept = retention::get(&locked.estate.state, &locked.operator, locked.estate.plan_id).await.unwrap();
     assert_eq!((kept.snapshots, kept.go), (4, 0));
     assert!(kept.shown.iter().all(|kept| kept.reasons.iter().any(|why| why.starts_with("locked until"))), "{:?}", kept.shown);
     let view = vaults::get(&locked.estate.state, &locked.operator, locked.vault_id).await.unwrap();
@@ -185,7 +185,7 @@ async fn what_is_locked_outlives_its_rule_and_the_page_says_until_when(pool: PgP
     let plan = crate::plans::queries::one(&mut conn, locked.estate.plan_id).await.unwrap().unwrap();
     drop(conn);
     let vault = locked.vault().await;
-    assert_eq!(keeping::expire(&context, &plan, &vault).await.unwrap(), 2);
+    assert_eq!(retention::expire(&context, &plan, &vault).await.unwrap(), 2);
     assert_eq!(locked.pointers().await.len(), 4, "their pointers stay, and that is no error");
     let left: i64 = sqlx::query_scalar("select count(*) from snapshot_ever where forgotten_at is not null").fetch_one(&pool).await.unwrap();
     assert_eq!(left, 0);

@@ -15,7 +15,7 @@ use vault::VaultError;
 use vault::store::bucket::{BucketPlace, BucketStore, Outcome, PlaceError, Probe, Promise, is_fit};
 
 use super::queries::{self, BucketRow};
-use super::{lock, look, ops, standing};
+use super::{health, lock, ops, reconcile};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::crypto::Place;
@@ -269,9 +269,9 @@ pub(super) async fn register(state: &AppState, actor: &Actor, name: String, form
         .with("after", described(&row));
     audit::record(&mut tx, actor, event).await?;
     tx.commit().await?;
-    look::look(state, vault_id).await?;
+    health::check(state, vault_id).await?;
     if found {
-        standing::compare(state, vault_id).await?;
+        reconcile::compare(state, vault_id).await?;
     }
     Ok(vault_id)
 }
@@ -358,7 +358,7 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
         .with("new_secret", new_secret);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
-    look::look(state, row.vault_id).await?;
+    health::check(state, row.vault_id).await?;
     ops::get(state, caller, row.vault_id).await
 }
 
@@ -373,6 +373,6 @@ pub async fn check(state: &AppState, caller: &Caller, origin: &Origin, vault_id:
     let event = Event::new("vault.test", "vault", &name, format!("tested the bucket of the vault {name}")).with("fit", fit);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
-    look::look(state, vault_id).await?;
+    health::check(state, vault_id).await?;
     ops::get(state, caller, vault_id).await
 }

@@ -13,7 +13,7 @@ use vault::lock::{Choose, LOCK_DAYS_MAX, Locking, Short};
 use vault::{Mode, PointerName, Vault};
 use vocab::Digest;
 
-use super::parts::part_of;
+use super::partitions::part_of;
 use super::queries::{self, BucketRow};
 use super::verify::Scope;
 use super::{bucket, ops};
@@ -22,7 +22,7 @@ use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::{Error, chain};
 use crate::events::{self, Topic};
 use crate::jobs::{self, JobContext, JobError};
-use crate::plans::keeping;
+use crate::plans::retention;
 use crate::state::AppState;
 
 /// What a lock that was too short is called among the findings.
@@ -61,7 +61,7 @@ pub(super) fn cannot(checks: &app::harbors::types::CheckList) -> Error {
 pub(super) async fn view(conn: &mut PgConnection, row: &BucketRow) -> Result<Option<Lock>, Error> {
     let Some(days) = row.lock_days else { return Ok(None) };
     let lock = views(conn, &[row.vault_id], std::slice::from_ref(row)).await?.remove(&row.vault_id);
-    let outlived_by = keeping::longer_than(conn, row.vault_id, i64::from(days)).await?;
+    let outlived_by = retention::longer_than(conn, row.vault_id, i64::from(days)).await?;
     Ok(lock.map(|lock| Lock { outlived_by, ..lock }))
 }
 

@@ -1,15 +1,15 @@
 //! Vaults as rows: where they are, what is in them, what verification found, what sweeps freed.
 
 pub mod bucket;
+pub mod capacity;
 mod heal;
+pub mod health;
 pub mod lock;
-pub mod look;
 mod ops;
-mod parts;
+mod partitions;
 pub mod queries;
 pub mod rebuild;
-pub mod room;
-pub mod standing;
+pub mod reconcile;
 pub mod sweep;
 mod verify;
 

@@ -14,7 +14,7 @@ use vault::VaultError;
 
 use super::queries::{self, BucketRow, Row};
 use super::verify::Scope;
-use super::{bucket, lock, look, standing};
+use super::{bucket, health, lock, reconcile};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -119,7 +119,7 @@ pub(super) async fn open_at(state: &AppState, path: &str, uuid: Uuid, bucket: Op
 }
 
 fn view(mut row: Row, in_bucket: Option<BucketRow>, lock: Option<Lock>) -> Vault {
-    let (look, looked) = look::seen(&mut row);
+    let (look, looked) = health::seen(&mut row);
     Vault {
         id: row.vault_id,
         name: row.name,
@@ -191,9 +191,9 @@ pub async fn register(state: &AppState, actor: &Actor, form: NewVault) -> Result
         .with("vault_uuid", vault.id().to_string());
     audit::record(&mut tx, actor, event).await?;
     tx.commit().await?;
-    look::look(state, vault_id).await?;
+    health::check(state, vault_id).await?;
     if found {
-        standing::compare(state, vault_id).await?;
+        reconcile::compare(state, vault_id).await?;
     }
     Ok(vault_id)
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use vault::Swept;
 use vocab::Digest;
 
-use super::look::Look;
+use super::health::Health;
 
 /// Findings answered at most.
 const FINDINGS_MAX: i64 = 500;
@@ -36,7 +36,7 @@ pub struct Row {
     pub read_only_since: Option<OffsetDateTime>,
     pub drift: Option<Json<Drift>>,
     pub rebuilt: Option<Json<Rebuilt>>,
-    pub look: Option<Json<Look>>,
+    pub look: Option<Json<Health>>,
     pub looked_at: Option<OffsetDateTime>,
 }
 
@@ -354,7 +354,7 @@ pub async fn parts(conn: &mut PgConnection, vault_id: i64, job_id: i64, days: Op
     )
     .bind(vault_id)
     .bind(job_id)
-    .bind(super::parts::PARTS)
+    .bind(super::partitions::PARTS)
     .bind(days)
     .fetch_all(conn)
     .await

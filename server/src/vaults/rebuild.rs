@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use vault::{Pointer, PointerName, Vault, VaultError};
 use vocab::Digest;
 
-use super::standing::{self, Entry};
+use super::reconcile::{self, Entry};
 use super::{lock, queries};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event, Outcome};
@@ -139,7 +139,7 @@ impl Rebuild<'_> {
                 self.by.log("info", &format!("{revived} pointers are back from older versions in the same bucket")).await;
             }
         }
-        let difference = standing::difference(&self.state.pool, &self.vault, self.vault_id, true).await?;
+        let difference = reconcile::difference(&self.state.pool, &self.vault, self.vault_id, true).await?;
         self.foreign(&difference.foreign);
         self.copies(&difference.copies).await?;
         self.unknown(&difference.unknown).await?;
@@ -379,7 +379,7 @@ impl Rebuild<'_> {
     }
 
     async fn end(self) -> Result<Rebuilt, JobError> {
-        let drift = standing::difference(&self.state.pool, &self.vault, self.vault_id, false).await?.drift();
+        let drift = reconcile::difference(&self.state.pool, &self.vault, self.vault_id, false).await?.drift();
         let Rebuilt { entered, copies, restored, lost, left_out, .. } = &self.out;
         let missing: i64 = left_out.iter().map(|line| line.count).sum();
         let sentence = format!(
@@ -398,7 +398,7 @@ impl Rebuild<'_> {
         }
         let mut tx = self.state.pool.begin().await?;
         queries::set_rebuilt(&mut tx, self.vault_id, &self.out).await?;
-        standing::keep(&mut tx, self.vault_id, drift).await?;
+        reconcile::keep(&mut tx, self.vault_id, drift).await?;
         events::notify(&mut tx, Topic::Vaults).await?;
         audit::record(&mut tx, &self.by.actor(), event).await?;
         self.by.fence(&mut tx).await?;

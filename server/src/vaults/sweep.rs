@@ -9,7 +9,7 @@ use app::vaults::types::{Amount, Sweep, SweepForm};
 use sqlx::PgConnection;
 use vault::{Swept, TEMP_AGE, Terms, Vault, VaultError};
 
-use super::{queries, standing};
+use super::{queries, reconcile};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::{Error, chain};
@@ -109,7 +109,7 @@ pub async fn sweep_job(context: Arc<JobContext>, vault_id: i64, form: SweepForm)
         };
         (row, vault?)
     };
-    if !form.dry_run && standing::compare(&context.state, vault_id).await?.is_some() {
+    if !form.dry_run && reconcile::compare(&context.state, vault_id).await?.is_some() {
         return Err(JobError::Permanent {
             message: format!("the catalogue and the vault {} differ: nothing is swept", row.name),
             remedy: Some("look at the vault's page and rebuild the catalogue from the vault".to_owned()),
@@ -118,7 +118,7 @@ pub async fn sweep_job(context: Arc<JobContext>, vault_id: i64, form: SweepForm)
     context.progress(|p| p.phase = "finishing what retention let go".to_owned()).await;
     if !form.dry_run {
         crate::plans::left::expire(&context, vault_id, &vault).await?;
-        crate::plans::keeping::forget(&context, vault_id, &vault).await?;
+        crate::plans::retention::forget(&context, vault_id, &vault).await?;
     }
     context.check().await?;
     context.progress(|p| p.phase = "marking what the snapshots need".to_owned()).await;

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use engine::survey::{Lack, Standing, Survey};
+use engine::survey::{Lack, SnapshotState, Survey};
 use engine::verify::{Depth, Finding};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use vault::{Vault, VaultError};
 use vocab::Digest;
 
-use super::parts::{self, Pace};
+use super::partitions::{self, RateLimit};
 use super::{heal, lock, queries};
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::Error;
@@ -107,7 +107,7 @@ pub async fn verify_job(context: Arc<JobContext>, vault_id: i64, scope: Scope) -
             context.log("info", format!("{revived} pointers are back from older versions in the same bucket")).await;
         }
     }
-    job.read(scope, row.scrub_days, &Arc::new(Pace::new(row.scrub_mib_s))).await?;
+    job.read(scope, row.scrub_days, &Arc::new(RateLimit::new(row.scrub_mib_s))).await?;
     for _ in 0..ROUNDS_MAX {
         let lacks = job.survey().await?;
         if job.read_only {
@@ -161,20 +161,20 @@ enum Unread {
     Vault(VaultError),
 }
 
-async fn read_one(context: &JobContext, vault: &Vault, pace: &Pace, digest: &Digest) -> Result<u64, Unread> {
+async fn read_one(context: &JobContext, vault: &Vault, rate: &RateLimit, digest: &Digest) -> Result<u64, Unread> {
     let pieces = vault.get(digest);
     futures::pin_mut!(pieces);
     let mut size_bytes = 0;
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(Unread::Vault)?;
         size_bytes += piece.len() as u64;
-        let mut wait = pace.after(piece.len());
+        let mut wait = rate.after(piece.len());
         loop {
-            context.glance().map_err(Unread::Stopped)?;
+            context.stop_asked().map_err(Unread::Stopped)?;
             if wait.is_zero() {
                 break;
             }
-            let nap = wait.min(parts::NAP_MAX);
+            let nap = wait.min(partitions::NAP_MAX);
             tokio::time::sleep(nap).await;
             wait = wait.saturating_sub(nap);
         }
@@ -195,7 +195,7 @@ impl Job<'_> {
         Ok(())
     }
 
-    async fn read(&mut self, scope: Scope, days: i32, pace: &Arc<Pace>) -> Result<(), JobError> {
+    async fn read(&mut self, scope: Scope, days: i32, rate: &Arc<RateLimit>) -> Result<(), JobError> {
         let mut wanted = {
             let mut conn = self.context.state.pool.acquire().await?;
             match scope {
@@ -207,25 +207,31 @@ impl Job<'_> {
         self.due = wanted.iter().copied().collect();
         while !wanted.is_empty() {
             let began: OffsetDateTime = sqlx::query_scalar("select now()").fetch_one(&self.context.state.pool).await?;
-            let (taken, objects) = parts::objects(&self.vault, &wanted).await.map_err(Error::from)?;
+            let (taken, objects) = partitions::objects(&self.vault, &wanted).await.map_err(Error::from)?;
             let rest = wanted.split_off(taken);
-            self.read_parts(&wanted, objects, began, pace).await?;
+            self.read_parts(&wanted, objects, began, rate).await?;
             wanted = rest;
         }
         Ok(())
     }
 
-    async fn read_parts(&mut self, taken: &[i16], objects: Vec<Digest>, began: OffsetDateTime, pace: &Arc<Pace>) -> Result<(), JobError> {
+    async fn read_parts(
+        &mut self,
+        taken: &[i16],
+        objects: Vec<Digest>,
+        began: OffsetDateTime,
+        rate: &Arc<RateLimit>,
+    ) -> Result<(), JobError> {
         let known_bad = self.known_bad().await?;
         let mut unread: HashSet<i16> = HashSet::new();
         let mut done = 0;
         for some in objects.chunks(FLUSH_OBJECTS) {
             let mut damaged = HashSet::new();
-            let (context, vault, pace) = (Arc::clone(self.context), self.vault.clone(), Arc::clone(pace));
+            let (context, vault, rate) = (Arc::clone(self.context), self.vault.clone(), Arc::clone(rate));
             let mut reads = stream::iter(some.to_vec())
                 .map(move |digest| {
-                    let (context, vault, pace) = (Arc::clone(&context), vault.clone(), Arc::clone(&pace));
-                    async move { Read { digest, outcome: read_one(&context, &vault, &pace, &digest).await } }
+                    let (context, vault, rate) = (Arc::clone(&context), vault.clone(), Arc::clone(&rate));
+                    async move { Read { digest, outcome: read_one(&context, &vault, &rate, &digest).await } }
                 })
                 .buffered(READERS)
                 .boxed();
@@ -246,7 +252,7 @@ impl Job<'_> {
                     // Swept since it was listed; what a snapshot needs is looked for in the survey.
                     Err(Unread::Vault(VaultError::Missing { .. })) => {}
                     Err(Unread::Vault(error)) => {
-                        unread.insert(parts::part_of(&digest));
+                        unread.insert(partitions::part_of(&digest));
                         let finding = Finding::of(&error, digest, "the object");
                         let mut tx = self.context.state.pool.begin().await?;
                         self.context.fence(&mut tx).await?;
@@ -270,7 +276,7 @@ impl Job<'_> {
             drop(reads);
             self.damaged(&damaged).await?;
             // The parts before the one the last object is in are done.
-            let at = some.last().map(parts::part_of).and_then(|part| taken.iter().position(|p| *p == part)).unwrap_or(0);
+            let at = some.last().map(partitions::part_of).and_then(|part| taken.iter().position(|p| *p == part)).unwrap_or(0);
             self.parts_read(&taken[done..at], &unread, began).await?;
             done = at;
         }
@@ -308,7 +314,7 @@ impl Job<'_> {
         let mut after = 0;
         while let Some(rows) = self.snapshots(&mut after).await? {
             for (snapshot_id, digest) in rows {
-                if survey.snapshot(&digest).await == Standing::Degraded {
+                if survey.snapshot(&digest).await == SnapshotState::Degraded {
                     hit.push(snapshot_id);
                 }
             }
@@ -345,7 +351,7 @@ impl Job<'_> {
     }
 
     async fn snapshots(&self, after: &mut i64) -> Result<Option<Vec<(i64, Digest)>>, JobError> {
-        self.context.glance()?;
+        self.context.stop_asked()?;
         let mut conn = self.context.state.pool.acquire().await?;
         let rows = queries::snapshots(&mut conn, self.vault_id, *after, SNAPSHOT_ROWS).await?;
         let Some((last, _)) = rows.last() else { return Ok(None) };
@@ -365,11 +371,11 @@ impl Job<'_> {
         while let Some(rows) = self.snapshots(&mut after).await? {
             let (mut whole, mut degraded) = (Vec::new(), Vec::new());
             for (snapshot_id, digest) in rows {
-                self.context.glance()?;
+                self.context.stop_asked()?;
                 match survey.snapshot(&digest).await {
-                    Standing::Whole => whole.push(snapshot_id),
-                    Standing::Degraded => degraded.push(snapshot_id),
-                    Standing::Unknown => certain = false,
+                    SnapshotState::Whole => whole.push(snapshot_id),
+                    SnapshotState::Degraded => degraded.push(snapshot_id),
+                    SnapshotState::Unknown => certain = false,
                 }
                 self.context.progress(|p| p.phase = "walking every snapshot".to_owned()).await;
             }

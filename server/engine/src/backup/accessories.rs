@@ -12,8 +12,8 @@ use vocab::{Digest, ProjectName, RepositoryName};
 
 use super::collect::Nodes;
 use super::gap::{Cause, artifact_subject};
-use super::pace::{Breaker, Pace};
 use super::previous::Known;
+use super::throttle::{Breaker, Throttle};
 use super::{ARTIFACTS_MAX, BackupError, DEPTH_MAX, Reconcile};
 use crate::source::{self, Seen};
 
@@ -33,7 +33,7 @@ pub(crate) struct Search<'a> {
     pub client: &'a Client,
     pub previous: &'a Known,
     pub reconcile: Reconcile,
-    pub pace: &'a Pace,
+    pub throttle: &'a Throttle,
     pub breaker: &'a Breaker,
 }
 
@@ -112,7 +112,7 @@ impl Search<'_> {
     async fn ask(&self, fresh: Vec<Found>, nodes: &mut Nodes, gaps: &mut Vec<Gap>) -> Result<Vec<Found>, BackupError> {
         let mut answers = stream::iter(fresh)
             .map(|found| async move {
-                if let Err(stop) = self.pace.check().await {
+                if let Err(stop) = self.throttle.check().await {
                     return (found, Err(BackupError::Stopped(stop)));
                 }
                 let answer = source::artifact(self.client, &found.repository, &Reference::Digest(found.digest)).await;

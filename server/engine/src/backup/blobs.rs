@@ -234,7 +234,7 @@ async fn from_places(fetcher: &Fetcher, need: &Need) -> Result<Outcome, BackupEr
     let (mut cause, mut all_absent) = (None, true);
     for place in &need.places {
         for again in (0..TRIES_MAX).rev() {
-            fetcher.pace.check().await?;
+            fetcher.throttle.check().await?;
             let tried = match &need.digest {
                 AnyDigest::Sha256(digest) => stream_one(fetcher, digest, place).await?.map(|()| Outcome::Stored),
                 AnyDigest::Other(name) => other_one(fetcher, name, place).await?,

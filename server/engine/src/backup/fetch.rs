@@ -13,7 +13,7 @@ use vault::{Vault, VaultId};
 use vocab::{AnyDigest, Digest, OtherDigest, RepositoryName};
 
 use super::gap::Cause;
-use super::pace::{Breaker, Pace};
+use super::throttle::{Breaker, Throttle};
 use crate::control::{Event, ItemOutcome, Progress};
 
 /// Where manifests and blobs come from: a registry, or files somebody exported from one.
@@ -79,7 +79,7 @@ pub(crate) struct Fetcher {
     pub origin: Arc<dyn Origin>,
     pub vault: Vault,
     pub progress: Arc<dyn Progress>,
-    pub pace: Pace,
+    pub throttle: Throttle,
     pub breaker: Breaker,
     pub stored: Arc<Stored>,
 }

@@ -139,7 +139,7 @@ impl<'a> Hidden<'a> {
         let search = self.search;
         let mut answers = stream::iter(wanted)
             .map(|reference| async move {
-                let answer = match search.pace.check().await {
+                let answer = match search.throttle.check().await {
                     Ok(()) => source::artifact(search.client, repository, &reference).await.map_err(BackupError::Registry),
                     Err(stop) => Err(BackupError::Stopped(stop)),
                 };
@@ -236,7 +236,7 @@ impl<'a> Hidden<'a> {
         }
         let Some(version) = search.client.version().await? else { return Ok(()) };
         for repository in places {
-            search.pace.check().await?;
+            search.throttle.check().await?;
             let digests = match search.client.pushed_by_digest(AuditLog::of(version), &repository, LOG_ROWS_MAX).await {
                 Ok(digests) => digests,
                 Err(error) => {
@@ -254,7 +254,7 @@ impl<'a> Hidden<'a> {
         let search = self.search;
         let mut answers = stream::iter(questions)
             .map(|(repository, subject)| async move {
-                let answer = match search.pace.check().await {
+                let answer = match search.throttle.check().await {
                     Ok(()) => search.client.referrers(&repository, &subject).await.map_err(BackupError::Registry),
                     Err(stop) => Err(BackupError::Stopped(stop)),
                 };
@@ -295,7 +295,7 @@ impl<'a> Hidden<'a> {
         if let Some(manifest) = stored(self.fetcher, digest).await? {
             return Ok(subject_of(&manifest));
         }
-        self.search.pace.check().await?;
+        self.search.throttle.check().await?;
         self.fetcher.stored.read();
         match self.fetcher.origin.manifest(repository, digest).await {
             Ok(raw) => {

@@ -139,7 +139,7 @@ async fn read_wave(fetcher: &Arc<Fetcher>, wave: Vec<Wanted>, states: &mut State
 async fn read_one(fetcher: &Fetcher, wanted: &Wanted) -> Result<State, BackupError> {
     let turn = turn(&fetcher.vault, &wanted.digest);
     let _turn = turn.lock().await;
-    fetcher.pace.check().await?;
+    fetcher.throttle.check().await?;
     if let Some(state) = stored(fetcher, &wanted.digest, wanted.media_type.as_deref()).await? {
         return Ok(state);
     }

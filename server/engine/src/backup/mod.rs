@@ -3,7 +3,7 @@
 //! Order of writes: blobs and manifests, then repository indexes, then the snapshot index, then the pointer. Whatever breaks off before
 //! the pointer leaves no snapshot, and nothing of it is fetched twice. An unchanged project costs five requests: a proof of login, the
 //! project, its repositories, its artifacts, and a proof of login again; a large one is taken in parts, so that memory does not grow with
-//! it ([`listing`]). Where a [`glance`] at the whole Harbor shows that nothing in it
+//! it ([`listing`]). Where a [`discovery`] at the whole Harbor shows that nothing in it
 //! changed, it is sealed again without any ([`unchanged`]).
 //!
 //! What the listing says decides what exists; what cannot be read becomes a [`vault::tree::Gap`] under one of the codes in
@@ -15,13 +15,12 @@ pub(crate) mod assemble;
 pub(crate) mod blobs;
 pub(crate) mod collect;
 mod crosscheck;
+pub mod discovery;
 pub(crate) mod fetch;
 pub mod gap;
-pub mod glance;
 pub mod hidden;
 mod listing;
 pub(crate) mod manifests;
-pub(crate) mod pace;
 pub(crate) mod previous;
 mod pushed;
 mod run;
@@ -29,6 +28,7 @@ mod settings;
 pub mod sight;
 pub mod staging;
 pub mod tail;
+pub(crate) mod throttle;
 
 use std::sync::Arc;
 

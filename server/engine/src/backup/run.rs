@@ -17,10 +17,10 @@ use super::fetch::Fetcher;
 use super::gap;
 use super::hidden::{self, Hidden};
 use super::listing::{ARTIFACTS_AT_A_TIME, Front, Listed, Part, front, list, short_gap};
-use super::pace::{Breaker, Pace};
 use super::previous::Previous;
 use super::pushed::PushTimes;
 use super::staging::Area;
+use super::throttle::{Breaker, Throttle};
 use super::{ARTIFACTS_MAX, BackupContext, BackupError, Note, Reconcile, SnapshotOutcome, Stats, blobs, crosscheck, manifests, settings};
 use crate::control::{Event, Level};
 use crate::hold::Held;
@@ -64,7 +64,7 @@ async fn run(
         origin: Arc::new(cx.client.clone()),
         vault: cx.vault.clone(),
         progress: Arc::clone(&cx.progress),
-        pace: Pace::new(Arc::clone(&cx.control)),
+        throttle: Throttle::new(Arc::clone(&cx.control)),
         breaker: Breaker::default(),
         stored: Arc::default(),
     });
@@ -122,8 +122,13 @@ impl Run<'_> {
         let known = self.previous.known(&cx.vault, &listed).await?;
         let mut nodes = Nodes::of(&listed);
         let mut notes = listed.notes.clone();
-        let search =
-            Search { client: &cx.client, previous: &known, reconcile: cx.reconcile, pace: &fetcher.pace, breaker: &fetcher.breaker };
+        let search = Search {
+            client: &cx.client,
+            previous: &known,
+            reconcile: cx.reconcile,
+            throttle: &fetcher.throttle,
+            breaker: &fetcher.breaker,
+        };
         let mut gaps = Box::pin(search.run(&listed.project.name, &listed.artifacts, &mut nodes)).await?;
         let unlisted = Box::pin(Hidden::new(&search, fetcher).run(&listed, &mut nodes)).await?;
         gaps.extend(unlisted.gaps);
@@ -161,7 +166,7 @@ impl Run<'_> {
         before: &BTreeMap<RepositoryName, RepositoryDescriptor>,
     ) -> Result<(), BackupError> {
         for index in repositories {
-            self.fetcher.pace.check().await?;
+            self.fetcher.throttle.check().await?;
             let bytes = index.encode().map_err(|e| VaultError::Invalid { what: "repository index", why: e.to_string() })?;
             // One form of a large repository at a time is enough.
             let RepositoryIndex { name, members, .. } = index;
@@ -212,7 +217,7 @@ impl Run<'_> {
             elsewhere: bounded_elsewhere(elsewhere),
             closed: true,
         };
-        let sealed = point(cx, self.held, &self.fetcher.pace, &index).await?;
+        let sealed = point(cx, self.held, &self.fetcher.throttle, &index).await?;
         let stats = Stats {
             repositories: index.repositories.len() as u64,
             repositories_changed: changed,
@@ -315,10 +320,10 @@ impl Pointed {
 }
 
 /// Stores the snapshot index, and points at it.
-async fn point(cx: &BackupContext, held: &Held, pace: &Pace, index: &SnapshotIndex) -> Result<Pointed, BackupError> {
+async fn point(cx: &BackupContext, held: &Held, throttle: &Throttle, index: &SnapshotIndex) -> Result<Pointed, BackupError> {
     let descriptor = cx.vault.put_snapshot(index).await?;
     // The last moment to stop: whoever lost the lease or was cancelled seals nothing (I-20).
-    pace.check_now().await?;
+    throttle.check_now().await?;
     let pointer = Pointer {
         harbor: index.harbor.clone(),
         project: index.project.clone(),
@@ -331,7 +336,7 @@ async fn point(cx: &BackupContext, held: &Held, pace: &Pace, index: &SnapshotInd
     Ok(Pointed { digest: descriptor.digest, id: pointer.id, name })
 }
 
-/// Seals what the snapshot before holds once more, for a project in which nothing changed as far as a [`super::glance::Glance`] shows.
+/// Seals what the snapshot before holds once more, for a project in which nothing changed as far as a [`super::discovery::Discovery`] shows.
 ///
 /// No request is made. `None`: it has to be listed, because the snapshot before has gaps, is not whole, or has other settings than the
 /// project's own row shows now.
@@ -361,6 +366,6 @@ async fn seal_again(cx: &BackupContext, project: &Project, previous: Digest, hel
         ..before
     };
     let stats = Stats { repositories: index.repositories.len() as u64, ..Stats::default() };
-    let sealed = point(cx, held, &Pace::new(Arc::clone(&cx.control)), &index).await?;
+    let sealed = point(cx, held, &Throttle::new(Arc::clone(&cx.control)), &index).await?;
     Ok(Some(sealed.outcome(index, stats, Vec::new(), None)))
 }

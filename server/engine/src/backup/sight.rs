@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use vocab::RepositoryName;
 
-use super::glance::Glance;
+use super::discovery::Discovery;
 
 /// Repositories remembered: as many as the page of them that a look reads anyway.
 const REPOSITORIES_MAX: usize = 100;
@@ -132,58 +132,58 @@ pub struct SetBack {
 impl Sight {
     /// What is to be known next time: what this look saw, and what it did not ask for from `before`, unless the Harbor was set back since.
     #[must_use]
-    pub fn of(glance: &Glance, before: Option<&Self>) -> Self {
-        let before = before.filter(|_| glance.set_back.is_none());
-        let project = glance.projects.iter().map(|project| project.id).max().unwrap_or(0);
-        let repository = glance.newest.iter().map(|row| row.id).max().unwrap_or(0);
-        let mut repositories: Vec<Changed> = glance.newest.iter().take(REPOSITORIES_MAX).cloned().collect();
+    pub fn of(discovery: &Discovery, before: Option<&Self>) -> Self {
+        let before = before.filter(|_| discovery.set_back.is_none());
+        let project = discovery.projects.iter().map(|project| project.id).max().unwrap_or(0);
+        let repository = discovery.newest.iter().map(|row| row.id).max().unwrap_or(0);
+        let mut repositories: Vec<Changed> = discovery.newest.iter().take(REPOSITORIES_MAX).cloned().collect();
         if repositories.is_empty() {
             repositories = before.map(|before| before.repositories.clone()).unwrap_or_default();
         }
         Self {
-            at: glance.at,
+            at: discovery.at,
             project: project.max(before.map_or(0, |before| before.project)),
             repository: repository.max(before.map_or(0, |before| before.repository)),
             repositories,
-            row: glance.rows().next().cloned().or_else(|| before?.row.clone()),
+            row: discovery.rows().next().cloned().or_else(|| before?.row.clone()),
         }
     }
 }
 
 /// Holds a look against what the last one saw.
-pub(super) async fn compare(glance: &Glance, client: &Client, before: &Sight) -> Result<Option<SetBack>, RegistryError> {
-    let (evidence, newest) = match again(glance, before).or_else(|| of_rows(glance, before)).or_else(|| of_times(glance, before)) {
+pub(super) async fn compare(discovery: &Discovery, client: &Client, before: &Sight) -> Result<Option<SetBack>, RegistryError> {
+    let (evidence, newest) = match again(discovery, before).or_else(|| of_rows(discovery, before)).or_else(|| of_times(discovery, before)) {
         Some(evidence) => (Some(evidence), None),
-        None => match of_log(glance, client, before).await? {
+        None => match of_log(discovery, client, before).await? {
             Some((evidence, newest)) => (Some(evidence), newest),
-            None => (of_missing(glance, client, before).await?, None),
+            None => (of_missing(discovery, client, before).await?, None),
         },
     };
     let kept = || {
-        let times = glance.newest.iter().map(|row| row.at).chain(glance.rows().map(|row| row.at)).chain(newest);
+        let times = discovery.newest.iter().map(|row| row.at).chain(discovery.rows().map(|row| row.at)).chain(newest);
         times.filter(|at| *at <= before.at).max()
     };
     Ok(evidence.map(|evidence| SetBack { evidence, kept_until: kept() }))
 }
 
 /// Something new under an old number.
-fn again(glance: &Glance, before: &Sight) -> Option<Evidence> {
+fn again(discovery: &Discovery, before: &Sight) -> Option<Evidence> {
     let since = before.at + SKEW;
-    let projects = glance.projects.iter().map(|p| (p.id, before.project, p.created, p.name.as_str()));
-    let repositories = glance.newest.iter().map(|r| (r.id, before.repository, r.made, r.name.as_str()));
+    let projects = discovery.projects.iter().map(|p| (p.id, before.project, p.created, p.name.as_str()));
+    let repositories = discovery.newest.iter().map(|r| (r.id, before.repository, r.made, r.name.as_str()));
     let mut again = projects.chain(repositories).filter(|(id, highest, made, _)| id <= highest && made.is_some_and(|made| made > since));
     again.next().map(|(id, _, _, name)| Evidence::NumberAgain { name: name.to_owned(), id })
 }
 
-fn of_rows(glance: &Glance, before: &Sight) -> Option<Evidence> {
+fn of_rows(discovery: &Discovery, before: &Sight) -> Option<Evidence> {
     let then = before.row.as_ref()?;
-    let now = glance.rows().find(|row| row.log == then.log && row.id == then.id)?;
+    let now = discovery.rows().find(|row| row.log == then.log && row.id == then.id)?;
     (now.at != then.at).then_some(Evidence::LogDiffers { id: then.id })
 }
 
-fn of_times(glance: &Glance, before: &Sight) -> Option<Evidence> {
+fn of_times(discovery: &Discovery, before: &Sight) -> Option<Evidence> {
     before.repositories.iter().find_map(|then| {
-        let now = glance.newest.iter().find(|now| now.id == then.id)?;
+        let now = discovery.newest.iter().find(|now| now.id == then.id)?;
         went_back(then, now.at)
     })
 }
@@ -194,15 +194,19 @@ fn went_back(then: &Changed, is: OffsetDateTime) -> Option<Evidence> {
 
 /// The log ends before a row that was seen, or has grown so much that the row is not on the page that was read. With the time of the row that was asked
 /// for as the newest, where it was.
-async fn of_log(glance: &Glance, client: &Client, before: &Sight) -> Result<Option<(Evidence, Option<OffsetDateTime>)>, RegistryError> {
+async fn of_log(
+    discovery: &Discovery,
+    client: &Client,
+    before: &Sight,
+) -> Result<Option<(Evidence, Option<OffsetDateTime>)>, RegistryError> {
     let Some(then) = &before.row else { return Ok(None) };
     let Ok(log) = then.log.parse::<AuditLog>() else { return Ok(None) };
-    if glance.log_is_broken() {
+    if discovery.log_is_broken() {
         let newest = client.newest_audit(log, 1).await?.and_then(|newest| newest.rows.into_iter().next());
         return Ok(newest.filter(|row| row.id < then.id).map(|row| (Evidence::LogEnds { was: then.id, is: row.id }, row.time)));
     }
-    let read = glance.rows().next().is_some_and(|row| row.log == then.log);
-    if !read || glance.rows().any(|row| row.id == then.id) {
+    let read = discovery.rows().next().is_some_and(|row| row.log == then.log);
+    if !read || discovery.rows().any(|row| row.id == then.id) {
         return Ok(None);
     }
     let now = client.audit_event(log, then.id).await?.and_then(|row| row.time);
@@ -210,9 +214,9 @@ async fn of_log(glance: &Glance, client: &Client, before: &Sight) -> Result<Opti
 }
 
 /// Of repositories that must be among those that changed last and are not, the ones that are there after all.
-async fn of_missing(glance: &Glance, client: &Client, before: &Sight) -> Result<Option<Evidence>, RegistryError> {
-    let Some(covered) = glance.newest.last().filter(|_| !glance.newest_are_all).map(|row| row.at) else { return Ok(None) };
-    let is_missing = |then: &&Changed| then.at - SKEW > covered && !glance.newest.iter().any(|now| now.id == then.id);
+async fn of_missing(discovery: &Discovery, client: &Client, before: &Sight) -> Result<Option<Evidence>, RegistryError> {
+    let Some(covered) = discovery.newest.last().filter(|_| !discovery.newest_are_all).map(|row| row.at) else { return Ok(None) };
+    let is_missing = |then: &&Changed| then.at - SKEW > covered && !discovery.newest.iter().any(|now| now.id == then.id);
     let missing = before.repositories.iter().filter(is_missing);
     for then in missing.take(ASKED_MAX) {
         if let Some(now) = client.repository(&then.name).await?.filter(|now| now.id == then.id)

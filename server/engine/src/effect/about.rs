@@ -6,9 +6,9 @@ use vault::tree::{RepositoryIndex, RepositoryMember, RepositoryPushes, Role};
 use vault::{Vault, Walk};
 use vocab::{Digest, Tag, media};
 
-use super::make::PlanError;
+use super::desired::{Desired, Named, Subject, subject_of};
 use super::order::{self, Image};
-use super::wish::{Named, Subject, Wish, subject_of};
+use super::planner::PlanError;
 use crate::backup::DEPTH_MAX;
 
 /// Endings of the tags by which cosign ties something to an image.
@@ -30,10 +30,10 @@ pub(super) struct About<'a> {
     by_subject: HashMap<Digest, Vec<(&'a RepositoryMember, Subject)>>,
 }
 
-/// Wishes as they are put together: each accessory once, however many tags its subject has.
+/// DesiredSet as they are put together: each accessory once, however many tags its subject has.
 #[derive(Default)]
 struct Line {
-    wishes: Vec<Wish>,
+    desired_set: Vec<Desired>,
     placed: HashSet<(Digest, Option<Tag>)>,
 }
 
@@ -74,14 +74,14 @@ impl<'a> About<'a> {
 
     /// The images that are wanted, each followed by what is about it; then accessories that come for themselves. One that was asked for
     /// brings what it is about: whether that is needed is decided when the target was looked at.
-    pub(super) async fn wishes(
+    pub(super) async fn desired_set(
         &self,
         vault: &Vault,
         images: Vec<Image<'a>>,
         named: Vec<Named<'a>>,
         accessories: bool,
         pushes: &RepositoryPushes,
-    ) -> Result<Vec<Wish>, PlanError> {
+    ) -> Result<Vec<Desired>, PlanError> {
         let mut line = Line::default();
         let asked: HashSet<Digest> = images.iter().map(|image| image.member.descriptor.digest).collect();
         let brought = self.brought(&named, &asked);
@@ -95,7 +95,7 @@ impl<'a> About<'a> {
             let root = member.descriptor.digest;
             let brought_for = brought.get(&root).copied();
             for tag in tags {
-                line.wishes.push(Wish { tag, brought_for, ..self.wish(member, None, root) });
+                line.desired_set.push(Desired { tag, brought_for, ..self.desired(member, None, root) });
             }
             if accessories && brought_for.is_none() && !self.by_subject.is_empty() {
                 self.follow(closure(vault, &root, &member.descriptor.media_type).await, root, &mut line);
@@ -108,7 +108,7 @@ impl<'a> About<'a> {
         for one in named {
             self.place(one, self.root_of(one.member.descriptor.digest), accessories, &mut line);
         }
-        Ok(line.wishes)
+        Ok(line.desired_set)
     }
 
     /// The images that accessories somebody asked for are about, and that nobody asked for: each with one that it comes along for.
@@ -147,8 +147,8 @@ impl<'a> About<'a> {
         let Some(subject) = subject_of(member, &self.digests) else { return };
         let (digest, tag) = (member.descriptor.digest, member.tag.clone());
         if line.placed.insert((digest, tag.clone())) {
-            line.wishes.push(Wish { tag, asked, ..self.wish(member, Some(subject), root) });
-        } else if asked && let Some(known) = line.wishes.iter_mut().find(|wish| wish.digest == digest && wish.tag == tag) {
+            line.desired_set.push(Desired { tag, asked, ..self.desired(member, Some(subject), root) });
+        } else if asked && let Some(known) = line.desired_set.iter_mut().find(|desired| desired.digest == digest && desired.tag == tag) {
             known.asked = true;
         }
         if accessories {
@@ -162,15 +162,15 @@ impl<'a> About<'a> {
         while let Some((digest, depth)) = pending.pop_front() {
             for (member, subject) in self.by_subject.get(&digest).into_iter().flatten() {
                 if depth < DEPTH_MAX && line.placed.insert((member.descriptor.digest, member.tag.clone())) {
-                    line.wishes.push(Wish { tag: member.tag.clone(), ..self.wish(member, Some(subject.clone()), root) });
+                    line.desired_set.push(Desired { tag: member.tag.clone(), ..self.desired(member, Some(subject.clone()), root) });
                     pending.push_back((member.descriptor.digest, depth + 1));
                 }
             }
         }
     }
 
-    fn wish(&self, member: &RepositoryMember, about: Option<Subject>, root: Digest) -> Wish {
-        Wish {
+    fn desired(&self, member: &RepositoryMember, about: Option<Subject>, root: Digest) -> Desired {
+        Desired {
             repository: self.repository.name.clone(),
             tag: None,
             digest: member.descriptor.digest,

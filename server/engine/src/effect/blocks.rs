@@ -7,7 +7,7 @@ use vocab::{RepositoryName, Tag};
 use super::model::BlockReason;
 
 /// The target project's rules.
-pub(crate) struct Ground {
+pub(crate) struct Constraints {
     pub read_only: bool,
     pub proxy_cache: bool,
     /// `None`: could not be asked.
@@ -23,11 +23,11 @@ pub(crate) struct Ground {
     pub metadata: std::collections::BTreeMap<String, String>,
 }
 
-impl Ground {
+impl Constraints {
     /// Asks for all of it. What the login may not read is unknown, and said so; only a refused login is an error.
     pub(crate) async fn read(client: &Client, project: Option<&Project>) -> Result<Self, RegistryError> {
         let info = client.system_info().await?;
-        let mut ground = Self {
+        let mut constraints = Self {
             read_only: info.read_only,
             proxy_cache: project.is_some_and(Project::is_proxy_cache),
             may_push: None,
@@ -42,21 +42,21 @@ impl Ground {
         let Some(project) = project else {
             // No answer at all is no knowledge: not every version tells system rights.
             let rights = optional(client.permissions("/system").await)?.filter(|rights| !rights.is_empty());
-            ground.may_create_project = rights.map(|rights| has(&rights, "project", "create"));
-            return Ok(ground);
+            constraints.may_create_project = rights.map(|rights| has(&rights, "project", "create"));
+            return Ok(constraints);
         };
         let rights = optional(client.permissions(&format!("/project/{}", project.id)).await)?;
-        ground.may_push = rights.map(|rights| has(&rights, "repository", "push"));
+        constraints.may_push = rights.map(|rights| has(&rights, "repository", "push"));
         match optional(client.immutable_rules(&project.name).await)? {
             Some(rules) => {
-                ground.immutable = rules.iter().filter_map(Immutable::of).collect();
-                ground.immutable_rules = rules;
+                constraints.immutable = rules.iter().filter_map(Immutable::of).collect();
+                constraints.immutable_rules = rules;
             }
-            None => ground.rules_known = false,
+            None => constraints.rules_known = false,
         }
-        ground.retention = optional(client.retention(project).await)?.flatten();
-        ground.quota = optional(client.project_quota(&project.name).await)?.flatten();
-        Ok(ground)
+        constraints.retention = optional(client.retention(project).await)?.flatten();
+        constraints.quota = optional(client.project_quota(&project.name).await)?.flatten();
+        Ok(constraints)
     }
 
     /// Why nothing at all can be written.

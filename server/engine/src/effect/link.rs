@@ -11,11 +11,11 @@ use vault::{Vault, VaultError};
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Digest, Manifest, RepositoryName, Tag};
 
-use super::blocks::Ground;
+use super::blocks::Constraints;
+use super::desired::{Desired, Subject};
 use super::live::Live;
-use super::make::{LINES_AT_ONCE, PlanError};
 use super::model::{AccessoryOf, BY_NAME, BlockReason, Effect, EffectItem, Link, OnConflict, SkipReason};
-use super::wish::{Subject, Wish};
+use super::planner::{LINES_AT_ONCE, PlanError};
 
 /// Harbor's word for cosign's signatures.
 pub(crate) const COSIGN: &str = "signature.cosign";
@@ -51,44 +51,44 @@ pub(super) struct Accessories<'a> {
 }
 
 impl Accessories<'_> {
-    /// The line of each accessory that is wished for, in order; `None` where its image is left as it is, and so is what is about it.
-    /// `wishes` are accessories with their repositories in the target.
-    pub(super) async fn lines(&self, wishes: &[(&Wish, &Subject, RepositoryName)]) -> Result<Vec<Option<EffectItem>>, PlanError> {
-        let facts: Vec<_> = wishes.iter().map(|(wish, subject, repository)| self.facts(wish, subject, repository)).collect();
+    /// The line of each accessory that is desired for, in order; `None` where its image is left as it is, and so is what is about it.
+    /// `desired_set` are accessories with their repositories in the target.
+    pub(super) async fn lines(&self, desired_set: &[(&Desired, &Subject, RepositoryName)]) -> Result<Vec<Option<EffectItem>>, PlanError> {
+        let facts: Vec<_> = desired_set.iter().map(|(desired, subject, repository)| self.facts(desired, subject, repository)).collect();
         let facts: Vec<Facts> = stream::iter(facts).buffered(LINES_AT_ONCE).try_collect().await?;
         // Who in the snapshot had, or has had, a tag by which Harbor links: older ones give way to newer ones among them.
         let mut ours: HashMap<(&RepositoryName, &Tag), HashSet<Digest>> = HashMap::new();
-        for ((wish, _, repository), facts) in wishes.iter().zip(&facts) {
+        for ((desired, _, repository), facts) in desired_set.iter().zip(&facts) {
             if let By::Tag(tag) = &facts.by {
-                ours.entry((repository, tag)).or_default().insert(wish.digest);
+                ours.entry((repository, tag)).or_default().insert(desired.digest);
             }
         }
-        let lines = wishes.iter().zip(&facts).map(|((wish, subject, repository), facts)| {
+        let lines = desired_set.iter().zip(&facts).map(|((desired, subject, repository), facts)| {
             let family = match &facts.by {
                 By::Tag(tag) => ours.get(&(repository, tag)),
                 By::Subject | By::Name => None,
             };
-            self.line(wish, subject, repository, facts, family)
+            self.line(desired, subject, repository, facts, family)
         });
         Ok(lines.collect())
     }
 
     fn line(
         &self,
-        wish: &Wish,
+        desired: &Desired,
         subject: &Subject,
         repository: &RepositoryName,
         facts: &Facts,
         family: Option<&HashSet<Digest>>,
     ) -> Option<EffectItem> {
-        let root = (repository.clone(), wish.root);
-        if !wish.asked && self.left.contains(&root) {
+        let root = (repository.clone(), desired.root);
+        if !desired.asked && self.left.contains(&root) {
             return None;
         }
-        let other = facts.tag_now.filter(|now| *now != wish.digest);
+        let other = facts.tag_now.filter(|now| *now != desired.digest);
         let older = other.is_some_and(|other| family.is_some_and(|family| family.contains(&other)));
         let same = Effect::Skip { reason: SkipReason::Same };
-        let (tag, effect) = match (&facts.by, &wish.tag, other) {
+        let (tag, effect) = match (&facts.by, &desired.tag, other) {
             (By::Name, tag, None) => (tag.clone(), if facts.linked { same } else { Effect::Create }),
             (By::Name, tag, Some(_)) if self.on_conflict == OnConflict::Move => (tag.clone(), Effect::Move { keep_as: None }),
             (By::Name, tag, Some(_)) => (tag.clone(), Effect::Skip { reason: SkipReason::Left }),
@@ -114,13 +114,13 @@ impl Accessories<'_> {
             effect
         };
         Some(EffectItem {
-            source_repository: wish.repository.clone(),
-            source_tag: wish.tag.clone(),
+            source_repository: desired.repository.clone(),
+            source_tag: desired.tag.clone(),
             repository: repository.clone(),
-            now: if tag.is_some() || matches!(link, Link::Tag { .. }) { facts.tag_now } else { facts.linked.then_some(wish.digest) },
+            now: if tag.is_some() || matches!(link, Link::Tag { .. }) { facts.tag_now } else { facts.linked.then_some(desired.digest) },
             tag,
-            then: wish.digest,
-            media_type: wish.media_type.clone(),
+            then: desired.digest,
+            media_type: desired.media_type.clone(),
             effect,
             immutable: false,
             accessory: Some(AccessoryOf { subject: subject.digest, kind: subject.kind.clone(), link }),
@@ -128,34 +128,34 @@ impl Accessories<'_> {
         })
     }
 
-    async fn facts(&self, wish: &Wish, subject: &Subject, repository: &RepositoryName) -> Result<Facts, PlanError> {
+    async fn facts(&self, desired: &Desired, subject: &Subject, repository: &RepositoryName) -> Result<Facts, PlanError> {
         let live = self.live;
         if subject.kind == BY_NAME {
-            let tag_now = match &wish.tag {
+            let tag_now = match &desired.tag {
                 Some(tag) => live.tag(repository, tag).await?,
                 None => None,
             };
-            return Ok(Facts { subject: true, linked: tag_now == Some(wish.digest), by: By::Name, tag_now });
+            return Ok(Facts { subject: true, linked: tag_now == Some(desired.digest), by: By::Name, tag_now });
         }
-        let by = self.link(wish, subject).await?;
-        let about = if self.nested.contains(&(&wish.repository, subject.digest)) {
+        let by = self.link(desired, subject).await?;
+        let about = if self.nested.contains(&(&desired.repository, subject.digest)) {
             live.accessory(repository, &subject.digest).await?
         } else {
             live.artifact(repository, &subject.digest).await?
         };
         let linked = match &about {
-            Some(seen) => seen.accessories.iter().any(|(digest, _)| *digest == wish.digest),
+            Some(seen) => seen.accessories.iter().any(|(digest, _)| *digest == desired.digest),
             // Alone it is known by its subject's digest only.
-            None if !subject.known => live.is_referrer(repository, &subject.digest, &wish.digest).await?,
+            None if !subject.known => live.is_referrer(repository, &subject.digest, &desired.digest).await?,
             None => false,
         };
-        let tag_now = match (&by, &wish.tag) {
+        let tag_now = match (&by, &desired.tag) {
             (By::Tag(tag), _) | (_, Some(tag)) => {
                 let alone = || about.iter().flat_map(|seen| &seen.accessories).filter(|(_, kind)| kind == COSIGN).count() < 2;
                 if linked && alone() && live.has_tag_name(repository, tag).await? {
                     // The one signature of its image, and the tag is there: it is its own.
-                    wish.tag.as_ref().map(|_| wish.digest)
-                } else if linked && wish.tag.is_none() {
+                    desired.tag.as_ref().map(|_| desired.digest)
+                } else if linked && desired.tag.is_none() {
                     None
                 } else {
                     live.tag(repository, tag).await?
@@ -167,12 +167,12 @@ impl Accessories<'_> {
     }
 
     /// How Harbor is told. A manifest that cannot be read names no subject here; its line is blocked as damaged anyway.
-    async fn link(&self, wish: &Wish, subject: &Subject) -> Result<By, PlanError> {
+    async fn link(&self, desired: &Desired, subject: &Subject) -> Result<By, PlanError> {
         if subject.kind != COSIGN {
             return Ok(By::Subject);
         }
-        let names_subject = match self.vault.get_bytes(&wish.digest, MANIFEST_BYTES_MAX).await {
-            Ok(bytes) => Manifest::parse(&wish.media_type, &bytes).is_ok_and(|manifest| manifest.subject.is_some()),
+        let names_subject = match self.vault.get_bytes(&desired.digest, MANIFEST_BYTES_MAX).await {
+            Ok(bytes) => Manifest::parse(&desired.media_type, &bytes).is_ok_and(|manifest| manifest.subject.is_some()),
             Err(VaultError::Missing { .. } | VaultError::Corrupt { .. } | VaultError::TooLarge { .. }) => false,
             Err(error) => return Err(error.into()),
         };
@@ -183,12 +183,12 @@ impl Accessories<'_> {
 
 /// Signatures that Harbor cannot link because a rule makes their tag immutable: it may be written once, and the newest is what it is
 /// written for.
-pub(super) fn block_immutable(items: &mut [EffectItem], ground: &Ground) {
+pub(super) fn block_immutable(items: &mut [EffectItem], constraints: &Constraints) {
     let mut written: HashSet<(RepositoryName, Tag)> = HashSet::new();
     // The newest comes last.
     for item in items.iter_mut().rev().filter(|item| item.writes()) {
         let Some(AccessoryOf { link: Link::Tag { tag, .. }, .. }) = &item.accessory else { continue };
-        if !ground.makes_immutable(&item.repository, tag) {
+        if !constraints.makes_immutable(&item.repository, tag) {
             continue;
         }
         if item.now.is_some() || !written.insert((item.repository.clone(), tag.clone())) {

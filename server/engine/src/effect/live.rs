@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use registry::{Client, Reference, RegistryError};
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
-use super::make::PlanError;
-use super::wish::Wish;
+use super::desired::Desired;
+use super::planner::PlanError;
 use crate::backup::ARTIFACTS_MAX;
 use crate::source::{self, Seen};
 
@@ -33,9 +33,9 @@ struct Listing {
 
 impl<'a> Live<'a> {
     /// Reads it. Prove the login before and after.
-    pub(crate) async fn read(client: &'a Client, project: Option<&ProjectName>, wishes: &[Wish]) -> Result<Self, PlanError> {
+    pub(crate) async fn read(client: &'a Client, project: Option<&ProjectName>, desired_set: &[Desired]) -> Result<Self, PlanError> {
         let listing = match project {
-            Some(project) if wishes.len() > LINES_ASKED_MAX => Some(Listing::read(client, project).await?),
+            Some(project) if desired_set.len() > LINES_ASKED_MAX => Some(Listing::read(client, project).await?),
             _ => None,
         };
         Ok(Self { client, listing, asked: Mutex::default(), names: tokio::sync::Mutex::default(), exists: project.is_some() })

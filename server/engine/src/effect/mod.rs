@@ -5,14 +5,15 @@
 
 mod about;
 mod blocks;
+mod desired;
+mod estimate;
 mod left;
 mod link;
 mod live;
-mod make;
-mod measure;
 mod model;
 mod order;
 mod outlook;
+mod planner;
 mod retention;
 mod risk;
 mod stored;
@@ -20,14 +21,13 @@ mod stored;
 mod tests;
 mod undo;
 mod warn;
-mod wish;
 
 pub(crate) use self::blocks::Pattern;
 
-pub use self::make::{PlanContext, PlanError, plan};
 pub use self::model::{
     AccessoryOf, BY_NAME, BlockReason, Counts, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, Link, OnConflict, Policy,
     SkipReason, Source, Warning,
 };
+pub use self::planner::{PlanContext, PlanError, plan};
 pub use self::risk::TAGS_OF_ONE_REQUEST_MAX;
 pub use self::undo::{Undone, Written, undo};

@@ -10,7 +10,7 @@ use registry::{Artifact, Client, RegistryError};
 use time::{Duration, OffsetDateTime};
 use vocab::{Digest, RepositoryName};
 
-use super::blocks::Ground;
+use super::blocks::Constraints;
 use super::model::{Effect, EffectItem, EffectPlan};
 use super::retention::{Candidate, Policy};
 
@@ -33,11 +33,15 @@ pub(crate) struct Outlook {
 }
 
 /// Evaluates the policy of the target. `None`: no rule is active. `Some(Err(_))`: it cannot be evaluated, and why.
-pub(crate) async fn outlook(client: &Client, plan: &EffectPlan, ground: &Ground) -> Result<Option<Result<Outlook, String>>, RegistryError> {
-    let Some(summary) = ground.retention.as_ref().filter(|summary| summary.rules.iter().any(|rule| !rule.disabled)) else {
+pub(crate) async fn outlook(
+    client: &Client,
+    plan: &EffectPlan,
+    constraints: &Constraints,
+) -> Result<Option<Result<Outlook, String>>, RegistryError> {
+    let Some(summary) = constraints.retention.as_ref().filter(|summary| summary.rules.iter().any(|rule| !rule.disabled)) else {
         return Ok(None);
     };
-    let policy = match Policy::of(summary, &ground.immutable_rules) {
+    let policy = match Policy::of(summary, &constraints.immutable_rules) {
         Ok(policy) => policy,
         Err(unclear) => return Ok(Some(Err(unclear.to_string()))),
     };

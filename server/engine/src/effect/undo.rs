@@ -11,10 +11,10 @@ use registry::{Client, Reference, RegistryError};
 use time::OffsetDateTime;
 use vocab::{Digest, RepositoryName, Tag};
 
+use super::desired::{Desired, DesiredSet, desired_set};
 use super::live::Live;
-use super::make::{Compare, Frame, PlanContext, PlanError, finish};
 use super::model::{BlockReason, Effect, EffectItem, EffectPlan, Policy, SkipReason};
-use super::wish::{Wish, Wishes, wishes};
+use super::planner::{Compare, Frame, PlanContext, PlanError, finish};
 use crate::report::Report;
 use crate::select::{Selection, Wanted, What};
 use crate::source;
@@ -63,7 +63,7 @@ struct Moved<'a> {
 
 /// What becomes of one moved tag: compared further, or told already.
 enum Settled {
-    Wished(Vec<Wish>),
+    DesiredPart(Vec<Desired>),
     Line(Box<EffectItem>),
 }
 
@@ -75,7 +75,7 @@ pub async fn undo(cx: &PlanContext, of: &Undone<'_>, policy: &Policy) -> Result<
     let project = source::project(&cx.client, target).await?;
     let (moved, made) = (moved(of), made(of));
     // As many as will be looked up, so that one listing is made where that is cheaper.
-    let lookups: Vec<Wish> = moved
+    let lookups: Vec<Desired> = moved
         .iter()
         .map(|line| bare(&line.item.repository, line.tag, line.previous))
         .chain(made.iter().map(|(name, tag, digest)| bare(name, tag, *digest)))
@@ -83,20 +83,20 @@ pub async fn undo(cx: &PlanContext, of: &Undone<'_>, policy: &Policy) -> Result<
     let live = Live::read(&cx.client, project.as_ref().map(|p| &p.name), &lookups).await?;
     let settled: Vec<_> = moved.iter().map(|line| settle(cx, of, &live, line, project.is_some())).collect();
     let settled: Vec<Settled> = stream::iter(settled).buffered(LINES_AT_ONCE).try_collect().await?;
-    let (mut wishes, mut items) = (Vec::new(), Vec::new());
+    let (mut desired_set, mut items) = (Vec::new(), Vec::new());
     // What is about an image comes once, however many of its tags are moved back.
     let mut along: HashSet<(RepositoryName, Digest)> = HashSet::new();
     for one in settled {
         match one {
-            Settled::Wished(wished) => wishes.extend(wished.into_iter().filter(|wish| {
-                let is_root = wish.about.is_none() && wish.brought_for.is_none();
-                is_root || along.insert((wish.repository.clone(), wish.digest))
+            Settled::DesiredPart(desired) => desired_set.extend(desired.into_iter().filter(|desired| {
+                let is_root = desired.about.is_none() && desired.brought_for.is_none();
+                is_root || along.insert((desired.repository.clone(), desired.digest))
             })),
             Settled::Line(item) => items.push(*item),
         }
     }
     let compare = Compare { vault: &cx.vault, live: &live, target, policy, several: &HashSet::new() };
-    let mut back = compare.lines(&wishes).await?;
+    let mut back = compare.lines(&desired_set).await?;
     for item in &mut back {
         spare_a_tag(&live, item).await?;
     }
@@ -140,13 +140,15 @@ async fn settle(cx: &PlanContext, of: &Undone<'_>, live: &Live<'_>, line: &Moved
         return Ok(plain(Effect::Skip { reason: SkipReason::Left }));
     }
     if project_exists && is_there(&cx.client, &item.repository, &previous).await? {
-        return Ok(Settled::Wished(vec![bare(&item.repository, tag, previous)]));
+        return Ok(Settled::DesiredPart(vec![bare(&item.repository, tag, previous)]));
     }
     if let Some(snapshot) = of.captured.get(&previous) {
         let index = cx.vault.snapshot(snapshot).await?;
         let what = Wanted { repository: item.repository.clone(), what: What::Artifact(previous) };
-        match wishes(&cx.vault, &index, &Selection::Items(vec![what]), true).await {
-            Ok(Wishes { wishes, .. }) => return Ok(Settled::Wished(wishes.into_iter().map(|wish| named(wish, tag, previous)).collect())),
+        match desired_set(&cx.vault, &index, &Selection::Items(vec![what]), true).await {
+            Ok(DesiredSet { desired_set, .. }) => {
+                return Ok(Settled::DesiredPart(desired_set.into_iter().map(|desired| named(desired, tag, previous)).collect()));
+            }
             Err(PlanError::NotInSnapshot { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -162,8 +164,8 @@ async fn settle(cx: &PlanContext, of: &Undone<'_>, live: &Live<'_>, line: &Moved
 }
 
 /// The image itself gets the tag; what is about it comes along as it is.
-fn named(wish: Wish, tag: &Tag, previous: Digest) -> Wish {
-    if wish.about.is_none() && wish.digest == previous { Wish { tag: Some(tag.clone()), ..wish } } else { wish }
+fn named(desired: Desired, tag: &Tag, previous: Digest) -> Desired {
+    if desired.about.is_none() && desired.digest == previous { Desired { tag: Some(tag.clone()), ..desired } } else { desired }
 }
 
 /// Whether the registry has the image: its own list first, then its storage, which may have lost what is listed.
@@ -181,8 +183,8 @@ async fn is_there(client: &Client, repository: &RepositoryName, digest: &Digest)
 }
 
 /// Without a media type: read from the registry.
-fn bare(repository: &RepositoryName, tag: &Tag, digest: Digest) -> Wish {
-    Wish {
+fn bare(repository: &RepositoryName, tag: &Tag, digest: Digest) -> Desired {
+    Desired {
         repository: repository.clone(),
         tag: Some(tag.clone()),
         digest,

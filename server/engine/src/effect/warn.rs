@@ -6,10 +6,10 @@ use vault::tree::SnapshotIndex;
 use vault::{Vault, VaultError};
 use vocab::RepositoryName;
 
-use super::blocks::Ground;
-use super::make::{PlanContext, PlanError};
+use super::blocks::Constraints;
 use super::model::{Effect, EffectItem, EffectPlan, Warning};
 use super::outlook::{Outlook, outlook};
+use super::planner::{PlanContext, PlanError};
 
 /// Longest list of retention rules told.
 const RULES_TOLD_MAX: usize = 5;
@@ -26,15 +26,15 @@ fn warning(code: &str, text: String) -> Warning {
 pub(crate) async fn warnings(
     cx: &PlanContext,
     plan: &EffectPlan,
-    ground: Option<&Ground>,
+    constraints: Option<&Constraints>,
     index: &SnapshotIndex,
 ) -> Result<Vec<Warning>, PlanError> {
     let mut all = of_plan(plan, index);
-    let Some(ground) = ground.filter(|_| plan.writes()) else { return Ok(all) };
+    let Some(constraints) = constraints.filter(|_| plan.writes()) else { return Ok(all) };
     let writing: Vec<&EffectItem> = plan.items.iter().filter(|item| item.writes()).collect();
-    all.extend(of_ground(plan, ground, &writing));
-    if let Some(retention) = &ground.retention
-        && let Some(outlook) = outlook(&cx.client, plan, ground).await?
+    all.extend(of_constraints(plan, constraints, &writing));
+    if let Some(retention) = &constraints.retention
+        && let Some(outlook) = outlook(&cx.client, plan, constraints).await?
     {
         all.extend(of_retention(retention, &outlook));
     }
@@ -78,21 +78,21 @@ fn of_plan(plan: &EffectPlan, index: &SnapshotIndex) -> Vec<Warning> {
     all
 }
 
-fn of_ground(plan: &EffectPlan, ground: &Ground, writing: &[&EffectItem]) -> Vec<Warning> {
+fn of_constraints(plan: &EffectPlan, constraints: &Constraints, writing: &[&EffectItem]) -> Vec<Warning> {
     let mut all = Vec::new();
     let immutable = writing.iter().filter(|item| item.immutable && item.effect == Effect::Create).count();
     if immutable > 0 {
         let text = format!("{immutable} of the restored tags match an immutable rule: they cannot be moved or deleted afterwards");
         all.push(warning("becomes_immutable", text));
     }
-    if !ground.rules_known && !plan.creates_project {
+    if !constraints.rules_known && !plan.creates_project {
         let text = "the immutable rules of the project could not be read; Harbor may refuse to move a tag".to_owned();
         all.push(warning("rules_unknown", text));
     }
-    if ground.may_push.is_none() && !plan.creates_project {
+    if constraints.may_push.is_none() && !plan.creates_project {
         all.push(warning("right_unknown", "whether the restore login may push there could not be asked".to_owned()));
     }
-    if let Some(quota) = ground.quota
+    if let Some(quota) = constraints.quota
         && let Some(hard_bytes) = quota.hard_bytes
     {
         let free_bytes = hard_bytes.saturating_sub(quota.used_bytes);
@@ -107,11 +107,11 @@ fn of_ground(plan: &EffectPlan, ground: &Ground, writing: &[&EffectItem]) -> Vec
         ("enable_content_trust", "until they are signed"),
         ("enable_content_trust_cosign", "until they are signed"),
     ] {
-        if ground.is_on(setting) {
+        if constraints.is_on(setting) {
             all.push(warning(setting, format!("a policy of the project keeps the restored images from being pulled {what}")));
         }
     }
-    if ground.is_on("auto_scan") {
+    if constraints.is_on("auto_scan") {
         all.push(warning("auto_scan", "the project scans each image when it is pushed: the restore starts one scan per image".to_owned()));
     }
     all

@@ -37,8 +37,8 @@ use crate::backup::collect::Nodes;
 use crate::backup::fetch::{Fetcher, Origin, Stored};
 use crate::backup::gap::{self, artifact_subject};
 use crate::backup::manifests::{State, States};
-use crate::backup::pace::{Breaker, Pace};
 use crate::backup::previous::Known;
+use crate::backup::throttle::{Breaker, Throttle};
 use crate::backup::{ARTIFACTS_MAX, BackupError, Note, SnapshotOutcome, Stats, blobs, manifests};
 use crate::control::{Control, Event, Progress};
 use crate::hold::Held;
@@ -257,7 +257,7 @@ async fn import(cx: &ImportContext, destination: &Destination, path: &Path, held
         origin,
         vault: cx.vault.clone(),
         progress: Arc::clone(&cx.progress),
-        pace: Pace::new(Arc::clone(&cx.control)),
+        throttle: Throttle::new(Arc::clone(&cx.control)),
         breaker: Breaker::default(),
         stored,
     });
@@ -288,7 +288,7 @@ async fn seal(
     cx.progress.event(Event::Phase("sealing"));
     let mut members = Vec::with_capacity(assembled.repositories.len());
     for index in assembled.repositories {
-        fetcher.pace.check().await.map_err(BackupError::from)?;
+        fetcher.throttle.check().await.map_err(BackupError::from)?;
         let descriptor = cx.vault.put_repository(&index).await?;
         members.push((index.name, descriptor));
     }
@@ -309,7 +309,7 @@ async fn seal(
         closed: true,
     };
     let snapshot = cx.vault.put_snapshot(&index).await?;
-    fetcher.pace.check_now().await.map_err(BackupError::from)?;
+    fetcher.throttle.check_now().await.map_err(BackupError::from)?;
     let pointer = Pointer {
         harbor: destination.harbor.clone(),
         project: destination.project.clone(),

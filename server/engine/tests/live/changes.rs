@@ -1,6 +1,6 @@
 //! How a run knows what changed: update times, the audit log, and a Harbor that was set back.
 
-use engine::backup::glance::{Basis, Glance, OVERLAP, Since, Standing};
+use engine::backup::discovery::{Basis, Discovery, KnownState, OVERLAP, Since};
 use engine::backup::sight::Sight;
 use engine::backup::tail::{Ask, Mark, ROWS_MAX, Readable, Tail};
 use harbor_sim::images;
@@ -18,34 +18,34 @@ async fn on_a_real_harbor_update_times_name_the_projects_that_changed_from_2_15_
     push::image(&admin, &live.name("api"), Some("1"), &images::simple("hint-api", &[100])).await;
     let robot = admin.create_robot(&RobotSpec::least_privilege_backup(&format!("{}-hint", live.project))).await.unwrap();
     live.client = live.login(&robot);
-    let first = Glance::take(&live.client, None, 0).await.unwrap();
+    let first = Discovery::take(&live.client, None, 0).await.unwrap();
     let project = first.projects.iter().find(|p| p.name == live.project).unwrap();
     // As if the overlap were over: what came before this look is known.
-    let standing = Standing { seen_at: first.at + OVERLAP + std::time::Duration::from_millis(1_500), ..first.standing(project) };
+    let known_state = KnownState { seen_at: first.at + OVERLAP + std::time::Duration::from_millis(1_500), ..first.state_of(project) };
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     let before = live.client.counters().requests;
     let look = || async {
-        let since = Since { seen_at: standing.seen_at, mark: None };
-        let glance = Glance::take(&live.client, Some(since), first.projects.len() as u64).await.unwrap();
-        let project = glance.projects.iter().find(|p| p.name == live.project).unwrap().clone();
-        (glance.basis, glance.is_unchanged(&project, &standing))
+        let since = Since { seen_at: known_state.seen_at, mark: None };
+        let discovery = Discovery::take(&live.client, Some(since), first.projects.len() as u64).await.unwrap();
+        let project = discovery.projects.iter().find(|p| p.name == live.project).unwrap().clone();
+        (discovery.basis, discovery.is_unchanged(&project, &known_state))
     };
     let (basis, unchanged) = look().await;
     println!("hint: {}; {} requests", basis.sentence(), live.client.counters().requests - before);
     let version = live.client.version().await.unwrap().unwrap();
     if version < registry::HarborVersion::UPDATE_TIMES {
         assert_eq!((basis, unchanged), (Basis::Version, false));
-        let known = first.standing(project);
+        let known = first.state_of(project);
         let before = live.client.counters().requests;
-        let glance = Glance::take(&live.client, Since::of([known].iter()), first.projects.len() as u64).await.unwrap();
+        let discovery = Discovery::take(&live.client, Since::of([known].iter()), first.projects.len() as u64).await.unwrap();
         let requests = live.client.counters().requests - before;
-        println!("hint: {}; {requests} requests for {} projects", glance.sentence(), glance.projects.len());
-        assert_eq!((glance.basis, glance.is_unchanged(project, &known)), (Basis::AuditLog, true));
+        println!("hint: {}; {requests} requests for {} projects", discovery.sentence(), discovery.projects.len());
+        assert_eq!((discovery.basis, discovery.is_unchanged(project, &known)), (Basis::AuditLog, true));
         assert!(requests <= 6, "{requests}");
         admin.create_tag(&web, &image, &push::tag("2")).await.unwrap();
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        let glance = Glance::take(&live.client, Since::of([known].iter()), first.projects.len() as u64).await.unwrap();
-        assert_eq!((glance.basis, glance.is_unchanged(project, &known)), (Basis::AuditLog, false), "a tag");
+        let discovery = Discovery::take(&live.client, Since::of([known].iter()), first.projects.len() as u64).await.unwrap();
+        assert_eq!((discovery.basis, discovery.is_unchanged(project, &known)), (Basis::AuditLog, false), "a tag");
     } else {
         assert_eq!((basis, unchanged), (Basis::UpdateTimes, true));
         assert!(live.client.counters().requests - before <= 5);
@@ -152,12 +152,12 @@ async fn a_real_harbor_that_is_set_back_is_noticed() {
     push::image(&live.client, &web, Some("stable"), &images::simple("after", &[100])).await;
     push::image(&live.client, &web, Some("only-later"), &images::simple("later", &[100])).await;
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-    let first = Glance::take(&live.client, None, 0).await.unwrap();
+    let first = Discovery::take(&live.client, None, 0).await.unwrap();
     let sight = Sight::of(&first, None);
-    let standing = first.standing(first.projects.iter().find(|p| p.name == live.project).unwrap());
+    let known_state = first.state_of(first.projects.iter().find(|p| p.name == live.project).unwrap());
     let look = || async {
-        let glance = Glance::take(&live.client, Since::of([standing].iter()), first.projects.len() as u64).await.unwrap();
-        glance.against(&live.client, &sight).await.unwrap()
+        let discovery = Discovery::take(&live.client, Since::of([known_state].iter()), first.projects.len() as u64).await.unwrap();
+        discovery.against(&live.client, &sight).await.unwrap()
     };
     let quiet = look().await;
     assert_eq!(quiet.set_back, None, "{}", quiet.sentence());
@@ -168,9 +168,9 @@ async fn a_real_harbor_that_is_set_back_is_noticed() {
         }
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     }
-    let glance = look().await;
-    println!("{}", glance.sentence());
-    assert_eq!(glance.basis, Basis::SetBack, "{}", glance.sentence());
-    assert!(glance.set_back.unwrap().kept_until.is_some_and(|until| until <= sight.at));
+    let discovery = look().await;
+    println!("{}", discovery.sentence());
+    assert_eq!(discovery.basis, Basis::SetBack, "{}", discovery.sentence());
+    assert!(discovery.set_back.unwrap().kept_until.is_some_and(|until| until <= sight.at));
     live.remove(&live.project).await;
 }

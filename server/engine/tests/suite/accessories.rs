@@ -79,8 +79,8 @@ async fn a_signature_asked_for_brings_the_image_it_is_about() {
     let rich = push::rich(&h.client, "shop/web", "a").await;
     let snapshot = h.backup(None).await;
     h.client.delete_artifact(&push::repository("shop/web"), &rich.plain.into()).await.unwrap();
-    let wish = only("shop/web", &sig(&rich.plain));
-    let plan = h.plan(&snapshot.digest, &wish, &policy(OnConflict::Leave)).await;
+    let desired = only("shop/web", &sig(&rich.plain));
+    let plan = h.plan(&snapshot.digest, &desired, &policy(OnConflict::Leave)).await;
     let brought: Vec<_> = plan.items.iter().filter(|item| item.brought_for == Some(rich.signature)).map(|i| i.reference()).collect();
     assert_eq!(brought, ["1.0", "stable"], "under the tags it had");
     assert_eq!((plan.counts().creates, plan.counts().accessories), (2, 1));
@@ -90,7 +90,7 @@ async fn a_signature_asked_for_brings_the_image_it_is_about() {
     // Names that are taken by now are left alone.
     h.client.delete_artifact(&push::repository("shop/web"), &rich.plain.into()).await.unwrap();
     let other = push::image(&h.client, "shop/web", Some("1.0"), &images::simple("other", &[9])).await;
-    let plan = h.plan(&snapshot.digest, &wish, &policy(OnConflict::Move)).await;
+    let plan = h.plan(&snapshot.digest, &desired, &policy(OnConflict::Move)).await;
     assert_eq!(h.execute(&plan, &Silent).await.ending(), Ending::Done, "{plan:#?}");
     assert_eq!(h.points_to("shop/web", "1.0").await, Some(other));
     assert_eq!(h.points_to("shop/web", "stable").await, Some(rich.plain));
@@ -213,8 +213,8 @@ async fn one_image_with_many_tags_and_many_referrers_has_each_of_them_once() {
     let snapshot = h.backup(None).await;
     let before = h.state("shop").await;
     h.delete("shop/web").await;
-    let wish = Selection::Items(vec![Wanted { repository: push::repository("shop/web"), what: What::AllTags }]);
-    let plan = h.plan(&snapshot.digest, &wish, &policy(OnConflict::Leave)).await;
+    let desired = Selection::Items(vec![Wanted { repository: push::repository("shop/web"), what: What::AllTags }]);
+    let plan = h.plan(&snapshot.digest, &desired, &policy(OnConflict::Leave)).await;
     assert_eq!(plan.items.len(), TAGS + REFERRERS);
     assert_eq!((plan.counts().creates, plan.counts().accessories), (TAGS as u64, REFERRERS as u64));
     h.sim.control().reset_counts();
@@ -241,8 +241,8 @@ async fn names_that_keep_or_replace_a_tag_are_never_the_name_of_another() {
         push::image(&h.client, "shop/web", Some(tag), &bad).await;
     }
     h.client.delete_artifact(&push::repository("shop/web"), &two.into()).await.unwrap();
-    let wish = Selection::Items(vec![Wanted { repository: push::repository("shop/web"), what: What::AllTags }]);
-    let plan = h.plan_into(&snapshot.digest, &wish, &shop(), &policy(OnConflict::Rename)).await;
+    let desired = Selection::Items(vec![Wanted { repository: push::repository("shop/web"), what: What::AllTags }]);
+    let plan = h.plan_into(&snapshot.digest, &desired, &shop(), &policy(OnConflict::Rename)).await;
     let taken: Vec<_> = plan.items.iter().filter(|i| matches!(i.effect, Effect::Blocked { .. })).map(|i| i.source_tag.clone()).collect();
     assert_eq!(taken, [Some(push::tag("v1"))], "{:#?}", plan.items);
     let names: std::collections::BTreeSet<_> = plan.items.iter().filter(|i| i.writes()).map(|i| i.tag.clone()).collect();

@@ -83,20 +83,20 @@ async fn a_tag_that_moved_is_left_moved_back_or_restored_under_another_name() {
     let rich = push::rich(&h.client, "shop/web", "a").await;
     let snapshot = h.backup(None).await;
     let bad = push::image(&h.client, "shop/web", Some("1.0"), &images::simple("bad", &[77])).await;
-    let wish = only("shop/web", "1.0");
+    let desired = only("shop/web", "1.0");
 
-    let left = h.plan(&snapshot.digest, &wish, &policy(OnConflict::Leave)).await;
+    let left = h.plan(&snapshot.digest, &desired, &policy(OnConflict::Leave)).await;
     assert_eq!(left.items[0].effect, Effect::Skip { reason: SkipReason::Left });
     assert_eq!(h.execute(&left, &Silent).await.items[0].outcome, Outcome::Left { reason: SkipReason::Left.to_string() });
     assert_eq!(h.points_to("shop/web", "1.0").await, Some(bad));
 
-    let renamed = h.plan(&snapshot.digest, &wish, &policy(OnConflict::Rename)).await;
+    let renamed = h.plan(&snapshot.digest, &desired, &policy(OnConflict::Rename)).await;
     assert_eq!((renamed.items[0].effect.clone(), renamed.risk()), (Effect::Create, 1));
     assert!(h.execute(&renamed, &Silent).await.is_clean());
     assert_eq!(h.points_to("shop/web", "1.0-restored-1").await, Some(rich.plain));
     assert_eq!(h.points_to("shop/web", "1.0").await, Some(bad));
 
-    let moved = h.plan(&snapshot.digest, &wish, &policy(OnConflict::Move)).await;
+    let moved = h.plan(&snapshot.digest, &desired, &policy(OnConflict::Move)).await;
     assert_eq!((moved.counts().moves, moved.risk()), (1, 3));
     let report = h.execute(&moved, &Silent).await;
     assert!(report.is_clean(), "{report:#?}");
@@ -161,14 +161,14 @@ async fn the_hash_changes_exactly_when_the_effect_does() {
     push::rich(&h.client, "shop/web", "a").await;
     let snapshot = h.backup(None).await;
     h.delete("shop/web").await;
-    let wish = Selection::Items(vec![Wanted { repository: push::repository("shop/web"), what: What::AllTags }]);
-    let first = h.plan(&snapshot.digest, &wish, &policy(OnConflict::Leave)).await;
+    let desired = Selection::Items(vec![Wanted { repository: push::repository("shop/web"), what: What::AllTags }]);
+    let first = h.plan(&snapshot.digest, &desired, &policy(OnConflict::Leave)).await;
     h.collect_garbage().await;
-    let later = h.plan(&snapshot.digest, &wish, &policy(OnConflict::Leave)).await;
+    let later = h.plan(&snapshot.digest, &desired, &policy(OnConflict::Leave)).await;
     assert_ne!(first.estimate, later.estimate);
     assert_eq!(first.hash(), later.hash(), "bytes to send are no effect");
     push::image(&h.client, "shop/web", Some("1.0"), &images::simple("bad", &[77])).await;
-    let changed = h.plan(&snapshot.digest, &wish, &policy(OnConflict::Leave)).await;
+    let changed = h.plan(&snapshot.digest, &desired, &policy(OnConflict::Leave)).await;
     assert_ne!(first.hash(), changed.hash());
     assert!(!first.covers(&changed));
     let stored: engine::effect::EffectPlan = serde_json::from_str(&serde_json::to_string(&first).unwrap()).unwrap();
@@ -235,8 +235,8 @@ async fn an_artifact_without_a_tag_comes_back_by_its_digest() {
     let snapshot = h.backup(None).await;
     h.delete("shop/web").await;
     let what = What::Artifact(rich.children[0]);
-    let wish = Selection::Items(vec![Wanted { repository: push::repository("shop/web"), what }]);
-    let plan = h.plan(&snapshot.digest, &wish, &policy(OnConflict::Leave)).await;
+    let desired = Selection::Items(vec![Wanted { repository: push::repository("shop/web"), what }]);
+    let plan = h.plan(&snapshot.digest, &desired, &policy(OnConflict::Leave)).await;
     assert_eq!(plan.items[0].reference(), rich.children[0].to_string());
     assert!(h.execute(&plan, &Silent).await.is_clean());
     assert!(h.client.artifact(&push::repository("shop/web"), &rich.children[0].into()).await.unwrap().is_some());

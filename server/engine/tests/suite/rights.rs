@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use engine::Silent;
-use engine::backup::glance::Glance;
+use engine::backup::discovery::Discovery;
 use engine::backup::staging::{Staging, contents};
 use engine::backup::{self, Reconcile};
 use engine::effect::{OnConflict, PlanContext};
@@ -66,13 +66,13 @@ async fn a_robot_for_backup_has_what_a_backup_needs_and_nothing_else() {
         let h = arranged(version).await;
         let reader = robot(&h, &RobotSpec::least_privilege_backup("reader")).await;
         reader.client.check_list(CheckKind::Backup).await;
-        let first = Glance::take(&reader.client, None, 0).await.unwrap();
+        let first = Discovery::take(&reader.client, None, 0).await.unwrap();
         let mut cx = h.backup_context(Reconcile::Full);
         cx.client = reader.client.clone();
         cx.harbor_config = Some(backup::harbor_settings(&reader.client, &h.vault, None).await.unwrap());
         backup::project(&cx, &shop(), None).await.unwrap();
-        let known = first.projects.iter().map(|project| first.standing(project)).collect::<Vec<_>>();
-        Glance::take(&reader.client, engine::backup::glance::Since::of(known.iter()), 1).await.unwrap();
+        let known = first.projects.iter().map(|project| first.state_of(project)).collect::<Vec<_>>();
+        Discovery::take(&reader.client, engine::backup::discovery::Since::of(known.iter()), 1).await.unwrap();
         assert_eq!(reader.compare(&h), (vec![], vec![]), "{version:?}");
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use engine::backup::glance::{Basis, Glance, Since};
+use engine::backup::discovery::{Basis, Discovery, Since};
 use engine::backup::tail::{self, Ask, Readable, Tail};
 use harbor_sim::{Config, Version, images};
 use registry::{AuditLog, Client, Permission, PermissionKind, RobotScope, RobotSpec};
 use secrecy::ExposeSecret;
 use vocab::ProjectName;
 
-use crate::glance::Estate;
+use crate::discovery::Estate;
 use crate::push;
 
 /// Harbors whose update times say nothing: one with each log.
@@ -46,9 +46,9 @@ async fn an_unchanged_registry_costs_five_requests_and_a_sixth_where_many_pulled
         for (pulls, requests) in [(0, 5), (40, 5), (300, 6)] {
             estate.h.sim.pull_often("shop/web", "1", pulls);
             estate.h.sim.control().reset_counts();
-            let glance = estate.look(&fresh).await;
-            assert_eq!((glance.basis, glance.audit_log()), (Basis::AuditLog, Some(log)), "{version:?} {pulls}");
-            assert_eq!(estate.changed(&glance), [""; 0], "{version:?}: pulls change nothing");
+            let discovery = estate.look(&fresh).await;
+            assert_eq!((discovery.basis, discovery.audit_log()), (Basis::AuditLog, Some(log)), "{version:?} {pulls}");
+            assert_eq!(estate.changed(&discovery), [""; 0], "{version:?}: pulls change nothing");
             assert_eq!(estate.h.sim.control().total(), requests, "{version:?} {pulls}: {:?}", estate.h.sim.control().seen());
         }
     }
@@ -116,19 +116,19 @@ async fn nothing_follows_from_a_log_with_missing_rows() {
             push::image(&estate.h.client, "prod/web", Some("2"), &images::simple("new", &[7])).await;
             push::image(&estate.h.client, "team/web", Some("2"), &images::simple("newer", &[7])).await;
             estate.h.sim.purge_audit(|_, resource| resource.starts_with(name));
-            let glance = estate.look(&estate.h.client).await;
-            assert_eq!((glance.basis, glance.log), (Basis::Version, Some(Readable::Gap)), "{version:?} {name}");
-            assert_eq!(estate.changed(&glance).len(), 4, "all are listed");
-            (estate, glance)
+            let discovery = estate.look(&estate.h.client).await;
+            assert_eq!((discovery.basis, discovery.log), (Basis::Version, Some(Readable::Gap)), "{version:?} {name}");
+            assert_eq!(estate.changed(&discovery).len(), 4, "all are listed");
+            (estate, discovery)
         };
         purged("").await;
         // A look at which all was listed is where the next one reads on.
-        let (estate, glance) = purged("prod/web:2").await;
-        let standings: Vec<_> = glance.projects.iter().map(|p| (p.clone(), glance.standing(p))).collect();
-        let since = Since::of(standings.iter().map(|(_, standing)| standing));
-        let next = Glance::take(&estate.h.client, since, 5).await.unwrap();
+        let (estate, discovery) = purged("prod/web:2").await;
+        let known_states: Vec<_> = discovery.projects.iter().map(|p| (p.clone(), discovery.state_of(p))).collect();
+        let since = Since::of(known_states.iter().map(|(_, known_state)| known_state));
+        let next = Discovery::take(&estate.h.client, since, 5).await.unwrap();
         assert_eq!(next.basis, Basis::AuditLog);
-        assert!(standings.iter().all(|(project, standing)| next.is_unchanged(project, standing)));
+        assert!(known_states.iter().all(|(project, known_state)| next.is_unchanged(project, known_state)));
     }
 }
 
@@ -137,11 +137,11 @@ async fn nothing_follows_from_a_log_that_shows_no_row_or_has_too_many_or_is_anot
     for (version, _) in VERSIONS {
         let estate = estate(version).await;
         let blind = robot(&estate, &[("project", "list")]).await;
-        let glance = Glance::take(&blind, estate.since(), 5).await.unwrap();
-        assert_eq!((glance.basis, glance.log), (Basis::Version, Some(Readable::Gap)), "it sees an empty list");
-        let glance = Glance::take(&blind, estate.since().map(|since| Since { mark: None, ..since }), 5).await.unwrap();
-        assert_eq!((glance.log, estate.changed(&glance).len()), (Some(Readable::Empty), 4));
-        assert!(glance.sentence().contains("audit-log:list"), "{}", glance.sentence());
+        let discovery = Discovery::take(&blind, estate.since(), 5).await.unwrap();
+        assert_eq!((discovery.basis, discovery.log), (Basis::Version, Some(Readable::Gap)), "it sees an empty list");
+        let discovery = Discovery::take(&blind, estate.since().map(|since| Since { mark: None, ..since }), 5).await.unwrap();
+        assert_eq!((discovery.log, estate.changed(&discovery).len()), (Some(Readable::Empty), 4));
+        assert!(discovery.sentence().contains("audit-log:list"), "{}", discovery.sentence());
 
         for n in 0..=tail::ROWS_MAX / 2 {
             let repository = push::repository("shop/web");
@@ -150,8 +150,8 @@ async fn nothing_follows_from_a_log_that_shows_no_row_or_has_too_many_or_is_anot
             estate.h.client.create_tag(&repository, &digest, &tag).await.unwrap();
             estate.h.client.delete_tag(&repository, &tag).await.unwrap();
         }
-        let glance = estate.look(&estate.h.client).await;
-        assert_eq!((glance.log, estate.changed(&glance).len()), (Some(Readable::TooMany), 4));
+        let discovery = estate.look(&estate.h.client).await;
+        assert_eq!((discovery.log, estate.changed(&discovery).len()), (Some(Readable::TooMany), 4));
     }
 }
 
@@ -163,9 +163,9 @@ async fn the_numbers_of_one_log_are_not_looked_for_in_the_other() {
     let (user, password) = (old.admin().0.to_owned(), old.admin().1.to_owned());
     old.create_project("shop", false).unwrap();
     old.push_image("shop/web", "1", &images::simple("web", &[100])).await.unwrap();
-    let glance = Glance::take(&push::client(&old.url(), &user, &password), None, 0).await.unwrap();
-    let known: HashMap<ProjectName, _> = glance.projects.iter().map(|p| (p.name.clone(), glance.standing(p))).collect();
-    assert!(known.values().all(|standing| standing.mark.is_some_and(|mark| mark.log == AuditLog::Old)));
+    let discovery = Discovery::take(&push::client(&old.url(), &user, &password), None, 0).await.unwrap();
+    let known: HashMap<ProjectName, _> = discovery.projects.iter().map(|p| (p.name.clone(), discovery.state_of(p))).collect();
+    assert!(known.values().all(|known_state| known_state.mark.is_some_and(|mark| mark.log == AuditLog::Old)));
     old.stop().await.unwrap();
 
     let new = harbor_sim::start(Config { data, version: Version::V2_14_1, ..Config::default() }).await.unwrap();
@@ -174,9 +174,9 @@ async fn the_numbers_of_one_log_are_not_looked_for_in_the_other() {
         new.push_image("shop/web", &format!("n{n}"), &images::simple("web", &[100])).await.unwrap();
     }
     let client = push::client(&new.url(), &user, &password);
-    let glance = Glance::take(&client, Since::of(known.values()), 2).await.unwrap();
-    assert_eq!((glance.basis, glance.log), (Basis::Version, Some(Readable::NoMark)));
-    assert!(glance.projects.iter().all(|p| !glance.is_unchanged(p, &known[&p.name])));
-    let shop = glance.projects.iter().find(|p| p.name.as_str() == "shop").unwrap();
-    assert_eq!(glance.standing(shop).mark.unwrap().log, AuditLog::Extended);
+    let discovery = Discovery::take(&client, Since::of(known.values()), 2).await.unwrap();
+    assert_eq!((discovery.basis, discovery.log), (Basis::Version, Some(Readable::NoMark)));
+    assert!(discovery.projects.iter().all(|p| !discovery.is_unchanged(p, &known[&p.name])));
+    let shop = discovery.projects.iter().find(|p| p.name.as_str() == "shop").unwrap();
+    assert_eq!(discovery.state_of(shop).mark.unwrap().log, AuditLog::Extended);
 }

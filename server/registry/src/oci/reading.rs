@@ -24,12 +24,12 @@ const STORAGE_REFUSALS_MAX: u32 = 1;
 const ERROR_BYTES_MAX: usize = 64 * 1024;
 
 /// Measures the time spent waiting for bytes, not the time the consumer takes.
-struct Pace {
+struct MinRate {
     waited: Duration,
     bytes: u64,
 }
 
-impl Pace {
+impl MinRate {
     fn new() -> Self {
         Self { waited: Duration::ZERO, bytes: 0 }
     }
@@ -83,7 +83,7 @@ pub(super) struct Reading<'a> {
     /// The last piece, until the digest is known.
     held: Option<Bytes>,
     body: Option<Opened>,
-    pace: Pace,
+    rate: MinRate,
     tries: Tries,
     resumes: u32,
     /// Refusals of the storage, not of the registry.
@@ -104,7 +104,7 @@ impl<'a> Reading<'a> {
             hasher,
             held: None,
             body: None,
-            pace: Pace::new(),
+            rate: MinRate::new(),
             tries,
             resumes: 0,
             refusals: 0,
@@ -185,7 +185,7 @@ impl<'a> Reading<'a> {
                     _ => Ok(None),
                 };
             };
-            if self.pace.is_too_slow(started.elapsed(), chunk.len(), limits.min_throughput_bytes_per_s, limits.throughput_window) {
+            if self.rate.is_too_slow(started.elapsed(), chunk.len(), limits.min_throughput_bytes_per_s, limits.throughput_window) {
                 return Err(RegistryError::Stalled { what: what.to_owned() });
             }
             let skipped = usize::try_from(body.skip_bytes).unwrap_or(usize::MAX).min(chunk.len());
@@ -294,10 +294,10 @@ mod tests {
     #[test]
     fn slow_is_judged_over_a_window_of_waiting() {
         let window = Duration::from_secs(60);
-        let mut pace = Pace::new();
-        assert!(!pace.is_too_slow(Duration::from_secs(30), 10, 1024, window), "the window is not over");
-        assert!(pace.is_too_slow(Duration::from_secs(31), 10, 1024, window));
-        assert!(!pace.is_too_slow(Duration::from_secs(61), 100_000, 1024, window));
-        assert!(!pace.is_too_slow(Duration::ZERO, 0, 1024, window), "the consumer's own time does not count");
+        let mut rate = MinRate::new();
+        assert!(!rate.is_too_slow(Duration::from_secs(30), 10, 1024, window), "the window is not over");
+        assert!(rate.is_too_slow(Duration::from_secs(31), 10, 1024, window));
+        assert!(!rate.is_too_slow(Duration::from_secs(61), 100_000, 1024, window));
+        assert!(!rate.is_too_slow(Duration::ZERO, 0, 1024, window), "the consumer's own time does not count");
     }
 }

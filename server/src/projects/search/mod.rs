@@ -5,8 +5,8 @@
 
 mod ask;
 mod imported;
+mod interpret;
 mod queries;
-mod wish;
 
 use app::error::ApiError;
 use app::projects::found::{Found, HitRole, InHarbor, Presence, SearchHit, SearchNote};
@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::state::AppState;
 use crate::turns::Turn;
 
-pub(super) use self::wish::like;
+pub(super) use self::interpret::like;
 
 /// Hits shown.
 const HITS_MAX: i64 = 50;
@@ -50,7 +50,7 @@ impl Reach {
         ids.sort_unstable();
         ids.dedup();
         let harbors = queries::addresses(conn, &ids).await?.into_iter().map(|(id, name, url, external)| {
-            let hosts = [Some(url), external].into_iter().flatten().flat_map(|url| wish::hosts(&url)).collect();
+            let hosts = [Some(url), external].into_iter().flatten().flat_map(|url| interpret::hosts(&url)).collect();
             (id, name, hosts)
         });
         Ok(Self { projects, harbors: harbors.collect() })
@@ -84,7 +84,7 @@ pub async fn search(state: &AppState, caller: &Caller, q: &str) -> Result<Found,
         let mut conn = state.pool.acquire().await?;
         let reach = Reach::of(&mut conn, caller).await?;
         let rows = look(&mut conn, &reach, &pasted, &mut found.notes).await?;
-        let lacking = queries::lacking(&mut conn, &reach.of_harbor(None), &wish::subjects(&pasted), LACKING_MAX).await?;
+        let lacking = queries::lacking(&mut conn, &reach.of_harbor(None), &interpret::subjects(&pasted), LACKING_MAX).await?;
         let mut projects: Vec<i64> = rows.iter().map(|row| row.project_id).chain(lacking.iter().map(|row| row.project_id)).collect();
         projects.sort_unstable();
         projects.dedup();
@@ -136,7 +136,7 @@ async fn look(conn: &mut PgConnection, reach: &Reach, pasted: &Pasted, notes: &m
             }
         }
         let harbor = own.and_then(|(_, harbor)| harbor);
-        for step in wish::steps(named) {
+        for step in interpret::steps(named) {
             let mut rows = queries::find(conn, &reach.of_harbor(harbor.map(|(id, _)| id)), &step.sought, HITS_MAX).await?;
             let mut elsewhere = None;
             if let (true, Some((_, name))) = (rows.is_empty(), harbor) {
@@ -154,7 +154,7 @@ async fn look(conn: &mut PgConnection, reach: &Reach, pasted: &Pasted, notes: &m
             return Ok(rows);
         }
     }
-    let words = wish::words(&pasted.words);
+    let words = interpret::words(&pasted.words);
     if words.is_empty() {
         return Ok(Vec::new());
     }
@@ -171,7 +171,7 @@ async fn more_by_words(conn: &mut PgConnection, reach: &Reach, pasted: &Pasted, 
     if limit <= 0 {
         return Ok(Vec::new());
     }
-    let rows = queries::find(conn, &reach.of_harbor(None), &Sought::Words(wish::words(&pasted.words)), limit).await?;
+    let rows = queries::find(conn, &reach.of_harbor(None), &Sought::Words(interpret::words(&pasted.words)), limit).await?;
     let is_known = |row: &Hit| known.iter().any(|k| k.project_id == row.project_id && k.repository == row.repository && k.tag == row.tag);
     Ok(rows.into_iter().filter(|row| !is_known(row)).collect())
 }

@@ -4,7 +4,7 @@
 use registry::Client;
 use serde_json::{Map, Value, json};
 
-use super::parts::Parts;
+use super::collected::Collected;
 use super::pick::{pick, sorted};
 use super::{SETTINGS_VERSION, robot};
 use crate::backup::BackupError;
@@ -14,7 +14,7 @@ const SECRET_WORDS: [&str; 4] = ["password", "secret", "token_key", "credential"
 
 /// Asks for every part; `before` is what an earlier snapshot has.
 pub async fn read(client: &Client, before: Option<&Value>) -> Result<Value, BackupError> {
-    let mut parts = Parts::new(before);
+    let mut parts = Collected::new(before);
     let list = |path: &'static str, what: &'static str| async move { client.setting_rows(path, &[], what).await };
 
     let configurations = client.setting("/configurations", "read the configuration").await;

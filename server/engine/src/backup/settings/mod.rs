@@ -6,8 +6,8 @@
 //! with the right it needs; it is no gap, since the images do not depend on it. Secrets that Harbor shows (the header of a webhook) are
 //! sealed by [`SealSecrets`] or left out.
 
+mod collected;
 mod harbor;
-mod parts;
 mod pick;
 
 use registry::{Client, Project};
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use vault::HarborName;
 
 use super::BackupError;
-use parts::Parts;
+use collected::Collected;
 use pick::{pick, rules, sorted};
 
 pub use harbor::read as read_harbor;
@@ -65,7 +65,7 @@ pub(crate) struct Reading<'a> {
 /// Asks for every part. An error that concerns the whole login ends the run; any other makes the part unreadable.
 pub(crate) async fn read(reading: &Reading<'_>, project: &Project) -> Result<Value, BackupError> {
     let (client, name, id) = (reading.client, &project.name, project.id.to_string());
-    let mut parts = Parts::new(reading.before);
+    let mut parts = Collected::new(reading.before);
     let list = |path: String, what: &'static str| async move { client.setting_rows(&path, &[], &format!("{what} of {name}")).await };
 
     let labels = client.setting_rows("/labels", &[("scope", "p"), ("project_id", &id)], &format!("list labels of {name}")).await;
@@ -109,7 +109,7 @@ pub(crate) async fn read(reading: &Reading<'_>, project: &Project) -> Result<Val
 }
 
 /// Group type and distinguished name by Harbor's number of the group; a member's row has neither.
-async fn groups(client: &Client, members: &[Value], parts: &mut Parts<'_>) -> Result<Map<String, Value>, BackupError> {
+async fn groups(client: &Client, members: &[Value], parts: &mut Collected<'_>) -> Result<Map<String, Value>, BackupError> {
     let mut groups = Map::new();
     for id in members.iter().filter(|m| m["entity_type"] == "g").filter_map(|m| m["entity_id"].as_i64()) {
         match client.setting(&format!("/usergroups/{id}"), "read a group of members").await {

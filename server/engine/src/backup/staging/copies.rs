@@ -145,7 +145,7 @@ impl Round<'_> {
         if let Some((text, remedy)) = area.given_up() {
             return Ok(failed(unit, &text, remedy));
         }
-        fetcher.pace.check().await?;
+        fetcher.throttle.check().await?;
         if let Some(found) = self.came_along(unit).await? {
             return Ok(found);
         }

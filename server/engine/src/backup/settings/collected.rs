@@ -6,14 +6,14 @@ use serde_json::{Map, Value, json};
 use super::pick::sorted;
 use crate::backup::BackupError;
 
-/// Parts read so far.
-pub(super) struct Parts<'a> {
+/// Collected read so far.
+pub(super) struct Collected<'a> {
     before: Option<&'a Value>,
     out: Map<String, Value>,
     unreadable: Map<String, Value>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> Collected<'a> {
     pub fn new(before: Option<&'a Value>) -> Self {
         Self { before, out: Map::new(), unreadable: Map::new() }
     }

@@ -14,12 +14,12 @@ use crate::control::{Control, Stop};
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// A controller asked in moderation.
-pub(crate) struct Pace {
+pub(crate) struct Throttle {
     control: Arc<dyn Control>,
     asked: Mutex<Option<Instant>>,
 }
 
-impl Pace {
+impl Throttle {
     pub(crate) fn new(control: Arc<dyn Control>) -> Self {
         Self { control, asked: Mutex::new(None) }
     }

@@ -18,7 +18,7 @@ use vocab::{Descriptor, Digest};
 use super::catalogue::World;
 use super::world::{harbor, origin, person, recorded, state};
 use crate::jobs::{JobContext, NewJob, Work, enqueue, queries};
-use crate::plans::keeping;
+use crate::plans::retention;
 use crate::projects;
 
 const FIRST: OffsetDateTime = datetime!(2026-01-01 03:00 UTC);
@@ -65,7 +65,7 @@ impl Kept {
 
     async fn expire(&self) -> u64 {
         let plan = crate::plans::queries::one(&mut self.world.pool.acquire().await.unwrap(), self.plan_id).await.unwrap().unwrap();
-        keeping::expire(&self.context, &plan, &self.world.vault).await.unwrap()
+        retention::expire(&self.context, &plan, &self.world.vault).await.unwrap()
     }
 
     /// Which days still have a snapshot: by the catalogue, and by the vault.
@@ -234,7 +234,7 @@ async fn a_pointer_left_by_a_broken_off_run_is_forgotten_later(pool: PgPool) {
     // The process died between the commit and the vault.
     assert!(crate::plans::queries::expire(&mut pool.acquire().await.unwrap(), kept.snapshots[0]).await.unwrap());
     assert_eq!(kept.days().await, (vec![1], vec![0, 1]));
-    keeping::forget(&kept.context, kept.world.vault_id, &kept.world.vault).await.unwrap();
+    retention::forget(&kept.context, kept.world.vault_id, &kept.world.vault).await.unwrap();
     assert_eq!(kept.days().await, (vec![1], vec![1]));
 }
 
@@ -326,7 +326,7 @@ async fn snapshots_of_a_deleted_plan_are_kept_as_was_said(pool: PgPool) {
     decide(leave("plan", "", Some(other))).await;
     let by_other = async || {
         let plan = crate::plans::queries::one(&mut pool.acquire().await.unwrap(), other).await.unwrap().unwrap();
-        keeping::expire(&kept.context, &plan, &kept.world.vault).await.unwrap()
+        retention::expire(&kept.context, &plan, &kept.world.vault).await.unwrap()
     };
     assert_eq!((expire().await, by_other().await), (0, 0));
     later().await;

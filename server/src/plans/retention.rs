@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use app::plans::types::{Keep, Keeping, Kept};
+use app::plans::types::{Keep, Kept, Retention};
 use app::units::Moment;
 use engine::retention::{self, Candidate, Reason, Rule};
 use futures::TryStreamExt as _;
@@ -119,15 +119,15 @@ fn words(reason: &Reason) -> String {
 }
 
 /// What a plan keeps now, and why.
-pub async fn get(state: &AppState, caller: &Caller, plan_id: i64) -> Result<Keeping, Error> {
+pub async fn get(state: &AppState, caller: &Caller, plan_id: i64) -> Result<Retention, Error> {
     let plan = super::ops::get(state, caller, plan_id).await?;
     let mut conn = state.pool.acquire().await?;
-    let mut keeping = foresee(&mut conn, Some(plan_id), &plan.keep, &plan.cron, &plan.zone).await?;
+    let mut retention = foresee(&mut conn, Some(plan_id), &plan.keep, &plan.cron, &plan.zone).await?;
     let acts_from = queries::keep_since(&mut conn, plan_id).await? + COOLING;
-    keeping.acts_from = (acts_from > OffsetDateTime::now_utc()).then_some(Moment(acts_from));
+    retention.acts_from = (acts_from > OffsetDateTime::now_utc()).then_some(Moment(acts_from));
     // Whoever sees the plan for one project sees that project's snapshots only.
-    keeping.shown.retain(|kept| caller.may(crate::access::Operation::ReadEstate, None) || sees(caller, &plan.harbor, &kept.project));
-    Ok(keeping)
+    retention.shown.retain(|kept| caller.may(crate::access::Operation::ReadEstate, None) || sees(caller, &plan.harbor, &kept.project));
+    Ok(retention)
 }
 
 fn sees(caller: &Caller, harbor: &str, project: &str) -> bool {
@@ -138,7 +138,7 @@ fn sees(caller: &Caller, harbor: &str, project: &str) -> bool {
 }
 
 /// What a rule would do, to the snapshots of a plan and in the long run.
-pub async fn foresee(conn: &mut PgConnection, plan_id: Option<i64>, keep: &Keep, cron: &str, zone_name: &str) -> Result<Keeping, Error> {
+pub async fn foresee(conn: &mut PgConnection, plan_id: Option<i64>, keep: &Keep, cron: &str, zone_name: &str) -> Result<Retention, Error> {
     let (rule, zone) = (rule(keep), zone(zone_name)?);
     let now = OffsetDateTime::now_utc();
     let rows = match plan_id {
@@ -153,7 +153,7 @@ pub async fn foresee(conn: &mut PgConnection, plan_id: Option<i64>, keep: &Keep,
     let shown = going.into_iter().take(SHOWN).chain(staying.into_iter().take(SHOWN));
     let shown = shown.map(|(row, why)| Kept { project: row.project, at: Moment(row.moment), reasons: why.iter().map(words).collect() });
     let (in_the_long_run, oldest_days) = long_run(&rule, &zone, &Schedule::parse(cron, zone_name)?, now);
-    Ok(Keeping { snapshots, go, shown: shown.collect(), in_the_long_run, oldest_days, acts_from: None })
+    Ok(Retention { snapshots, go, shown: shown.collect(), in_the_long_run, oldest_days, acts_from: None })
 }
 
 fn whole(n: usize) -> i64 {
@@ -218,7 +218,7 @@ pub async fn expire(context: &JobContext, plan: &queries::Row, vault: &Vault) ->
     if rule.keeps_all() {
         return Ok(0);
     }
-    if !crate::vaults::standing::may_let_go(&context.state, plan.vault_id).await? {
+    if !crate::vaults::reconcile::may_let_go(&context.state, plan.vault_id).await? {
         context.log("warn", "the catalogue and the vault differ: nothing is let go until it is rebuilt").await;
         return Ok(0);
     }
@@ -228,7 +228,7 @@ pub async fn expire(context: &JobContext, plan: &queries::Row, vault: &Vault) ->
         (queries::keepable(&mut conn, plan.plan_id).await?, now, queries::keep_since(&mut conn, plan.plan_id).await?)
     };
     if since + COOLING > now {
-        context.log("info", "the rule of keeping was changed less than a day ago: nothing is let go yet").await;
+        context.log("info", "the retention rule was changed less than a day ago: nothing is let go yet").await;
         return Ok(0);
     }
     let mut gone = 0;
@@ -238,7 +238,7 @@ pub async fn expire(context: &JobContext, plan: &queries::Row, vault: &Vault) ->
         context.check().await?;
         let ready = match ready.entry(row.vault_id) {
             Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(new) => *new.insert(crate::vaults::standing::may_let_go(&context.state, row.vault_id).await?),
+            Entry::Vacant(new) => *new.insert(crate::vaults::reconcile::may_let_go(&context.state, row.vault_id).await?),
         };
         if !ready {
             continue;
@@ -275,7 +275,7 @@ pub async fn forget(context: &JobContext, vault_id: i64, vault: &Vault) -> Resul
         let mut conn = context.state.pool.acquire().await?;
         queries::to_forget(&mut conn, vault_id).await?
     };
-    if rows.is_empty() || !crate::vaults::standing::may_let_go(&context.state, vault_id).await? {
+    if rows.is_empty() || !crate::vaults::reconcile::may_let_go(&context.state, vault_id).await? {
         return Ok(());
     }
     let mut names = PointerNames::default();

@@ -43,12 +43,12 @@ pub async fn objects(vault: &Vault, wanted: &[i16]) -> Result<(usize, Vec<Digest
 }
 
 /// Spreads reading over time.
-pub struct Pace {
+pub struct RateLimit {
     bytes_per_s: Option<u64>,
     free_at: Mutex<Instant>,
 }
 
-impl Pace {
+impl RateLimit {
     /// So many MiB per second; none = as fast as it goes.
     pub fn new(mib_per_s: Option<i64>) -> Self {
         let bytes_per_s = mib_per_s.and_then(|mib| u64::try_from(mib).ok()).map(|mib| mib.max(1) << 20);
@@ -82,11 +82,11 @@ mod tests {
 
     #[test]
     fn readers_share_one_budget_and_idle_time_is_not_saved_up() {
-        let pace = Pace::new(Some(1));
-        let (first, second) = (pace.after(1 << 20), pace.after(1 << 20));
+        let rate = RateLimit::new(Some(1));
+        let (first, second) = (rate.after(1 << 20), rate.after(1 << 20));
         assert!(first > Duration::from_millis(900) && second > Duration::from_millis(1_900), "{first:?} {second:?}");
-        *pace.free_at.lock().unwrap() = Instant::now() - Duration::from_mins(1);
-        assert!(pace.after(1 << 20) > Duration::from_millis(900));
-        assert_eq!(Pace::new(None).after(1 << 40), Duration::ZERO);
+        *rate.free_at.lock().unwrap() = Instant::now() - Duration::from_mins(1);
+        assert!(rate.after(1 << 20) > Duration::from_millis(900));
+        assert_eq!(RateLimit::new(None).after(1 << 40), Duration::ZERO);
     }
 }

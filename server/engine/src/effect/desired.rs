@@ -9,9 +9,9 @@ use vault::tree::{PushTimes, RepositoryIndex, RepositoryMember, RepositoryPushes
 use vocab::{Digest, RepositoryName, Tag};
 
 use super::about::{About, named_subject};
-use super::make::PlanError;
 use super::model::BY_NAME;
 use super::order;
+use super::planner::PlanError;
 use crate::select::{Selection, Wanted, What};
 
 /// Repository indexes read at a time.
@@ -21,7 +21,7 @@ const NAMES_MAX: usize = 20;
 
 /// One tag or artifact that is wanted.
 #[derive(Debug, Clone)]
-pub(crate) struct Wish {
+pub(crate) struct Desired {
     pub repository: RepositoryName,
     pub tag: Option<Tag>,
     pub digest: Digest,
@@ -46,15 +46,20 @@ pub(crate) struct Subject {
 }
 
 /// What is wanted, and what is known of its order.
-pub(crate) struct Wishes {
+pub(crate) struct DesiredSet {
     /// By repository; within one in the order in which they are to be written.
-    pub wishes: Vec<Wish>,
+    pub desired_set: Vec<Desired>,
     /// Whether the snapshot says when things were pushed.
     pub order_known: bool,
 }
 
 /// Reads what is needed of the snapshot.
-pub(crate) async fn wishes(vault: &Vault, index: &SnapshotIndex, selection: &Selection, accessories: bool) -> Result<Wishes, PlanError> {
+pub(crate) async fn desired_set(
+    vault: &Vault,
+    index: &SnapshotIndex,
+    selection: &Selection,
+    accessories: bool,
+) -> Result<DesiredSet, PlanError> {
     let wanted: Option<BTreeMap<&RepositoryName, Vec<&What>>> = match selection {
         Selection::Project => None,
         Selection::Items(items) => Some(by_repository(items)),
@@ -68,7 +73,7 @@ pub(crate) async fn wishes(vault: &Vault, index: &SnapshotIndex, selection: &Sel
     let times = push_times(vault, index).await?;
     let none = RepositoryPushes::default();
     let mut missing = Vec::new();
-    let mut wishes = Vec::new();
+    let mut desired_set = Vec::new();
     let mut found: HashSet<&RepositoryName> = HashSet::new();
     for repository in &read {
         found.insert(&repository.name);
@@ -78,7 +83,7 @@ pub(crate) async fn wishes(vault: &Vault, index: &SnapshotIndex, selection: &Sel
         missing.extend(absent.iter().map(|what| name(&repository.name, what)));
         let pushes = times.as_ref().and_then(|times| times.repositories.get(&repository.name)).unwrap_or(&none);
         let images = order::images(images, pushes);
-        wishes.extend(about.wishes(vault, images, named, accessories, pushes).await?);
+        desired_set.extend(about.desired_set(vault, images, named, accessories, pushes).await?);
     }
     for (repository, whats) in wanted.iter().flatten() {
         if !found.contains(*repository) {
@@ -88,7 +93,7 @@ pub(crate) async fn wishes(vault: &Vault, index: &SnapshotIndex, selection: &Sel
     if !missing.is_empty() {
         return Err(PlanError::not_in_snapshot(index, missing, NAMES_MAX));
     }
-    Ok(Wishes { wishes, order_known: times.is_some() })
+    Ok(DesiredSet { desired_set, order_known: times.is_some() })
 }
 
 /// The push times, if the snapshot has them. A record that is lost costs the order and nothing else.

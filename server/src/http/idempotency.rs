@@ -13,11 +13,11 @@ use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 
 use super::guard::refuse;
-use super::pace::TooSlow;
+use super::min_rate::TooSlow;
 use super::{BODY_BYTES_MAX, Web};
 use crate::access::{Caller, Origin};
 use crate::error::Error;
-use crate::once::{self, Key, Receipt, Scope};
+use crate::idempotency::{self, Key, Receipt, Scope};
 
 /// The key a caller gives.
 const HEADER: &str = "idempotency-key";
@@ -101,7 +101,7 @@ fn key(parts: &Parts, body: &Bytes) -> Result<Option<Key>, ApiError> {
 }
 
 async fn before(web: &Web, key: &Key) -> Result<Option<Receipt>, Error> {
-    once::done_before(&mut *web.state.pool.acquire().await?, key).await
+    idempotency::done_before(&mut *web.state.pool.acquire().await?, key).await
 }
 
 fn replayed(receipt: Receipt) -> Response {

@@ -25,7 +25,7 @@ const MEANWHILE_ROWS_MAX: usize = 20_000;
 
 /// What was known of a project when it was last listed, or last found unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct KnownState {
     /// Harbor's clock then.
     pub seen_at: OffsetDateTime,
     /// Harbor's number for the project: a project that was deleted and made again has another.
@@ -39,7 +39,7 @@ pub struct Standing {
 /// From where on changes are looked for: the oldest of what is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Since {
-    /// The oldest [`Standing::seen_at`].
+    /// The oldest [`KnownState::seen_at`].
     pub seen_at: OffsetDateTime,
     /// The lowest mark in the newer one of the two logs.
     pub mark: Option<Mark>,
@@ -47,9 +47,9 @@ pub struct Since {
 
 impl Since {
     /// Of all that is known; `None` where nothing is.
-    pub fn of<'a>(standings: impl Iterator<Item = &'a Standing> + Clone) -> Option<Self> {
-        let seen_at = standings.clone().map(|standing| standing.seen_at).min()?;
-        let marks = standings.filter_map(|standing| standing.mark);
+    pub fn of<'a>(known_states: impl Iterator<Item = &'a KnownState> + Clone) -> Option<Self> {
+        let seen_at = known_states.clone().map(|known_state| known_state.seen_at).min()?;
+        let marks = known_states.filter_map(|known_state| known_state.mark);
         let mark = marks.min_by_key(|mark| (mark.log == AuditLog::Old, mark.id));
         Some(Self { seen_at, mark })
     }
@@ -98,7 +98,7 @@ impl Basis {
 
 /// The look.
 #[derive(Debug, Clone)]
-pub struct Glance {
+pub struct Discovery {
     /// Harbor's clock before anything was listed; ours where it does not tell.
     pub at: OffsetDateTime,
     /// Every project the login sees.
@@ -107,7 +107,7 @@ pub struct Glance {
     pub basis: Basis,
     /// How the audit log can be used; none where it was not asked for.
     pub log: Option<Readable>,
-    /// The Harbor was set back since an earlier look, if it was [held against](Glance::against) one.
+    /// The Harbor was set back since an earlier look, if it was [held against](Discovery::against) one.
     pub set_back: Option<SetBack>,
     /// Repositories that were listed, the last changed first.
     pub(super) newest: Vec<Changed>,
@@ -121,7 +121,7 @@ pub struct Glance {
     tail: Option<Tail>,
 }
 
-impl Glance {
+impl Discovery {
     /// Looks. `projects` is how many there were last time.
     pub async fn take(client: &Client, since: Option<Since>, projects: u64) -> Result<Self, RegistryError> {
         // What does not rest on each other's answer is asked side by side: three times there and back in all.
@@ -138,12 +138,12 @@ impl Glance {
         let (projects, listing) = futures::try_join!(client.projects_at_once(projects), listing)?;
         let (log, touched) = (None, HashMap::new());
         let (newest, newest_are_all, set_back) = (Vec::new(), false, None);
-        let mut glance =
+        let mut discovery =
             Self { at, projects, basis: Basis::FirstLook, log, set_back, newest, newest_are_all, since: None, touched, tail: None };
-        glance.basis = listing.map_or_else(|why| why, |(newest, from)| glance.read(newest, from));
-        glance.read_log(client, &info, since.and_then(|since| since.mark)).await?;
+        discovery.basis = listing.map_or_else(|why| why, |(newest, from)| discovery.read(newest, from));
+        discovery.read_log(client, &info, since.and_then(|since| since.mark)).await?;
         client.prove_login().await?;
-        Ok(glance)
+        Ok(discovery)
     }
 
     /// Holds the look against what an earlier one saw. Of a Harbor that was set back no hint is followed.
@@ -213,14 +213,14 @@ impl Glance {
         matches!(self.log, Some(Readable::Gap | Readable::Empty))
     }
 
-    fn is_named(&self, project: &Project, standing: &Standing) -> Option<bool> {
-        self.tail.as_ref()?.names(&project.name, standing.mark)
+    fn is_named(&self, project: &Project, known_state: &KnownState) -> Option<bool> {
+        self.tail.as_ref()?.names(&project.name, known_state.mark)
     }
 
-    /// Whether the audit log tells of a push to the project since `standing`.
+    /// Whether the audit log tells of a push to the project since `known_state`.
     #[must_use]
-    pub fn tells_of_push(&self, project: &Project, standing: &Standing) -> bool {
-        self.tail.as_ref().is_some_and(|tail| tail.tells_of_push(&project.name, standing.mark))
+    pub fn tells_of_push(&self, project: &Project, known_state: &KnownState) -> bool {
+        self.tail.as_ref().is_some_and(|tail| tail.tells_of_push(&project.name, known_state.mark))
     }
 
     /// Of these projects those that the audit log names by now and did not at the look. `None`: it does not say.
@@ -236,27 +236,27 @@ impl Glance {
         Ok((tail.readable == Readable::Whole).then(|| projects.iter().filter(named).map(|name| (*name).clone()).collect()))
     }
 
-    /// Whether nothing in the project changed since `standing`, as far as the hint goes.
+    /// Whether nothing in the project changed since `known_state`, as far as the hint goes.
     #[must_use]
-    pub fn is_unchanged(&self, project: &Project, standing: &Standing) -> bool {
-        let same = standing.project_id == project.id && standing.repositories == project.repo_count;
+    pub fn is_unchanged(&self, project: &Project, known_state: &KnownState) -> bool {
+        let same = known_state.project_id == project.id && known_state.repositories == project.repo_count;
         same && match self.basis {
-            Basis::UpdateTimes => self.is_untouched(project, standing),
-            Basis::AuditLog => self.is_named(project, standing) == Some(false),
+            Basis::UpdateTimes => self.is_untouched(project, known_state),
+            Basis::AuditLog => self.is_named(project, known_state) == Some(false),
             _ => false,
         }
     }
 
-    fn is_untouched(&self, project: &Project, standing: &Standing) -> bool {
-        let from = standing.seen_at - OVERLAP;
+    fn is_untouched(&self, project: &Project, known_state: &KnownState) -> bool {
+        let from = known_state.seen_at - OVERLAP;
         self.since.is_some_and(|since| since <= from) && self.touched.get(&project.name).is_none_or(|changed| *changed < from)
     }
 
     /// What is to be known of the project next time.
     #[must_use]
-    pub fn standing(&self, project: &Project) -> Standing {
+    pub fn state_of(&self, project: &Project) -> KnownState {
         let mark = self.tail.as_ref().and_then(|tail| tail.mark);
-        Standing { seen_at: self.at, project_id: project.id, repositories: project.repo_count, mark }
+        KnownState { seen_at: self.at, project_id: project.id, repositories: project.repo_count, mark }
     }
 
     /// What the look rests on, one sentence for a log; where it rests on nothing, why neither can be used.

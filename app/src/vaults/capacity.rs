@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::types::{Room, RoomDay};
+use super::types::{Capacity, CapacityDay};
 use crate::projects::project_href;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
@@ -15,7 +15,7 @@ const HEIGHT: i64 = 64;
 /// A vault that is full sooner than this many days is worth a warning.
 pub const SOON_DAYS: i64 = 30;
 
-fn sentence(room: &Room) -> String {
+fn sentence(room: &Capacity) -> String {
     match (lang(), room.per_day, room.days_left) {
         (Lang::En, None, _) => "How it grows can be said after some days of backups.".to_owned(),
         (Lang::ZhCn, None, _) => "备份数日后方可估计增长。".to_owned(),
@@ -29,7 +29,7 @@ fn sentence(room: &Room) -> String {
 }
 
 /// The panel.
-pub fn room_panel(room: Room, reserve_bytes: i64) -> AnyView {
+pub fn capacity_panel(room: Capacity, reserve_bytes: i64) -> AnyView {
     let text = sentence(&room);
     let soon = room.days_left.is_some_and(|days| days < SOON_DAYS);
     let line = if soon { view! { <Callout tone=Tone::Warn>{text}</Callout> }.into_any() } else { view! { <p>{text}</p> }.into_any() };
@@ -49,7 +49,7 @@ pub fn room_panel(room: Room, reserve_bytes: i64) -> AnyView {
     let chart = chart(&room.days);
     let projects = projects(room);
     view! {
-        <Panel title=t("Room", "容量") note=t("the last 30 days", "最近 30 天") padded=true>
+        <Panel title=t("Capacity", "容量") note=t("the last 30 days", "最近 30 天") padded=true>
             {line}
             {chart}
             <p class="note">{reserve}" "{firsts}</p>
@@ -60,7 +60,7 @@ pub fn room_panel(room: Room, reserve_bytes: i64) -> AnyView {
 }
 
 /// Bytes added by day.
-fn chart(days: &[RoomDay]) -> Option<AnyView> {
+fn chart(days: &[CapacityDay]) -> Option<AnyView> {
     let top = days.iter().map(|day| day.added).max().filter(|top| *top > 0)?;
     let width = i64::try_from(days.len()).unwrap_or(i64::MAX) * STEP;
     let label = lang().pick(format!("Bytes added by day, at most {}", bytes(top)), format!("每日新增字节，最多 {}", bytes(top)));
@@ -82,7 +82,7 @@ fn chart(days: &[RoomDay]) -> Option<AnyView> {
     )
 }
 
-fn projects(room: Room) -> Option<AnyView> {
+fn projects(room: Capacity) -> Option<AnyView> {
     if room.projects.is_empty() {
         return None;
     }

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use engine::backup::SnapshotOutcome;
-use engine::backup::glance::{Basis, Glance, OVERLAP, Since, Standing};
+use engine::backup::discovery::{Basis, Discovery, KnownState, OVERLAP, Since};
 use engine::backup::tail::Mark;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -26,11 +26,11 @@ use crate::jobs::JobContext;
 const AGE_MAX: time::Duration = time::Duration::days(7);
 
 /// The look of one run.
-pub struct Look {
+pub struct RunDiscovery {
     /// What the harbor shows.
-    pub glance: Glance,
+    pub discovery: Discovery,
     /// What is known from before, by project.
-    known: HashMap<String, (Standing, Digest)>,
+    known: HashMap<String, (KnownState, Digest)>,
     /// What earlier listings found of its hint.
     record: Record,
 }
@@ -57,7 +57,7 @@ pub struct Findings {
     pub told: bool,
 }
 
-impl Look {
+impl RunDiscovery {
     /// Looks, and keeps the list of projects. Without `hinted` only the projects are asked for.
     pub async fn take(context: &JobContext, reach: &Reach, client: &registry::Client, plan: &Row, hinted: bool) -> Result<Self, Error> {
         let scope = Scope::new(&plan.include, &plan.exclude)?;
@@ -68,29 +68,29 @@ impl Look {
             let projects = harbors::queries::projects(&mut conn, reach.harbor_id).await?.len();
             (known, projects, record(&mut conn, reach.harbor_id).await?)
         };
-        let since = Since::of(known.values().map(|(standing, _)| standing));
+        let since = Since::of(known.values().map(|(known_state, _)| known_state));
         let sight = set_back::sight(&mut *context.state.pool.acquire().await?, reach.harbor_id).await?;
         let taken = async {
-            let glance = Glance::take(client, since, u64::try_from(projects).unwrap_or(0)).await?;
+            let discovery = Discovery::take(client, since, u64::try_from(projects).unwrap_or(0)).await?;
             match &sight {
-                Some(sight) => glance.against(client, sight).await,
-                None => Ok(glance),
+                Some(sight) => discovery.against(client, sight).await,
+                None => Ok(discovery),
             }
         };
         let taken = taken.await;
         let listed = match &taken {
-            Ok(glance) => Ok(glance.projects.clone()),
+            Ok(discovery) => Ok(discovery.projects.clone()),
             Err(_) => Err(()),
         };
         match (taken, listed) {
-            (Ok(glance), Ok(listed)) => {
+            (Ok(discovery), Ok(listed)) => {
                 harbors::keep_listing(&context.state, reach, Ok(listed)).await?;
-                set_back::keep(context, reach, &glance, sight.as_ref()).await?;
-                if glance.set_back.is_some() {
+                set_back::keep(context, reach, &discovery, sight.as_ref()).await?;
+                if discovery.set_back.is_some() {
                     // What was known is of a time that the harbor does not have any more.
                     known.clear();
                 }
-                Ok(Self { glance, known, record })
+                Ok(Self { discovery, known, record })
             }
             (Err(error), _) => Err(harbors::keep_listing(&context.state, reach, Err(error)).await.err().unwrap_or_else(nothing_listed)),
             (Ok(_), Err(())) => Err(nothing_listed()),
@@ -99,21 +99,21 @@ impl Look {
 
     /// Whether its hint may be followed; else it is only compared.
     fn is_followed(&self) -> bool {
-        match self.glance.basis {
-            Basis::AuditLog => self.glance.audit_log().is_some_and(|log| self.record.audit_proved.as_deref() == Some(log.name())),
+        match self.discovery.basis {
+            Basis::AuditLog => self.discovery.audit_log().is_some_and(|log| self.record.audit_proved.as_deref() == Some(log.name())),
             _ => !self.record.times_missed,
         }
     }
 
     /// What it rests on, in one sentence.
     pub fn basis(&self) -> String {
-        match self.glance.basis {
+        match self.discovery.basis {
             Basis::UpdateTimes if !self.is_followed() => "none: the last full listing found what update times did not show".to_owned(),
             Basis::AuditLog if !self.is_followed() && self.record.audit_missed => {
                 "none: a listing found what the Harbor's audit log did not name".to_owned()
             }
             Basis::AuditLog if !self.is_followed() => "none: no listing has found yet that the Harbor's audit log names pushes".to_owned(),
-            _ => self.glance.sentence(),
+            _ => self.discovery.sentence(),
         }
     }
 
@@ -126,7 +126,7 @@ impl Look {
 
     /// The project as the harbor shows it.
     pub fn project(&self, name: &str) -> Option<&registry::Project> {
-        self.glance.projects.iter().find(|project| project.name.as_str() == name)
+        self.discovery.projects.iter().find(|project| project.name.as_str() == name)
     }
 
     /// The project if its snapshot `newest` may be sealed again.
@@ -135,29 +135,29 @@ impl Look {
     }
 
     fn hinted(&self, name: &str, newest: Option<Digest>) -> Option<&registry::Project> {
-        let (standing, digest) = self.known.get(name)?;
-        self.project(name).filter(|project| newest == Some(*digest) && self.glance.is_unchanged(project, standing))
+        let (known_state, digest) = self.known.get(name)?;
+        self.project(name).filter(|project| newest == Some(*digest) && self.discovery.is_unchanged(project, known_state))
     }
 
     /// Whether a run judges its hint: one that asks everything again, and one that listed all projects since the audit log is not known yet.
     pub fn is_judged(&self, full: bool) -> bool {
-        full || self.glance.basis == Basis::AuditLog && !self.is_followed() && !self.record.audit_missed
+        full || self.discovery.basis == Basis::AuditLog && !self.is_followed() && !self.record.audit_missed
     }
 
     /// Whether the audit log tells of a push to the project since its snapshot `newest`.
     pub fn tells_of_push(&self, name: &str, newest: Option<Digest>) -> bool {
         let known = self.known.get(name).filter(|(_, digest)| newest == Some(*digest));
-        known.zip(self.project(name)).is_some_and(|((standing, _), project)| self.glance.tells_of_push(project, standing))
+        known.zip(self.project(name)).is_some_and(|((known_state, _), project)| self.discovery.tells_of_push(project, known_state))
     }
 
     /// Takes out of what was missed the projects that changed after the look, which no update time tells where the audit log is the hint. `false`: the
     /// log does not say, so nothing can be judged.
     pub async fn settle(&self, client: &registry::Client, found: &mut Findings) -> Result<bool, registry::RegistryError> {
-        if self.glance.basis != Basis::AuditLog || found.missed.is_empty() {
+        if self.discovery.basis != Basis::AuditLog || found.missed.is_empty() {
             return Ok(true);
         }
         let missed: HashSet<&ProjectName> = found.missed.iter().collect();
-        let Some(meanwhile) = self.glance.changed_meanwhile(client, &missed).await? else { return Ok(false) };
+        let Some(meanwhile) = self.discovery.changed_meanwhile(client, &missed).await? else { return Ok(false) };
         found.missed.retain(|name| !meanwhile.contains(name));
         Ok(true)
     }
@@ -165,7 +165,7 @@ impl Look {
     /// Notes what the run found of the hint.
     pub async fn judge(&self, conn: &mut PgConnection, harbor_id: i64, found: &Findings) -> sqlx::Result<()> {
         let missed = !found.missed.is_empty();
-        match (self.glance.basis, self.glance.audit_log()) {
+        match (self.discovery.basis, self.discovery.audit_log()) {
             (Basis::UpdateTimes, _) if found.projects > 0 => {
                 sqlx::query("update harbor set hint_missed_at = case when $2 then now() end where harbor_id = $1")
                     .bind(harbor_id)
@@ -194,7 +194,7 @@ impl Look {
     pub fn missed(&self, name: &str, newest: Option<Digest>, found: &SnapshotOutcome) -> Option<bool> {
         let project = self.hinted(name, newest)?;
         // Where the audit log is the hint, times tell nothing, and it is asked again when the run ends.
-        let by_time = self.glance.basis == Basis::UpdateTimes && found.last_change.is_some_and(|at| at >= self.glance.at - OVERLAP);
+        let by_time = self.discovery.basis == Basis::UpdateTimes && found.last_change.is_some_and(|at| at >= self.discovery.at - OVERLAP);
         let meanwhile = by_time || found.index.repositories.len() as u64 != project.repo_count;
         Some(!meanwhile)
     }
@@ -202,7 +202,7 @@ impl Look {
     /// Keeps what the look showed of a project together with its new snapshot.
     pub async fn keep(&self, conn: &mut PgConnection, project_id: i64, vault_id: i64, name: &str, digest: &Digest) -> Result<(), Error> {
         let Some(project) = self.project(name) else { return Ok(()) };
-        let standing = self.glance.standing(project);
+        let known_state = self.discovery.state_of(project);
         sqlx::query(
             "insert into project_look (project_id, vault_id, digest, foreign_id, repositories, seen_at, audit_log, audit_id)
              values ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -213,11 +213,11 @@ impl Look {
         .bind(project_id)
         .bind(vault_id)
         .bind(digest.as_bytes().as_slice())
-        .bind(standing.project_id)
-        .bind(i64::try_from(standing.repositories).unwrap_or(i64::MAX))
-        .bind(standing.seen_at)
-        .bind(standing.mark.map(|mark| mark.log.name()))
-        .bind(standing.mark.map(|mark| mark.id))
+        .bind(known_state.project_id)
+        .bind(i64::try_from(known_state.repositories).unwrap_or(i64::MAX))
+        .bind(known_state.seen_at)
+        .bind(known_state.mark.map(|mark| mark.log.name()))
+        .bind(known_state.mark.map(|mark| mark.id))
         .execute(conn)
         .await?;
         Ok(())
@@ -239,7 +239,7 @@ async fn record(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Record>
 }
 
 /// What was kept of projects whose newest snapshot in the vault is still the one it was kept with.
-async fn known(conn: &mut PgConnection, harbor_id: i64, vault_id: i64) -> Result<HashMap<String, (Standing, Digest)>, Error> {
+async fn known(conn: &mut PgConnection, harbor_id: i64, vault_id: i64) -> Result<HashMap<String, (KnownState, Digest)>, Error> {
     type Columns = (String, Vec<u8>, i64, i64, OffsetDateTime, Option<String>, Option<i64>);
     let rows: Vec<Columns> = sqlx::query_as(
         "select p.name, l.digest, l.foreign_id, l.repositories, l.seen_at, l.audit_log, l.audit_id from project_look l join project p using (project_id)
@@ -254,8 +254,8 @@ async fn known(conn: &mut PgConnection, harbor_id: i64, vault_id: i64) -> Result
     for (name, digest, project_id, repositories, seen_at, log, row) in rows {
         let digest = Digest::from_bytes(&digest).map_err(|e| Error::defect(e.to_string()))?;
         let mark = log.and_then(|log| log.parse().ok()).zip(row).map(|(log, id)| Mark { log, id });
-        let standing = Standing { seen_at, project_id, repositories: u64::try_from(repositories).unwrap_or(0), mark };
-        known.insert(name, (standing, digest));
+        let known_state = KnownState { seen_at, project_id, repositories: u64::try_from(repositories).unwrap_or(0), mark };
+        known.insert(name, (known_state, digest));
     }
     Ok(known)
 }

@@ -16,8 +16,8 @@ const BYTES_PER_S_MIN: u32 = 1024;
 #[error("the body of the request came too slowly")]
 pub struct TooSlow;
 
-/// A body held to its pace.
-pub struct Paced<B> {
+/// A body held to its least rate.
+pub struct MinRate<B> {
     body: B,
     began: Option<Instant>,
     bytes: u32,
@@ -25,14 +25,14 @@ pub struct Paced<B> {
     ends: Option<Pin<Box<Sleep>>>,
 }
 
-impl<B> Paced<B> {
+impl<B> MinRate<B> {
     /// The time begins when the body is first asked for. `grace` every body has, however small.
     pub const fn new(body: B, grace: Duration) -> Self {
         Self { body, began: None, bytes: 0, grace, ends: None }
     }
 }
 
-impl<B> Body for Paced<B>
+impl<B> Body for MinRate<B>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<axum::BoxError>,
@@ -78,12 +78,12 @@ mod tests {
 
     use super::*;
 
-    fn paced(
+    fn held(
         frames: impl futures::Stream<Item = Bytes> + Send + 'static,
         grace: Duration,
-    ) -> Paced<impl Body<Data = Bytes, Error = axum::BoxError> + Unpin> {
+    ) -> MinRate<impl Body<Data = Bytes, Error = axum::BoxError> + Unpin> {
         let frames = frames.map(|bytes| Ok::<_, axum::BoxError>(Frame::data(bytes)));
-        Paced::new(StreamBody::new(Box::pin(frames)), grace)
+        MinRate::new(StreamBody::new(Box::pin(frames)), grace)
     }
 
     #[tokio::test]
@@ -93,18 +93,18 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(1)).await;
             byte
         });
-        let error = paced(drip, grace).collect().await.unwrap_err();
+        let error = held(drip, grace).collect().await.unwrap_err();
         assert!(error.is::<TooSlow>(), "{error}");
         let stops = futures::stream::iter([Bytes::from_static(b"begun")]).chain(futures::stream::pending());
-        assert!(paced(stops, grace).collect().await.unwrap_err().is::<TooSlow>());
+        assert!(held(stops, grace).collect().await.unwrap_err().is::<TooSlow>());
         let whole = futures::stream::iter((0..20).map(|_| Bytes::from(vec![0; 4096])));
-        assert_eq!(paced(whole, Duration::ZERO).collect().await.unwrap().to_bytes().len(), 20 * 4096);
+        assert_eq!(held(whole, Duration::ZERO).collect().await.unwrap().to_bytes().len(), 20 * 4096);
     }
 
     #[tokio::test]
     async fn what_came_earns_time() {
         let lots = futures::stream::iter([Bytes::from(vec![0; 3600 * 1024])]).chain(futures::stream::pending());
-        let mut body = paced(lots, Duration::ZERO);
+        let mut body = held(lots, Duration::ZERO);
         body.frame().await.unwrap().unwrap();
         assert!(tokio::time::timeout(Duration::from_millis(5), body.frame()).await.is_err(), "an hour at the slowest pace");
     }

@@ -1,8 +1,8 @@
-//! What a rule of keeping does, in words and as a list.
+//! What a retention rule does, in words and as a list.
 
 use leptos::prelude::*;
 
-use super::types::{Keep, Keeping, Kept};
+use super::types::{Keep, Kept, Retention};
 use crate::said::said;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
@@ -39,29 +39,29 @@ pub fn keep_words(keep: &Keep) -> String {
     words.join(t(", ", "、"))
 }
 
-fn comes_to(keeping: &Keeping) -> String {
-    match (lang(), keeping.in_the_long_run) {
+fn comes_to(retention: &Retention) -> String {
+    match (lang(), retention.in_the_long_run) {
         (Lang::En, 0) => "Every snapshot stays.".to_owned(),
         (Lang::ZhCn, 0) => "所有快照均保留。".to_owned(),
         (Lang::En, 1) => "In the long run one snapshot of each project.".to_owned(),
         (Lang::En, n) => {
-            format!("In the long run {} snapshots of each project, the oldest {} days old.", count(n), count(keeping.oldest_days))
+            format!("In the long run {} snapshots of each project, the oldest {} days old.", count(n), count(retention.oldest_days))
         }
-        (Lang::ZhCn, n) => format!("长期来看每个项目保留 {} 个快照，最早约 {} 天前。", count(n), count(keeping.oldest_days)),
+        (Lang::ZhCn, n) => format!("长期来看每个项目保留 {} 个快照，最早约 {} 天前。", count(n), count(retention.oldest_days)),
     }
 }
 
-fn now(keeping: &Keeping) -> Option<AnyView> {
-    if keeping.snapshots == 0 {
+fn now(retention: &Retention) -> Option<AnyView> {
+    if retention.snapshots == 0 {
         return None;
     }
-    let text = match (lang(), keeping.go) {
-        (Lang::En, 0) => format!("Of the {} snapshots there are it lets none go.", count(keeping.snapshots)),
-        (Lang::ZhCn, 0) => format!("现有 {} 个快照均不会清理。", count(keeping.snapshots)),
-        (Lang::En, go) => format!("Of the {} snapshots there are it lets {} go.", count(keeping.snapshots), count(go)),
-        (Lang::ZhCn, go) => format!("现有 {} 个快照中将清理 {} 个。", count(keeping.snapshots), count(go)),
+    let text = match (lang(), retention.go) {
+        (Lang::En, 0) => format!("Of the {} snapshots there are it lets none go.", count(retention.snapshots)),
+        (Lang::ZhCn, 0) => format!("现有 {} 个快照均不会清理。", count(retention.snapshots)),
+        (Lang::En, go) => format!("Of the {} snapshots there are it lets {} go.", count(retention.snapshots), count(go)),
+        (Lang::ZhCn, go) => format!("现有 {} 个快照中将清理 {} 个。", count(retention.snapshots), count(go)),
     };
-    Some(match keeping.go {
+    Some(match retention.go {
         0 => view! { <p>{text}</p> }.into_any(),
         _ => view! { <Callout tone=Tone::Warn>{text}</Callout> }.into_any(),
     })
@@ -84,19 +84,19 @@ fn row(kept: Kept) -> impl IntoView {
 
 /// The rule, what it comes to, and the snapshots under it.
 #[component]
-pub fn KeepingPanel(
+pub fn RetentionPanel(
     /// The rule.
     keep: Keep,
     /// What it does.
-    keeping: Keeping,
+    retention: Retention,
 ) -> impl IntoView {
-    let (comes_to, now) = (comes_to(&keeping), now(&keeping));
-    let waits = keeping.acts_from.map(|at| {
+    let (comes_to, now) = (comes_to(&retention), now(&retention));
+    let waits = retention.acts_from.map(|at| {
         view! { <Callout tone=Tone::Held>{t("A new rule rests for a day; this one lets nothing go before ", "新规则静置一天后生效：")}<When at=at/></Callout> }
     });
     let cols = vec![Col::text(t("Project", "项目")), Col::text(t("Moment", "时刻")), Col::text(t("Rule", "规则"))];
-    let list = (!keeping.shown.is_empty()).then(|| {
-        let rows = keeping.shown.into_iter().map(row).collect_view();
+    let list = (!retention.shown.is_empty()).then(|| {
+        let rows = retention.shown.into_iter().map(row).collect_view();
         view! {
             <details>
                 <summary class="note">{t("Snapshot by snapshot", "逐个快照")}</summary>

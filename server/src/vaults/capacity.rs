@@ -4,7 +4,7 @@
 //! nothing of the days to come.
 
 use app::units::Moment;
-use app::vaults::types::{ProjectRoom, Room, RoomDay};
+use app::vaults::types::{Capacity, CapacityDay, ProjectCapacity};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -21,16 +21,16 @@ const PROJECTS_MAX: i64 = 20;
 /// Days ahead beyond which a forecast says nothing: ten years.
 const AHEAD_DAYS_MAX: i64 = 3_650;
 
-/// Room of a vault, for its page.
-pub async fn get(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Room, Error> {
+/// Capacity of a vault, for its page.
+pub async fn get(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Capacity, Error> {
     let vault = super::get(state, caller, vault_id).await?;
     let usable = vault.free_bytes.map(|free| free.saturating_sub(vault.reserve_bytes));
     let mut conn = state.pool.acquire().await?;
     let seen = seen(&mut conn, vault_id).await?;
-    let days: Vec<RoomDay> = days(&mut conn, vault_id).await?;
+    let days: Vec<CapacityDay> = days(&mut conn, vault_id).await?;
     let per_day = per_day(&days, seen);
     let (projects, more) = projects(&mut conn, vault_id).await?;
-    Ok(Room { per_day, days_left: usable.and_then(|usable| days_left(usable, per_day)), days, projects, more })
+    Ok(Capacity { per_day, days_left: usable.and_then(|usable| days_left(usable, per_day)), days, projects, more })
 }
 
 /// Days until the vault with so much free space is full; none while it cannot be said. For the home page.
@@ -39,7 +39,7 @@ pub async fn forecast(conn: &mut PgConnection, vault_id: i64, usable: i64) -> sq
     Ok(days_left(usable, per_day(&days(conn, vault_id).await?, seen)))
 }
 
-fn per_day(days: &[RoomDay], seen: i64) -> Option<i64> {
+fn per_day(days: &[CapacityDay], seen: i64) -> Option<i64> {
     (seen >= SEEN_DAYS_MIN).then(|| days.iter().map(|day| day.added - day.freed).sum::<i64>() / seen.min(i64::from(WINDOW_DAYS)))
 }
 
@@ -61,7 +61,7 @@ async fn seen(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<i64> {
 }
 
 /// By day, oldest first: added, added by first backups, freed.
-async fn days(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<RoomDay>> {
+async fn days(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<CapacityDay>> {
     let rows: Vec<(OffsetDateTime, i64, i64, i64)> = sqlx::query_as(
         "with window_ as (select now() - make_interval(days => $2) as from_at),
          added as (
@@ -88,14 +88,14 @@ async fn days(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<RoomDa
     .bind(WINDOW_DAYS)
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|(day, added, first, freed)| RoomDay { day: Moment(day), added, first, freed }).collect())
+    Ok(rows.into_iter().map(|(day, added, first, freed)| CapacityDay { day: Moment(day), added, first, freed }).collect())
 }
 
 /// Harbor, project, plan, logical bytes, new bytes, snapshots.
 type ProjectRow = (String, String, Option<String>, i64, i64, i64);
 
 /// What each project takes; those that added most first. How many more there are.
-async fn projects(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<(Vec<ProjectRoom>, i64)> {
+async fn projects(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<(Vec<ProjectCapacity>, i64)> {
     let rows: Vec<ProjectRow> = sqlx::query_as(
         "with here as (
              select v.project_id, count(*) as snapshots, (array_agg(v.logical_bytes order by v.moment desc))[1] as logical_bytes
@@ -123,7 +123,7 @@ async fn projects(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<(Vec<P
         .fetch_one(conn)
         .await?;
     let more = all - i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    let one = |(harbor, project, plan, logical_bytes, bytes_new, snapshots): ProjectRow| ProjectRoom {
+    let one = |(harbor, project, plan, logical_bytes, bytes_new, snapshots): ProjectRow| ProjectCapacity {
         harbor,
         project,
         plan,
@@ -138,13 +138,13 @@ async fn projects(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<(Vec<P
 mod tests {
     use super::*;
 
-    fn day(added: i64, freed: i64) -> RoomDay {
-        RoomDay { day: Moment(OffsetDateTime::UNIX_EPOCH), added, first: 1 << 50, freed }
+    fn day(added: i64, freed: i64) -> CapacityDay {
+        CapacityDay { day: Moment(OffsetDateTime::UNIX_EPOCH), added, first: 1 << 50, freed }
     }
 
     #[test]
     fn the_forecast_is_what_is_left_by_what_a_day_takes() {
-        let days: Vec<RoomDay> = (0..30).map(|n| if n < 20 { day(0, 0) } else { day(30, 10) }).collect();
+        let days: Vec<CapacityDay> = (0..30).map(|n| if n < 20 { day(0, 0) } else { day(30, 10) }).collect();
         assert_eq!(per_day(&days, 10), Some(20), "ten days were seen, and first backups do not count");
         assert_eq!(per_day(&days, 300), Some(6), "by the window");
         assert_eq!(per_day(&days, 2), None, "too early");

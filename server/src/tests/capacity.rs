@@ -13,7 +13,7 @@ async fn growth_is_what_later_runs_add_and_sweeps_do_not_free(pool: PgPool) {
     let operator = person(&estate.state, "olga", &[Duty::Operator], "").await;
     estate.run().await;
     let vault_id: i64 = sqlx::query_scalar("select vault_id from vault").fetch_one(&pool).await.unwrap();
-    let early = vaults::room::get(&estate.state, &operator, vault_id).await.unwrap();
+    let early = vaults::capacity::get(&estate.state, &operator, vault_id).await.unwrap();
     assert_eq!((early.per_day, early.days_left, early.days.len()), (None, None, 30), "a day is too early to say");
 
     // The first backup is ten days old; then 600 bytes came, and a sweep freed 100.
@@ -28,7 +28,7 @@ async fn growth_is_what_later_runs_add_and_sweeps_do_not_free(pool: PgPool) {
         .execute(&pool)
         .await
         .unwrap();
-    let room = vaults::room::get(&estate.state, &operator, vault_id).await.unwrap();
+    let room = vaults::capacity::get(&estate.state, &operator, vault_id).await.unwrap();
     assert_eq!(room.per_day, Some(50));
     let today = room.days.last().unwrap();
     assert_eq!((today.added, today.freed), (600, 100));
@@ -39,7 +39,7 @@ async fn growth_is_what_later_runs_add_and_sweeps_do_not_free(pool: PgPool) {
     assert!(room.projects.iter().all(|p| p.logical_bytes > 0));
 
     let mut conn = pool.acquire().await.unwrap();
-    assert_eq!(vaults::room::forecast(&mut conn, vault_id, 1_000).await.unwrap(), Some(20));
+    assert_eq!(vaults::capacity::forecast(&mut conn, vault_id, 1_000).await.unwrap(), Some(20));
     let plan = plans::get(&estate.state, &operator, estate.plan_id).await.unwrap();
     assert_eq!(plan.logical_bytes, room.projects.iter().map(|p| p.logical_bytes).sum::<i64>());
     assert!(plan.added_bytes > 0);

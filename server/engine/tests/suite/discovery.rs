@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use engine::backup::glance::{Basis, Glance, Since, Standing};
+use engine::backup::discovery::{Basis, Discovery, KnownState, Since};
 use engine::backup::sight::{Evidence, Sight};
 use engine::backup::{self, Reconcile};
 use harbor_sim::{Config, Version, images};
@@ -14,14 +14,14 @@ use vocab::{Digest, ProjectName};
 use crate::harness::Harness;
 use crate::push;
 
-/// Longer than [`backup::glance::OVERLAP`].
+/// Longer than [`backup::discovery::OVERLAP`].
 const LONG: Duration = Duration::from_secs(3_600);
 const PROJECTS: [&str; 4] = ["shop", "prod", "team", "empty"];
 
 /// Projects, each backed up once, and what is known of them.
 pub struct Estate {
     pub h: Harness,
-    pub known: HashMap<ProjectName, (Standing, Digest)>,
+    pub known: HashMap<ProjectName, (KnownState, Digest)>,
 }
 
 impl Estate {
@@ -35,29 +35,29 @@ impl Estate {
             push::image(&h.client, &format!("{name}/api"), Some("1"), &images::simple(&format!("{name}-api"), &[100])).await;
         }
         let mut estate = Self { h, known: HashMap::new() };
-        let glance = Glance::take(&estate.h.client, None, 0).await.unwrap();
-        assert_eq!(glance.basis, Basis::FirstLook);
-        for project in glance.projects.iter().filter(|p| PROJECTS.contains(&p.name.as_str())) {
+        let discovery = Discovery::take(&estate.h.client, None, 0).await.unwrap();
+        assert_eq!(discovery.basis, Basis::FirstLook);
+        for project in discovery.projects.iter().filter(|p| PROJECTS.contains(&p.name.as_str())) {
             let cx = estate.h.backup_context(Reconcile::Full);
             let outcome = backup::project(&cx, &project.name, None).await.unwrap();
-            estate.known.insert(project.name.clone(), (glance.standing(project), outcome.digest));
+            estate.known.insert(project.name.clone(), (discovery.state_of(project), outcome.digest));
         }
         estate.h.sim.age_repositories(LONG);
         estate
     }
 
     pub fn since(&self) -> Option<Since> {
-        Since::of(self.known.values().map(|(standing, _)| standing))
+        Since::of(self.known.values().map(|(known_state, _)| known_state))
     }
 
-    pub async fn look(&self, client: &Client) -> Glance {
-        Glance::take(client, self.since(), 5).await.unwrap()
+    pub async fn look(&self, client: &Client) -> Discovery {
+        Discovery::take(client, self.since(), 5).await.unwrap()
     }
 
     /// Names of projects that have to be listed.
-    pub fn changed(&self, glance: &Glance) -> Vec<String> {
-        let rows = glance.projects.iter().filter_map(|p| Some((p, self.known.get(&p.name)?)));
-        rows.filter(|(p, (standing, _))| !glance.is_unchanged(p, standing)).map(|(p, _)| p.name.to_string()).collect()
+    pub fn changed(&self, discovery: &Discovery) -> Vec<String> {
+        let rows = discovery.projects.iter().filter_map(|p| Some((p, self.known.get(&p.name)?)));
+        rows.filter(|(p, (known_state, _))| !discovery.is_unchanged(p, known_state)).map(|(p, _)| p.name.to_string()).collect()
     }
 }
 
@@ -67,10 +67,10 @@ async fn an_unchanged_registry_costs_five_requests_however_many_projects_it_has(
     let (user, password) = estate.h.sim.admin();
     let fresh = push::client(&estate.h.sim.url(), user, password);
     estate.h.sim.control().reset_counts();
-    let glance = estate.look(&fresh).await;
-    assert_eq!(estate.changed(&glance), [""; 0]);
+    let discovery = estate.look(&fresh).await;
+    assert_eq!(estate.changed(&discovery), [""; 0]);
     for (name, (_, digest)) in &estate.known {
-        let project = glance.projects.iter().find(|p| p.name == *name).unwrap();
+        let project = discovery.projects.iter().find(|p| p.name == *name).unwrap();
         let cx = estate.h.backup_context(Reconcile::Hinted);
         let again = backup::unchanged(&cx, project, *digest).await.unwrap().unwrap();
         let before = estate.h.vault.snapshot(digest).await.unwrap();
@@ -115,9 +115,9 @@ async fn a_label_is_missed_by_the_hint_and_taken_by_the_full_run() {
     let web = h.points_to("shop/web", "1").await.unwrap();
     let label = h.sim.create_label("shop", "gold", "#FFD700").unwrap();
     h.sim.attach_label("shop/web", &web.to_string(), label).unwrap();
-    let glance = estate.look(&h.client).await;
-    assert_eq!(estate.changed(&glance), [""; 0], "the documented limit of the hint");
-    let project = glance.projects.iter().find(|p| p.name == shop).unwrap();
+    let discovery = estate.look(&h.client).await;
+    assert_eq!(estate.changed(&discovery), [""; 0], "the documented limit of the hint");
+    let project = discovery.projects.iter().find(|p| p.name == shop).unwrap();
     let hinted = backup::unchanged(&h.backup_context(Reconcile::Hinted), project, digest).await.unwrap().unwrap();
     let full = backup::project(&h.backup_context(Reconcile::Full), &shop, Some(hinted.digest)).await.unwrap();
     assert_eq!(full.stats.repositories_changed, 1);
@@ -132,13 +132,13 @@ async fn a_label_is_missed_by_the_hint_and_taken_by_the_full_run() {
 #[tokio::test]
 async fn nothing_is_concluded_from_an_old_harbor_or_from_a_login_that_sees_less() {
     let old = Estate::new(Config { version: Version::V2_12_4, ..Config::default() }).await;
-    let glance = Glance::take(&old.h.client, old.since().map(|since| Since { mark: None, ..since }), 5).await.unwrap();
-    assert_eq!(glance.basis, Basis::Version);
-    assert_eq!(old.changed(&glance).len(), 4, "all are listed");
+    let discovery = Discovery::take(&old.h.client, old.since().map(|since| Since { mark: None, ..since }), 5).await.unwrap();
+    assert_eq!(discovery.basis, Basis::Version);
+    assert_eq!(old.changed(&discovery).len(), 4, "all are listed");
 
     let estate = Estate::new(Config::default()).await;
     let anonymous = push::client(&estate.h.sim.url(), "robot$nobody", "wrong");
-    assert_eq!(Glance::take(&anonymous, estate.since(), 5).await.unwrap_err().code(), "not_logged_in");
+    assert_eq!(Discovery::take(&anonymous, estate.since(), 5).await.unwrap_err().code(), "not_logged_in");
     // Sees all projects, and may list repositories of one.
     let scope = |kind, namespace: &str, access: &[(&str, &str)]| registry::RobotScope {
         kind,
@@ -157,18 +157,18 @@ async fn nothing_is_concluded_from_an_old_harbor_or_from_a_login_that_sees_less(
     };
     let robot = estate.h.client.create_robot(&spec).await.unwrap();
     let narrow = push::client(&estate.h.sim.url(), &robot.name, robot.secret.expose_secret());
-    let glance = estate.look(&narrow).await;
-    assert_eq!(glance.basis, Basis::Count);
-    assert_eq!(estate.changed(&glance).len(), 4);
+    let discovery = estate.look(&narrow).await;
+    assert_eq!(discovery.basis, Basis::Count);
+    assert_eq!(estate.changed(&discovery).len(), 4);
 }
 
 #[tokio::test]
 async fn a_snapshot_with_gaps_or_lost_parts_or_other_settings_is_listed_again() {
     let estate = Estate::new(Config::default()).await;
     let h = &estate.h;
-    let glance = estate.look(&h.client).await;
+    let discovery = estate.look(&h.client).await;
     let cx = h.backup_context(Reconcile::Hinted);
-    let project = |name: &str| glance.projects.iter().find(|p| p.name.as_str() == name).unwrap().clone();
+    let project = |name: &str| discovery.projects.iter().find(|p| p.name.as_str() == name).unwrap().clone();
     let digest = |name: &str| estate.known[&name.parse::<ProjectName>().unwrap()].1;
     let lost = h.vault.snapshot(&digest("prod")).await.unwrap().repositories[0].1.digest;
     std::fs::remove_file(h.object(&lost)).unwrap();
@@ -209,8 +209,8 @@ async fn a_harbor_that_was_set_back_is_noticed_and_no_hint_about_it_is_followed(
         h.client.delete_tag(&push::repository("team/web"), &push::tag("1")).await.unwrap();
         let after = estate.look(&h.client).await;
         let sight = Sight::of(&after, None);
-        for (name, (standing, _)) in &mut estate.known {
-            *standing = after.standing(after.projects.iter().find(|p| p.name == *name).unwrap());
+        for (name, (known_state, _)) in &mut estate.known {
+            *known_state = after.state_of(after.projects.iter().find(|p| p.name == *name).unwrap());
         }
         let h = &estate.h;
         let text = serde_json::to_string(&sight).unwrap();
@@ -221,13 +221,13 @@ async fn a_harbor_that_was_set_back_is_noticed_and_no_hint_about_it_is_followed(
         h.sim.set_back(&dump);
         h.sim.pull_often("shop/web", "1", busy);
         let trap = estate.look(&h.client).await;
-        let glance = trap.clone().against(&h.client, &sight).await.unwrap();
-        let set_back = glance.set_back.as_ref().unwrap_or_else(|| panic!("{version:?} {busy}: {}", trap.sentence()));
-        assert_eq!((glance.basis, estate.changed(&glance).len()), (Basis::SetBack, 4), "all are listed");
+        let discovery = trap.clone().against(&h.client, &sight).await.unwrap();
+        let set_back = discovery.set_back.as_ref().unwrap_or_else(|| panic!("{version:?} {busy}: {}", trap.sentence()));
+        assert_eq!((discovery.basis, estate.changed(&discovery).len()), (Basis::SetBack, 4), "all are listed");
         assert!(set_back.kept_until.is_none_or(|until| until <= sight.at));
         assert!(set_back.kept_until.is_some() || busy > 0, "where nothing came since, what is left says until when: {version:?}");
-        assert!(glance.sentence().contains("set back"), "{}", glance.sentence());
-        let now = Sight::of(&glance, Some(&sight));
+        assert!(discovery.sentence().contains("set back"), "{}", discovery.sentence());
+        let now = Sight::of(&discovery, Some(&sight));
         let next = estate.look(&h.client).await.against(&h.client, &now).await.unwrap();
         assert_eq!(next.set_back, None, "it is noticed once");
     }
@@ -244,8 +244,8 @@ async fn what_was_deleted_or_made_meanwhile_is_no_sign_of_a_harbor_set_back() {
     h.delete("team/api").await;
     h.client.create_project(&"newer".parse().unwrap(), false).await.unwrap();
     push::image(&h.client, "newer/web", Some("2"), &images::simple("later", &[7])).await;
-    let glance = estate.look(&h.client).await.against(&h.client, &sight).await.unwrap();
-    assert_eq!((glance.set_back, glance.basis), (None, Basis::UpdateTimes));
+    let discovery = estate.look(&h.client).await.against(&h.client, &sight).await.unwrap();
+    assert_eq!((discovery.set_back, discovery.basis), (None, Basis::UpdateTimes));
 }
 
 #[tokio::test]
@@ -259,6 +259,6 @@ async fn a_number_that_is_handed_out_again_gives_a_harbor_away_that_hides_everyt
     let sight = Sight { at: seen.at - Duration::from_secs(60), row: None, ..Sight::of(&seen, None) };
     h.sim.set_back(&dump);
     h.client.create_project(&"other".parse().unwrap(), false).await.unwrap();
-    let glance = estate.look(&h.client).await.against(&h.client, &sight).await.unwrap();
-    assert!(matches!(glance.set_back.unwrap().evidence, Evidence::NumberAgain { name, .. } if name == "other"));
+    let discovery = estate.look(&h.client).await.against(&h.client, &sight).await.unwrap();
+    assert!(matches!(discovery.set_back.unwrap().evidence, Evidence::NumberAgain { name, .. } if name == "other"));
 }

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use vault::VaultError;
 
-use super::{ops, queries, room};
+use super::{capacity, ops, queries};
 use crate::error::{Error, chain};
 use crate::events::{self, Topic};
 use crate::state::AppState;
@@ -26,7 +26,7 @@ const AT_ONCE: i64 = 16;
 
 /// What a look found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Look {
+pub struct Health {
     /// Of the place alone: `healthy`, `full`, `missing` or `failing`.
     pub state: VaultState,
     /// One sentence.
@@ -53,7 +53,7 @@ pub async fn begin_due(state: &AppState) -> Result<(), Error> {
     for vault_id in due {
         let state = state.clone();
         tokio::spawn(async move {
-            if let Err(error) = look(&state, vault_id).await {
+            if let Err(error) = check(&state, vault_id).await {
                 tracing::warn!(vault.id = vault_id, error = %chain(&error), "what a look at a vault found cannot be kept");
             }
         });
@@ -62,7 +62,7 @@ pub async fn begin_due(state: &AppState) -> Result<(), Error> {
 }
 
 /// Looks at a vault now, and keeps what it found.
-pub async fn look(state: &AppState, vault_id: i64) -> Result<(), Error> {
+pub async fn check(state: &AppState, vault_id: i64) -> Result<(), Error> {
     let found = match tokio::time::timeout(LOOK, find(state, vault_id)).await {
         Ok(found) => found?,
         Err(_) => failing(format!("it did not answer within {} seconds", LOOK.as_secs())),
@@ -73,11 +73,11 @@ pub async fn look(state: &AppState, vault_id: i64) -> Result<(), Error> {
     Ok(())
 }
 
-fn failing(detail: String) -> Look {
-    Look { state: VaultState::Failing, detail, free_bytes: None, reserve_bytes: 0, days_left: None }
+fn failing(detail: String) -> Health {
+    Health { state: VaultState::Failing, detail, free_bytes: None, reserve_bytes: 0, days_left: None }
 }
 
-async fn find(state: &AppState, vault_id: i64) -> Result<Look, Error> {
+async fn find(state: &AppState, vault_id: i64) -> Result<Health, Error> {
     let (path, uuid, bucket) = {
         let mut conn = state.pool.acquire().await?;
         let (path, uuid) = queries::place(&mut conn, vault_id).await?.ok_or_else(|| app::error::ApiError::not_found("vault"))?;
@@ -86,11 +86,11 @@ async fn find(state: &AppState, vault_id: i64) -> Result<Look, Error> {
     let open = match ops::open_at(state, &path, uuid, bucket.as_ref()).await {
         Ok(open) => open,
         Err(Error::Vault(error @ (VaultError::NotAVault { .. } | VaultError::OtherVault { .. }))) => {
-            return Ok(Look { state: VaultState::Missing, ..failing(error.to_string()) });
+            return Ok(Health { state: VaultState::Missing, ..failing(error.to_string()) });
         }
         Err(error) => return Ok(failing(chain(&error))),
     };
-    let well = Look { state: VaultState::Healthy, ..failing("open".to_owned()) };
+    let well = Health { state: VaultState::Healthy, ..failing("open".to_owned()) };
     let space = match open.space().await {
         Ok(Some(space)) => space,
         Ok(None) => return Ok(well),
@@ -99,18 +99,18 @@ async fn find(state: &AppState, vault_id: i64) -> Result<Look, Error> {
     let whole = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let (free_bytes, reserve_bytes) = (whole(space.free_bytes), whole(open.reserve_of(&space)));
     let mut conn = state.pool.acquire().await?;
-    let days_left = room::forecast(&mut conn, vault_id, free_bytes.saturating_sub(reserve_bytes)).await?;
-    let found = Look { free_bytes: Some(free_bytes), reserve_bytes, days_left, ..well };
+    let days_left = capacity::forecast(&mut conn, vault_id, free_bytes.saturating_sub(reserve_bytes)).await?;
+    let found = Health { free_bytes: Some(free_bytes), reserve_bytes, days_left, ..well };
     if free_bytes >= reserve_bytes {
         return Ok(found);
     }
     let detail = "below its reserve of free space: reads work, new backups wait".to_owned();
-    Ok(Look { state: VaultState::Full, detail, ..found })
+    Ok(Health { state: VaultState::Full, detail, ..found })
 }
 
 /// Open pages hear of another state, and not of every byte that was written.
-async fn keep(conn: &mut PgConnection, vault_id: i64, found: Look) -> Result<(), Error> {
-    let before: Option<(Option<Json<Look>>,)> =
+async fn keep(conn: &mut PgConnection, vault_id: i64, found: Health) -> Result<(), Error> {
+    let before: Option<(Option<Json<Health>>,)> =
         sqlx::query_as("select look from vault where vault_id = $1 for no key update").bind(vault_id).fetch_optional(&mut *conn).await?;
     let state = found.state;
     sqlx::query("update vault set look = $2, looked_at = now() where vault_id = $1")
@@ -125,8 +125,8 @@ async fn keep(conn: &mut PgConnection, vault_id: i64, found: Look) -> Result<(),
 }
 
 /// What the pages say of a vault: its last look, and what the catalogue knows besides.
-pub(super) fn seen(row: &mut queries::Row) -> (Look, Option<Moment>) {
-    let never = || Look { state: VaultState::Unseen, ..failing("no worker has looked at it yet".to_owned()) };
+pub(super) fn seen(row: &mut queries::Row) -> (Health, Option<Moment>) {
+    let never = || Health { state: VaultState::Unseen, ..failing("no worker has looked at it yet".to_owned()) };
     let mut look = row.look.take().map_or_else(never, |look| look.0);
     if matches!(look.state, VaultState::Healthy | VaultState::Full) {
         if row.drift.is_some() {

@@ -8,16 +8,16 @@ use vault::tree::{Gap, SnapshotIndex};
 use vault::{HarborName, Lack, Vault, VaultError};
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
-use super::blocks::Ground;
+use super::blocks::Constraints;
+use super::desired::{Desired, DesiredSet, Subject, desired_set};
+use super::estimate::{Closure, Lookup, closures, elsewhere_warnings};
 use super::left;
 use super::link::{Accessories, block_immutable};
 use super::live::Live;
-use super::measure::{Closure, Lookup, closures, elsewhere_warnings};
 use super::model::{
     BlockReason, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, OnConflict, Policy, SkipReason, Source, Warning,
 };
 use super::warn::warnings;
-use super::wish::{Subject, Wish, Wishes, wishes};
 use crate::select::{Selection, What};
 use crate::source;
 
@@ -120,12 +120,12 @@ pub async fn plan(
     policy: &Policy,
 ) -> Result<EffectPlan, PlanError> {
     let index = cx.vault.snapshot(snapshot).await?;
-    let Wishes { wishes, order_known } = wishes(&cx.vault, &index, selection, policy.accessories).await?;
+    let DesiredSet { desired_set, order_known } = desired_set(&cx.vault, &index, selection, policy.accessories).await?;
     cx.client.prove_login().await?;
     let project = source::project(&cx.client, target).await?;
-    let live = Live::read(&cx.client, project.as_ref().map(|p| &p.name), &wishes).await?;
-    let compare = Compare { vault: &cx.vault, live: &live, target, policy, several: &several(&wishes) };
-    let mut compared = compare.lines(&wishes).await?;
+    let live = Live::read(&cx.client, project.as_ref().map(|p| &p.name), &desired_set).await?;
+    let compare = Compare { vault: &cx.vault, live: &live, target, policy, several: &several(&desired_set) };
+    let mut compared = compare.lines(&desired_set).await?;
     if project.is_some() {
         left::block(&cx.client, &index, &mut compared).await?;
     }
@@ -175,12 +175,12 @@ pub(super) async fn finish(
         gaps: Vec::new(),
         warnings: Vec::new(),
     };
-    let ground = if plan.writes() { Some(Ground::read(&cx.client, project).await?) } else { None };
+    let constraints = if plan.writes() { Some(Constraints::read(&cx.client, project).await?) } else { None };
     let mut elsewhere = Vec::new();
-    if let Some(ground) = &ground {
-        elsewhere = settle(cx, &mut plan, ground, project, index).await?;
+    if let Some(constraints) = &constraints {
+        elsewhere = settle(cx, &mut plan, constraints, project, index).await?;
     }
-    plan.warnings = warnings(cx, &plan, ground.as_ref(), index).await?;
+    plan.warnings = warnings(cx, &plan, constraints.as_ref(), index).await?;
     plan.warnings.extend(elsewhere);
     cx.client.prove_login().await?;
     Ok(plan)
@@ -222,7 +222,7 @@ fn of_order(plan: &EffectPlan, known: bool) -> Option<Warning> {
 async fn settle(
     cx: &PlanContext,
     plan: &mut EffectPlan,
-    ground: &Ground,
+    constraints: &Constraints,
     project: Option<&Project>,
     index: &SnapshotIndex,
 ) -> Result<Vec<Warning>, PlanError> {
@@ -231,16 +231,16 @@ async fn settle(
     }
     for item in &mut plan.items {
         if let Some(tag) = &item.tag {
-            item.immutable = item.writes() && ground.makes_immutable(&item.repository, tag);
+            item.immutable = item.writes() && constraints.makes_immutable(&item.repository, tag);
         }
         let is_move = matches!(item.effect, Effect::Move { .. });
-        if let Some((reason, remedy)) = ground.blocks_all(plan.creates_project).filter(|_| item.writes()) {
+        if let Some((reason, remedy)) = constraints.blocks_all(plan.creates_project).filter(|_| item.writes()) {
             block(item, reason, remedy);
         } else if is_move && item.immutable {
             block(item, BlockReason::Immutable, "restore under a new name, or have the project's immutable rule changed");
         }
     }
-    block_immutable(&mut plan.items, ground);
+    block_immutable(&mut plan.items, constraints);
     block_taken(&mut plan.items);
     // An image is read once, however many tags it has.
     // What the registry itself has needs no vault.
@@ -268,7 +268,7 @@ async fn settle(
     let estimate = lookup.estimate(&lines).await?;
     let elsewhere = elsewhere_warnings(&lines);
     plan.estimate = estimate;
-    let short = ground
+    let short = constraints
         .quota
         .and_then(|q| q.hard_bytes.map(|hard| hard.saturating_sub(q.used_bytes)))
         .is_some_and(|free| free < estimate.bytes_to_send);
@@ -335,7 +335,7 @@ async fn was_public(cx: &PlanContext, index: &SnapshotIndex) -> bool {
     settings.pointer("/project/metadata/public").and_then(|value| value.as_str()) == Some("true")
 }
 
-/// Compares wishes with the target.
+/// Compares desired_set with the target.
 pub(super) struct Compare<'a> {
     pub vault: &'a Vault,
     pub live: &'a Live<'a>,
@@ -345,19 +345,21 @@ pub(super) struct Compare<'a> {
     pub several: &'a HashSet<RepositoryName>,
 }
 
-fn several(wishes: &[Wish]) -> HashSet<RepositoryName> {
-    let bare: Vec<&Wish> = wishes.iter().filter(|wish| wish.tag.is_none() && wish.about.is_none()).collect();
+fn several(desired_set: &[Desired]) -> HashSet<RepositoryName> {
+    let bare: Vec<&Desired> = desired_set.iter().filter(|desired| desired.tag.is_none() && desired.about.is_none()).collect();
     bare.windows(2).filter(|two| two[0].repository == two[1].repository).map(|two| two[0].repository.clone()).collect()
 }
 
 type Places = HashSet<(RepositoryName, Digest)>;
 
 impl Compare<'_> {
-    /// A line for each wish that needs one, in their order.
-    pub(super) async fn lines(&self, wishes: &[Wish]) -> Result<Vec<EffectItem>, PlanError> {
-        let images: Vec<&Wish> = wishes.iter().filter(|wish| wish.about.is_none()).collect();
-        let images: Vec<Option<EffectItem>> =
-            stream::iter(images.into_iter().map(|wish| self.image(wish)).collect::<Vec<_>>()).buffered(LINES_AT_ONCE).try_collect().await?;
+    /// A line for each desired that needs one, in their order.
+    pub(super) async fn lines(&self, desired_set: &[Desired]) -> Result<Vec<EffectItem>, PlanError> {
+        let images: Vec<&Desired> = desired_set.iter().filter(|desired| desired.about.is_none()).collect();
+        let images: Vec<Option<EffectItem>> = stream::iter(images.into_iter().map(|desired| self.image(desired)).collect::<Vec<_>>())
+            .buffered(LINES_AT_ONCE)
+            .try_collect()
+            .await?;
         let (mut coming, mut left) = (Places::new(), Places::new());
         for item in images.iter().flatten() {
             let leaves = matches!(item.effect, Effect::Skip { reason: SkipReason::Left } | Effect::Blocked { .. });
@@ -365,49 +367,52 @@ impl Compare<'_> {
             places.insert((item.repository.clone(), item.then));
         }
         left.retain(|place| !coming.contains(place));
-        let about: Vec<(&Wish, &Subject, RepositoryName)> =
-            wishes.iter().filter_map(|wish| Some((wish, wish.about.as_ref()?, wish.repository.in_project(self.target)))).collect();
-        let digests: HashSet<(&RepositoryName, Digest)> = about.iter().map(|(wish, ..)| (&wish.repository, wish.digest)).collect();
-        let nested = about.iter().map(|(wish, subject, _)| (&wish.repository, subject.digest)).filter(|s| digests.contains(s)).collect();
+        let about: Vec<(&Desired, &Subject, RepositoryName)> = desired_set
+            .iter()
+            .filter_map(|desired| Some((desired, desired.about.as_ref()?, desired.repository.in_project(self.target))))
+            .collect();
+        let digests: HashSet<(&RepositoryName, Digest)> = about.iter().map(|(desired, ..)| (&desired.repository, desired.digest)).collect();
+        let nested =
+            about.iter().map(|(desired, subject, _)| (&desired.repository, subject.digest)).filter(|s| digests.contains(s)).collect();
         let on_conflict = self.policy.on_conflict;
         let accessories = Accessories { vault: self.vault, live: self.live, on_conflict, nested, coming: &coming, left: &left };
         let accessories = accessories.lines(&about).await?;
         let (mut images, mut accessories) = (images.into_iter(), accessories.into_iter());
-        let lines = wishes.iter().filter_map(|wish| if wish.about.is_some() { accessories.next()? } else { images.next()? });
+        let lines = desired_set.iter().filter_map(|desired| if desired.about.is_some() { accessories.next()? } else { images.next()? });
         Ok(lines.collect())
     }
 
     /// The line of an image; none for one that comes along and need not, or not under this tag.
-    async fn image(&self, wish: &Wish) -> Result<Option<EffectItem>, PlanError> {
-        let repository = wish.repository.in_project(self.target);
-        let (tag, now, effect) = match &wish.tag {
-            None => match self.digest_tag(wish)? {
-                Some(tag) => self.named(&repository, tag, &wish.digest).await?,
+    async fn image(&self, desired: &Desired) -> Result<Option<EffectItem>, PlanError> {
+        let repository = desired.repository.in_project(self.target);
+        let (tag, now, effect) = match &desired.tag {
+            None => match self.digest_tag(desired)? {
+                Some(tag) => self.named(&repository, tag, &desired.digest).await?,
                 None => {
-                    let now = self.live.artifact(&repository, &wish.digest).await?.map(|seen| seen.digest);
+                    let now = self.live.artifact(&repository, &desired.digest).await?.map(|seen| seen.digest);
                     (None, now, now.map_or(Effect::Create, |_| Effect::Skip { reason: SkipReason::Same }))
                 }
             },
-            Some(tag) => self.tag(&repository, tag, &wish.digest).await?,
+            Some(tag) => self.tag(&repository, tag, &desired.digest).await?,
         };
-        let comes_along = wish.brought_for.is_some();
-        if comes_along && self.live.artifact(&repository, &wish.digest).await?.is_some() {
+        let comes_along = desired.brought_for.is_some();
+        if comes_along && self.live.artifact(&repository, &desired.digest).await?.is_some() {
             return Ok(None);
         }
         // It takes no name from anything: one that is taken by now it does without.
         let (tag, now, effect) = if comes_along && effect != Effect::Create { (None, None, Effect::Create) } else { (tag, now, effect) };
         Ok(Some(EffectItem {
-            source_repository: wish.repository.clone(),
-            source_tag: wish.tag.clone(),
+            source_repository: desired.repository.clone(),
+            source_tag: desired.tag.clone(),
             repository,
             tag,
             now,
-            then: wish.digest,
-            media_type: wish.media_type.clone(),
+            then: desired.digest,
+            media_type: desired.media_type.clone(),
             effect,
             immutable: false,
             accessory: None,
-            brought_for: wish.brought_for,
+            brought_for: desired.brought_for,
         }))
     }
 
@@ -448,13 +453,13 @@ impl Compare<'_> {
     }
 
     /// The tag that keeps an image without one. What only comes along for something else needs none.
-    fn digest_tag(&self, wish: &Wish) -> Result<Option<Tag>, PlanError> {
+    fn digest_tag(&self, desired: &Desired) -> Result<Option<Tag>, PlanError> {
         let name = &self.policy.digest_tag;
-        if name.is_empty() || wish.brought_for.is_some() {
+        if name.is_empty() || desired.brought_for.is_some() {
             return Ok(None);
         }
-        let hex = wish.digest.hex();
-        let text = if self.several.contains(&wish.repository) {
+        let hex = desired.digest.hex();
+        let text = if self.several.contains(&desired.repository) {
             format!("{name}-{}", hex.get(..DIGEST_TAG_DIGITS).unwrap_or_default())
         } else {
             name.clone()
