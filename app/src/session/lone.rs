@@ -1,8 +1,8 @@
 //! A page without the rail: for those who are not signed in.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 
+use crate::ui::TabTitle;
 use crate::ui::icons::Mark;
 use crate::ui::top_bar::DisplayForms;
 
@@ -10,7 +10,7 @@ use crate::ui::top_bar::DisplayForms;
 #[component]
 pub fn Lone(#[prop(into)] title: String, #[prop(into)] here: String, children: Children) -> impl IntoView {
     view! {
-        <Title text=format!("{here} · Breakwater")/>
+        <TabTitle text=here/>
         <main class="lone" id="main">
             <p class="brand"><Mark/><span>"Breakwater"</span></p>
             <h1>{title}</h1>

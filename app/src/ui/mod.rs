@@ -39,7 +39,7 @@ pub use fields::{Checkbox, ConfirmType, Field, Hidden, Select, TextArea};
 pub use form::{ErrorSummary, FormState, GetForm, PostForm, url_part, use_form};
 pub use icons::Icon;
 pub use live::{Topic, fetch, use_live};
-pub use page::{Bar, Callout, Columns, KeyValue, Kv, PageHead, Panel, Progress, Row, Stack, Steps, SubItem};
+pub use page::{Bar, Callout, Columns, KeyValue, Kv, PageHead, Panel, Progress, Row, Stack, Steps, SubItem, TabTitle};
 pub use page_state::{Empty, EmptyKind, ErrorBlock, Load, Viewer, error_text, use_id, use_param, use_query, use_shell};
 pub use rights::{IfDuty, MayNot, OnlyDuty, WithViewer, has_duty, may_ask, may_back_up, of_asking, of_duty, viewer};
 pub use status::{Status, Tone};

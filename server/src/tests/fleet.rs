@@ -12,7 +12,7 @@ use app::accounts::types::{Duty, NewToken, TokenScope};
 
 use super::capture::Estate;
 use super::web::web;
-use super::world::{effects, origin, person, plan, state};
+use super::world::{effects, origin, person, plan};
 use crate::access::Caller;
 use crate::session::store::PgStore;
 use crate::state::AppState;
@@ -37,7 +37,7 @@ const STATES: [&str; 11] =
 pub struct Fleet {
     /// A Harbor with two projects, captured once.
     pub estate: Estate,
-    /// Of another pool, which a test may watch.
+    /// That of the house.
     pub state: AppState,
     /// The program.
     pub router: axum::Router,
@@ -47,9 +47,9 @@ pub struct Fleet {
 impl Fleet {
     /// With the people, one request in each state, and one of everything else.
     pub async fn new(pool: PgPool) -> Self {
-        let estate = Estate::new(pool.clone(), &["shop", "payments"]).await;
+        let estate = Estate::new(pool, &["shop", "payments"]).await;
         estate.run().await;
-        let state = state(pool);
+        let state = estate.state.clone();
         let mut people = Vec::new();
         for (login, duties, grants) in PEOPLE {
             people.push(person(&state, login, duties, grants).await);
@@ -134,7 +134,7 @@ impl Fleet {
              select 'backup', 'back up', '{}', 'running', 1, 'olga', (select min(account_id) from account), harbor_id, 'shop' from harbor, generate_series(1, $1)",
             "insert into account (login, display_name, password_hash) select 'a' || n, 'a' || n, 'x' from generate_series(1, $1) n on conflict do nothing",
             "insert into role_grant (account_id, role, harbor_id, project, granted_by)
-             select a.account_id, 'approver', h.harbor_id, 'shop', 'sam' from account a, harbor h where a.login like 'a%' and h.name = 'sim' and $1 > 0
+             select a.account_id, 'approver', h.harbor_id, 'shop', 'sam' from account a, harbor h where a.login ~ '^a[0-9]+$' and h.name = 'sim' and $1 > 0
                 and not exists (select from role_grant g where g.account_id = a.account_id)",
             "insert into hold (snapshot_id, reason, made_by)
              select s.snapshot_id, 'the auditors asked', 'req' from snapshot s join project p using (project_id), generate_series(1, $1) where p.name = 'shop'",
@@ -142,6 +142,18 @@ impl Fleet {
              select vault_id, 'missing', sha256(('o' || n)::bytea), 'gone', 'verify', now() from vault, generate_series(1, $1) n on conflict do nothing",
         ] {
             sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).bind(by).execute(&self.estate.pool).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        }
+        // Secrets that open: an empty one is damage, and everything that asks for it says so.
+        let unsealed: Vec<i64> =
+            sqlx::query_scalar("select vault_id from vault_bucket where secret = ''").fetch_all(&self.estate.pool).await.unwrap();
+        for vault in unsealed {
+            let sealed = self.state.keys.seal(crate::vaults::bucket::secret_place(vault), &"a secret of nobody".to_owned().into());
+            sqlx::query("update vault_bucket set secret = $2 where vault_id = $1")
+                .bind(vault)
+                .bind(sealed)
+                .execute(&self.estate.pool)
+                .await
+                .unwrap();
         }
         let dev: i64 = sqlx::query_scalar("select account_id from account where login = 'dev'").fetch_one(&self.estate.pool).await.unwrap();
         for _ in 1..by {

@@ -1,4 +1,4 @@
-//! What every answer is: headers, tokens, pages of lists (S-70, S-76, S-82).
+//! What every answer and every page is, whatever is stored: headers, text that stays text, tokens, pages of lists (S-70, S-72, S-73, S-76, S-82).
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,8 @@ use serde_json::Value;
 use sqlx::PgPool;
 use tower::ServiceExt as _;
 
-use super::fleet::Fleet;
+use super::fleet::{Fleet, PEOPLE};
+use super::walk::{of, tags};
 use super::web::{served, web};
 use super::world::{origin, person, state};
 use crate::http::{outermost, rest, rules};
@@ -131,6 +132,61 @@ async fn every_answer_of_every_route_carries_exactly_the_headers(pool: PgPool) {
     .with_state(served);
     let answer = broken.oneshot(Request::get("/broken").body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!((answer.status(), exact(answer.headers())), (StatusCode::INTERNAL_SERVER_ERROR, wanted()));
+}
+
+/// What somebody who means harm would have stored.
+const HARM: &str = "\"'><img src=x onerror=alert(1)></script><script>alert(2)</script><a href=javascript:alert(3)>\u{2028}{{x}}";
+
+/// S-72, S-73: whatever is stored is text on every page, in attributes and in the data of the browser part too.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_is_stored_is_text_on_every_page(pool: PgPool) {
+    let fleet = Fleet::new(pool.clone()).await;
+    let vault = fleet.number("select min(vault_id) from vault").await;
+    for sql in [
+        "update account set display_name = left($1, 100)",
+        "update harbor set state = 'refused', state_detail = $1, secret_set_by = $1, product_version = $1, staging_trouble = $1",
+        "update job set title = $1, error = $1, remedy = $1, trigger = $1",
+        "insert into job_log (job_id, seq, level, text) select max(job_id), 900, 'error', $1 from job",
+        "update request set reason = $1, ticket = $1, outcome_detail = $1, rule = $1, effects = effects || jsonb_build_object('only', $1::text)",
+        "insert into vote (request_id, account_id, approve, comment, plan_hash) select q.request_id, a.account_id, true, $1, q.plan_hash
+           from (select request_id, plan_hash from request where state = 'waiting' order by request_id desc limit 1) q, (select min(account_id) as account_id from account) a",
+        "update hold set reason = $1, made_by = $1",
+        "update finding set kind = $1, detail = $1, remedy = $1",
+        "update plan set name = plan_id || $1, paused_at = now(), paused_by = $1, paused_reason = $1",
+        "update repository set name = 'shop/' || repository_id || $1 where name not like 'shop/web'",
+        "update tag_span set tag = $1 where tag = '1' and repository_id <> (select repository_id from repository where name = 'shop/web')",
+        "insert into harbor_project (harbor_id, project, foreign_id, repositories, proxy_cache, seen_at) select harbor_id, $1, 77, 1, false, now() from harbor",
+        "update vault set look = jsonb_build_object('state', 'failing', 'detail', $1::text, 'free_bytes', null, 'reserve_bytes', 0, 'days_left', null)",
+        "update api_token set name = left($1, 60)",
+    ] {
+        sqlx::query(sql).bind(HARM).execute(&pool).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    }
+    let pages = fleet.pages().await;
+    let mut shown = 0;
+    let mut wrong = Vec::new();
+    for (login, ..) in PEOPLE {
+        let cookie = fleet.session(login).await;
+        for page in pages.iter().chain([&format!("/vaults/{vault}")]) {
+            let (status, html) = fleet.page(&cookie, page).await;
+            assert!(!status.is_server_error(), "{login} {page}: {status}");
+            shown += usize::from(html.contains("onerror=alert(1)"));
+            for (name, attributes, at) in tags(&html) {
+                let scripted = attributes.iter().any(|(key, _)| key.starts_with("on"));
+                let leads = ["href", "src", "action", "formaction"]
+                    .iter()
+                    .any(|key| of(&attributes, key).is_some_and(|to| to.trim().starts_with("javascript:")));
+                // Leptos marks its own scripts with the nonce of the page.
+                let foreign = name == "script" && of(&attributes, "nonce").is_none();
+                let broken_out = name == "script" && html[at..].starts_with("alert(");
+                if scripted || leads || foreign || broken_out || (name == "img" && of(&attributes, "src") == Some("x")) {
+                    let before = html[..at].char_indices().rev().nth(200).map_or(0, |(i, _)| i);
+                    wrong.push(format!("{login} {page}: <{name} at the end of {}", &html[before..at]));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(shown > 20, "what was stored was shown on {shown} pages only");
 }
 
 /// S-76.

@@ -34,5 +34,6 @@ mod staging;
 mod streams;
 mod tokens;
 mod votes;
+mod walk;
 mod web;
 mod world;
