@@ -1,9 +1,10 @@
 //! The router: pages, server functions, REST, events and files, behind the same layers, on one screen.
 //!
 //! Order, outermost first: request id and origin, log, headers, panic guard, canonical address, size and time limits, cross-site guard, session,
-//! caller, record of refusals, what is kept over a sign-in, gate, once, time zone, what came back of a form. The gate refuses every route that [`rules`] does not name.
+//! caller, record of refusals, what is kept over a sign-in, gate, once, time zone, what came back of a form, status of refused calls. The gate refuses every route that [`rules`] does not name.
 
 pub mod assets;
+pub mod calls;
 pub mod came_back;
 pub mod events;
 pub mod guard;
@@ -95,6 +96,7 @@ pub fn router(web: Web) -> Router {
         .route("/favicon.ico", get(assets::serve))
         .merge(rest::router())
         .fallback(leptos_axum::file_and_error_handler_with_context::<Web, _>(context, app::shell))
+        .layer(from_fn(calls::layer))
         .layer(from_fn_with_state(web.clone(), came_back::layer))
         .layer(from_fn(session::zone::add))
         .layer(from_fn_with_state(web.clone(), idempotency::layer))

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bucket;
+mod calls;
 mod capacity;
 mod capture;
 mod catalogue;
