@@ -11,6 +11,7 @@ mod copies;
 mod disaster;
 mod discovery;
 mod duties;
+mod figures;
 mod find;
 mod fleet;
 mod front;
