@@ -4,15 +4,21 @@
 
 mod admin;
 mod api;
+mod audit;
 mod client;
 mod demo;
 mod doctor;
+mod harbor;
 mod owner;
 mod place;
+mod plan;
 mod postgres;
 mod progress;
 mod restore;
+mod run;
 pub mod serve;
+mod snapshot;
+mod tag;
 mod upkeep;
 mod vault_files;
 mod vault_verbs;
@@ -54,16 +60,16 @@ enum Verb {
     Token(admin::TokenVerb),
     /// Harbors, over the API
     #[command(subcommand)]
-    Harbor(client::HarborVerb),
+    Harbor(harbor::HarborVerb),
     /// Plans, over the API
     #[command(subcommand)]
-    Plan(client::PlanVerb),
+    Plan(plan::PlanVerb),
     /// Runs and jobs, over the API
     #[command(subcommand)]
-    Run(client::RunVerb),
+    Run(run::RunVerb),
     /// Snapshots of a project, over the API
     #[command(subcommand)]
-    Snapshot(client::SnapshotVerb),
+    Snapshot(snapshot::SnapshotVerb),
     /// Gaps of snapshots, over the API
     #[command(subcommand)]
     Gap(upkeep::GapVerb),
@@ -72,13 +78,13 @@ enum Verb {
     Hold(upkeep::HoldVerb),
     /// Tags through time, over the API
     #[command(subcommand)]
-    Tag(client::TagVerb),
+    Tag(tag::TagVerb),
     /// Restore requests, over the API
     #[command(subcommand)]
     Restore(restore::RestoreVerb),
     /// The audit history, over the API
     #[command(subcommand)]
-    Audit(client::AuditVerb),
+    Audit(audit::AuditVerb),
 }
 
 /// Why a verb ended badly; the variant is the exit code.
@@ -181,15 +187,15 @@ async fn run(verb: Verb) -> Result<(), CliError> {
         Verb::Vault(verb) => vault_verbs::run(verb).await,
         Verb::Admin(verb) => admin::admin(verb).await,
         Verb::Token(verb) => admin::token(verb).await,
-        Verb::Harbor(verb) => client::harbor(verb).await,
-        Verb::Plan(verb) => client::plan(verb).await,
-        Verb::Run(verb) => client::run(verb).await,
-        Verb::Snapshot(verb) => client::snapshot(verb).await,
+        Verb::Harbor(verb) => harbor::harbor(verb).await,
+        Verb::Plan(verb) => plan::plan(verb).await,
+        Verb::Run(verb) => run::run(verb).await,
+        Verb::Snapshot(verb) => snapshot::snapshot(verb).await,
         Verb::Gap(verb) => upkeep::gap(verb).await,
         Verb::Hold(verb) => upkeep::hold(verb).await,
-        Verb::Tag(verb) => client::tag(verb).await,
+        Verb::Tag(verb) => tag::tag(verb).await,
         Verb::Restore(verb) => restore::restore(verb).await,
-        Verb::Audit(verb) => client::audit(verb).await,
+        Verb::Audit(verb) => audit::audit(verb).await,
     }
 }
 

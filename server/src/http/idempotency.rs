@@ -1,4 +1,4 @@
-//! Requests that change something: each is done once (see [`crate::once`]).
+//! Requests that change something: each is done once (see [`crate::idempotency`]).
 
 use std::time::Duration;
 

@@ -115,5 +115,5 @@ pub fn rule(method: &Method, route: &str, path: &str) -> Option<Rule> {
         return known.then(|| if OPEN_FUNCTIONS.contains(&path) { Anyone } else { Rule::People });
     }
     let verb = if *method == Method::HEAD { "GET" } else { method.as_str() };
-    ROUTES.iter().chain(super::rest::ROUTES).find(|(m, r, _)| *m == verb && *r == route).map(|(_, _, rule)| *rule)
+    ROUTES.iter().chain(super::rest::lines()).find(|(m, r, _)| *m == verb && *r == route).map(|(_, _, rule)| *rule)
 }

@@ -251,9 +251,9 @@ async fn another_method_or_another_spelling_is_no_way_round_the_table(pool: PgPo
     let records = || super::world::recorded(&pool, "user.disable");
     let filled =
         |route: &str| route.replace("{*file}", "x.js").replace("{harbor}", "prod").replace("{project}", "shop").replace(['{', '}'], "");
-    for (known, route, _) in rules::ROUTES.iter().chain(rest::ROUTES) {
+    for (known, route, _) in rules::ROUTES.iter().chain(rest::lines()) {
         for method in ["PUT", "PATCH", "DELETE", "POST", "TRACE", "OPTIONS", "PROPFIND"] {
-            let named = rules::ROUTES.iter().chain(rest::ROUTES).any(|(verb, path, _)| *verb == method && path == route);
+            let named = rules::ROUTES.iter().chain(rest::lines()).any(|(verb, path, _)| *verb == method && path == route);
             if named || route.starts_with("/fn/") {
                 continue;
             }

@@ -1,0 +1,215 @@
+//! REST, `/api/v1`: the same calls as the pages make, described by `/api/v1/openapi.json`.
+//!
+//! Every handler is one line over the port, so a rule that holds for a page holds here. Errors are [`ApiError`] as JSON.
+
+use app::error::ApiError;
+use axum::Json;
+use axum::extract::{FromRequest, FromRequestParts, Query};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+
+use super::Web;
+use super::guard::refuse;
+use super::rules::{Line, Rule};
+
+/// An error as its answer.
+pub struct Refusal(ApiError);
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        refuse(self.0)
+    }
+}
+
+type Answer<T> = Result<Json<T>, Refusal>;
+
+/// A body; what is wrong with it is answered in our own form.
+#[derive(FromRequest)]
+#[from_request(via(Json), rejection(Refusal))]
+pub struct Body<T>(T);
+
+impl From<axum::extract::rejection::JsonRejection> for Refusal {
+    fn from(rejection: axum::extract::rejection::JsonRejection) -> Self {
+        Self(ApiError::field("body", rejection.body_text()))
+    }
+}
+
+/// A query; what is wrong with it is answered in our own form.
+#[derive(FromRequestParts)]
+#[from_request(via(Query), rejection(Refusal))]
+pub struct Asked<T>(T);
+
+impl From<axum::extract::rejection::QueryRejection> for Refusal {
+    fn from(rejection: axum::extract::rejection::QueryRejection) -> Self {
+        Self(ApiError::field("query", rejection.body_text()))
+    }
+}
+
+/// A part of the path. What is no number where one belongs names nothing there is, and is answered like it, in our own form.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(Refusal))]
+pub struct Path<T>(T);
+
+impl From<axum::extract::rejection::PathRejection> for Refusal {
+    fn from(_: axum::extract::rejection::PathRejection) -> Self {
+        Self(ApiError::not_found("object"))
+    }
+}
+
+/// How many.
+#[derive(Serialize, ToSchema)]
+struct Counted {
+    /// So many.
+    count: i64,
+}
+
+/// A queued job.
+#[derive(Serialize, ToSchema)]
+struct Queued {
+    /// The job.
+    job_id: i64,
+}
+
+/// One session, or all but the one that asks.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct WhichSession {
+    /// Its id; none = all but the one that asks.
+    #[serde(default)]
+    session_id: Option<i64>,
+}
+
+/// A cursor.
+#[derive(Deserialize, IntoParams)]
+struct Cursor {
+    /// The `next` of the page before.
+    after: Option<String>,
+}
+
+macro_rules! endpoint {
+    // With a body, which the description names too.
+    ($(#[doc = $doc:literal])+ $verb:ident $path:literal $tag:literal $name:ident
+        ( $cx:ident, $web:ident $(, Path($at:pat): Path<$place:ty>)? $(, Asked($query:pat): Asked<$asked:ty>)?, Body($form:ident): Body<$body:ty> )
+        $answer:ty => $call:expr) => {
+        $(#[doc = $doc])+
+        #[utoipa::path($verb, path = $path, tag = $tag, request_body = $body, responses((status = 200, body = $answer), (status = "default", body = app::error::ApiError)))]
+        async fn $name(
+            axum::extract::State($web): axum::extract::State<Web>,
+            parts: axum::http::request::Parts
+            $(, Path($at): Path<$place>)?
+            $(, Asked($query): Asked<$asked>)?,
+            Body($form): Body<$body>
+        ) -> Answer<$answer> {
+            let $cx = &app::ports::Cx { parts };
+            let $web = &$web.backend;
+            Ok(axum::Json($call))
+        }
+    };
+    ($(#[doc = $doc:literal])+ $verb:ident $path:literal $tag:literal $name:ident ( $cx:ident, $web:ident $($args:tt)* ) $answer:ty => $call:expr) => {
+        $(#[doc = $doc])+
+        #[utoipa::path($verb, path = $path, tag = $tag, responses((status = 200, body = $answer), (status = "default", body = app::error::ApiError)))]
+        async fn $name(axum::extract::State($web): axum::extract::State<Web>, parts: axum::http::request::Parts $($args)*) -> Answer<$answer> {
+            let $cx = &app::ports::Cx { parts };
+            let $web = &$web.backend;
+            Ok(axum::Json($call))
+        }
+    };
+}
+
+mod accounts;
+mod audit;
+mod harbors;
+mod jobs;
+mod plans;
+mod projects;
+mod restores;
+mod session;
+mod vaults;
+
+/// Lines of the gate for REST: everything needs a caller, the description too.
+pub fn lines() -> impl Iterator<Item = &'static Line> {
+    const OF_NOUNS: [&[Line]; 9] = [
+        session::LINES,
+        harbors::LINES,
+        vaults::LINES,
+        plans::LINES,
+        projects::LINES,
+        restores::LINES,
+        jobs::LINES,
+        audit::LINES,
+        accounts::LINES,
+    ];
+    std::iter::once(&DESCRIPTION).chain(OF_NOUNS.into_iter().flatten())
+}
+
+const DESCRIPTION: Line = ("GET", "/api/v1/openapi.json", Rule::SignedIn);
+
+/// The description's head.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Breakwater",
+    description = "Backup, point-in-time recovery and approved self-service restore for Harbor. Send an API token as `Authorization: Bearer bw_…`."
+))]
+struct Description;
+
+fn described() -> OpenApiRouter<Web> {
+    let nouns = [
+        session::routes,
+        harbors::routes,
+        vaults::routes,
+        plans::routes,
+        projects::routes,
+        restores::routes,
+        jobs::routes,
+        audit::routes,
+        accounts::routes,
+    ];
+    nouns.into_iter().fold(OpenApiRouter::with_openapi(Description::openapi()), |router, routes| routes(router))
+}
+
+/// The routes, with the description of themselves.
+pub fn router() -> axum::Router<Web> {
+    let (router, description) = described().split_for_parts();
+    let text = description.to_pretty_json().unwrap_or_default();
+    router.route(
+        "/api/v1/openapi.json",
+        get(move || {
+            let text = text.clone();
+            async move { (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], text) }
+        }),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S-1.
+    #[test]
+    fn every_described_call_has_a_line_in_the_gate_and_the_reverse() {
+        let (_, description) = described().split_for_parts();
+        let json = serde_json::to_value(&description).unwrap();
+        let mut described: Vec<(String, String)> = Vec::new();
+        for (path, item) in json["paths"].as_object().unwrap() {
+            for verb in item.as_object().unwrap().keys() {
+                described.push((verb.to_uppercase(), path.clone()));
+            }
+        }
+        described.push(("GET".to_owned(), "/api/v1/openapi.json".to_owned()));
+        described.sort();
+        let mut gate: Vec<(String, String)> = lines().map(|(m, p, _)| ((*m).to_owned(), (*p).to_owned())).collect();
+        gate.sort();
+        assert_eq!(described, gate);
+        assert!(lines().all(|(.., rule)| *rule != Rule::Anyone), "nothing of REST is for strangers");
+    }
+}
