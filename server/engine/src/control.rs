@@ -5,27 +5,7 @@ use serde::{Deserialize, Serialize};
 use vocab::{Digest, RepositoryName, Tag};
 
 use crate::report::ItemResult;
-
-/// Why the engine must not go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(rename_all = "snake_case")]
-pub enum Stop {
-    /// A person asked to stop.
-    #[error("stopped by a person")]
-    Cancelled,
-    /// Somebody else may have the work: nothing more may be written.
-    #[error("the lease was lost")]
-    LeaseLost,
-    /// The process ends; the work is taken up again later.
-    #[error("the program is shutting down")]
-    Shutdown,
-    /// An approval no longer holds.
-    #[error("an approval no longer holds")]
-    ApprovalLost,
-    /// The registry does not answer: what was not done yet is done when it is back.
-    #[error("the registry does not answer")]
-    RegistryAway,
-}
+use crate::stop::Stop;
 
 /// How loud a note is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

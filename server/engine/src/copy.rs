@@ -11,8 +11,9 @@ use vault::{Pointer, PointerName, PutError, Vault, VaultError, Why};
 use vocab::{Demand, Descriptor, Digest};
 
 use crate::backup::throttle::Throttle;
-use crate::control::{Control, Event, ItemOutcome, Progress, Stop};
+use crate::control::{Control, Event, ItemOutcome, Progress};
 use crate::hold::Held;
+use crate::stop::Stop;
 
 /// Manifests copied side by side.
 const MANIFESTS_AT_ONCE: usize = 16;

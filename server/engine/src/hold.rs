@@ -68,7 +68,7 @@ impl Held {
             return Ok(name);
         }
         // What could only not be looked at is not lost (I-6): then the snapshot stays, and verification says what it lacks.
-        if !was_kept && findings.iter().any(verify::Finding::degrades) {
+        if !was_kept && findings.iter().any(crate::finding::Finding::degrades) {
             match self.vault.forget(&name).await {
                 // It stays until its lock has passed, and verification says what it lacks.
                 Err(VaultError::Locked { .. }) => tracing::warn!(%name, "a pointer that should be withdrawn is locked"),

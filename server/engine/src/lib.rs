@@ -1,7 +1,7 @@
 //! The algorithms of Breakwater: backup, effect plan, restore and verification.
 //!
 //! Values go in and values come out: a [`backup::SnapshotOutcome`], an [`effect::EffectPlan`], a [`report::Report`], a list of
-//! [`verify::Finding`]s. Everything can be printed, compared and tested. The engine knows a registry client and a vault; it knows no SQL,
+//! [`finding::Finding`]s. Everything can be printed, compared and tested. The engine knows a registry client and a vault; it knows no SQL,
 //! no HTTP server and no clock but the one it stamps snapshots with.
 //!
 //! Who runs it says through [`Control`] and [`Gate`] whether it may go on, and hears through [`Progress`] how far it is.
@@ -16,6 +16,7 @@ mod content;
 pub mod control;
 pub mod copy;
 pub mod effect;
+pub mod finding;
 mod hold;
 pub mod import;
 pub mod planned;
@@ -24,7 +25,9 @@ pub mod restore;
 pub mod retention;
 pub mod select;
 mod source;
+pub mod stop;
 pub mod survey;
 pub mod verify;
 
-pub use control::{Control, Event, Gate, ItemOutcome, Level, Progress, Silent, Stop, TagIntent};
+pub use control::{Control, Event, Gate, ItemOutcome, Level, Progress, Silent, TagIntent};
+pub use stop::Stop;

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use vocab::{Digest, RepositoryName, Tag};
 
-use crate::control::Stop;
 use crate::planned::Proof;
+use crate::stop::Stop;
 
 /// How one item ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -22,7 +22,7 @@ use vault::tree::{self, RepositoryIndex, SettingsOf, SnapshotIndex};
 use vault::{Names, Vault, VaultError, Why};
 use vocab::{AnyDigest, Demand, Descriptor, Digest, RepositoryName};
 
-use crate::verify::{self, Depth, Doubt, Finding, Severity};
+use crate::finding::{self, Depth, Doubt, Finding, Severity};
 
 /// Objects looked at side by side.
 const OBJECTS_AT_ONCE: usize = 16;
@@ -246,7 +246,7 @@ impl<'a> Survey<'a> {
         if self.is_lost(&digest) {
             return Some(Finding::of(&VaultError::Missing { digest }, digest, subject));
         }
-        verify::blob(self.vault, self.depth, digest, Some(tree::OCI_EMPTY_BYTES.len() as u64), subject, &self.doubted).await
+        finding::blob(self.vault, self.depth, digest, Some(tree::OCI_EMPTY_BYTES.len() as u64), subject, &self.doubted).await
     }
 
     async fn read_repository(&mut self, digest: &Digest, harbor: &str, name: &RepositoryName) -> Faults {
@@ -358,7 +358,7 @@ impl<'a> Survey<'a> {
         }
         let (vault, depth, doubted) = (self.vault, self.depth, &self.doubted);
         let found: Vec<Finding> = stream::iter(fresh)
-            .map(|(blob, claim_bytes, subject)| async move { verify::blob(vault, depth, blob, claim_bytes, &subject, doubted).await })
+            .map(|(blob, claim_bytes, subject)| async move { finding::blob(vault, depth, blob, claim_bytes, &subject, doubted).await })
             .buffered(OBJECTS_AT_ONCE)
             .filter_map(std::future::ready)
             .collect()

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use engine::Silent;
+use engine::finding::Depth;
 use engine::import::{self, Destination, ImportContext};
-use engine::verify::{self, Depth};
+use engine::verify;
 use futures::TryStreamExt;
 use tokio::runtime::Runtime;
 use vault::Vault;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use engine::backup::{BackupContext, BackupError, Reconcile, SnapshotOutcome};
-use engine::verify::Finding;
+use engine::finding::Finding;
 use time::OffsetDateTime;
 use vault::{HarborName, VaultError};
 use vocab::{Descriptor, Digest, ProjectName};

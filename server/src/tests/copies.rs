@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use app::accounts::types::Duty;
 use app::plans::types::{Copies, Plan, PlanForm};
-use engine::verify::{self, Depth};
+use engine::finding::Depth;
+use engine::verify;
 use futures::TryStreamExt as _;
 use harbor_sim::images;
 use sqlx::PgPool;

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use engine::finding::Severity;
 use engine::survey::{Lack, Place};
-use engine::verify::Severity;
 use vault::tree::OCI_EMPTY_BYTES;
 use vault::{PutError, Vault, VaultError};
 use vocab::Digest;

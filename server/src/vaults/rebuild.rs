@@ -331,7 +331,7 @@ impl Rebuild<'_> {
             return Ok(());
         }
         let error = VaultError::Missing { digest };
-        let finding = engine::verify::Finding::of(&error, digest, "the snapshot");
+        let finding = engine::finding::Finding::of(&error, digest, "the snapshot");
         let mut tx = self.state.pool.begin().await?;
         queries::find(&mut tx, self.vault_id, &finding.kind, &digest, &finding.detail, &finding.remedy).await?;
         queries::set_degraded(&mut tx, self.vault_id, &[entry.snapshot_id], true).await?;

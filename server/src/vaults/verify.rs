@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use engine::finding::{Depth, Finding};
 use engine::survey::{Lack, SnapshotState, Survey};
-use engine::verify::{Depth, Finding};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;

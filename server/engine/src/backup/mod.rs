@@ -39,7 +39,8 @@ use vault::tree::SnapshotIndex;
 use vault::{HarborName, PointerName, Vault, VaultError};
 use vocab::{Descriptor, Digest, ProjectName};
 
-use crate::control::{Control, Progress, Stop};
+use crate::control::{Control, Progress};
+use crate::stop::Stop;
 
 pub use self::run::{harbor_settings, project, project_in_parts, unchanged};
 pub use self::settings::SealSecrets;

@@ -8,7 +8,8 @@ use registry::RegistryError;
 use tokio::time::Instant;
 
 use super::{BackupError, FAILURES_IN_A_ROW_MAX};
-use crate::control::{Control, Stop};
+use crate::control::Control;
+use crate::stop::Stop;
 
 /// The controller is asked at most this often while objects are fetched.
 const ASK_EVERY: Duration = Duration::from_secs(1);

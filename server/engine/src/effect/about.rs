@@ -6,9 +6,9 @@ use vault::tree::{RepositoryIndex, RepositoryMember, RepositoryPushes, Role};
 use vault::{Vault, Walk};
 use vocab::{Digest, Tag, media};
 
+use super::context::PlanError;
 use super::desired::{Desired, Named, Subject, subject_of};
 use super::order::{self, Image};
-use super::planner::PlanError;
 use crate::backup::DEPTH_MAX;
 
 /// Endings of the tags by which cosign ties something to an image.

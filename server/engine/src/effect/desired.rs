@@ -9,9 +9,9 @@ use vault::tree::{PushTimes, RepositoryIndex, RepositoryMember, RepositoryPushes
 use vocab::{Digest, RepositoryName, Tag};
 
 use super::about::{About, named_subject};
+use super::context::PlanError;
 use super::model::BY_NAME;
 use super::order;
-use super::planner::PlanError;
 use crate::select::{Selection, Wanted, What};
 
 /// Repository indexes read at a time.
@@ -48,13 +48,13 @@ pub(crate) struct Subject {
 /// What is wanted, and what is known of its order.
 pub(crate) struct DesiredSet {
     /// By repository; within one in the order in which they are to be written.
-    pub desired_set: Vec<Desired>,
+    pub items: Vec<Desired>,
     /// Whether the snapshot says when things were pushed.
     pub order_known: bool,
 }
 
 /// Reads what is needed of the snapshot.
-pub(crate) async fn desired_set(
+pub(crate) async fn select(
     vault: &Vault,
     index: &SnapshotIndex,
     selection: &Selection,
@@ -93,7 +93,7 @@ pub(crate) async fn desired_set(
     if !missing.is_empty() {
         return Err(PlanError::not_in_snapshot(index, missing, NAMES_MAX));
     }
-    Ok(DesiredSet { desired_set, order_known: times.is_some() })
+    Ok(DesiredSet { items: desired_set, order_known: times.is_some() })
 }
 
 /// The push times, if the snapshot has them. A record that is lost costs the order and nothing else.

@@ -9,8 +9,8 @@ use registry::{Client, Reference, RegistryError};
 use vault::tree::SnapshotIndex;
 use vocab::RepositoryName;
 
+use super::context::{LINES_AT_ONCE, PlanError};
 use super::model::{BlockReason, Effect, EffectItem};
-use super::planner::{LINES_AT_ONCE, PlanError};
 use crate::backup::hidden::HIDDEN_UNTAGGED;
 
 /// Blocks the lines that would put a tag on such a thing. Asks for what was in repositories in which the snapshot found things that are not

@@ -12,10 +12,10 @@ use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{Digest, Manifest, RepositoryName, Tag};
 
 use super::blocks::Constraints;
+use super::context::{LINES_AT_ONCE, PlanError};
 use super::desired::{Desired, Subject};
 use super::live::Live;
 use super::model::{AccessoryOf, BY_NAME, BlockReason, Effect, EffectItem, Link, OnConflict, SkipReason};
-use super::planner::{LINES_AT_ONCE, PlanError};
 
 /// Harbor's word for cosign's signatures.
 pub(crate) const COSIGN: &str = "signature.cosign";

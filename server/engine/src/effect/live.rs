@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use registry::{Client, Reference, RegistryError};
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
+use super::context::PlanError;
 use super::desired::Desired;
-use super::planner::PlanError;
 use crate::backup::ARTIFACTS_MAX;
 use crate::source::{self, Seen};
 

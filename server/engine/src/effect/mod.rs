@@ -5,6 +5,7 @@
 
 mod about;
 mod blocks;
+mod context;
 mod desired;
 mod estimate;
 mod left;
@@ -24,10 +25,11 @@ mod warn;
 
 pub(crate) use self::blocks::Pattern;
 
+pub use self::context::{PlanContext, PlanError};
 pub use self::model::{
     AccessoryOf, BY_NAME, BlockReason, Counts, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, Link, OnConflict, Policy,
     SkipReason, Source, Warning,
 };
-pub use self::planner::{PlanContext, PlanError, plan};
+pub use self::planner::plan;
 pub use self::risk::TAGS_OF_ONE_REQUEST_MAX;
 pub use self::undo::{Undone, Written, undo};

@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use registry::{Client, Project, RegistryError};
+use registry::Project;
 use vault::tree::{Gap, SnapshotIndex};
-use vault::{HarborName, Lack, Vault, VaultError};
+use vault::{Lack, Vault};
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
 use super::blocks::Constraints;
-use super::desired::{Desired, DesiredSet, Subject, desired_set};
+use super::context::{LINES_AT_ONCE, PlanContext, PlanError};
+use super::desired::{self, Desired, DesiredSet, Subject};
 use super::estimate::{Closure, Lookup, closures, elsewhere_warnings};
 use super::left;
 use super::link::{Accessories, block_immutable};
@@ -21,95 +22,12 @@ use super::warn::warnings;
 use crate::select::{Selection, What};
 use crate::source;
 
-/// Lines compared with the target at a time; the client bounds calls further.
-pub(super) const LINES_AT_ONCE: usize = 4;
 /// Digits by which tags of several images named by digest differ.
 const DIGEST_TAG_DIGITS: usize = 12;
 /// Longest tag.
 const TAG_BYTES_MAX: usize = vocab::name::TAG_BYTES_MAX;
 /// Characters of a shortened tag's digest in the name made of it.
 const NAME_HASH_CHARS: usize = 10;
-
-/// What a plan is made with.
-#[derive(Clone)]
-pub struct PlanContext {
-    /// The target registry.
-    pub client: Client,
-    /// Where the snapshot is.
-    pub vault: Vault,
-    /// The target harbor's name.
-    pub harbor: HarborName,
-}
-
-/// Why there is no plan.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlanError {
-    /// The registry refused, or failed for good.
-    #[error("the registry did not answer what the plan needs")]
-    Registry(#[from] RegistryError),
-    /// The vault cannot give the snapshot.
-    #[error("the vault cannot give the snapshot")]
-    Vault(#[from] VaultError),
-    /// Something wanted is not in the snapshot, or was a gap when it was taken.
-    #[error("the snapshot does not have {}", names.join(", "))]
-    NotInSnapshot {
-        /// What: the first few.
-        names: Vec<String>,
-    },
-    /// A suffix does not give a tag.
-    #[error("{tag:?} is not a tag; choose another suffix")]
-    Suffix {
-        /// What it gives.
-        tag: String,
-    },
-    /// More than this program compares with.
-    #[error("{project} has more artifacts than a plan is made for")]
-    TooMuch {
-        /// Which project.
-        project: ProjectName,
-    },
-}
-
-impl PlanError {
-    pub(crate) fn not_in_snapshot(index: &SnapshotIndex, missing: Vec<String>, names_max: usize) -> Self {
-        let total = missing.len();
-        let mut names: Vec<String> = missing
-            .into_iter()
-            .take(names_max)
-            .map(|name| match index.gaps.iter().find(|gap| gap.subject == name) {
-                Some(gap) => format!("{name} (could not be read then: {})", gap.kind),
-                None => name,
-            })
-            .collect();
-        if total > names_max {
-            names.push(format!("and {} more", total - names_max));
-        }
-        Self::NotInSnapshot { names }
-    }
-
-    /// Whether another try later may work without anybody doing anything.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Registry(error) => error.is_transient(),
-            Self::Vault(error) => error.is_transient(),
-            Self::NotInSnapshot { .. } | Self::Suffix { .. } | Self::TooMuch { .. } => false,
-        }
-    }
-
-    /// A stable word.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Registry(error) => error.code(),
-            Self::Vault(error) => error.code(),
-            Self::NotInSnapshot { .. } => "not_in_snapshot",
-            Self::Suffix { .. } => "suffix",
-            Self::TooMuch { .. } => "too_much",
-        }
-    }
-}
 
 /// Says what a restore of `selection` into `target` would do now. Reads the registry, writes nothing.
 pub async fn plan(
@@ -120,7 +38,7 @@ pub async fn plan(
     policy: &Policy,
 ) -> Result<EffectPlan, PlanError> {
     let index = cx.vault.snapshot(snapshot).await?;
-    let DesiredSet { desired_set, order_known } = desired_set(&cx.vault, &index, selection, policy.accessories).await?;
+    let DesiredSet { items: desired_set, order_known } = desired::select(&cx.vault, &index, selection, policy.accessories).await?;
     cx.client.prove_login().await?;
     let project = source::project(&cx.client, target).await?;
     let live = Live::read(&cx.client, project.as_ref().map(|p| &p.name), &desired_set).await?;
@@ -335,7 +253,7 @@ async fn was_public(cx: &PlanContext, index: &SnapshotIndex) -> bool {
     settings.pointer("/project/metadata/public").and_then(|value| value.as_str()) == Some("true")
 }
 
-/// Compares desired_set with the target.
+/// Compares what is wanted with the target.
 pub(super) struct Compare<'a> {
     pub vault: &'a Vault,
     pub live: &'a Live<'a>,

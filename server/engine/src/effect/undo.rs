@@ -11,10 +11,11 @@ use registry::{Client, Reference, RegistryError};
 use time::OffsetDateTime;
 use vocab::{Digest, RepositoryName, Tag};
 
-use super::desired::{Desired, DesiredSet, desired_set};
+use super::context::{PlanContext, PlanError};
+use super::desired::{self, Desired, DesiredSet};
 use super::live::Live;
 use super::model::{BlockReason, Effect, EffectItem, EffectPlan, Policy, SkipReason};
-use super::planner::{Compare, Frame, PlanContext, PlanError, finish};
+use super::planner::{Compare, Frame, finish};
 use crate::report::Report;
 use crate::select::{Selection, Wanted, What};
 use crate::source;
@@ -145,8 +146,8 @@ async fn settle(cx: &PlanContext, of: &Undone<'_>, live: &Live<'_>, line: &Moved
     if let Some(snapshot) = of.captured.get(&previous) {
         let index = cx.vault.snapshot(snapshot).await?;
         let what = Wanted { repository: item.repository.clone(), what: What::Artifact(previous) };
-        match desired_set(&cx.vault, &index, &Selection::Items(vec![what]), true).await {
-            Ok(DesiredSet { desired_set, .. }) => {
+        match desired::select(&cx.vault, &index, &Selection::Items(vec![what]), true).await {
+            Ok(DesiredSet { items: desired_set, .. }) => {
                 return Ok(Settled::DesiredPart(desired_set.into_iter().map(|desired| named(desired, tag, previous)).collect()));
             }
             Err(PlanError::NotInSnapshot { .. }) => {}

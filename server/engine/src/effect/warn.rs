@@ -7,9 +7,9 @@ use vault::{Vault, VaultError};
 use vocab::RepositoryName;
 
 use super::blocks::Constraints;
+use super::context::{PlanContext, PlanError};
 use super::model::{Effect, EffectItem, EffectPlan, Warning};
 use super::outlook::{Outlook, outlook};
-use super::planner::{PlanContext, PlanError};
 
 /// Longest list of retention rules told.
 const RULES_TOLD_MAX: usize = 5;

@@ -8,12 +8,13 @@ use super::group::{Group, Order, Worked, groups};
 use super::order::Turnstile;
 use super::state::{State, Trouble};
 use super::{LINES_AT_ONCE, RestoreContext, RestoreError};
-use crate::control::{Event, Gate, ItemOutcome, Stop};
+use crate::control::{Event, Gate, ItemOutcome};
 use crate::effect::{EFFECT_VERSION, EffectPlan};
 use crate::hold::Held;
 use crate::planned::{Shown, Verdict};
 use crate::report::{ItemResult, Outcome, Report};
 use crate::source;
+use crate::stop::Stop;
 
 /// Images of one repository under way at a time. One of them at a time is put, and one tagged.
 const IMAGES_AT_ONCE: usize = 8;

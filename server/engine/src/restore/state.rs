@@ -9,10 +9,11 @@ use vault::{Names, VaultError};
 use vocab::{Digest, RepositoryName};
 
 use super::RestoreContext;
-use crate::control::{Gate, Stop};
+use crate::control::Gate;
 use crate::effect::EffectPlan;
 use crate::planned::Witness;
 use crate::report::{Outcome, Report};
+use crate::stop::Stop;
 
 /// Why one line was not done.
 #[derive(Debug, thiserror::Error)]

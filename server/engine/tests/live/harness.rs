@@ -67,7 +67,7 @@ impl Live {
         let outcome = backup::project(&cx, &self.project, previous).await.unwrap();
         println!("backup: {:?} in {:?}", outcome.stats, started.elapsed());
         assert_eq!(outcome.index.gaps, []);
-        assert_eq!(engine::verify::snapshot_to(&self.vault, &outcome.digest, engine::verify::Depth::Bytes).await, []);
+        assert_eq!(engine::verify::snapshot_to(&self.vault, &outcome.digest, engine::finding::Depth::Bytes).await, []);
         outcome
     }
 

@@ -87,7 +87,7 @@ async fn on_a_real_harbor_images_that_content_trust_blocks_are_read_through_a_st
     assert!(checks.iter().all(|check| check.outcome == registry::Outcome::Pass));
     assert!(gaps.len() >= 17 && gaps.iter().all(|gap| gap.kind == backup::gap::BLOCKED_BY_POLICY), "{gaps:?}");
     assert_eq!(outcome.index.gaps, []);
-    assert_eq!(engine::verify::snapshot_to(&live.vault, &outcome.digest, engine::verify::Depth::Bytes).await, []);
+    assert_eq!(engine::verify::snapshot_to(&live.vault, &outcome.digest, engine::finding::Depth::Bytes).await, []);
     assert!(outcome.stats.staged >= 18);
     assert_eq!(after, before, "the source shows nothing of it");
     assert_eq!((left.copies, left.foreign), (vec![], vec![]));

@@ -51,7 +51,7 @@ async fn emptied_and_back(live: &Live, project: &ProjectName) -> Vec<String> {
     let outcome = backup::project(&live.backup_context(), project, None).await.unwrap();
     println!("{project}: {:?}\n  gaps {:?}\n  elsewhere {:?}", outcome.stats, outcome.index.gaps, outcome.index.elsewhere);
     let mut bad: Vec<String> = outcome.index.gaps.iter().map(|gap| format!("{project}: gap {gap:?}")).collect();
-    let findings = engine::verify::snapshot_to(&live.vault, &outcome.digest, engine::verify::Depth::Bytes).await;
+    let findings = engine::verify::snapshot_to(&live.vault, &outcome.digest, engine::finding::Depth::Bytes).await;
     bad.extend(findings.iter().map(|finding| format!("{project}: finding {finding:?}")));
     strange::empty(&live.client, &live.vault, &outcome, project).await;
     live.collect().await;
@@ -88,7 +88,7 @@ async fn on_a_real_harbor_whatever_it_took_comes_back_elsewhere() {
         let outcome = backup::project(&live.backup_context(), &project, None).await.unwrap();
         println!("{name}: {:?}\n  gaps {:?}\n  elsewhere {:?}", outcome.stats, outcome.index.gaps, outcome.index.elsewhere);
         bad.extend(outcome.index.gaps.iter().map(|gap| format!("{name}: gap {gap:?}")));
-        let findings = engine::verify::snapshot_to(&live.vault, &outcome.digest, engine::verify::Depth::Bytes).await;
+        let findings = engine::verify::snapshot_to(&live.vault, &outcome.digest, engine::finding::Depth::Bytes).await;
         bad.extend(findings.iter().map(|finding| format!("{name}: finding {finding:?}")));
         let export = live.vault.plan_export(&outcome.digest, &vault::Choice::default()).await.unwrap();
         bad.extend(export.left_out.iter().map(|out| format!("{name}: left out of an export {out:?}")));

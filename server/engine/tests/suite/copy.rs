@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use engine::backup::Reconcile;
 use engine::copy::{self, Copied, CopyContext, CopyError};
-use engine::verify::{self, Depth};
+use engine::finding::Depth;
+use engine::verify;
 use engine::{Silent, backup};
 use futures::TryStreamExt;
 use vault::conformance::{Fault, FaultyStore};

@@ -171,7 +171,7 @@ async fn a_damaged_vault_is_healed_by_the_next_run() {
         bytes[10] ^= 1;
         std::fs::remove_file(h.object(&object)).unwrap();
         std::fs::write(h.object(&object), bytes).unwrap();
-        let findings = engine::verify::snapshot_to(&h.vault, &first.digest, engine::verify::Depth::Bytes).await;
+        let findings = engine::verify::snapshot_to(&h.vault, &first.digest, engine::finding::Depth::Bytes).await;
         assert_eq!(findings.iter().map(|f| f.kind.as_str()).collect::<Vec<_>>(), ["corrupt"]);
         h.vault.quarantine(&object, "a test damaged it").await.unwrap();
         h.backup(Some(first.digest)).await;

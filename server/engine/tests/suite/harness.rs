@@ -93,7 +93,7 @@ impl Harness {
     }
 
     pub async fn verified(&self, digest: &Digest) {
-        let findings = engine::verify::snapshot_to(&self.vault, digest, engine::verify::Depth::Bytes).await;
+        let findings = engine::verify::snapshot_to(&self.vault, digest, engine::finding::Depth::Bytes).await;
         assert_eq!(findings, [], "the snapshot is whole");
     }
 

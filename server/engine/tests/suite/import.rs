@@ -60,7 +60,7 @@ impl Place {
         let outcome = imported.snapshot;
         assert_eq!(outcome.index.gaps, []);
         assert_eq!(outcome.index.origin, Origin::Files);
-        let findings = engine::verify::snapshot_to(&self.vault, &outcome.digest, engine::verify::Depth::Bytes).await;
+        let findings = engine::verify::snapshot_to(&self.vault, &outcome.digest, engine::finding::Depth::Bytes).await;
         assert!(findings.is_empty(), "{findings:?}");
         outcome
     }

@@ -1,7 +1,8 @@
 //! Cases of the fault matrix that no other file has.
 
 use engine::backup::{self, BackupContext, BackupError, Reconcile};
-use engine::verify::{self, Depth, Severity};
+use engine::finding::{Depth, Severity};
+use engine::verify;
 use harbor_sim::{Action, Gate, Match, Nth, images};
 use http::{HeaderName, HeaderValue, Method};
 use testkit::proxy::{Act, Proxy, Rule};

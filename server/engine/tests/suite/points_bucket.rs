@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::verify::{self, Depth};
+use engine::finding::Depth;
+use engine::verify;
 use futures::TryStreamExt;
 use harbor_sim::{Config, images};
 use testkit::S3Server;

@@ -24,7 +24,8 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use vocab::{Digest, ProjectName, RepositoryName};
 
 use super::gap::{BLOCKED_BY_POLICY, Cause};
-use crate::control::{Silent, Stop};
+use crate::control::Silent;
+use crate::stop::Stop;
 
 pub(crate) use copies::read_blocked;
 pub use replication::replicated_by;

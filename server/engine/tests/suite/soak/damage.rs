@@ -3,7 +3,8 @@
 use std::fs;
 
 use engine::backup::{self, Reconcile};
-use engine::verify::{self, Depth};
+use engine::finding::Depth;
+use engine::verify;
 use rand::Rng;
 use rand::rngs::StdRng;
 use vocab::{Digest, ProjectName};

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use engine::verify::{self, Depth};
+use engine::finding::Depth;
+use engine::verify;
 use futures::TryStreamExt;
 use vault::tree::{Role, SnapshotIndex};
 use vault::{Pointer, Terms, Vault};
