@@ -27,7 +27,7 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: "hydrate", use: { javaScriptEnabled: true } },
+    { name: "js", use: { javaScriptEnabled: true } },
     { name: "nojs", use: { javaScriptEnabled: false } },
   ],
   webServer: {

@@ -27,12 +27,6 @@ if [ -n "$packages" ]; then
 fi
 
 command -v cargo >/dev/null 2>&1 || fail "Rust is missing; install it with rustup, then run this again"
-if ! rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null | xargs -r ls >/dev/null 2>&1; then
-    command -v rustup >/dev/null 2>&1 || fail "the target wasm32-unknown-unknown is missing and there is no rustup to add it"
-    say "adding the wasm32-unknown-unknown target"
-    rustup target add wasm32-unknown-unknown >/dev/null 2>&1 || fail "the target wasm32-unknown-unknown cannot be added; check the network"
-fi
-
 [ "${1:-}" = tests ] || exit 0
 
 # The S3 server the vault is tested on. It is built from source; Debian's Go is too old for it, so one that is missing comes from the

@@ -8,8 +8,7 @@ say() { echo; echo "== $*"; }
 say "lints"
 sh scripts/lint.sh
 say "unit and registry tests"
-cargo test --quiet -p vocab -p vault -p registry -p harbor-sim -p testkit -p engine -p hostile
-cargo test --quiet -p app --features ssr
+cargo test --quiet -p vocab -p vault -p registry -p harbor-sim -p testkit -p engine -p hostile -p app
 say "tests on Postgres"
 sh scripts/with-postgres.sh cargo test --quiet -p server --lib --bins
 say "faults against the whole program"
@@ -23,4 +22,5 @@ E2E_DIR=$(mktemp -d "${TMPDIR:-/tmp}/breakwater-e2e-XXXXXX")
 export E2E_DIR
 trap 'rm -rf "$E2E_DIR"' EXIT
 PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund
+npx tsc
 npx playwright test

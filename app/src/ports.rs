@@ -1,6 +1,6 @@
 //! How pages reach the backend: one port per slice, summed up in [`Backend`].
 //!
-//! Exists on the server only. A server function is one line: `answer(backend().get_plan(&cx(), id).await)`. The backend finds
+//! A call is one line: `answer(backend().get_plan(&cx(), id).await)`. The backend finds
 //! the caller in [`Cx`] and authorises; nothing here decides who may do what.
 
 use std::collections::BTreeMap;
@@ -149,7 +149,7 @@ where
     result
 }
 
-/// Leads a plain post back to its page with the `kept` fields and `more` to say; does nothing where the browser part asked.
+/// Leads a plain post back to its page with the `kept` fields and `more` to say.
 pub fn back_with<S: ServerFn<Error = ApiError>>(kept: BTreeMap<String, String>, more: &[(&str, &str)]) {
     let parts = expect_context::<http::request::Parts>();
     if is_plain_post(&parts) {
@@ -197,7 +197,7 @@ pub async fn done(path: &str, en: &'static str, zh: &'static str) {
     go(path);
 }
 
-/// Leads the browser on after a form was done: a redirect for a plain post, a navigation where the browser part sent it.
+/// Leads the browser on, to another page than the one that was asked for or after a form was done.
 pub fn go(path: &str) {
     leptos_axum::redirect(path);
 }

@@ -1,19 +1,18 @@
-//! Pages rendered as the server renders them, over a backend that is not there: what a reader sees in each state, with and without
-//! the browser part.
+//! Pages rendered as the server renders them, over a backend that is not there: what a reader sees in each state.
 
 #[path = "render_tests/fake.rs"]
 mod fake;
 #[path = "render_tests/people.rs"]
 mod people;
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt as _;
-use leptos::prelude::{LeptosOptions, provide_context};
-use leptos_axum::{AxumRouteListing, LeptosRoutes as _, generate_route_list, handle_server_fns_with_context};
+use leptos::prelude::provide_context;
+use leptos_axum::handle_server_fns_with_context;
 use tower::ServiceExt as _;
 
 use self::fake::{Fake, bucket, harbor, home, moment, operator, plan, request, vault};
@@ -21,28 +20,25 @@ use super::{Backend, Left};
 use crate::accounts::types::Duty;
 use crate::error::{ApiError, ErrorKind};
 use crate::harbors::types::{HarborState, LoginPurpose, LoginState};
+use crate::pages::{NOWHERE, PAGES, Page};
+use crate::render::render;
 use crate::session::types::Me;
 use crate::ui::CameBack;
 use crate::ui::came_back::Shown;
 use crate::vaults::types::{Lock, Vault};
 
-/// The list of routes, made once: while it is made, no resource of the process loads, so a page drawn meanwhile would wait for ever.
-fn routes() -> Vec<AxumRouteListing> {
-    static ROUTES: OnceLock<Vec<AxumRouteListing>> = OnceLock::new();
-    ROUTES.get_or_init(|| generate_route_list(crate::App)).clone()
-}
-
 fn router(fake: Fake) -> Router {
-    let options = LeptosOptions::builder().output_name("breakwater").build();
     let backend: Arc<dyn Backend> = Arc::new(fake);
     let context = move || provide_context(Arc::clone(&backend));
     let for_calls = context.clone();
-    let for_shell = options.clone();
-    Router::new()
-        .leptos_routes_with_context(&options, routes(), context.clone(), move || crate::shell(for_shell.clone()))
+    let draw = move |page: Page| {
+        let context = context.clone();
+        move |request: Request<Body>| render(page, request.into_parts().0, context.clone())
+    };
+    let pages = PAGES.iter().fold(Router::new(), |router, page| router.route(page.path, axum::routing::get(draw(*page))));
+    pages
         .route("/fn/{*name}", axum::routing::any(move |request| handle_server_fns_with_context(for_calls.clone(), request)))
-        .fallback(leptos_axum::file_and_error_handler_with_context::<LeptosOptions, _>(context, crate::shell))
-        .with_state(options)
+        .fallback(draw(NOWHERE))
 }
 
 /// What calls left for their pages, by the code in the address; the server has a table.
@@ -55,6 +51,12 @@ async fn get(fake: &Fake, path: &str, cookie: &str) -> (StatusCode, String, Stri
         let came = LEFT.lock().unwrap()[code.parse::<usize>().unwrap()].clone();
         request.extensions_mut().insert(Shown { code: code.to_owned(), came });
     }
+    answer_of(router(fake.clone()).oneshot(request).await.unwrap()).await
+}
+
+/// The same where the script asks for some regions of it.
+async fn regions(fake: &Fake, path: &str, names: &str) -> (StatusCode, String, String) {
+    let request = Request::get(path).header(header::ACCEPT, "text/html").header("x-region", names).body(Body::empty()).unwrap();
     answer_of(router(fake.clone()).oneshot(request).await.unwrap()).await
 }
 
@@ -104,7 +106,7 @@ async fn home_says_the_posture_first_and_what_it_rests_on() {
 async fn language_and_theme_are_the_cookies_before_anything_is_asked() {
     let fake = Fake { me: operator(), home: Some(home()), ..Fake::default() };
     let (_, _, page) = get(&fake, "/", "lang=zh-CN; theme=dark").await;
-    has(&page, r#"<html lang="zh-CN" data-theme="dark" data-zone="UTC 0">"#);
+    has(&page, r#"<html lang="zh-CN" data-theme="dark" data-zone="UTC""#);
     has(&page, "39 个受保护项目中有 37 个可恢复到 24 小时以内的时间点。");
 }
 
@@ -241,6 +243,35 @@ async fn days_of_lock_are_read_as_they_are_typed_and_nothing_is_none() {
         let (_, _, page) = get(&fake, &back, "").await;
         has(&page, said);
     }
+}
+
+#[tokio::test]
+async fn what_is_typed_into_a_field_is_text_in_it_and_so_is_the_title_of_a_tab() {
+    let fake = Fake { me: operator(), harbors: vec![harbor(HarborState::Healthy)], vaults: vec![vault()], ..Fake::default() };
+    let injected = "%3C%2Ftextarea%3E%3Cimg+src%3Dx%3E%26lt%3B%3C!%3E";
+    let (_, _, page) = get(&fake, &format!("/plans/new?form[name]=nightly&form[include]={injected}"), "").await;
+    has(&page, "&lt;/textarea>&lt;img src=x>&amp;lt;&lt;!></textarea>");
+    let named = fake::plan("</title><img src=x>");
+    let (_, _, page) = get(&Fake { plans: vec![named], ..fake }, "/plans/3", "").await;
+    assert!(!page.contains("<img"), "{page}");
+}
+
+#[tokio::test]
+async fn a_request_for_regions_draws_those_and_nothing_else() {
+    let fake = Fake { me: operator(), home: Some(home()), flash: Some("The harbor is registered."), ..Fake::default() };
+    let (_, _, whole) = get(&fake, "/", "").await;
+    for text in
+        [r#"data-region="page" data-topics="any""#, r#"data-region="rail" data-topics="requests jobs accounts""#, r#"data-region="counts""#]
+    {
+        has(&whole, text);
+    }
+    let (_, _, rail) = regions(&fake, "/", "rail counts").await;
+    has(&rail, r#"data-region="rail""#);
+    assert!(!rail.contains("37 of 39") && !rail.contains(r#"data-region="page""#), "{rail}");
+    let (_, _, page) = regions(&fake, "/", "page").await;
+    has(&page, "37 of 39");
+    assert!(!page.contains(r#"data-region="rail""#), "{page}");
+    assert!(!whole.contains("<script>") && !whole.contains("<!>"), "nothing is left for a framework in the browser");
 }
 
 #[tokio::test]

@@ -1,17 +1,15 @@
 //! The reader's time zone: its name and when its clocks change, worked out by the server.
 //!
-//! The browser part carries no zone database: the server writes the zone of the page on the root element, in the form of
-//! [`Zone::attribute`], and both sides read moments with the same changes, so they write the same text. Stored moments, addresses
-//! and the audit history stay UTC.
+//! Moments are written with the changes of its clocks, which the server finds before a page is made. Stored moments, addresses and the audit
+//! history stay UTC.
 
-use serde::{Deserialize, Serialize};
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
 use crate::units::Moment;
 
 /// A time zone of the IANA database, for the years a console shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone {
     /// `Asia/Shanghai`.
     pub name: String,
@@ -28,23 +26,6 @@ impl Default for Zone {
 }
 
 impl Zone {
-    /// `Europe/Berlin 3600 1743296400:7200 …`.
-    #[must_use]
-    pub fn attribute(&self) -> String {
-        let changes = self.changes.iter().map(|(at, offset)| format!(" {at}:{offset}"));
-        format!("{} {}{}", self.name, self.first, changes.collect::<String>())
-    }
-
-    /// Reads the form of [`Zone::attribute`]; none if it is not one.
-    #[must_use]
-    pub fn of_attribute(text: &str) -> Option<Self> {
-        let mut parts = text.split(' ');
-        let name = parts.next()?.to_owned();
-        let first = parts.next()?.parse().ok()?;
-        let pair = |part: &str| part.split_once(':').and_then(|(at, offset)| Some((at.parse().ok()?, offset.parse().ok()?)));
-        Some(Self { name, first, changes: parts.map(pair).collect::<Option<_>>()? })
-    }
-
     fn offset(&self, unix_s: i64) -> UtcOffset {
         let passed = self.changes.partition_point(|(since, _)| *since <= unix_s);
         let seconds = passed.checked_sub(1).map_or(self.first, |last| self.changes[last].1);
@@ -128,17 +109,7 @@ mod tests {
     }
 
     fn berlin() -> Zone {
-        Zone::of_attribute("Europe/Berlin 3600 1774746000:7200 1792890000:3600").unwrap()
-    }
-
-    #[test]
-    fn a_zone_travels_as_an_attribute() {
-        for text in ["UTC 0", "Asia/Shanghai 28800", "Europe/Berlin 3600 1774746000:7200 1792890000:3600"] {
-            assert_eq!(Zone::of_attribute(text).unwrap().attribute(), text);
-        }
-        assert_eq!(Zone::of_attribute("UTC 0").unwrap(), Zone::default());
-        assert!(Zone::of_attribute("x").is_none());
-        assert!(Zone::of_attribute("x 1 2").is_none());
+        Zone { name: "Europe/Berlin".to_owned(), first: 3_600, changes: vec![(1_774_746_000, 7_200), (1_792_890_000, 3_600)] }
     }
 
     #[test]

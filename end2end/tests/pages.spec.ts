@@ -1,7 +1,7 @@
 // Every page opens for who may see it, says what it is, and has no accessibility violation; who may not is told nothing.
 import AxeBuilder from "@axe-core/playwright";
 import { expect, test, type BrowserContextOptions, type Page } from "@playwright/test";
-import { harborAdmin, hydrates, ready, signedIn } from "./people";
+import { harborAdmin, scripted, ready, signedIn } from "./people";
 
 const shop = "/projects/demo/shop";
 const wizard = "/restore/new?h=demo&p=shop&at=2099-01-01T00:00:00Z&item=shop/web:1.4.0";
@@ -27,7 +27,7 @@ async function violations(page: Page, path: string) {
 
 for (const [login, paths] of Object.entries(seen)) {
   test(`${login} can use every page`, async ({ browser }, info) => {
-    const js = hydrates(info.project.name);
+    const js = scripted(info.project.name);
     const { page, errors, close } = await signedIn(browser, login, js);
     const found: string[] = [];
     for (const path of paths) {
@@ -58,7 +58,7 @@ const looks: Record<string, BrowserContextOptions> = {
 
 for (const [look, options] of Object.entries(looks)) {
   test(`every page holds ${look}`, async ({ browser }, info) => {
-    test.skip(!hydrates(info.project.name), "axe needs JavaScript");
+    test.skip(!scripted(info.project.name), "axe needs JavaScript");
     test.setTimeout(120_000);
     const found: string[] = [];
     for (const [login, paths] of Object.entries(looked)) {
@@ -78,7 +78,7 @@ for (const [look, options] of Object.entries(looks)) {
 }
 
 test("what strangers see has no violation, refused or not", async ({ browser }, info) => {
-  test.skip(!hydrates(info.project.name), "axe needs JavaScript");
+  test.skip(!scripted(info.project.name), "axe needs JavaScript");
   const page = await (await browser.newContext()).newPage();
   const found: string[] = [];
   for (const path of ["/signin", "/signin?next=%2Fplans%3Fcame%3Dx", "/nowhere"]) {
@@ -99,7 +99,7 @@ test("what strangers see has no violation, refused or not", async ({ browser }, 
 
 /** S-71: what is not ours does not run, load or send, on any page; and nothing of ours is refused. */
 test("no page breaks its own policy, and what is injected does nothing", async ({ browser }, info) => {
-  test.skip(!hydrates(info.project.name), "needs JavaScript");
+  test.skip(!scripted(info.project.name), "needs JavaScript");
   test.setTimeout(180_000);
   for (const [login, paths] of Object.entries(seen)) {
     const { page, errors, close } = await signedIn(browser, login, true);
@@ -148,7 +148,7 @@ test("no page breaks its own policy, and what is injected does nothing", async (
 });
 
 test("times follow the reader's zone, and a local time leads to its one address", async ({ browser }, info) => {
-  const js = hydrates(info.project.name);
+  const js = scripted(info.project.name);
   const { page, errors, close } = await signedIn(browser, "dev", js, { timezoneId: "Asia/Shanghai" });
   if (!js) {
     await page.goto("/me");
@@ -169,7 +169,7 @@ test("times follow the reader's zone, and a local time leads to its one address"
 });
 
 test("the page can be used by keys alone", async ({ browser }, info) => {
-  const js = hydrates(info.project.name);
+  const js = scripted(info.project.name);
   const { page, close } = await signedIn(browser, "dev", js);
   await page.keyboard.press("Tab");
   await expect(page.locator(":focus")).toHaveClass("skip");
@@ -199,7 +199,7 @@ test("the page can be used by keys alone", async ({ browser }, info) => {
 });
 
 test("an operator sees what a rule would let go before it is saved, and what a sweep would free", async ({ browser }, info) => {
-  const js = hydrates(info.project.name);
+  const js = scripted(info.project.name);
   const { page, errors, close } = await signedIn(browser, "ops", js);
   await page.goto("/plans/1/edit");
   await ready(page, js);
@@ -223,9 +223,8 @@ test("an operator sees what a rule would let go before it is saved, and what a s
 });
 
 test("a vault may be in a bucket, and what is wrong with it is said where it was typed", async ({ browser }, info) => {
-  const js = hydrates(info.project.name);
-  const { page, errors, refused, close } = await signedIn(browser, "ops", js);
-  refused.add("/fn/vaults/create");
+  const js = scripted(info.project.name);
+  const { page, errors, close } = await signedIn(browser, "ops", js);
   await page.goto("/vaults/new");
   await ready(page, js);
   const bucket = page.locator('input[name="form[bucket]"]');
@@ -244,15 +243,14 @@ test("a vault may be in a bucket, and what is wrong with it is said where it was
   await expect(page.locator('select[name="form[kind]"]')).toHaveValue("bucket");
   await expect(bucket).toHaveValue("harbor-backups");
   expect(page.url()).not.toContain("secret");
-  if (!js) await expect(page.locator('input[name="form[secret]"]')).toHaveValue("");
+  await expect(page.locator('input[name="form[secret]"]')).toHaveValue("");
   expect(errors).toEqual([]);
   await close();
 });
 
 test("an operator has blocked images read through a staging project, and ends that", async ({ browser }, info) => {
-  const js = hydrates(info.project.name);
-  const { page, errors, refused, close } = await signedIn(browser, "ops", js);
-  refused.add("/fn/harbors/staging");
+  const js = scripted(info.project.name);
+  const { page, errors, close } = await signedIn(browser, "ops", js);
   await page.goto("/harbors/demo?tab=settings");
   await ready(page, js);
   const panel = page.locator("section", { has: page.getByRole("heading", { name: "Images that a policy blocks" }) });
@@ -281,7 +279,7 @@ test("an operator has blocked images read through a staging project, and ends th
 });
 
 test("a developer finds no pages of operators", async ({ browser }, info) => {
-  const { page, close } = await signedIn(browser, "dev", hydrates(info.project.name));
+  const { page, close } = await signedIn(browser, "dev", scripted(info.project.name));
   for (const path of ["/vaults", "/plans/new", "/accounts"]) {
     const answer = await page.goto(path);
     expect([403, 404], path).toContain(answer?.status());

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Does this project run with JavaScript? */
-export const hydrates = (project: string) => project === "hydrate";
+export const scripted = (project: string) => project === "js";
 
 const credentials = () => JSON.parse(readFileSync(join(process.env.E2E_DIR!, "credentials.json"), "utf8"));
 
@@ -16,9 +16,9 @@ function password(login: string): string {
 /** The password of the demo Harbor's administrator. */
 export const harborAdmin = (): string => credentials().harbor_admin;
 
-/** Waits until a page can be clicked: hydrated where there is JavaScript, at once where not. */
+/** Waits until what scripts add is there; a page can be used before. */
 export async function ready(page: Page, js: boolean) {
-  if (js) await page.waitForSelector("html[data-hydrated]");
+  if (js) await page.waitForSelector("html[data-ready]");
 }
 
 /** Fills the sign-in that is open. */
@@ -34,12 +34,8 @@ export async function signedIn(browser: Browser, login: string, js: boolean, loo
   const page = await context.newPage();
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(`${page.url()} ${error}`));
-  // The browser itself logs the 400 of a refused form. A test that provokes one names its call here, and asserts its message on the page.
-  const refused = new Set<string>();
   page.on("console", (message) => {
-    const { url } = message.location();
-    const expected = message.text().includes("status of 400") && refused.has(url ? new URL(url).pathname : "");
-    if (message.type() === "error" && !expected) errors.push(`${page.url()} ${message.text()}`);
+    if (message.type() === "error") errors.push(`${page.url()} ${message.text()}`);
   });
   await page.goto("/signin");
   await ready(page, js);
@@ -47,5 +43,5 @@ export async function signedIn(browser: Browser, login: string, js: boolean, loo
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   await page.waitForURL((url) => url.pathname === "/");
   await ready(page, js);
-  return { page, errors, refused, close: () => context.close() };
+  return { page, context, errors, close: () => context.close() };
 }

@@ -1,11 +1,11 @@
 // What is kept, by whose word and until when: holds with an end and a release, what becomes of a deleted plan's snapshots, and the search.
 import { expect, test } from "@playwright/test";
-import { hydrates, ready, signedIn } from "./people";
+import { scripted, ready, signedIn } from "./people";
 
 const shop = "/projects/demo/shop";
 
 test("a line of an error finds its image, and Harbor says whether it has it", async ({ browser }, info) => {
-  const js = hydrates(info.project.name);
+  const js = scripted(info.project.name);
   const { page, errors, close } = await signedIn(browser, "dev", js);
   await page.goto("/search");
   await ready(page, js);
@@ -24,7 +24,7 @@ test("a line of an error finds its image, and Harbor says whether it has it", as
 });
 
 test("a moment is held until a day, and released with a reason", async ({ browser }, info) => {
-  const js = hydrates(info.project.name);
+  const js = scripted(info.project.name);
   const { page, errors, close } = await signedIn(browser, "lead", js);
   const why = js ? "the auditors asked" : "the lawyers asked";
   await page.goto(shop);
@@ -44,9 +44,8 @@ test("a moment is held until a day, and released with a reason", async ({ browse
 });
 
 test("deleting a plan asks what becomes of its snapshots", async ({ browser }, info) => {
-  const js = hydrates(info.project.name);
-  const { page, refused, close } = await signedIn(browser, "ops", js);
-  refused.add("/fn/plans/delete");
+  const js = scripted(info.project.name);
+  const { page, close } = await signedIn(browser, "ops", js);
   await page.goto("/plans/1/delete");
   await ready(page, js);
   await expect(page.getByLabel("What becomes of its snapshots")).toBeVisible();

@@ -111,7 +111,7 @@ pub struct ServeArgs {
     /// Proxies whose `X-Forwarded-For` is believed
     #[arg(long, env = "BREAKWATER_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxy: Vec<IpAddr>,
-    /// Folder with the console's style, script and wasm; default: `site` beside the program
+    /// Folder with the console's style and scripts; default: `site` beside the program
     #[arg(long, env = "BREAKWATER_SITE")]
     pub site: Option<PathBuf>,
     /// Also work on jobs in this process

@@ -1,9 +1,8 @@
 //! Builds the console's files without any tool but cargo: `cargo xtask site [--release]`, and `cargo xtask build [--release]` for
 //! those and the server.
 //!
-//! The site is `<target>/site`: `pkg/breakwater.js`, `pkg/breakwater_bg.wasm`, `pkg/breakwater.css` and the files of
-//! `style/public`. wasm-bindgen runs as a library, so its version is the lock file's and cannot differ from the wasm's.
-//! Release builds add `.br` and `.gz` beside each file; development builds remove old ones, since servers prefer them.
+//! The site is `<target>/site`: in `pkg` the scripts as they stand in `script`, `breakwater.css` and the fonts, and beside it the files of
+//! `style/public`. It is made anew each time, so nothing of before stays. Release builds add `.br` and `.gz` beside each file.
 
 use std::error::Error;
 use std::ffi::OsStr;
@@ -52,13 +51,17 @@ fn site_dir() -> PathBuf {
 
 fn site(release: bool) -> Outcome {
     let pkg = site_dir().join("pkg");
-    fs::create_dir_all(&pkg)?;
-    wasm(release, &pkg)?;
+    if site_dir().exists() {
+        fs::remove_dir_all(site_dir())?;
+    }
     css(&pkg)?;
+    copy_files(&root().join("script"), &pkg)?;
     copy_files(&root().join("style/public"), &site_dir())?;
     copy_files(&root().join("style/fonts"), &pkg)?;
-    for folder in [site_dir(), pkg] {
-        compress(&folder, release)?;
+    if release {
+        for folder in [site_dir(), pkg] {
+            compress(&folder)?;
+        }
     }
     println!("site: {}", site_dir().display());
     Ok(())
@@ -80,23 +83,6 @@ fn cargo(args: &[&str]) -> Outcome {
     if status.success() { Ok(()) } else { Err(format!("cargo {} failed", args.join(" ")).into()) }
 }
 
-fn wasm(release: bool, pkg: &Path) -> Outcome {
-    let profile = if release { "wasm-release" } else { "dev" };
-    cargo(&["build", "--package", "frontend", "--lib", "--target", "wasm32-unknown-unknown", "--profile", profile])?;
-    let folder = if release { "wasm-release" } else { "debug" };
-    let built = target_dir().join("wasm32-unknown-unknown").join(folder).join("frontend.wasm");
-    wasm_bindgen_cli_support::Bindgen::new()
-        .input_path(&built)
-        .web(true)?
-        .out_name(NAME)
-        .typescript(false)
-        .keep_debug(false)
-        .remove_name_section(true)
-        .remove_producers_section(true)
-        .generate(pkg)?;
-    Ok(())
-}
-
 fn css(pkg: &Path) -> Outcome {
     fs::create_dir_all(pkg)?;
     let style = root().join("style");
@@ -106,20 +92,13 @@ fn css(pkg: &Path) -> Outcome {
     Ok(())
 }
 
-/// Writes or removes the compressed forms of every file of a folder.
-fn compress(folder: &Path, release: bool) -> Outcome {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let packed = matches!(path.extension().and_then(OsStr::to_str), Some("br" | "gz"));
+/// Writes the compressed forms of every file of a folder.
+fn compress(folder: &Path) -> Outcome {
+    let files: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
+    for path in files {
         // A font is packed in itself.
         let dense = matches!(path.extension().and_then(OsStr::to_str), Some("woff2"));
-        if packed {
-            if !release {
-                fs::remove_file(&path)?;
-            }
-            continue;
-        }
-        if !release || dense || !path.is_file() {
+        if dense || !path.is_file() {
             continue;
         }
         let bytes = fs::read(&path)?;

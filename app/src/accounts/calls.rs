@@ -7,14 +7,12 @@ use crate::error::ApiError;
 use crate::units::Page;
 
 /// All accounts.
-#[server(prefix = "/fn", endpoint = "accounts/list", input = leptos::server_fn::codec::GetUrl)]
 pub async fn list_users(after: Option<String>) -> Result<Page<User>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_users(&cx(), after).await)
 }
 
 /// One account.
-#[server(prefix = "/fn", endpoint = "accounts/get", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_user(user_id: i64) -> Result<User, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_user(&cx(), user_id).await)
@@ -69,7 +67,6 @@ pub async fn reset_password(user_id: i64) -> Result<OneTime, ApiError> {
 }
 
 /// The password a plain post just made; seen once.
-#[server(prefix = "/fn", endpoint = "accounts/one_time", input = leptos::server_fn::codec::GetUrl)]
 pub async fn take_one_time(user_id: i64) -> Result<Option<String>, ApiError> {
     use crate::ports::{answer, take_over};
     answer(Ok(take_over("one_time", &format!("/admin/users/{user_id}"))))
@@ -85,7 +82,6 @@ pub async fn change_password(current: Secret, password: Secret) -> Result<(), Ap
 }
 
 /// One's own tokens.
-#[server(prefix = "/fn", endpoint = "tokens/list", input = leptos::server_fn::codec::GetUrl)]
 pub async fn list_tokens() -> Result<Vec<Token>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_tokens(&cx()).await)
@@ -106,7 +102,6 @@ pub async fn create_token(form: NewToken) -> Result<MadeToken, ApiError> {
 }
 
 /// The secret of the token a plain post just made; seen once.
-#[server(prefix = "/fn", endpoint = "tokens/made", input = leptos::server_fn::codec::GetUrl)]
 pub async fn take_made_token() -> Result<Option<String>, ApiError> {
     use crate::ports::{answer, take_over};
     answer(Ok(take_over("made_token", "/me")))
@@ -122,7 +117,6 @@ pub async fn revoke_token(token_id: i64) -> Result<(), ApiError> {
 }
 
 /// Tokens of an account.
-#[server(prefix = "/fn", endpoint = "tokens/of", input = leptos::server_fn::codec::GetUrl)]
 pub async fn tokens_of(user_id: i64) -> Result<Vec<Token>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().tokens_of(&cx(), user_id).await)
@@ -138,7 +132,6 @@ pub async fn revoke_token_of(user_id: i64, token_id: i64) -> Result<(), ApiError
 }
 
 /// Open sessions of an account, or one's own.
-#[server(prefix = "/fn", endpoint = "sessions/list", input = leptos::server_fn::codec::GetUrl)]
 pub async fn list_sessions(user_id: Option<i64>) -> Result<Vec<OpenSession>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_sessions(&cx(), user_id).await)

@@ -17,15 +17,15 @@ fn agent(session: &OpenSession) -> String {
     }
 }
 
-fn row(session: OpenSession, of: Option<i64>, end: Option<ServerAction<EndSessionsCall>>) -> AnyView {
+fn row(session: OpenSession, of: Option<i64>, ends: bool) -> AnyView {
     let words = agent(&session);
     let id = session.id.to_string();
     let last = if session.here {
         view! { <Status tone=Tone::Ok text=t("this session", "当前会话")/> }.into_any()
     } else {
-        end.map(|end| {
+        ends.then(|| {
             view! {
-                <PostForm action=end prefix="form" class="" id="session" quiet=true>
+                <PostForm call=EndSessionsCall::PATH prefix="form" class="" id="session" quiet=true>
                     {of.map(|of| view! { <Hidden name="user_id" value=of.to_string()/> })}
                     <Hidden name="session_id" value=id/>
                     <SubmitButton text=t("End", "结束") kind=ButtonKind::Small/>
@@ -46,9 +46,9 @@ fn row(session: OpenSession, of: Option<i64>, end: Option<ServerAction<EndSessio
     .into_any()
 }
 
-/// The list, with a button for each and one for all others. `of`: whose, where they are not the reader's own; without `end` they are only looked at.
+/// The list, with a button for each and one for all others. `of`: whose, where they are not the reader's own; without `ends` they are only looked at.
 #[must_use]
-pub fn sessions_panel(sessions: Vec<OpenSession>, of: Option<i64>, end: Option<ServerAction<EndSessionsCall>>) -> AnyView {
+pub fn sessions_panel(sessions: Vec<OpenSession>, of: Option<i64>, ends: bool) -> AnyView {
     let cols = vec![
         Col::text(t("Browser", "浏览器")),
         Col::text(t("Address", "地址")),
@@ -58,15 +58,15 @@ pub fn sessions_panel(sessions: Vec<OpenSession>, of: Option<i64>, end: Option<S
     ];
     let others = sessions.iter().any(|session| !session.here);
     let empty = sessions.is_empty();
-    let rows = sessions.into_iter().map(|session| row(session, of, end)).collect_view();
-    let all = end.filter(|_| others).map(|end| {
+    let rows = sessions.into_iter().map(|session| row(session, of, ends)).collect_view();
+    let all = (ends && others).then(|| {
         let text = if of.is_some() {
             t("End all sessions", "结束全部会话")
         } else {
             t("Sign out everywhere else", "退出所有其他会话")
         };
         view! {
-            <PostForm action=end prefix="form" id="sessions">
+            <PostForm call=EndSessionsCall::PATH prefix="form" id="sessions">
                 {of.map(|of| view! { <Hidden name="user_id" value=of.to_string()/> })}
                 <SubmitButton text=text/>
             </PostForm>

@@ -17,11 +17,14 @@ fn scope_word(scope: TokenScope) -> &'static str {
 /// The secret of a token just made: the only time it is seen.
 #[must_use]
 pub fn secret_once(secret: String) -> AnyView {
+    // Kept where the rest of the page is replaced: the server has it no more.
     view! {
+        <div id="made" data-once="">
         <Callout tone=Tone::Held>
             <p><b>{t("Copy the token now: it is shown this once.", "请立即复制令牌：仅显示这一次。")}</b></p>
-            <p class="secret"><code class="mono">{secret.clone()}</code><CopyButton text=secret what=t("token", "令牌")/></p>
+            <p class="secret"><code class="mono">{secret}</code><CopyButton what=t("token", "令牌")/></p>
         </Callout>
+        </div>
     }
     .into_any()
 }
@@ -30,9 +33,9 @@ pub fn secret_once(secret: String) -> AnyView {
 #[derive(Clone, Copy)]
 enum Ends {
     /// Their owner.
-    Own(ServerAction<RevokeToken>),
+    Own,
     /// A security administrator, those of this account.
-    Of(i64, ServerAction<RevokeTokenOf>),
+    Of(i64),
     /// Nobody who reads it.
     Not,
 }
@@ -40,15 +43,15 @@ enum Ends {
 fn end(id: String, ends: Ends) -> AnyView {
     let text = t("Revoke", "撤销");
     match ends {
-        Ends::Own(revoke) => view! {
-            <PostForm action=revoke class="" id="revoke" quiet=true>
+        Ends::Own => view! {
+            <PostForm call=RevokeToken::PATH class="" id="revoke" quiet=true>
                 <Hidden name="token_id" value=id/>
                 <SubmitButton text=text kind=ButtonKind::Small/>
             </PostForm>
         }
         .into_any(),
-        Ends::Of(user, revoke) => view! {
-            <PostForm action=revoke class="" id="revoke">
+        Ends::Of(user) => view! {
+            <PostForm call=RevokeTokenOf::PATH class="" id="revoke" quiet=true>
                 <Hidden name="user_id" value=user.to_string()/>
                 <Hidden name="token_id" value=id/>
                 <SubmitButton text=text kind=ButtonKind::Small/>
@@ -71,7 +74,7 @@ fn bounds(token: &Token) -> AnyView {
 }
 
 fn row(token: Token, ends: Ends) -> AnyView {
-    let now = use_now().get_untracked();
+    let now = use_now();
     let over = now.is_some_and(|now| token.expires < now);
     let (tone, word) = match (token.revoked.is_some(), over) {
         (true, _) => (Tone::Idle, t("revoked", "已撤销")),
@@ -110,35 +113,33 @@ fn table(tokens: Vec<Token>, ends: Ends) -> AnyView {
     if tokens.is_empty() {
         return view! { <p class="note">{t("There is no token.", "没有令牌。")}</p> }.into_any();
     }
+    let call = match ends {
+        Ends::Own => Some(RevokeToken::PATH),
+        Ends::Of(_) => Some(RevokeTokenOf::PATH),
+        Ends::Not => None,
+    };
     let rows = tokens.into_iter().map(|token| row(token, ends)).collect_view();
-    view! { <DataTable caption=t("Tokens", "令牌") cols=cols>{rows}</DataTable> }.into_any()
+    view! { {call.map(|call| view! { <Refused call=call/> })}<DataTable caption=t("Tokens", "令牌") cols=cols>{rows}</DataTable> }
+        .into_any()
 }
 
-/// The tokens of an account, for who looks after accounts; without `revoke` they are only looked at.
+/// The tokens of an account, for who looks after accounts; without `ends` they are only looked at.
 #[must_use]
-pub fn tokens_of_panel(tokens: Vec<Token>, user: i64, revoke: Option<ServerAction<RevokeTokenOf>>) -> AnyView {
-    let ends = revoke.map_or(Ends::Not, |revoke| Ends::Of(user, revoke));
+pub fn tokens_of_panel(tokens: Vec<Token>, user: i64, ends: bool) -> AnyView {
+    let ends = if ends { Ends::Of(user) } else { Ends::Not };
     view! { <Panel title=t("Tokens for programs", "程序令牌")>{table(tokens, ends)}</Panel> }.into_any()
 }
 
 /// The list and the form.
 #[must_use]
-pub fn tokens_panel(
-    tokens: Vec<Token>,
-    made: Option<String>,
-    create: ServerAction<CreateToken>,
-    revoke: ServerAction<RevokeToken>,
-) -> AnyView {
-    let value = create.value();
-    let just_made = move || value.get().and_then(Result::ok).map(|made| secret_once(made.secret));
+pub fn tokens_panel(tokens: Vec<Token>, made: Option<String>) -> AnyView {
     view! {
         <Panel title=t("Tokens for programs", "程序令牌") note=t("within your own rights; they never vote", "不超出您的权限，不可审批")>
             {made.map(secret_once)}
-            {just_made}
-            {table(tokens, Ends::Own(revoke))}
+            {table(tokens, Ends::Own)}
         </Panel>
         <Panel title=t("Make a token", "创建令牌") padded=true>
-            <PostForm action=create prefix="form" id="token">
+            <PostForm call=CreateToken::PATH prefix="form" id="token">
                 <Field name="name" label=t("What it is for", "用途") placeholder="ci"/>
                 <div class="two">
                     <Select name="scope" label=t("It may", "权限") options=vec![("read".to_owned(), t("read", "只读").to_owned()), ("write".to_owned(), t("read and write", "读写").to_owned())] value="read"/>

@@ -2,9 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::calls::{
-    ChangeRolesCall, EndSessionsCall, ResetPassword, RevokeTokenOf, SetDisabled, get_user, list_sessions, take_one_time, tokens_of,
-};
+use super::calls::{ChangeRolesCall, ResetPassword, SetDisabled, get_user, list_sessions, take_one_time, tokens_of};
 use super::exclusion::conflict_of;
 use super::sessions::sessions_panel;
 use super::tokens::tokens_of_panel;
@@ -14,36 +12,17 @@ use crate::error::ApiError;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 
-/// What the forms do.
-#[derive(Clone, Copy)]
-struct Actions {
-    roles: ServerAction<ChangeRolesCall>,
-    disable: ServerAction<SetDisabled>,
-    password: ServerAction<ResetPassword>,
-    end: ServerAction<EndSessionsCall>,
-    revoke: ServerAction<RevokeTokenOf>,
-}
-
-/// The account, its open sessions and tokens, and the password a plain post just made for it.
+/// The account, its open sessions and tokens, and the password that was just made for it.
 type Data = (User, Vec<OpenSession>, Vec<Token>, Option<String>);
 
 /// The page.
 #[component]
 pub fn UserPage() -> impl IntoView {
-    let id = use_id("id");
-    let actions = Actions {
-        roles: ServerAction::new(),
-        disable: ServerAction::new(),
-        password: ServerAction::new(),
-        end: ServerAction::new(),
-        revoke: ServerAction::new(),
-    };
-    let made = use_query("made");
-    let user = fetch(Topic::Accounts, move || (id.get(), made.with(Option::is_some)), read);
-    view! { <Load data=user view=move |data| content(data, actions)/> }
+    let (id, made) = (use_id("id"), use_query("made").is_some());
+    view! { <Load data=read(id, made) topics=&[Topic::Accounts] view=content/> }
 }
 
-async fn read((id, made): (i64, bool)) -> Result<Data, ApiError> {
+async fn read(id: i64, made: bool) -> Result<Data, ApiError> {
     let user = get_user(id).await?;
     let (sessions, tokens) = (list_sessions(Some(id)).await?, tokens_of(id).await?);
     let made = if made { take_one_time(id).await? } else { None };
@@ -51,11 +30,14 @@ async fn read((id, made): (i64, bool)) -> Result<Data, ApiError> {
 }
 
 fn once(password: String) -> AnyView {
+    // Kept where the rest of the page is replaced: the server has it no more.
     view! {
+        <div id="made" data-once="">
         <Callout tone=Tone::Held>
             <p><b>{t("Hand this password over now: it is shown this once, and works once.", "请立即转交此密码：仅显示一次，且只能使用一次。")}</b></p>
-            <p class="secret"><code class="mono">{password.clone()}</code><CopyButton text=password what=t("password", "密码")/></p>
+            <p class="secret"><code class="mono">{password}</code><CopyButton what=t("password", "密码")/></p>
         </Callout>
+        </div>
     }
     .into_any()
 }
@@ -82,14 +64,14 @@ fn counted(number: usize, one: &str, many: &str) -> String {
     }
 }
 
-fn content((user, sessions, tokens, made): Data, actions: Actions) -> AnyView {
+fn content((user, sessions, tokens, made): Data) -> AnyView {
     let crumbs = vec![(t("People", "人员").to_owned(), "/admin/users".to_owned())];
-    let forms = StoredValue::new(user.clone());
     let conflict =
         conflict_of(&user.duties, &user.grants).map(|conflict| view! { <Callout tone=Tone::Warn>{conflict.said(lang())}</Callout> });
     let ends = has_duty(Duty::Secadmin);
-    let sessions = sessions_panel(sessions, Some(user.id), ends.then_some(actions.end));
-    let tokens = tokens_of_panel(tokens, user.id, ends.then_some(actions.revoke));
+    let (held, roles, account) = (rights(&user.duties, &user.grants), roles_form(&user), account_forms(&user));
+    let sessions = sessions_panel(sessions, Some(user.id), ends);
+    let tokens = tokens_of_panel(tokens, user.id, ends);
     view! {
         <PageHead title=sentence(&user) crumbs=crumbs here=user.login.clone()>
             <SubItem label=t("Sign-in name", "用户名")>{user.login.clone()}</SubItem>
@@ -99,22 +81,22 @@ fn content((user, sessions, tokens, made): Data, actions: Actions) -> AnyView {
         {conflict}
         <Columns>
             <Stack>
-                <Panel title=t("Rights", "权限") padded=true>{rights(&user.duties, &user.grants)}</Panel>
-                <IfDuty duty=Duty::Secadmin>{forms.with_value(|user| roles_form(user, actions.roles))}</IfDuty>
+                <Panel title=t("Rights", "权限") padded=true>{held}</Panel>
+                <IfDuty duty=Duty::Secadmin>{roles}</IfDuty>
                 {sessions}
                 {tokens}
             </Stack>
-            <Stack>{made.map(once)}<IfDuty duty=Duty::Secadmin>{forms.with_value(|user| account_forms(user, actions))}</IfDuty></Stack>
+            <Stack>{made.map(once)}<IfDuty duty=Duty::Secadmin>{account}</IfDuty></Stack>
         </Columns>
     }
     .into_any()
 }
 
-fn roles_form(user: &User, action: ServerAction<ChangeRolesCall>) -> AnyView {
+fn roles_form(user: &User) -> AnyView {
     let (id, duties, grants) = (user.id.to_string(), user.duties.clone(), grant_lines(&user.grants));
     view! {
         <Panel title=t("Change duties and roles", "更改职责与角色") padded=true>
-            <PostForm action=action prefix="form" id="roles">
+            <PostForm call=ChangeRolesCall::PATH prefix="form" id="roles">
                 <Hidden name="user_id" value=id/>
                 <RightsFields duties=duties grants=grants/>
                 <Field name="reason" label=t("Reason", "原因") hint=t("Ten characters or more; it goes into the audit history", "至少 10 个字符，记入审计")/>
@@ -126,11 +108,9 @@ fn roles_form(user: &User, action: ServerAction<ChangeRolesCall>) -> AnyView {
     .into_any()
 }
 
-fn account_forms(user: &User, actions: Actions) -> AnyView {
+fn account_forms(user: &User) -> AnyView {
     let off = user.disabled.is_some();
     let (id, other_id) = (user.id.to_string(), user.id.to_string());
-    let value = actions.password.value();
-    let just_made = move || value.get().and_then(Result::ok).map(|made| once(made.password));
     let (text, kind) = if off {
         (t("Switch the account on", "启用账号"), ButtonKind::Plain)
     } else {
@@ -139,7 +119,7 @@ fn account_forms(user: &User, actions: Actions) -> AnyView {
     view! {
         <Panel title=t("Access", "访问") padded=true>
             <p class="note">{t("Switching off ends all sessions and tokens at once; nothing is deleted.", "停用将立即结束全部会话与令牌，不删除任何内容。")}</p>
-            <PostForm action=actions.disable id="disable">
+            <PostForm call=SetDisabled::PATH id="disable">
                 <Hidden name="user_id" value=id/>
                 <Hidden name="disabled" value=(!off).to_string()/>
                 <SubmitButton text=text kind=kind/>
@@ -147,8 +127,7 @@ fn account_forms(user: &User, actions: Actions) -> AnyView {
         </Panel>
         <Panel title=t("New password", "重设密码") padded=true>
             <p class="note">{t("A password that works once is made, and must be changed at the next sign-in. Sessions, tokens and open votes of the account end, and for a day it does not vote.", "系统将生成一次性密码，下次登录时必须更改。该账号的会话、令牌与未决审批全部作废，且一天内不得审批。")}</p>
-            {just_made}
-            <PostForm action=actions.password id="password">
+            <PostForm call=ResetPassword::PATH id="password">
                 <Hidden name="user_id" value=other_id/>
                 <SubmitButton text=t("Make a new password", "生成新密码")/>
             </PostForm>

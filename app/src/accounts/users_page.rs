@@ -14,15 +14,8 @@ use crate::units::Page;
 #[component]
 pub fn UsersPage() -> impl IntoView {
     let after = use_query("after");
-    let users = fetch(
-        Topic::Accounts,
-        move || after.get(),
-        |after| async move {
-            let paged = after.is_some();
-            Ok((list_users(after).await?, paged))
-        },
-    );
-    view! { <Load data=users view=|(page, paged)| content(page, paged)/> }
+    let paged = after.is_some();
+    view! { <Load data=list_users(after) topics=&[Topic::Accounts] view=move |page| content(page, paged)/> }
 }
 
 fn sentence(users: &[User], paged: bool, more: bool) -> String {

@@ -6,14 +6,12 @@ use crate::audit::types::{AuditDetail, AuditFilter, AuditPage, ChainCheck};
 use crate::error::ApiError;
 
 /// A page of the history.
-#[server(prefix = "/fn", endpoint = "audit/list", input = leptos::server_fn::codec::GetUrl)]
-pub async fn list_audit(#[server(default)] filter: AuditFilter) -> Result<AuditPage, ApiError> {
+pub async fn list_audit(filter: AuditFilter) -> Result<AuditPage, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_audit(&cx(), filter).await)
 }
 
 /// One event.
-#[server(prefix = "/fn", endpoint = "audit/get", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_audit(seq: i64) -> Result<AuditDetail, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_audit(&cx(), seq).await)

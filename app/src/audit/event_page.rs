@@ -13,9 +13,7 @@ use crate::ui::*;
 /// The page.
 #[component]
 pub fn AuditEventPage() -> impl IntoView {
-    let seq = use_id("seq");
-    let event = Resource::new(move || seq.get(), get_audit);
-    view! { <Load data=event view=detail/> }
+    view! { <Load data=get_audit(use_id("seq")) view=detail/> }
 }
 
 fn detail(detail: AuditDetail) -> AnyView {

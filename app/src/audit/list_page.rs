@@ -17,26 +17,17 @@ use crate::units::count;
 #[component]
 pub fn AuditPage() -> impl IntoView {
     let names = ["actor", "action", "outcome", "object", "from", "to", "after"];
-    let values = names.map(use_query);
-    let filter = move || {
-        let [actor, action, outcome, object, from, to, after] = values.map(|v| v.get());
-        AuditFilter { actor, action, outcome, object, from, to, after }
-    };
+    let [actor, action, outcome, object, from, to, after] = names.map(use_query);
+    let filter = AuditFilter { actor, action, outcome, object, from, to, after };
+    let shown = filter.clone();
     // Not live: a list that grows by being looked at must not look again by itself.
-    let events = Resource::new(filter, list_audit);
-    let shell = use_shell();
-    let filter_now = move || {
-        let [actor, action, outcome, object, from, to, after] = values.map(|v| v.get_untracked());
-        AuditFilter { actor, action, outcome, object, from, to, after }
-    };
     view! {
-        <Load data=shell view=chain/>
-        <Load data=events part=true view={move |rows: AuditRows| list(rows, filter_now())}/>
+        {use_shell().map(|shell| chain(&shell))}
+        <Load data=list_audit(filter) part=true view=move |rows| list(rows, shown)/>
     }
 }
 
-fn chain(shell: Shell) -> AnyView {
-    let verify = ServerAction::<VerifyAudit>::new();
+fn chain(shell: &Shell) -> AnyView {
     let auditor = shell.me.as_ref().is_some_and(|me| me.has(Duty::Auditor));
     let title = match shell.audit_verified {
         Some((_, true)) => lang().pick(
@@ -52,15 +43,16 @@ fn chain(shell: Shell) -> AnyView {
             format!("共 {} 条记录，尚未校验。", count(shell.audit_events)),
         ),
     };
+    let verified = shell.audit_verified;
     view! {
         <div class="head-bar">
             <PageHead title=title here=t("Audit", "审计")>
-                {shell.audit_verified.map(|(at, good)| view! {
+                {verified.map(|(at, good)| view! {
                     <Status tone=if good { Tone::Ok } else { Tone::Fail } text=if good { t("verified", "已校验") } else { t("broken", "断裂") }/>
                     <When at=at/>
                 })}
             </PageHead>
-            {auditor.then(|| view! { <PostForm action=verify id="verify" class="inline"><SubmitButton text=t("Verify the chain now", "立即校验审计链")/></PostForm> })}
+            {auditor.then(|| view! { <PostForm call=VerifyAudit::PATH id="verify" class="inline"><SubmitButton text=t("Verify the chain now", "立即校验审计链")/></PostForm> })}
         </div>
         {(!auditor).then(|| view! { <p class="note may-not">{t("You see events of your own and of your projects. Auditors see all.", "您可查看自己及所属项目的事件，审计员可查看全部。")}</p> })}
     }

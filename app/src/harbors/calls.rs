@@ -6,21 +6,18 @@ use crate::error::ApiError;
 use crate::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, RenewLogins, Renewed, StagingForm};
 
 /// All harbors the caller sees.
-#[server(prefix = "/fn", endpoint = "harbors/list", input = leptos::server_fn::codec::GetUrl)]
 pub async fn list_harbors() -> Result<Vec<Harbor>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_harbors(&cx()).await)
 }
 
 /// One harbor.
-#[server(prefix = "/fn", endpoint = "harbors/get", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_harbor(harbor: String) -> Result<Harbor, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_harbor(&cx(), harbor).await)
 }
 
 /// The newest kept check-list of a harbor.
-#[server(prefix = "/fn", endpoint = "harbors/last_check", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_last_check(harbor: String) -> Result<Option<CheckList>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().last_check(&cx(), harbor).await)
@@ -36,20 +33,13 @@ pub async fn create_harbor(form: NewHarbor) -> Result<Harbor, ApiError> {
     Ok(harbor)
 }
 
-/// Tests a connection that is not stored. A plain post comes back to the form with the outcome in its address.
+/// Tests a connection that is not stored, and comes back to the form with the list.
 #[server(prefix = "/fn", endpoint = "harbors/try")]
 pub async fn try_harbor(form: NewHarbor) -> Result<CheckList, ApiError> {
-    use crate::harbors::types::CheckOutcome;
     use crate::ports::{answer_form, back_with, backend, cx, keep};
     let kept = keep::<TryHarbor>(&form);
     let list = answer_form::<TryHarbor, _>(backend().try_harbor(&cx(), form).await, kept.clone())?;
-    let wrong = list.checks.iter().filter(|c| c.outcome != CheckOutcome::Pass).map(|c| c.code.clone()).collect::<Vec<_>>().join(",");
-    let outcome = match (list.backup_ok, list.restore_ok) {
-        (true, true) => "restore",
-        (true, false) => "backup",
-        (false, _) => "none",
-    };
-    back_with::<TryHarbor>(kept, &[("tested", outcome), ("wrong", &wrong)]);
+    back_with::<TryHarbor>(kept, &[("list", &serde_json::to_string(&list).unwrap_or_default())]);
     Ok(list)
 }
 

@@ -1,23 +1,18 @@
 //! Registering a harbor: address, then either an administrator's login used once or the robots by hand.
 
-use leptos::form::FromFormData as _;
 use leptos::prelude::*;
-use leptos::server_fn::ServerFn as _;
-use leptos::wasm_bindgen::JsCast as _;
 
 use super::calls::{CreateHarbor, TryHarbor};
-use super::check_list::{CheckListView, verdict};
+use super::check_list::CheckListView;
 use super::staging::{StagingByHand, WhatStagingDoes};
 use crate::accounts::types::Duty;
-use crate::error::ApiError;
+use crate::said::said;
 use crate::text::t;
 use crate::ui::*;
 
 /// The page.
 #[component]
 pub fn NewHarborPage() -> impl IntoView {
-    let create = ServerAction::<CreateHarbor>::new();
-    let attempt = ServerAction::<TryHarbor>::new();
     let crumbs = vec![(t("Harbors", "Harbor 实例").to_owned(), "/harbors".to_owned())];
     view! {
         <PageHead title=t("Register a Harbor to protect.", "登记要保护的 Harbor。") crumbs=crumbs here=t("New", "新建")>
@@ -25,19 +20,19 @@ pub fn NewHarborPage() -> impl IntoView {
         </PageHead>
         <Columns>
             <Stack>
-                <OnlyDuty duty=Duty::Operator>
-                    <PostForm action=create prefix="form" also=TryHarbor::PATH>
+                <IfDuty duty=Duty::Operator>
+                    <PostForm call=CreateHarbor::PATH prefix="form" also=TryHarbor::PATH>
                         <Address/>
                         <Robots/>
                         <Bar>
                             <SubmitButton text=t("Test, then register", "测试并登记") kind=ButtonKind::Primary/>
-                            <TryButton attempt=attempt/>
+                            <button type="submit" class="btn" formaction=TryHarbor::PATH data-here="outcome">{t("Only test", "仅测试")}</button>
                         </Bar>
                     </PostForm>
-                </OnlyDuty>
+                </IfDuty>
                 <CliTwin command="breakwater harbor add prod-sh https://harbor.example.org --admin-login admin < password.txt"/>
             </Stack>
-            <Stack><Outcome attempt=attempt/></Stack>
+            <Stack><div class="stack" id="outcome" role="status" data-waiting=t("Testing the connection…", "正在测试连接…")><Outcome/></div></Stack>
         </Columns>
     }
     .into_any()
@@ -101,73 +96,23 @@ fn Robots() -> impl IntoView {
     .into_any()
 }
 
-/// Sends the same form to the test: as a plain post, or without leaving the page.
+/// The outcome of the last test, and what is tested.
 #[component]
-fn TryButton(attempt: ServerAction<TryHarbor>) -> impl IntoView {
-    let pending = attempt.pending();
-    let press = move |event: leptos::ev::MouseEvent| {
-        let form = event.target().and_then(|t| t.dyn_into::<web_sys::Element>().ok()).and_then(|e| e.closest("form").ok().flatten());
-        let Some(form) = form.and_then(|f| f.dyn_into::<web_sys::HtmlFormElement>().ok()) else { return };
-        let Ok(data) = web_sys::FormData::new_with_form(&form) else { return };
-        if let Ok(call) = TryHarbor::from_form_data(&data) {
-            event.prevent_default();
-            attempt.dispatch(call);
-        }
-    };
-    view! {
-        <button type="submit" class="btn" formaction=TryHarbor::PATH formmethod="post" on:click=press disabled=move || pending.get()>
-            {t("Only test", "仅测试")}
-        </button>
-    }
-    .into_any()
-}
-
-/// The outcome of the test: the list where the browser part asked, the verdict where a plain post came back.
-#[component]
-fn Outcome(attempt: ServerAction<TryHarbor>) -> impl IntoView {
+fn Outcome() -> impl IntoView {
     let came = came_back(&[TryHarbor::PATH]).unwrap_or_default();
-    let wrong = came.more.get("wrong").filter(|wrong| !wrong.is_empty()).cloned();
-    let came_back = came.more.get("tested").cloned().map(|tested| {
-        let (tone, text) = verdict(tested != "none", tested == "restore");
-        view! {
-            <Panel title=t("Connection", "连接")>
-                <Callout tone=tone>{text}{wrong.map(|w| view! { <p class="note">{t("Lines that did not pass: ", "未通过的检查：")}<code class="mono">{w}</code></p> })}</Callout>
-            </Panel>
-        }
-        .into_any()
+    let list = came.more.get("list").and_then(|list| serde_json::from_str(list).ok());
+    let refused = came.error.map(|error| {
+        let text = error_text(&error);
+        let lines = error.fields.iter().filter(|f| f.message != error.message);
+        let lines = lines.map(|f| view! { <p class="note">{said(&f.message)}</p> }).collect_view();
+        view! { <Callout tone=Tone::Fail><p>{text}</p>{lines}</Callout> }
     });
-    let pending = attempt.pending();
-    let value = attempt.value();
-    let waiting = [t("Testing the connection…", "正在测试连接…"), t("What is checked", "检查内容")];
-    let hints = what_is_checked();
-    let asked = move || pending.get() || value.with(Option::is_some);
     view! {
-        <div role="status">
-            {move || match (pending.get(), value.get()) {
-                (true, _) => Some(view! { <Panel title=waiting[0]><p class="note">{waiting[0]}</p></Panel> }.into_any()),
-                (false, Some(result)) => Some(outcome(result)),
-                (false, None) => None,
-            }}
-        </div>
-        <div hidden=asked>{came_back}</div>
-        <Panel title=waiting[1] padded=true>{hints}</Panel>
+        {list.map(|list| view! { <Panel title=t("Connection", "连接")><CheckListView list=list/></Panel> })}
+        {refused}
+        <Panel title=t("What is checked", "检查内容") padded=true>{what_is_checked()}</Panel>
     }
     .into_any()
-}
-
-fn outcome(result: Result<crate::harbors::types::CheckList, ApiError>) -> AnyView {
-    match result {
-        Ok(list) => view! { <Panel title=t("Connection", "连接")><CheckListView list=list/></Panel> }.into_any(),
-        Err(error) => {
-            let fields = error
-                .fields
-                .iter()
-                .filter(|f| f.message != error.message)
-                .map(|f| view! { <p class="note">{f.message.clone()}</p> })
-                .collect_view();
-            view! { <Callout tone=Tone::Fail><p>{error_text(&error)}</p>{fields}</Callout> }.into_any()
-        }
-    }
 }
 
 fn what_is_checked() -> AnyView {

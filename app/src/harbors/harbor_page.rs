@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::calls::{ChangeHarborCall, CheckHarbor, ListProjectsNow, RenewLoginsCall, SetStaging, get_harbor, get_last_check};
+use super::calls::{CheckHarbor, ListProjectsNow, get_harbor, get_last_check};
 use super::check_list::CheckListView;
 use super::list_page::harbor_status;
 use super::logins::{Logins, LoginsCallout};
@@ -14,35 +14,16 @@ use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::count;
 
-/// What the buttons do.
-#[derive(Clone, Copy)]
-struct Actions {
-    check: ServerAction<CheckHarbor>,
-    change: ServerAction<ChangeHarborCall>,
-    stage: ServerAction<SetStaging>,
-    renew: ServerAction<RenewLoginsCall>,
-    inventory: ServerAction<ListProjectsNow>,
-}
-
 /// The page.
 #[component]
 pub fn HarborPage() -> impl IntoView {
-    let name = use_param("name");
-    let tab = use_query("tab");
-    let actions = Actions {
-        check: ServerAction::new(),
-        change: ServerAction::new(),
-        stage: ServerAction::new(),
-        renew: ServerAction::new(),
-        inventory: ServerAction::new(),
-    };
-    let source = move || (name.get(), tab.get());
-    let data = fetch(Topic::Harbors, source, |(name, tab)| async move {
+    let (name, tab) = (use_param("name"), use_query("tab"));
+    let data = async move {
         let harbor = get_harbor(name.clone()).await?;
         let list = if tab.as_deref() == Some("check") { get_last_check(name).await? } else { None };
         Ok((harbor, list, tab.unwrap_or_default()))
-    });
-    view! { <Load data=data view=move |(harbor, list, tab)| content(harbor, list, &tab, actions)/> }
+    };
+    view! { <Load data=data topics=&[Topic::Harbors] view=|(harbor, list, tab)| content(harbor, list, &tab)/> }
 }
 
 fn sentence(harbor: &Harbor) -> String {
@@ -61,14 +42,14 @@ fn sentence(harbor: &Harbor) -> String {
     }
 }
 
-fn content(harbor: Harbor, list: Option<CheckList>, tab: &str, actions: Actions) -> AnyView {
+fn content(harbor: Harbor, list: Option<CheckList>, tab: &str) -> AnyView {
     let (tone, word) = harbor_status(harbor.state);
     let crumbs = vec![(t("Harbors", "Harbor 实例").to_owned(), "/harbors".to_owned())];
     let body = match tab {
-        "check" => check_tab(&harbor, list, actions.check),
-        "settings" if has_duty(Duty::Operator) => settings(harbor.clone(), actions),
+        "check" => check_tab(&harbor, list),
+        "settings" if has_duty(Duty::Operator) => settings(harbor.clone()),
         "settings" => view! { <MayNot text=of_duty(Duty::Operator)/> }.into_any(),
-        _ => overview(&harbor, actions.inventory),
+        _ => overview(&harbor),
     };
     let link = |key: &'static str, text: &'static str| {
         let href = if key.is_empty() { format!("/harbors/{}", harbor.name) } else { format!("/harbors/{}?tab={key}", harbor.name) };
@@ -96,19 +77,19 @@ fn content(harbor: Harbor, list: Option<CheckList>, tab: &str, actions: Actions)
     .into_any()
 }
 
-fn settings(harbor: Harbor, Actions { change, stage, renew, .. }: Actions) -> AnyView {
+fn settings(harbor: Harbor) -> AnyView {
     let (logins, again) = (harbor.clone(), harbor.clone());
     view! {
         <Columns>
-            <Stack><SettingsForm harbor=harbor action=change/></Stack>
-            <Stack><Logins harbor=logins action=renew/><StagingSwitch harbor=again action=stage/></Stack>
+            <Stack><SettingsForm harbor=harbor/></Stack>
+            <Stack><Logins harbor=logins/><StagingSwitch harbor=again/></Stack>
         </Columns>
     }
     .into_any()
 }
 
-fn overview(harbor: &Harbor, inventory: ServerAction<ListProjectsNow>) -> AnyView {
-    let (connection, inside) = (connection(harbor.clone()), inside(harbor, inventory));
+fn overview(harbor: &Harbor) -> AnyView {
+    let (connection, inside) = (connection(harbor.clone()), inside(harbor));
     let logins = harbor.clone();
     let staging = (!harbor.outline).then(|| view! { <StagingState staging=harbor.staging.clone()/> });
     view! {
@@ -153,7 +134,7 @@ fn connection(harbor: Harbor) -> AnyView {
     .into_any()
 }
 
-fn inside(harbor: &Harbor, inventory: ServerAction<ListProjectsNow>) -> AnyView {
+fn inside(harbor: &Harbor) -> AnyView {
     let name = &harbor.name;
     let text = match lang() {
         Lang::En => {
@@ -164,7 +145,7 @@ fn inside(harbor: &Harbor, inventory: ServerAction<ListProjectsNow>) -> AnyView 
     let bar = if has_duty(Duty::Operator) {
         let (plan, remove, own) = (format!("/plans/new?harbor={name}"), format!("/harbors/{name}/remove"), name.clone());
         view! {
-            <PostForm action=inventory class="form inline" id="inventory">
+            <PostForm call=ListProjectsNow::PATH class="form inline" id="inventory">
                 <Hidden name="harbor" value=own.clone()/>
                 <SubmitButton text=t("List its projects now", "立即列出项目")/>
             </PostForm>
@@ -181,7 +162,7 @@ fn inside(harbor: &Harbor, inventory: ServerAction<ListProjectsNow>) -> AnyView 
     view! { <Panel title=t("What is in it", "内容") link=link padded=true><p>{text}</p>{bar}</Panel> }.into_any()
 }
 
-fn check_tab(harbor: &Harbor, list: Option<CheckList>, check: ServerAction<CheckHarbor>) -> AnyView {
+fn check_tab(harbor: &Harbor, list: Option<CheckList>) -> AnyView {
     let name = harbor.name.clone();
     let command = format!("breakwater harbor check {name}");
     let body = match list {
@@ -191,7 +172,7 @@ fn check_tab(harbor: &Harbor, list: Option<CheckList>, check: ServerAction<Check
     view! {
         <Stack>
             <IfDuty duty=Duty::Operator>
-                <PostForm action=check class="form inline">
+                <PostForm call=CheckHarbor::PATH class="form inline">
                     <Hidden name="harbor" value=name/>
                     <SubmitButton text=t("Test the connection now", "立即测试连接")/>
                 </PostForm>

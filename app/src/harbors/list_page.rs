@@ -23,8 +23,7 @@ pub fn harbor_status(state: HarborState) -> (Tone, &'static str) {
 /// The page.
 #[component]
 pub fn HarborsPage() -> impl IntoView {
-    let harbors = fetch(Topic::Harbors, || (), |()| list_harbors());
-    view! { <Load data=harbors view=content/> }
+    view! { <Load data=list_harbors() topics=&[Topic::Harbors] view=content/> }
 }
 
 fn sentence(harbors: &[Harbor]) -> String {

@@ -58,7 +58,7 @@ pub fn LoginsCallout(harbor: Harbor) -> impl IntoView {
 
 /// The logins, and the form that makes them anew.
 #[component]
-pub fn Logins(harbor: Harbor, action: ServerAction<RenewLoginsCall>) -> impl IntoView {
+pub fn Logins(harbor: Harbor) -> impl IntoView {
     let Harbor { name, logins, .. } = harbor;
     let urgent = logins.iter().any(wants);
     let any = !logins.is_empty();
@@ -93,7 +93,7 @@ pub fn Logins(harbor: Harbor, action: ServerAction<RenewLoginsCall>) -> impl Int
     view! {
         <Panel title=t("Logins", "登录")>
             {table}
-            <PostForm action=action prefix="form" id="renew">
+            <PostForm call=RenewLoginsCall::PATH prefix="form" id="renew">
                 <Hidden name="harbor" value=name/>
                 <p>{t("An administrator's login, used once and never stored, makes new robots with the least rights. They are tested and stored; then the old ones are removed. Where a run or a restore is under way they stay, and are named for you to remove.", "管理员登录仅使用一次，绝不保存，用于创建权限最小的新机器人；测试并保存后删除旧机器人。如有运行或恢复正在进行，旧机器人将保留并列出，由您删除。")}</p>
                 <div class="two">

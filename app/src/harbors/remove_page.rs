@@ -12,12 +12,10 @@ use crate::ui::*;
 #[component]
 pub fn RemoveHarborPage() -> impl IntoView {
     let name = use_param("name");
-    let action = ServerAction::<RemoveHarbor>::new();
-    let harbor = Resource::new(move || name.get(), get_harbor);
-    view! { <Load data=harbor view=move |harbor| content(harbor, action)/> }
+    view! { <Load data=get_harbor(name) view=content/> }
 }
 
-fn content(harbor: Harbor, action: ServerAction<RemoveHarbor>) -> AnyView {
+fn content(harbor: Harbor) -> AnyView {
     let name = harbor.name;
     let title = match lang() {
         Lang::En => format!("Remove {name}: backups end, what was captured stays."),
@@ -31,7 +29,7 @@ fn content(harbor: Harbor, action: ServerAction<RemoveHarbor>) -> AnyView {
             {t("Its address and logins are forgotten. Plans that use it must be deleted first.", "其地址与登录信息将被清除；须先删除使用它的计划。")}
         </PageHead>
         <IfDuty duty=Duty::Operator>
-            <PostForm action=action>
+            <PostForm call=RemoveHarbor::PATH>
                 <Hidden name="harbor" value=name.clone()/>
                 <ConfirmType name="confirm" expected=name.clone()/>
                 <Bar>

@@ -9,10 +9,10 @@ use crate::ui::*;
 
 /// The form.
 #[component]
-pub fn SettingsForm(harbor: Harbor, action: ServerAction<ChangeHarborCall>) -> impl IntoView {
+pub fn SettingsForm(harbor: Harbor) -> impl IntoView {
     let unchanged = t("Empty: as it is", "留空则不变");
     view! {
-        <PostForm action=action prefix="form">
+        <PostForm call=ChangeHarborCall::PATH prefix="form">
             <Hidden name="harbor" value=harbor.name.clone()/>
             <Field name="url" label=t("Address", "地址") kind="url" mono=true value=harbor.url.clone() hint=t("A new address needs the secrets again", "更改地址需重新填写密钥")/>
             <Checkbox name="plain_http" label=t("Allow plain http", "允许明文 http") checked=harbor.plain_http/>

@@ -60,7 +60,7 @@ fn replicated(staging: &Staging) -> Option<AnyView> {
 
 /// Switching it on or off; on the settings of a harbor.
 #[component]
-pub fn StagingSwitch(harbor: Harbor, action: ServerAction<SetStaging>) -> impl IntoView {
+pub fn StagingSwitch(harbor: Harbor) -> impl IntoView {
     let staging = harbor.staging;
     let warning = replicated(&staging);
     let title = t("Images that a policy blocks", "被策略拦截的镜像");
@@ -70,7 +70,7 @@ pub fn StagingSwitch(harbor: Harbor, action: ServerAction<SetStaging>) -> impl I
     };
     let form = if staging.on {
         view! {
-            <PostForm action=action prefix="form">
+            <PostForm call=SetStaging::PATH prefix="form">
                 <Hidden name="harbor" value=harbor.name/>
                 <p>{t("They are read through the staging project.", "已通过暂存项目读取。")}" "<code class="mono">{staging.project}</code></p>
                 <p class="note">{t("Switching it off removes the project; its robot stays in Harbor and can do nothing any more. A run under way ends with it still on.", "关闭后将删除该项目；其机器人保留在 Harbor 中，但不再有任何权限。正在进行的运行不受影响。")}</p>
@@ -83,7 +83,7 @@ pub fn StagingSwitch(harbor: Harbor, action: ServerAction<SetStaging>) -> impl I
             view! { <Callout tone=Tone::Warn>{t("A staging project from before is still to be removed: ", "此前的暂存项目尚待删除：")}<code class="mono">{project}</code></Callout> }
         });
         view! {
-            <PostForm action=action prefix="form">
+            <PostForm call=SetStaging::PATH prefix="form">
                 <Hidden name="harbor" value=harbor.name/>
                 <Hidden name="on" value="true"/>
                 {left}

@@ -19,8 +19,7 @@ use crate::vaults::types::Vault;
 /// The page.
 #[component]
 pub fn HomePage() -> impl IntoView {
-    let home = fetch(Topic::Any, || (), |()| get_home());
-    view! { <Load data=home view=content/> }
+    view! { <Load data=get_home() topics=&[Topic::Any] view=content/> }
 }
 
 fn content(home: Home) -> AnyView {
@@ -151,9 +150,8 @@ fn concerns(concerns: Vec<Concern>, fresh: bool) -> AnyView {
         .into_iter()
         .map(|c| {
             let tone = if c.severity == "failed" { Tone::Fail } else { Tone::Warn };
-            let link = StoredValue::new((c.link, action_words(&c.action)));
-            let end =
-                move || link.with_value(|(href, text)| view! { <LinkButton href=href.clone() text=text.clone() kind=ButtonKind::Small/> });
+            let (href, text) = (c.link, action_words(&c.action));
+            let end = move || view! { <LinkButton href=href.clone() text=text.clone() kind=ButtonKind::Small/> };
             view! { <Row end=ViewFn::from(end)><Status tone=tone text=concern_title(&c.title)/><span>{c.text}</span></Row> }
         })
         .collect_view();

@@ -7,21 +7,18 @@ use crate::jobs::types::{Job, JobFilter, LogLine};
 use crate::units::Page;
 
 /// Jobs, newest first.
-#[server(prefix = "/fn", endpoint = "jobs/list", input = leptos::server_fn::codec::GetUrl)]
-pub async fn list_jobs(#[server(default)] filter: JobFilter) -> Result<Page<Job>, ApiError> {
+pub async fn list_jobs(filter: JobFilter) -> Result<Page<Job>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_jobs(&cx(), filter).await)
 }
 
 /// One job.
-#[server(prefix = "/fn", endpoint = "jobs/get", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_job(job_id: i64) -> Result<Job, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_job(&cx(), job_id).await)
 }
 
 /// Its newest log lines.
-#[server(prefix = "/fn", endpoint = "jobs/log", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_job_log(job_id: i64) -> Result<Vec<LogLine>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_job_log(&cx(), job_id, None).await)

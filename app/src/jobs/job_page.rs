@@ -15,12 +15,10 @@ use crate::ui::*;
 #[component]
 pub fn JobPage() -> impl IntoView {
     let id = use_id("id");
-    let job = fetch(Topic::Jobs, move || id.get(), get_job);
-    let log = fetch(Topic::Jobs, move || id.get(), get_job_log);
     view! {
-        <Load data=job view=job_view/>
-        <Load data=log view=log_view part=true/>
-        {move || view! { <CliTwin command=format!("breakwater run log {}", id.get())/> }}
+        <Load data=get_job(id) topics=&[Topic::Jobs] view=job_view/>
+        <Load data=get_job_log(id) topics=&[Topic::Jobs] region="log" part=true view=log_view/>
+        <CliTwin command=format!("breakwater run log {id}")/>
     }
 }
 
@@ -31,10 +29,8 @@ fn job_view(job: Job) -> AnyView {
         JobState::Running if !job.phase.is_empty() => format!("{}: {}", said(&job.title), said(&job.phase)),
         _ => said(&job.title),
     };
-    let cancel = ServerAction::<CancelJob>::new();
-    let retry = ServerAction::<RetryJob>::new();
-    let id = StoredValue::new(job.id.to_string());
-    let hidden = move || view! { <Hidden name="job_id" value=id.get_value()/> };
+    let id = job.id;
+    let hidden = move || view! { <Hidden name="job_id" value=id.to_string()/> };
     let (stopping, again) = (job.may.iter().any(|m| m == "cancel"), job.may.iter().any(|m| m == "retry"));
     let unused = (moving && !stopping) || (job.state == JobState::Dead && !again);
     let tries = format!("{} / {}", job.attempt.max(1), job.attempt_max);
@@ -63,8 +59,8 @@ fn job_view(job: Job) -> AnyView {
         {cancel_requested.then(|| view! { <Callout tone=Tone::Warn><p>{t("Asked to stop; it stops before its next item. What is done stays.", "已请求停止，将在处理下一项之前停止，已完成的部分保留。")}</p></Callout> })}
         <Bar>
             {link.map(|href| view! { <LinkButton href=href text=t("What it is about", "查看对象")/> })}
-            {stopping.then(|| view! { <PostForm action=cancel id="cancel" class="inline">{hidden()}<SubmitButton text=t("Stop this job", "停止任务") kind=ButtonKind::Danger/></PostForm> })}
-            {again.then(|| view! { <PostForm action=retry id="retry" class="inline">{hidden()}<SubmitButton text=t("Queue it again", "重新排队") kind=ButtonKind::Primary/></PostForm> })}
+            {stopping.then(|| view! { <PostForm call=CancelJob::PATH id="cancel" class="inline">{hidden()}<SubmitButton text=t("Stop this job", "停止任务") kind=ButtonKind::Danger/></PostForm> })}
+            {again.then(|| view! { <PostForm call=RetryJob::PATH id="retry" class="inline">{hidden()}<SubmitButton text=t("Queue it again", "重新排队") kind=ButtonKind::Primary/></PostForm> })}
         </Bar>
         {unused.then(|| view! { <MayNot text=t("Operators stop and repeat jobs; a restore is stopped on the page of its request.", "任务由系统管理员停止或重试；恢复任务请在其申请页面停止。")/> })}
     }

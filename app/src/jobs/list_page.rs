@@ -14,13 +14,10 @@ use crate::units::{Page, bytes};
 /// The list with its filters.
 #[component]
 pub fn JobsPage() -> impl IntoView {
-    let kind = use_query("kind");
-    let state = use_query("state");
-    let after = use_query("after");
-    let jobs = fetch(Topic::Jobs, move || JobFilter { kind: kind.get(), state: state.get(), after: after.get() }, list_jobs);
-    view! {
-        <Load data=jobs view={move |page: Page<Job>| list(page, kind.get_untracked(), state.get_untracked(), after.get_untracked().is_some())}/>
-    }
+    let [kind, state, after] = ["kind", "state", "after"].map(use_query);
+    let paged = after.is_some();
+    let filter = JobFilter { kind: kind.clone(), state: state.clone(), after };
+    view! { <Load data=list_jobs(filter) topics=&[Topic::Jobs] view=move |page| list(page, kind, state, paged)/> }
 }
 
 fn list(page: Page<Job>, kind: Option<String>, state: Option<String>, paged: bool) -> AnyView {

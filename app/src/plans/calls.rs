@@ -8,24 +8,22 @@ use crate::plans::types::{Plan, PlanForm, PlanPreview, Retention, Run};
 use crate::units::Page;
 
 /// All plans the caller sees.
-#[server(prefix = "/fn", endpoint = "plans/list", input = leptos::server_fn::codec::GetUrl)]
 pub async fn list_plans() -> Result<Vec<Plan>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_plans(&cx()).await)
 }
 
 /// One plan.
-#[server(prefix = "/fn", endpoint = "plans/get", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_plan(plan_id: i64) -> Result<Plan, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_plan(&cx(), plan_id).await)
 }
 
-/// What a form would match and when it would run; stores nothing.
-#[server(prefix = "/fn", endpoint = "plans/preview", input = leptos::server_fn::codec::GetUrl)]
+/// What a form would match and when it would run; stores nothing. A half-typed form is refused inside a page that is none the worse for it, so
+/// this sets no status.
 pub async fn preview_plan(form: PlanForm) -> Result<PlanPreview, ApiError> {
-    use crate::ports::{answer, backend, cx};
-    answer(backend().preview_plan(&cx(), form).await)
+    use crate::ports::{backend, cx};
+    backend().preview_plan(&cx(), form).await
 }
 
 /// Stores a plan and goes to its page.
@@ -67,14 +65,12 @@ pub async fn run_plan(plan_id: i64) -> Result<i64, ApiError> {
 }
 
 /// Runs of a plan, newest first.
-#[server(prefix = "/fn", endpoint = "plans/runs", input = leptos::server_fn::codec::GetUrl)]
 pub async fn list_runs(plan_id: i64, after: Option<String>) -> Result<Page<Run>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_runs(&cx(), plan_id, after).await)
 }
 
 /// What the plan keeps now, and why.
-#[server(prefix = "/fn", endpoint = "plans/retention", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_retention(plan_id: i64) -> Result<Retention, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_retention(&cx(), plan_id).await)
@@ -99,7 +95,6 @@ pub async fn delete_plan(
 }
 
 /// Deleted plans that still have snapshots.
-#[server(prefix = "/fn", endpoint = "plans/left", input = leptos::server_fn::codec::GetUrl)]
 pub async fn list_left() -> Result<Vec<Left>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_left(&cx()).await)

@@ -14,12 +14,11 @@ use crate::units::count;
 #[component]
 pub fn DeletePlanPage() -> impl IntoView {
     let id = use_id("id");
-    let action = ServerAction::<DeletePlan>::new();
-    let data = Resource::new(move || id.get(), |id| async move { Ok((get_plan(id).await?, list_plans().await?)) });
-    view! { <Load data=data view=move |(plan, plans)| content(plan, plans, action)/> }
+    let data = async move { Ok((get_plan(id).await?, list_plans().await?)) };
+    view! { <Load data=data view=|(plan, plans)| content(plan, plans)/> }
 }
 
-fn content(plan: Plan, plans: Vec<Plan>, action: ServerAction<DeletePlan>) -> AnyView {
+fn content(plan: Plan, plans: Vec<Plan>) -> AnyView {
     let title = match lang() {
         Lang::En => format!("Delete {}: {} projects are no longer backed up by it.", plan.name, count(plan.projects)),
         Lang::ZhCn => format!("删除 {}：{} 个项目将不再由其备份。", plan.name, count(plan.projects)),
@@ -32,7 +31,7 @@ fn content(plan: Plan, plans: Vec<Plan>, action: ServerAction<DeletePlan>) -> An
             {t("Its snapshots can be restored as before. Say what becomes of them.", "其快照仍可恢复。请选择如何处理这些快照。")}
         </PageHead>
         <IfDuty duty=Duty::Operator>
-            <PostForm action=action>
+            <PostForm call=DeletePlan::PATH>
                 <Hidden name="plan_id" value=id.clone()/>
                 <LeaveFields harbor=plan.harbor.clone() plan_id=plan.id keep=plan.keep plans=plans to=String::new()/>
                 <ConfirmType name="confirm" expected=plan.name.clone()/>

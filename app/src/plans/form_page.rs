@@ -1,17 +1,15 @@
 //! Making and changing a plan, with what it would do beside the form.
 //!
-//! The preview is a button of the form that asks for the same page with the form's values in its address, so it works without the
-//! browser part; with it, the preview follows the typing after a pause.
+//! The preview is a button of the form that asks for the same page with the form's values in its address; where scripts run (`forms`), its
+//! region follows the typing after a pause.
 
-use leptos::form::FromFormData as _;
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast as _;
-use leptos_router::hooks::use_query_map;
 
-use super::calls::{PreviewPlan, SavePlan, get_plan, preview_plan};
+use super::calls::{SavePlan, get_plan, preview_plan};
 use super::preview::PreviewView;
-use super::types::{Keep, Plan, PlanForm, PlanPreview};
+use super::types::{Keep, Plan, PlanForm};
 use crate::accounts::types::Duty;
+use crate::address::Address;
 use crate::error::ApiError;
 use crate::harbors::calls::list_harbors;
 use crate::harbors::types::Harbor;
@@ -20,9 +18,6 @@ use crate::text::t;
 use crate::ui::*;
 use crate::vaults::calls::list_vaults;
 use crate::vaults::types::Vault;
-
-/// How long the typing pauses before the preview follows.
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(400);
 
 /// Everything the form needs.
 type Needs = (Option<Plan>, Vec<Harbor>, Vec<Vault>);
@@ -38,26 +33,21 @@ async fn needs(plan_id: Option<i64>) -> Result<Needs, ApiError> {
 /// A new plan.
 #[component]
 pub fn NewPlanPage() -> impl IntoView {
-    let action = ServerAction::<SavePlan>::new();
-    let data = Resource::new(|| (), |()| needs(None));
-    view! { <Load data=data view=move |needs| content(needs, action)/> }
+    view! { <Load data=needs(None) view=content/> }
 }
 
 /// Changing a plan.
 #[component]
 pub fn EditPlanPage() -> impl IntoView {
-    let action = ServerAction::<SavePlan>::new();
-    let id = use_id("id");
-    let data = Resource::new(move || id.get(), |id| needs(Some(id)));
-    view! { <Load data=data view=move |needs| content(needs, action)/> }
+    view! { <Load data=needs(Some(use_id("id"))) view=content/> }
 }
 
 /// The form's first values: those in the address, else the plan's, else good defaults.
 fn first_values(plan: Option<&Plan>, harbors: &[Harbor], vaults: &[Vault]) -> PlanForm {
-    let query = use_query_map();
-    let given = |name: &str| query.with_untracked(|q| q.get(&format!("form[{name}]")));
+    let address = Address::here();
+    let given = |name: &str| address.get(&format!("form[{name}]"));
     let or = |name: &str, stored: Option<String>, default: &str| given(name).or(stored).unwrap_or_else(|| default.to_owned());
-    let harbor = query.with_untracked(|q| q.get("harbor")).or_else(|| harbors.first().map(|h| h.name.clone())).unwrap_or_default();
+    let harbor = address.get("harbor").or_else(|| harbors.first().map(|h| h.name.clone())).unwrap_or_default();
     let rpo = or("rpo_hours", plan.map(|p| (p.rpo_s / 3_600).max(1).to_string()), "26");
     let vault = given("vault_id").and_then(|v| v.parse().ok()).or(plan.map(|p| p.vault_id)).or(vaults.first().map(|v| v.id));
     let stored = plan.map_or_else(default_keep, |p| p.keep);
@@ -91,11 +81,8 @@ fn first_values(plan: Option<&Plan>, harbors: &[Harbor], vaults: &[Vault]) -> Pl
 /// Numbers of a list in the form's address.
 fn given_list(name: &str) -> Vec<i64> {
     let prefix = format!("form[{name}][");
-    let query = use_query_map();
-    query.with_untracked(|q| {
-        let values = q.into_iter().filter(|(key, _)| key.starts_with(&prefix));
-        values.filter_map(|(_, value)| value.parse().ok()).collect()
-    })
+    let address = Address::here();
+    address.pairs().iter().filter(|(key, _)| key.starts_with(&prefix)).filter_map(|(_, value)| value.parse().ok()).collect()
 }
 
 /// What a new plan starts with: two weeks day by day, then thinner, a year back.
@@ -120,7 +107,7 @@ fn CopyFields(vaults: Vec<(String, String)>, chosen: Vec<i64>) -> impl IntoView 
         <fieldset>
             <legend>{t("Copies", "副本")}</legend>
             <p class="note">{t("After each run its snapshots are copied to these vaults too, older ones included. They are let go in all vaults together; a restore reads a copy when the plan's own vault does not answer.", "每次运行后，快照（含较早的快照）会复制到这些保管库。清理时各库一并清理；计划自身的保管库无响应时，恢复改从副本读取。")}</p>
-            {move || error.get().map(|text| view! { <p class="error" role="alert">{said(&text)}</p> })}
+            {error.map(|text| view! { <p class="error" role="alert">{said(&text)}</p> })}
             {boxes}
         </fieldset>
     }
@@ -153,7 +140,7 @@ fn KeepFields(values: PlanForm) -> impl IntoView {
     .into_any()
 }
 
-fn content((plan, harbors, vaults): Needs, action: ServerAction<SavePlan>) -> AnyView {
+fn content((plan, harbors, vaults): Needs) -> AnyView {
     let mut crumbs = vec![(t("Plans", "备份计划").to_owned(), "/plans".to_owned())];
     let (title, here, page) = match &plan {
         Some(plan) => {
@@ -171,15 +158,14 @@ fn content((plan, harbors, vaults): Needs, action: ServerAction<SavePlan>) -> An
     }
     let values = first_values(plan.as_ref(), &harbors, &vaults);
     let self_address = plan.as_ref().map_or_else(|| "/plans/new".to_owned(), |p| format!("/plans/{}/edit", p.id));
-    let wanted = RwSignal::new(values.clone());
-    let preview = Resource::new(move || wanted.get(), preview_plan);
+    let wanted = values.clone();
     view! {
         <PageHead title=title crumbs=crumbs here=here/>
         <Columns>
             <Stack>
-                <Form values=values plan=plan harbors=harbors vaults=vaults action=action wanted=wanted self_address=self_address page=page/>
+                <Form values=values plan=plan harbors=harbors vaults=vaults self_address=self_address page=page/>
             </Stack>
-            <Stack><div class="stack" aria-live="polite"><Preview preview=preview wanted=wanted/></div></Stack>
+            <Stack><div class="stack" id="preview" aria-live="polite"><Preview wanted=wanted/></div></Stack>
         </Columns>
     }
     .into_any()
@@ -200,29 +186,18 @@ fn missing_first(title: String, crumbs: Vec<(String, String)>, here: &'static st
 
 /// The preview, or what keeps it from being made.
 #[component]
-fn Preview(preview: Resource<Result<PlanPreview, ApiError>>, wanted: RwSignal<PlanForm>) -> impl IntoView {
-    view! {
-        <Transition fallback=|| view! { <p class="waiting">{t("Reading the Harbor…", "正在读取 Harbor…")}</p> }>
-            {move || Suspend::new(async move {
-                match preview.await {
-                    Ok(preview) => view! { <PreviewView preview=preview keep=wanted.get_untracked().keep()/> }.into_any(),
-                    Err(error) => {
-                        let text = error_text(&error);
-                        view! { <Panel title=t("Preview", "预览")><Callout tone=Tone::Warn>{t("The preview waits: ", "暂无法预览：")}{text}</Callout></Panel> }.into_any()
-                    }
-                }
-            })}
-        </Transition>
-    }
-    .into_any()
-}
-
-/// The form's values as they stand now, from any element in it.
-fn values_of(target: Option<web_sys::EventTarget>) -> Option<PlanForm> {
-    let element = target?.dyn_into::<web_sys::Element>().ok()?;
-    let form = element.closest("form").ok()??.dyn_into::<web_sys::HtmlFormElement>().ok()?;
-    let data = web_sys::FormData::new_with_form(&form).ok()?;
-    PreviewPlan::from_form_data(&data).ok().map(|call| call.form)
+fn Preview(wanted: PlanForm) -> impl IntoView {
+    let keep = wanted.keep();
+    let preview = preview_plan(wanted);
+    Suspend::new(async move {
+        match preview.await {
+            Ok(preview) => view! { <PreviewView preview=preview keep=keep/> }.into_any(),
+            Err(error) => {
+                let text = error_text(&error);
+                view! { <Panel title=t("Preview", "预览")><Callout tone=Tone::Warn>{t("The preview waits: ", "暂无法预览：")}{text}</Callout></Panel> }.into_any()
+            }
+        }
+    })
 }
 
 #[component]
@@ -231,8 +206,6 @@ fn Form(
     plan: Option<Plan>,
     harbors: Vec<Harbor>,
     vaults: Vec<Vault>,
-    action: ServerAction<SavePlan>,
-    wanted: RwSignal<PlanForm>,
     self_address: String,
     page: String,
 ) -> impl IntoView {
@@ -242,25 +215,11 @@ fn Form(
     };
     let vaults: Vec<(String, String)> = vaults.into_iter().map(|v| (v.id.to_string(), v.name)).collect();
     let (several, further) = (vaults.len() > 1, vaults.clone());
-    let timer = StoredValue::new(None::<TimeoutHandle>);
-    let follow = move |event: leptos::ev::Event| {
-        let Some(values) = values_of(event.target()) else { return };
-        if let Some(old) = timer.get_value() {
-            old.clear();
-        }
-        timer.set_value(set_timeout_with_handle(move || wanted.set(values), PAUSE).ok());
-    };
-    let at_once = move |event: leptos::ev::MouseEvent| {
-        if let Some(values) = values_of(event.target()) {
-            event.prevent_default();
-            wanted.set(values);
-        }
-    };
     let id = values.plan_id.map(|id| id.to_string());
     let version = values.version.map(|v| v.to_string());
     view! {
-        <div on:input=follow>
-            <PostForm action=action prefix="form">
+        <div data-follow="preview">
+            <PostForm call=SavePlan::PATH prefix="form">
                 {id.map(|id| view! { <Hidden name="plan_id" value=id/> })}
                 {version.map(|v| view! { <Hidden name="version" value=v/> })}
                 <Field name="name" label=t("Name", "名称") value=values.name.clone()/>
@@ -282,7 +241,7 @@ fn Form(
                 <KeepFields values=values.clone()/>
                 <Bar>
                     <SubmitButton text=t("Save the plan", "保存计划") kind=ButtonKind::Primary/>
-                    <button type="submit" class="btn" formmethod="get" formaction=self_address on:click=at_once>{t("Preview", "预览")}</button>
+                    <button type="submit" class="btn" formmethod="get" formaction=self_address>{t("Preview", "预览")}</button>
                     <LinkButton href=page text=t("Leave it", "取消")/>
                 </Bar>
             </PostForm>

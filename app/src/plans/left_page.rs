@@ -50,8 +50,7 @@ pub fn rule_words(keep: &Keep) -> String {
 /// The page of all.
 #[component]
 pub fn LeftPage() -> impl IntoView {
-    let left = fetch(Topic::Plans, || (), |()| list_left());
-    view! { <Load data=left view=all/> }
+    view! { <Load data=list_left() topics=&[Topic::Plans] view=all/> }
 }
 
 fn crumbs() -> Vec<(String, String)> {
@@ -138,20 +137,15 @@ pub fn LeaveFields(harbor: String, plan_id: i64, keep: Keep, plans: Vec<Plan>, t
 #[component]
 pub fn DecidePage() -> impl IntoView {
     let id = use_id("id");
-    let action = ServerAction::<DecideLeft>::new();
-    let data = fetch(
-        Topic::Plans,
-        move || id.get(),
-        |id| async move {
-            let found = list_left().await?.into_iter().find(|left| left.plan_id == id);
-            let left = found.ok_or_else(|| crate::error::ApiError::not_found("plan"))?;
-            Ok((left, list_plans().await?))
-        },
-    );
-    view! { <Load data=data view=move |(left, plans)| decide(left, plans, action)/> }
+    let data = async move {
+        let found = list_left().await?.into_iter().find(|left| left.plan_id == id);
+        let left = found.ok_or_else(|| crate::error::ApiError::not_found("plan"))?;
+        Ok((left, list_plans().await?))
+    };
+    view! { <Load data=data topics=&[Topic::Plans] view=|(left, plans)| decide(left, plans)/> }
 }
 
-fn decide(left: Left, plans: Vec<Plan>, action: ServerAction<DecideLeft>) -> AnyView {
+fn decide(left: Left, plans: Vec<Plan>) -> AnyView {
     let title = lang().pick(
         format!("{} left {} snapshots: {}.", left.plan, count(left.snapshots), left_words(&left)),
         format!("{} 遗留 {} 个快照：{}。", left.plan, count(left.snapshots), left_words(&left)),
@@ -167,7 +161,7 @@ fn decide(left: Left, plans: Vec<Plan>, action: ServerAction<DecideLeft>) -> Any
     view! {
         <PageHead title=title crumbs=crumbs here=left.plan.clone()/>
         <IfDuty duty=Duty::Operator>
-            <PostForm action=action id="leave">
+            <PostForm call=DecideLeft::PATH id="leave">
                 <Hidden name="plan_id" value=left.plan_id.to_string()/>
                 <LeaveFields harbor=left.harbor.clone() plan_id=left.plan_id keep=left.keep plans=plans.clone() to=to.to_owned()/>
                 <SubmitButton text=t("Note it", "记录") kind=ButtonKind::Primary/>

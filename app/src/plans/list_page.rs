@@ -15,8 +15,7 @@ use crate::units::count;
 /// The page.
 #[component]
 pub fn PlansPage() -> impl IntoView {
-    let plans = fetch(Topic::Plans, || (), |()| list_plans());
-    view! { <Load data=plans view=content/> }
+    view! { <Load data=list_plans() topics=&[Topic::Plans] view=content/> }
 }
 
 fn sentence(plans: &[Plan]) -> String {

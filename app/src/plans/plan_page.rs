@@ -1,7 +1,6 @@
 //! One plan: how it stands, what it covers, its runs, and what can be done with it.
 
 use leptos::prelude::*;
-use leptos::server_fn::ServerFn as _;
 
 use super::calls::{PausePlan, ResumePlan, RunPlan, get_plan, get_retention, list_runs};
 use super::copies::copies_panel;
@@ -16,32 +15,18 @@ use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::{Page, bytes, count};
 
-/// What the buttons do.
-#[derive(Clone, Copy)]
-struct Actions {
-    run: ServerAction<RunPlan>,
-    pause: ServerAction<PausePlan>,
-    resume: ServerAction<ResumePlan>,
-}
-
 /// The page.
 #[component]
 pub fn PlanPage() -> impl IntoView {
-    let id = use_id("id");
-    let after = use_query("after");
-    let actions = Actions { run: ServerAction::new(), pause: ServerAction::new(), resume: ServerAction::new() };
-    let data = fetch(
-        Topic::Plans,
-        move || (id.get(), after.get()),
-        |(id, after)| async move {
-            let plan = get_plan(id).await?;
-            let paged = after.is_some();
-            let runs = list_runs(id, after).await?;
-            let retention = get_retention(id).await?;
-            Ok((plan, runs, paged, retention))
-        },
-    );
-    view! { <Load data=data view=move |(plan, runs, paged, retention)| content(plan, runs, paged, retention, actions)/> }
+    let (id, after) = (use_id("id"), use_query("after"));
+    let data = async move {
+        let plan = get_plan(id).await?;
+        let paged = after.is_some();
+        let runs = list_runs(id, after).await?;
+        let retention = get_retention(id).await?;
+        Ok((plan, runs, paged, retention))
+    };
+    view! { <Load data=data topics=&[Topic::Plans] view=|(plan, runs, paged, retention)| content(plan, runs, paged, retention)/> }
 }
 
 fn sentence(plan: &Plan) -> String {
@@ -61,7 +46,7 @@ fn sentence(plan: &Plan) -> String {
     }
 }
 
-fn content(plan: Plan, runs: Page<Run>, paged: bool, retention: Retention, actions: Actions) -> AnyView {
+fn content(plan: Plan, runs: Page<Run>, paged: bool, retention: Retention) -> AnyView {
     let crumbs = vec![(t("Plans", "备份计划").to_owned(), "/plans".to_owned())];
     let paused = plan.paused.clone().map(|paused| view! { <Callout tone=Tone::Held><PauseNote paused=paused/></Callout> });
     let title = sentence(&plan);
@@ -71,7 +56,7 @@ fn content(plan: Plan, runs: Page<Run>, paged: bool, retention: Retention, actio
     let copies = copies_panel(&plan);
     let (next, last_good) = (plan.next, plan.last_good);
     let buttons = if has_duty(Duty::Operator) {
-        act(&plan, actions)
+        act(&plan)
     } else {
         view! { <Panel title=t("Act", "操作") padded=true><MayNot text=of_duty(Duty::Operator)/></Panel> }.into_any()
     };
@@ -138,7 +123,7 @@ fn facts(plan: &Plan) -> AnyView {
 }
 
 /// A run that goes on has looked already: whoever wants what is there now gets one of their own after it, and only one waits.
-fn run_buttons(plan: &Plan, actions: Actions) -> AnyView {
+fn run_buttons(plan: &Plan) -> AnyView {
     let (id, running) = (plan.id.to_string(), plan.running_job);
     let watch = running.map(|job| view! { <LinkButton href=format!("/jobs/{job}") text=t("Watch the run", "查看运行")/> });
     if let Some(next) = plan.next_job {
@@ -152,7 +137,7 @@ fn run_buttons(plan: &Plan, actions: Actions) -> AnyView {
     };
     view! {
         {watch}
-        <PostForm action=actions.run class="form inline" id="run">
+        <PostForm call=RunPlan::PATH class="form inline" id="run">
             <Hidden name="plan_id" value=id/>
             <SubmitButton text=text kind=kind/>
         </PostForm>
@@ -160,13 +145,13 @@ fn run_buttons(plan: &Plan, actions: Actions) -> AnyView {
     .into_any()
 }
 
-fn act(plan: &Plan, actions: Actions) -> AnyView {
+fn act(plan: &Plan) -> AnyView {
     let id = plan.id.to_string();
-    let run = run_buttons(plan, actions);
+    let run = run_buttons(plan);
     let pause = if plan.paused.is_some() {
         let id = id.clone();
         view! {
-            <PostForm action=actions.resume class="form inline" id="resume">
+            <PostForm call=ResumePlan::PATH class="form inline" id="resume">
                 <Hidden name="plan_id" value=id.clone()/>
                 <SubmitButton text=t("Resume the schedule", "恢复时间表")/>
             </PostForm>
@@ -174,12 +159,12 @@ fn act(plan: &Plan, actions: Actions) -> AnyView {
         .into_any()
     } else {
         let id = id.clone();
-        // Without the browser part a refusal comes back to this page; then its message must be seen.
+        // A refusal comes back to this page; then its message must be seen.
         let refused = came_back(&[PausePlan::PATH]).is_some();
         view! {
             <details open=refused>
                 <summary>{t("Pause…", "暂停…")}</summary>
-                <PostForm action=actions.pause id="pause">
+                <PostForm call=PausePlan::PATH id="pause">
                     <Hidden name="plan_id" value=id.clone()/>
                     <Field name="days" label=t("Days, at most 7", "天数，最多 7 天") kind="number" min="1" max="7" value="1"/>
                     <Field name="reason" label=t("Reason", "原因") hint=t("Ten characters or more; it goes into the audit history", "至少 10 个字符，记入审计")/>

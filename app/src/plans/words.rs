@@ -6,7 +6,9 @@ use super::types::{DayState, Paused, Plan};
 use crate::said::said;
 use crate::text::{Lang, lang, t};
 use crate::ui::clock::span_words;
+use crate::ui::status::StatusShape;
 use crate::ui::{Status, Tone, When, long, minute, use_now};
+use crate::units::Moment;
 
 /// How a plan stands now, against its target.
 #[must_use]
@@ -31,23 +33,22 @@ pub fn plan_now(plan: &Plan) -> AnyView {
         return view! { <Status tone=tone text=text/> }.into_any();
     };
     let rpo_s = plan.rpo_s;
-    let now = use_now();
-    let words = [t("old", ""), t("old, target at risk", "，目标有风险"), t("old, past the target", "，已超出目标")];
-    let lang = lang();
-    let status = move || {
-        let age = now.get().map_or(0, |now| good.seconds_until(now));
-        let (tone, word) = match age {
-            a if a > rpo_s => (Tone::Fail, words[2]),
-            a if a * 4 > rpo_s * 3 => (Tone::Warn, words[1]),
-            _ => (Tone::Ok, words[0]),
-        };
-        let text = match lang {
-            Lang::En => format!("{} {word}", span_words(age.max(0), lang)),
-            Lang::ZhCn => format!("{}前{word}", span_words(age.max(0), lang)),
-        };
-        view! { <Status tone=tone text=text/> }
+    let age = use_now().map_or(0, |now| good.seconds_until(now));
+    let (tone, words, turns) = match age {
+        a if a > rpo_s => (Tone::Fail, t("{} old, past the target", "{}前，已超出目标"), None),
+        a if a * 4 > rpo_s * 3 => (Tone::Warn, t("{} old, target at risk", "{}前，目标有风险"), Some(rpo_s)),
+        _ => (Tone::Ok, t("{} old", "{}前"), Some(rpo_s * 3 / 4)),
     };
-    view! { <span title=long(good)>{status}</span> }.into_any()
+    let text = words.replace("{}", &span_words(age.max(0), lang()));
+    // The script `times` moves the words on, and has the region drawn anew when the state turns.
+    let turns = turns.map(|s| Moment(good.0 + time::Duration::seconds(s + 1)).url());
+    view! {
+        <span class=format!("s {}", tone.class()) title=long(good)>
+            <StatusShape tone=tone/>
+            <span data-ago=good.url() data-words=words data-turns=turns>{text}</span>
+        </span>
+    }
+    .into_any()
 }
 
 /// What the first look of a run rested on.

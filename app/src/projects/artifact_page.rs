@@ -13,10 +13,9 @@ use crate::units::{bytes, short_digest};
 #[component]
 pub fn ArtifactPage() -> impl IntoView {
     let names = ["h", "p", "repo", "digest"];
-    let values = names.map(use_query);
-    let artifact =
-        Resource::new(move || values.map(|v| v.get().unwrap_or_default()), |[h, p, repo, digest]| get_artifact(h, p, repo, digest));
-    view! { <Load data=artifact view={move |a: ArtifactDetail| page(a, values.map(|v| v.get_untracked().unwrap_or_default()))}/> }
+    let named = names.map(|name| use_query(name).unwrap_or_default());
+    let [h, p, repo, digest] = named.clone();
+    view! { <Load data=get_artifact(h, p, repo, digest) view=move |a| page(a, named)/> }
 }
 
 fn page(a: ArtifactDetail, [harbor, project, repository, _]: [String; 4]) -> AnyView {

@@ -14,25 +14,10 @@ use crate::units::{Moment, bytes, count, short_digest, short_tag};
 /// The page.
 #[component]
 pub fn BrowsePage() -> impl IntoView {
-    let harbor = use_param("harbor");
-    let project = use_param("project");
-    let names = ["at", "repo", "q", "only", "after"];
-    let values = names.map(use_query);
-    let question = move |[at, repo, q, only, after]: [Option<String>; 5], harbor: String, project: String| BrowseQuery {
-        harbor,
-        project,
-        at: at.as_deref().and_then(Moment::parse),
-        repo,
-        q,
-        only,
-        after,
-    };
-    let contents = fetch(Topic::Snapshots, move || question(values.map(|v| v.get()), harbor.get(), project.get()), browse_moment);
-    view! {
-        <Load data=contents view={move |browse: Browse| {
-            page(browse, question(values.map(|v| v.get_untracked()), harbor.get_untracked(), project.get_untracked()))
-        }}/>
-    }
+    let [at, repo, q, only, after] = ["at", "repo", "q", "only", "after"].map(use_query);
+    let at = at.as_deref().and_then(Moment::parse);
+    let question = BrowseQuery { harbor: use_param("harbor"), project: use_param("project"), at, repo, q, only, after };
+    view! { <Load data=browse_moment(question.clone()) topics=&[Topic::Snapshots] view=move |browse| page(browse, question)/> }
 }
 
 fn page(browse: Browse, query: BrowseQuery) -> AnyView {

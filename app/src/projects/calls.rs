@@ -11,49 +11,42 @@ use crate::projects::types::{
 use crate::units::Page;
 
 /// Projects the caller sees.
-#[server(prefix = "/fn", endpoint = "projects/list", input = leptos::server_fn::codec::GetUrl)]
-pub async fn list_projects(#[server(default)] filter: ProjectFilter) -> Result<Page<Project>, ApiError> {
+pub async fn list_projects(filter: ProjectFilter) -> Result<Page<Project>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_projects(&cx(), filter).await)
 }
 
 /// The timeline of a project.
-#[server(prefix = "/fn", endpoint = "projects/timeline", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_timeline(harbor: String, project: String, at: Option<String>, zoom: Option<String>) -> Result<Timeline, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_timeline(&cx(), harbor, project, at.as_deref().and_then(crate::units::Moment::parse), zoom).await)
 }
 
 /// A moment compared with the harbor now.
-#[server(prefix = "/fn", endpoint = "projects/diff", input = leptos::server_fn::codec::GetUrl)]
 pub async fn compare_live(harbor: String, project: String, at: Option<String>) -> Result<LiveDiff, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().compare_live(&cx(), harbor, project, at.as_deref().and_then(crate::units::Moment::parse)).await)
 }
 
 /// Repositories and tags at a moment.
-#[server(prefix = "/fn", endpoint = "projects/browse", input = leptos::server_fn::codec::GetUrl)]
-pub async fn browse_moment(#[server(default)] query: BrowseQuery) -> Result<Browse, ApiError> {
+pub async fn browse_moment(query: BrowseQuery) -> Result<Browse, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().browse(&cx(), query).await)
 }
 
 /// Everything one tag pointed to.
-#[server(prefix = "/fn", endpoint = "projects/tag", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_tag_history(harbor: String, project: String, repository: String, tag: String) -> Result<TagHistory, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().tag_history(&cx(), harbor, project, repository, tag).await)
 }
 
 /// The parts of one artifact.
-#[server(prefix = "/fn", endpoint = "projects/artifact", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_artifact(harbor: String, project: String, repository: String, digest: String) -> Result<ArtifactDetail, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_artifact(&cx(), harbor, project, repository, digest).await)
 }
 
 /// Tags that differ between two moments.
-#[server(prefix = "/fn", endpoint = "projects/changes", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_changes(harbor: String, project: String, from: Option<String>, to: Option<String>) -> Result<Changes, ApiError> {
     use crate::ports::{answer, backend, cx};
     let moment = |text: Option<String>| text.as_deref().and_then(crate::units::Moment::parse);
@@ -61,21 +54,18 @@ pub async fn get_changes(harbor: String, project: String, from: Option<String>, 
 }
 
 /// Settings at a moment, and what changed.
-#[server(prefix = "/fn", endpoint = "projects/settings", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_settings(query: SettingsQuery) -> Result<SettingsAt, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_settings(&cx(), query).await)
 }
 
 /// Whatever names an image, over all time.
-#[server(prefix = "/fn", endpoint = "projects/search", input = leptos::server_fn::codec::GetUrl)]
 pub async fn search_all(q: String) -> Result<Found, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().search(&cx(), q).await)
 }
 
 /// Gaps of the newest snapshot, and what was accepted of them.
-#[server(prefix = "/fn", endpoint = "projects/gaps", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_gaps(harbor: String, project: String) -> Result<ProjectGaps, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_gaps(&cx(), harbor, project).await)

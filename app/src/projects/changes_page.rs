@@ -14,12 +14,8 @@ use crate::units::{count, short_digest};
 pub fn ChangesPage() -> impl IntoView {
     let (harbor, project) = (use_param("harbor"), use_param("project"));
     let (from, to) = (use_query("from"), use_query("to"));
-    let changes = fetch(
-        Topic::Snapshots,
-        move || (harbor.get(), project.get(), from.get(), to.get()),
-        |(harbor, project, from, to)| get_changes(harbor, project, from, to),
-    );
-    view! { <Load data=changes view=move |changes| page(changes, harbor.get_untracked(), project.get_untracked())/> }
+    let changes = get_changes(harbor.clone(), project.clone(), from, to);
+    view! { <Load data=changes topics=&[Topic::Snapshots] view=move |changes| page(changes, harbor, project)/> }
 }
 
 fn sentence(c: &Changes, project: &str) -> String {

@@ -18,19 +18,12 @@ const ROWS_MAX: usize = 200;
 /// The page.
 #[component]
 pub fn GapsPage() -> impl IntoView {
-    let harbor = use_param("harbor");
-    let project = use_param("project");
-    let (accept, withdraw) = (ServerAction::new(), ServerAction::new());
-    let gaps = fetch(Topic::Snapshots, move || (harbor.get(), project.get()), |(harbor, project)| get_gaps(harbor, project));
-    view! { <Load data=gaps view={move |gaps| page(gaps, (harbor.get_untracked(), project.get_untracked()), accept, withdraw)}/> }
+    let (harbor, project) = (use_param("harbor"), use_param("project"));
+    let gaps = get_gaps(harbor.clone(), project.clone());
+    view! { <Load data=gaps topics=&[Topic::Snapshots] view=move |gaps| page(gaps, (harbor, project))/> }
 }
 
-fn page(
-    gaps: ProjectGaps,
-    (harbor, project): (String, String),
-    accept: ServerAction<AcceptGapCall>,
-    withdraw: ServerAction<WithdrawAcceptance>,
-) -> AnyView {
+fn page(gaps: ProjectGaps, (harbor, project): (String, String)) -> AnyView {
     let crumbs =
         vec![(t("Projects", "项目").to_owned(), "/projects".to_owned()), (format!("{harbor}/{project}"), project_href(&harbor, &project))];
     let title = match &gaps.at {
@@ -44,9 +37,9 @@ fn page(
     let as_of = gaps.at.as_ref().map(|s| s.moment);
     let open = gaps.gaps.iter().filter(|gap| gap.accepted.is_none() && !gap.only_named).count();
     let owner = gaps.may.accept;
-    let form = gaps.at.as_ref().filter(|_| owner && open > 0).map(|s| accept_form(s, &gaps.gaps, (&harbor, &project), accept));
+    let form = gaps.at.as_ref().filter(|_| owner && open > 0).map(|s| accept_form(s, &gaps.gaps, (&harbor, &project)));
     let standing: Vec<Acceptance> = gaps.gaps.iter().filter_map(|gap| gap.accepted.clone()).collect();
-    let end = (owner && !standing.is_empty()).then(|| withdraw_form(&standing, (&harbor, &project), withdraw));
+    let end = (owner && !standing.is_empty()).then(|| withdraw_form(&standing, (&harbor, &project)));
     let who = (!owner && !gaps.gaps.is_empty()).then(|| {
         view! { <p class="note padded may-not">{t("An owner of the project may accept a gap, with a reason and an end.", "项目所有者可接受缺口，需填写原因与期限。")}</p> }
     });
@@ -110,7 +103,7 @@ fn row(gap: Gap) -> impl IntoView {
     }
 }
 
-fn accept_form(at: &Snapshot, gaps: &[Gap], (harbor, project): (&str, &str), action: ServerAction<AcceptGapCall>) -> AnyView {
+fn accept_form(at: &Snapshot, gaps: &[Gap], (harbor, project): (&str, &str)) -> AnyView {
     let open: Vec<&Gap> = gaps.iter().filter(|gap| gap.accepted.is_none() && !gap.only_named).collect();
     let all = lang().pick(format!("all {} open gaps", open.len()), format!("全部 {} 处未处理的缺口", open.len()));
     let mut options: Vec<(String, String)> =
@@ -122,7 +115,7 @@ fn accept_form(at: &Snapshot, gaps: &[Gap], (harbor, project): (&str, &str), act
     let (snapshot, harbor, project) = (at.id.to_string(), harbor.to_owned(), project.to_owned());
     view! {
         <Panel title=t("Accept a gap", "接受缺口") note=t("a snapshot whose gaps are all accepted counts as good", "缺口均被接受的快照视为完好") padded=true>
-            <PostForm action=action id="accept">
+            <PostForm call=AcceptGapCall::PATH id="accept">
                 <Hidden name="harbor" value=harbor/>
                 <Hidden name="project" value=project/>
                 <Hidden name="snapshot_id" value=snapshot/>
@@ -136,14 +129,14 @@ fn accept_form(at: &Snapshot, gaps: &[Gap], (harbor, project): (&str, &str), act
     .into_any()
 }
 
-fn withdraw_form(standing: &[Acceptance], (harbor, project): (&str, &str), action: ServerAction<WithdrawAcceptance>) -> AnyView {
+fn withdraw_form(standing: &[Acceptance], (harbor, project): (&str, &str)) -> AnyView {
     let options: Vec<(String, String)> =
         standing.iter().take(ROWS_MAX).map(|a| (a.id.to_string(), format!("{} ({})", a.subject, a.kind))).collect();
     let first = options.first().map(|(id, _)| id.clone()).unwrap_or_default();
     let (harbor, project) = (harbor.to_owned(), project.to_owned());
     view! {
         <Panel title=t("Withdraw an acceptance", "撤回接受") padded=true>
-            <PostForm action=action id="withdraw">
+            <PostForm call=WithdrawAcceptance::PATH id="withdraw">
                 <Hidden name="harbor" value=harbor/>
                 <Hidden name="project" value=project/>
                 <Select name="acceptance" label=t("Which", "缺口") value=first options=options/>
@@ -193,10 +186,8 @@ fn pointed_to(digest: String) -> impl IntoView {
 /// The end of something, which may be over.
 #[component]
 pub fn Ends(at: Moment) -> impl IntoView {
-    let now = use_now();
-    let word = move || match now.get() {
-        Some(now) if now >= at => t("ended", "已结束"),
-        _ => t("until", "至"),
-    };
-    view! { {word}" "{minute(at)} }
+    if use_now().is_some_and(|now| now >= at) {
+        return view! { {t("ended", "已结束")}" "{minute(at)} }.into_any();
+    }
+    view! { <span data-turns=at.url()>{t("until", "至")}" "{minute(at)}</span> }.into_any()
 }

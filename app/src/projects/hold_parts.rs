@@ -20,8 +20,6 @@ fn words(hold: &Hold) -> String {
 /// Keeps the moment that is looked at, or releases it.
 #[component]
 pub fn HoldPanel(timeline: Timeline, snapshot: Snapshot) -> impl IntoView {
-    let action = ServerAction::<HoldSnapshot>::new();
-    let release = ServerAction::<ReleaseHold>::new();
     let back = project_href(&timeline.project.harbor, &timeline.project.project);
     let back_here = format!("{back}?at={}", url_part(&snapshot.moment.url()));
     let me = viewer().map(|me| me.login).unwrap_or_default();
@@ -39,7 +37,7 @@ pub fn HoldPanel(timeline: Timeline, snapshot: Snapshot) -> impl IntoView {
         <Panel title=t("Hold this moment", "锁定该时间点") note=t("keeps it from retention", "不受保留策略清理") padded=true>
             {standing}
             {may.hold.then(move || view! {
-                <PostForm action=action id="hold">
+                <PostForm call=HoldSnapshot::PATH id="hold">
                     <Hidden name="snapshot_id" value=id/>
                     <Hidden name="back" value=back_here/>
                     <Field name="reason" label=t("Why", "原因")/>
@@ -49,17 +47,17 @@ pub fn HoldPanel(timeline: Timeline, snapshot: Snapshot) -> impl IntoView {
             })}
             {(!may.hold).then(|| view! { <MayNot text=t("Those who may ask for restores of the project, operators and security administrators hold a moment.", "锁定由可申请恢复的人员、系统管理员或安全管理员执行。")/> })}
             {others.then(|| view! { <MayNot text=t("Who set a hold, an owner of the project or an operator releases it.", "锁定由设置者、项目所有者或系统管理员解除。")/> })}
-            {(!own.is_empty()).then(|| release_form(own, back_after, release))}
+            {(!own.is_empty()).then(|| release_form(own, back_after))}
         </Panel>
     }
     .into_any()
 }
 
-fn release_form(holds: Vec<Hold>, back: String, action: ServerAction<ReleaseHold>) -> AnyView {
+fn release_form(holds: Vec<Hold>, back: String) -> AnyView {
     let options: Vec<(String, String)> = holds.iter().map(|hold| (hold.id.to_string(), words(hold))).collect();
     let first = options.first().map(|(id, _)| id.clone()).unwrap_or_default();
     view! {
-        <PostForm action=action id="release">
+        <PostForm call=ReleaseHold::PATH id="release">
             <Hidden name="back" value=back/>
             <Select name="hold_id" label=t("Release which hold", "解除哪个锁定") value=first options=options/>
             <Field name="reason" label=t("Why it is not needed any more", "为何不再需要")/>

@@ -16,18 +16,9 @@ use crate::units::{Page, bytes, count};
 /// The list with its filters.
 #[component]
 pub fn ProjectsPage() -> impl IntoView {
-    let names = ["harbor", "state", "q", "after"];
-    let values = names.map(use_query);
-    let filter = move || {
-        let [harbor, state, q, after] = values.map(|v| v.get());
-        ProjectFilter { harbor, state, q, after }
-    };
-    let now = move || {
-        let [harbor, state, q, after] = values.map(|v| v.get_untracked());
-        ProjectFilter { harbor, state, q, after }
-    };
-    let projects = fetch(Topic::Snapshots, filter, list_projects);
-    view! { <Load data=projects view={move |page: Page<Project>| list(page, now())}/> }
+    let [harbor, state, q, after] = ["harbor", "state", "q", "after"].map(use_query);
+    let filter = ProjectFilter { harbor, state, q, after };
+    view! { <Load data=list_projects(filter.clone()) topics=&[Topic::Snapshots] view=move |page| list(page, filter)/> }
 }
 
 fn list(page: Page<Project>, filter: ProjectFilter) -> AnyView {

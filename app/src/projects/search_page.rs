@@ -17,9 +17,8 @@ const SHOWN_CHARS: usize = 80;
 /// The page.
 #[component]
 pub fn SearchPage() -> impl IntoView {
-    let q = use_query("q");
-    let found = fetch(Topic::Snapshots, move || q.get().unwrap_or_default(), search_all);
-    view! { <Load data=found view={move |found: Found| page(found, q.get_untracked().unwrap_or_default())}/> }
+    let q = use_query("q").unwrap_or_default();
+    view! { <Load data=search_all(q.clone()) topics=&[Topic::Snapshots] view=move |found| page(found, q)/> }
 }
 
 fn page(found: Found, q: String) -> AnyView {

@@ -1,7 +1,6 @@
 //! What a project was set to at a moment, and what changed last: members, labels, robots, rules, webhooks, and the Harbor's own.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
 
 use super::calls::get_settings;
 use super::types::{SettingLine, SettingsAt, SettingsPart, SettingsQuery};
@@ -13,16 +12,9 @@ use crate::units::{Moment, count};
 /// The page.
 #[component]
 pub fn SettingsPage() -> impl IntoView {
-    let params = use_params_map();
-    let (at, against) = (use_query("at"), use_query("against"));
-    let query = move || SettingsQuery {
-        harbor: params.with(|p| p.get("harbor").unwrap_or_default()),
-        project: params.with(|p| p.get("project").unwrap_or_default()),
-        at: at.get().as_deref().and_then(Moment::parse),
-        against: against.get().as_deref().and_then(Moment::parse),
-    };
-    let settings = Resource::new(query, get_settings);
-    view! { <Load data=settings view=move |settings| page(settings, query())/> }
+    let moment = |name| use_query(name).as_deref().and_then(Moment::parse);
+    let query = SettingsQuery { harbor: use_param("harbor"), project: use_param("project"), at: moment("at"), against: moment("against") };
+    view! { <Load data=get_settings(query.clone()) view=move |settings| page(settings, query)/> }
 }
 
 fn sentence(s: &SettingsAt, project: &str) -> String {

@@ -17,10 +17,8 @@ use crate::units::{Moment, bytes, count, short_digest};
 #[component]
 pub fn TagPage() -> impl IntoView {
     let names = ["h", "p", "repo", "tag"];
-    let values = names.map(use_query);
-    let source = move || values.map(|v| v.get().unwrap_or_default());
-    let history = fetch(Topic::Snapshots, source, |[h, p, repo, tag]| get_tag_history(h, p, repo, tag));
-    view! { <Load data=history view=page/> }
+    let [h, p, repo, tag] = names.map(|name| use_query(name).unwrap_or_default());
+    view! { <Load data=get_tag_history(h, p, repo, tag) topics=&[Topic::Snapshots] view=page/> }
 }
 
 fn page(history: TagHistory) -> AnyView {

@@ -21,28 +21,19 @@ use crate::units::{Moment, bytes, count};
 /// The page.
 #[component]
 pub fn TimelinePage() -> impl IntoView {
-    let harbor = use_param("harbor");
-    let project = use_param("project");
-    let at = use_query("at");
-    let zoom = use_query("zoom");
-    let timeline = fetch(
-        Topic::Snapshots,
-        move || (harbor.get(), project.get(), at.get(), zoom.get()),
-        |(harbor, project, at, zoom)| get_timeline(harbor, project, at, zoom),
-    );
-    let diff =
-        fetch(Topic::Snapshots, move || (harbor.get(), project.get(), at.get()), |(harbor, project, at)| compare_live(harbor, project, at));
-    view! {
-        <Load data=timeline view={move |timeline: Timeline| {
-            let of_diff = timeline.clone();
-            let captured = timeline.at.is_some();
-            view! {
-                {head(&timeline, zoom.get_untracked())}
-                {captured.then(|| view! { <Load data=diff part=true view={move |diff| view! { <Difference timeline=of_diff.clone() diff=diff/> }}/> })}
-                {rest(timeline)}
-            }
-        }}/>
-    }
+    let (harbor, project, at, zoom) = (use_param("harbor"), use_param("project"), use_query("at"), use_query("zoom"));
+    let timeline = get_timeline(harbor.clone(), project.clone(), at.clone(), zoom.clone());
+    let diff = compare_live(harbor, project, at);
+    let content = move |timeline: Timeline| {
+        let of_diff = timeline.clone();
+        let captured = timeline.at.is_some();
+        view! {
+            {head(&timeline, zoom)}
+            {captured.then(|| view! { <Load data=diff part=true view=move |diff| view! { <Difference timeline=of_diff diff=diff/> }/> })}
+            {rest(timeline)}
+        }
+    };
+    view! { <Load data=timeline topics=&[Topic::Snapshots] view=content/> }
 }
 
 fn zooms(base: &str, timeline: &Timeline, zoom: Option<&str>) -> AnyView {
@@ -69,13 +60,13 @@ fn zooms(base: &str, timeline: &Timeline, zoom: Option<&str>) -> AnyView {
 
 /// A date and a time by the reader's clocks. A plain form: the server makes the one address of that moment out of it.
 fn go_to(base: String, at: Moment, zoom: Option<String>) -> AnyView {
-    let zone = page_zone().zone;
+    let zone = &page_zone().zone;
     let clocks = if zone.name == "UTC" { zone.name.clone() } else { format!("{}, {}", zone.name, zone.distance(at)) };
     let label = lang().pick(format!("Go to ({clocks})"), format!("跳转至（{clocks}）"));
     view! {
         <form method="get" action=base class="filters goto">
             <label class="filter"><span>{label}</span><input type="datetime-local" step="1" name="at" value=zone.field(at)/></label>
-            <input type="hidden" name="zone" value=zone.name/>
+            <input type="hidden" name="zone" value=zone.name.clone()/>
             {zoom.map(|zoom| view! { <input type="hidden" name="zoom" value=zoom/> })}
             <button type="submit" class="btn">{t("Go", "跳转")}</button>
         </form>
@@ -148,8 +139,8 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
                 <h2>{t("Timeline", "时间线")}</h2>
                 <nav class="zoom" aria-label=t("Width of the window", "时段宽度")>{zooms(&base, timeline, zoom.as_deref())}</nav>
                 <div class="steps-nav">
-                    {before.map(|href| view! { <a class="btn small" id="snapshot-before" href=href rel="prev"><kbd>"["</kbd>" "{t("before", "前一个")}</a> })}
-                    {after.map(|href| view! { <a class="btn small" id="snapshot-after" href=href rel="next">{t("after", "后一个")}" "<kbd>"]"</kbd></a> })}
+                    {before.map(|href| view! { <a class="btn small" id="snapshot-before" data-key="[" href=href rel="prev"><kbd>"["</kbd>" "{t("before", "前一个")}</a> })}
+                    {after.map(|href| view! { <a class="btn small" id="snapshot-after" data-key="]" href=href rel="next">{t("after", "后一个")}" "<kbd>"]"</kbd></a> })}
                     <a class="btn small" href=newest>{t("newest", "最新")}</a>
                 </div>
             </header>

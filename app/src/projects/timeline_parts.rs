@@ -145,14 +145,13 @@ fn BringBack(timeline: Timeline, missing: i64, moved: i64, items: String) -> imp
 /// Holding the moment, backing up now.
 #[component]
 pub fn MomentActions(timeline: Timeline) -> impl IntoView {
-    let backup = ServerAction::<BackUpProject>::new();
     let (harbor, project) = (timeline.project.harbor.clone(), timeline.project.project.clone());
     // Without a plan there is no vault to back it up into.
     let planned = !timeline.project.plans.is_empty();
     let whole = timeline.clone();
     let form = if may_back_up(&harbor, &project) {
         view! {
-            <PostForm action=backup id="backup">
+            <PostForm call=BackUpProject::PATH id="backup">
                 <Hidden name="harbor" value=harbor/>
                 <Hidden name="project" value=project/>
                 <SubmitButton text=t("Back this project up now", "立即备份该项目")/>

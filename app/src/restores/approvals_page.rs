@@ -13,12 +13,9 @@ use crate::units::{Page, count};
 #[component]
 pub fn ApprovalsPage() -> impl IntoView {
     let (tab, after) = (use_query("tab"), use_query("after"));
-    let rows = fetch(Topic::Requests, move || InboxFilter { tab: tab.get(), after: after.get() }, list_approvals);
-    view! {
-        <Load data=rows view={move |found: Page<RequestRow>| {
-            page(found, tab.get_untracked().unwrap_or_else(|| "mine".to_owned()), after.get_untracked().is_some())
-        }}/>
-    }
+    let (shown, paged) = (tab.clone().unwrap_or_else(|| "mine".to_owned()), after.is_some());
+    let rows = list_approvals(InboxFilter { tab, after });
+    view! { <Load data=rows topics=&[Topic::Requests] view=move |found| page(found, shown, paged)/> }
 }
 
 fn page(found: Page<RequestRow>, tab: String, paged: bool) -> AnyView {

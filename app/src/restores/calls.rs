@@ -19,7 +19,6 @@ pub async fn preview_restore(form: RestoreForm) -> Result<Draft, ApiError> {
 }
 
 /// A draft as stored.
-#[server(prefix = "/fn", endpoint = "restores/draft", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_draft(draft_id: String) -> Result<Draft, ApiError> {
     use crate::ports::{answer, backend, cx, go};
     let draft = backend().get_draft(&cx(), draft_id.clone()).await;
@@ -44,36 +43,31 @@ pub async fn submit_restore(form: Submit) -> Result<Request, ApiError> {
 }
 
 /// One request.
-#[server(prefix = "/fn", endpoint = "restores/get", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_request(request_id: i64) -> Result<Request, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_request(&cx(), request_id).await)
 }
 
 /// Lines of a request, by its number, or of a draft, by its name.
-#[server(prefix = "/fn", endpoint = "restores/lines", input = leptos::server_fn::codec::GetUrl)]
-pub async fn list_lines(request: String, #[server(default)] filter: LineFilter) -> Result<Lines, ApiError> {
+pub async fn list_lines(request: String, filter: LineFilter) -> Result<Lines, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_lines(&cx(), request, filter).await)
 }
 
 /// What differs between the plan of a request or draft and the one before.
-#[server(prefix = "/fn", endpoint = "restores/change", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_change(request: String, page: i64) -> Result<Option<PlanChange>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_change(&cx(), request, page).await)
 }
 
 /// Requests, newest first.
-#[server(prefix = "/fn", endpoint = "restores/list", input = leptos::server_fn::codec::GetUrl)]
-pub async fn list_requests(#[server(default)] filter: RequestFilter) -> Result<Page<RequestRow>, ApiError> {
+pub async fn list_requests(filter: RequestFilter) -> Result<Page<RequestRow>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_requests(&cx(), filter).await)
 }
 
 /// A part of the inbox.
-#[server(prefix = "/fn", endpoint = "restores/inbox", input = leptos::server_fn::codec::GetUrl)]
-pub async fn list_approvals(#[server(default)] filter: InboxFilter) -> Result<Page<RequestRow>, ApiError> {
+pub async fn list_approvals(filter: InboxFilter) -> Result<Page<RequestRow>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_approvals(&cx(), filter).await)
 }

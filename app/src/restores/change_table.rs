@@ -14,17 +14,8 @@ use crate::units::{count, short_digest, short_tag};
 /// The difference, a page at a time. `path` and `fixed` are the page's own address.
 #[component]
 pub fn ChangePanel(#[prop(into)] id: String, path: String, fixed: Vec<(&'static str, String)>) -> impl IntoView {
-    let page = use_query("changes");
-    let wanted = move || page.get().and_then(|page| page.parse().ok()).unwrap_or(1);
-    let name = StoredValue::new(id);
-    let change = fetch(Topic::Requests, wanted, move |page| get_change(name.get_value(), page));
-    let place = StoredValue::new((path, fixed));
-    view! {
-        <Load data=change part=true view={move |change: Option<PlanChange>| {
-            let (path, fixed) = place.get_value();
-            change.map(|change| panel(change, &path, &fixed))
-        }}/>
-    }
+    let page = use_query("changes").and_then(|page| page.parse().ok()).unwrap_or(1);
+    view! { <Load data=get_change(id, page) part=true view=move |change| change.map(|change| panel(change, &path, &fixed))/> }
 }
 
 fn panel(change: PlanChange, path: &str, fixed: &[(&'static str, String)]) -> AnyView {

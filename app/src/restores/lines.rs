@@ -16,20 +16,10 @@ const NAMES: [&str; 4] = ["group", "repository", "text", "page"];
 /// The lines of a request or draft. `path` and `fixed` are the page's own address, which the filters keep.
 #[component]
 pub fn LinesPanel(#[prop(into)] id: String, path: String, fixed: Vec<(&'static str, String)>) -> impl IntoView {
-    let values = NAMES.map(use_query);
-    let filter = move || {
-        let [group, repository, text, page] = values.map(|value| value.get());
-        LineFilter { group, repository, text, page: page.and_then(|page| page.parse().ok()) }
-    };
-    let name = StoredValue::new(id);
-    let lines = fetch(Topic::Requests, filter, move |filter| list_lines(name.get_value(), filter));
-    let place = StoredValue::new((path, fixed));
-    let page = move |lines: Lines| {
-        let [group, repository, text, _] = values.map(|value| value.get_untracked());
-        let (path, fixed) = place.get_value();
-        name.with_value(|id| panel(id, lines, &Place { path, fixed, group, repository, text }))
-    };
-    view! { <Load data=lines view=page part=true/> }
+    let [group, repository, text, page] = NAMES.map(use_query);
+    let place = Place { path, fixed, group: group.clone(), repository: repository.clone(), text: text.clone() };
+    let filter = LineFilter { group, repository, text, page: page.and_then(|page| page.parse().ok()) };
+    view! { <Load data=list_lines(id.clone(), filter) part=true view=move |lines| panel(&id, lines, &place)/> }
 }
 
 /// Where the panel is, and what is filtered.

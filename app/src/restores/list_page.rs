@@ -14,16 +14,9 @@ use crate::units::Page;
 /// The list with its filters.
 #[component]
 pub fn RestoresPage() -> impl IntoView {
-    let names = ["state", "mine", "project", "after"];
-    let values = names.map(use_query);
-    let filter = |[state, mine, project, after]: [Option<String>; 4]| RequestFilter {
-        state,
-        mine: mine.is_some_and(|m| m == "true"),
-        project,
-        after,
-    };
-    let requests = fetch(Topic::Requests, move || filter(values.map(|v| v.get())), list_requests);
-    view! { <Load data=requests view={move |page: Page<RequestRow>| list(page, filter(values.map(|v| v.get_untracked())))}/> }
+    let [state, mine, project, after] = ["state", "mine", "project", "after"].map(use_query);
+    let filter = RequestFilter { state, mine: mine.is_some_and(|m| m == "true"), project, after };
+    view! { <Load data=list_requests(filter.clone()) topics=&[Topic::Requests] view=move |page| list(page, filter)/> }
 }
 
 fn list(page: Page<RequestRow>, filter: RequestFilter) -> AnyView {

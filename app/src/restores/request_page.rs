@@ -17,9 +17,7 @@ use crate::ui::*;
 /// The page.
 #[component]
 pub fn RequestPage() -> impl IntoView {
-    let id = use_id("id");
-    let request = fetch(Topic::Requests, move || id.get(), get_request);
-    view! { <Load data=request view=page/> }
+    view! { <Load data=get_request(use_id("id")) topics=&[Topic::Requests] view=page/> }
 }
 
 /// How far along the steps a state is.
@@ -58,8 +56,13 @@ fn page(request: Request) -> AnyView {
     let (id, changed, own) = (request.id, request.change.is_some(), format!("/restores/{}", request.id));
     let undoes = request.form.undo_of;
     let path = steps(&request);
-    let shared = StoredValue::new(request.clone());
-    let of = move || shared.get_value();
+    let (plan, harbor, pull) = (request.plan.clone(), request.form.harbor.clone(), request.pull.clone());
+    let right = [
+        view! { <Decision request=request.clone()/> }.into_any(),
+        view! { <Why request=request.clone()/> }.into_any(),
+        view! { <Votes request=request.clone()/> }.into_any(),
+    ];
+    let record = view! { <Record request=request.clone()/> };
     view! {
         {(moving || open).then(|| view! { <noscript><meta http-equiv="refresh" content="10"/></noscript> })}
         <PageHead title=title crumbs=crumbs here=here>
@@ -80,18 +83,15 @@ fn page(request: Request) -> AnyView {
         <Columns>
             <Stack>
                 {changed.then(|| view! { <ChangePanel id=id.to_string() path=own.clone() fixed=Vec::new()/> })}
-                <EffectSummary plan=of().plan harbor=of().form.harbor/>
+                <EffectSummary plan=plan harbor=harbor/>
                 <LinesPanel id=id.to_string() path=own fixed=Vec::new()/>
             </Stack>
             <Stack>
-                <Decision request=of()/>
-                <Why request=of()/>
-                <Votes request=of()/>
-                {of().pull.map(|line| {
-                    let copied = line.clone();
-                    view! { <Panel title=t("Pull it", "拉取") padded=true><div class="cli-line"><pre class="mono"><code>{line}</code></pre><CopyButton text=copied what=t("command", "命令")/></div></Panel> }
+                {right.collect_view()}
+                {pull.map(|line| view! {
+                    <Panel title=t("Pull it", "拉取") padded=true><div class="cli-line"><pre class="mono"><code>{line}</code></pre><CopyButton what=t("command", "命令")/></div></Panel>
                 })}
-                <Record request=of()/>
+                {record}
             </Stack>
         </Columns>
         <CliTwin command=format!("breakwater restore show {id}")/>

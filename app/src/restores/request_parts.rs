@@ -63,7 +63,6 @@ pub fn Votes(request: Request) -> impl IntoView {
 /// The decision: exactly this plan, or no.
 #[component]
 pub fn Decision(request: Request) -> impl IntoView {
-    let action = ServerAction::<CastVoteCall>::new();
     let open = matches!(request.state, RequestState::Waiting | RequestState::Reapproval);
     if !open {
         return ().into_any();
@@ -75,7 +74,7 @@ pub fn Decision(request: Request) -> impl IntoView {
     let hash = request.plan.hash.clone();
     view! {
         <Panel title=t("Your decision", "您的决定") padded=true>
-            <PostForm action=action prefix="form" id="vote">
+            <PostForm call=CastVoteCall::PATH prefix="form" id="vote">
                 <Hidden name="request_id" value=request.id.to_string()/>
                 <Hidden name="plan_hash" value=hash.clone()/>
                 <Hidden name="version" value=request.version.to_string()/>
@@ -107,13 +106,9 @@ fn who_acts(state: RequestState, asks: bool) -> Option<&'static str> {
 /// What can be done now.
 #[component]
 pub fn Actions(request: Request) -> impl IntoView {
-    let withdraw = ServerAction::<WithdrawRequest>::new();
-    let cancel = ServerAction::<CancelRequest>::new();
-    let retry = ServerAction::<RetryRequest>::new();
-    let undo = ServerAction::<UndoRequest>::new();
     let may = request.may.clone();
     let allowed = move |what: &str| may.iter().any(|m| m == what);
-    let id = StoredValue::new(request.id.to_string());
+    let id = request.id;
     let any = ["withdraw", "cancel", "retry", "undo"].iter().any(|what| allowed(what));
     let target = if request.form.target_project.is_empty() { &request.form.project } else { &request.form.target_project };
     let reason = (!any).then(|| who_acts(request.state, may_ask(&request.form.harbor, target))).flatten();
@@ -123,14 +118,14 @@ pub fn Actions(request: Request) -> impl IntoView {
     } else {
         t("Ask again for what is not done…", "重新申请未完成的部分…")
     };
-    let hidden = move || view! { <Hidden name="request_id" value=id.get_value()/> };
+    let hidden = move || view! { <Hidden name="request_id" value=id.to_string()/> };
     let (taking, stopping, again, undoing) = (allowed("withdraw"), allowed("cancel"), allowed("retry"), allowed("undo"));
     view! {
         <Bar>
-            {taking.then(|| view! { <PostForm action=withdraw id="withdraw" class="inline">{hidden()}<SubmitButton text=t("Take it back", "撤回申请")/></PostForm> })}
-            {stopping.then(|| view! { <PostForm action=cancel id="cancel" class="inline">{hidden()}<SubmitButton text=t("Stop before the next write", "在下一次写入前停止") kind=ButtonKind::Danger/></PostForm> })}
-            {again.then(|| view! { <PostForm action=retry id="retry" class="inline">{hidden()}<SubmitButton text=again_text kind=ButtonKind::Primary/></PostForm> })}
-            {undoing.then(|| view! { <PostForm action=undo id="undo" class="inline">{hidden()}<SubmitButton text=t("Undo this restore…", "撤销此次恢复…")/></PostForm> })}
+            {taking.then(|| view! { <PostForm call=WithdrawRequest::PATH id="withdraw" class="inline">{hidden()}<SubmitButton text=t("Take it back", "撤回申请")/></PostForm> })}
+            {stopping.then(|| view! { <PostForm call=CancelRequest::PATH id="cancel" class="inline">{hidden()}<SubmitButton text=t("Stop before the next write", "在下一次写入前停止") kind=ButtonKind::Danger/></PostForm> })}
+            {again.then(|| view! { <PostForm call=RetryRequest::PATH id="retry" class="inline">{hidden()}<SubmitButton text=again_text kind=ButtonKind::Primary/></PostForm> })}
+            {undoing.then(|| view! { <PostForm call=UndoRequest::PATH id="undo" class="inline">{hidden()}<SubmitButton text=t("Undo this restore…", "撤销此次恢复…")/></PostForm> })}
         </Bar>
         {reason.map(|text| view! { <MayNot text=text/> })}
     }

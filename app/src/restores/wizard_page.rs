@@ -1,7 +1,6 @@
 //! Asking for a restore: choose, look at the effect, say why, send off. A draft on the server, so nothing is entered twice.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
 use super::calls::get_draft;
 use super::change_table::ChangePanel;
@@ -10,6 +9,7 @@ use super::lines::LinesPanel;
 use super::moment_words;
 use super::types::{Draft, RestoreForm};
 use super::wizard_parts::{Choose, Reason};
+use crate::address::Address;
 use crate::projects::project_href;
 use crate::text::{lang, t};
 use crate::ui::*;
@@ -18,21 +18,18 @@ use crate::ui::*;
 #[component]
 pub fn WizardPage() -> impl IntoView {
     let draft = use_query("draft");
-    let query = use_query_map();
-    let from_address = move || {
-        query.with(|q| {
-            let get = |name: &str| q.get(name).unwrap_or_default();
-            let mut items: Vec<String> = q.get_all("item").unwrap_or_default();
-            items.extend(get("items").lines().map(str::to_owned).filter(|l| !l.is_empty()));
-            RestoreForm { harbor: get("h"), project: get("p"), at: get("at"), items: items.join("\n"), ..RestoreForm::default() }
-        })
-    };
-    view! {
-        {move || match draft.get().filter(|name| !name.is_empty()) {
-            Some(id) => view! { <DraftView id=id/> }.into_any(),
-            None => first(from_address()),
-        }}
+    match draft {
+        Some(id) => view! { <Load data=get_draft(id) view=preview/> }.into_any(),
+        None => first(from_address()),
     }
+}
+
+fn from_address() -> RestoreForm {
+    let address = Address::here();
+    let get = |name: &str| address.get(name).unwrap_or_default();
+    let mut items: Vec<String> = address.all("item").collect();
+    items.extend(get("items").lines().map(str::to_owned).filter(|l| !l.is_empty()));
+    RestoreForm { harbor: get("h"), project: get("p"), at: get("at"), items: items.join("\n"), ..RestoreForm::default() }
 }
 
 fn steps(now: usize) -> AnyView {
@@ -66,28 +63,18 @@ fn first(form: RestoreForm) -> AnyView {
     };
     let crumbs = vec![(format!("{}/{}", form.harbor, form.project), project_href(&form.harbor, &form.project))];
     let at = moment_words(&form.at);
-    let form = StoredValue::new(form);
-    let choose = move || {
-        let form = form.get_value();
-        let target = if form.target_project.is_empty() { form.project.clone() } else { form.target_project.clone() };
-        if may_ask(&form.harbor, &form.project) && may_ask(&form.harbor, &target) {
-            view! { <Choose form=form/> }.into_any()
-        } else {
-            view! { <MayNot text=of_asking()/> }.into_any()
-        }
+    let target = if form.target_project.is_empty() { &form.project } else { &form.target_project };
+    let choose = if may_ask(&form.harbor, &form.project) && may_ask(&form.harbor, target) {
+        view! { <Choose form=form/> }.into_any()
+    } else {
+        view! { <MayNot text=of_asking()/> }.into_any()
     };
     view! {
         <PageHead title=title crumbs=crumbs here=t("Restore", "恢复")><SubItem label=t("as of", "时间点")>{at}</SubItem></PageHead>
         {steps(0)}
-        <WithViewer view=choose/>
+        {choose}
     }
     .into_any()
-}
-
-#[component]
-fn DraftView(id: String) -> impl IntoView {
-    let draft = Resource::new(move || id.clone(), get_draft);
-    view! { <Load data=draft view=preview/> }
 }
 
 fn preview(draft: Draft) -> AnyView {

@@ -11,7 +11,6 @@ use crate::ui::*;
 /// What to restore, where to, and what to do where something is there already.
 #[component]
 pub fn Choose(form: RestoreForm) -> impl IntoView {
-    let action = ServerAction::<PreviewRestore>::new();
     let same = form.project.clone();
     let choice = if form.on_conflict.is_empty() { "leave".to_owned() } else { form.on_conflict.clone() };
     let options = vec![
@@ -24,7 +23,7 @@ pub fn Choose(form: RestoreForm) -> impl IntoView {
     ];
     view! {
         <Panel title=t("What, and where to", "内容与目标") padded=true>
-            <PostForm action=action prefix="form" id="wish">
+            <PostForm call=PreviewRestore::PATH prefix="form" id="wish">
                 <Hidden name="harbor" value=form.harbor.clone()/>
                 <Hidden name="project" value=form.project.clone()/>
                 {form.draft_id.map(|id| view! { <Hidden name="draft_id" value=id/> })}
@@ -48,7 +47,6 @@ pub fn Choose(form: RestoreForm) -> impl IntoView {
 /// Why, and the button that says exactly what it asks for.
 #[component]
 pub fn Reason(draft: Draft) -> impl IntoView {
-    let action = ServerAction::<SubmitRestore>::new();
     let effects = &draft.plan.effects;
     if !effects.writes() {
         return view! {
@@ -88,7 +86,7 @@ pub fn Reason(draft: Draft) -> impl IntoView {
     view! {
         <Panel title=t("Why", "原因") padded=true>
             <p class="note">{said(&draft.rule)}" "{who}</p>
-            <PostForm action=action prefix="form" id="why">
+            <PostForm call=SubmitRestore::PATH prefix="form" id="why">
                 <Hidden name="draft_id" value=draft.id.clone()/>
                 <Hidden name="plan_hash" value=draft.plan.hash.clone()/>
                 <Select name="category" label=t("What happened", "发生了什么") options=categories value=category/>

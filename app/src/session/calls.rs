@@ -5,10 +5,8 @@ use leptos::prelude::*;
 use crate::accounts::types::Secret;
 use crate::error::ApiError;
 use crate::session::types::{SetUp, Shell, SignIn};
-use crate::zone::Zone;
 
 /// What the shell around this page shows.
-#[server(prefix = "/fn", endpoint = "session/shell", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_shell() -> Result<Shell, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().shell(&cx()).await)
@@ -66,16 +64,16 @@ pub async fn set_display(#[server(default)] lang: Option<String>, #[server(defau
     answer(backend().set_display(&cx(), lang, theme).await)
 }
 
-/// Keeps the zone of the browser for the pages to come; answers with its clocks.
+/// Keeps the zone of the browser for the pages to come.
 #[server(name = KeepZone, prefix = "/fn", endpoint = "session/zone")]
-pub async fn keep_zone(name: String) -> Result<Zone, ApiError> {
+pub async fn keep_zone(name: String) -> Result<(), ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().keep_zone(&cx(), name, false).await)
 }
 
 /// Chooses a zone, or leaves it to the browser where the name is empty; then comes back to the page the form was on.
 #[server(name = ChooseZone, prefix = "/fn", endpoint = "session/choose_zone")]
-pub async fn choose_zone(#[server(default)] name: String) -> Result<Zone, ApiError> {
+pub async fn choose_zone(#[server(default)] name: String) -> Result<(), ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().keep_zone(&cx(), name, true).await)
 }

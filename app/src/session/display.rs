@@ -1,10 +1,9 @@
 //! Language, theme and time zone of a page, known before anything is asked of the backend.
 //!
-//! On the server they come from the cookies `lang` and `theme` and from `Accept-Language`; in the browser from the attributes
-//! the server wrote on the root element, so both sides agree. Unknown values fall back to English and the system's theme.
-//! The zone is looked up by the server before the page is made, since only it has the database; without one it is UTC.
+//! They come from the cookies `lang` and `theme` and from `Accept-Language`. Unknown values fall back to English and the system's theme.
+//! The zone is looked up before the page is made; without one it is UTC.
 
-use leptos::prelude::{document, is_browser, use_context};
+use leptos::prelude::use_context;
 
 use crate::session::types::Theme;
 use crate::text::Lang;
@@ -31,25 +30,12 @@ pub struct ZoneOfPage {
 }
 
 impl Display {
-    /// Of this request, or of the page that is open.
+    /// Of this request.
     #[must_use]
     pub fn here() -> Self {
-        // The request first: a server function runs outside of any page, where "in a browser" cannot be asked.
-        if let Some(parts) = use_context::<http::request::Parts>() {
-            let zone = parts.extensions.get::<ZoneOfPage>().cloned().unwrap_or_default();
-            return Self { zone, ..Self::of_headers(&parts.headers) };
-        }
-        if is_browser() { Self::of_document().unwrap_or_default() } else { Self::default() }
-    }
-
-    fn of_document() -> Option<Self> {
-        let root = document().document_element()?;
-        let lang = root.get_attribute("lang").map(|l| Lang::from_header(&l)).unwrap_or_default();
-        let zone = ZoneOfPage {
-            zone: root.get_attribute("data-zone").and_then(|z| Zone::of_attribute(&z)).unwrap_or_default(),
-            chosen: root.has_attribute("data-zone-chosen"),
-        };
-        Some(Self { lang, theme: theme(root.get_attribute("data-theme").as_deref()), zone })
+        let Some(parts) = use_context::<http::request::Parts>() else { return Self::default() };
+        let zone = parts.extensions.get::<ZoneOfPage>().cloned().unwrap_or_default();
+        Self { zone, ..Self::of_headers(&parts.headers) }
     }
 
     fn of_headers(headers: &http::HeaderMap) -> Self {

@@ -2,15 +2,14 @@
 
 use leptos::prelude::*;
 
-use crate::ui::TabTitle;
 use crate::ui::icons::Mark;
 use crate::ui::top_bar::DisplayForms;
 
 /// A narrow page with its sentence.
 #[component]
 pub fn Lone(#[prop(into)] title: String, #[prop(into)] here: String, children: Children) -> impl IntoView {
+    crate::render::set_title(&here);
     view! {
-        <TabTitle text=here/>
         <main class="lone" id="main">
             <p class="brand"><Mark/><span>"Breakwater"</span></p>
             <h1>{title}</h1>

@@ -5,7 +5,6 @@ use async_trait::async_trait;
 use crate::error::ApiError;
 use crate::ports::Cx;
 use crate::session::types::{SetUp, Shell, SignIn};
-use crate::zone::Zone;
 
 /// Signing in and out.
 #[async_trait]
@@ -25,7 +24,7 @@ pub trait Sessions: Send + Sync {
     /// Switches single keys on or off for the caller's account.
     async fn set_single_keys(&self, cx: &Cx, on: bool) -> Result<(), ApiError>;
     /// Keeps a time zone in a cookie, as `chosen` by the reader or as the browser has it; an empty name forgets it.
-    async fn keep_zone(&self, cx: &Cx, name: String, chosen: bool) -> Result<Zone, ApiError>;
+    async fn keep_zone(&self, cx: &Cx, name: String, chosen: bool) -> Result<(), ApiError>;
     /// Leaves a message that the next page shows once.
     async fn leave_flash(&self, cx: &Cx, text: &str);
 }

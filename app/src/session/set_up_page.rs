@@ -10,8 +10,7 @@ use crate::ui::*;
 /// One-time token, name, password; then the set-up goes on at home.
 #[component]
 pub fn SetUpPage() -> impl IntoView {
-    let action = ServerAction::<SetUpCall>::new();
-    let shell = use_shell();
+    let done = use_shell().is_some_and(|shell| !shell.setup_needed);
     view! {
         <Lone title=t("Make the first account.", "创建第一个账号。") here=t("Set-up", "初始设置")>
             <p class="lead">
@@ -20,14 +19,10 @@ pub fn SetUpPage() -> impl IntoView {
                     "该账号用于登记 Harbor、保管库和备份计划，并为他人授权。服务器启动时已在日志中输出一次性令牌。",
                 )}
             </p>
-            <Transition fallback=|| ()>
-                {move || Suspend::new(async move {
-                    shell.await.is_ok_and(|s| !s.setup_needed).then(|| view! {
-                        <Callout tone=Tone::Warn>{t("The set-up is done.", "初始设置已完成。")}" "<a href="/signin">{t("Sign in", "登录")}</a></Callout>
-                    })
-                })}
-            </Transition>
-            <PostForm action=action prefix="form">
+            {done.then(|| view! {
+                <Callout tone=Tone::Warn>{t("The set-up is done.", "初始设置已完成。")}" "<a href="/signin">{t("Sign in", "登录")}</a></Callout>
+            })}
+            <PostForm call=SetUpCall::PATH prefix="form">
                 <Field name="token" label=t("Token from the server's log", "服务器日志中的令牌") mono=true autofocus=true/>
                 <Field name="login" label=t("Name", "用户名") autocomplete="username" hint=t("2 to 64 of a-z, 0-9, dot, hyphen, underscore", "2 至 64 个字符：a-z、0-9、点、连字符、下划线")/>
                 <Field name="display_name" label=t("Name shown to others", "显示名称") autocomplete="name"/>

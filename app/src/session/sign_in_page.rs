@@ -1,8 +1,6 @@
 //! Signing in.
 
 use leptos::prelude::*;
-use leptos_router::components::Redirect;
-use leptos_router::hooks::use_query_map;
 
 use super::calls::SignInCall;
 use super::lone::Lone;
@@ -15,27 +13,16 @@ const CODE_GIVEN: &str = "came=";
 /// Name, password, and back to where one was.
 #[component]
 pub fn SignInPage() -> impl IntoView {
-    let action = ServerAction::<SignInCall>::new();
-    let next = use_query_map().with_untracked(|q| q.get("next")).unwrap_or_default();
-    let shell = use_shell();
-    // A form waits there for its text, which comes with the page itself.
+    let next = use_query("next").unwrap_or_default();
+    // A form waits there for its text.
     let waits = next.contains(CODE_GIVEN) && next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
-    let there = next.clone();
-    let value = action.value();
-    Effect::new(move |_| {
-        if waits && value.with(|answer| matches!(answer, Some(Ok(())))) {
-            let _ = window().location().set_href(&there);
-        }
-    });
+    if use_shell().is_some_and(|shell| shell.setup_needed) {
+        crate::ports::go("/setup");
+    }
     view! {
         <Lone title=t("Sign in to Breakwater.", "登录 Breakwater。") here=t("Sign in", "登录")>
-            <Transition fallback=|| ()>
-                {move || Suspend::new(async move {
-                    shell.await.is_ok_and(|s| s.setup_needed).then(|| view! { <Redirect path="/setup"/> })
-                })}
-            </Transition>
             {waits.then(|| view! { <Callout tone=Tone::Warn>{t("Your session had ended. What you wrote is kept for a quarter of an hour: sign in and send it again.", "会话已结束。您填写的内容将保留一刻钟：请登录后再次提交。")}</Callout> })}
-            <PostForm action=action prefix="form">
+            <PostForm call=SignInCall::PATH prefix="form">
                 <Field name="login" label=t("Name", "用户名") autocomplete="username" autofocus=true/>
                 <Field name="password" label=t("Password", "密码") kind="password" autocomplete="current-password"/>
                 {(!next.is_empty()).then(|| view! { <Hidden name="next" value=next.clone()/> })}

@@ -36,32 +36,8 @@ pub fn SubmitButton(
     #[prop(optional)] kind: ButtonKind,
     #[prop(optional)] name: Option<&'static str>,
     #[prop(optional, into)] value: Option<String>,
-    #[prop(optional, into)] disabled: Signal<bool>,
 ) -> impl IntoView {
-    let pending = super::form::try_form().map(|form| form.pending);
-    let busy = move || pending.is_some_and(|p| p.get());
-    view! {
-        <button type="submit" class=kind.class() name=name value=value disabled=move || disabled.get() || busy() aria-busy=move || busy().then_some("true")>
-            {text}
-        </button>
-    }
-    .into_any()
-}
-
-/// A button of the page itself: it needs the browser part, so it is off until that runs.
-#[component]
-pub fn Button(
-    #[prop(into)] text: String,
-    #[prop(optional)] kind: ButtonKind,
-    on_press: impl Fn() + Clone + Send + Sync + 'static,
-) -> impl IntoView {
-    let hydrated = super::live::use_hydrated();
-    view! {
-        <button type="button" class=kind.class() disabled=move || !hydrated.get() on:click=move |_| on_press()>
-            {text}
-        </button>
-    }
-    .into_any()
+    view! { <button type="submit" class=kind.class() name=name value=value>{text}</button> }.into_any()
 }
 
 /// A link that looks like a button.

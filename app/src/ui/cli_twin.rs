@@ -12,8 +12,8 @@ pub fn CliTwin(#[prop(into)] command: String) -> impl IntoView {
         <details class="cli-twin">
             <summary><span aria-hidden="true">">_ "</span>{t("The same from a terminal", "用命令行完成同样操作")}</summary>
             <div class="cli-line">
-                <pre class="mono"><code>{command.clone()}</code></pre>
-                <CopyButton text=command what=t("command", "命令")/>
+                <pre class="mono"><code>{command}</code></pre>
+                <CopyButton what=t("command", "命令")/>
             </div>
         </details>
     }

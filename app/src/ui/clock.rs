@@ -1,107 +1,45 @@
 //! Moments on a page: the exact time in the reader's zone first, how long ago as a second label; UTC is the title of both.
 //!
-//! The browser's clock is never read for what is shown: "now" is the server's time that came with the page, moved on by a timer
-//! once the page is alive. So server and browser write the same text, and a wrong clock cannot lie.
+//! "Now" is the server's time that comes with the page. The script `times` moves the labels on from there while the page is open, so a
+//! wrong clock of the browser cannot lie.
+
+use std::sync::Arc;
 
 use leptos::prelude::*;
 
-use crate::session::calls::keep_zone;
+use super::page_state::use_shell;
 use crate::session::display::ZoneOfPage;
 use crate::text::{Lang, lang};
 use crate::units::{Moment, duration};
-use crate::zone::Zone;
-
-/// How often labels move on.
-const TICK_S: u64 = 20;
-
-/// The time of the server, as this page knows it; nothing until the shell has come.
-#[derive(Clone, Copy)]
-pub struct Clock(pub RwSignal<Option<Moment>>);
-
-/// Provides the clock and moves it on while the page is open.
-pub fn provide_clock() {
-    let now = RwSignal::new(None::<Moment>);
-    provide_context(Clock(now));
-    Effect::new(move |_| {
-        let tick = move || {
-            now.update(|n| {
-                if let Some(Moment(t)) = n {
-                    *t += std::time::Duration::from_secs(TICK_S);
-                }
-            });
-        };
-        let _ = set_interval_with_handle(tick, std::time::Duration::from_secs(TICK_S));
-    });
-}
-
-/// The zone of this page; [`super::Load`] draws its page again when it becomes known later.
-#[derive(Clone, Copy)]
-struct PageZone(RwSignal<ZoneOfPage>);
-
-/// Provides the zone. A reader who has chosen none gets the browser's, which is kept in a cookie for the pages to come.
-pub fn provide_zone(zone: ZoneOfPage) {
-    let page = RwSignal::new(zone);
-    provide_context(PageZone(page));
-    Effect::new(move |_| {
-        let other = |name: &String| page.with_untracked(|p| !p.chosen && p.zone.name != *name);
-        if let Some(name) = browser_zone().filter(other) {
-            leptos::task::spawn_local(async move {
-                if let Ok(zone) = keep_zone(name).await {
-                    page.set(ZoneOfPage { zone, chosen: false });
-                }
-            });
-        }
-    });
-}
-
-/// The zone the browser's system is set to.
-fn browser_zone() -> Option<String> {
-    let format = web_sys::js_sys::Intl::DateTimeFormat::new(&web_sys::js_sys::Array::new(), &web_sys::js_sys::Object::new());
-    web_sys::js_sys::Reflect::get(&format.resolved_options(), &"timeZone".into()).ok()?.as_string()
-}
 
 /// The zone of this page.
 #[must_use]
-pub fn page_zone() -> ZoneOfPage {
-    use_context::<PageZone>().map_or_else(ZoneOfPage::default, |page| page.0.get_untracked())
-}
-
-/// Makes the closure it is called in run again when the browser's zone becomes known.
-pub fn track_zone() {
-    if let Some(page) = use_context::<PageZone>() {
-        page.0.track();
-    }
+pub fn page_zone() -> Arc<ZoneOfPage> {
+    use_context::<Arc<ZoneOfPage>>().unwrap_or_default()
 }
 
 /// `2026-11-23 17:30:05 UTC+8`, by the reader's clocks.
 #[must_use]
 pub fn long(at: Moment) -> String {
-    with_zone(|zone| zone.long(at))
+    page_zone().zone.long(at)
 }
 
 /// `2026-11-23 17:30 UTC+8`, by the reader's clocks.
 #[must_use]
 pub fn minute(at: Moment) -> String {
-    with_zone(|zone| zone.minute(at))
+    page_zone().zone.minute(at)
 }
 
 /// `2026-11-23 17:30`, by the reader's clocks; say the zone beside it.
 #[must_use]
 pub fn bare(at: Moment) -> String {
-    with_zone(|zone| zone.bare(at))
+    page_zone().zone.bare(at)
 }
 
-fn with_zone<T>(read: impl Fn(&Zone) -> T) -> T {
-    use_context::<PageZone>().map_or_else(|| read(&Zone::default()), |page| page.0.with_untracked(|p| read(&p.zone)))
-}
-
-/// The time of the server. Inside `Load` it is always there.
-///
-/// The app's own signal, not one derived here: a part that waits for data is made anew while the old one is still shown, and a
-/// derived signal would end with its maker.
+/// The time of the server, where the shell of the page is known.
 #[must_use]
-pub fn use_now() -> RwSignal<Option<Moment>> {
-    use_context::<Clock>().map_or_else(|| RwSignal::new(None), |clock| clock.0)
+pub fn use_now() -> Option<Moment> {
+    use_shell().map(|shell| shell.now)
 }
 
 /// `6 min`, `3 h`, `12 d` in the reader's language.
@@ -140,18 +78,13 @@ pub fn relative(moment: Moment, now: Moment, lang: Lang) -> String {
 /// `brief` shows only how long ago, with the exact time as its title: for sentences and narrow tables.
 #[component]
 pub fn When(at: Moment, #[prop(optional)] brief: bool) -> impl IntoView {
-    let now = use_now();
-    let lang = lang();
     let exact = long(at);
-    let ago = {
-        let unknown = minute(at);
-        move || now.get().map(|now| relative(at, now, lang)).unwrap_or_else(|| unknown.clone())
-    };
+    let ago = use_now().map_or_else(|| minute(at), |now| relative(at, now, lang()));
     if brief {
         let title = if exact == at.long() { exact } else { format!("{exact} · {}", at.long()) };
-        view! { <time datetime=at.url() title=title>{ago}</time> }.into_any()
+        view! { <time datetime=at.url() title=title data-ago="">{ago}</time> }.into_any()
     } else {
-        view! { <span class="when"><Exact at=at/>" "<span class="ago">{ago}</span></span> }.into_any()
+        view! { <span class="when"><Exact at=at/>" "<span class="ago" data-ago=at.url()>{ago}</span></span> }.into_any()
     }
 }
 

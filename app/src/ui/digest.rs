@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 
-use super::live::use_hydrated;
 use crate::text::t;
 use crate::units::short_digest;
 
@@ -12,29 +11,21 @@ pub fn Digest(#[prop(into)] value: String, #[prop(optional)] whole: bool) -> imp
     let shown = if whole { value.clone() } else { short_digest(&value) };
     view! {
         <span class="digest">
-            <code class="mono" title=value.clone()>{shown}</code>
-            <CopyButton text=value what=t("digest", "摘要")/>
+            <code class="mono" title=value>{shown}</code>
+            <CopyButton what=t("digest", "摘要")/>
         </span>
     }
     .into_any()
 }
 
-/// Copies `text`; shown only where the browser part runs, since it needs it.
+/// Copies what stands before it: its title, else its text (script `page`). Seen only where scripts run.
 #[component]
-pub fn CopyButton(#[prop(into)] text: String, #[prop(into)] what: String) -> impl IntoView {
-    let hydrated = use_hydrated();
-    let copied = RwSignal::new(false);
+pub fn CopyButton(#[prop(into)] what: String) -> impl IntoView {
     let label = format!("{} {what}", t("Copy", "复制"));
-    let done = t("copied", "已复制");
-    let copy = move |_| {
-        drop(window().navigator().clipboard().write_text(&text));
-        copied.set(true);
-        set_timeout(move || copied.set(false), std::time::Duration::from_millis(1_500));
-    };
     view! {
-        <button type="button" class="copy" aria-label=label.clone() title=label hidden=move || !hydrated.get() on:click=copy>
+        <button type="button" class="copy" aria-label=label.clone() title=label>
             <super::icons::Drawing icon=super::Icon::Copy/>
-            <span class="copied" role="status">{move || copied.get().then_some(done)}</span>
+            <span class="copied" role="status" data-done=t("copied", "已复制")></span>
         </button>
     }
     .into_any()

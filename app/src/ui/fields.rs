@@ -1,6 +1,6 @@
 //! Fields of a [`super::PostForm`]: label, control, hint and error, tied together for screen readers.
 //!
-//! Controls are not bound to signals: what was typed lives in the control, so a refusal cannot lose it.
+//! A field starts with what was typed before a refusal; a secret never does.
 
 use leptos::prelude::*;
 
@@ -13,14 +13,14 @@ fn around(name: &'static str, label: String, hint: Option<String>, optional: boo
     let form = use_form();
     let error = form.error_of(name);
     let id = form.input_id(name);
-    let class = move || if error.with(Option::is_some) { "field wrong" } else { "field" };
+    let class = if error.is_some() { "field wrong" } else { "field" };
     view! {
         <div class=class>
             <label for=id.clone()>{label}{optional.then(|| view! { <span class="note">" "{t("(optional)", "（选填）")}</span> })}</label>
             {hint.map(|hint| view! { <p class="hint" id=format!("{id}-hint")>{hint}</p> })}
             {control}
             <p class="field-error" id=format!("{id}-error")>
-                {move || error.get().map(|text| view! { <StatusShape tone=Tone::Fail/>{text} })}
+                {error.map(|text| view! { <StatusShape tone=Tone::Fail/>{text} })}
             </p>
         </div>
     }
@@ -57,7 +57,7 @@ pub fn Field(
             class=if mono { "mono" } else { "" } autofocus=autofocus min=min max=max
             autocapitalize="none" spellcheck="false"
             aria-required=(!optional).then_some("true")
-            aria-invalid=move || error.with(Option::is_some).then_some("true")
+            aria-invalid=error.is_some().then_some("true")
             aria-describedby=described(&id, hint.is_some())/>
     };
     around(name, label, hint, optional, control.into_any())
@@ -77,12 +77,13 @@ pub fn TextArea(
     let form = use_form();
     let id = form.input_id(name);
     let error = form.error_of(name);
-    let start = form.start(name, &value);
+    // The framework writes what is inside as it is: a text that ends the element would begin others.
+    let start = form.start(name, &value).replace('&', "&amp;").replace('<', "&lt;");
     let control = view! {
         <textarea id=id.clone() name=form.input_name(name) rows=rows.to_string() class=if mono { "mono" } else { "" }
             autocapitalize="none" spellcheck=(!mono).to_string()
             aria-required=(!optional).then_some("true")
-            aria-invalid=move || error.with(Option::is_some).then_some("true")
+            aria-invalid=error.is_some().then_some("true")
             aria-describedby=described(&id, hint.is_some())>
             {start}
         </textarea>
@@ -112,7 +113,7 @@ pub fn Select(
         .collect_view();
     let control = view! {
         <select id=id.clone() name=form.input_name(name)
-            aria-invalid=move || error.with(Option::is_some).then_some("true")
+            aria-invalid=error.is_some().then_some("true")
             aria-describedby=described(&id, hint.is_some())>
             {options}
         </select>

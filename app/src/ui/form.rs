@@ -1,24 +1,17 @@
-//! Forms that work as plain posts and better with the browser part.
+//! Forms: plain posts that are answered by a page.
 //!
-//! A refused plain post comes back to its page with the error and the fields that are no secret (see [`super::came_back`]).
-//! [`FormState`] reads both, so the page shows the same with and without script. Fields are named `prefix[name]` where the
-//! server function takes one struct; errors name them without the prefix.
+//! A refused post comes back to its page with the error and the fields that are no secret (see [`super::came_back`]); [`FormState`] reads
+//! both. Fields are named `prefix[name]` where the server function takes one struct; errors name them without the prefix.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use leptos::context::Provider;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
-use leptos::server_fn::client::Client;
-use leptos::server_fn::codec::PostUrl;
-use leptos::server_fn::request::ClientReq;
-use leptos::server_fn::{Http, ServerFn};
-use leptos::web_sys::FormData;
-use serde::de::DeserializeOwned;
+use leptos::server_fn::ServerFn as _;
 
 use super::button::ButtonKind;
 use super::came_back::came_back;
-use super::live::use_live;
 use super::page_state::error_text;
 use super::status::{StatusShape, Tone};
 use crate::error::ApiError;
@@ -27,53 +20,41 @@ use crate::session::calls::StepUp;
 use crate::text::t;
 
 /// What a form's fields need to know.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct FormState {
     /// The refusal of the last try, if it was refused.
-    pub error: Signal<Option<ApiError>>,
-    /// The form was sent and has not been answered.
-    pub pending: Signal<bool>,
-    kept: StoredValue<BTreeMap<String, String>>,
+    pub error: Option<Arc<ApiError>>,
+    kept: Arc<BTreeMap<String, String>>,
     prefix: &'static str,
     id: &'static str,
 }
 
 impl FormState {
-    /// The state of the form that calls `action`; `also` is another function the same form can be sent to.
+    /// The state of the form that is posted to `call`; `also` is another function the same form can be sent to.
     #[must_use]
-    pub fn of<S>(action: ServerAction<S>, prefix: &'static str, id: &'static str, also: Option<&'static str>) -> Self
-    where
-        S: ServerFn<Error = ApiError> + Clone + Send + Sync + 'static,
-        S::Output: Send + Sync + 'static,
-    {
-        let calls: Vec<&str> = std::iter::once(S::PATH).chain(also).collect();
+    pub fn of(call: &'static str, prefix: &'static str, id: &'static str, also: Option<&'static str>) -> Self {
+        let calls: Vec<&str> = std::iter::once(call).chain(also).collect();
         let came = came_back(&calls).unwrap_or_default();
-        let (refused, kept) = (came.error, came.kept);
-        let value = action.value();
-        let version = action.version();
-        let error = Signal::derive(move || {
-            if version.get() == 0 { refused.clone() } else { value.with(|v| v.as_ref().and_then(|r| r.as_ref().err().cloned())) }
-        });
-        Self { error, pending: action.pending().into(), kept: StoredValue::new(kept), prefix, id }
+        Self { error: came.error.map(Arc::new), kept: Arc::new(came.kept), prefix, id }
     }
 
     /// The value a field starts with: what was typed before a refusal, else `default`.
     #[must_use]
     pub fn start(&self, name: &str, default: &str) -> String {
-        self.kept.with_value(|kept| kept.get(name).cloned()).unwrap_or_else(|| default.to_owned())
+        self.kept.get(name).cloned().unwrap_or_else(|| default.to_owned())
     }
 
     /// Whether a value of a list was posted before.
     #[must_use]
     pub fn had(&self, list: &str, value: &str) -> bool {
         let is_in = |name: &String| name.strip_prefix(list).is_some_and(|rest| rest.starts_with('['));
-        self.kept.with_value(|kept| kept.iter().any(|(name, kept)| is_in(name) && kept == value))
+        self.kept.iter().any(|(name, kept)| is_in(name) && kept == value)
     }
 
-    /// Whether the form came back refused from a plain post, so that unset boxes are known to be unset.
+    /// Whether the form came back, so that unset boxes are known to be unset.
     #[must_use]
     pub fn came_back(&self) -> bool {
-        self.kept.with_value(|kept| !kept.is_empty())
+        !self.kept.is_empty()
     }
 
     /// The name of a field in the posted form.
@@ -90,9 +71,8 @@ impl FormState {
 
     /// What is wrong with a field.
     #[must_use]
-    pub fn error_of(&self, name: &'static str) -> Signal<Option<String>> {
-        let error = self.error;
-        Signal::derive(move || error.with(|e| e.as_ref().and_then(|e| e.of_field(name).map(said))))
+    pub fn error_of(&self, name: &str) -> Option<String> {
+        self.error.as_ref()?.of_field(name).map(said)
     }
 }
 
@@ -111,13 +91,14 @@ pub fn try_form() -> Option<FormState> {
     use_context::<FormState>()
 }
 
-/// A form that calls a server function. Shows the summary of a refusal at its top; on success every page refetches.
+/// A form that is posted to a server function. Shows the summary of a refusal at its top.
 ///
 /// `prefix`: name of the function's one struct argument, empty where the arguments are plain. `id` tells several forms of a page
-/// apart.
+/// apart. A second click while it is on its way does nothing (script `forms`).
 #[component]
-pub fn PostForm<S, O>(
-    action: ServerAction<S>,
+pub fn PostForm(
+    /// Address of the function.
+    call: &'static str,
     #[prop(optional)] prefix: &'static str,
     #[prop(default = "f")] id: &'static str,
     #[prop(default = "form")] class: &'static str,
@@ -128,118 +109,89 @@ pub fn PostForm<S, O>(
     #[prop(optional)]
     quiet: bool,
     children: Children,
-) -> impl IntoView
-where
-    S: DeserializeOwned + ServerFn<Protocol = Http<PostUrl, O>, Error = ApiError> + Clone + Send + Sync + 'static,
-    <<S::Client as Client<ApiError>>::Request as ClientReq<ApiError>>::FormData: From<FormData>,
-    S::Output: Send + Sync + 'static,
-    S::Client: Client<ApiError>,
-    O: 'static,
-{
-    let state = FormState::of(action, prefix, id, also);
-    let live = use_live();
-    let value = action.value();
-    let version = action.version();
-    let node = NodeRef::<leptos::html::Form>::new();
-    Effect::new(move |_| {
-        if version.get() == 0 {
-            return;
-        }
-        value.with_untracked(|answer| match answer {
-            Some(Ok(_)) => live.touch_all(),
-            // Sent once more as a plain form: the server keeps its text, asks to sign in, and leads back here.
-            Some(Err(error)) if error.code == ApiError::SIGNED_OUT => {
-                if let Some(form) = node.get_untracked() {
-                    let _ = form.submit();
-                }
-            }
-            _ => {}
-        });
-    });
+) -> impl IntoView {
+    let state = FormState::of(call, prefix, id, also);
     view! {
-        <ActionForm action=action node_ref=node attr:class=class attr:novalidate="">
+        <form method="post" action=call class=class novalidate="">
             <Provider value=state>
                 {(!quiet).then(|| view! { <ErrorSummary/> })}
                 {children()}
             </Provider>
-        </ActionForm>
+        </form>
     }
     .into_any()
 }
 
-/// What was refused, at the top of the form, with links to the fields at fault.
+/// What was refused, at the top of the form, with links to the fields at fault. It has the focus when the page opens.
 #[component]
 pub fn ErrorSummary() -> impl IntoView {
     let form = use_form();
-    let summary = move || {
-        form.error.get().map(|error| {
-            let fields = error
-                .fields
-                .iter()
-                .map(|f| {
-                    // Lines of a check-list belong to no field.
-                    let at_field = !f.field.contains(':');
-                    let href = at_field.then(|| format!("#{}", form.input_id(&f.field)));
-                    view! { <li><a href=href rel="external">{said(&f.message)}</a></li> }
-                })
-                .collect_view();
-            let many = error.fields.len() > 1 || error.fields.first().is_some_and(|f| f.message != error.message);
-            let again = (error.code == ApiError::STEP_UP).then(|| view! { <PasswordAgain/> });
-            let request = error.request_id.clone().filter(|_| error.fields.is_empty());
-            view! {
-                <div class="error-summary">
-                    <StatusShape tone=Tone::Fail/>
-                    <div>
-                        <p><strong>{t("Not done: ", "未执行：")}</strong>{error_text(&error)}</p>
-                        {again}
-                        {(many && !error.fields.is_empty()).then(|| view! { <ul>{fields}</ul> })}
-                        {request.map(|id| view! { <p class="note">{t("request", "请求编号")}" "<code class="mono">{id}</code></p> })}
-                    </div>
-                </div>
-            }
+    let Some(error) = form.error.clone() else { return ().into_any() };
+    let fields = error
+        .fields
+        .iter()
+        .map(|f| {
+            // Lines of a check-list belong to no field.
+            let at_field = !f.field.contains(':');
+            let href = at_field.then(|| format!("#{}", form.input_id(&f.field)));
+            view! { <li><a href=href>{said(&f.message)}</a></li> }
         })
-    };
-    view! { <div role="alert" class="alerts">{summary}</div> }.into_any()
+        .collect_view();
+    let many = error.fields.len() > 1 || error.fields.first().is_some_and(|f| f.message != error.message);
+    let again = (error.code == ApiError::STEP_UP).then(|| view! { <PasswordAgain/> });
+    let request = error.request_id.clone().filter(|_| error.fields.is_empty());
+    view! {
+        <div role="alert" class="alerts">
+            <div class="error-summary" tabindex="-1" autofocus="">
+                <StatusShape tone=Tone::Fail/>
+                <div>
+                    <p><strong>{t("Not done: ", "未执行：")}</strong>{error_text(&error)}</p>
+                    {again}
+                    {(many && !error.fields.is_empty()).then(|| view! { <ul>{fields}</ul> })}
+                    {request.map(|id| view! { <p class="note">{t("request", "请求编号")}" "<code class="mono">{id}</code></p> })}
+                </div>
+            </div>
+        </div>
+    }
+    .into_any()
 }
 
-/// What [`PasswordAgain`] sends.
-#[derive(Clone, Copy)]
-pub struct StepUpAction(ServerAction<StepUp>);
+/// What was refused of a call whose quiet forms stand in the rows below.
+#[component]
+pub fn Refused(call: &'static str) -> impl IntoView {
+    view! { <Provider value=FormState::of(call, "", "f", None)><ErrorSummary/></Provider> }.into_any()
+}
 
-/// The form that [`PasswordAgain`]'s fields belong to. Forms do not nest, and whatever was being sent must stay as it is.
+/// Id of the form that [`PasswordAgain`]'s fields belong to. Forms do not nest, and whatever was being sent must stay as it is.
+const STEP_UP_FORM: &str = "step-up";
+
+/// That form. The script `forms` posts it in place; where it comes back by itself, it says what was wrong and asks again.
 #[component]
 pub fn StepUpForm() -> impl IntoView {
-    let StepUpAction(action) = expect_context();
-    view! { <ActionForm action=action attr:id=STEP_UP_FORM attr:class="unseen">""</ActionForm> }.into_any()
+    let refused = came_back(&[StepUp::PATH]).and_then(|came| came.error).map(|error| {
+        view! {
+            <div role="alert" class="alerts">
+                <div class="error-summary" tabindex="-1" autofocus="">
+                    <StatusShape tone=Tone::Fail/>
+                    <div><p id="step-up-refused">{error_text(&error)}</p><PasswordAgain/></div>
+                </div>
+            </div>
+        }
+    });
+    view! { {refused}<form method="post" action=StepUp::PATH id=STEP_UP_FORM class="unseen"></form> }.into_any()
 }
-
-/// Makes [`PasswordAgain`] work below.
-pub fn provide_step_up() {
-    provide_context(StepUpAction(ServerAction::new()));
-}
-
-/// Id of that form.
-const STEP_UP_FORM: &str = "step-up";
 
 /// Asks for the password once more, in the middle of a form whose text stays.
 #[component]
 fn PasswordAgain() -> impl IntoView {
-    use_context::<StepUpAction>().map(|StepUpAction(action)| {
-        let value = action.value();
-        let answer = move || match value.get() {
-            None => view! { <span></span> }.into_any(),
-            Some(Ok(())) => t("Thank you. Now send it again.", "谢谢，请再次提交。").into_any(),
-            Some(Err(error)) => error_text(&error).into_any(),
-        };
-        view! {
-            <p class="again">
-                <label for="password-again">{t("Your password", "您的密码")}</label>
-                <input id="password-again" name="password_again" type="password" autocomplete="current-password" form=STEP_UP_FORM/>
-                <button type="submit" class=ButtonKind::Small.class() form=STEP_UP_FORM>{t("Confirm", "确认")}</button>
-                <span role="status">{answer}</span>
-            </p>
-        }
-    })
+    view! {
+        <p class="again">
+            <label for="password-again">{t("Your password", "您的密码")}</label>
+            <input id="password-again" name="password_again" type="password" autocomplete="current-password" form=STEP_UP_FORM/>
+            <button type="submit" class=ButtonKind::Small.class() form=STEP_UP_FORM>{t("Confirm", "确认")}</button>
+            <span role="status" id="step-up-answer" data-done=t("Thank you. Now send it again.", "谢谢，请再次提交。")></span>
+        </p>
+    }
 }
 
 /// A form that changes nothing: filters and searches, whose state is the address.
@@ -258,10 +210,10 @@ pub fn GetForm(
         .filter_map(|(name, value)| value.map(|value| view! { <input type="hidden" name=name value=value/> }))
         .collect_view();
     view! {
-        <leptos_router::components::Form method="GET" action=action attr:class=class attr:role=search.then_some("search")>
+        <form method="get" action=action class=class role=search.then_some("search")>
             {kept}
             {children()}
-        </leptos_router::components::Form>
+        </form>
     }
     .into_any()
 }

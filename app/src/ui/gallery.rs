@@ -68,11 +68,9 @@ fn Table() -> impl IntoView {
 /// The gallery.
 #[component]
 pub fn GalleryPage() -> impl IntoView {
-    let shown = Resource::new(|| (), |()| async { Ok::<(), crate::error::ApiError>(()) });
     let error =
         crate::error::ApiError::new(crate::error::ErrorKind::Upstream, "harbor_unreachable", "Harbor prod-sh did not answer within 10 s");
     view! {
-        <Load data=shown view=move |()| { let error = error.clone(); view! {
             <PageHead title="Every part of the console in every state." crumbs=vec![("Home".to_owned(), "/".to_owned())] here="Gallery">
                 <SubItem label="Last good backup">"6 min ago"</SubItem>
                 <SubItem label="Next run">"15:00"</SubItem>
@@ -93,7 +91,6 @@ pub fn GalleryPage() -> impl IntoView {
                             <LinkButton href="/dev/gallery" text="Restore the 41 tags…" kind=ButtonKind::Primary/>
                             <LinkButton href="/dev/gallery" text="Browse"/>
                             <LinkButton href="/dev/gallery" text="Delete…" kind=ButtonKind::Danger/>
-                            <Button text="Needs script" on_press=|| ()/>
                         </Bar>
                     </Panel>
                     <Facts/>
@@ -102,7 +99,6 @@ pub fn GalleryPage() -> impl IntoView {
                     <Panel title="Not visible"><Empty kind=EmptyKind::NotVisible title="Your roles show no project" text="Ask a security administrator for the role viewer."/></Panel>
                 </Stack>
             </Columns>
-        } }/>
     }
     .into_any()
 }

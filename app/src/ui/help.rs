@@ -1,21 +1,21 @@
-//! The sheet of keys, opened by `?`.
+//! The sheet of keys, opened by `?`. The script `keys` does what an element with `data-key` is for: follows a link, focuses a field, opens a dialog.
 
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast as _;
 
-use super::keys::GO;
 use crate::text::t;
 
-const ID: &str = "keys-help";
-
-/// Opens the sheet.
-pub fn open() {
-    if let Some(dialog) = document().get_element_by_id(ID).and_then(|e| e.dyn_into::<web_sys::HtmlDialogElement>().ok())
-        && !dialog.open()
-    {
-        let _ = dialog.show_modal();
-    }
-}
+/// Where `g` and a letter lead.
+const GO: [(&str, &str); 9] = [
+    ("h", "/"),
+    ("p", "/projects"),
+    ("r", "/restores"),
+    ("a", "/approvals"),
+    ("j", "/jobs"),
+    ("l", "/audit"),
+    ("b", "/harbors"),
+    ("v", "/vaults"),
+    ("s", "/plans"),
+];
 
 fn word(path: &str) -> &'static str {
     match path {
@@ -35,9 +35,11 @@ fn word(path: &str) -> &'static str {
 #[component]
 pub fn HelpDialog() -> impl IntoView {
     let rows =
-        GO.into_iter().map(|(letter, path)| view! { <dt><kbd>"g"</kbd>" "<kbd>{letter}</kbd></dt><dd>{word(path)}</dd> }).collect_view();
+        GO.into_iter()
+        .map(|(letter, path)| view! { <dt><kbd>"g"</kbd>" "<kbd>{letter}</kbd></dt><dd><a href=path data-key=format!("g {letter}")>{word(path)}</a></dd> })
+        .collect_view();
     view! {
-        <dialog id=ID class="sheet" aria-labelledby="keys-title">
+        <dialog class="sheet" data-key="?" aria-labelledby="keys-title">
             <h2 id="keys-title">{t("Keys", "快捷键")}</h2>
             <dl class="kv">
                 <dt><kbd>"/"</kbd></dt><dd>{t("Search over all time", "在全部历史中搜索")}</dd>

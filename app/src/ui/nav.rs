@@ -1,41 +1,37 @@
 //! The frame around every page: rail, top bar, message of the last form, page.
 
 use leptos::prelude::*;
-use leptos_router::components::{A, Outlet};
-use leptos_router::hooks::use_location;
 
-use super::form::{StepUpForm, provide_step_up};
+use super::form::StepUpForm;
 use super::icons::{Drawing, Icon, Mark};
 use super::page_state::use_shell;
+use super::region::{Topic, region};
 use super::status::{StatusShape, Tone};
 use super::top_bar::TopBar;
 use crate::accounts::types::Duty;
+use crate::address::Address;
 use crate::session::types::Me;
 use crate::text::t;
 
-/// The frame with the page of the address in it.
-#[component]
-pub fn Frame() -> impl IntoView {
-    view! { <Chrome><Outlet/></Chrome> }.into_any()
-}
+/// What the counts of the frame depend on.
+pub const COUNTS: &[Topic] = &[Topic::Requests, Topic::Jobs, Topic::Accounts];
 
-/// The frame with anything in it.
+/// The frame with a page in it.
 #[component]
-pub fn Chrome(children: Children) -> impl IntoView {
-    provide_step_up();
+pub fn Frame(children: Children) -> impl IntoView {
     view! {
-        <a class="skip" href="#main" rel="external">{t("Skip to the page", "跳到正文")}</a>
+        <a class="skip" href="#main">{t("Skip to the page", "跳到正文")}</a>
         <div class="app">
             <Rail/>
             <div class="side">
                 <TopBar/>
                 <main id="main" tabindex="-1">
                     <Flash/>
+                    <StepUpForm/>
                     {children()}
                 </main>
             </div>
         </div>
-        <StepUpForm/>
         <super::help::HelpDialog/>
     }
     .into_any()
@@ -65,13 +61,16 @@ fn RailLink(
     #[prop(optional)] count: i64,
     #[prop(optional, into)] count_words: String,
 ) -> impl IntoView {
+    let address = Address::here();
+    let inside = |path: &str| path.strip_prefix(href).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let here = if href == "/" { address.path() == "/" } else { inside(address.path()) };
     view! {
         <li>
-            <A href=href exact={href == "/"}>
+            <a href=href aria-current=here.then_some("page")>
                 <Drawing icon=icon/>
                 <span class="word">{text}</span>
                 {(count > 0).then(|| view! { <b><span aria-hidden="true">{count}</span><span class="unseen">{count_words}</span></b> })}
-            </A>
+            </a>
         </li>
     }
     .into_any()
@@ -79,20 +78,13 @@ fn RailLink(
 
 #[component]
 fn Rail() -> impl IntoView {
-    let shell = use_shell();
+    let offer = use_shell()
+        .map_or_else(|| Offer::of(None, 0, 0), |shell| Offer::of(shell.me.as_ref(), shell.approvals_waiting, shell.jobs_running));
     view! {
         <nav class="rail" aria-label=t("Main", "主导航")>
             <div class="rail-in">
             <a class="brand" href="/" aria-label="Breakwater"><Mark/><span>"Breakwater"</span></a>
-            <Transition fallback=|| ()>
-                {move || Suspend::new(async move {
-                    let offer = match shell.await {
-                        Ok(s) => Offer::of(s.me.as_ref(), s.approvals_waiting, s.jobs_running),
-                        Err(_) => Offer::of(None, 0, 0),
-                    };
-                    rail_list(&offer)
-                })}
-            </Transition>
+            {region("rail", COUNTS, || rail_list(&offer))}
             </div>
         </nav>
     }
@@ -121,65 +113,9 @@ fn rail_list(offer: &Offer) -> AnyView {
     .into_any()
 }
 
-/// The message the last form left, until the page is left.
+/// The message the last form left, for whoever loads a whole page next.
 #[component]
 fn Flash() -> impl IntoView {
-    let shell = use_shell();
-    let message = expect_context::<Message>();
-    view! {
-        <div class="flash-place" role="status">
-            <Transition fallback=|| ()>
-                {move || Suspend::new(async move {
-                    // On the server and at the first picture it is in the shell; later answers put it into the context themselves.
-                    if let Ok(shell) = shell.await
-                        && shell.flash.is_some()
-                    {
-                        message.put(shell.flash);
-                    }
-                    move || message.text.get().map(|text| view! { <p class="flash"><StatusShape tone=Tone::Ok/>{text}</p> })
-                })}
-            </Transition>
-        </div>
-    }
-    .into_any()
-}
-
-/// The message of the last form. Two answers can race for it after a form leads to another page, so it is kept apart from them.
-#[derive(Clone, Copy)]
-pub struct Message {
-    text: RwSignal<Option<String>>,
-    fresh: StoredValue<bool>,
-}
-
-/// A message put there less than this ago belongs to the page that is being opened.
-const FRESH: std::time::Duration = std::time::Duration::from_millis(1_500);
-
-impl Message {
-    /// Provides it and takes it away when the page is left.
-    pub fn provide() -> Self {
-        let message = Self { text: RwSignal::new(None), fresh: StoredValue::new(false) };
-        provide_context(message);
-        let pathname = use_location().pathname;
-        Effect::new(move |before: Option<String>| {
-            let path = pathname.get();
-            if before.is_some_and(|before| before != path) && !message.fresh.get_value() {
-                message.text.set(None);
-            }
-            path
-        });
-        message
-    }
-
-    /// Puts a message there, if there is one.
-    pub fn put(&self, text: Option<String>) {
-        if text.is_none() {
-            return;
-        }
-        self.text.set(text);
-        let fresh = self.fresh;
-        if is_browser() {
-            fresh.set_value(true);
-            set_timeout(move || fresh.set_value(false), FRESH);
-        }
-    }
+    let text = use_shell().and_then(|shell| shell.flash.clone());
+    view! { <div class="flash-place" role="status">{text.map(|text| view! { <p class="flash"><StatusShape tone=Tone::Ok/>{text}</p> })}</div> }.into_any()
 }

@@ -1,19 +1,9 @@
 //! The parts a page is laid out with.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use super::status::{StatusShape, Tone};
 use crate::text::t;
-
-/// What the browser's tab is called.
-#[component]
-pub fn TabTitle(#[prop(into)] text: String) -> impl IntoView {
-    let text = format!("{text} · Breakwater");
-    // The framework writes a title into the document as it is, and the browser part sets it as text.
-    let text = if is_server() { text.replace('&', "&amp;").replace('<', "&lt;") } else { text };
-    view! { <Title text=text/> }
-}
 
 /// The head of a page: where it is, the answer in one sentence, and the facts under it (children: [`SubItem`]s or text).
 #[component]
@@ -40,8 +30,8 @@ pub fn PageHead(
             </nav>
         }
     });
+    crate::render::set_title(&tab);
     view! {
-        <TabTitle text=tab/>
         <header class="page-head">
             {trail}
             <h1 tabindex="-1">{title}</h1>

@@ -1,79 +1,65 @@
 //! Waiting, failing and being empty, the same on every page.
 
-use leptos::either::Either;
-use leptos::prelude::*;
-use leptos::reactive::computed::ScopedFuture;
-use leptos_router::components::Redirect;
-use leptos_router::hooks::{use_location, use_params_map, use_query_map};
+use std::future::Future;
+use std::sync::Arc;
 
-use super::clock::Clock;
+use leptos::prelude::*;
+
+use super::region::{Topic, region as region_of};
 use super::status::{StatusShape, Tone};
+use crate::address::Address;
 use crate::error::{ApiError, ErrorKind};
 use crate::said::said;
 use crate::session::types::{Me, Shell};
 use crate::text::{Lang, lang, t};
 
-/// The shell of this page, fetched again at each navigation and change.
-pub type ShellResource = Resource<Result<Shell, ApiError>>;
+/// The shell of the page that is drawn, asked for before anything is.
+#[derive(Clone)]
+pub struct PageShell(pub Arc<Shell>);
 
-/// The shell, provided by the app.
-///
-/// # Panics
-/// Outside the app.
+/// The shell of this page; none where it could not be asked for, and then nobody is known to read.
 #[must_use]
-pub fn use_shell() -> ShellResource {
-    expect_context::<ShellResource>()
+pub fn use_shell() -> Option<Arc<Shell>> {
+    use_context::<PageShell>().map(|shell| shell.0)
 }
 
-/// Shows `data` with `view` once it is there; says so while it is not, and what failed if it did.
-///
-/// Waits for the shell too, so that everything inside knows the time. A session that ended leads to the sign-in and back.
+/// Who reads this page, if somebody is signed in.
+#[must_use]
+pub fn viewer() -> Option<Me> {
+    use_shell()?.me.clone()
+}
+
+/// Shows `data` with `view`, or what failed. A region of the page (see [`super::region`]). A session that ended leads to the sign-in and back.
 #[component]
-pub fn Load<T, V, F>(
-    data: Resource<Result<T, ApiError>>,
+pub fn Load<T, V, A, F>(
+    /// What is asked for; not before this is drawn.
+    data: A,
     view: F,
+    /// What it depends on; nothing: it stays until the page is loaded anew.
+    #[prop(optional)]
+    topics: &'static [Topic],
+    /// Its name, where the page has several beside each other.
+    #[prop(default = "page")]
+    region: &'static str,
     /// A part beside or below what the page is about: its failure is not the page's.
     #[prop(optional)]
     part: bool,
 ) -> impl IntoView
 where
-    T: Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static,
+    T: Send + 'static,
     V: IntoView + 'static,
-    F: Fn(T) -> V + Clone + Send + Sync + 'static,
+    A: Future<Output = Result<T, ApiError>> + Send + 'static,
+    F: FnOnce(T) -> V + Send + 'static,
 {
-    let shell = use_shell();
-    let clock = expect_context::<Clock>();
-    let viewer = expect_context::<Viewer>();
-    let fallback = || view! { <p class="waiting" role="status">{t("Reading…", "读取中…")}</p> };
-    view! {
-        <Transition fallback=fallback>
-            {move || {
-                let view = view.clone();
-                // What is inside writes moments, so it is drawn again in the rare case that the zone becomes known later.
-                super::clock::track_zone();
-                // Untracked: a new count in the rail must not draw the page again.
-                let shell = viewer.0.with_untracked(Option::is_none).then(|| ScopedFuture::new_untracked(shell.into_future()));
-                Suspend::new(async move {
-                    if let Some(shell) = shell
-                        && let Ok(shell) = shell.await
-                    {
-                        clock.0.set(Some(shell.now));
-                        viewer.0.set(shell.me);
-                    }
-                    let data = data.await;
-                    if use_context::<Clock>().is_none() {
-                        // Left or drawn anew while it waited: nobody sees this any more, and what it would be drawn with is gone.
-                        std::future::pending::<()>().await;
-                    }
-                    match data {
-                        Ok(value) => Either::Left(view(value).into_any()),
-                        Err(error) => Either::Right(view! { <ErrorBlock error=error part=part/> }),
-                    }
-                })
-            }}
-        </Transition>
-    }
-    .into_any()
+    region_of(region, topics, move || {
+        let shown = Suspend::new(async move {
+            match data.await {
+                Ok(value) => view(value).into_any(),
+                Err(error) => view! { <ErrorBlock error=error part=part/> }.into_any(),
+            }
+        });
+        shown.into_any()
+    })
 }
 
 /// A failure in the reader's language: codes that pages meet often are translated, others keep their English sentence.
@@ -136,9 +122,8 @@ fn still_works(error: &ApiError) -> Option<&'static str> {
 #[component]
 pub fn ErrorBlock(error: ApiError, #[prop(optional)] part: bool) -> impl IntoView {
     if error.kind == ErrorKind::SignedOut {
-        let location = use_location();
-        let here = format!("{}{}", location.pathname.get_untracked(), query_of(&location.search.get_untracked()));
-        return view! { <Redirect path=format!("/signin?next={}", super::form::url_part(&here))/> }.into_any();
+        crate::ports::go(&format!("/signin?next={}", super::form::url_part(&Address::here().whole())));
+        return ().into_any();
     }
     if part && error.kind == ErrorKind::NotFound {
         // What it is a part of says so already.
@@ -148,8 +133,10 @@ pub fn ErrorBlock(error: ApiError, #[prop(optional)] part: bool) -> impl IntoVie
     let refused = matches!(error.kind, ErrorKind::NotFound | ErrorKind::Forbidden);
     let tone = if refused { Tone::Warn } else { Tone::Fail };
     let text = error_text(&error);
+    if !part {
+        crate::render::set_title(heading(error.kind));
+    }
     view! {
-        {(!part).then(|| view! { <leptos_meta::Title text=format!("{} · Breakwater", heading(error.kind))/> })}
         <section class=if refused { "error-block refused" } else { "error-block" } role="alert">
             {if part {
                 view! { <h2><StatusShape tone=tone/>{heading(error.kind)}</h2> }.into_any()
@@ -163,17 +150,12 @@ pub fn ErrorBlock(error: ApiError, #[prop(optional)] part: bool) -> impl IntoVie
                 {error.request_id.map(|id| view! { " · "{t("request", "请求编号")}" "<code class="mono">{id}</code> })}
             </p>
             <p class="bar">
-                {(!refused).then(|| view! { <a class="btn" href="" rel="external">{t("Try again", "重试")}</a> })}
+                {(!refused).then(|| view! { <a class="btn" href="">{t("Try again", "重试")}</a> })}
                 {refused.then(|| view! { <a class="btn" href="/">{t("Go to the home page", "返回首页")}</a> })}
             </p>
         </section>
     }
     .into_any()
-}
-
-fn query_of(search: &str) -> String {
-    let search = search.trim_start_matches('?');
-    if search.is_empty() { String::new() } else { format!("?{search}") }
 }
 
 /// Why there is nothing.
@@ -210,27 +192,20 @@ pub fn Empty(
     .into_any()
 }
 
-/// A part of the path, by its name in the route table.
+/// A part of the path, by its name in the table of pages.
 #[must_use]
-pub fn use_param(name: &'static str) -> Memo<String> {
-    let params = use_params_map();
-    Memo::new(move |_| params.with(|p| p.get(name)).unwrap_or_default())
+pub fn use_param(name: &str) -> String {
+    Address::here().param(name).to_owned()
 }
 
 /// A number in the path; 0, which no object has, where it is not a number.
 #[must_use]
-pub fn use_id(name: &'static str) -> Memo<i64> {
-    let text = use_param(name);
-    Memo::new(move |_| text.with(|t| t.parse().unwrap_or(0)))
+pub fn use_id(name: &str) -> i64 {
+    Address::here().param(name).parse().unwrap_or(0)
 }
 
 /// A parameter of the query; none where it is absent or empty.
 #[must_use]
-pub fn use_query(name: &'static str) -> Memo<Option<String>> {
-    let query = use_query_map();
-    Memo::new(move |_| query.with(|q| q.get(name)).filter(|v| !v.is_empty()))
+pub fn use_query(name: &str) -> Option<String> {
+    Address::here().get(name).filter(|value| !value.is_empty())
 }
-
-/// Who reads this page; nothing until the shell has come.
-#[derive(Clone, Copy)]
-pub struct Viewer(pub RwSignal<Option<Me>>);

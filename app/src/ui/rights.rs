@@ -2,33 +2,24 @@
 //! and a test walks every page as each kind of person to see that both say the same.
 
 use leptos::prelude::*;
-use leptos::reactive::computed::ScopedFuture;
 
-use super::page_state::{Load, Viewer, use_shell};
+use super::page_state::viewer;
 use crate::accounts::types::{Duty, Role};
-use crate::error::ApiError;
-use crate::session::types::Me;
 use crate::text::t;
 
-/// The reader; inside `Load`, which waits until that is known.
-#[must_use]
-pub fn viewer() -> Option<Me> {
-    expect_context::<Viewer>().0.get_untracked()
-}
-
-/// Whether the reader has a duty; inside `Load`.
+/// Whether the reader has a duty.
 #[must_use]
 pub fn has_duty(duty: Duty) -> bool {
     viewer().is_some_and(|me| me.has(duty))
 }
 
-/// Whether the reader may ask for restores of a project; inside `Load`.
+/// Whether the reader may ask for restores of a project.
 #[must_use]
 pub fn may_ask(harbor: &str, project: &str) -> bool {
     viewer().is_some_and(|me| me.has_role(&[Role::Requester, Role::Approver, Role::Owner], harbor, project))
 }
 
-/// Whether the reader may have a project backed up now; inside `Load`.
+/// Whether the reader may have a project backed up now.
 #[must_use]
 pub fn may_back_up(harbor: &str, project: &str) -> bool {
     has_duty(Duty::Operator) || may_ask(harbor, project)
@@ -59,31 +50,8 @@ pub fn of_asking() -> &'static str {
     )
 }
 
-/// Shows its children to those with a duty, and to others who has it; inside `Load`.
+/// Shows its children to those with a duty, and to others who has it.
 #[component]
 pub fn IfDuty(duty: Duty, children: Children) -> impl IntoView {
     if has_duty(duty) { children().into_any() } else { view! { <MayNot text=of_duty(duty)/> }.into_any() }
-}
-
-/// The same for a page that waits for nothing else.
-#[component]
-pub fn OnlyDuty(duty: Duty, children: ChildrenFn) -> impl IntoView {
-    let children = StoredValue::new(children);
-    view! {
-        <WithViewer view={move || {
-            if has_duty(duty) { children.get_value()() } else { view! { <MayNot text=of_duty(duty)/> }.into_any() }
-        }}/>
-    }
-}
-
-/// Draws `view` once it is known who reads, and not again when a count in the rail changes: there may be text in it.
-#[component]
-pub fn WithViewer<F>(view: F) -> impl IntoView
-where
-    F: Fn() -> AnyView + Clone + Send + Sync + 'static,
-{
-    let shell = use_shell();
-    let known: Resource<Result<(), ApiError>> =
-        Resource::new(|| (), move |()| async move { ScopedFuture::new_untracked(shell.into_future()).await.map(|_| ()) });
-    view! { <Load data=known view=move |()| view()/> }.into_any()
 }

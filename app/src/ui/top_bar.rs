@@ -1,11 +1,14 @@
 //! The bar above every page: search over all time, how live the page is, the seal of the audit history, votes waiting, the person.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 
 use super::form::GetForm;
 use super::icons::{Drawing, Icon};
-use super::live::{LiveState, use_live};
+use super::nav::COUNTS;
 use super::page_state::use_shell;
+use super::region::region;
 use super::status::{StatusShape, Tone};
 use crate::session::types::{Shell, Theme};
 use crate::text::{Lang, lang, t};
@@ -14,41 +17,34 @@ use crate::units::{Moment, count};
 /// The bar.
 #[component]
 pub fn TopBar() -> impl IntoView {
-    let shell = use_shell();
     view! {
         <header class="top">
             <GetForm action="/search" class="search" search=true>
                 <label class="unseen" for="q">{t("Find a tag, digest or project over all time", "在全部历史中查找 Tag、摘要或项目")}</label>
                 <Drawing icon=Icon::Search/>
-                <input id="q" name="q" type="search" autocomplete="off" placeholder=t("Find a tag, digest, project … over all time", "在全部历史中查找 Tag、摘要、项目…")/>
+                <input id="q" name="q" type="search" data-key="/" autocomplete="off" placeholder=t("Find a tag, digest, project … over all time", "在全部历史中查找 Tag、摘要、项目…")/>
                 <kbd aria-hidden="true">"/"</kbd>
             </GetForm>
             <div class="right">
                 <LiveChip/>
-                <Transition fallback=|| ()>
-                    {move || {
-                        super::clock::track_zone();
-                        Suspend::new(async move { shell.await.ok().map(|shell| view! { <Seal shell=shell.clone()/><Bell waiting=shell.approvals_waiting/><PersonMenu shell=shell/> }) })
-                    }}
-                </Transition>
+                {region("counts", COUNTS, || match use_shell() {
+                    Some(shell) => view! { <Seal shell=shell.clone()/><Bell waiting=shell.approvals_waiting/> }.into_any(),
+                    None => ().into_any(),
+                })}
+                {use_shell().map(|shell| view! { <PersonMenu shell=shell/> })}
             </div>
         </header>
     }
     .into_any()
 }
 
-/// Live, reconnecting, or nothing where the browser part does not run.
+/// Live or reconnecting, as the script `live` finds it; nothing where scripts do not run.
 #[component]
 fn LiveChip() -> impl IntoView {
-    let live = use_live();
-    let text = [t("Live", "实时"), t("Reconnecting", "重新连接中")];
     view! {
-        <span class="chip live" role="status">
-            {move || match live.state.get() {
-                LiveState::Off => None,
-                LiveState::Live => Some(view! { <span class="s ok"><StatusShape tone=Tone::Ok/><span>{text[0]}</span></span> }),
-                LiveState::Reconnecting => Some(view! { <span class="s warn"><StatusShape tone=Tone::Warn/><span>{text[1]}</span></span> }),
-            }}
+        <span class="chip live" id="live" role="status">
+            <span class="s ok" data-state="live" hidden=true><StatusShape tone=Tone::Ok/><span>{t("Live", "实时")}</span></span>
+            <span class="s warn" data-state="reconnecting" hidden=true><StatusShape tone=Tone::Warn/><span>{t("Reconnecting", "重新连接中")}</span></span>
         </span>
     }
     .into_any()
@@ -60,7 +56,7 @@ fn clock_of(moment: Moment) -> String {
 
 /// The state of the audit chain, and the way to it.
 #[component]
-fn Seal(shell: Shell) -> impl IntoView {
+fn Seal(shell: Arc<Shell>) -> impl IntoView {
     let events = format!("{} {}", count(shell.audit_events), t("events", "条记录"));
     let (tone, text) = match shell.audit_verified {
         Some((at, true)) => (Tone::Held, format!("{} · {}", t("Chain intact", "审计链完整"), clock_of(at))),
@@ -91,8 +87,8 @@ fn Bell(waiting: i64) -> impl IntoView {
 
 /// Who is signed in, and what is theirs: language, theme, profile, leaving. All plain forms.
 #[component]
-fn PersonMenu(shell: Shell) -> impl IntoView {
-    let Some(me) = shell.me else {
+fn PersonMenu(shell: Arc<Shell>) -> impl IntoView {
+    let Some(me) = shell.me.clone() else {
         return view! { <a class="chip" href="/signin">{t("Sign in", "登录")}</a> }.into_any();
     };
     // Whoever speaks to the browser says what stands there (WCAG 2.5.3).
@@ -105,7 +101,7 @@ fn PersonMenu(shell: Shell) -> impl IntoView {
                 <a href="/me">{t("Profile, password and tokens", "个人资料、密码与令牌")}</a>
                 <DisplayForms/>
                 <form method="post" action="/fn/session/out"><button type="submit" class="plain">{t("Sign out", "退出登录")}</button></form>
-                <p class="note">"Breakwater " {shell.version}</p>
+                <p class="note">"Breakwater " {shell.version.clone()}</p>
             </div>
         </details>
     }

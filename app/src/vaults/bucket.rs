@@ -17,7 +17,7 @@ pub fn tried_panel(bucket: &Bucket) -> AnyView {
 }
 
 /// How the bucket is reached, and how to change that.
-pub fn bucket_panel(vault_id: i64, bucket: Bucket, change: ServerAction<ChangeBucketCall>, check: ServerAction<CheckBucket>) -> AnyView {
+pub fn bucket_panel(vault_id: i64, bucket: Bucket) -> AnyView {
     let (set_at, set_by) = bucket.secret_set.clone();
     let plain = bucket.plain_http.then(|| view! { <Status tone=Tone::Warn text=t("plain http", "明文 http")/> });
     let Bucket { endpoint, region, access_key, prefix, .. } = bucket.clone();
@@ -36,13 +36,13 @@ pub fn bucket_panel(vault_id: i64, bucket: Bucket, change: ServerAction<ChangeBu
         </Panel>
         <IfDuty duty=Duty::Operator>
             <Panel title=t("Access", "访问")  padded=true>
-                <PostForm action=check class="form inline">
+                <PostForm call=CheckBucket::PATH class="form inline">
                     <Hidden name="vault_id" value=vault_id.to_string()/>
                     <SubmitButton text=t("Try it again", "重新检验")/>
                 </PostForm>
                 <details>
                     <summary>{t("Change how it is reached", "更改访问方式")}</summary>
-                    <PostForm action=change prefix="form">
+                    <PostForm call=ChangeBucketCall::PATH prefix="form">
                         <Change vault_id=vault_id bucket=bucket.clone()/>
                         <SubmitButton text=t("Test and save", "测试并保存") kind=ButtonKind::Primary/>
                     </PostForm>

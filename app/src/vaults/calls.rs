@@ -6,21 +6,18 @@ use crate::error::ApiError;
 use crate::vaults::types::{Capacity, ChangeBucket, Finding, NewVault, Sweep, Vault};
 
 /// All vaults.
-#[server(prefix = "/fn", endpoint = "vaults/list", input = leptos::server_fn::codec::GetUrl)]
 pub async fn list_vaults() -> Result<Vec<Vault>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_vaults(&cx()).await)
 }
 
 /// One vault.
-#[server(prefix = "/fn", endpoint = "vaults/get", input = leptos::server_fn::codec::GetUrl)]
 pub async fn get_vault(vault_id: i64) -> Result<Vault, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().get_vault(&cx(), vault_id).await)
 }
 
 /// What verification found in a vault.
-#[server(prefix = "/fn", endpoint = "vaults/findings", input = leptos::server_fn::codec::GetUrl)]
 pub async fn list_findings(vault_id: i64) -> Result<Vec<Finding>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_findings(&cx(), vault_id).await)
@@ -56,14 +53,12 @@ pub async fn check_bucket(vault_id: i64) -> Result<Vault, ApiError> {
 }
 
 /// What a vault takes, how it grows, and when it will be full.
-#[server(prefix = "/fn", endpoint = "vaults/capacity", input = leptos::server_fn::codec::GetUrl)]
 pub async fn vault_capacity(vault_id: i64) -> Result<Capacity, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().vault_capacity(&cx(), vault_id).await)
 }
 
 /// The last sweeps of a vault.
-#[server(prefix = "/fn", endpoint = "vaults/sweeps", input = leptos::server_fn::codec::GetUrl)]
 pub async fn list_sweeps(vault_id: i64) -> Result<Vec<Sweep>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_sweeps(&cx(), vault_id).await)

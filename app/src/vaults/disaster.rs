@@ -37,7 +37,7 @@ fn differences(drift: Drift) -> Vec<String> {
 }
 
 /// What is unusual about a vault, and the way out. Nothing where nothing is.
-pub fn standing_panel(vault: &Vault, rebuild: ServerAction<RebuildFromVault>, open: ServerAction<OpenVault>) -> Option<AnyView> {
+pub fn standing_panel(vault: &Vault) -> Option<AnyView> {
     let (id, read_only) = (vault.id, vault.read_only_since.is_some());
     if vault.drift.is_none() && !read_only {
         return None;
@@ -58,7 +58,7 @@ pub fn standing_panel(vault: &Vault, rebuild: ServerAction<RebuildFromVault>, op
         )
     };
     let rebuild = view! {
-        <PostForm action=rebuild class="form inline">
+        <PostForm call=RebuildFromVault::PATH class="form inline">
             <Hidden name="vault_id" value=id.to_string()/>
             <SubmitButton text=t("Rebuild the catalogue from this vault", "由此保管库重建目录") kind=ButtonKind::Primary/>
         </PostForm>
@@ -68,7 +68,7 @@ pub fn standing_panel(vault: &Vault, rebuild: ServerAction<RebuildFromVault>, op
             <details>
                 <summary class="note">{t("Open it for writing…", "开放写入…")}</summary>
                 <p class="note">{t("Only when no other installation writes to it any more: two would sweep away each other's backups.", "须确认没有其他安装再写入此保管库：否则两者会清理掉彼此的备份。")}</p>
-                <PostForm action=open class="form inline">
+                <PostForm call=OpenVault::PATH class="form inline">
                     <Hidden name="vault_id" value=id.to_string()/>
                     <SubmitButton text=t("It is ours alone: open it for writing", "仅供本安装使用：开放写入") kind=ButtonKind::Danger/>
                 </PostForm>

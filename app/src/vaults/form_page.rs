@@ -11,21 +11,20 @@ use crate::ui::*;
 /// The page.
 #[component]
 pub fn NewVaultPage() -> impl IntoView {
-    let action = ServerAction::<CreateVault>::new();
     let crumbs = vec![(t("Vaults", "保管库").to_owned(), "/vaults".to_owned())];
     view! {
         <PageHead title=t("Choose the place that keeps the backups.", "选择存放备份的位置。") crumbs=crumbs here=t("New", "新建")>
             {t("A place that holds a vault already is adopted with all its snapshots: that is how one starts again after a disaster.", "若该位置已有保管库，将连同其全部快照一并接管，灾难后即可由此重新开始。")}
         </PageHead>
-        <OnlyDuty duty=Duty::Operator>
-            <PostForm action=action prefix="form">
+        <IfDuty duty=Duty::Operator>
+            <PostForm call=CreateVault::PATH prefix="form">
                 <Place/>
                 <Bar>
                     <SubmitButton text=t("Make or adopt the vault", "创建或接管保管库") kind=ButtonKind::Primary/>
                     <LinkButton href="/vaults" text=t("Leave it", "取消")/>
                 </Bar>
             </PostForm>
-        </OnlyDuty>
+        </IfDuty>
         <CliTwin command="breakwater vault init /srv/breakwater/vault"/>
     }
     .into_any()

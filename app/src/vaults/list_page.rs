@@ -26,8 +26,7 @@ pub fn vault_status(state: VaultState) -> (Tone, &'static str) {
 /// The page.
 #[component]
 pub fn VaultsPage() -> impl IntoView {
-    let vaults = fetch(Topic::Vaults, || (), |()| list_vaults());
-    view! { <Load data=vaults view=content/> }
+    view! { <Load data=list_vaults() topics=&[Topic::Vaults] view=content/> }
 }
 
 fn sentence(vaults: &[Vault]) -> String {

@@ -64,7 +64,7 @@ fn standing(lock: &Lock) -> AnyView {
 }
 
 /// How a vault in a bucket is locked, and how to change that.
-pub fn lock_panel(vault: &Vault, change: ServerAction<ChangeLockCall>) -> Option<AnyView> {
+pub fn lock_panel(vault: &Vault) -> Option<AnyView> {
     let bucket = vault.bucket.as_ref()?;
     let (id, can_lock) = (vault.id, bucket.can_lock);
     let (days, mode) = vault.lock.as_ref().map_or((0, "governance".to_owned()), |lock| (lock.days, lock.mode.clone()));
@@ -89,7 +89,7 @@ pub fn lock_panel(vault: &Vault, change: ServerAction<ChangeLockCall>) -> Option
                 <details>
                     <summary class="note">{t("Change the lock…", "更改锁定…")}</summary>
                     <p class="note">{t("Longer holds at once, for what is there as well. Shorter holds for what is locked from then on; what is locked stays locked, and under compliance nobody can change that.", "延长立即生效，也适用于已有内容。缩短仅适用于此后的锁定；已锁定内容保持不变，合规模式下无人可更改。")}</p>
-                    <PostForm action=change>
+                    <PostForm call=ChangeLockCall::PATH>
                         <Change vault_id=id days=days mode=mode.clone()/>
                         <SubmitButton text=t("Save", "保存")/>
                     </PostForm>

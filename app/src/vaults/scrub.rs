@@ -20,25 +20,20 @@ fn sentence(days: i32, mib_s: Option<i64>) -> String {
 }
 
 /// The panel.
-pub fn scrub_panel(
-    vault: &Vault,
-    folder: Option<&str>,
-    verify: ServerAction<VerifyVault>,
-    change: ServerAction<ChangeScrubCall>,
-) -> AnyView {
+pub fn scrub_panel(vault: &Vault, folder: Option<&str>) -> AnyView {
     let (id, days, mib_s) = (vault.id, vault.scrub_days, vault.scrub_mib_s);
     let twin = folder.map(|path| view! { <CliTwin command=format!("breakwater vault verify {path}")/> });
     view! {
         <Panel title=t("Verification", "校验") padded=true>
             <p>{sentence(days, mib_s)}" "{t("Damage is set aside and never served; what needs it is marked at once, and the bytes are taken again from another vault or from the harbor, where one of them has them.", "损坏对象会被隔离、不再提供；依赖它的快照立即标记，并从其他保管库或 Harbor 取回相同内容（如其中之一仍有）。")}</p>
             <IfDuty duty=Duty::Operator>
-                <PostForm action=verify>
+                <PostForm call=VerifyVault::PATH>
                     <Hidden name="vault_id" value=id.to_string()/>
                     <SubmitButton text=t("Verify every byte now", "立即全量校验")/>
                 </PostForm>
                 <details>
                     <summary class="note">{t("How soon and how fast…", "期限与速度…")}</summary>
-                    <PostForm action=change>
+                    <PostForm call=ChangeScrubCall::PATH>
                         <RateForm vault_id=id days=days mib_s=mib_s/>
                         <SubmitButton text=t("Save", "保存")/>
                     </PostForm>

@@ -10,10 +10,10 @@ use crate::ui::*;
 use crate::units::{bytes, count};
 
 /// How a sweep works, and its buttons.
-pub fn sweep_panel(id: i64, folder: Option<&str>, sweep: ServerAction<SweepVault>) -> AnyView {
+pub fn sweep_panel(id: i64, folder: Option<&str>) -> AnyView {
     let form = move |look: bool, text: &'static str| {
         view! {
-            <PostForm action=sweep class="form inline">
+            <PostForm call=SweepVault::PATH class="form inline">
                 <Hidden name="vault_id" value=id.to_string()/>
                 {look.then(|| view! { <Hidden name="dry_run" value="on".to_owned()/> })}
                 <SubmitButton text=text/>
@@ -30,7 +30,7 @@ pub fn sweep_panel(id: i64, folder: Option<&str>, sweep: ServerAction<SweepVault
                 <details>
                     <summary class="note">{t("More than a fifth of the vault…", "超过五分之一…")}</summary>
                     <p class="note">{t("A sweep that would set aside more than a fifth of the vault stops and says so. If that is what you want, allow it once.", "若将移出超过保管库五分之一的内容，清理会停止并提示。确认无误后可允许一次。")}</p>
-                    <PostForm action=sweep class="form inline">
+                    <PostForm call=SweepVault::PATH class="form inline">
                         <Hidden name="vault_id" value=id.to_string()/>
                         <Hidden name="however_much" value="on".to_owned()/>
                         <SubmitButton text=t("Sweep however much it is", "无论多少均清理") kind=ButtonKind::Danger/>

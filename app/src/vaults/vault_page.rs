@@ -3,10 +3,7 @@
 use leptos::prelude::*;
 
 use super::bucket::{bucket_panel, tried_panel};
-use super::calls::{
-    ChangeBucketCall, ChangeLockCall, ChangeScrubCall, CheckBucket, OpenVault, RebuildFromVault, SweepVault, VerifyVault, get_vault,
-    list_findings, list_sweeps, vault_capacity,
-};
+use super::calls::{get_vault, list_findings, list_sweeps, vault_capacity};
 use super::capacity::capacity_panel;
 use super::disaster::{rebuilt_panel, standing_panel};
 use super::list_page::vault_status;
@@ -26,41 +23,15 @@ use crate::units::{bytes, count, short_digest};
 #[component]
 pub fn VaultPage() -> impl IntoView {
     let id = use_id("id");
-    let actions = Actions {
-        verify: ServerAction::new(),
-        scrub: ServerAction::new(),
-        sweep: ServerAction::new(),
-        change: ServerAction::new(),
-        lock: ServerAction::new(),
-        check: ServerAction::new(),
-        rebuild: ServerAction::new(),
-        open: ServerAction::new(),
+    let data = async move {
+        let vault = get_vault(id).await?;
+        let findings = list_findings(id).await?;
+        let sweeps = list_sweeps(id).await?;
+        let room = vault_capacity(id).await?;
+        let left: Vec<Left> = list_left().await?.into_iter().filter(|left| left.vault_id == id).collect();
+        Ok((vault, findings, sweeps, room, left))
     };
-    let data = fetch(
-        Topic::Vaults,
-        move || id.get(),
-        |id| async move {
-            let vault = get_vault(id).await?;
-            let findings = list_findings(id).await?;
-            let sweeps = list_sweeps(id).await?;
-            let room = vault_capacity(id).await?;
-            let left: Vec<Left> = list_left().await?.into_iter().filter(|left| left.vault_id == id).collect();
-            Ok((vault, findings, sweeps, room, left))
-        },
-    );
-    view! { <Load data=data view=move |(vault, findings, sweeps, room, left)| content(vault, (findings, sweeps, room, left), actions)/> }
-}
-
-#[derive(Clone, Copy)]
-struct Actions {
-    verify: ServerAction<VerifyVault>,
-    scrub: ServerAction<ChangeScrubCall>,
-    sweep: ServerAction<SweepVault>,
-    change: ServerAction<ChangeBucketCall>,
-    lock: ServerAction<ChangeLockCall>,
-    check: ServerAction<CheckBucket>,
-    rebuild: ServerAction<RebuildFromVault>,
-    open: ServerAction<OpenVault>,
+    view! { <Load data=data topics=&[Topic::Vaults] view=|(vault, findings, sweeps, room, left)| content(vault, (findings, sweeps, room, left))/> }
 }
 
 fn sentence(vault: &Vault) -> String {
@@ -94,11 +65,10 @@ fn sentence(vault: &Vault) -> String {
     }
 }
 
-fn content(vault: Vault, (findings, sweeps, room, left): (Vec<Finding>, Vec<Sweep>, Capacity, Vec<Left>), actions: Actions) -> AnyView {
-    let Actions { verify, scrub, sweep, change, lock, check, rebuild, open } = actions;
+fn content(vault: Vault, (findings, sweeps, room, left): (Vec<Finding>, Vec<Sweep>, Capacity, Vec<Left>)) -> AnyView {
     let (tone, word) = vault_status(vault.state);
     let crumbs = vec![(t("Vaults", "保管库").to_owned(), "/vaults".to_owned())];
-    let standing = standing_panel(&vault, rebuild, open);
+    let standing = standing_panel(&vault);
     let rebuilt = vault.rebuilt.clone().map(rebuilt_panel);
     let unusual = matches!(vault.state, VaultState::Full | VaultState::Missing | VaultState::Failing);
     let bad = unusual.then(|| {
@@ -112,13 +82,13 @@ fn content(vault: Vault, (findings, sweeps, room, left): (Vec<Finding>, Vec<Swee
     // The verbs that need no server work on folders.
     let folder = vault.bucket.is_none().then(|| vault.path.clone());
     let findings = findings_panel(findings, vault.verified.is_some());
-    let (space, swept) = (sweep_panel(id, folder.as_deref(), sweep), sweeps_panel(sweeps));
+    let (space, swept) = (sweep_panel(id, folder.as_deref()), sweeps_panel(sweeps));
     let left = (!left.is_empty()).then(|| left_panel(left));
     let room = capacity_panel(room, vault.reserve_bytes);
     let tried = vault.bucket.as_ref().map(tried_panel);
-    let reading = scrub_panel(&vault, folder.as_deref(), verify, scrub);
-    let locked = lock_panel(&vault, lock);
-    let bucket = vault.bucket.map(|bucket| bucket_panel(id, bucket, change, check));
+    let reading = scrub_panel(&vault, folder.as_deref());
+    let locked = lock_panel(&vault);
+    let bucket = vault.bucket.map(|bucket| bucket_panel(id, bucket));
     let (free, read_since, looked, here) = (vault.free_bytes, vault.read_since, vault.looked, vault.name.clone());
     view! {
         <PageHead title=title crumbs=crumbs here=here>

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use leptos::prelude::LeptosOptions;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -101,19 +100,13 @@ pub async fn run(
     })?;
     if !assets.complete() {
         return Err(CliError::Failed(format!(
-            "the console's style, script or wasm is missing in {}; build it with `cargo xtask site`",
+            "the console's style or script is missing in {}; build it with `cargo xtask site`",
             site.display()
         )));
     }
     let address = listener.local_addr().map_err(|e| CliError::Failed(e.to_string()))?;
-    let options = LeptosOptions::builder().output_name("breakwater").site_addr(address).site_root("site").site_pkg_dir("pkg").build();
-    let web = Web {
-        backend: Arc::new(Live { state: state.clone() }),
-        state: state.clone(),
-        options,
-        assets,
-        trusted_proxies: trusted_proxies.into(),
-    };
+    let web =
+        Web { backend: Arc::new(Live { state: state.clone() }), state: state.clone(), assets, trusted_proxies: trusted_proxies.into() };
     let forward = tokio::spawn(state.events.clone().forward(state.pool.clone()));
     let tidy = tokio::spawn(keep_tidy(state.clone(), shutdown.clone()));
     let working = work.map(|settings| tokio::spawn(worker::run(state.clone(), settings, shutdown.clone())));

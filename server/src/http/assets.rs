@@ -56,16 +56,15 @@ impl Assets {
         Self(Arc::new(HashMap::new()))
     }
 
-    /// Whether the wasm, its loader and the style are there.
+    /// Whether the first script and the style are there.
     #[must_use]
     pub fn complete(&self) -> bool {
-        ["js", "wasm", "css"].iter().all(|kind| self.0.keys().any(|name| name.ends_with(&format!(".{kind}"))))
+        ["/pkg/breakwater.js", "/pkg/breakwater.css"].iter().all(|name| self.0.contains_key(*name))
     }
 }
 
 fn media_type(name: &str) -> Option<&'static str> {
     Some(match name.rsplit('.').next()? {
-        "wasm" => "application/wasm",
         "js" => "text/javascript; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "svg" => "image/svg+xml",

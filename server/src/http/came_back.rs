@@ -1,4 +1,4 @@
-//! What came of a form that was posted without the browser part, kept until its page shows it (see [`app::ui::came_back`]); and no answer leads to
+//! What came of a form that was posted, kept until its page shows it (see [`app::ui::came_back`]); and no answer leads to
 //! another site.
 //!
 //! The same for a form whose session had ended: its text is kept over the sign-in, for the account that had the session and nobody else.

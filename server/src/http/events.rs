@@ -1,4 +1,4 @@
-//! `GET /events`: one stream per browser that says which topics changed. Data are asked for again under the page's own rights.
+//! `GET /events`: one stream per browser that says which topics changed, since the page was made that listens (`since`) and from then on. Data are asked for again under the page's own rights.
 //!
 //! A stream ends with what let it in: the session or token, the account, the rights it had. That is asked for again when accounts change, which all of
 //! these are told as, and with every sign of life, for what ends by time.
@@ -7,7 +7,9 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use app::error::{ApiError, ErrorKind};
+use app::units::Moment;
 use axum::extract::{Request, State};
+use axum::http::Uri;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::Stream;
@@ -36,13 +38,17 @@ pub async fn stream(State(web): State<Web>, request: Request) -> Response {
     let Some(turn) = web.state.turns.try_take(caller.account_id, Turn::Stream) else { return refuse(turns::busy()) };
     let session = request.extensions().get::<Session>().cloned();
     let mut heard = web.state.events.subscribe();
+    // Listened first, so that nothing falls between.
+    let missed = made_at(request.uri()).map_or_else(|| vec![Topic::Resync], |made| web.state.events.since(made.0));
     let body = async_stream(move |tx| async move {
         let _turn = turn;
         let ends = tokio::time::Instant::now() + LIFE;
         let mut beat = tokio::time::interval(HEARTBEAT);
         beat.tick().await;
-        if tx.send(Event::default().event("resync").data("resync")).await.is_err() {
-            return;
+        for topic in missed {
+            if topic != Topic::Work && tx.send(Event::default().event("change").data(topic.name())).await.is_err() {
+                return;
+            }
         }
         while tokio::time::Instant::now() < ends {
             let mut topics = Vec::new();
@@ -83,6 +89,12 @@ pub async fn stream(State(web): State<Web>, request: Request) -> Response {
         }
     });
     Sse::new(body).into_response()
+}
+
+/// When the page was made that listens, as it says: what changed before is in it.
+fn made_at(uri: &Uri) -> Option<Moment> {
+    let mut pairs = url::form_urlencoded::parse(uri.query()?.as_bytes());
+    pairs.find(|(name, _)| name == "since").and_then(|(_, at)| Moment::parse(&at))
 }
 
 async fn still_let_in(web: &Web, caller: &Caller, session: Option<&Session>) -> bool {

@@ -58,10 +58,6 @@ pub async fn canonical(mut request: Request, next: Next) -> Response {
     if let Some(plain) = without_framework_words(request.uri()) {
         *request.uri_mut() = plain;
     }
-    // A call that only reads has no form to come back from: without this, whoever opens its address is led to the page that told them to.
-    if request.uri().path().starts_with("/fn/") && *request.method() != Method::POST {
-        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    }
     next.run(request).await
 }
 

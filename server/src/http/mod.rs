@@ -22,13 +22,15 @@ pub mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::pages::{NOWHERE, PAGES, Page};
 use app::ports::Backend;
+use app::render::render;
 use axum::Router;
-use axum::extract::FromRef;
+use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
-use leptos::prelude::{LeptosOptions, provide_context, use_context};
-use leptos_axum::{LeptosRoutes as _, generate_route_list};
+use axum::routing::{MethodFilter, get, on};
+use leptos::prelude::provide_context;
+use leptos::server_fn::axum::server_fn_paths;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -51,18 +53,10 @@ pub struct Web {
     pub state: AppState,
     /// What pages and REST ask.
     pub backend: Arc<dyn Backend>,
-    /// Leptos.
-    pub options: LeptosOptions,
     /// Files of the console.
     pub assets: assets::Assets,
     /// Whom to believe about client addresses.
     pub trusted_proxies: Arc<[std::net::IpAddr]>,
-}
-
-impl FromRef<Web> for LeptosOptions {
-    fn from_ref(web: &Web) -> Self {
-        web.options.clone()
-    }
 }
 
 /// The whole program as one router.
@@ -76,26 +70,25 @@ pub fn router(web: Web) -> Router {
         .with_path("/")
         .with_expiry(Expiry::OnInactivity(time::Duration::hours(i64::from(ABSOLUTE_H))));
     let backend = Arc::clone(&web.backend);
-    let context = move || {
-        provide_context(Arc::clone(&backend));
-        // The page's inline scripts carry the nonce that the answer's policy names.
-        let nonce = use_context::<axum::http::request::Parts>()
-            .and_then(|parts| parts.extensions.get::<headers::PageNonce>().map(|nonce| nonce.0.clone()));
-        if let Some(nonce) = nonce {
-            provide_context(nonce);
-        }
+    let context = move || provide_context(Arc::clone(&backend));
+    let draw = |page: Page| {
+        let context = context.clone();
+        move |request: Request| render(page, request.into_parts().0, context)
     };
-    let shell_options = web.options.clone();
-    let routes = generate_route_list(app::App);
-    let inside = Router::<Web>::new()
-        .leptos_routes_with_context(&web, routes, context.clone(), move || app::shell(shell_options.clone()))
+    let pages = PAGES.iter().fold(Router::<Web>::new(), |router, page| router.route(page.path, get(draw(*page))));
+    let calls = server_fn_paths().fold(pages, |router, (path, method)| {
+        let context = context.clone();
+        let handler = move |request| leptos_axum::handle_server_fns_with_context(context, request);
+        router.route(path, on(MethodFilter::try_from(method).expect("calls are posted"), handler))
+    });
+    let inside = calls
         .route("/events", get(events::stream))
         .route("/health", get(serve::health))
         .route("/pkg/{*file}", get(assets::serve))
         .route("/favicon.svg", get(assets::serve))
         .route("/favicon.ico", get(assets::serve))
         .merge(rest::router())
-        .fallback(leptos_axum::file_and_error_handler_with_context::<Web, _>(context, app::shell))
+        .fallback(draw(NOWHERE))
         .layer(from_fn(calls::layer))
         .layer(from_fn_with_state(web.clone(), came_back::layer))
         .layer(from_fn(session::zone::add))

@@ -22,7 +22,6 @@ use app::restores::types::{
 use app::session::types::{SetUp, Shell, SignIn};
 use app::units::{Moment, Page};
 use app::vaults::types::{Capacity, ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Sweep, SweepForm, Vault};
-use app::zone::Zone;
 use async_trait::async_trait;
 
 use crate::access::{Caller, Origin};
@@ -65,7 +64,7 @@ impl Sessions for Live {
     async fn set_up(&self, cx: &Cx, form: SetUp) -> Result<(), ApiError> {
         api(cx, session::set_up(&self.state, cx, form).await)
     }
-    async fn keep_zone(&self, cx: &Cx, name: String, chosen: bool) -> Result<Zone, ApiError> {
+    async fn keep_zone(&self, cx: &Cx, name: String, chosen: bool) -> Result<(), ApiError> {
         api(cx, session::zone::keep(cx, &name, chosen))
     }
     async fn set_single_keys(&self, cx: &Cx, on: bool) -> Result<(), ApiError> {

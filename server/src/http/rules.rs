@@ -70,7 +70,7 @@ pub const ROUTES: &[Line] = &[
 
 /// Server functions strangers may call; every other one needs a session: programs with a token speak REST. All must be registered, or the gate refuses them.
 pub const OPEN_FUNCTIONS: &[&str] =
-    &["/fn/session/shell", "/fn/session/in", "/fn/session/set_up", "/fn/session/display", "/fn/session/zone", "/fn/session/choose_zone"];
+    &["/fn/session/in", "/fn/session/set_up", "/fn/session/display", "/fn/session/zone", "/fn/session/choose_zone"];
 
 /// All that somebody may ask for whose password was set by somebody else.
 pub const WITH_ANOTHERS_PASSWORD: &[&str] = &[
@@ -78,15 +78,12 @@ pub const WITH_ANOTHERS_PASSWORD: &[&str] = &[
     "/health",
     "/favicon.svg",
     "/favicon.ico",
-    "/fn/session/shell",
     "/fn/session/out",
     "/fn/session/display",
     "/fn/session/zone",
     "/fn/session/choose_zone",
     "/fn/accounts/change_password",
     "/api/v1/me/password",
-    "/fn/tokens/list",
-    "/fn/sessions/list",
 ];
 
 /// Whether a path is that of a page, as the table names them.

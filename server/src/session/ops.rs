@@ -5,6 +5,7 @@ use app::error::{ApiError, ErrorKind};
 use app::ports::Cx;
 use app::session::types::{Me, SetUp, Shell, SignIn, Theme};
 use app::text::Lang;
+use app::ui::region::is_of_regions;
 use app::units::Moment;
 use http::header;
 use secrecy::SecretString;
@@ -223,7 +224,9 @@ pub(super) fn set_cookie(cx: &Cx, name: &str, value: Option<&str>) -> Result<(),
 pub async fn shell(state: &AppState, cx: &Cx) -> Result<Shell, Error> {
     let caller = Caller::of(cx).ok();
     let mut flash = None;
+    // A request for regions of a page that is open already leaves it for the page that is loaded next.
     if caller.is_some()
+        && !is_of_regions(&cx.parts.headers)
         && let Ok(session) = session_of(cx)
     {
         flash = session.remove::<String>(FLASH).await.map_err(|e| store_error(&e))?;

@@ -55,7 +55,7 @@ async fn a_form_whose_session_had_ended_keeps_its_text_for_its_own_account(pool:
     let session = fleet.session("sam").await;
     sqlx::query("update session set seen_at = now() - interval '1 hour'").execute(&pool).await.unwrap();
     // A page that was asked for meanwhile does not take the cookie away.
-    let request = Request::get("/fn/session/shell").header(header::COOKIE, &session).body(Body::empty()).unwrap();
+    let request = Request::get("/signin").header(header::COOKIE, &session).body(Body::empty()).unwrap();
     let shell = fleet.router.clone().oneshot(request).await.unwrap();
     assert_eq!((shell.status(), cookie(&shell, "breakwater")), (StatusCode::OK, None));
 
@@ -152,21 +152,17 @@ async fn a_filter_stays_when_another_is_set(pool: PgPool) {
 async fn single_keys_are_switched_off_for_the_account(pool: PgPool) {
     let fleet = Fleet::new(pool).await;
     let one = fleet.session("vic").await;
-    let shell = |cookie: String| {
+    let are_on = |cookie: String, path: &'static str| {
         let fleet = &fleet;
-        async move {
-            let request = Request::get("/fn/session/shell").header(header::COOKIE, cookie).body(Body::empty()).unwrap();
-            let (_, text) = fleet.send(request).await;
-            serde_json::from_str::<serde_json::Value>(&text).unwrap()["single_keys"].clone()
-        }
+        async move { fleet.page(&cookie, path).await.1.split("<head>").next().unwrap().contains("data-keys") }
     };
-    assert_eq!(shell(one.clone()).await, true);
+    assert!(are_on(one.clone(), "/me").await);
     let answer = post(&fleet, "/fn/session/keys", "/me", &one, "on=false").await;
     assert_eq!(location(&answer), "/me");
     let other = fleet.session("vic").await;
-    assert_eq!(shell(other).await, false, "in another session too");
-    assert_eq!(shell(fleet.session("req").await).await, true, "of others nothing changed");
-    assert_eq!(shell(String::new()).await, false, "a stranger has none");
+    assert!(!are_on(other, "/me").await, "in another session too");
+    assert!(are_on(fleet.session("req").await, "/me").await, "of others nothing changed");
+    assert!(!are_on(String::new(), "/signin").await, "a stranger has none");
     let (_, me) = fleet.page(&one, "/me").await;
     assert!(me.contains("Switch single keys on"));
 }

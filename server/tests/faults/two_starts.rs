@@ -14,7 +14,7 @@ async fn two_servers_that_start_at_once_make_one_schema_and_one_administrator() 
     let cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(folder.path().join("pkg")).unwrap();
-    for name in ["breakwater.js", "breakwater.wasm", "breakwater.css"] {
+    for name in ["breakwater.js", "breakwater.css"] {
         std::fs::write(folder.path().join("pkg").join(name), "").unwrap();
     }
     let start = |name: &str| {

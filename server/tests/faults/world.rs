@@ -79,7 +79,7 @@ impl World {
         let site = folder.path().join("site/pkg");
         std::fs::create_dir_all(&site).unwrap();
         // The console's files are not what is tested here; `serve` wants some.
-        for name in ["breakwater.js", "breakwater.wasm", "breakwater.css"] {
+        for name in ["breakwater.js", "breakwater.css"] {
             std::fs::write(site.join(name), "").unwrap();
         }
         let mut world = Self {
