@@ -114,6 +114,11 @@ const SENTENCES: &[(&str, &str)] = &[
     ("walking every snapshot", "检查所有快照"),
     // Effects of a restore.
     ("it is the same already", "已经相同"),
+    ("Harbor lists it and cannot give all of it back: what is missing is sent again", "Harbor 列出该镜像但无法完整提供：补发缺失部分"),
+    (
+        "Harbor has other bytes for {}, and takes none in their place; delete every image that has this part in Harbor, let it collect its garbage, then restore again",
+        "Harbor 中 {} 的内容已损坏且不接受替换；请在 Harbor 中删除包含该部分的所有镜像并执行垃圾回收，然后重新恢复",
+    ),
     ("it points to another image now, and that is left as it is", "现指向其他镜像，保持不变"),
     ("today's image keeps the tag {}", "现有镜像保留为 Tag {}"),
     ("Harbor will show the moment of the restore as push time, and no pull", "Harbor 将以恢复时间作为推送时间，且无拉取记录"),

@@ -702,6 +702,7 @@ fn effect_plan(effects: &Effects) -> EffectPlan {
         items_more: None,
         creates: 240,
         moves: 0,
+        mends: 0,
         skips: 0,
         blocked: 10,
         bytes_to_send: 1024,

@@ -14,6 +14,7 @@ pub fn effect_word(effect: EffectKind) -> (Tone, &'static str) {
     match effect {
         EffectKind::Create => (Tone::Ok, t("created", "新建")),
         EffectKind::Move => (Tone::Warn, t("moves", "移动")),
+        EffectKind::Mend => (Tone::Ok, t("sent again", "补发")),
         EffectKind::Skip => (Tone::Idle, t("nothing to do", "无需操作")),
         EffectKind::Blocked => (Tone::Fail, t("blocked", "受阻")),
     }

@@ -64,6 +64,7 @@ fn groups(lines: &Lines) -> Vec<(&'static str, &'static str, i64)> {
         ("", t("all", "全部"), c.all),
         ("create", t("created", "新建"), c.create),
         ("move", t("moved", "移动"), c.moved),
+        ("mend", t("sent again", "补发"), c.mend),
         ("skip", t("left", "保持"), c.skip),
         ("blocked", t("blocked", "受阻"), c.blocked),
         ("accessories", t("signatures and other accessories", "签名等附件"), c.accessories),

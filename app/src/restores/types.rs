@@ -80,6 +80,8 @@ pub enum EffectKind {
     Create,
     /// It points elsewhere and will be moved.
     Move,
+    /// It is the same, and Harbor lost a part of it, which is sent again.
+    Mend,
     /// It is the same already, or the policy leaves it.
     Skip,
     /// It cannot be done; `detail` says why and what helps.
@@ -144,6 +146,9 @@ pub struct EffectPlan {
     pub creates: i64,
     /// Tags moved.
     pub moves: i64,
+    /// Images of which Harbor lost a part.
+    #[serde(default)]
+    pub mends: i64,
     /// Left as they are.
     pub skips: i64,
     /// Cannot be done.
@@ -180,7 +185,7 @@ pub struct PlanGap {
 /// Which lines of a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
 pub struct LineFilter {
-    /// `create`, `move`, `skip`, `blocked`, `accessories`; once it runs `done`, `failed`, `open`. None = all.
+    /// `create`, `move`, `mend`, `skip`, `blocked`, `accessories`; once it runs `done`, `failed`, `open`. None = all.
     #[serde(default)]
     pub group: Option<String>,
     /// Repository with project, exactly.
@@ -215,6 +220,9 @@ pub struct LineCounts {
     /// Moved.
     #[serde(rename = "move")]
     pub moved: i64,
+    /// Images of which Harbor lost a part.
+    #[serde(default)]
+    pub mend: i64,
     /// Left.
     pub skip: i64,
     /// Impossible.

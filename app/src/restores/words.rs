@@ -19,6 +19,9 @@ pub struct Effects {
     pub images_created: i64,
     /// Tags moved.
     pub tags_moved: i64,
+    /// Images that are there and of which Harbor lost a part.
+    #[serde(default)]
+    pub images_mended: i64,
     /// Signatures, SBOMs and other accessories written.
     pub accessories: i64,
     /// Lines left as they are.
@@ -58,7 +61,7 @@ impl Effects {
     /// Whether anything is written.
     #[must_use]
     pub const fn writes(&self) -> bool {
-        self.tags_created + self.images_created + self.tags_moved + self.accessories > 0
+        self.tags_created + self.images_created + self.tags_moved + self.images_mended + self.accessories > 0
     }
 
     /// The effect in one sentence.
@@ -81,9 +84,10 @@ impl Effects {
         let blocked = if self.blocked > 0 { format!("; {} blocked", self.blocked) } else { String::new() };
         if let (Some(name), false) = (&self.only, self.creates_project) {
             let then = self.only_then.as_deref().map(short_digest).unwrap_or_default();
-            return match (self.tags_moved, self.images_created) {
-                (1, _) => format!("Moves {name} back to {then}{blocked}"),
-                (_, 1) => format!("Brings {name} back without a tag{blocked}"),
+            return match (self.tags_moved, self.images_created, self.images_mended) {
+                (1, ..) => format!("Moves {name} back to {then}{blocked}"),
+                (_, 1, _) => format!("Brings {name} back without a tag{blocked}"),
+                (.., 1) => format!("Sends again what Harbor lost of {name}{blocked}"),
                 _ => format!("Creates {name} again{blocked}"),
             };
         }
@@ -94,6 +98,7 @@ impl Effects {
             acts.push(format!("creates {}", listed(&created)));
         }
         acts.extend(some(self.tags_moved, "tag", "tags").map(|tags| format!("moves {tags}")));
+        acts.extend(some(self.images_mended, "image", "images").map(|images| format!("sends again what Harbor lost of {images}")));
         let accessories = some(self.accessories, "signature or other accessory", "signatures or other accessories");
         acts.extend(accessories.map(|these| format!("adds {these}")));
         let whole = if self.tags_moved == 0 { ", nothing is overwritten" } else { "" };
@@ -114,9 +119,10 @@ impl Effects {
         let blocked = if self.blocked > 0 { format!("；{} 项受阻", self.blocked) } else { String::new() };
         if let (Some(name), false) = (&self.only, self.creates_project) {
             let then = self.only_then.as_deref().map(short_digest).unwrap_or_default();
-            return match (self.tags_moved, self.images_created) {
-                (1, _) => format!("将 {name} 移回 {then}{blocked}"),
-                (_, 1) => format!("恢复 {name}，不带 Tag{blocked}"),
+            return match (self.tags_moved, self.images_created, self.images_mended) {
+                (1, ..) => format!("将 {name} 移回 {then}{blocked}"),
+                (_, 1, _) => format!("恢复 {name}，不带 Tag{blocked}"),
+                (.., 1) => format!("补发 Harbor 丢失的 {name} 的内容{blocked}"),
                 _ => format!("重新创建 {name}{blocked}"),
             };
         }
@@ -124,6 +130,7 @@ impl Effects {
             (self.tags_created, "新建", "个 Tag"),
             (self.images_created, "恢复", "个无 Tag 镜像"),
             (self.tags_moved, "移动", "个 Tag"),
+            (self.images_mended, "补全", "个 Harbor 丢失了部分内容的镜像"),
             (self.accessories, "补充", "个签名等附件"),
         ];
         let acts: Vec<String> =
@@ -201,6 +208,10 @@ mod tests {
             (effects(2, 0, 0), "Creates 2 tags in shop, nothing is overwritten"),
             (effects(2, 1, 0), "Creates 2 tags and 1 image without a tag in shop, nothing is overwritten"),
             (effects(2, 0, 3), "Creates 2 tags and moves 3 tags in shop"),
+            (
+                Effects { images_mended: 2, ..effects(1, 0, 0) },
+                "Creates 1 tag and sends again what Harbor lost of 2 images in shop, nothing is overwritten",
+            ),
             (Effects { accessories: 1, ..effects(0, 0, 0) }, "Adds 1 signature or other accessory in shop, nothing is overwritten"),
             (
                 Effects { accessories: 4, blocked: 1, ..effects(2, 2, 1) },

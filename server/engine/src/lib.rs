@@ -24,6 +24,7 @@ pub mod report;
 pub mod restore;
 pub mod retention;
 pub mod select;
+mod served;
 mod source;
 pub mod stop;
 pub mod survey;

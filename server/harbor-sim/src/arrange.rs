@@ -144,6 +144,18 @@ impl Running {
         }
     }
 
+    /// The storage loses the bytes of a blob or manifest; the database knows nothing of it.
+    pub async fn lose(&self, digest: &str) -> Result<(), SimError> {
+        self.app().store.remove(digest).await.map_err(|error| failed(digest, &error))?;
+        self.app().change().lost.insert(digest.to_owned());
+        Ok(())
+    }
+
+    /// The storage has other bytes under a blob's name.
+    pub fn spoil(&self, digest: &str, bytes: &[u8]) {
+        self.app().store.spoil(digest, bytes::Bytes::copy_from_slice(bytes));
+    }
+
     /// The database as it is, as an operator's nightly dump has it.
     #[must_use]
     pub fn dump(&self) -> Dump {
@@ -153,8 +165,8 @@ impl Running {
     /// Restores a dump: rows, numbers and times are as they were, and storage keeps what came since.
     pub fn set_back(&self, dump: &Dump) {
         let mut world = self.app().change();
-        let links = std::mem::take(&mut world.links);
-        *world = World { links, ..World::clone(&dump.0) };
+        let (links, lost) = (std::mem::take(&mut world.links), std::mem::take(&mut world.lost));
+        *world = World { links, lost, ..World::clone(&dump.0) };
     }
 
     /// Purges audit rows: those for whose operation and resource `is_purged`.

@@ -282,6 +282,9 @@ pub struct World {
     pub blobs: BTreeMap<String, BlobRow>,
     /// Storage links by full repository name.
     pub links: BTreeMap<String, Links>,
+    /// What storage lost; the database knows nothing of it.
+    #[serde(default)]
+    pub lost: BTreeSet<String>,
     /// Blobs that were pushed under a digest by SHA-512, with the one they are stored under.
     #[serde(default)]
     pub aliases: BTreeMap<String, String>,

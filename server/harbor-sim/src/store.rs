@@ -202,8 +202,12 @@ impl Store {
     async fn keep(&self, upload: Upload) -> io::Result<String> {
         let digest = upload.digest();
         match (&self.place, upload.sink) {
+            // What has the name already stays, whatever its bytes (seen on 2.12.4).
             (Place::Memory(blobs), Sink::Memory(bytes)) => {
-                locked(blobs).insert(digest.clone(), bytes.freeze());
+                locked(blobs).entry(digest.clone()).or_insert_with(|| bytes.freeze());
+            }
+            (Place::Files(root), Sink::File(_, path)) if tokio::fs::try_exists(Self::path(root, &digest)?).await? => {
+                tokio::fs::remove_file(path).await?;
             }
             (Place::Files(root), Sink::File(mut file, path)) => {
                 file.flush().await?;
@@ -216,7 +220,14 @@ impl Store {
         Ok(digest)
     }
 
-    /// Removes bytes; garbage collection only.
+    /// Puts other bytes under a name, as a storage does that lost some; in memory only.
+    pub fn spoil(&self, digest: &str, bytes: Bytes) {
+        if let Place::Memory(blobs) = &self.place {
+            locked(blobs).insert(digest.to_owned(), bytes);
+        }
+    }
+
+    /// Removes bytes: garbage collection, or a storage that lost them.
     pub async fn remove(&self, digest: &str) -> io::Result<()> {
         match &self.place {
             Place::Memory(blobs) => {

@@ -1,5 +1,6 @@
 //! The contract: one set of checks over raw HTTP, run against the simulator by default and against any real Harbor with
-//! `HARBOR_URL`, `HARBOR_USER` and `HARBOR_PASSWORD` (an administrator). `HARBOR_GC=1` allows it to collect garbage there.
+//! `HARBOR_URL`, `HARBOR_USER` and `HARBOR_PASSWORD` (an administrator). `HARBOR_GC=1` allows it to collect garbage there,
+//! `HARBOR_STORAGE` (the root of a registry that keeps files) to damage what it pushed.
 //!
 //! It makes projects of its own with a random prefix and removes them, also on failure.
 
@@ -7,6 +8,8 @@
 
 #[path = "contract/access.rs"]
 mod access;
+#[path = "contract/damage.rs"]
+mod damage;
 #[path = "contract/deleting.rs"]
 mod deleting;
 #[path = "contract/harness.rs"]

@@ -101,7 +101,7 @@ pub struct ListLines {
     remote: Remote,
     /// Number of the request, or name of the draft
     id: String,
-    /// create, move, skip, blocked, accessories, done, failed or open
+    /// create, move, mend, skip, blocked, accessories, done, failed or open
     #[arg(long, default_value = "")]
     group: String,
     /// Repository with project
@@ -131,6 +131,7 @@ fn effect_line(item: &EffectItem) -> String {
     let effect = match item.effect {
         EffectKind::Create => "create",
         EffectKind::Move => "move",
+        EffectKind::Mend => "send again",
         EffectKind::Skip => "skip",
         EffectKind::Blocked => "BLOCKED",
     };

@@ -67,6 +67,7 @@ const fn effect_name(effect: EffectKind) -> &'static str {
     match effect {
         EffectKind::Create => "create",
         EffectKind::Move => "move",
+        EffectKind::Mend => "mend",
         EffectKind::Skip => "skip",
         EffectKind::Blocked => "blocked",
     }

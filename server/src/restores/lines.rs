@@ -30,6 +30,7 @@ struct Asked {
 enum Group {
     Create,
     Move,
+    Mend,
     Skip,
     Blocked,
     Accessories,
@@ -45,6 +46,7 @@ impl Asked {
             None => None,
             Some("create") => Some(Group::Create),
             Some("move") => Some(Group::Move),
+            Some("mend") => Some(Group::Mend),
             Some("skip") => Some(Group::Skip),
             Some("blocked") => Some(Group::Blocked),
             Some("accessories") => Some(Group::Accessories),
@@ -52,7 +54,7 @@ impl Asked {
             Some("failed") => Some(Group::Failed),
             Some("open") => Some(Group::Open),
             Some(_) => {
-                return Err(ApiError::field("group", "one of create, move, skip, blocked, accessories, done, failed, open"));
+                return Err(ApiError::field("group", "one of create, move, mend, skip, blocked, accessories, done, failed, open"));
             }
         };
         let text = given(&filter.text);
@@ -82,6 +84,7 @@ impl Place<'_> {
         match group {
             Group::Create => self.item.effect == Effect::Create && self.item.accessory.is_none(),
             Group::Move => matches!(self.item.effect, Effect::Move { .. }) && self.item.accessory.is_none(),
+            Group::Mend => self.item.effect == Effect::Mend,
             Group::Skip => matches!(self.item.effect, Effect::Skip { .. }),
             Group::Blocked => matches!(self.item.effect, Effect::Blocked { .. }),
             Group::Accessories => self.item.accessory.is_some(),
@@ -169,6 +172,7 @@ fn counts(places: &[Place<'_>]) -> LineCounts {
         all: i64::try_from(places.len()).unwrap_or(i64::MAX),
         create: of(Group::Create),
         moved: of(Group::Move),
+        mend: of(Group::Mend),
         skip: of(Group::Skip),
         blocked: of(Group::Blocked),
         accessories: of(Group::Accessories),

@@ -48,6 +48,7 @@ pub fn plan(called: &str, plan: &effect::EffectPlan, planned_at: Moment) -> Effe
         items_more: (plan.items.len() > first).then(|| lines::address(called, &LineFilter::default(), 2)),
         creates: whole(counts.creates + counts.untagged + counts.accessories),
         moves: whole(counts.moves),
+        mends: whole(counts.mends),
         skips: whole(counts.skips),
         blocked: whole(counts.blocked),
         bytes_to_send: whole(plan.estimate.bytes_to_send),
@@ -80,6 +81,7 @@ pub fn effects(plan: &effect::EffectPlan) -> Effects {
         tags_created: whole(counts.creates),
         images_created: whole(counts.untagged),
         tags_moved: whole(counts.moves),
+        images_mended: whole(counts.mends),
         accessories: whole(counts.accessories),
         left: whole(counts.skips),
         blocked: whole(counts.blocked),
@@ -93,6 +95,7 @@ pub fn item(item: &effect::EffectItem) -> EffectItem {
         Effect::Create => (EffectKind::Create, String::new()),
         Effect::Move { keep_as: Some(tag) } => (EffectKind::Move, format!("today's image keeps the tag {tag}")),
         Effect::Move { keep_as: None } => (EffectKind::Move, String::new()),
+        Effect::Mend => (EffectKind::Mend, "Harbor lists it and cannot give all of it back: what is missing is sent again".to_owned()),
         Effect::Skip { reason } => (EffectKind::Skip, reason.to_string()),
         Effect::Blocked { reason, remedy } => (EffectKind::Blocked, format!("{reason}; {remedy}")),
     };

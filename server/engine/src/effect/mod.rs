@@ -11,6 +11,7 @@ mod estimate;
 mod left;
 mod link;
 mod live;
+mod lost;
 mod model;
 mod order;
 mod outlook;

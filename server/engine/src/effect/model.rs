@@ -161,6 +161,8 @@ pub enum Effect {
         /// Tag that keeps today's image.
         keep_as: Option<Tag>,
     },
+    /// It is the same, and Harbor cannot give all of it back: what is missing is sent again.
+    Mend,
     /// Nothing to do for it.
     Skip {
         /// Why.
@@ -236,6 +238,11 @@ pub enum BlockReason {
     },
     /// Harbor has it from a repository that was deleted, gives it out by digest alone, and takes no tag for it.
     LeftOver,
+    /// Harbor has other bytes for a part of it, which no push replaces.
+    Spoilt {
+        /// The part.
+        object: Digest,
+    },
     /// What the tag pointed to is in the registry no more, and not in this vault.
     Gone {
         /// That image.
@@ -259,6 +266,7 @@ impl BlockReason {
             Self::NoSubject { .. } => "no_subject",
             Self::CannotLink { .. } => "cannot_link",
             Self::LeftOver => "left_over",
+            Self::Spoilt { .. } => "spoilt",
             Self::Gone { .. } => "gone",
         }
     }
@@ -282,6 +290,9 @@ impl fmt::Display for BlockReason {
             Self::LeftOver => f.write_str(
                 "Harbor keeps it from a repository that was deleted, gives it out by its digest alone, and shows no tag that is put on it",
             ),
+            Self::Spoilt { object } => {
+                write!(f, "Harbor has other bytes for {}, and takes none in their place", object.short())
+            }
             Self::Gone { object } => write!(f, "it pointed to {}, and Harbor has removed that image", object.short()),
         }
     }
@@ -318,6 +329,9 @@ pub struct Counts {
     pub creates: u64,
     /// Tags moved.
     pub moves: u64,
+    /// Images that are there and lack parts, which are sent again.
+    #[serde(default)]
+    pub mends: u64,
     /// Artifacts made that have no tag.
     pub untagged: u64,
     /// Accessories made or linked.
@@ -332,7 +346,7 @@ impl Counts {
     /// Lines that write.
     #[must_use]
     pub const fn writes(&self) -> u64 {
-        self.creates + self.moves + self.untagged + self.accessories
+        self.creates + self.moves + self.mends + self.untagged + self.accessories
     }
 }
 
@@ -361,7 +375,7 @@ impl EffectItem {
     /// Whether anything is written for it.
     #[must_use]
     pub fn writes(&self) -> bool {
-        matches!(self.effect, Effect::Create | Effect::Move { .. })
+        matches!(self.effect, Effect::Create | Effect::Move { .. } | Effect::Mend)
     }
 }
 
@@ -407,6 +421,7 @@ impl EffectPlan {
                 Effect::Create if item.tag.is_none() => counts.untagged += 1,
                 Effect::Create => counts.creates += 1,
                 Effect::Move { .. } => counts.moves += 1,
+                Effect::Mend => counts.mends += 1,
                 Effect::Skip { .. } => counts.skips += 1,
                 Effect::Blocked { .. } => counts.blocked += 1,
             }

@@ -139,7 +139,7 @@ fn after(before: &[Candidate], lines: &[&EffectItem], now: OffsetDateTime) -> Ve
         let keep_as = match &item.effect {
             Effect::Create => None,
             Effect::Move { keep_as } => keep_as.as_ref(),
-            Effect::Skip { .. } | Effect::Blocked { .. } => continue,
+            Effect::Mend | Effect::Skip { .. } | Effect::Blocked { .. } => continue,
         };
         if let Some(tag) = &item.tag {
             for old in all.iter_mut().filter(|old| old.digest != item.then && old.tags.iter().any(|name| name == tag.as_str())) {

@@ -12,13 +12,13 @@ use super::blocks::Constraints;
 use super::context::{LINES_AT_ONCE, PlanContext, PlanError};
 use super::desired::{self, Desired, DesiredSet, Subject};
 use super::estimate::{Closure, Lookup, closures, elsewhere_warnings};
-use super::left;
 use super::link::{Accessories, block_immutable};
 use super::live::Live;
 use super::model::{
     BlockReason, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, OnConflict, Policy, SkipReason, Source, Warning,
 };
 use super::warn::warnings;
+use super::{left, lost};
 use crate::select::{Selection, What};
 use crate::source;
 
@@ -46,6 +46,7 @@ pub async fn plan(
     let mut compared = compare.lines(&desired_set).await?;
     if project.is_some() {
         left::block(&cx.client, &index, &mut compared).await?;
+        lost::look(cx, &mut compared).await?;
     }
     let whole_project = *selection == Selection::Project;
     let frame = Frame { snapshot: *snapshot, index: &index, source_project: index.project.clone(), target, policy, whole_project };
@@ -149,7 +150,7 @@ async fn settle(
     }
     for item in &mut plan.items {
         if let Some(tag) = &item.tag {
-            item.immutable = item.writes() && constraints.makes_immutable(&item.repository, tag);
+            item.immutable = item.writes() && item.effect != Effect::Mend && constraints.makes_immutable(&item.repository, tag);
         }
         let is_move = matches!(item.effect, Effect::Move { .. });
         if let Some((reason, remedy)) = constraints.blocks_all(plan.creates_project).filter(|_| item.writes()) {

@@ -100,7 +100,7 @@ impl State<'_> {
             Effect::Blocked { reason, remedy } => Some(Outcome::Blocked { reason: format!("{reason}; {remedy}") }),
             Effect::Skip { reason: SkipReason::Same } => Some(Outcome::Same),
             Effect::Skip { reason } => Some(Outcome::Left { reason: reason.to_string() }),
-            Effect::Create | Effect::Move { .. } => self.halted(),
+            Effect::Create | Effect::Move { .. } | Effect::Mend => self.halted(),
         };
         Worked {
             written: outcome.is_none(),
@@ -194,7 +194,8 @@ impl State<'_> {
                 result.kept_as = keep_as.clone();
                 tagged
             }
-            Effect::Skip { .. } | Effect::Blocked { .. } => return Ok(()),
+            // Its tag is where it should be.
+            Effect::Mend | Effect::Skip { .. } | Effect::Blocked { .. } => return Ok(()),
         };
         result.previous = previous;
         result.written = written;

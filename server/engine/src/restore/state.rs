@@ -11,8 +11,8 @@ use vocab::{Digest, RepositoryName};
 use super::RestoreContext;
 use crate::control::Gate;
 use crate::effect::EffectPlan;
-use crate::planned::Witness;
 use crate::report::{Outcome, Report};
+use crate::served::Witness;
 use crate::stop::Stop;
 
 /// Why one line was not done.

@@ -15,6 +15,7 @@ mod import;
 mod import_back;
 mod import_writers;
 mod locks;
+mod lost;
 mod matrix;
 mod order;
 mod outlook;

@@ -28,7 +28,7 @@ pub async fn start(call: &Call, name: &str) -> Answer {
 
 fn mount(call: &Call, name: &str, digest: &str, from: &str) -> Result<Option<Reply>, Refusal> {
     let mut world = call.app.change();
-    let linked = world.links.get(from).is_some_and(|links| links.blobs.contains(digest));
+    let linked = !world.lost.contains(digest) && world.links.get(from).is_some_and(|links| links.blobs.contains(digest));
     let Some(size) = world.blobs.get(digest).filter(|_| linked).map(|row| row.size) else {
         return Ok(None);
     };

@@ -90,7 +90,7 @@ fn registry_check(world: &World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
             if child { links.manifests.contains_key(&reference.digest) } else { links.blobs.contains(&reference.digest) }
         });
         let own = world.aliases.get(&reference.digest).unwrap_or(&reference.digest);
-        let kept = child || world.blobs.contains_key(own);
+        let kept = (child || world.blobs.contains_key(own)) && !world.lost.contains(own);
         if !there || !kept || hex_of(own).is_none() {
             refusal
                 .errors
@@ -107,6 +107,7 @@ fn digest_invalid() -> Refusal {
 /// Notes a blob that is in storage now, and that it is linked in this repository.
 pub fn blob_row(world: &mut World, name: &str, digest: &str, size: i64) {
     let updated = clock::now_us();
+    world.lost.remove(digest);
     world.links.entry(name.to_owned()).or_default().blobs.insert(digest.to_owned());
     world.blobs.entry(digest.to_owned()).and_modify(|row| row.updated = updated).or_insert(BlobRow { size, manifest: false, updated });
 }
@@ -124,6 +125,7 @@ pub fn associate(world: &mut World, name: &str, digest: &str) {
 /// Writes the rows of a pushed manifest, whose bytes are in storage.
 pub fn commit(world: &mut World, pushed: &Pushed<'_>) -> Result<(), Refusal> {
     precheck(world, pushed)?;
+    world.lost.remove(pushed.digest);
     let now = clock::now_us();
     let Parsed { media_type, children, .. } = pushed.manifest;
     let links = world.links.entry(pushed.name.to_owned()).or_default();

@@ -139,6 +139,29 @@ impl Harbor {
         !self.is_live() || std::env::var("HARBOR_GC").is_ok_and(|value| value == "1")
     }
 
+    /// Where a file of this Harbor's storage is, if the test may touch it: `HARBOR_STORAGE` names the root of a registry that keeps its blobs in files.
+    fn storage_file(digest: &str) -> Option<std::path::PathBuf> {
+        let root = std::env::var("HARBOR_STORAGE").ok()?;
+        let hex = digest.strip_prefix("sha256:").expect("a digest");
+        Some(std::path::Path::new(&root).join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data"))
+    }
+
+    /// Takes the bytes of a blob or manifest out of storage, or puts others in their place; the database knows nothing of it. False where that cannot be done.
+    pub async fn damage(&self, digest: &str, other: Option<&[u8]>) -> bool {
+        match (&self.sim, other) {
+            (Some(sim), None) => sim.lose(digest).await.expect("storage"),
+            (Some(sim), Some(other)) => sim.spoil(digest, other),
+            (None, _) => {
+                let Some(file) = Self::storage_file(digest) else { return false };
+                match other {
+                    None => std::fs::remove_file(file).expect("a file of the storage"),
+                    Some(other) => std::fs::write(file, other).expect("a file of the storage"),
+                }
+            }
+        }
+        true
+    }
+
     pub fn basic(&self, who: &As) -> Option<(String, String)> {
         match who {
             As::Admin => Some((self.user.clone(), self.password.clone())),
