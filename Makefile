@@ -7,11 +7,12 @@ SITE := $(CARGO_TARGET_DIR)/site
 PORT ?= 8300
 HARBOR_PORT ?= 8301
 
-.PHONY: demo test soak test-live bench lint site build setup setup-tests help
+.PHONY: demo test check soak test-live bench lint site build setup setup-tests help
 
 help:
 	@echo "make demo       everything on this machine, with a small Harbor and sample images"
-	@echo "make test       format, lints, unit, Postgres, registry and browser tests"
+	@echo "make test       format, lints, unit, Postgres, registry, fault and browser tests"
+	@echo "make check      the quick part of it: format, lints, unit tests"
 	@echo "make soak       [SECONDS=600] [SEED=…]  random work with random trouble against a model; the seed makes a failure come again"
 	@echo "make test-live  HARBOR_URL=… HARBOR_USER=… HARBOR_PASSWORD=…  the contract against a real Harbor"
 	@echo "make bench      [BENCH='--runs 5 --strict'] [TAGS=1000000] [HARBOR_URL=… HARBOR_USER=… HARBOR_PASSWORD=…]  beside skopeo, oras, crane and regsync; and at scale"
@@ -33,7 +34,10 @@ site: setup
 	@cargo xtask site
 
 lint: setup
-	@sh scripts/lint.sh
+	@sh scripts/lint.sh all
+
+check: setup
+	@sh scripts/check.sh
 
 test: setup-tests
 	@sh scripts/test.sh
