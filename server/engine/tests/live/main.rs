@@ -11,6 +11,7 @@ mod front;
 mod harness;
 mod imports;
 mod journey;
+mod lost;
 mod plans;
 mod settings;
 mod staging;
