@@ -8,6 +8,9 @@ import { ask } from "./regions.js";
 /** How long the typing pauses before the preview follows, ms. */
 const PAUSE = 400;
 
+/** The server answers within this, ms; a form that was stopped on its way can be sent again then. */
+const GIVEN_UP = 60_000;
+
 /** @param {EventTarget | null} target */
 const formOf = (target) =>
   target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement ? target.form : null;
@@ -50,6 +53,7 @@ document.addEventListener("submit", (event) => {
   submitter?.setAttribute("aria-busy", "true");
   // Not before the form is read: a button that is off is not posted.
   setTimeout(() => buttons(form, true));
+  setTimeout(() => back(form), GIVEN_UP);
 });
 
 /**

@@ -23,6 +23,7 @@ use crate::session::display::Display;
 use crate::text::provide_lang;
 use crate::ui::nav::Frame;
 use crate::ui::page_state::{PageShell, use_shell};
+use crate::ui::status::Shapes;
 
 /// Scripts that the first one imports, asked for at the same time.
 const SCRIPTS: [&str; 7] = ["keys", "forms", "live", "page", "times", "regions", "morph"];
@@ -53,7 +54,7 @@ pub async fn render(page: Page, parts: Parts, context: impl FnOnce() + Send + 's
                 }
                 let inside = page.draw;
                 let body = if page.framed { view! { <Frame>{inside()}</Frame> }.into_any() } else { inside() };
-                body.to_html_stream_in_order()
+                view! { <Shapes/>{body} }.to_html_stream_in_order()
             });
             let body = body.collect::<String>().await;
             owner.with(|| document(&body))

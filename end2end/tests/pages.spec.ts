@@ -27,6 +27,7 @@ async function violations(page: Page, path: string) {
 
 for (const [login, paths] of Object.entries(seen)) {
   test(`${login} can use every page`, async ({ browser }, info) => {
+    test.setTimeout(180_000);
     const js = scripted(info.project.name);
     const { page, errors, close } = await signedIn(browser, login, js);
     const found: string[] = [];

@@ -196,13 +196,42 @@ test("a token that is shown once stays while the page is brought up to date", as
   await page.goto("/me");
   await ready(page, true);
   await page.fill("#token-name", "ci");
-  // Making it is a change of accounts, which the new page hears of.
-  const asked = page.waitForResponse((response) => response.request().headers()["x-region"]?.includes("page") ?? false);
   await page.getByRole("button", { name: "Make the token" }).click();
   await expect(page.locator(".secret")).toBeVisible();
-  await asked;
-  await expect(live(page)).toBeVisible();
+  await ready(page, true);
+  const asked = page.waitForResponse((response) => response.request().headers()["x-region"]?.includes("page") ?? false);
+  await page.evaluate(async () => {
+    const live = "/pkg/live.js";
+    (await import(live)).changed("accounts");
+  });
+  expect(await (await asked).text()).not.toContain('class="secret"');
+  await expect(page.getByRole("row").filter({ hasText: "ci" })).toContainText("active");
   await expect(page.locator(".secret")).toBeVisible();
   expect(errors).toEqual([]);
+  await close();
+});
+
+test("what is fetched later takes the place of its link, and the link stays where it cannot be", async ({ browser }) => {
+  const { page, close } = await signedIn(browser, "ops", true);
+  await page.goto("/harbors");
+  await ready(page, true);
+  // As ui/region.rs draws it: the log of a job is a region of that page.
+  const put = (region: string, href: string) =>
+    page.evaluate(
+      ([region, href]) => {
+        document.querySelector("main")!.insertAdjacentHTML(
+          "beforeend",
+          `<section class="region" data-region="${region}" data-later="${href}" data-waiting="Reading…" aria-live="polite"><p><a class="btn" href="${href}">Look</a></p></section>`,
+        );
+        document.dispatchEvent(new CustomEvent("regions", { detail: document }));
+      },
+      [region, href],
+    );
+  await put("log", "/jobs/1");
+  await expect(page.locator('[data-region="log"] h2')).toHaveText("Log");
+  await expect(page.locator('[data-region="log"]').getByRole("link", { name: "Look" })).toHaveCount(0);
+  await page.route("**/jobs/2", (route) => route.abort());
+  await put("other", "/jobs/2");
+  await expect(page.locator('[data-region="other"]').getByRole("link", { name: "Look" })).toBeVisible();
   await close();
 });

@@ -36,14 +36,20 @@ fn summary(days: &[DayState]) -> String {
     }
 }
 
-fn bar(index: usize, ago: usize, state: DayState) -> AnyView {
-    let x = index * STEP;
-    let title = match lang() {
-        Lang::En if ago == 0 => format!("today: {}", word(state)),
-        Lang::En => format!("{ago} d ago: {}", word(state)),
-        Lang::ZhCn if ago == 0 => format!("今天：{}", word(state)),
-        Lang::ZhCn => format!("{ago} 天前：{}", word(state)),
+/// Days of one state beside each other: `first` counts from the left, `ago` is how long ago the last of them was.
+fn bars(first: usize, number: usize, ago: usize, state: DayState) -> AnyView {
+    let from = ago + number - 1;
+    let days = match (lang(), number, ago) {
+        (Lang::En, 1, 0) => "today".to_owned(),
+        (Lang::ZhCn, 1, 0) => "今天".to_owned(),
+        (Lang::En, 1, ago) => format!("{ago} d ago"),
+        (Lang::ZhCn, 1, ago) => format!("{ago} 天前"),
+        (Lang::En, _, 0) => format!("{from} d ago until today"),
+        (Lang::ZhCn, _, 0) => format!("{from} 天前至今天"),
+        (Lang::En, ..) => format!("{from} to {ago} d ago"),
+        (Lang::ZhCn, ..) => format!("{from} 至 {ago} 天前"),
     };
+    let title = format!("{days}{}{}", t(": ", "："), word(state));
     let (class, y, height) = match state {
         DayState::BeforeStart => ("day before", 17, 4),
         DayState::Idle => ("day idle", 15, 6),
@@ -53,17 +59,20 @@ fn bar(index: usize, ago: usize, state: DayState) -> AnyView {
         DayState::Missed => ("day missed", 3, 18),
         DayState::Failed => ("day failed", 3, 18),
     };
-    let mark = match state {
-        DayState::Failed => Some(format!("m{} 10 4 4m0-4-4 4", x + 2)),
-        DayState::Running => Some(format!("M{} 12h3", x + 2)),
-        DayState::Missed => Some(format!("M{} 21l7-7m-7 0 7-7m-7 0 4-4", x)),
-        _ => None,
+    let each = || (first..first + number).map(|index| index * STEP);
+    let bars: String = each().map(|x| format!("M{x} {y}h7v{height}h-7z")).collect();
+    let mark = |x: usize| match state {
+        DayState::Failed => format!("M{} 10l4 4m0-4l-4 4", x + 2),
+        DayState::Running => format!("M{} 12h3", x + 2),
+        DayState::Missed => format!("M{x} 21l7-7m-7 0 7-7m-7 0 4-4"),
+        _ => String::new(),
     };
+    let marks: String = each().map(mark).collect();
     view! {
         <g class=class>
             <title>{title}</title>
-            <rect x=x y=y width="7" height=height></rect>
-            {mark.map(|d| view! { <path d=d></path> })}
+            <path class="bar" d=bars></path>
+            {(!marks.is_empty()).then(|| view! { <path d=marks></path> })}
         </g>
     }
     .into_any()
@@ -76,10 +85,18 @@ pub fn DayStrip(days: Vec<DayState>) -> impl IntoView {
     let days: Vec<DayState> = days.into_iter().skip(skip).collect();
     let label = summary(&days);
     let width = days.len() * STEP;
-    let count = days.len();
+    let mut first = 0;
+    let bars = days
+        .chunk_by(|a, b| a == b)
+        .map(|run| {
+            let drawn = bars(first, run.len(), days.len() - first - run.len(), run[0]);
+            first += run.len();
+            drawn
+        })
+        .collect_view();
     view! {
         <svg class="days" viewBox=format!("0 0 {width} 24") width=width height="24" preserveAspectRatio="none" role="img" aria-label=label>
-            {days.into_iter().enumerate().map(|(i, state)| bar(i, count - 1 - i, state)).collect_view()}
+            {bars}
         </svg>
     }
     .into_any()

@@ -61,7 +61,7 @@ impl Icon {
 #[component]
 pub fn Drawing(icon: Icon) -> impl IntoView {
     view! {
-        <svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">
+        <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
             <path d=icon.path()></path>
         </svg>
     }

@@ -49,15 +49,21 @@ impl Tone {
 /// The shape alone, beside a word that is said elsewhere.
 #[component]
 pub fn StatusShape(tone: Tone) -> impl IntoView {
-    let (filled, lines) = tone.paths();
-    let class = format!("shape {}", tone.class());
-    view! {
-        <svg class=class viewBox="0 0 16 16" width="14" height="14" aria-hidden="true" focusable="false">
-            <path class="fill" d=filled></path>
-            <path class="cut" d=lines></path>
-        </svg>
-    }
-    .into_any()
+    let class = tone.class();
+    view! { <svg class=format!("shape {class}") aria-hidden="true"><use href=format!("#shape-{class}")></use></svg> }.into_any()
+}
+
+/// Every shape, drawn once in a page; the others are its uses.
+#[component]
+pub fn Shapes() -> impl IntoView {
+    let shapes = [Tone::Ok, Tone::Warn, Tone::Fail, Tone::Run, Tone::Held, Tone::Idle]
+        .map(|tone| {
+            let (filled, lines) = tone.paths();
+            let filled = (!filled.is_empty()).then(|| view! { <path class="fill" d=filled></path> });
+            view! { <symbol id=format!("shape-{}", tone.class()) viewBox="0 0 16 16">{filled}<path class="cut" d=lines></path></symbol> }
+        })
+        .collect_view();
+    view! { <svg class="sprite" width="0" height="0" aria-hidden="true">{shapes}</svg> }.into_any()
 }
 
 /// Shape and word.

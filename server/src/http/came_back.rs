@@ -12,7 +12,7 @@ use app::ports::kept::keep_posted;
 use app::ui::CameBack;
 use app::ui::came_back::{CODE, Shown};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use leptos::server_fn::error::ServerFnUrlError;
@@ -48,7 +48,12 @@ pub async fn layer(State(web): State<Web>, mut request: Request, next: Next) -> 
     let page = here.page(referer.as_deref());
     let left = Left::default();
     request.extensions_mut().insert(left.clone());
+    let posted = *request.method() == Method::POST;
     let mut response = next.run(request).await;
+    if posted && response.status() == StatusCode::FOUND {
+        // The framework's word leaves open whether what was posted is posted there again.
+        *response.status_mut() = StatusCode::SEE_OTHER;
+    }
     let led = response.headers().get(header::LOCATION).map(|to| to.to_str().ok().and_then(|to| here.local(to)).unwrap_or_else(root));
     let Some(came) = left.take().or_else(|| unreadable(led.as_deref()?)) else {
         if let Some(to) = led {

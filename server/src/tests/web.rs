@@ -304,6 +304,7 @@ async fn a_refused_form_comes_back_to_its_own_browser_alone(pool: PgPool) {
         .body(Body::from("form[login]=ada+of+this+browser&form[password]=not+the+password&form[next]=%2Fplans"))
         .unwrap();
     let response = ask(&router, request).await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
     let back = response.headers()[header::LOCATION].to_str().unwrap().to_owned();
     assert!(back.starts_with("/signin?next=%2Fplans&came=") && !back.contains("old"), "{back}");
     assert!(!back.contains("ada") && !back.contains("password"), "{back}");
