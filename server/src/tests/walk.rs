@@ -85,8 +85,11 @@ fn unescaped(text: &str) -> String {
         .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
-/// The tags of a page or a part of one: name, attributes, and where the text after it begins.
-pub fn tags(html: &str) -> Vec<(&str, Vec<(String, String)>, usize)> {
+/// An element's tag: name, attributes, and where the text after it begins.
+pub type Element<'a> = (&'a str, Vec<(String, String)>, usize);
+
+/// The tags of a page or a part of one.
+pub fn tags(html: &str) -> Vec<Element<'_>> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(at) = html[from..].find('<').map(|at| from + at) {
