@@ -17,7 +17,7 @@ use super::web::{served, web};
 use super::world::{origin, person, state};
 use crate::http::{outermost, rest, rules};
 
-/// What every answer carries, to the letter; the policy with the nonce taken out.
+/// What every answer carries, to the letter.
 fn exact(headers: &HeaderMap) -> Vec<(&'static str, String)> {
     let text = |name: &str| headers.get_all(name).iter().map(|v| v.to_str().unwrap_or("?").to_owned()).collect::<Vec<_>>().join(" AND ");
     let policy = text("content-security-policy");
@@ -141,7 +141,7 @@ async fn every_answer_of_every_route_carries_exactly_the_headers(pool: PgPool) {
 /// What somebody who means harm would have stored.
 const HARM: &str = "\"'><img src=x onerror=alert(1)></script><script>alert(2)</script><a href=javascript:alert(3)>\u{2028}{{x}}";
 
-/// S-72, S-73: whatever is stored is text on every page, in attributes and in the data of the browser part too.
+/// S-72, S-73: whatever is stored is text on every page, in attributes too.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn what_is_stored_is_text_on_every_page(pool: PgPool) {
     let fleet = Fleet::new(pool.clone()).await;

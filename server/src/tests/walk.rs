@@ -193,7 +193,7 @@ const ELSEWHERE: [(&str, &str); 11] = [
     ("/fn/session/in", "the sign-in"),
     ("/fn/session/set_up", "the first account"),
     ("/fn/session/step_up", "in the middle of a refused form"),
-    ("/fn/session/zone", "sent by the browser part"),
+    ("/fn/session/zone", "sent by the script of every page"),
     ("/fn/restores/submit", "the second step of the wizard"),
     ("/fn/plans/leave", "the page of a deleted plan"),
     ("/fn/projects/accept", "a snapshot with gaps"),
