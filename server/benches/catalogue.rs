@@ -221,6 +221,7 @@ impl World {
                 q: Some(tag.clone()),
                 only: None,
                 after: None,
+                live: None,
             };
             let started = Instant::now();
             let found = projects::browse(&self.state, &self.caller, query).await?;
@@ -288,7 +289,7 @@ impl World {
             // As people write them: with the repository, and without.
             let text = if number % 2 == 0 { format!("{project}/{repository}:{tag}") } else { tag };
             let started = Instant::now();
-            let found = projects::search(&self.state, &self.caller, &text).await?.hits;
+            let found = projects::search(&self.state, &self.caller, &text, true).await?.hits;
             times.push(started.elapsed());
             if found.is_empty() {
                 return Err(format!("{text} is not found").into());
@@ -302,7 +303,7 @@ impl World {
         let mut times = Vec::new();
         for _ in 0..PAGES {
             let (project, at) = (self.project(), Some(self.moment()));
-            let query = BrowseQuery { harbor: "bench".to_owned(), project, at, repo: None, q: None, only: None, after: None };
+            let query = BrowseQuery { harbor: "bench".to_owned(), project, at, repo: None, q: None, only: None, after: None, live: None };
             let started = Instant::now();
             projects::browse(&self.state, &self.caller, query).await?;
             times.push(started.elapsed());

@@ -68,6 +68,12 @@ fn scope() -> Option<Arc<Scope>> {
     SCOPE.try_with(Arc::clone).ok()
 }
 
+/// Whether this is a request that changes something, so that a key may be kept beside its record.
+#[must_use]
+pub fn keeps() -> bool {
+    scope().is_some()
+}
+
 /// The request is about to change something outside Postgres, or to commit: it is not run again by itself.
 pub fn acts() {
     if let Some(scope) = scope() {

@@ -13,6 +13,7 @@ use vault::Vault;
 
 use crate::crypto::KeyRing;
 use crate::events::Events;
+use crate::projects::live::SaidNow;
 use crate::turns::Turns;
 
 /// Connections to Postgres per process.
@@ -50,6 +51,8 @@ pub struct Inner {
     pub hashing_waiting: AtomicUsize,
     /// How much each person has going on.
     pub turns: Turns,
+    /// What Harbors said a moment ago.
+    pub said_now: SaidNow,
     /// By vault, with the version of its bucket's row; 0 for a folder.
     vaults: Mutex<HashMap<uuid::Uuid, (i64, Vault)>>,
 }
@@ -76,6 +79,7 @@ impl AppState {
             hashing: Semaphore::new(cores),
             hashing_waiting: AtomicUsize::new(0),
             turns: Turns::default(),
+            said_now: SaidNow::default(),
             vaults: Mutex::new(HashMap::new()),
         }))
     }

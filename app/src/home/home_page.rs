@@ -14,7 +14,7 @@ use crate::said::said;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::{bytes, count};
-use crate::vaults::types::Vault;
+use crate::vaults::types::VaultNow;
 
 /// The page.
 #[component]
@@ -227,7 +227,7 @@ fn running(jobs: Vec<Job>) -> Option<AnyView> {
     )
 }
 
-fn vault(vault: Vault) -> AnyView {
+fn vault(vault: VaultNow) -> AnyView {
     let (tone, word) = crate::vaults::list_page::vault_status(vault.state);
     let ratio = if vault.stored_bytes > 0 && vault.logical_bytes > vault.stored_bytes {
         format!(" ({}.{} : 1)", vault.logical_bytes / vault.stored_bytes, vault.logical_bytes * 10 / vault.stored_bytes % 10)

@@ -7,7 +7,7 @@ use crate::jobs::types::Job;
 use crate::plans::types::Plan;
 use crate::restores::types::RequestRow;
 use crate::units::Moment;
-use crate::vaults::types::Vault;
+use crate::vaults::types::VaultNow;
 
 /// Something that needs a look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -71,7 +71,7 @@ pub struct Home {
     /// Vaults that cannot be read now, whoever asks: while there are any, nothing in them can be restored.
     pub vaults_out: i64,
     /// Vaults, for those with a duty.
-    pub vaults: Vec<Vault>,
+    pub vaults: Vec<VaultNow>,
     /// Jobs that run.
     pub running: Vec<Job>,
     /// Steps of the set-up, while one is open; for those who can do them.

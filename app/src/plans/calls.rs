@@ -4,8 +4,7 @@ use leptos::prelude::*;
 
 use crate::error::ApiError;
 use crate::plans::left::Left;
-use crate::plans::types::{Plan, PlanForm, PlanPreview, Retention, Run};
-use crate::units::Page;
+use crate::plans::types::{Plan, PlanForm, PlanFormPage, PlanPage, PlanPreview};
 
 /// All plans the caller sees.
 pub async fn list_plans() -> Result<Vec<Plan>, ApiError> {
@@ -19,11 +18,23 @@ pub async fn get_plan(plan_id: i64) -> Result<Plan, ApiError> {
     answer(backend().get_plan(&cx(), plan_id).await)
 }
 
+/// One plan with all that its page shows.
+pub async fn plan_page(plan_id: i64, after: Option<String>) -> Result<PlanPage, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().plan_page(&cx(), plan_id, after).await)
+}
+
+/// What the form of a plan chooses from.
+pub async fn plan_form(plan_id: Option<i64>) -> Result<PlanFormPage, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().plan_form(&cx(), plan_id).await)
+}
+
 /// What a form would match and when it would run; stores nothing. A half-typed form is refused inside a page that is none the worse for it, so
 /// this sets no status.
-pub async fn preview_plan(form: PlanForm) -> Result<PlanPreview, ApiError> {
+pub async fn preview_plan(form: PlanForm, live: bool) -> Result<PlanPreview, ApiError> {
     use crate::ports::{backend, cx};
-    backend().preview_plan(&cx(), form).await
+    backend().preview_plan(&cx(), form, live).await
 }
 
 /// Stores a plan and goes to its page.
@@ -62,18 +73,6 @@ pub async fn run_plan(plan_id: i64) -> Result<i64, ApiError> {
     let job = answer(backend().run_plan(&cx(), plan_id).await)?;
     go(&format!("/jobs/{job}"));
     Ok(job)
-}
-
-/// Runs of a plan, newest first.
-pub async fn list_runs(plan_id: i64, after: Option<String>) -> Result<Page<Run>, ApiError> {
-    use crate::ports::{answer, backend, cx};
-    answer(backend().list_runs(&cx(), plan_id, after).await)
-}
-
-/// What the plan keeps now, and why.
-pub async fn get_retention(plan_id: i64) -> Result<Retention, ApiError> {
-    use crate::ports::{answer, backend, cx};
-    answer(backend().get_retention(&cx(), plan_id).await)
 }
 
 /// Deletes a plan, and says what becomes of its snapshots.

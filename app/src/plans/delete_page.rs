@@ -14,7 +14,15 @@ use crate::units::count;
 #[component]
 pub fn DeletePlanPage() -> impl IntoView {
     let id = use_id("id");
-    let data = async move { Ok((get_plan(id).await?, list_plans().await?)) };
+    let data = async move {
+        let plans = list_plans().await?;
+        let plan = plans.iter().find(|plan| plan.id == id).cloned();
+        match plan {
+            Some(plan) => Ok((plan, plans)),
+            // It says so, with the status of that.
+            None => Ok((get_plan(id).await?, plans)),
+        }
+    };
     view! { <Load data=data view=|(plan, plans)| content(plan, plans)/> }
 }
 

@@ -5,41 +5,27 @@
 
 use leptos::prelude::*;
 
-use super::calls::{SavePlan, get_plan, preview_plan};
+use super::calls::{SavePlan, plan_form, preview_plan};
 use super::preview::PreviewView;
-use super::types::{Keep, Plan, PlanForm};
+use super::types::{Keep, Plan, PlanForm, PlanFormPage};
 use crate::accounts::types::Duty;
 use crate::address::Address;
-use crate::error::ApiError;
-use crate::harbors::calls::list_harbors;
 use crate::harbors::types::Harbor;
 use crate::said::said;
 use crate::text::t;
 use crate::ui::*;
-use crate::vaults::calls::list_vaults;
 use crate::vaults::types::Vault;
-
-/// Everything the form needs.
-type Needs = (Option<Plan>, Vec<Harbor>, Vec<Vault>);
-
-async fn needs(plan_id: Option<i64>) -> Result<Needs, ApiError> {
-    let plan = match plan_id {
-        Some(id) => Some(get_plan(id).await?),
-        None => None,
-    };
-    Ok((plan, list_harbors().await?, list_vaults().await?))
-}
 
 /// A new plan.
 #[component]
 pub fn NewPlanPage() -> impl IntoView {
-    view! { <Load data=needs(None) view=content/> }
+    view! { <Load data=plan_form(None) view=content/> }
 }
 
 /// Changing a plan.
 #[component]
 pub fn EditPlanPage() -> impl IntoView {
-    view! { <Load data=needs(Some(use_id("id"))) view=content/> }
+    view! { <Load data=plan_form(Some(use_id("id"))) view=content/> }
 }
 
 /// The form's first values: those in the address, else the plan's, else good defaults.
@@ -140,7 +126,7 @@ fn KeepFields(values: PlanForm) -> impl IntoView {
     .into_any()
 }
 
-fn content((plan, harbors, vaults): Needs) -> AnyView {
+fn content(PlanFormPage { plan, harbors, vaults }: PlanFormPage) -> AnyView {
     let mut crumbs = vec![(t("Plans", "备份计划").to_owned(), "/plans".to_owned())];
     let (title, here, page) = match &plan {
         Some(plan) => {
@@ -188,7 +174,8 @@ fn missing_first(title: String, crumbs: Vec<(String, String)>, here: &'static st
 #[component]
 fn Preview(wanted: PlanForm) -> impl IntoView {
     let keep = wanted.keep();
-    let preview = preview_plan(wanted);
+    // Whoever only opens the form is shown what the last listing had; Harbor is asked for what was typed.
+    let preview = preview_plan(wanted, Address::here().get("form[name]").is_some());
     Suspend::new(async move {
         match preview.await {
             Ok(preview) => view! { <PreviewView preview=preview keep=keep/> }.into_any(),

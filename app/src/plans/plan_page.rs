@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::calls::{PausePlan, ResumePlan, RunPlan, get_plan, get_retention, list_runs};
+use super::calls::{PausePlan, ResumePlan, RunPlan, plan_page};
 use super::copies::copies_panel;
 use super::retention::RetentionPanel;
 use super::runs::runs_panel;
@@ -18,15 +18,10 @@ use crate::units::{Page, bytes, count};
 /// The page.
 #[component]
 pub fn PlanPage() -> impl IntoView {
-    let (id, after) = (use_id("id"), use_query("after"));
-    let data = async move {
-        let plan = get_plan(id).await?;
-        let paged = after.is_some();
-        let runs = list_runs(id, after).await?;
-        let retention = get_retention(id).await?;
-        Ok((plan, runs, paged, retention))
-    };
-    view! { <Load data=data topics=&[Topic::Plans] view=|(plan, runs, paged, retention)| content(plan, runs, paged, retention)/> }
+    let after = use_query("after");
+    let paged = after.is_some();
+    let data = plan_page(use_id("id"), after);
+    view! { <Load data=data topics=&[Topic::Plans] view=move |page| content(page.plan, page.runs, paged, page.retention)/> }
 }
 
 fn sentence(plan: &Plan) -> String {

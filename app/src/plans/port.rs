@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::error::ApiError;
 use crate::plans::left::{DeletePlanForm, Leave, Left};
-use crate::plans::types::{Plan, PlanForm, PlanPreview, Retention, Run};
+use crate::plans::types::{Plan, PlanForm, PlanFormPage, PlanPage, PlanPreview, Retention, Run};
 use crate::ports::Cx;
 use crate::units::Page;
 
@@ -15,8 +15,12 @@ pub trait Plans: Send + Sync {
     async fn list_plans(&self, cx: &Cx) -> Result<Vec<Plan>, ApiError>;
     /// One plan.
     async fn get_plan(&self, cx: &Cx, plan_id: i64) -> Result<Plan, ApiError>;
-    /// What the form would match and when it would run; nothing is stored.
-    async fn preview_plan(&self, cx: &Cx, form: PlanForm) -> Result<PlanPreview, ApiError>;
+    /// One plan with all that its page shows.
+    async fn plan_page(&self, cx: &Cx, plan_id: i64, after: Option<String>) -> Result<PlanPage, ApiError>;
+    /// What the form of a plan chooses from, with the plan if one is changed.
+    async fn plan_form(&self, cx: &Cx, plan_id: Option<i64>) -> Result<PlanFormPage, ApiError>;
+    /// What the form would match and when it would run; nothing is stored. `live`: Harbor is asked for its projects, else those it had last are taken.
+    async fn preview_plan(&self, cx: &Cx, form: PlanForm, live: bool) -> Result<PlanPreview, ApiError>;
     /// Stores a new or changed plan.
     async fn save_plan(&self, cx: &Cx, form: PlanForm) -> Result<Plan, ApiError>;
     /// Stops the schedule until `until` (at most 7 days) for a reason; a running job goes on.

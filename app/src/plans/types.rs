@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::units::Moment;
+use crate::units::{Moment, Page};
 
 /// How one day of a plan went; the worst wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -155,6 +155,28 @@ impl Plan {
             ..self
         }
     }
+}
+
+/// A plan with all that its page shows.
+#[derive(Debug, Clone)]
+pub struct PlanPage {
+    /// The plan.
+    pub plan: Plan,
+    /// A page of its runs, newest first.
+    pub runs: Page<Run>,
+    /// What its rule would do.
+    pub retention: Retention,
+}
+
+/// What the form of a plan chooses from.
+#[derive(Debug, Clone)]
+pub struct PlanFormPage {
+    /// The plan that is changed; none: a new one.
+    pub plan: Option<Plan>,
+    /// Harbors.
+    pub harbors: Vec<crate::harbors::types::Harbor>,
+    /// Vaults.
+    pub vaults: Vec<crate::vaults::types::Vault>,
 }
 
 /// How the copies of a plan in a further vault stand.

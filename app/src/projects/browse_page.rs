@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::calls::browse_moment;
 use super::gap_words::{gap_count, gap_note};
 use super::gaps_page::gap_table;
+use super::now_pages::{NOW, look_now};
 use super::types::{Browse, BrowseQuery, TagAt};
 use super::{artifact_href, now_word, project_href, tag_href};
 use crate::text::{lang, t};
@@ -16,7 +17,7 @@ use crate::units::{Moment, bytes, count, short_digest, short_tag};
 pub fn BrowsePage() -> impl IntoView {
     let [at, repo, q, only, after] = ["at", "repo", "q", "only", "after"].map(use_query);
     let at = at.as_deref().and_then(Moment::parse);
-    let question = BrowseQuery { harbor: use_param("harbor"), project: use_param("project"), at, repo, q, only, after };
+    let question = BrowseQuery { harbor: use_param("harbor"), project: use_param("project"), at, repo, q, only, after, live: Some(false) };
     view! { <Load data=browse_moment(question.clone()) topics=&[Topic::Snapshots] view=move |browse| page(browse, question)/> }
 }
 
@@ -62,7 +63,15 @@ fn page(browse: Browse, query: BrowseQuery) -> AnyView {
     let (digest, q, only, paged) =
         (browse.at.digest.clone(), query.q.clone().unwrap_or_default(), query.only.clone(), query.after.is_some());
     let lacking = (!browse.gaps.is_empty()).then(|| gap_table(&browse.gaps));
+    let now = repo.as_ref().filter(|_| !browse.tags.is_empty()).map(|_| {
+        let after = query.after.as_ref().map(|after| format!("&after={}", url_part(after))).unwrap_or_default();
+        format!("{}{after}", paging.replacen("/browse?", "/now?", 1))
+    });
     let right = tags(browse, &query, filtered);
+    let right = match now {
+        Some(href) => view! { <Later region=NOW href=href text=look_now()>{right}</Later> }.into_any(),
+        None => right,
+    };
     let (action, hidden_repo) = (base.clone(), repo.clone());
     view! {
         <PageHead title=title crumbs=crumbs here=t("Browse", "浏览")><Digest value=digest/></PageHead>
@@ -87,7 +96,7 @@ fn page(browse: Browse, query: BrowseQuery) -> AnyView {
     .into_any()
 }
 
-fn tags(browse: Browse, query: &BrowseQuery, filtered: bool) -> AnyView {
+pub(super) fn tags(browse: Browse, query: &BrowseQuery, filtered: bool) -> AnyView {
     if browse.tags.is_empty() {
         let kind = if filtered { EmptyKind::NoMatch } else { EmptyKind::NothingYet };
         return view! { <Empty kind=kind title=t("No tag here.", "没有 Tag。")/> }.into_any();

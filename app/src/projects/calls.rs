@@ -35,9 +35,9 @@ pub async fn browse_moment(query: BrowseQuery) -> Result<Browse, ApiError> {
 }
 
 /// Everything one tag pointed to.
-pub async fn get_tag_history(harbor: String, project: String, repository: String, tag: String) -> Result<TagHistory, ApiError> {
+pub async fn get_tag_history(harbor: String, project: String, repository: String, tag: String, live: bool) -> Result<TagHistory, ApiError> {
     use crate::ports::{answer, backend, cx};
-    answer(backend().tag_history(&cx(), harbor, project, repository, tag).await)
+    answer(backend().tag_history(&cx(), harbor, project, repository, tag, live).await)
 }
 
 /// The parts of one artifact.
@@ -60,9 +60,9 @@ pub async fn get_settings(query: SettingsQuery) -> Result<SettingsAt, ApiError> 
 }
 
 /// Whatever names an image, over all time.
-pub async fn search_all(q: String) -> Result<Found, ApiError> {
+pub async fn search_all(q: String, live: bool) -> Result<Found, ApiError> {
     use crate::ports::{answer, backend, cx};
-    answer(backend().search(&cx(), q).await)
+    answer(backend().search(&cx(), q, live).await)
 }
 
 /// Gaps of the newest snapshot, and what was accepted of them.

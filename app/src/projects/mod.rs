@@ -10,6 +10,7 @@ pub mod gaps;
 pub mod gaps_page;
 pub mod hold_parts;
 pub mod list_page;
+pub mod now_pages;
 pub mod ribbon;
 pub mod search_page;
 pub mod settings_page;

@@ -30,8 +30,16 @@ pub trait Projects: Send + Sync {
     async fn compare_live(&self, cx: &Cx, harbor: String, project: String, at: Option<Moment>) -> Result<LiveDiff, ApiError>;
     /// Repositories and tags at a moment.
     async fn browse(&self, cx: &Cx, query: BrowseQuery) -> Result<Browse, ApiError>;
-    /// Everything one tag pointed to.
-    async fn tag_history(&self, cx: &Cx, harbor: String, project: String, repository: String, tag: String) -> Result<TagHistory, ApiError>;
+    /// Everything one tag pointed to. `live`: its Harbor is asked what it points to now.
+    async fn tag_history(
+        &self,
+        cx: &Cx,
+        harbor: String,
+        project: String,
+        repository: String,
+        tag: String,
+        live: bool,
+    ) -> Result<TagHistory, ApiError>;
     /// Parts of one artifact. Needs a role on the project: operators and auditors do not read image content.
     async fn get_artifact(
         &self,
@@ -52,8 +60,8 @@ pub trait Projects: Send + Sync {
     ) -> Result<Changes, ApiError>;
     /// Settings at a moment and what changed. Needs a duty, or the role approver or owner on the project.
     async fn get_settings(&self, cx: &Cx, query: SettingsQuery) -> Result<SettingsAt, ApiError>;
-    /// Search by whatever names an image, over all time; at most 50 hits.
-    async fn search(&self, cx: &Cx, q: String) -> Result<Found, ApiError>;
+    /// Search by whatever names an image, over all time; at most 50 hits. `live`: Harbors are asked whether they have what was found.
+    async fn search(&self, cx: &Cx, q: String, live: bool) -> Result<Found, ApiError>;
     /// Gaps of the newest snapshot of a project, and what was accepted of them.
     async fn get_gaps(&self, cx: &Cx, harbor: String, project: String) -> Result<ProjectGaps, ApiError>;
     /// Accepts gaps of a snapshot until a day; answers how many. Owners of the project.

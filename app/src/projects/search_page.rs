@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::calls::search_all;
 use super::found::{Found, HitRole, InHarbor, Presence, SearchHit, SearchNote};
 use super::gap_words::gap_note;
+use super::now_pages::{NOW, look_now};
 use super::{artifact_href, project_href, restore_href, tag_href};
 use crate::said::said;
 use crate::text::{lang, t};
@@ -18,7 +19,7 @@ const SHOWN_CHARS: usize = 80;
 #[component]
 pub fn SearchPage() -> impl IntoView {
     let q = use_query("q").unwrap_or_default();
-    view! { <Load data=search_all(q.clone()) topics=&[Topic::Snapshots] view=move |found| page(found, q)/> }
+    view! { <Load data=search_all(q.clone(), false) topics=&[Topic::Snapshots] view=move |found| page(found, q)/> }
 }
 
 fn page(found: Found, q: String) -> AnyView {
@@ -32,8 +33,35 @@ fn page(found: Found, q: String) -> AnyView {
             .pick(format!("{n} images match “{shown}”; what is gone comes first."), format!("{n} 个镜像匹配“{shown}”，已删除的在前。")),
     };
     let (empty, asked) = (found.hits.is_empty(), typed > 1);
+    let noted = notes(&found);
+    let now = format!("/search/now?q={}", url_part(&q));
+    let hits = hits(found);
+    view! {
+        <PageHead title=title here=t("Search", "搜索")/>
+        <GetForm action="/search">
+            <label class="filter wide"><span>{t("A name or a part of it, a reference with host and tag, a digest or its first digits, or the whole line of an error", "名称或其一部分、带主机和 Tag 的引用、摘要或其前几位，或整行错误信息")}</span><input type="search" name="q" value=q spellcheck="false"/></label>
+            <SubmitButton text=t("Search", "搜索") kind=ButtonKind::Primary/>
+        </GetForm>
+        {noted}
+        {(empty && asked).then(|| view! {
+            <Empty kind=EmptyKind::NoMatch title=t("No snapshot you may see holds this.", "您可查看的快照中没有匹配内容。")
+                text=t("Try a part of the name. An image that lived and died between two snapshots was never captured; a project without a plan has none.", "请尝试名称的一部分。仅存在于两次快照之间的镜像没有备份；未纳入备份计划的项目也没有。")>
+                <LinkButton href="/projects" text=t("Projects", "项目")/>
+            </Empty>
+        })}
+        {(!empty).then(|| view! { <Later region=NOW href=now text=look_now()>{hits}</Later> })}
+    }
+    .into_any()
+}
+
+/// What there is to say of a search.
+pub(super) fn notes(found: &Found) -> Option<AnyView> {
     let notes = found.notes.iter().map(|note| view! { <p>{note_words(note)}</p> }).collect_view();
-    let noted = !found.notes.is_empty();
+    (!found.notes.is_empty()).then(|| view! { <Callout tone=Tone::Idle>{notes}</Callout> }.into_any())
+}
+
+/// The table of what was found.
+pub(super) fn hits(found: Found) -> AnyView {
     let rows = found.hits.into_iter().map(row).collect_view();
     let cols = vec![
         Col::text(t("Tag", "Tag")),
@@ -43,24 +71,7 @@ fn page(found: Found, q: String) -> AnyView {
         Col::text(t("In Harbor", "Harbor 中")),
         Col::actions(),
     ];
-    view! {
-        <PageHead title=title here=t("Search", "搜索")/>
-        <GetForm action="/search">
-            <label class="filter wide"><span>{t("A name or a part of it, a reference with host and tag, a digest or its first digits, or the whole line of an error", "名称或其一部分、带主机和 Tag 的引用、摘要或其前几位，或整行错误信息")}</span><input type="search" name="q" value=q spellcheck="false"/></label>
-            <SubmitButton text=t("Search", "搜索") kind=ButtonKind::Primary/>
-        </GetForm>
-        {noted.then(|| view! { <Callout tone=Tone::Idle>{notes}</Callout> })}
-        {(empty && asked).then(|| view! {
-            <Empty kind=EmptyKind::NoMatch title=t("No snapshot you may see holds this.", "您可查看的快照中没有匹配内容。")
-                text=t("Try a part of the name. An image that lived and died between two snapshots was never captured; a project without a plan has none.", "请尝试名称的一部分。仅存在于两次快照之间的镜像没有备份；未纳入备份计划的项目也没有。")>
-                <LinkButton href="/projects" text=t("Projects", "项目")/>
-            </Empty>
-        })}
-        {(!empty).then(|| view! {
-            <section class="panel"><DataTable caption=t("Hits", "结果") cols=cols>{rows}</DataTable></section>
-        })}
-    }
-    .into_any()
+    view! { <section class="panel"><DataTable caption=t("Hits", "结果") cols=cols>{rows}</DataTable></section> }.into_any()
 }
 
 fn row(hit: SearchHit) -> impl IntoView {

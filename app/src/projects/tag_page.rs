@@ -5,10 +5,11 @@ use leptos::prelude::*;
 use super::calls::get_tag_history;
 use super::found::Presence;
 use super::gap_words::gap_callout;
+use super::now_pages::{NOW, look_now};
 use super::ribbon::{across, percent};
 use super::search_page::InHarborNow;
 use super::types::{TagHistory, TagSpan};
-use super::{artifact_href, project_href, restore_href};
+use super::{artifact_href, project_href, restore_href, tag_href};
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::{Moment, bytes, count, short_digest};
@@ -18,7 +19,7 @@ use crate::units::{Moment, bytes, count, short_digest};
 pub fn TagPage() -> impl IntoView {
     let names = ["h", "p", "repo", "tag"];
     let [h, p, repo, tag] = names.map(|name| use_query(name).unwrap_or_default());
-    view! { <Load data=get_tag_history(h, p, repo, tag) topics=&[Topic::Snapshots] view=page/> }
+    view! { <Load data=get_tag_history(h, p, repo, tag, false) topics=&[Topic::Snapshots] view=page/> }
 }
 
 fn page(history: TagHistory) -> AnyView {
@@ -42,6 +43,7 @@ fn page(history: TagHistory) -> AnyView {
             format!("{}/browse?repo={}", project_href(&history.harbor, &history.project), url_part(&history.repository)),
         ),
     ];
+    let now = tag_href(&history.harbor, &history.project, &history.repository, &history.tag).replacen("/tags?", "/tags/now?", 1);
     let edges = history.known_from.zip(history.known_to);
     let gantt = (!history.spans.is_empty()).then(|| edges.map(|(from, to)| view! { <Gantt spans=history.spans.clone() from=from to=to/> }));
     let asks = may_ask(&history.harbor, &history.project);
@@ -53,7 +55,7 @@ fn page(history: TagHistory) -> AnyView {
             {here.map(|d| view! { <Digest value=d/> })}
             {edges.map(|(from, to)| view! { <SubItem label=t("known from", "已知范围")>{format!("{} – {}", bare(from), minute(to))}</SubItem> })}
         </PageHead>
-        {history.live_error.clone().map(|e| view! { <Callout tone=Tone::Warn><p>{e}</p></Callout> })}
+        <Later region=NOW href=now text=look_now()/>
         {gap}
         {if empty {
             view! { <Empty kind=EmptyKind::NothingYet title=t("No snapshot holds this tag.", "没有快照包含该 Tag。") text=t("Either no plan had it, or it lived and died between two snapshots: then it was never protected.", "可能没有备份计划包含它，或它仅存在于两次快照之间，因此没有备份副本。")/> }.into_any()

@@ -2,12 +2,13 @@
 
 use leptos::prelude::*;
 
-use super::calls::{compare_live, get_timeline};
+use super::calls::get_timeline;
 use super::gap_words::{project_word, snapshot_word};
 use super::gaps_page::gap_table;
 use super::hold_parts::holds_panel;
+use super::now_pages::{NOW, look_now};
 use super::ribbon::Ribbon;
-use super::timeline_parts::{Difference, MomentActions, SnapshotTable};
+use super::timeline_parts::{MomentActions, SnapshotTable};
 use super::types::{Limit, Timeline};
 use super::{changes_href, gaps_href, project_href, protection_word, settings_href};
 use crate::accounts::types::Duty;
@@ -22,14 +23,13 @@ use crate::units::{Moment, bytes, count};
 #[component]
 pub fn TimelinePage() -> impl IntoView {
     let (harbor, project, at, zoom) = (use_param("harbor"), use_param("project"), use_query("at"), use_query("zoom"));
-    let timeline = get_timeline(harbor.clone(), project.clone(), at.clone(), zoom.clone());
-    let diff = compare_live(harbor, project, at);
+    let timeline = get_timeline(harbor, project, at, zoom.clone());
     let content = move |timeline: Timeline| {
-        let of_diff = timeline.clone();
-        let captured = timeline.at.is_some();
+        let base = project_href(&timeline.project.harbor, &timeline.project.project);
+        let now = timeline.at.as_ref().map(|s| format!("{base}/now?at={}", url_part(&s.moment.url())));
         view! {
             {head(&timeline, zoom)}
-            {captured.then(|| view! { <Load data=diff part=true view=move |diff| view! { <Difference timeline=of_diff diff=diff/> }/> })}
+            {now.map(|href| view! { <Later region=NOW href=href text=look_now()/> })}
             {rest(timeline)}
         }
     };

@@ -29,9 +29,7 @@ pub fn missing_items(diff: &LiveDiff) -> String {
 
 /// What differs, and the way back.
 #[component]
-pub fn Difference(timeline: Timeline, diff: LiveDiff) -> impl IntoView {
-    let (harbor, project) = (timeline.project.harbor.clone(), timeline.project.project.clone());
-    let at = timeline.at.as_ref().map(|s| s.moment.url()).unwrap_or_default();
+pub fn Difference(harbor: String, project: String, at: String, diff: LiveDiff) -> impl IntoView {
     if let Some(error) = diff.error.clone() {
         return view! {
             <Panel title=t("What differs from now", "与当前的差异") padded=true>
@@ -88,7 +86,7 @@ pub fn Difference(timeline: Timeline, diff: LiveDiff) -> impl IntoView {
                 </Panel>
             </Stack>
             <Stack>
-                <BringBack timeline=timeline.clone() missing=diff.missing moved=diff.moved items=items/>
+                <BringBack harbor=harbor project=project at=at missing=diff.missing moved=diff.moved items=items/>
             </Stack>
         </Columns>
     }
@@ -97,9 +95,7 @@ pub fn Difference(timeline: Timeline, diff: LiveDiff) -> impl IntoView {
 
 /// The next step: the one button of the page.
 #[component]
-fn BringBack(timeline: Timeline, missing: i64, moved: i64, items: String) -> impl IntoView {
-    let (harbor, project) = (timeline.project.harbor.clone(), timeline.project.project.clone());
-    let at = timeline.at.as_ref().map(|s| s.moment.url()).unwrap_or_default();
+fn BringBack(harbor: String, project: String, at: String, missing: i64, moved: i64, items: String) -> impl IntoView {
     let browse = format!("{}/browse?at={}", project_href(&harbor, &project), url_part(&at));
     let sentence = match (missing, moved) {
         (0, 0) => t(

@@ -463,6 +463,9 @@ pub struct BrowseQuery {
     /// Cursor.
     #[serde(default)]
     pub after: Option<String>,
+    /// `false`: as the snapshots say, without asking Harbor which of the tags it has now.
+    #[serde(default)]
+    pub live: Option<bool>,
 }
 
 /// One stretch of a tag's history.

@@ -16,8 +16,8 @@ use crate::projects::gaps::{AcceptGap, ProjectGaps};
 use crate::projects::types::*;
 use crate::restores::types::Request as Restore;
 use crate::restores::types::{
-    CastVote, Draft, EffectItem, EffectKind, EffectPlan, InboxFilter, Line, LineChange, LineCounts, LineFilter, Lines, PlanChange,
-    RequestFilter, RequestRow, RequestState, RestoreForm, Submit,
+    CastVote, Draft, DraftPage, EffectItem, EffectKind, EffectPlan, InboxFilter, Line, LineChange, LineCounts, LineFilter, Lines,
+    PlanChange, RequestFilter, RequestPage, RequestRow, RequestState, RestoreForm, Submit,
 };
 use crate::restores::words::{Effects, Ended};
 use crate::session::types::{Me, SetUp, Shell, SignIn, Theme};
@@ -112,10 +112,11 @@ nothing! { projects::Projects {
         _project: String,
         _repository: String,
         _tag: String,
+        _live: bool,
     ) -> Result<TagHistory, ApiError> {
         self.answer(self.tag.clone())
     }
-    async fn search(&self, _cx: &Cx, _q: String) -> Result<Found, ApiError> {
+    async fn search(&self, _cx: &Cx, _q: String, _live: bool) -> Result<Found, ApiError> {
         self.answer(self.found.clone())
     }
     async fn get_gaps(&self, _cx: &Cx, _harbor: String, _project: String) -> Result<ProjectGaps, ApiError> {
@@ -135,6 +136,12 @@ nothing! { restores::Restores {
     retry_request(request_id: i64) -> Draft;
     undo_request(request_id: i64) -> Draft;
 }
+    async fn request_page(&self, _cx: &Cx, _request_id: i64, filter: LineFilter, _changes: i64) -> Result<RequestPage, ApiError> {
+        self.answer(self.request.clone().map(|request| RequestPage { request, lines: lines(&filter) }))
+    }
+    async fn draft_page(&self, cx: &Cx, draft_id: String, filter: LineFilter, _changes: i64) -> Result<DraftPage, ApiError> {
+        Ok(DraftPage { draft: self.get_draft(cx, draft_id).await?, lines: lines(&filter) })
+    }
     async fn get_request(&self, _cx: &Cx, _request_id: i64) -> Result<Restore, ApiError> {
         self.answer(self.request.clone())
     }
@@ -183,6 +190,11 @@ nothing! { vaults::Vaults {
     async fn get_vault(&self, _cx: &Cx, vault_id: i64) -> Result<Vault, ApiError> {
         self.answer(self.vaults.iter().find(|vault| vault.id == vault_id).cloned())
     }
+    async fn vault_page(&self, cx: &Cx, vault_id: i64) -> Result<VaultPage, ApiError> {
+        let left = self.left.iter().filter(|left| left.vault_id == vault_id).cloned().collect();
+        let vault = self.get_vault(cx, vault_id).await?;
+        Ok(VaultPage { vault, findings: Vec::new(), sweeps: Vec::new(), capacity: Capacity::default(), left })
+    }
     async fn create_vault(&self, _cx: &Cx, form: NewVault) -> Result<Vault, ApiError> {
         Err(ApiError::field("lock_days", format!("cannot lock for {} days", form.lock_days)))
     }
@@ -221,7 +233,18 @@ nothing! { plans::Plans {
         let _ = plan_id;
         Ok(retention())
     }
-    async fn preview_plan(&self, _cx: &Cx, form: PlanForm) -> Result<PlanPreview, ApiError> {
+    async fn plan_page(&self, cx: &Cx, plan_id: i64, _after: Option<String>) -> Result<PlanPage, ApiError> {
+        let runs = Page { items: Vec::new(), next: None, total: None };
+        Ok(PlanPage { plan: self.get_plan(cx, plan_id).await?, runs, retention: retention() })
+    }
+    async fn plan_form(&self, cx: &Cx, plan_id: Option<i64>) -> Result<PlanFormPage, ApiError> {
+        let plan = match plan_id {
+            Some(id) => Some(self.get_plan(cx, id).await?),
+            None => None,
+        };
+        Ok(PlanFormPage { plan, harbors: self.harbors.clone(), vaults: self.vaults.clone() })
+    }
+    async fn preview_plan(&self, _cx: &Cx, form: PlanForm, _live: bool) -> Result<PlanPreview, ApiError> {
         let _ = form;
         Ok(preview())
     }
@@ -483,6 +506,24 @@ pub fn plan(name: &str) -> Plan {
     }
 }
 
+fn vault_now() -> crate::vaults::types::VaultNow {
+    let of = vault();
+    crate::vaults::types::VaultNow {
+        id: of.id,
+        name: of.name,
+        state: of.state,
+        state_detail: of.state_detail,
+        looked: of.looked,
+        stored_bytes: of.stored_bytes,
+        logical_bytes: of.logical_bytes,
+        free_bytes: of.free_bytes,
+        days_left: of.days_left,
+        snapshots: of.snapshots,
+        findings: of.findings,
+        verified: of.verified,
+    }
+}
+
 pub fn home() -> Home {
     Home {
         protected: 39,
@@ -501,7 +542,7 @@ pub fn home() -> Home {
         restores: Vec::new(),
         waiting: Vec::new(),
         vaults_out: 0,
-        vaults: vec![vault()],
+        vaults: vec![vault_now()],
         running: Vec::new(),
         setup: Vec::new(),
     }

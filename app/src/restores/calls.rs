@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::error::ApiError;
 use crate::restores::types::{
-    CastVote, Draft, InboxFilter, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm, Submit,
+    CastVote, Draft, DraftPage, InboxFilter, LineFilter, Request, RequestFilter, RequestPage, RequestRow, RestoreForm, Submit,
 };
 use crate::units::Page;
 
@@ -18,10 +18,10 @@ pub async fn preview_restore(form: RestoreForm) -> Result<Draft, ApiError> {
     Ok(draft)
 }
 
-/// A draft as stored.
-pub async fn get_draft(draft_id: String) -> Result<Draft, ApiError> {
+/// A draft as stored, with a page of its lines.
+pub async fn draft_page(draft_id: String, filter: LineFilter, changes: i64) -> Result<DraftPage, ApiError> {
     use crate::ports::{answer, backend, cx, go};
-    let draft = backend().get_draft(&cx(), draft_id.clone()).await;
+    let draft = backend().draft_page(&cx(), draft_id.clone(), filter, changes).await;
     if draft.as_ref().is_err_and(|error| error.code == ApiError::SENT_OFF)
         && let Some(number) = backend().number_of_draft(&cx(), draft_id).await?
     {
@@ -32,6 +32,12 @@ pub async fn get_draft(draft_id: String) -> Result<Draft, ApiError> {
     answer(draft)
 }
 
+/// One request with a page of its lines.
+pub async fn request_page(request_id: i64, filter: LineFilter, changes: i64) -> Result<RequestPage, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().request_page(&cx(), request_id, filter, changes).await)
+}
+
 /// Sends a draft off and goes to its request.
 #[server(prefix = "/fn", endpoint = "restores/submit")]
 pub async fn submit_restore(form: Submit) -> Result<Request, ApiError> {
@@ -40,24 +46,6 @@ pub async fn submit_restore(form: Submit) -> Result<Request, ApiError> {
     let request = answer_form::<SubmitRestore, _>(backend().submit_restore(&cx(), form).await, kept)?;
     done(&format!("/restores/{}", request.id), "The request is sent off.", "恢复申请已提交。").await;
     Ok(request)
-}
-
-/// One request.
-pub async fn get_request(request_id: i64) -> Result<Request, ApiError> {
-    use crate::ports::{answer, backend, cx};
-    answer(backend().get_request(&cx(), request_id).await)
-}
-
-/// Lines of a request, by its number, or of a draft, by its name.
-pub async fn list_lines(request: String, filter: LineFilter) -> Result<Lines, ApiError> {
-    use crate::ports::{answer, backend, cx};
-    answer(backend().list_lines(&cx(), request, filter).await)
-}
-
-/// What differs between the plan of a request or draft and the one before.
-pub async fn get_change(request: String, page: i64) -> Result<Option<PlanChange>, ApiError> {
-    use crate::ports::{answer, backend, cx};
-    answer(backend().get_change(&cx(), request, page).await)
 }
 
 /// Requests, newest first.

@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 
-use super::calls::get_change;
 use super::effect_table::effect_word;
 use super::short_hash;
 use super::types::{EffectItem, LineChange, PlanChange};
@@ -13,9 +12,13 @@ use crate::units::{count, short_digest, short_tag};
 
 /// The difference, a page at a time. `path` and `fixed` are the page's own address.
 #[component]
-pub fn ChangePanel(#[prop(into)] id: String, path: String, fixed: Vec<(&'static str, String)>) -> impl IntoView {
-    let page = use_query("changes").and_then(|page| page.parse().ok()).unwrap_or(1);
-    view! { <Load data=get_change(id, page) part=true view=move |change| change.map(|change| panel(change, &path, &fixed))/> }
+pub fn ChangePanel(change: PlanChange, path: String, fixed: Vec<(&'static str, String)>) -> impl IntoView {
+    panel(change, &path, &fixed)
+}
+
+/// The page of it that the address asks for.
+pub fn asked_changes() -> i64 {
+    use_query("changes").and_then(|page| page.parse().ok()).unwrap_or(1)
 }
 
 fn panel(change: PlanChange, path: &str, fixed: &[(&'static str, String)]) -> AnyView {

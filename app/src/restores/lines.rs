@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 
-use super::calls::list_lines;
 use super::effect_table::effect_word;
 use super::types::{AccessoryOf, ItemResult, Line, LineFilter, Lines};
 use crate::said::said;
@@ -13,13 +12,17 @@ use crate::units::{bytes, count, short_digest, short_tag};
 /// Names of the filters in the address, and of the page.
 const NAMES: [&str; 4] = ["group", "repository", "text", "page"];
 
+/// The lines that the address asks for.
+pub fn asked_lines() -> LineFilter {
+    let [group, repository, text, page] = NAMES.map(use_query);
+    LineFilter { group, repository, text, page: page.and_then(|page| page.parse().ok()) }
+}
+
 /// The lines of a request or draft. `path` and `fixed` are the page's own address, which the filters keep.
 #[component]
-pub fn LinesPanel(#[prop(into)] id: String, path: String, fixed: Vec<(&'static str, String)>) -> impl IntoView {
-    let [group, repository, text, page] = NAMES.map(use_query);
-    let place = Place { path, fixed, group: group.clone(), repository: repository.clone(), text: text.clone() };
-    let filter = LineFilter { group, repository, text, page: page.and_then(|page| page.parse().ok()) };
-    view! { <Load data=list_lines(id.clone(), filter) part=true view=move |lines| panel(&id, lines, &place)/> }
+pub fn LinesPanel(#[prop(into)] id: String, lines: Lines, path: String, fixed: Vec<(&'static str, String)>) -> impl IntoView {
+    let LineFilter { group, repository, text, .. } = asked_lines();
+    panel(&id, lines, &Place { path, fixed, group, repository, text })
 }
 
 /// Where the panel is, and what is filtered.

@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use crate::error::ApiError;
 use crate::ports::Cx;
 use crate::restores::types::{
-    CastVote, Draft, InboxFilter, Line, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm, Submit,
+    CastVote, Draft, DraftPage, InboxFilter, Line, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestPage, RequestRow,
+    RestoreForm, Submit,
 };
 use crate::units::Page;
 
@@ -28,6 +29,10 @@ pub trait Restores: Send + Sync {
     async fn get_change(&self, cx: &Cx, request: String, page: i64) -> Result<Option<PlanChange>, ApiError>;
     /// One request.
     async fn get_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError>;
+    /// One request with a page of its lines, and a page of what changed.
+    async fn request_page(&self, cx: &Cx, request_id: i64, filter: LineFilter, changes: i64) -> Result<RequestPage, ApiError>;
+    /// A draft of one's own with the same.
+    async fn draft_page(&self, cx: &Cx, draft_id: String, filter: LineFilter, changes: i64) -> Result<DraftPage, ApiError>;
     /// Requests, newest first.
     async fn list_requests(&self, cx: &Cx, filter: RequestFilter) -> Result<Page<RequestRow>, ApiError>;
     /// Requests that wait for the caller's vote (`mine`), for others of the same projects (`team`), or that the caller decided (`done`),

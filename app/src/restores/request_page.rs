@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 
-use super::calls::get_request;
-use super::change_table::ChangePanel;
+use super::calls::request_page;
+use super::change_table::{ChangePanel, asked_changes};
 use super::effect_table::EffectSummary;
-use super::lines::LinesPanel;
+use super::lines::{LinesPanel, asked_lines};
 use super::request_parts::{Actions, Decision, Votes, Why};
-use super::types::{Request, RequestState};
+use super::types::{Lines, Request, RequestState};
 use super::{is_moving, moment_words, short_hash, state_word};
 use crate::projects::project_href;
 use crate::said::said;
@@ -17,7 +17,8 @@ use crate::ui::*;
 /// The page.
 #[component]
 pub fn RequestPage() -> impl IntoView {
-    view! { <Load data=get_request(use_id("id")) topics=&[Topic::Requests] view=page/> }
+    let data = request_page(use_id("id"), asked_lines(), asked_changes());
+    view! { <Load data=data topics=&[Topic::Requests] view=|found| page(found.request, found.lines)/> }
 }
 
 /// How far along the steps a state is.
@@ -39,7 +40,7 @@ fn steps(request: &Request) -> AnyView {
     view! { <Steps steps=names now=step(request.state)/> }.into_any()
 }
 
-fn page(request: Request) -> AnyView {
+fn page(request: Request, lines: Lines) -> AnyView {
     let (tone, word) = state_word(request.state);
     let moving = is_moving(request.state);
     let open = matches!(request.state, RequestState::Waiting | RequestState::Reapproval);
@@ -53,7 +54,7 @@ fn page(request: Request) -> AnyView {
         (request.risk, request.plan.hash.clone(), moment_words(&request.form.at), request.decide_before.filter(|_| open));
     let detail = request.ended.map(|ended| ended.said(lang())).or_else(|| request.outcome_detail.as_deref().map(said));
     let (next, done, doing) = (said(&request.next), request.items_done, request.results_total);
-    let (id, changed, own) = (request.id, request.change.is_some(), format!("/restores/{}", request.id));
+    let (id, changed, own) = (request.id, request.change.clone(), format!("/restores/{}", request.id));
     let undoes = request.form.undo_of;
     let path = steps(&request);
     let (plan, harbor, pull) = (request.plan.clone(), request.form.harbor.clone(), request.pull.clone());
@@ -82,9 +83,9 @@ fn page(request: Request) -> AnyView {
         <Actions request=request/>
         <Columns>
             <Stack>
-                {changed.then(|| view! { <ChangePanel id=id.to_string() path=own.clone() fixed=Vec::new()/> })}
+                {changed.map(|change| view! { <ChangePanel change=change path=own.clone() fixed=Vec::new()/> })}
                 <EffectSummary plan=plan harbor=harbor/>
-                <LinesPanel id=id.to_string() path=own fixed=Vec::new()/>
+                <LinesPanel id=id.to_string() lines=lines path=own fixed=Vec::new()/>
             </Stack>
             <Stack>
                 {right.collect_view()}

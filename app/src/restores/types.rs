@@ -445,6 +445,24 @@ pub struct Request {
     pub pull: Option<String>,
 }
 
+/// A request with a page of its lines, which have the results.
+#[derive(Debug, Clone)]
+pub struct RequestPage {
+    /// The request.
+    pub request: Request,
+    /// Its lines.
+    pub lines: Lines,
+}
+
+/// A draft with a page of its lines.
+#[derive(Debug, Clone)]
+pub struct DraftPage {
+    /// The draft.
+    pub draft: Draft,
+    /// Its lines.
+    pub lines: Lines,
+}
+
 /// A row of a list of requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RequestRow {

@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 
-use super::calls::get_draft;
-use super::change_table::ChangePanel;
+use super::calls::draft_page;
+use super::change_table::{ChangePanel, asked_changes};
 use super::effect_table::EffectSummary;
-use super::lines::LinesPanel;
+use super::lines::{LinesPanel, asked_lines};
 use super::moment_words;
-use super::types::{Draft, RestoreForm};
+use super::types::{Draft, Lines, RestoreForm};
 use super::wizard_parts::{Choose, Reason};
 use crate::address::Address;
 use crate::projects::project_href;
@@ -19,7 +19,9 @@ use crate::ui::*;
 pub fn WizardPage() -> impl IntoView {
     let draft = use_query("draft");
     match draft {
-        Some(id) => view! { <Load data=get_draft(id) view=preview/> }.into_any(),
+        Some(id) => {
+            view! { <Load data=draft_page(id, asked_lines(), asked_changes()) view=|found| preview(found.draft, found.lines)/> }.into_any()
+        }
         None => first(from_address()),
     }
 }
@@ -77,10 +79,10 @@ fn first(form: RestoreForm) -> AnyView {
     .into_any()
 }
 
-fn preview(draft: Draft) -> AnyView {
+fn preview(draft: Draft, lines: Lines) -> AnyView {
     let title = draft.plan.effects.said(lang());
     let nothing = !draft.plan.effects.writes();
-    let (id, changed) = (draft.id.clone(), draft.change.is_some());
+    let (id, changed) = (draft.id.clone(), draft.change.clone());
     let fixed = vec![("draft", id.clone())];
     let crumbs = vec![(format!("{}/{}", draft.form.harbor, draft.form.project), project_href(&draft.form.harbor, &draft.form.project))];
     let form = draft.form.clone();
@@ -107,9 +109,9 @@ fn preview(draft: Draft) -> AnyView {
         {steps(if nothing { 1 } else { 2 })}
         <Columns>
             <Stack>
-                {changed.then(|| view! { <ChangePanel id=id.clone() path="/restore/new".to_owned() fixed=fixed.clone()/> })}
+                {changed.map(|change| view! { <ChangePanel change=change path="/restore/new".to_owned() fixed=fixed.clone()/> })}
                 <EffectSummary plan=plan harbor=harbor/>
-                <LinesPanel id=id path="/restore/new".to_owned() fixed=fixed/>
+                <LinesPanel id=id lines=lines path="/restore/new".to_owned() fixed=fixed/>
                 {undoes.is_none().then(|| view! { <details class="again"><summary>{t("Change what is restored, or where to", "修改恢复内容或目标")}</summary><Choose form=form/></details> })}
                 <CliTwin command=cli/>
             </Stack>

@@ -110,12 +110,16 @@ pub fn Later(
     /// What the link says.
     #[prop(into)]
     text: String,
+    /// What is known meanwhile; it stands below the link, and goes with it.
+    #[prop(optional)]
+    children: Option<Children>,
 ) -> impl IntoView {
     let later = href.clone();
     let waiting = t("Reading…", "读取中…");
     view! {
         <section class="region" data-region=region data-later=later data-waiting=waiting aria-live="polite">
             <p class="padded"><a class="btn" href=href>{text}</a></p>
+            {children.map(|children| children())}
         </section>
     }
     .into_any()

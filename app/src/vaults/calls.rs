@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
-use crate::vaults::types::{Capacity, ChangeBucket, Finding, NewVault, Sweep, Vault};
+use crate::vaults::types::{ChangeBucket, NewVault, Vault, VaultPage};
 
 /// All vaults.
 pub async fn list_vaults() -> Result<Vec<Vault>, ApiError> {
@@ -11,16 +11,10 @@ pub async fn list_vaults() -> Result<Vec<Vault>, ApiError> {
     answer(backend().list_vaults(&cx()).await)
 }
 
-/// One vault.
-pub async fn get_vault(vault_id: i64) -> Result<Vault, ApiError> {
+/// One vault with all that its page shows.
+pub async fn vault_page(vault_id: i64) -> Result<VaultPage, ApiError> {
     use crate::ports::{answer, backend, cx};
-    answer(backend().get_vault(&cx(), vault_id).await)
-}
-
-/// What verification found in a vault.
-pub async fn list_findings(vault_id: i64) -> Result<Vec<Finding>, ApiError> {
-    use crate::ports::{answer, backend, cx};
-    answer(backend().list_findings(&cx(), vault_id).await)
+    answer(backend().vault_page(&cx(), vault_id).await)
 }
 
 /// Makes or adopts a vault and goes to its page.
@@ -50,18 +44,6 @@ pub async fn check_bucket(vault_id: i64) -> Result<Vault, ApiError> {
     let vault = answer(backend().check_bucket(&cx(), vault_id).await)?;
     go(&format!("/vaults/{vault_id}"));
     Ok(vault)
-}
-
-/// What a vault takes, how it grows, and when it will be full.
-pub async fn vault_capacity(vault_id: i64) -> Result<Capacity, ApiError> {
-    use crate::ports::{answer, backend, cx};
-    answer(backend().vault_capacity(&cx(), vault_id).await)
-}
-
-/// The last sweeps of a vault.
-pub async fn list_sweeps(vault_id: i64) -> Result<Vec<Sweep>, ApiError> {
-    use crate::ports::{answer, backend, cx};
-    answer(backend().list_sweeps(&cx(), vault_id).await)
 }
 
 /// Starts a sweep and goes to its job.

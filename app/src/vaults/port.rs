@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::error::ApiError;
 use crate::ports::Cx;
-use crate::vaults::types::{Capacity, ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Sweep, SweepForm, Vault};
+use crate::vaults::types::{Capacity, ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Sweep, SweepForm, Vault, VaultPage};
 
 /// Vaults. Reading: any duty. Changing: operator.
 #[async_trait]
@@ -13,6 +13,8 @@ pub trait Vaults: Send + Sync {
     async fn list_vaults(&self, cx: &Cx) -> Result<Vec<Vault>, ApiError>;
     /// One vault.
     async fn get_vault(&self, cx: &Cx, vault_id: i64) -> Result<Vault, ApiError>;
+    /// One vault with all that its page shows.
+    async fn vault_page(&self, cx: &Cx, vault_id: i64) -> Result<VaultPage, ApiError>;
     /// Makes a vault, or adopts the one that is in the folder.
     async fn create_vault(&self, cx: &Cx, form: NewVault) -> Result<Vault, ApiError>;
     /// Changes how a bucket is reached, once its check-list passes.

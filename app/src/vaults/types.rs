@@ -79,6 +79,50 @@ pub struct Vault {
     pub created: Moment,
 }
 
+/// A vault with all that its page shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultPage {
+    /// The vault.
+    pub vault: Vault,
+    /// What verification found, open ones first.
+    pub findings: Vec<Finding>,
+    /// The newest sweeps.
+    pub sweeps: Vec<Sweep>,
+    /// What it takes, and how it grows.
+    pub capacity: Capacity,
+    /// Deleted plans whose snapshots are in it.
+    pub left: Vec<crate::plans::left::Left>,
+}
+
+/// A vault in short, as the home page shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VaultNow {
+    /// Id.
+    pub id: i64,
+    /// Name, unique.
+    pub name: String,
+    /// State at the last look.
+    pub state: VaultState,
+    /// One sentence about the state.
+    pub state_detail: String,
+    /// When a worker looked at it last.
+    pub looked: Option<Moment>,
+    /// Bytes stored, after deduplication.
+    pub stored_bytes: i64,
+    /// Bytes the snapshots' images would take each on its own, newest snapshot of each project.
+    pub logical_bytes: i64,
+    /// Free space, if known.
+    pub free_bytes: Option<i64>,
+    /// Days until it is full, where that can be foretold.
+    pub days_left: Option<i64>,
+    /// Snapshots kept.
+    pub snapshots: i64,
+    /// Open findings.
+    pub findings: i64,
+    /// Last verification of everything that ended.
+    pub verified: Option<Moment>,
+}
+
 /// How everything a vault writes once is locked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Lock {

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::bucket::{bucket_panel, tried_panel};
-use super::calls::{get_vault, list_findings, list_sweeps, vault_capacity};
+use super::calls::vault_page;
 use super::capacity::capacity_panel;
 use super::disaster::{rebuilt_panel, standing_panel};
 use super::list_page::vault_status;
@@ -11,7 +11,6 @@ use super::lock::lock_panel;
 use super::scrub::scrub_panel;
 use super::sweeps::{sweep_panel, sweeps_panel};
 use super::types::{Capacity, Finding, Sweep, Vault, VaultState};
-use crate::plans::calls::list_left;
 use crate::plans::left::Left;
 use crate::plans::left_page::left_panel;
 use crate::said::said;
@@ -22,16 +21,8 @@ use crate::units::{bytes, count, short_digest};
 /// The page.
 #[component]
 pub fn VaultPage() -> impl IntoView {
-    let id = use_id("id");
-    let data = async move {
-        let vault = get_vault(id).await?;
-        let findings = list_findings(id).await?;
-        let sweeps = list_sweeps(id).await?;
-        let room = vault_capacity(id).await?;
-        let left: Vec<Left> = list_left().await?.into_iter().filter(|left| left.vault_id == id).collect();
-        Ok((vault, findings, sweeps, room, left))
-    };
-    view! { <Load data=data topics=&[Topic::Vaults] view=|(vault, findings, sweeps, room, left)| content(vault, (findings, sweeps, room, left))/> }
+    let view = |page: super::types::VaultPage| content(page.vault, (page.findings, page.sweeps, page.capacity, page.left));
+    view! { <Load data=vault_page(use_id("id")) topics=&[Topic::Vaults] view=view/> }
 }
 
 fn sentence(vault: &Vault) -> String {

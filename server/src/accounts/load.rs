@@ -4,8 +4,9 @@ use app::accounts::types::{Duty, Role};
 use app::error::{ApiError, ErrorKind};
 use sqlx::{PgConnection, PgPool};
 
+use super::queries::{self, Active};
 use super::token_queries::{self, InUse};
-use super::{queries, tokens};
+use super::tokens;
 use crate::access::{Caller, Origin, Reach, ScopedRole, Via};
 use crate::audit;
 use crate::crypto::token_hash;
@@ -18,7 +19,7 @@ pub async fn caller_of_account(pool: &PgPool, account_id: i64, version: i64) -> 
     if account.version != version {
         return Ok(None);
     }
-    load(&mut conn, account, Via::Session).await.map(Some)
+    Ok(Some(read(account, Via::Session)))
 }
 
 /// The caller of an API token, if token and account are active. A token that is used from outside its networks is refused, and that is recorded.
@@ -27,8 +28,9 @@ pub async fn caller_of_token(pool: &PgPool, secret: &str, origin: &Origin) -> Re
     let Some(token) = token_queries::by_hash(&mut conn, &token_hash(secret)).await? else { return Ok(None) };
     let Some(caller) = load_token(&mut conn, &token).await? else { return Ok(None) };
     if tokens::may_be_used_from(&token.networks, origin.ip) {
-        queries::touch(&mut conn, caller.account_id).await?;
-        token_queries::note_use(&mut conn, token.api_token_id, origin.ip.map(|ip| ip.to_string()).as_deref()).await?;
+        if token.unnoted {
+            token_queries::note_use(&mut conn, token.api_token_id, origin.ip.map(|ip| ip.to_string()).as_deref()).await?;
+        }
         return Ok(Some(caller));
     }
     drop(conn);
@@ -46,7 +48,7 @@ pub async fn caller_of_token_id(pool: &PgPool, token_id: i64) -> sqlx::Result<Op
 
 async fn load_token(conn: &mut PgConnection, token: &InUse) -> sqlx::Result<Option<Caller>> {
     let Some(account) = queries::active(conn, token.account_id).await? else { return Ok(None) };
-    let caller = load(conn, account, Via::Token { id: token.api_token_id, write: token.scope == "write" }).await?;
+    let caller = read(account, Via::Token { id: token.api_token_id, write: token.scope == "write" });
     if !token.bound {
         return Ok(Some(caller));
     }
@@ -55,15 +57,15 @@ async fn load_token(conn: &mut PgConnection, token: &InUse) -> sqlx::Result<Opti
     Ok(Some(caller.bound_to(places)))
 }
 
-async fn load(conn: &mut PgConnection, account: queries::Active, via: Via) -> sqlx::Result<Caller> {
-    let queries::Active { account_id, login, display_name, must_change, .. } = account;
-    let duties = queries::duties(conn, account_id).await?.iter().filter_map(|d| duty(d)).collect();
-    let roles = queries::roles(conn, account_id)
-        .await?
-        .into_iter()
-        .filter_map(|(name, harbor_id, harbor, project)| Some(ScopedRole { role: role(&name)?, harbor: harbor_id.zip(harbor), project }))
-        .collect();
-    Ok(Caller { account_id, login, display_name, duties, roles, via, fresh: false, must_change, session: None, bounds: None })
+/// The caller that a row is of.
+pub fn read(account: Active, via: Via) -> Caller {
+    let Active { account_id, login, display_name, must_change, duties, roles, .. } = account;
+    let scoped = |(name, harbor_id, harbor, project): queries::RoleParts| {
+        Some(ScopedRole { role: role(&name)?, harbor: harbor_id.zip(harbor), project })
+    };
+    let duties = duties.iter().filter_map(|d| duty(d)).collect();
+    let roles = roles.0.into_iter().filter_map(scoped).collect();
+    Caller { account_id, login, display_name, duties, roles, via, fresh: false, must_change, session: None, bounds: None }
 }
 
 /// Reads a duty.

@@ -22,28 +22,23 @@ const ONE_TIME_CHARS: usize = 20;
 /// Grants one account may have.
 const GRANTS_MAX: usize = 200;
 
-async fn user(conn: &mut PgConnection, row: queries::AccountRow) -> Result<User, Error> {
-    let duties = queries::duties(conn, row.account_id).await?.iter().filter_map(|d| load::duty(d)).collect();
-    let grants = queries::roles(conn, row.account_id)
-        .await?
-        .into_iter()
-        .filter_map(|(role, _, harbor, project)| Some(Grant { role: load::role(&role)?, harbor, project }))
-        .collect();
-    Ok(User {
+fn user(row: queries::AccountRow) -> User {
+    let grant = |(role, _, harbor, project): queries::RoleParts| Some(Grant { role: load::role(&role)?, harbor, project });
+    User {
         id: row.account_id,
         login: row.login,
         display_name: row.display_name,
-        duties,
-        grants,
+        duties: row.duties.iter().filter_map(|d| load::duty(d)).collect(),
+        grants: row.roles.0.into_iter().filter_map(grant).collect(),
         disabled: row.disabled_at.map(Moment),
         last_seen: row.last_seen_at.map(Moment),
         created: Moment(row.created_at),
-    })
+    }
 }
 
 async fn load_user(conn: &mut PgConnection, user_id: i64) -> Result<User, Error> {
     let row = queries::one(conn, user_id).await?.ok_or_else(|| ApiError::not_found("account"))?;
-    user(conn, row).await
+    Ok(user(row))
 }
 
 /// Accounts by login.
@@ -54,11 +49,7 @@ pub async fn list_users(state: &AppState, caller: &Caller, after: Option<String>
     let page_rows = usize::try_from(queries::PAGE_ROWS).unwrap_or(usize::MAX);
     let next = (rows.len() > page_rows).then(|| rows[page_rows - 1].login.clone());
     rows.truncate(page_rows);
-    let mut items = Vec::with_capacity(rows.len());
-    for row in rows {
-        items.push(user(&mut conn, row).await?);
-    }
-    Ok(Page { items, next, total: None })
+    Ok(Page { items: rows.into_iter().map(user).collect(), next, total: None })
 }
 
 /// One account.
@@ -68,16 +59,17 @@ pub async fn get_user(state: &AppState, caller: &Caller, user_id: i64) -> Result
     load_user(&mut conn, user_id).await
 }
 
-/// Names of the active accounts that hold what nobody should hold together, of before that was refused.
-pub async fn in_conflict(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
-    let mut names = Vec::new();
-    for (login, duties, roles) in queries::rights_of_holders(conn).await? {
+/// Names of the active accounts that hold what nobody should hold together, of before that was refused; and how many accounts are active, where any has a duty.
+pub async fn in_conflict(conn: &mut PgConnection) -> Result<(Vec<String>, i64), Error> {
+    let (mut names, mut active) = (Vec::new(), 0);
+    for (login, duties, roles, accounts) in queries::rights_of_holders(conn).await? {
+        active = accounts;
         let duties: Vec<Duty> = duties.iter().filter_map(|duty| load::duty(duty)).collect();
         if exclusion::conflict(&duties, roles.iter().filter_map(|role| load::role(role))).is_some() {
             names.push(login);
         }
     }
-    Ok(names)
+    Ok((names, active))
 }
 
 /// Makes an account.

@@ -1,10 +1,20 @@
 //! The SQL of accounts, roles and tokens.
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use time::OffsetDateTime;
 
 /// Accounts of a page.
 pub const PAGE_ROWS: i64 = 100;
+
+/// A role as stored: its name, harbor, name of that, project.
+pub type RoleParts = (String, Option<i64>, Option<String>, Option<String>);
+
+/// Duties and roles of an account `a`, as columns of a statement about it.
+pub const RIGHTS: &str = "array(select d.duty from account_duty d where d.account_id = a.account_id order by d.duty) as duties,
+       (select coalesce(jsonb_agg(jsonb_build_array(g.role, g.harbor_id, h.name, g.project)
+                                  order by h.name nulls first, g.project nulls first, g.role), '[]')
+          from role_grant g left join harbor h using (harbor_id) where g.account_id = a.account_id) as roles";
 
 /// An account as stored, without its hash.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -15,11 +25,20 @@ pub struct AccountRow {
     pub disabled_at: Option<OffsetDateTime>,
     pub last_seen_at: Option<OffsetDateTime>,
     pub created_at: OffsetDateTime,
+    pub duties: Vec<String>,
+    pub roles: Json<Vec<RoleParts>>,
 }
+
+const ACCOUNT: &str = "a.account_id, a.login, a.display_name, a.disabled_at, a.last_seen_at, a.created_at";
 
 /// Whether there is any account.
 pub async fn any_account(conn: &mut PgConnection) -> sqlx::Result<bool> {
     sqlx::query_scalar("select exists (select 1 from account)").fetch_one(conn).await
+}
+
+/// Whether there is this account, active or not.
+pub async fn is_known(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select exists (select from account where account_id = $1)").bind(account_id).fetch_one(conn).await
 }
 
 /// An active account.
@@ -30,17 +49,17 @@ pub struct Active {
     pub display_name: String,
     pub version: i64,
     pub must_change: bool,
+    pub duties: Vec<String>,
+    pub roles: Json<Vec<RoleParts>>,
 }
+
+/// Its columns, of an account `a`.
+pub const ACTIVE: &str = "a.account_id, a.login, a.display_name, a.version, a.must_change_password as must_change";
 
 /// The account, if it is active.
 pub async fn active(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Option<Active>> {
-    sqlx::query_as(
-        "select account_id, login, display_name, version, must_change_password as must_change from account
-          where account_id = $1 and disabled_at is null",
-    )
-    .bind(account_id)
-    .fetch_optional(conn)
-    .await
+    let sql = sqlx::AssertSqlSafe(format!("select {ACTIVE}, {RIGHTS} from account a where a.account_id = $1 and a.disabled_at is null"));
+    sqlx::query_as(sql).bind(account_id).fetch_optional(conn).await
 }
 
 /// Id, hash and version of an account by its name, active or not.
@@ -54,36 +73,6 @@ pub async fn by_login(conn: &mut PgConnection, login: &str) -> sqlx::Result<Opti
 /// The name of an account, active or not.
 pub async fn login_of(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar("select login from account where account_id = $1").bind(account_id).fetch_optional(conn).await
-}
-
-/// Notes that an account was seen, at most once a minute.
-pub async fn touch(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<()> {
-    sqlx::query(
-        "update account set last_seen_at = now()
-          where account_id = $1 and (last_seen_at is null or last_seen_at < now() - interval '1 minute')",
-    )
-    .bind(account_id)
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Duties of an account.
-pub async fn duties(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar("select duty from account_duty where account_id = $1 order by duty").bind(account_id).fetch_all(conn).await
-}
-
-/// Roles of an account: role, harbor, its name, project.
-pub async fn roles(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Vec<(String, Option<i64>, Option<String>, Option<String>)>> {
-    sqlx::query_as(
-        "select g.role, g.harbor_id, h.name, g.project
-           from role_grant g left join harbor h using (harbor_id)
-          where g.account_id = $1
-          order by h.name nulls first, g.project nulls first, g.role",
-    )
-    .bind(account_id)
-    .fetch_all(conn)
-    .await
 }
 
 /// Makes an account.
@@ -175,9 +164,10 @@ pub async fn holders_of_all(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, S
 }
 
 /// Login, duties and roles of every active account that has a duty.
-pub async fn rights_of_holders(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, Vec<String>, Vec<String>)>> {
+pub async fn rights_of_holders(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, Vec<String>, Vec<String>, i64)>> {
     sqlx::query_as(
-        "select a.login, array_agg(distinct d.duty), array(select distinct g.role from role_grant g where g.account_id = a.account_id)
+        "select a.login, array_agg(distinct d.duty), array(select distinct g.role from role_grant g where g.account_id = a.account_id),
+                (select count(*) from account where disabled_at is null)
            from account a join account_duty d using (account_id) where a.disabled_at is null group by a.account_id order by a.login",
     )
     .fetch_all(conn)
@@ -284,22 +274,16 @@ pub async fn renew_hash(conn: &mut PgConnection, account_id: i64, old: &str, new
 
 /// Accounts by login, after `after`.
 pub async fn page(conn: &mut PgConnection, after: Option<&str>) -> sqlx::Result<Vec<AccountRow>> {
-    sqlx::query_as(
-        "select account_id, login, display_name, disabled_at, last_seen_at, created_at from account
-          where $1::text is null or login > $1 order by login limit $2",
-    )
-    .bind(after)
-    .bind(PAGE_ROWS + 1)
-    .fetch_all(conn)
-    .await
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select {ACCOUNT}, {RIGHTS} from account a where $1::text is null or a.login > $1 order by a.login limit $2"
+    ));
+    sqlx::query_as(sql).bind(after).bind(PAGE_ROWS + 1).fetch_all(conn).await
 }
 
 /// One account.
 pub async fn one(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<Option<AccountRow>> {
-    sqlx::query_as("select account_id, login, display_name, disabled_at, last_seen_at, created_at from account where account_id = $1")
-        .bind(account_id)
-        .fetch_optional(conn)
-        .await
+    let sql = sqlx::AssertSqlSafe(format!("select {ACCOUNT}, {RIGHTS} from account a where a.account_id = $1"));
+    sqlx::query_as(sql).bind(account_id).fetch_optional(conn).await
 }
 
 /// What signing in needs of an account.

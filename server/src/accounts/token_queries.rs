@@ -30,9 +30,12 @@ pub struct InUse {
     pub scope: String,
     pub networks: Vec<String>,
     pub bound: bool,
+    /// Its use was not noted for a minute.
+    pub unnoted: bool,
 }
 
-const IN_USE: &str = "select api_token_id, account_id, scope, networks::text[] as networks, bound from api_token
+const IN_USE: &str = "select api_token_id, account_id, scope, networks::text[] as networks, bound,
+       coalesce(last_used_at, '-infinity') < now() - interval '1 minute' as unnoted from api_token
   where revoked_at is null and expires_at > now()";
 
 /// The active token with this hash.
@@ -47,11 +50,11 @@ pub async fn active(conn: &mut PgConnection, token_id: i64) -> sqlx::Result<Opti
     sqlx::query_as(sql).bind(token_id).fetch_optional(conn).await
 }
 
-/// Notes a use, at most once a minute.
+/// Notes a use, of the token and of its owner, at most once a minute.
 pub async fn note_use(conn: &mut PgConnection, token_id: i64, ip: Option<&str>) -> sqlx::Result<()> {
     sqlx::query(
-        "update api_token set last_used_at = now(), last_used_ip = $2
-          where api_token_id = $1 and (last_used_at is null or last_used_at < now() - interval '1 minute')",
+        "with used as (update api_token set last_used_at = now(), last_used_ip = $2 where api_token_id = $1 returning account_id)
+         update account a set last_seen_at = now() from used where a.account_id = used.account_id",
     )
     .bind(token_id)
     .bind(ip)

@@ -61,7 +61,9 @@ pub async fn list_tokens(state: &AppState, caller: &Caller) -> Result<Vec<Token>
 pub async fn tokens_of(state: &AppState, caller: &Caller, user_id: i64) -> Result<Vec<Token>, Error> {
     caller.require(Operation::ReadAccounts, None)?;
     let mut conn = state.pool.acquire().await?;
-    queries::one(&mut conn, user_id).await?.ok_or_else(|| ApiError::not_found("account"))?;
+    if !queries::is_known(&mut conn, user_id).await? {
+        return Err(ApiError::not_found("account").into());
+    }
     Ok(token_queries::of(&mut conn, Some(user_id)).await?.into_iter().map(token).collect())
 }
 

@@ -9,6 +9,7 @@ mod ops;
 mod queries;
 
 pub use ops::{get, list, seal, verify, verify_pool};
+pub use queries::SEAL;
 
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
@@ -192,7 +193,12 @@ pub async fn record(conn: &mut PgConnection, actor: &Actor, event: Event) -> Res
 }
 
 /// Appends an event that has no other change to go with.
+///
+/// Without something to keep beside it, it is one statement, which needs no transaction.
 pub async fn record_alone(pool: &sqlx::PgPool, actor: &Actor, event: Event) -> Result<i64, Error> {
+    if !crate::idempotency::keeps() {
+        return record(&mut *pool.acquire().await?, actor, event).await;
+    }
     let mut tx = pool.begin().await?;
     let seq = record(&mut tx, actor, event).await?;
     tx.commit().await?;

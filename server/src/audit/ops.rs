@@ -78,11 +78,10 @@ pub async fn list(state: &AppState, caller: &Caller, origin: &Origin, filter: Au
     if !scope.all {
         events.iter_mut().for_each(|event| event.ip = None);
     }
-    let matching = queries::matching(&mut tx, &sight, &bound).await.map_err(too_broad)?;
+    let (matching, total) = queries::matching(&mut tx, &sight, &bound).await.map_err(too_broad)?;
     queries::end_search(&mut tx).await?;
     let (matching, matching_more) = (matching.min(queries::COUNT_MAX), matching > queries::COUNT_MAX);
     let matched = if matching_more { format!("more than {matching}") } else { matching.to_string() };
-    let (total, _) = queries::head(&mut tx).await?;
     if scope.all {
         let sentence = match events.first().zip(events.last()) {
             Some((first, last)) => format!("read the audit events {} to {}, {matched} matched", last.seq, first.seq),

@@ -124,10 +124,12 @@ pub async fn page(conn: &mut PgConnection, sight: &Sight<'_>, bound: &Bound, bef
     rows.iter().map(event).collect()
 }
 
-/// How many match; one more than [`COUNT_MAX`] where there are more.
-pub async fn matching(conn: &mut PgConnection, sight: &Sight<'_>, bound: &Bound) -> sqlx::Result<i64> {
-    let sql = sqlx::AssertSqlSafe(format!("select count(*) from (select from audit_record where {SEEN} and {MATCHES} limit $11) counted"));
-    bind!(sqlx::query_scalar(sql), sight, bound).bind(COUNT_MAX + 1).fetch_one(conn).await
+/// How many match, one more than [`COUNT_MAX`] where there are more; and how many there are.
+pub async fn matching(conn: &mut PgConnection, sight: &Sight<'_>, bound: &Bound) -> sqlx::Result<(i64, i64)> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select count(*), (select seq from audit_head) from (select from audit_record where {SEEN} and {MATCHES} limit $11) counted"
+    ));
+    bind!(sqlx::query_as(sql), sight, bound).bind(COUNT_MAX + 1).fetch_one(conn).await
 }
 
 /// Begins the part of a transaction whose statements may take so long as a search is worth.
@@ -142,6 +144,10 @@ pub async fn end_search(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query("set local statement_timeout to default").execute(conn).await?;
     Ok(())
 }
+
+/// The seal on every page, as the columns `events`, `checked_at` and `held` of a statement without a table of its own.
+pub const SEAL: &str = "h.seq as events, c.checked_at, c.held
+  from audit_head h left join lateral (select checked_at, broken_seq is null as held from audit_check order by audit_check_id desc limit 1) c on true";
 
 /// Number and hash of the newest.
 pub async fn head(conn: &mut PgConnection) -> sqlx::Result<(i64, Vec<u8>)> {

@@ -1,5 +1,6 @@
 //! The SQL of copies.
 
+use app::units::Moment;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -19,41 +20,40 @@ pub async fn set_vaults(conn: &mut PgConnection, plan_id: i64, vault_ids: &[i64]
     Ok(())
 }
 
+/// Ids of the further vaults of a plan.
+pub async fn vaults(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<i64>> {
+    sqlx::query_scalar("select vault_id from plan_copy where plan_id = $1 order by vault_id").bind(plan_id).fetch_all(conn).await
+}
+
 /// A further vault of a plan, and how far its copies are.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, serde::Deserialize)]
 pub struct CopyStatus {
-    pub plan_id: i64,
     pub vault_id: i64,
     pub vault: String,
     pub copied: i64,
     pub waiting: i64,
     pub bytes: i64,
-    pub newest: Option<OffsetDateTime>,
+    pub newest: Option<Moment>,
     pub job_id: Option<i64>,
     pub job_state: Option<String>,
     pub job_error: Option<String>,
 }
 
-/// How the copies of plans stand, by name of the vault.
-pub async fn status(conn: &mut PgConnection, plans: &[i64]) -> sqlx::Result<Vec<CopyStatus>> {
-    sqlx::query_as(
-        "select pc.plan_id, v.vault_id, v.name as vault, s.copied, s.waiting, s.bytes, s.newest, j.job_id, j.state as job_state, j.error as job_error
-           from plan_copy pc join vault v using (vault_id)
-          cross join lateral (
-                select count(c.copied_at) as copied, count(*) - count(c.copied_at) as waiting,
-                       coalesce(sum(c.bytes_new), 0)::bigint as bytes, max(s.moment) filter (where c.copied_at is not null) as newest
-                  from snapshot s join run r using (run_id)
-                  left join snapshot_copy c on c.snapshot_id = s.snapshot_id and c.vault_id = pc.vault_id
-                 where r.plan_id = pc.plan_id and s.vault_id <> pc.vault_id) s
-           left join lateral (
-                select job_id, state, error from job where dedupe_key = 'copy:' || pc.plan_id || ':' || pc.vault_id
-                 order by job_id desc limit 1) j on true
-          where pc.plan_id = any($1) order by pc.plan_id, v.name",
-    )
-    .bind(plans)
-    .fetch_all(conn)
-    .await
-}
+/// How the copies of a plan `p` stand, by name of the vault, as a column: an array of [`CopyStatus`].
+pub const COPIES: &str = "
+       (select coalesce(jsonb_agg(to_jsonb(c) order by c.vault), '[]')
+          from (select cv.vault_id, cv.name as vault, s.copied, s.waiting, s.bytes, s.newest, j.job_id, j.state as job_state, j.error as job_error
+                  from plan_copy pc join vault cv using (vault_id)
+                 cross join lateral (
+                       select count(c.copied_at) as copied, count(*) - count(c.copied_at) as waiting,
+                              coalesce(sum(c.bytes_new), 0)::bigint as bytes, max(s.moment) filter (where c.copied_at is not null) as newest
+                         from snapshot s join run r using (run_id)
+                         left join snapshot_copy c on c.snapshot_id = s.snapshot_id and c.vault_id = pc.vault_id
+                        where r.plan_id = pc.plan_id and s.vault_id <> pc.vault_id) s
+                  left join lateral (
+                       select job_id, state, error from job where dedupe_key = 'copy:' || pc.plan_id || ':' || pc.vault_id
+                        order by job_id desc limit 1) j on true
+                 where pc.plan_id = p.plan_id) c)";
 
 /// Further vaults of a plan that lack a snapshot: id, name.
 pub async fn lacking(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<(i64, String)>> {

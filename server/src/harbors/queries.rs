@@ -332,9 +332,9 @@ pub async fn set_external_url(conn: &mut PgConnection, harbor_id: i64, url: &str
     Ok(())
 }
 
-/// The newest kept check-list.
-pub async fn check_list(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Option<serde_json::Value>> {
-    sqlx::query_scalar("select check_list from harbor where harbor_id = $1").bind(harbor_id).fetch_one(conn).await
+/// A harbor by its name, and its newest kept check-list.
+pub async fn check_list(conn: &mut PgConnection, name: &str) -> sqlx::Result<Option<(i64, Option<serde_json::Value>)>> {
+    sqlx::query_as("select harbor_id, check_list from harbor where name = $1 and removed_at is null").bind(name).fetch_optional(conn).await
 }
 
 /// A project as a harbor lists it.
@@ -414,8 +414,11 @@ pub async fn projects(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<V
     .await
 }
 
-/// Projects that harbors have: harbor, name, whether it is a proxy cache.
-pub async fn projects_of(conn: &mut PgConnection, harbors: &[i64]) -> sqlx::Result<Vec<(i64, String, bool)>> {
+/// A project that a harbor has: harbor, name, whether it is a proxy cache.
+pub type HarborProject = (i64, String, bool);
+
+/// Projects that harbors have.
+pub async fn projects_of(conn: &mut PgConnection, harbors: &[i64]) -> sqlx::Result<Vec<HarborProject>> {
     sqlx::query_as(
         "select harbor_id, project, proxy_cache from harbor_project where harbor_id = any($1) and gone_at is null order by harbor_id, project",
     )

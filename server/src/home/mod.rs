@@ -2,10 +2,9 @@
 
 use app::accounts::types::Duty;
 use app::home::types::{Concern, Home, SetUpStep};
-use app::jobs::types::JobFilter;
+use app::jobs::types::Job;
 use app::projects::types::{Project, Protection};
-use app::restores::types::{InboxFilter, RequestFilter};
-use sqlx::PgConnection;
+use app::vaults::types::VaultNow;
 
 use crate::access::{Caller, Operation};
 use crate::error::Error;
@@ -19,30 +18,36 @@ const NAMED_MAX: usize = 3;
 /// Without a look at a vault for so long nothing that is said of it is of now.
 const UNLOOKED: time::Duration = time::Duration::minutes(10);
 /// Restores shown.
-const RESTORES_MAX: usize = 6;
+const RESTORES_MAX: i64 = 6;
+/// Jobs that died, among the concerns.
+const DEAD_MAX: i64 = 5;
 
 /// The home page of the caller. Everything is read once, with as many statements however much there is of it.
 pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
-    let mut restores = restores::list(state, caller, RequestFilter::default()).await?.items;
-    restores.truncate(RESTORES_MAX);
-    let running = jobs::list(state, caller, JobFilter { state: Some("running".to_owned()), ..JobFilter::default() }).await?.items;
-    let waiting = restores::approvals(state, caller, &InboxFilter::default()).await?.items;
-    let vaults = if caller.may(Operation::ReadEstate, None) { vaults::list(state, caller).await? } else { Vec::new() };
-    let joined = duties_joined(state, caller).await?;
     let mut conn = state.pool.acquire().await?;
-    let rows = plans::queries::all(&mut conn).await?;
-    let scopes = plans::Scopes::of_rows(&rows)?;
-    let plans = plans::of_rows(&mut conn, caller, rows).await?;
+    let (restores, waiting) = restores::newest(&mut conn, caller, RESTORES_MAX).await?;
+    let (running, dead) = jobs::newest(&mut conn, caller, DEAD_MAX).await?;
+    let (vaults, vaults_out) = vaults::now(&mut conn, caller).await?;
+    let rows = plans::queries::shown(&mut conn, None).await?;
+    let scopes = plans::Scopes::of_rows(rows.iter().map(|shown| &shown.row))?;
     let all = projects::listing::by_scopes(&mut conn, &scopes, None, None, None).await?;
+    let harbors = harbors::by_scopes(&mut conn, caller, &scopes).await?;
+    let (joined, people) = match caller.has(Duty::Operator) || caller.has(Duty::Secadmin) {
+        true => accounts::in_conflict(&mut conn).await?,
+        false => (Vec::new(), 0),
+    };
+    drop(conn);
+    // A proxy cache is in no plan.
+    let of_listed = |(harbor, p): &(i64, Project)| (*harbor, p.project.clone(), p.plans.is_empty());
+    let listed: Vec<_> = all.iter().filter(|(_, p)| p.protection != Protection::Gone).map(of_listed).collect();
+    let plans = plans::of_listed(caller, rows, &listed)?;
     let seen = |(harbor, p): &(i64, Project)| caller.may(Operation::ReadProject, Some((*harbor, &p.project)));
     let projects: Vec<Project> = all.into_iter().filter(seen).map(|(_, p)| p).collect();
-    let harbors = harbors::by_scopes(&mut conn, caller, &scopes).await?;
-    let failed = failed(&mut conn, caller).await?;
     let count =
         |wanted: &[Protection]| i64::try_from(projects.iter().filter(|p| wanted.contains(&p.protection)).count()).unwrap_or(i64::MAX);
     let covered = |p: &&Project| !matches!(p.protection, Protection::Unprotected | Protection::Gone);
-    let mut concerns = concerns(&projects, &harbors, &vaults, &failed);
-    concerns.extend(joined);
+    let mut concerns = concerns(&projects, &harbors, &vaults, &dead);
+    concerns.extend(duties_joined(caller, &joined));
     concerns.truncate(CONCERNS_MAX);
     Ok(Home {
         protected: i64::try_from(projects.iter().filter(covered).count()).unwrap_or(i64::MAX),
@@ -57,37 +62,14 @@ pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
         next_run: plans.iter().filter_map(|p| p.next).min(),
         oldest: projects.iter().filter_map(|p| p.oldest).min(),
         concerns,
-        vaults_out: vaults::health::count_out(&mut conn).await?,
-        setup: set_up(&mut conn, caller, &harbors, &vaults, &plans, &projects).await?,
+        vaults_out,
+        setup: set_up(caller, people, &harbors, &vaults, &plans, &projects),
         waiting,
         plans,
         restores,
         vaults,
         running,
     })
-}
-
-/// Jobs that died in the last day: id, title, error. Not those of a plan or harbor that is gone by now, nor listings of projects, since a harbor that is not reached
-/// is told of by itself; nor what was done since by another of the same.
-async fn failed(conn: &mut PgConnection, caller: &Caller) -> Result<Vec<(i64, String, String)>, Error> {
-    if !caller.may(Operation::ReadJobs, None) {
-        return Ok(Vec::new());
-    }
-    let rows = sqlx::query_as(
-        "select job_id, title, coalesce(error, '') from job d
-          where state = 'dead' and finished_at > now() - interval '1 day' and kind <> 'inventory'
-            and not exists (select 1 from job n where replace(n.dedupe_key, ':next', '') = replace(d.dedupe_key, ':next', '')
-                                                  and n.job_id > d.job_id and n.state = 'done')
-            and not exists (select 1 from plan p
-                             where p.deleted_at is not null
-                               and (p.plan_id = (select r.plan_id from run r where r.job_id = d.job_id)
-                                    or d.kind = 'copy' and p.plan_id = (d.payload->>'plan_id')::bigint))
-            and not exists (select 1 from harbor h where h.harbor_id = d.harbor_id and h.removed_at is not null)
-          order by job_id desc limit 5",
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows)
 }
 
 fn named(projects: &[&Project]) -> String {
@@ -102,12 +84,7 @@ fn concern(severity: &str, title: &str, text: String, link: String, action: &str
     Concern { severity: severity.to_owned(), title: title.to_owned(), text, link, action: action.to_owned() }
 }
 
-fn concerns(
-    projects: &[Project],
-    harbors: &[app::harbors::types::Harbor],
-    vaults: &[app::vaults::types::Vault],
-    failed: &[(i64, String, String)],
-) -> Vec<Concern> {
+fn concerns(projects: &[Project], harbors: &[app::harbors::types::Harbor], vaults: &[VaultNow], dead: &[Job]) -> Vec<Concern> {
     use app::harbors::types::HarborState;
     use app::vaults::types::VaultState;
     let of = |wanted: Protection| projects.iter().filter(|p| p.protection == wanted).collect::<Vec<_>>();
@@ -153,8 +130,9 @@ fn concerns(
             all.push(concern("warning", "Not looked at", text, link(), "look"));
         }
     }
-    for (job, title, error) in failed {
-        all.push(concern("failed", "Job failed", format!("{title}: {error}"), format!("/jobs/{job}"), "look"));
+    for job in dead {
+        let text = format!("{}: {}", job.title, job.error.as_deref().unwrap_or_default());
+        all.push(concern("failed", "Job failed", text, format!("/jobs/{}", job.id), "look"));
     }
     for (state, severity, title, link, action) in [
         (Protection::Missed, "failed", "Target missed", "/projects?state=missed", "look"),
@@ -172,26 +150,22 @@ fn concerns(
 }
 
 /// People who hold what nobody should hold together, for those who can part it.
-async fn duties_joined(state: &AppState, caller: &Caller) -> Result<Option<Concern>, Error> {
-    if !caller.has(Duty::Secadmin) {
-        return Ok(None);
-    }
-    let names = accounts::in_conflict(&mut *state.pool.acquire().await?).await?;
-    Ok((!names.is_empty()).then(|| concern("warning", "Duties not apart", names.join(", "), "/admin/users".to_owned(), "look")))
+fn duties_joined(caller: &Caller, names: &[String]) -> Option<Concern> {
+    (caller.has(Duty::Secadmin) && !names.is_empty())
+        .then(|| concern("warning", "Duties not apart", names.join(", "), "/admin/users".to_owned(), "look"))
 }
 
-async fn set_up(
-    conn: &mut PgConnection,
+fn set_up(
     caller: &Caller,
+    people: i64,
     harbors: &[app::harbors::types::Harbor],
-    vaults: &[app::vaults::types::Vault],
+    vaults: &[VaultNow],
     plans: &[app::plans::types::Plan],
     projects: &[Project],
-) -> Result<Vec<SetUpStep>, Error> {
+) -> Vec<SetUpStep> {
     if !caller.has(Duty::Operator) && !caller.has(Duty::Secadmin) {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let people: i64 = sqlx::query_scalar("select count(*) from account where disabled_at is null").fetch_one(conn).await?;
     let step = |code: &str, done: bool, link: &str| SetUpStep { code: code.to_owned(), done, link: link.to_owned() };
     let steps = vec![
         step("vault", !vaults.is_empty(), "/vaults/new"),
@@ -200,5 +174,5 @@ async fn set_up(
         step("first_backup", projects.iter().any(|p| p.snapshots > 0), "/plans"),
         step("people", people > 1, "/admin/users/new"),
     ];
-    Ok(if steps.iter().all(|s| s.done) { Vec::new() } else { steps })
+    if steps.iter().all(|s| s.done) { Vec::new() } else { steps }
 }

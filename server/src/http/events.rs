@@ -103,11 +103,8 @@ async fn still_let_in(web: &Web, caller: &Caller, session: Option<&Session>) -> 
     let now = match caller.via {
         Via::Token { id, .. } => accounts::caller_of_token_id(pool, id).await,
         Via::Session => {
-            // The session object remembers what it loaded; a fresh one sees a sign-out of another tab.
             let Some(id) = session.id() else { return false };
-            let fresh = Session::new(Some(id), std::sync::Arc::new(crate::session::store::PgStore::new(pool.clone())), None);
-            let Ok(Some((account, version))) = session::account_of(&fresh).await else { return false };
-            accounts::caller_of_account(pool, account, version).await
+            session::caller::find(pool, &id).await.map(|used| used.map(|used| used.caller().0))
         }
     };
     matches!(now, Ok(Some(now)) if now.is_like(caller))

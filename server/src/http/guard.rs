@@ -16,6 +16,7 @@ use super::Web;
 use super::rules::{self, Rule};
 use crate::access::{Caller, Origin};
 use crate::error::Error;
+use crate::session::caller::Opened;
 use crate::{accounts, audit, session};
 
 const REQUEST_ID: &str = "x-request-id";
@@ -160,8 +161,11 @@ pub async fn caller(State(web): State<Web>, mut request: Request, next: Next) ->
     let found = find_caller(&web, &parts).await;
     request = Request::from_parts(parts, body);
     match found {
-        Ok(Some(caller)) => {
+        Ok(Some((caller, opened))) => {
             request.extensions_mut().insert(caller);
+            if let Some(opened) = opened {
+                request.extensions_mut().insert(opened);
+            }
         }
         Ok(None) => {}
         Err(error) => {
@@ -172,7 +176,7 @@ pub async fn caller(State(web): State<Web>, mut request: Request, next: Next) ->
     next.run(request).await
 }
 
-async fn find_caller(web: &Web, request: &Parts) -> Result<Option<Caller>, Error> {
+async fn find_caller(web: &Web, request: &Parts) -> Result<Option<(Caller, Option<Opened>)>, Error> {
     let pool = &web.state.pool;
     let origin = request.extensions.get::<Origin>().cloned().unwrap_or_default();
     if let Some(value) = request.headers.get(header::AUTHORIZATION) {
@@ -182,7 +186,7 @@ async fn find_caller(web: &Web, request: &Parts) -> Result<Option<Caller>, Error
             None => None,
         };
         return match found {
-            Some(caller) => Ok(Some(caller)),
+            Some(caller) => Ok(Some((caller, None))),
             None => Err(ApiError::new(ErrorKind::SignedOut, "bad_token", "the token is unknown, revoked or over").into()),
         };
     }
@@ -190,17 +194,11 @@ async fn find_caller(web: &Web, request: &Parts) -> Result<Option<Caller>, Error
     if request.uri.path().starts_with("/pkg/") || request.uri.path() == "/health" {
         return Ok(None);
     }
-    let Some(session) = request.extensions.get::<Session>() else { return Ok(None) };
-    let Some((account_id, version)) = session::account_of(session).await? else { return Ok(None) };
-    let mut caller = accounts::caller_of_account(pool, account_id, version).await?;
-    if let Some(caller) = &mut caller {
-        caller.fresh = session::is_fresh(session).await?;
-        if let Some(id) = session.id() {
-            caller.session = session::store::PgStore::note(pool, &id, origin.ip, session::Agent::of(&request.headers)).await?;
-        }
-        accounts::touch(&mut *pool.acquire().await?, caller.account_id).await?;
-    }
-    Ok(caller)
+    let Some(id) = request.extensions.get::<Session>().and_then(Session::id) else { return Ok(None) };
+    let Some(used) = session::caller::find(pool, &id).await? else { return Ok(None) };
+    used.note(pool, origin.ip, session::Agent::of(&request.headers)).await?;
+    let (caller, opened) = used.caller();
+    Ok(Some((caller, Some(opened))))
 }
 
 /// Records whatever is refused to somebody who is signed in: one place, so that no operation can forget it (console.md §4.3).

@@ -7,7 +7,7 @@ use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, RenewLogin
 use app::home::types::Home;
 use app::jobs::types::{Job, JobFilter, LogLine};
 use app::plans::left::{DeletePlanForm, Leave, Left};
-use app::plans::types::{Plan, PlanForm, PlanPreview, Retention, Run};
+use app::plans::types::{Plan, PlanForm, PlanFormPage, PlanPage, PlanPreview, Retention, Run};
 use app::ports::{Cx, accounts::Accounts, audit::Audits, harbors::Harbors, home::Homes, jobs::Jobs, plans::Plans};
 use app::ports::{projects::Projects, restores::Restores, session::Sessions, vaults::Vaults};
 use app::projects::found::Found;
@@ -17,11 +17,12 @@ use app::projects::types::{
     TagHistory, Timeline,
 };
 use app::restores::types::{
-    CastVote, Draft, InboxFilter, Line, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestRow, RestoreForm, Submit,
+    CastVote, Draft, DraftPage, InboxFilter, Line, LineFilter, Lines, PlanChange, Request, RequestFilter, RequestPage, RequestRow,
+    RestoreForm, Submit,
 };
 use app::session::types::{SetUp, Shell, SignIn};
 use app::units::{Moment, Page};
-use app::vaults::types::{Capacity, ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Sweep, SweepForm, Vault};
+use app::vaults::types::{Capacity, ChangeBucket, ChangeLock, ChangeScrub, Finding, NewVault, Sweep, SweepForm, Vault, VaultPage};
 use async_trait::async_trait;
 
 use crate::access::{Caller, Origin};
@@ -47,7 +48,7 @@ fn api<T>(cx: &Cx, result: Result<T, Error>) -> Result<T, ApiError> {
 #[async_trait]
 impl Sessions for Live {
     async fn shell(&self, cx: &Cx) -> Result<Shell, ApiError> {
-        api(cx, session::shell(&self.state, cx).await)
+        api(cx, session::shell::shell(&self.state, cx).await)
     }
     async fn sign_in(&self, cx: &Cx, form: SignIn) -> Result<String, ApiError> {
         api(cx, session::sign_in(&self.state, cx, form).await)
@@ -127,6 +128,9 @@ impl Vaults for Live {
     async fn get_vault(&self, cx: &Cx, vault_id: i64) -> Result<Vault, ApiError> {
         api(cx, vaults::get(&self.state, &Caller::of(cx)?, vault_id).await)
     }
+    async fn vault_page(&self, cx: &Cx, vault_id: i64) -> Result<VaultPage, ApiError> {
+        api(cx, vaults::page(&self.state, &Caller::of(cx)?, vault_id).await)
+    }
     async fn create_vault(&self, cx: &Cx, form: NewVault) -> Result<Vault, ApiError> {
         api(cx, vaults::create(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
     }
@@ -173,8 +177,14 @@ impl Plans for Live {
     async fn get_plan(&self, cx: &Cx, plan_id: i64) -> Result<Plan, ApiError> {
         api(cx, plans::get(&self.state, &Caller::of(cx)?, plan_id).await)
     }
-    async fn preview_plan(&self, cx: &Cx, form: PlanForm) -> Result<PlanPreview, ApiError> {
-        api(cx, plans::preview(&self.state, &Caller::of(cx)?, form).await)
+    async fn plan_page(&self, cx: &Cx, plan_id: i64, after: Option<String>) -> Result<PlanPage, ApiError> {
+        api(cx, plans::page(&self.state, &Caller::of(cx)?, plan_id, after).await)
+    }
+    async fn plan_form(&self, cx: &Cx, plan_id: Option<i64>) -> Result<PlanFormPage, ApiError> {
+        api(cx, plans::form(&self.state, &Caller::of(cx)?, plan_id).await)
+    }
+    async fn preview_plan(&self, cx: &Cx, form: PlanForm, live: bool) -> Result<PlanPreview, ApiError> {
+        api(cx, plans::preview(&self.state, &Caller::of(cx)?, form, live).await)
     }
     async fn save_plan(&self, cx: &Cx, form: PlanForm) -> Result<Plan, ApiError> {
         api(cx, plans::save(&self.state, &Caller::of(cx)?, &origin(cx), form).await)
@@ -226,8 +236,16 @@ impl Projects for Live {
     async fn browse(&self, cx: &Cx, query: BrowseQuery) -> Result<Browse, ApiError> {
         api(cx, projects::browse(&self.state, &Caller::of(cx)?, query).await)
     }
-    async fn tag_history(&self, cx: &Cx, harbor: String, project: String, repository: String, tag: String) -> Result<TagHistory, ApiError> {
-        api(cx, projects::tag_history(&self.state, &Caller::of(cx)?, &harbor, &project, &repository, &tag).await)
+    async fn tag_history(
+        &self,
+        cx: &Cx,
+        harbor: String,
+        project: String,
+        repository: String,
+        tag: String,
+        live: bool,
+    ) -> Result<TagHistory, ApiError> {
+        api(cx, projects::tag_history(&self.state, &Caller::of(cx)?, &harbor, &project, &repository, &tag, live).await)
     }
     async fn get_artifact(
         &self,
@@ -252,8 +270,8 @@ impl Projects for Live {
     async fn get_settings(&self, cx: &Cx, query: SettingsQuery) -> Result<SettingsAt, ApiError> {
         api(cx, projects::settings(&self.state, &Caller::of(cx)?, query).await)
     }
-    async fn search(&self, cx: &Cx, q: String) -> Result<Found, ApiError> {
-        api(cx, projects::search(&self.state, &Caller::of(cx)?, &q).await)
+    async fn search(&self, cx: &Cx, q: String, live: bool) -> Result<Found, ApiError> {
+        api(cx, projects::search(&self.state, &Caller::of(cx)?, &q, live).await)
     }
     async fn get_gaps(&self, cx: &Cx, harbor: String, project: String) -> Result<ProjectGaps, ApiError> {
         api(cx, projects::gaps::of_project(&self.state, &Caller::of(cx)?, &harbor, &project).await)
@@ -303,6 +321,12 @@ impl Restores for Live {
     }
     async fn get_request(&self, cx: &Cx, request_id: i64) -> Result<Request, ApiError> {
         api(cx, restores::get(&self.state, &Caller::of(cx)?, request_id).await)
+    }
+    async fn request_page(&self, cx: &Cx, request_id: i64, filter: LineFilter, changes: i64) -> Result<RequestPage, ApiError> {
+        api(cx, restores::page(&self.state, &Caller::of(cx)?, request_id, filter, changes).await)
+    }
+    async fn draft_page(&self, cx: &Cx, draft_id: String, filter: LineFilter, changes: i64) -> Result<DraftPage, ApiError> {
+        api(cx, restores::draft_page(&self.state, &Caller::of(cx)?, &draft_id, filter, changes).await)
     }
     async fn list_requests(&self, cx: &Cx, filter: RequestFilter) -> Result<Page<RequestRow>, ApiError> {
         api(cx, restores::list(&self.state, &Caller::of(cx)?, filter).await)

@@ -34,12 +34,15 @@ pub const ROUTES: &[Line] = &[
     ("GET", "/projects", SignedIn),
     ("GET", "/projects/{harbor}/{project}", SignedIn),
     ("GET", "/projects/{harbor}/{project}/browse", SignedIn),
+    ("GET", "/projects/{harbor}/{project}/now", SignedIn),
     ("GET", "/projects/{harbor}/{project}/changes", SignedIn),
     ("GET", "/projects/{harbor}/{project}/gaps", SignedIn),
     ("GET", "/projects/{harbor}/{project}/settings", SignedIn),
     ("GET", "/tags", SignedIn),
+    ("GET", "/tags/now", SignedIn),
     ("GET", "/artifacts", SignedIn),
     ("GET", "/search", SignedIn),
+    ("GET", "/search/now", SignedIn),
     ("GET", "/restore/new", SignedIn),
     ("GET", "/restores", SignedIn),
     ("GET", "/restores/{id}", SignedIn),
@@ -90,18 +93,21 @@ pub const WITH_ANOTHERS_PASSWORD: &[&str] = &[
 #[must_use]
 pub fn is_page(path: &str) -> bool {
     const FILES: [&str; 4] = ["/health", "/events", "/favicon.svg", "/favicon.ico"];
-    let fits = |route: &str| {
-        let (mut of_route, mut of_path) = (route.split('/'), path.split('/'));
-        loop {
-            match (of_route.next(), of_path.next()) {
-                (None, None) => return true,
-                (Some(part), Some(name))
-                    if part == name || (part.starts_with('{') && !part.contains('*') && !matches!(name, "" | "." | "..")) => {}
-                _ => return false,
-            }
+    ROUTES.iter().any(|(method, route, _)| *method == "GET" && !FILES.contains(route) && fits(route, path))
+}
+
+/// Whether a path is one of a route.
+#[must_use]
+pub fn fits(route: &str, path: &str) -> bool {
+    let (mut of_route, mut of_path) = (route.split('/'), path.split('/'));
+    loop {
+        match (of_route.next(), of_path.next()) {
+            (None, None) => return true,
+            (Some(part), Some(name))
+                if part == name || (part.starts_with('{') && !part.contains('*') && !matches!(name, "" | "." | "..")) => {}
+            _ => return false,
         }
-    };
-    ROUTES.iter().any(|(method, route, _)| *method == "GET" && !FILES.contains(route) && fits(route))
+    }
 }
 
 /// The rule of a route; none = refused.

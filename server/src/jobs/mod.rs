@@ -11,7 +11,8 @@ pub mod schedule;
 pub mod worker;
 
 pub use context::{JobContext, JobError, Stop};
-pub use ops::{cancel, get, list, log, retry, running};
+pub use ops::{cancel, get, list, log, newest, retry};
+pub use queries::{Reach, running_text};
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;

@@ -5,7 +5,7 @@ use app::jobs::types::{Job, JobFilter, JobState, LogLine};
 use app::units::Page;
 use sqlx::PgConnection;
 
-use super::queries::{self, JobRow};
+use super::queries::{self, JobRow, Reach};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -29,22 +29,18 @@ pub async fn list(state: &AppState, caller: &Caller, filter: JobFilter) -> Resul
     check_filter(&filter)?;
     let before = filter.after.as_deref().map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
     let mut conn = state.pool.acquire().await?;
-    let mut rows = queries::page(&mut conn, &filter, seen(caller).as_deref(), before).await?;
+    let mut rows = queries::page(&mut conn, &filter, &Reach::of(caller), before).await?;
     let page_rows = usize::try_from(queries::PAGE_ROWS).unwrap_or(usize::MAX);
     let next = (rows.len() > page_rows).then(|| rows[page_rows - 1].job.id.to_string());
     rows.truncate(page_rows);
     Ok(Page { items: rows.into_iter().map(|row| with_rights(caller, row)).collect(), next, total: None })
 }
 
-/// Where the caller sees jobs; none = everywhere.
-fn seen(caller: &Caller) -> Option<Vec<(Option<i64>, Option<String>)>> {
-    if caller.may(Operation::ReadJobs, None) { None } else { Some(caller.visible().unwrap_or_default()) }
-}
-
-/// How many of the jobs the caller may see are running.
-pub async fn running(state: &AppState, caller: &Caller) -> Result<i64, Error> {
-    let mut conn = state.pool.acquire().await?;
-    Ok(queries::running(&mut conn, seen(caller).as_deref()).await?)
+/// What the home page shows: jobs that run, and at most `dead` of those that died in the last day.
+pub async fn newest(conn: &mut PgConnection, caller: &Caller, dead: i64) -> Result<(Vec<Job>, Vec<Job>), Error> {
+    let (running, dead) = queries::newest(conn, &Reach::of(caller), dead).await?;
+    let shown = |rows: Vec<JobRow>| rows.into_iter().map(|row| with_rights(caller, row)).collect();
+    Ok((shown(running), shown(dead)))
 }
 
 /// One job.
@@ -56,7 +52,8 @@ pub async fn get(state: &AppState, caller: &Caller, job_id: i64) -> Result<Job, 
 /// Its log.
 pub async fn log(state: &AppState, caller: &Caller, job_id: i64, after: Option<i64>) -> Result<Vec<LogLine>, Error> {
     let mut conn = state.pool.acquire().await?;
-    visible(&mut conn, caller, job_id).await?;
+    let place = queries::place(&mut conn, job_id).await?;
+    place.filter(|(harbor_id, project)| sees(caller, *harbor_id, project.as_deref())).ok_or_else(|| ApiError::not_found("job"))?;
     Ok(queries::lines(&mut conn, job_id, after).await?)
 }
 
@@ -110,15 +107,19 @@ pub async fn retry(state: &AppState, caller: &Caller, origin: &Origin, job_id: i
 }
 
 async fn visible(conn: &mut PgConnection, caller: &Caller, job_id: i64) -> Result<JobRow, Error> {
-    let row = queries::one(conn, job_id).await?.ok_or_else(|| ApiError::not_found("job"))?;
-    let scope = row.harbor_id.zip(row.project.as_deref());
-    // Who asked for it is no right: a role may have gone since (S-4).
+    let row = queries::one(conn, job_id).await?.filter(|row| sees(caller, row.harbor_id, row.project.as_deref()));
+    row.ok_or_else(|| ApiError::not_found("job").into())
+}
+
+/// Whether the caller sees a job about a place. Who asked for it is no right: a role may have gone since (S-4).
+fn sees(caller: &Caller, harbor_id: Option<i64>, project: Option<&str>) -> bool {
+    let scope = harbor_id.zip(project);
     let covered = scope.is_some() && caller.may(Operation::ReadProject, scope);
-    let of_harbor = row.project.is_none()
-        && row.harbor_id.is_some_and(|id| {
+    let of_harbor = project.is_none()
+        && harbor_id.is_some_and(|id| {
             caller.roles.iter().any(|r| r.project.is_none() && r.harbor.as_ref().is_none_or(|(harbor, _)| *harbor == id))
         });
-    if caller.may(Operation::ReadJobs, None) || covered || of_harbor { Ok(row) } else { Err(ApiError::not_found("job").into()) }
+    caller.may(Operation::ReadJobs, None) || covered || of_harbor
 }
 
 fn may_cancel(caller: &Caller, row: &JobRow) -> bool {

@@ -3,11 +3,13 @@
 use app::jobs::types::{Job, JobFilter, JobState, LogLine};
 use app::units::Moment;
 use serde_json::Value;
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row as _};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::QueryAs;
+use sqlx::{PgConnection, Postgres, Row as _};
 use time::OffsetDateTime;
 
 use super::{Enqueued, NewJob};
+use crate::access::{Caller, Operation};
 
 /// Rows of a page.
 pub const PAGE_ROWS: i64 = 50;
@@ -293,39 +295,58 @@ pub async fn one(conn: &mut PgConnection, job_id: i64) -> sqlx::Result<Option<Jo
     sqlx::query(sql).bind(job_id).fetch_optional(conn).await?.map(|row| job(&row)).transpose()
 }
 
-/// Harbors and projects whose jobs are seen; none = all jobs. Who asked for a job is no right: a role may have gone since.
-pub type Seen<'a> = Option<&'a [(Option<i64>, Option<String>)]>;
+/// What a job is about: harbor, project.
+pub async fn place(conn: &mut PgConnection, job_id: i64) -> sqlx::Result<Option<(Option<i64>, Option<String>)>> {
+    sqlx::query_as("select harbor_id, project from job where job_id = $1").bind(job_id).fetch_optional(conn).await
+}
 
-/// Which jobs may be seen: all if `$1` is null, else those of the harbors `$1` and projects `$2`.
-const VISIBLE: &str = "($1::bigint[] is null or exists (select 1 from unnest($1, $2::text[]) as g (harbor_id, project)
+/// Harbors and projects whose jobs are seen, side by side as Postgres unnests them; none = all jobs. Who asked for a job is no right: a role may have gone since.
+pub struct Reach {
+    harbors: Option<Vec<Option<i64>>>,
+    projects: Option<Vec<Option<String>>>,
+}
+
+impl Reach {
+    /// Of this caller.
+    #[must_use]
+    pub fn of(caller: &Caller) -> Self {
+        let seen = if caller.may(Operation::ReadJobs, None) { None } else { Some(caller.visible().unwrap_or_default()) };
+        let (harbors, projects) = seen.map(|places| places.into_iter().unzip()).unzip();
+        Self { harbors, projects }
+    }
+
+    /// The same statement with its two values.
+    pub fn bind<'q, T>(&'q self, query: QueryAs<'q, Postgres, T, PgArguments>) -> QueryAs<'q, Postgres, T, PgArguments> {
+        query.bind(&self.harbors).bind(&self.projects)
+    }
+}
+
+/// Which jobs may be seen: all if the value `first` of a statement is null, else those of its harbors and the projects after it.
+fn visible(first: usize) -> String {
+    format!(
+        "(${first}::bigint[] is null or exists (select 1 from unnest(${first}, ${}::text[]) as g (harbor_id, project)
                              where (g.harbor_id is null or g.harbor_id = j.harbor_id)
                                and (g.project is null or g.project = j.project)
-                               and j.harbor_id is not null))";
-
-/// Two columns side by side, as Postgres unnests them; none = all.
-type Columns = (Option<Vec<Option<i64>>>, Option<Vec<Option<String>>>);
-
-fn arrays(seen: Seen<'_>) -> Columns {
-    let harbors = seen.map(|places| places.iter().map(|(harbor, _)| *harbor).collect());
-    let projects = seen.map(|places| places.iter().map(|(_, project)| project.clone()).collect());
-    (harbors, projects)
+                               and j.harbor_id is not null))",
+        first + 1
+    )
 }
 
 /// A page, newest first, of all jobs or of those that the account's roles reach.
-pub async fn page(conn: &mut PgConnection, filter: &JobFilter, seen: Seen<'_>, before: Option<i64>) -> sqlx::Result<Vec<JobRow>> {
+pub async fn page(conn: &mut PgConnection, filter: &JobFilter, reach: &Reach, before: Option<i64>) -> sqlx::Result<Vec<JobRow>> {
     let sql = sqlx::AssertSqlSafe(format!(
         "select {COLUMNS} from job j
-          where {VISIBLE}
+          where {}
             and ($3::text is null or j.kind = $3)
             and ($4::text is null or j.state = $4)
             and ($5::bigint is null or j.job_id < $5)
-          order by j.job_id desc limit $6"
+          order by j.job_id desc limit $6",
+        visible(1)
     ));
-    let (harbors, projects) = arrays(seen);
     let some = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
     let rows = sqlx::query(sql)
-        .bind(harbors)
-        .bind(projects)
+        .bind(&reach.harbors)
+        .bind(&reach.projects)
         .bind(some(&filter.kind))
         .bind(some(&filter.state))
         .bind(before)
@@ -394,9 +415,33 @@ pub async fn is_awaited(conn: &mut PgConnection, job_id: i64) -> sqlx::Result<bo
     sqlx::query_scalar("select exists (select 1 from job where after_job_id = $1 and state = 'queued')").bind(job_id).fetch_one(conn).await
 }
 
-/// How many run, of all jobs or of those that the account's roles reach.
-pub async fn running(conn: &mut PgConnection, seen: Seen<'_>) -> sqlx::Result<i64> {
-    let sql = sqlx::AssertSqlSafe(format!("select count(*) from job j where j.state = 'running' and {VISIBLE}"));
-    let (harbors, projects) = arrays(seen);
-    sqlx::query_scalar(sql).bind(harbors).bind(projects).fetch_one(conn).await
+/// How many run, of all jobs or of those that the account's roles reach: a part of a statement that has the values of a [`Reach`] from `first` on.
+#[must_use]
+pub fn running_text(first: usize) -> String {
+    format!("(select count(*) from job j where j.state = 'running' and {})", visible(first))
+}
+
+/// What the home page shows: the newest jobs that run, and the newest of the last day that died, for those who may see every job. Of these not those of a plan or
+/// harbor that is gone by now, nor listings of projects, since a harbor that is not reached is told of by itself; nor what was done since by another of the same.
+pub async fn newest(conn: &mut PgConnection, reach: &Reach, dead: i64) -> sqlx::Result<(Vec<JobRow>, Vec<JobRow>)> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "with picked as (
+             (select job_id from job j where j.state = 'running' and {} order by job_id desc limit $3)
+             union all
+             (select job_id from job d
+               where $1::bigint[] is null and state = 'dead' and finished_at > now() - interval '1 day' and kind <> 'inventory'
+                 and not exists (select 1 from job n where replace(n.dedupe_key, ':next', '') = replace(d.dedupe_key, ':next', '')
+                                                       and n.job_id > d.job_id and n.state = 'done')
+                 and not exists (select 1 from plan p
+                                  where p.deleted_at is not null
+                                    and (p.plan_id = (select r.plan_id from run r where r.job_id = d.job_id)
+                                         or d.kind = 'copy' and p.plan_id = (d.payload->>'plan_id')::bigint))
+                 and not exists (select 1 from harbor h where h.harbor_id = d.harbor_id and h.removed_at is not null)
+               order by job_id desc limit $4))
+         select {COLUMNS} from picked join job j using (job_id) order by j.job_id desc",
+        visible(1)
+    ));
+    let rows = sqlx::query(sql).bind(&reach.harbors).bind(&reach.projects).bind(PAGE_ROWS).bind(dead).fetch_all(conn).await?;
+    let rows: Vec<JobRow> = rows.iter().map(job).collect::<sqlx::Result<_>>()?;
+    Ok(rows.into_iter().partition(|row| row.job.state == JobState::Running))
 }

@@ -64,19 +64,20 @@ impl Row {
     }
 }
 
-/// Deleted plans that still have snapshots, of one project or of all.
-async fn rows(conn: &mut PgConnection, project_id: Option<i64>) -> sqlx::Result<Vec<Left>> {
+/// Deleted plans that still have snapshots, of one project or of all; those of one vault or of all.
+async fn rows(conn: &mut PgConnection, project_id: Option<i64>, vault_id: Option<i64>) -> sqlx::Result<Vec<Left>> {
     let rows: Vec<Row> = sqlx::query_as(
         "select p.plan_id, p.name, h.name as harbor, p.vault_id, v.name as vault, p.deleted_at, n.snapshots, p.keep,
                 p.left_to, p.left_owner, p.left_plan_id, o.name as left_plan, p.left_by, p.left_since
            from plan p join harbor h using (harbor_id) join vault v using (vault_id) left join plan o on o.plan_id = p.left_plan_id
                 cross join lateral (select count(*) as snapshots from run r join snapshot s using (run_id)
                                      where r.plan_id = p.plan_id and ($1::bigint is null or s.project_id = $1)) n
-          where p.deleted_at is not null and n.snapshots > 0
+          where p.deleted_at is not null and n.snapshots > 0 and ($3::bigint is null or p.vault_id = $3)
           order by p.left_to is not null, p.name, p.plan_id limit $2",
     )
     .bind(project_id)
     .bind(LISTED_MAX)
+    .bind(vault_id)
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(Row::left).collect())
@@ -84,13 +85,18 @@ async fn rows(conn: &mut PgConnection, project_id: Option<i64>) -> sqlx::Result<
 
 /// Those that made snapshots of a project.
 pub async fn of_project(conn: &mut PgConnection, project_id: i64) -> Result<Vec<Left>, Error> {
-    Ok(rows(conn, Some(project_id)).await?)
+    Ok(rows(conn, Some(project_id), None).await?)
+}
+
+/// Those whose snapshots are in a vault.
+pub async fn of_vault(conn: &mut PgConnection, vault_id: i64) -> Result<Vec<Left>, Error> {
+    Ok(rows(conn, None, Some(vault_id)).await?)
 }
 
 /// All of them; nobody decided on the first ones.
 pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Left>, Error> {
     caller.require(Operation::ReadEstate, None)?;
-    Ok(rows(&mut *state.pool.acquire().await?, None).await?)
+    Ok(rows(&mut *state.pool.acquire().await?, None, None).await?)
 }
 
 /// A decision that can be stored.

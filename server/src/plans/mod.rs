@@ -15,7 +15,7 @@ mod view;
 
 pub use backup::{Observer, backup_job, stop_of};
 pub use due::queue_due;
-pub use ops::{delete, get, list, of_rows, pause, preview, resume, save};
+pub use ops::{delete, form, get, list, of_listed, page, pause, preview, resume, save};
 pub use runs::{list_runs, queue_project, reopen_run, run_now, settle_run};
 pub use scope::{Scope, Scopes};
 pub use view::day_names;

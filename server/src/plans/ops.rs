@@ -4,24 +4,26 @@ use std::collections::BTreeSet;
 
 use app::error::{ApiError, ErrorKind};
 use app::plans::left::DeletePlanForm;
-use app::plans::types::{Keep, Plan, PlanForm, PlanPreview, ProjectMatch};
+use app::plans::types::{Keep, Plan, PlanForm, PlanFormPage, PlanPage, PlanPreview, ProjectMatch};
 use app::units::{Moment, duration};
 use engine::retention::{COUNT_MAX, WITHIN_DAYS_MAX};
 use serde_json::json;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::queries::{self, Row, Stored};
+use super::queries::{self, Row, Shown, Stored};
 use super::schedule::{INTERVAL_MIN_S, Schedule, words};
 use super::scope::{self, Scope};
-use super::{left, retention, view};
+use super::{left, retention, runs, view};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::copies;
 use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::harbors;
+use crate::harbors::queries::HarborProject;
 use crate::state::AppState;
+use crate::vaults;
 
 /// Runs shown ahead.
 const RUNS_AHEAD: usize = 5;
@@ -39,46 +41,93 @@ const RPO_HOURS_MAX: i64 = 8_784;
 /// Plans the caller may see.
 pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Plan>, Error> {
     let mut conn = state.pool.acquire().await?;
-    let rows = queries::all(&mut conn).await?;
-    of_rows(&mut conn, caller, rows).await
+    let rows = queries::shown(&mut conn, None).await?;
+    seen(&mut conn, caller, rows).await
 }
 
 /// Of plans that were read, those the caller may see.
-pub async fn of_rows(conn: &mut PgConnection, caller: &Caller, rows: Vec<Row>) -> Result<Vec<Plan>, Error> {
+async fn seen(conn: &mut PgConnection, caller: &Caller, rows: Vec<Shown>) -> Result<Vec<Plan>, Error> {
+    let mut harbors: Vec<i64> = rows.iter().map(|shown| shown.row.harbor_id).collect();
+    harbors.sort_unstable();
+    harbors.dedup();
+    let listed = if harbors.is_empty() { Vec::new() } else { harbors::queries::projects_of(conn, &harbors).await? };
+    of_listed(caller, rows, &listed)
+}
+
+/// The same where the projects of their Harbors were read already.
+pub fn of_listed(caller: &Caller, rows: Vec<Shown>, listed: &[HarborProject]) -> Result<Vec<Plan>, Error> {
     let mut seen = Vec::with_capacity(rows.len());
-    for row in rows {
-        if sees(caller, &row)? {
-            seen.push(row);
+    for shown in rows {
+        let scope = Scope::new(&shown.row.include, &shown.row.exclude)?;
+        if sees(caller, &shown.row, &scope) {
+            let harbor_id = shown.row.harbor_id;
+            let of_scope = listed.iter().filter(|(harbor, name, proxy)| *harbor == harbor_id && !proxy && scope.matches(name));
+            let projects: Vec<&str> = of_scope.map(|(_, name, _)| name.as_str()).collect();
+            seen.push(as_known(caller, harbor_id, view::plan(shown), &projects));
         }
     }
-    Ok(view::plans(conn, seen).await?.into_iter().map(|shown| as_known(caller, shown)).collect())
+    Ok(seen)
 }
 
 /// One plan.
 pub async fn get(state: &AppState, caller: &Caller, plan_id: i64) -> Result<Plan, Error> {
     let mut conn = state.pool.acquire().await?;
-    let row = row(&mut conn, plan_id).await?;
-    of_rows(&mut conn, caller, vec![row]).await?.pop().ok_or_else(|| ApiError::not_found("plan").into())
+    let found = queries::shown(&mut conn, Some(plan_id)).await?;
+    seen(&mut conn, caller, found).await?.pop().ok_or_else(|| ApiError::not_found("plan").into())
+}
+
+/// One plan with all that its page shows.
+pub async fn page(state: &AppState, caller: &Caller, plan_id: i64, after: Option<String>) -> Result<PlanPage, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let found = queries::shown(&mut conn, Some(plan_id)).await?;
+    let row = found.first().map(|shown| shown.row.clone()).ok_or_else(|| ApiError::not_found("plan"))?;
+    let plan = seen(&mut conn, caller, found).await?.pop().ok_or_else(|| ApiError::not_found("plan"))?;
+    Ok(PlanPage {
+        plan,
+        runs: runs::runs(&mut conn, caller, plan_id, after.as_deref()).await?,
+        retention: retention::of(&mut conn, caller, &row).await?,
+    })
+}
+
+/// The plan that is changed, if one is, with the harbors and vaults there are to choose from.
+pub async fn form(state: &AppState, caller: &Caller, plan_id: Option<i64>) -> Result<PlanFormPage, Error> {
+    let vaults = vaults::list(state, caller).await?;
+    let mut conn = state.pool.acquire().await?;
+    let rows = queries::shown(&mut conn, None).await?;
+    let scopes = scope::Scopes::of_rows(rows.iter().map(|shown| &shown.row))?;
+    let harbors = harbors::by_scopes(&mut conn, caller, &scopes).await?;
+    let plan = match plan_id {
+        Some(id) => {
+            let one = rows.into_iter().filter(|shown| shown.row.plan_id == id).collect();
+            Some(seen(&mut conn, caller, one).await?.pop().ok_or_else(|| ApiError::not_found("plan"))?)
+        }
+        None => None,
+    };
+    Ok(PlanFormPage { plan, harbors, vaults })
 }
 
 /// The plan as the caller may know it: patterns and vaults tell of projects and places that may not be theirs to know.
-fn as_known(caller: &Caller, shown: view::Shown) -> Plan {
+fn as_known(caller: &Caller, harbor_id: i64, plan: Plan, projects: &[&str]) -> Plan {
     if caller.may(Operation::ReadEstate, None) {
-        return shown.plan;
+        return Plan { projects: i64::try_from(projects.len()).unwrap_or(i64::MAX), ..plan };
     }
-    let theirs = |name: &String| caller.may(Operation::ReadProject, Some((shown.harbor_id, name.as_str())));
-    let projects = shown.projects.into_iter().filter(theirs).collect();
-    shown.plan.outlined(projects)
+    let theirs = |name: &&&str| caller.may(Operation::ReadProject, Some((harbor_id, **name)));
+    plan.outlined(projects.iter().filter(theirs).map(|name| (*name).to_owned()).collect())
 }
 
-fn sees(caller: &Caller, row: &Row) -> Result<bool, Error> {
-    if caller.may(Operation::ReadEstate, None) {
-        return Ok(true);
-    }
+/// A plan that the caller may see, without what goes on with it.
+pub(super) async fn visible(conn: &mut PgConnection, caller: &Caller, plan_id: i64) -> Result<Row, Error> {
+    let row = row(conn, plan_id).await?;
     let scope = Scope::new(&row.include, &row.exclude)?;
-    Ok(caller.roles.iter().any(|r| {
-        r.harbor.as_ref().is_none_or(|(id, _)| *id == row.harbor_id) && r.project.as_deref().is_none_or(|project| scope.matches(project))
-    }))
+    if sees(caller, &row, &scope) { Ok(row) } else { Err(ApiError::not_found("plan").into()) }
+}
+
+fn sees(caller: &Caller, row: &Row, scope: &Scope) -> bool {
+    caller.may(Operation::ReadEstate, None)
+        || caller.roles.iter().any(|r| {
+            r.harbor.as_ref().is_none_or(|(id, _)| *id == row.harbor_id)
+                && r.project.as_deref().is_none_or(|project| scope.matches(project))
+        })
 }
 
 pub(super) async fn row(conn: &mut PgConnection, plan_id: i64) -> Result<Row, Error> {
@@ -156,8 +205,8 @@ async fn check(conn: &mut PgConnection, form: &PlanForm) -> Result<Checked, Erro
     }
 }
 
-/// What the form would match and when it would run.
-pub async fn preview(state: &AppState, caller: &Caller, form: PlanForm) -> Result<PlanPreview, Error> {
+/// What the form would match and when it would run. `live`: Harbor is asked for its projects, else those it had last are taken.
+pub async fn preview(state: &AppState, caller: &Caller, form: PlanForm, live: bool) -> Result<PlanPreview, Error> {
     caller.require(Operation::ManageEstate, None)?;
     let checked = {
         let mut conn = state.pool.acquire().await?;
@@ -165,14 +214,17 @@ pub async fn preview(state: &AppState, caller: &Caller, form: PlanForm) -> Resul
         check(&mut conn, &named).await?
     };
     // A look: whoever only previews changes nothing, not even what is known of the harbor.
-    let looked = harbors::look_at_projects(state, checked.harbor_id).await;
+    let looked = match live {
+        true => Some(harbors::look_at_projects(state, checked.harbor_id).await),
+        false => None,
+    };
     let mut conn = state.pool.acquire().await?;
     let (listed, read_at, stale) = match looked {
-        Ok(listed) => (listed, Some(Moment(OffsetDateTime::now_utc())), None),
-        Err(error) => {
+        Some(Ok(listed)) => (listed, Some(Moment(OffsetDateTime::now_utc())), None),
+        not_now => {
             let kept = harbors::queries::projects(&mut conn, checked.harbor_id).await?;
             let read_at = harbors::queries::listed_at(&mut conn, checked.harbor_id).await?.map(Moment);
-            (kept, read_at, Some(error.into_api(None).message))
+            (kept, read_at, not_now.and_then(Result::err).map(|error| error.into_api(None).message))
         }
     };
     let others: Vec<Scope> = scopes_except(&mut conn, checked.harbor_id, form.plan_id).await?;
@@ -280,7 +332,7 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
                 let text = "somebody changed this plan since you opened it; look at it again and repeat your change";
                 return Err(ApiError::new(ErrorKind::Conflict, "stale_version", text).into());
             }
-            let copies: Vec<i64> = copies::queries::status(&mut tx, &[id]).await?.into_iter().map(|further| further.vault_id).collect();
+            let copies = copies::queries::vaults(&mut tx, id).await?;
             let was = json!({ "vault": before.vault_id, "copies": copies, "include": before.include, "exclude": before.exclude, "cron": before.cron,
                 "zone": before.zone, "rpo_s": before.rpo_s, "name": before.name, "keep": before.keep.0,
                 "full_every_h": before.full_every_h });
@@ -355,7 +407,7 @@ pub async fn delete(state: &AppState, caller: &Caller, origin: &Origin, plan_id:
     if form.confirm.trim() != plan.name {
         return Err(ApiError::field("confirm", format!("type {} to confirm", plan.name)).into());
     }
-    if queries::status(&mut tx, &[plan_id]).await?.iter().any(|now| now.running_job.is_some()) {
+    if queries::is_running(&mut tx, plan_id).await? {
         return Err(
             ApiError::new(ErrorKind::Conflict, "plan_running", "a run of this plan is going on; stop it or wait for its end").into()
         );

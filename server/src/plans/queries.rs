@@ -5,6 +5,8 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::OffsetDateTime;
 
+use crate::copies::queries::{COPIES, CopyStatus};
+
 /// Rows of a page of runs.
 pub const PAGE_ROWS: i64 = 30;
 
@@ -30,38 +32,38 @@ pub struct Row {
     pub paused_by: Option<String>,
     pub paused_reason: Option<String>,
     pub version: i64,
-    pub created_at: OffsetDateTime,
+    /// Since when the rule of keeping is as it is.
+    pub keep_since: OffsetDateTime,
 }
 
-const EVER: &str =
-    "select p.plan_id, p.name, p.harbor_id, h.name as harbor, p.vault_id, v.name as vault, p.include, p.exclude, p.cron, p.zone,
-       p.rpo_s, p.keep, p.full_every_h, p.next_at, p.paused_at, p.paused_until, p.paused_by, p.paused_reason, p.version, p.created_at
-  from plan p join harbor h using (harbor_id) join vault v using (vault_id)";
+const COLUMNS: &str = "p.plan_id, p.name, p.harbor_id, h.name as harbor, p.vault_id, v.name as vault, p.include, p.exclude, p.cron, p.zone,
+       p.rpo_s, p.keep, p.full_every_h, p.next_at, p.paused_at, p.paused_until, p.paused_by, p.paused_reason, p.version, p.keep_since";
+const FROM: &str = "from plan p join harbor h using (harbor_id) join vault v using (vault_id)";
 /// Plans that are not deleted.
 const STANDING: &str = "where p.deleted_at is null";
 
 /// All by name.
 pub async fn all(conn: &mut PgConnection) -> sqlx::Result<Vec<Row>> {
-    let sql = sqlx::AssertSqlSafe(format!("{EVER} {STANDING} order by p.name"));
+    let sql = sqlx::AssertSqlSafe(format!("select {COLUMNS} {FROM} {STANDING} order by p.name"));
     sqlx::query_as(sql).fetch_all(conn).await
 }
 
 /// One.
 pub async fn one(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Option<Row>> {
-    let sql = sqlx::AssertSqlSafe(format!("{EVER} {STANDING} and p.plan_id = $1"));
+    let sql = sqlx::AssertSqlSafe(format!("select {COLUMNS} {FROM} {STANDING} and p.plan_id = $1"));
     sqlx::query_as(sql).bind(plan_id).fetch_optional(conn).await
 }
 
 /// Those of a harbor, the shortest target first.
 pub async fn of_harbor(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Vec<Row>> {
-    let sql = sqlx::AssertSqlSafe(format!("{EVER} {STANDING} and p.harbor_id = $1 order by p.rpo_s, p.name"));
+    let sql = sqlx::AssertSqlSafe(format!("select {COLUMNS} {FROM} {STANDING} and p.harbor_id = $1 order by p.rpo_s, p.name"));
     sqlx::query_as(sql).bind(harbor_id).fetch_all(conn).await
 }
 
 /// Deleted plans of a vault whose snapshots are kept by the rule they had, since a day at least.
 pub async fn left_by_rule(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<Row>> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "{EVER} where p.deleted_at is not null and p.vault_id = $1 and p.left_to = 'rule' and p.left_since <= now() - interval '1 day'
+        "select {COLUMNS} {FROM} where p.deleted_at is not null and p.vault_id = $1 and p.left_to = 'rule' and p.left_since <= now() - interval '1 day'
           order by p.plan_id"
     ));
     sqlx::query_as(sql).bind(vault_id).fetch_all(conn).await
@@ -379,63 +381,64 @@ pub async fn set_full(conn: &mut PgConnection, run_id: i64, full: bool) -> sqlx:
     Ok(())
 }
 
-/// What goes on with a plan.
+/// A plan with what goes on with it.
 #[derive(Debug, Clone, sqlx::FromRow)]
-pub struct PlanStatus {
-    pub plan_id: i64,
+pub struct Shown {
+    #[sqlx(flatten)]
+    pub row: Row,
     pub last_good: Option<OffsetDateTime>,
     pub running_job: Option<i64>,
     pub next_job: Option<i64>,
     pub logical_bytes: i64,
     pub added_bytes: i64,
+    /// The last 30 days, oldest first: worst state of the day's runs (as a rank), whether one was missed, whether it was before the plan was made.
+    pub days: Json<Vec<(i32, bool, bool)>>,
+    /// How its copies stand, by name of the vault.
+    pub copies: Json<Vec<CopyStatus>>,
 }
 
 /// Newest run that ended good, or with gaps each of which is accepted in a snapshot that counts as good by that; the job of the run that goes on, and of the one
-/// that waits for its end, of each plan. Of runs with gaps the newest fifty are looked at. Bytes the newest snapshots of its projects protect, and bytes its runs of
-/// 30 days stored.
-pub async fn status(conn: &mut PgConnection, plans: &[i64]) -> sqlx::Result<Vec<PlanStatus>> {
-    sqlx::query_as(
-        "select p.plan_id,
-                greatest((select max(finished_at) from run where plan_id = p.plan_id and state = 'good' and only_project is null),
-                         (select max(r.finished_at)
-                            from (select run_id, finished_at from run where plan_id = p.plan_id and state = 'gaps' and only_project is null
-                                   order by run_id desc limit 50) r
-                           where exists (select from snapshot s where s.run_id = r.run_id)
-                             and not exists (select from snapshot s where s.run_id = r.run_id
-                                                and not exists (select from good_snapshot g where g.snapshot_id = s.snapshot_id)))) as last_good,
-                (select min(job_id) from run where plan_id = p.plan_id and state in ('queued', 'running')) as running_job,
-                (select max(r.job_id) from run r join job j using (job_id) join job a on a.job_id = j.after_job_id
-                  where r.plan_id = p.plan_id and r.only_project is null and r.state = 'queued' and a.state in ('queued', 'running')) as next_job,
-                (select coalesce(sum(newest.logical_bytes), 0)::bigint
-                   from (select distinct on (s.project_id) s.logical_bytes from snapshot s join run r using (run_id)
-                          where r.plan_id = p.plan_id order by s.project_id, s.moment desc) newest) as logical_bytes,
-                (select coalesce(sum(bytes_new), 0)::bigint from run where plan_id = p.plan_id and queued_at > now() - interval '30 days') as added_bytes
-           from unnest($1::bigint[]) p (plan_id)",
-    )
-    .bind(plans)
-    .fetch_all(conn)
-    .await
+/// that waits for its end. Of runs with gaps the newest fifty are looked at. Bytes the newest snapshots of its projects protect, and bytes its runs of 30 days stored.
+const GOES_ON: &str = "
+       greatest((select max(finished_at) from run where plan_id = p.plan_id and state = 'good' and only_project is null),
+                (select max(r.finished_at)
+                   from (select run_id, finished_at from run where plan_id = p.plan_id and state = 'gaps' and only_project is null
+                          order by run_id desc limit 50) r
+                  where exists (select from snapshot s where s.run_id = r.run_id)
+                    and not exists (select from snapshot s where s.run_id = r.run_id
+                                       and not exists (select from good_snapshot g where g.snapshot_id = s.snapshot_id)))) as last_good,
+       (select min(job_id) from run where plan_id = p.plan_id and state in ('queued', 'running')) as running_job,
+       (select max(r.job_id) from run r join job j using (job_id) join job a on a.job_id = j.after_job_id
+         where r.plan_id = p.plan_id and r.only_project is null and r.state = 'queued' and a.state in ('queued', 'running')) as next_job,
+       (select coalesce(sum(newest.logical_bytes), 0)::bigint
+          from (select distinct on (s.project_id) s.logical_bytes from snapshot s join run r using (run_id)
+                 where r.plan_id = p.plan_id order by s.project_id, s.moment desc) newest) as logical_bytes,
+       (select coalesce(sum(bytes_new), 0)::bigint from run where plan_id = p.plan_id and queued_at > now() - interval '30 days') as added_bytes";
+
+/// The days of a plan. Each run and each missed one is looked at once.
+const DAYS: &str = "
+       (select jsonb_agg(jsonb_build_array(coalesce(r.rank, 0), m.day is not null, d.day + interval '1 day' <= p.created_at) order by d.day)
+          from generate_series(date_trunc('day', now()) - interval '29 days', date_trunc('day', now()), interval '1 day') as d (day)
+               left join (select date_trunc('day', queued_at) as day,
+                                 max(case state when 'failed' then 4 when 'gaps' then 3 when 'running' then 2 when 'queued' then 2 when 'good' then 1 else 0 end) as rank
+                            from run where plan_id = p.plan_id and queued_at >= date_trunc('day', now()) - interval '29 days' group by 1) r using (day)
+               left join (select distinct date_trunc('day', due_at) as day
+                            from missed_run where plan_id = p.plan_id and due_at >= date_trunc('day', now()) - interval '29 days') m using (day)) as days";
+
+/// Plans with what goes on with them, by name: all, or one. One statement, however many there are.
+pub async fn shown(conn: &mut PgConnection, plan_id: Option<i64>) -> sqlx::Result<Vec<Shown>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS}, {GOES_ON}, {DAYS}, {COPIES} as copies {FROM} {STANDING} and ($1::bigint is null or p.plan_id = $1) order by p.name"
+    ));
+    sqlx::query_as(sql).bind(plan_id).fetch_all(conn).await
 }
 
-/// A day of a plan: the plan, worst state of its runs (as a rank), whether one was missed, whether it was before the plan was made.
-pub type DayRow = (i64, i32, bool, bool);
-
-/// By plan and day of the last 30, oldest first.
-pub async fn days(conn: &mut PgConnection, plans: &[i64]) -> sqlx::Result<Vec<DayRow>> {
-    sqlx::query_as(
-        "select p.plan_id,
-                coalesce((select max(case r.state when 'failed' then 4 when 'gaps' then 3 when 'running' then 2 when 'queued' then 2
-                                                  when 'good' then 1 else 0 end)
-                            from run r where r.plan_id = p.plan_id and r.queued_at >= d.day and r.queued_at < d.day + interval '1 day'), 0),
-                exists (select 1 from missed_run m where m.plan_id = p.plan_id and m.due_at >= d.day and m.due_at < d.day + interval '1 day'),
-                d.day + interval '1 day' <= p.created_at
-           from plan p, generate_series(date_trunc('day', now()) - interval '29 days', date_trunc('day', now()), interval '1 day') as d (day)
-          where p.plan_id = any($1)
-          order by p.plan_id, d.day",
-    )
-    .bind(plans)
-    .fetch_all(conn)
-    .await
+/// Whether a run of a plan goes on or waits.
+pub async fn is_running(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select exists (select from run where plan_id = $1 and state in ('queued', 'running'))")
+        .bind(plan_id)
+        .fetch_one(conn)
+        .await
 }
 
 /// Since when the retention rule is as it is.

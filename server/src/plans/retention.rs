@@ -120,10 +120,15 @@ fn words(reason: &Reason) -> String {
 
 /// What a plan keeps now, and why.
 pub async fn get(state: &AppState, caller: &Caller, plan_id: i64) -> Result<Retention, Error> {
-    let plan = super::ops::get(state, caller, plan_id).await?;
     let mut conn = state.pool.acquire().await?;
-    let mut retention = foresee(&mut conn, Some(plan_id), &plan.keep, &plan.cron, &plan.zone).await?;
-    let acts_from = queries::keep_since(&mut conn, plan_id).await? + COOLING;
+    let plan = super::ops::visible(&mut conn, caller, plan_id).await?;
+    of(&mut conn, caller, &plan).await
+}
+
+/// The same of a plan that the caller is known to see.
+pub(super) async fn of(conn: &mut PgConnection, caller: &Caller, plan: &queries::Row) -> Result<Retention, Error> {
+    let mut retention = foresee(conn, Some(plan.plan_id), &plan.keep, &plan.cron, &plan.zone).await?;
+    let acts_from = plan.keep_since + COOLING;
     retention.acts_from = (acts_from > OffsetDateTime::now_utc()).then_some(Moment(acts_from));
     // Whoever sees the plan for one project sees that project's snapshots only.
     retention.shown.retain(|kept| caller.may(crate::access::Operation::ReadEstate, None) || sees(caller, &plan.harbor, &kept.project));

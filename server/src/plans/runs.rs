@@ -132,15 +132,20 @@ pub async fn queue_project(state: &AppState, caller: &Caller, origin: &Origin, h
 
 /// Runs of a plan, newest first.
 pub async fn list_runs(state: &AppState, caller: &Caller, plan_id: i64, after: Option<String>) -> Result<Page<Run>, Error> {
-    let plan = super::get(state, caller, plan_id).await?;
-    let before = after.map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
     let mut conn = state.pool.acquire().await?;
-    let mut rows = queries::runs(&mut conn, plan_id, before).await?;
+    super::ops::visible(&mut conn, caller, plan_id).await?;
+    runs(&mut conn, caller, plan_id, after.as_deref()).await
+}
+
+/// The same of a plan that the caller is known to see.
+pub(super) async fn runs(conn: &mut PgConnection, caller: &Caller, plan_id: i64, after: Option<&str>) -> Result<Page<Run>, Error> {
+    let before = after.map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
+    let mut rows = queries::runs(conn, plan_id, before).await?;
     let page_rows = usize::try_from(queries::PAGE_ROWS).unwrap_or(usize::MAX);
     let next = (rows.len() > page_rows).then(|| rows[page_rows - 1].run_id.to_string());
     rows.truncate(page_rows);
     let mut items: Vec<Run> = rows.into_iter().map(view::run).collect();
-    if plan.outline {
+    if !caller.may(Operation::ReadEstate, None) {
         // A run's trouble names the projects it was with.
         items.iter_mut().for_each(|run| run.error = None);
     }

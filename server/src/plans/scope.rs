@@ -68,8 +68,8 @@ impl Scopes {
     }
 
     /// Of plans that were read.
-    pub fn of_rows(rows: &[Row]) -> Result<Self, Error> {
-        let mut rows: Vec<&Row> = rows.iter().collect();
+    pub fn of_rows<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Result<Self, Error> {
+        let mut rows: Vec<&Row> = rows.into_iter().collect();
         rows.sort_by_key(|row| (row.rpo_s, row.name.as_str()));
         let mut scopes: HashMap<i64, Vec<Scope>> = HashMap::new();
         for row in rows {

@@ -29,14 +29,18 @@ const CONFIG_BYTES_MAX: usize = 256 * 1024;
 
 /// Repositories and tags at a moment.
 pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Result<Browse, Error> {
+    let ask = query.live != Some(false);
     let (place, mut browse) = captured(state, caller, query).await?;
+    if !ask {
+        return Ok(browse);
+    }
     // Of what Harbor is asked is what is on the page; a list of those that are gone or moved is of the snapshots.
     let asked = browse.repository.as_deref().filter(|_| !browse.tags.is_empty()).map(|name| place.repository(name)).transpose()?;
     if let Some(of) = asked
         && let Ok(Some(now)) = live::tags(state, &of).await
     {
         for tag in &mut browse.tags {
-            tag.now = match now.get(&tag.tag) {
+            tag.now = match now.tags.get(&tag.tag) {
                 Some(digest) if digest.to_string() == tag.digest => TagNow::Same,
                 Some(_) => TagNow::Moved,
                 // Harbor does not list signatures and the like beside their images.
@@ -44,7 +48,7 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
                 None => TagNow::Gone,
             };
         }
-        browse.now_at = Moment(time::OffsetDateTime::now_utc());
+        browse.now_at = now.read_at;
         browse.now_live = true;
     }
     Ok(browse)
@@ -148,27 +152,17 @@ pub async fn artifact(
         let place = Place::find(&mut conn, caller, Operation::ReadContent, harbor, project).await?;
         let project_id = place.project_id().ok_or_else(absent)?;
         let bytes = digest.as_bytes().as_slice();
-        let repository_id = place.repository(repository).map_err(|_| absent())?.row(&mut conn).await?;
-        let captured = match repository_id {
-            Some(repository_id) => queries::snapshot_of(&mut conn, project_id, repository_id, bytes).await?,
-            None => None,
-        };
-        let (snapshot_id, accessories, tags) = match (captured, repository_id) {
-            (Some(snapshot_id), Some(repository_id)) => {
-                let accessories = queries::accessories(&mut conn, repository_id, bytes).await?;
-                (snapshot_id, accessories, queries::tags_of(&mut conn, repository_id, bytes).await?)
-            }
-            _ => {
+        let of = place.repository(repository).map_err(|_| absent())?;
+        let facts = queries::artifact(&mut conn, project_id, of.name().as_str(), bytes).await?;
+        let (snapshot_id, accessories, tags) = match facts.snapshot_id {
+            Some(snapshot_id) => (snapshot_id, facts.accessories.0, facts.tags),
+            None => {
                 let snapshot_id = imports::snapshot_of(&mut conn, project_id, repository, bytes).await?.ok_or_else(absent)?;
                 let (accessories, tags) = imports::around(&mut conn, snapshot_id, repository, bytes).await?;
-                (snapshot_id, accessories, tags)
+                (snapshot_id, accessories.into_iter().map(|(d, kind)| (digest_text(&d), kind)).collect(), tags)
             }
         };
-        let media_type: String = sqlx::query_scalar("select media_type from artifact where digest = $1")
-            .bind(bytes)
-            .fetch_optional(&mut *conn)
-            .await?
-            .ok_or_else(absent)?;
+        let media_type = facts.media_type.ok_or_else(absent)?;
         (crate::copies::open_for(state, &mut conn, snapshot_id).await?, accessories, tags, media_type)
     };
     let bytes = vault.get_bytes(&digest, MANIFEST_BYTES_MAX).await?;
@@ -201,7 +195,7 @@ pub async fn artifact(
                 .map(|d| (d.digest.to_string(), d.platform.as_ref().map_or_else(String::new, |p| format!("{}/{}", p.os, p.architecture))))
                 .collect()
         }),
-        accessories: accessories.into_iter().map(|(d, kind)| (digest_text(&d), kind)).collect(),
+        accessories,
         tags,
     })
 }

@@ -30,7 +30,7 @@ pub async fn changes(
     let to = queries::snapshot_at(&mut conn, project_id, to.map(|m| m.0)).await?.ok_or_else(nothing)?.moment;
     let from = match from {
         Some(from) => queries::snapshot_at(&mut conn, project_id, Some(from.0)).await?.ok_or_else(nothing)?.moment,
-        None => queries::neighbours(&mut conn, project_id, to.0).await?.0.map(Moment).ok_or_else(nothing)?,
+        None => queries::moment_before(&mut conn, project_id, to.0).await?.map(Moment).ok_or_else(nothing)?,
     };
     let (from, to) = (from.min(to), from.max(to));
     let rows = queries::tags_between(&mut conn, project_id, (from.0, to.0), TAGS_MAX).await?;

@@ -15,7 +15,7 @@ use crate::state::AppState;
 /// Stretches shown.
 const SPANS_MAX: i64 = 200;
 
-/// The history of a tag.
+/// The history of a tag. `live`: its Harbor is asked what it points to now.
 pub async fn tag_history(
     state: &AppState,
     caller: &Caller,
@@ -23,6 +23,7 @@ pub async fn tag_history(
     project: &str,
     repository: &str,
     tag: &str,
+    live: bool,
 ) -> Result<TagHistory, Error> {
     let tag_name: Tag = tag.parse().map_err(|_| ApiError::field("tag", "this is not a tag"))?;
     let mut conn = state.pool.acquire().await?;
@@ -42,13 +43,17 @@ pub async fn tag_history(
     }
     drop(conn);
     let newest = spans.first().and_then(|span| Digest::from_bytes(&span.digest).ok());
-    let (asked, live_error) = match live::tag(state, place.harbor_id(), &live::Asked::tag(&of, tag_name, newest)).await {
+    let answer = match live {
+        true => Some(live::tag(state, place.harbor_id(), &live::Asked::tag(&of, tag_name, newest)).await),
+        false => None,
+    };
+    let (asked, live_error) = match answer.transpose() {
         // Neither Harbor nor any snapshot knows it.
-        Ok(answer) if answer.state == Presence::No && spans.is_empty() && imported.is_empty() && gap.is_none() => {
+        Ok(Some(answer)) if answer.state == Presence::No && spans.is_empty() && imported.is_empty() && gap.is_none() => {
             return Err(ApiError::not_found("repository").into());
         }
-        Ok(answer) => (Some(answer), None),
-        Err(error) => (None, Some(error.into_api(None).message)),
+        Ok(answer) => (answer, None),
+        Err(error) => (None, Some(error.message)),
     };
     let live = asked.as_ref().and_then(|answer| answer.digest.clone());
     let in_harbor = match (asked, spans.first(), known.1) {

@@ -6,6 +6,7 @@ use app::error::ApiError;
 use app::projects::types::{HeldMoment, Hold, HoldForm};
 use app::units::Moment;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use time::{Duration, OffsetDateTime};
 
 use super::{Place, ends};
@@ -110,31 +111,28 @@ pub async fn list(state: &AppState, caller: &Caller, harbor: &str, project: &str
     })
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    snapshot_id: i64,
-    moment: OffsetDateTime,
-    hold_id: i64,
-    reason: String,
-    made_by: String,
-    made_at: OffsetDateTime,
-    until: Option<OffsetDateTime>,
+/// A hold with its snapshot: number and moment of that, then number, reason, owner, when, end of the hold.
+type HeldParts = (i64, Moment, i64, String, String, Moment, Option<Moment>);
+
+/// Holds that keep snapshots of a project `$1` now, the one that ends first leading, as one value that [`read`] reads.
+pub(super) fn held() -> String {
+    format!(
+        "select coalesce(jsonb_agg(jsonb_build_array(snapshot_id, moment, hold_id, reason, made_by, made_at, until)
+                                   order by until nulls last, hold_id), '[]')
+           from (select h.*, s.moment from standing_hold h join kept_snapshot s using (snapshot_id)
+                  where s.project_id = $1 order by h.until nulls last, h.hold_id limit {HOLDS_MAX}) h"
+    )
 }
 
-pub(super) async fn of_project(conn: &mut PgConnection, project_id: i64) -> Result<Vec<HeldMoment>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select s.snapshot_id, s.moment, h.hold_id, h.reason, h.made_by, h.made_at, h.until
-           from standing_hold h join kept_snapshot s using (snapshot_id)
-          where s.project_id = $1 order by h.until nulls last, h.hold_id limit $2",
-    )
-    .bind(project_id)
-    .bind(HOLDS_MAX)
-    .fetch_all(conn)
-    .await?;
-    let held = |row: Row| HeldMoment {
-        snapshot_id: row.snapshot_id,
-        moment: Moment(row.moment),
-        hold: Hold { id: row.hold_id, reason: row.reason, by: row.made_by, at: Moment(row.made_at), until: row.until.map(Moment) },
+pub(super) fn read(held: Json<Vec<HeldParts>>) -> Vec<HeldMoment> {
+    let one = |(snapshot_id, moment, id, reason, by, at, until): HeldParts| HeldMoment {
+        snapshot_id,
+        moment,
+        hold: Hold { id, reason, by, at, until },
     };
-    Ok(rows.into_iter().map(held).collect())
+    held.0.into_iter().map(one).collect()
+}
+
+async fn of_project(conn: &mut PgConnection, project_id: i64) -> Result<Vec<HeldMoment>, Error> {
+    Ok(read(sqlx::query_scalar(sqlx::AssertSqlSafe(held())).bind(project_id).fetch_one(conn).await?))
 }

@@ -1,8 +1,10 @@
 //! The harbor as it is at this moment, compared with a captured one.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
+use app::error::ApiError;
 use app::projects::found::{InHarbor, Presence};
 use app::projects::types::{LiveDiff, RepositoryDiff};
 use app::units::Moment;
@@ -11,6 +13,7 @@ use registry::RegistryError;
 use time::OffsetDateTime;
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
+use super::flights::Flights;
 use super::{Place, Repository, queries};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
@@ -36,19 +39,60 @@ const LISTED_MAX: usize = 500;
 /// What is said of a harbor that does not answer in time.
 pub const TOO_SLOW: &str = "the harbor did not answer in time; what was captured is shown";
 
+/// What Harbors said a moment ago, by question. Whoever is given an answer was authorised for its project before.
+#[derive(Default)]
+pub struct SaidNow {
+    projects: Flights<(i64, String), Result<Arc<ProjectNow>, ApiError>>,
+    repositories: Flights<(i64, String), Result<Option<Arc<TagsNow>>, ApiError>>,
+    tags: Flights<(i64, Asked), Result<InHarbor, ApiError>>,
+    pub(super) found: Flights<(i64, Vec<Asked>), Arc<Answers>>,
+}
+
+impl SaidNow {
+    /// Forgets it: a Harbor is reached in another way from now on, or what it holds was changed.
+    pub fn forget(&self) {
+        self.projects.forget();
+        self.repositories.forget();
+        self.tags.forget();
+        self.found.forget();
+    }
+}
+
+/// What a Harbor answered of what it was asked for, in that order, and why it was not asked for the rest.
+pub(super) type Answers = (Vec<Option<InHarbor>>, Option<String>);
+
+/// The tags of a project as its Harbor listed them.
+struct ProjectNow {
+    tags: HashMap<(String, String), Digest>,
+    read_at: Moment,
+}
+
+/// The same of a repository.
+pub struct TagsNow {
+    /// By name.
+    pub tags: HashMap<String, Digest>,
+    /// When.
+    pub read_at: Moment,
+}
+
+fn now() -> Moment {
+    Moment(OffsetDateTime::now_utc())
+}
+
 async fn reading(state: &AppState, harbor_id: i64) -> Result<registry::Client, Error> {
     let reach = {
         let mut conn = state.pool.acquire().await?;
-        harbors::queries::reach(&mut conn, harbor_id).await?.ok_or_else(|| app::error::ApiError::not_found("harbor"))?
+        harbors::queries::reach(&mut conn, harbor_id).await?.ok_or_else(|| ApiError::not_found("harbor"))?
     };
     harbors::client(state, &reach, Access::Read)
 }
 
 fn too_slow() -> Error {
-    app::error::ApiError::new(app::error::ErrorKind::Upstream, "harbor_slow", TOO_SLOW).into()
+    ApiError::new(app::error::ErrorKind::Upstream, "harbor_slow", TOO_SLOW).into()
 }
 
 /// A tag or an artifact of a repository of a project the reader may see.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Asked {
     repository: RepositoryName,
     tag: Option<Tag>,
@@ -84,12 +128,8 @@ impl Proved {
     /// Whether it has something now.
     pub async fn has(&self, asked: &Asked) -> Result<InHarbor, Error> {
         let of = |reference: registry::Reference| async move { self.0.artifact(&asked.repository, &reference).await };
-        let answer = |state, digest: Option<Digest>| InHarbor {
-            state,
-            at: Moment(OffsetDateTime::now_utc()),
-            live: true,
-            digest: digest.map(|digest| digest.to_string()),
-        };
+        let answer =
+            |state, digest: Option<Digest>| InHarbor { state, at: now(), live: true, digest: digest.map(|digest| digest.to_string()) };
         if let Some(tag) = &asked.tag
             && let Some(found) = of(tag.clone().into()).await?
         {
@@ -109,7 +149,12 @@ impl Proved {
 }
 
 /// The tags of a repository as the harbor lists them now; none where it lists more artifacts than a page waits for.
-pub async fn tags(state: &AppState, of: &Repository<'_>) -> Result<Option<HashMap<String, Digest>>, Error> {
+pub async fn tags(state: &AppState, of: &Repository<'_>) -> Result<Option<Arc<TagsNow>>, ApiError> {
+    let key = (of.place().harbor_id(), of.name().to_string());
+    state.said_now.repositories.get(key, || async { list(state, of).await.map_err(|error| error.into_api(None)) }).await
+}
+
+async fn list(state: &AppState, of: &Repository<'_>) -> Result<Option<Arc<TagsNow>>, Error> {
     let ask = async {
         let Proved(client) = Proved::of(state, of.place().harbor_id()).await?;
         let artifacts = client.repository_artifacts(of.name());
@@ -128,15 +173,18 @@ pub async fn tags(state: &AppState, of: &Repository<'_>) -> Result<Option<HashMa
             }
             tags.extend(artifact.tags.iter().map(|tag| (tag.name.to_string(), artifact.digest)));
         }
-        Ok(Some(tags))
+        Ok(Some(Arc::new(TagsNow { tags, read_at: now() })))
     };
     tokio::time::timeout(LIST_WAIT, ask).await.unwrap_or_else(|_| Err(too_slow()))
 }
 
 /// Whether a harbor has a tag now.
-pub async fn tag(state: &AppState, harbor_id: i64, asked: &Asked) -> Result<InHarbor, Error> {
-    let ask = async { Proved::of(state, harbor_id).await?.has(asked).await };
-    tokio::time::timeout(TAG_WAIT, ask).await.unwrap_or_else(|_| Err(too_slow()))
+pub async fn tag(state: &AppState, harbor_id: i64, asked: &Asked) -> Result<InHarbor, ApiError> {
+    let ask = || async {
+        let ask = async { Proved::of(state, harbor_id).await?.has(asked).await };
+        tokio::time::timeout(TAG_WAIT, ask).await.unwrap_or_else(|_| Err(too_slow())).map_err(|error| error.into_api(None))
+    };
+    state.said_now.tags.get((harbor_id, asked.clone()), ask).await
 }
 
 /// Tags of a project as the harbor lists them now: repository, tag, digest.
@@ -171,28 +219,24 @@ pub async fn compare_live(state: &AppState, caller: &Caller, harbor: &str, proje
         }
         (place, captured)
     };
-    let read = async {
-        let client = reading(state, place.harbor_id()).await?;
-        match tokio::time::timeout(WAIT, tags_now(&client, place.project())).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => Err(too_slow()),
+    let key = (place.harbor_id(), place.project().to_string());
+    match state.said_now.projects.get(key, || async { read(state, &place).await.map_err(|error| error.into_api(None)) }).await {
+        Ok(now) => Ok(diff(captured, now.tags.clone(), now.read_at)),
+        Err(error) => {
+            Ok(LiveDiff { read_at: None, error: Some(error.message), repositories: Vec::new(), same: 0, missing: 0, moved: 0, new: 0 })
         }
-    };
-    match read.await {
-        Ok(now) => Ok(diff(captured, now)),
-        Err(error) => Ok(LiveDiff {
-            read_at: None,
-            error: Some(error.into_api(None).message),
-            repositories: Vec::new(),
-            same: 0,
-            missing: 0,
-            moved: 0,
-            new: 0,
-        }),
     }
 }
 
-fn diff(captured: Vec<(String, String, Vec<u8>)>, mut now: HashMap<(String, String), Digest>) -> LiveDiff {
+async fn read(state: &AppState, place: &Place) -> Result<Arc<ProjectNow>, Error> {
+    let client = reading(state, place.harbor_id()).await?;
+    match tokio::time::timeout(WAIT, tags_now(&client, place.project())).await {
+        Ok(tags) => Ok(Arc::new(ProjectNow { tags: tags?, read_at: now() })),
+        Err(_) => Err(too_slow()),
+    }
+}
+
+fn diff(captured: Vec<(String, String, Vec<u8>)>, mut now: HashMap<(String, String), Digest>, read_at: Moment) -> LiveDiff {
     let mut repositories: BTreeMap<String, RepositoryDiff> = BTreeMap::new();
     let mut totals = (0, 0, 0);
     for (repository, tag, digest) in captured {
@@ -225,7 +269,7 @@ fn diff(captured: Vec<(String, String, Vec<u8>)>, mut now: HashMap<(String, Stri
         repository.moved.truncate(NAMED_MAX);
     }
     LiveDiff {
-        read_at: Some(Moment(OffsetDateTime::now_utc())),
+        read_at: Some(read_at),
         error: None,
         repositories,
         same: i64::try_from(same.len()).unwrap_or(i64::MAX),
@@ -251,7 +295,7 @@ mod tests {
         let captured = vec![row("gone", &one), row("moved", &one), row("same", &one)];
         let key = |tag: &str| ("p/a".to_owned(), tag.to_owned());
         let now = HashMap::from([(key("moved"), two), (key("same"), one), (key("new"), two)]);
-        let diff = diff(captured, now);
+        let diff = diff(captured, now, super::now());
         assert_eq!((diff.missing, diff.moved, diff.new, diff.same), (1, 1, 1, 0));
         assert_eq!(diff.repositories[0].missing, ["gone"]);
         assert_eq!(diff.repositories[0].moved, ["moved"]);

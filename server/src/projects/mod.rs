@@ -5,6 +5,7 @@ mod browse;
 pub mod catalogue;
 mod changes;
 mod ends;
+mod flights;
 pub mod gaps;
 mod history;
 pub mod holds;

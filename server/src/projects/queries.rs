@@ -1,11 +1,13 @@
 //! The SQL of the catalogue's questions. "At T" is `from_at <= T and (to_at is null or T < to_at)`.
 
-use app::projects::types::{Hold, Snapshot, TagNow};
+use app::projects::types::{HeldMoment, Hold, Snapshot, TagNow};
 use app::units::Moment;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row as _};
 use time::OffsetDateTime;
+
+use super::holds;
 
 /// `sha256:` and the digits of a column.
 #[must_use]
@@ -27,13 +29,18 @@ pub async fn project_id(conn: &mut PgConnection, harbor_id: i64, project: &str) 
         .await
 }
 
-/// Whether the last listing of the harbor had it.
-pub async fn is_listed(conn: &mut PgConnection, harbor_id: i64, project: &str) -> sqlx::Result<bool> {
-    sqlx::query_scalar("select exists (select 1 from harbor_project where harbor_id = $1 and project = $2 and gone_at is null)")
-        .bind(harbor_id)
-        .bind(project)
-        .fetch_one(conn)
-        .await
+/// A harbor by its name, removed ones too: their snapshots can still be looked at; a project of it by its name, once it was captured; and whether the harbor's last listing
+/// had that.
+pub async fn place(conn: &mut PgConnection, harbor: &str, project: &str) -> sqlx::Result<Option<(i64, Option<i64>, bool)>> {
+    sqlx::query_as(
+        "select h.harbor_id, p.project_id,
+                exists (select from harbor_project l where l.harbor_id = h.harbor_id and l.project = $2 and l.gone_at is null)
+           from harbor h left join project p on p.harbor_id = h.harbor_id and p.name = $2 where h.name = $1",
+    )
+    .bind(harbor)
+    .bind(project)
+    .fetch_optional(conn)
+    .await
 }
 
 const SNAPSHOT: &str =
@@ -76,32 +83,69 @@ fn snapshot(row: &PgRow) -> sqlx::Result<Snapshot> {
     })
 }
 
-/// The snapshot at or before a moment; without one the newest. An import counts at its own moment, and where nothing else is.
-pub async fn snapshot_at(conn: &mut PgConnection, project_id: i64, at: Option<OffsetDateTime>) -> sqlx::Result<Option<Snapshot>> {
-    let sql = sqlx::AssertSqlSafe(format!(
-        "select {SNAPSHOT} from kept_snapshot s where s.snapshot_id = coalesce(
+/// The snapshot at or before a moment `$2` of a project `$1`; without one the newest. An import counts at its own moment, and where nothing else is.
+const AT: &str = "s.snapshot_id = coalesce(
             (select snapshot_id from kept_snapshot where project_id = $1 and imported and moment = $2),
             (select snapshot_id from snapshot where project_id = $1 and ($2::timestamptz is null or moment <= $2) order by moment desc limit 1),
             (select snapshot_id from kept_snapshot where project_id = $1 and imported and ($2::timestamptz is null or moment <= $2)
-              order by moment desc limit 1))"
-    ));
+              order by moment desc limit 1))";
+
+/// The snapshot at or before a moment; without one the newest.
+pub async fn snapshot_at(conn: &mut PgConnection, project_id: i64, at: Option<OffsetDateTime>) -> sqlx::Result<Option<Snapshot>> {
+    let sql = sqlx::AssertSqlSafe(format!("select {SNAPSHOT} from kept_snapshot s where {AT}"));
     sqlx::query(sql).bind(project_id).bind(at).fetch_optional(conn).await?.map(|row| snapshot(&row)).transpose()
 }
 
-/// Moments of the snapshots before and after one.
-pub async fn neighbours(
-    conn: &mut PgConnection,
-    project_id: i64,
-    at: OffsetDateTime,
-) -> sqlx::Result<(Option<OffsetDateTime>, Option<OffsetDateTime>)> {
-    sqlx::query_as(
-        "select (select max(moment) from kept_snapshot where project_id = $1 and moment < $2),
-                (select min(moment) from kept_snapshot where project_id = $1 and moment > $2)",
-    )
-    .bind(project_id)
-    .bind(at)
-    .fetch_one(conn)
-    .await
+/// What there is of a project around a moment.
+pub struct Around {
+    /// First and last moment, with all that was imported.
+    pub known: (Option<OffsetDateTime>, Option<OffsetDateTime>),
+    /// The snapshot at or before the moment.
+    pub at: Option<Snapshot>,
+    /// Moments of the snapshots before and after it.
+    pub before: Option<OffsetDateTime>,
+    pub after: Option<OffsetDateTime>,
+    /// When its content was listed, if that was before it was made.
+    pub listed: Option<OffsetDateTime>,
+    /// Its limits as stored.
+    pub limits: Option<Json<Vec<vault::tree::Limit>>>,
+    /// Holds that keep snapshots of the project now.
+    pub held: Vec<HeldMoment>,
+    pub now: OffsetDateTime,
+}
+
+/// It, with one statement.
+pub async fn around(conn: &mut PgConnection, project_id: i64, at: Option<OffsetDateTime>) -> sqlx::Result<Around> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select k.first, k.last, now() as now_, ({}) as held, n.listed_at, n.limits, c.*,
+                (select max(moment) from kept_snapshot where project_id = $1 and moment < c.moment) as before,
+                (select min(moment) from kept_snapshot where project_id = $1 and moment > c.moment) as after
+           from (select min(moment) as first, max(moment) as last from kept_snapshot where project_id = $1) k
+                left join (select {SNAPSHOT} from kept_snapshot s where {AT}) c on true
+                left join snapshot_note n on n.snapshot_id = c.snapshot_id",
+        holds::held()
+    ));
+    let row = sqlx::query(sql).bind(project_id).bind(at).fetch_one(conn).await?;
+    let is_there = row.try_get::<Option<i64>, _>("snapshot_id")?.is_some();
+    Ok(Around {
+        known: (row.try_get("first")?, row.try_get("last")?),
+        at: is_there.then(|| snapshot(&row)).transpose()?,
+        before: row.try_get("before")?,
+        after: row.try_get("after")?,
+        listed: row.try_get("listed_at")?,
+        limits: row.try_get("limits")?,
+        held: holds::read(row.try_get("held")?),
+        now: row.try_get("now_")?,
+    })
+}
+
+/// Moment of the snapshot before one.
+pub async fn moment_before(conn: &mut PgConnection, project_id: i64, at: OffsetDateTime) -> sqlx::Result<Option<OffsetDateTime>> {
+    sqlx::query_scalar("select max(moment) from kept_snapshot where project_id = $1 and moment < $2")
+        .bind(project_id)
+        .bind(at)
+        .fetch_one(conn)
+        .await
 }
 
 /// Moments and digests of the snapshots before one, newest first.
@@ -119,76 +163,51 @@ pub async fn digests_before(
         .await
 }
 
-/// Snapshots of a window, oldest first; thinned to `limit` by keeping those with most changes of each stretch.
+/// Snapshots of a window, oldest first, and whether they are all of it: thinned to `limit` by keeping those with most changes of each stretch.
 pub async fn window(
     conn: &mut PgConnection,
     project_id: i64,
     from: OffsetDateTime,
     to: OffsetDateTime,
     limit: i64,
-) -> sqlx::Result<Vec<Snapshot>> {
+) -> sqlx::Result<(Vec<Snapshot>, bool)> {
     let sql = sqlx::AssertSqlSafe(format!(
         "with numbered as (
-             select s.*, ntile(greatest($4::int, 1)) over (order by s.moment) as stretch
+             select s.*, count(*) over () as whole, row_number() over (order by s.moment) as place
                from kept_snapshot s where s.project_id = $1 and s.moment >= $2 and s.moment <= $3),
          kept as (
-             select distinct on (stretch) * from numbered
+             select distinct on (stretch) n.*
+               from (select *, case when whole <= $4 then place else (place * $4 + whole - 1) / whole end as stretch from numbered) n
               order by stretch, (tags_added + tags_removed + tags_moved) desc, moment desc)
-         select {SNAPSHOT} from kept s order by s.moment"
+         select {SNAPSHOT}, s.whole from kept s order by s.moment"
     ));
-    let limit = i32::try_from(limit).unwrap_or(i32::MAX);
-    sqlx::query(sql).bind(project_id).bind(from).bind(to).bind(limit).fetch_all(conn).await?.iter().map(snapshot).collect()
+    let rows = sqlx::query(sql).bind(project_id).bind(from).bind(to).bind(limit).fetch_all(conn).await?;
+    let whole = rows.first().map_or(Ok(0), |row| row.try_get::<i64, _>("whole"))?;
+    Ok((rows.iter().map(snapshot).collect::<sqlx::Result<_>>()?, whole <= limit))
 }
 
-/// How many snapshots a window has.
-pub async fn count_window(conn: &mut PgConnection, project_id: i64, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<i64> {
-    sqlx::query_scalar("select count(*) from kept_snapshot where project_id = $1 and moment >= $2 and moment <= $3")
-        .bind(project_id)
-        .bind(from)
-        .bind(to)
-        .fetch_one(conn)
-        .await
-}
+/// What happened to a project within a window: when, what (`restore`, `run`), the number of the request or of the job, state of the request or name of the plan.
+pub type Happened = (OffsetDateTime, String, i64, String);
 
-/// When a snapshot's content was listed, if that was before it was made, and its limits as stored.
-pub async fn note(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<Option<(Option<OffsetDateTime>, serde_json::Value)>> {
-    sqlx::query_as("select listed_at, limits from snapshot_note where snapshot_id = $1").bind(snapshot_id).fetch_optional(conn).await
-}
-
-/// Finished restores into a project within a window: when, number, state.
-pub async fn restores(
+/// Finished restores into a project, and runs of the harbor's plans that failed, by time.
+pub async fn happened(
     conn: &mut PgConnection,
     harbor_id: i64,
     project: &str,
     from: OffsetDateTime,
     to: OffsetDateTime,
-) -> sqlx::Result<Vec<(OffsetDateTime, i64, String)>> {
+) -> sqlx::Result<Vec<Happened>> {
     sqlx::query_as(
-        "select finished_at, request_id, state from request
-          where harbor_id = $1 and target_project = $2 and finished_at between $3 and $4 and state in ('done', 'issues', 'failed')
-          order by finished_at limit 50",
-    )
-    .bind(harbor_id)
-    .bind(project)
-    .bind(from)
-    .bind(to)
-    .fetch_all(conn)
-    .await
-}
-
-/// Runs of the harbor's plans that failed within a window: when, job, plan.
-pub async fn failed_runs(
-    conn: &mut PgConnection,
-    harbor_id: i64,
-    project: &str,
-    from: OffsetDateTime,
-    to: OffsetDateTime,
-) -> sqlx::Result<Vec<(OffsetDateTime, i64, String)>> {
-    sqlx::query_as(
-        "select r.finished_at, r.job_id, p.name from run r join plan p using (plan_id)
-          where p.harbor_id = $1 and r.state = 'failed' and r.finished_at between $3 and $4
-            and (r.only_project is null or r.only_project = $2)
-          order by r.finished_at limit 50",
+        "select * from (
+             (select finished_at as at, 'restore', request_id, state from request
+               where harbor_id = $1 and target_project = $2 and finished_at between $3 and $4 and state in ('done', 'issues', 'failed')
+               order by finished_at limit 50)
+             union all
+             (select r.finished_at, 'run', r.job_id, p.name from run r join plan p using (plan_id)
+               where p.harbor_id = $1 and r.state = 'failed' and r.finished_at between $3 and $4
+                 and (r.only_project is null or r.only_project = $2)
+               order by r.finished_at limit 50)) happened
+          order by at",
     )
     .bind(harbor_id)
     .bind(project)
@@ -381,11 +400,6 @@ pub async fn known(conn: &mut PgConnection, project_id: i64) -> sqlx::Result<(Op
     .await
 }
 
-/// The same, with all that was imported.
-pub async fn shown(conn: &mut PgConnection, project_id: i64) -> sqlx::Result<(Option<OffsetDateTime>, Option<OffsetDateTime>)> {
-    sqlx::query_as("select min(moment), max(moment) from kept_snapshot where project_id = $1").bind(project_id).fetch_one(conn).await
-}
-
 /// The newest snapshot of a project that holds an artifact.
 pub async fn snapshot_of(conn: &mut PgConnection, project_id: i64, repository_id: i64, digest: &[u8]) -> sqlx::Result<Option<i64>> {
     sqlx::query_scalar(
@@ -398,6 +412,38 @@ pub async fn snapshot_of(conn: &mut PgConnection, project_id: i64, repository_id
     .bind(repository_id)
     .bind(digest)
     .fetch_optional(conn)
+    .await
+}
+
+/// What the catalogue has of an artifact in a repository.
+#[derive(sqlx::FromRow)]
+pub struct ArtifactFacts {
+    /// The newest snapshot that holds it.
+    pub snapshot_id: Option<i64>,
+    pub media_type: Option<String>,
+    /// What was ever about it: digest, kind.
+    pub accessories: Json<Vec<(String, String)>>,
+    /// Tags that ever named it.
+    pub tags: Vec<String>,
+}
+
+/// It, with one statement; nothing of it where there never was such a repository.
+pub async fn artifact(conn: &mut PgConnection, project_id: i64, repository: &str, digest: &[u8]) -> sqlx::Result<ArtifactFacts> {
+    sqlx::query_as(
+        "with r as (select repository_id from repository where project_id = $1 and name = $2)
+         select (select s.snapshot_id from r join artifact_span a using (repository_id)
+                        join snapshot s on s.project_id = $1 and s.moment >= a.from_at and (a.to_at is null or s.moment < a.to_at)
+                  where a.digest = $3 order by s.moment desc limit 1) as snapshot_id,
+                (select media_type from artifact where digest = $3) as media_type,
+                (select coalesce(jsonb_agg(jsonb_build_array('sha256:' || encode(x.digest, 'hex'), x.kind)), '[]')
+                   from (select distinct x.digest, a.kind from r join artifact_span x using (repository_id) join artifact a using (digest)
+                          where x.subject = $3 limit 200) x) as accessories,
+                array(select distinct t.tag from r join tag_span t using (repository_id) where t.digest = $3 order by t.tag limit 200) as tags",
+    )
+    .bind(project_id)
+    .bind(repository)
+    .bind(digest)
+    .fetch_one(conn)
     .await
 }
 
@@ -430,24 +476,4 @@ pub async fn tags_between(
     .bind(limit)
     .fetch_all(conn)
     .await
-}
-
-/// Accessories ever seen of an artifact: digest, kind.
-pub async fn accessories(conn: &mut PgConnection, repository_id: i64, subject: &[u8]) -> sqlx::Result<Vec<(Vec<u8>, String)>> {
-    sqlx::query_as(
-        "select distinct x.digest, a.kind from artifact_span x join artifact a using (digest) where x.repository_id = $1 and x.subject = $2 limit 200",
-    )
-    .bind(repository_id)
-    .bind(subject)
-    .fetch_all(conn)
-    .await
-}
-
-/// Tags that ever named an artifact in a repository.
-pub async fn tags_of(conn: &mut PgConnection, repository_id: i64, digest: &[u8]) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar("select distinct tag from tag_span where repository_id = $1 and digest = $2 order by tag limit 200")
-        .bind(repository_id)
-        .bind(digest)
-        .fetch_all(conn)
-        .await
 }

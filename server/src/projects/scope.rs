@@ -34,10 +34,9 @@ impl Place {
     pub async fn find(conn: &mut PgConnection, caller: &Caller, operation: Operation, harbor: &str, project: &str) -> Result<Self, Error> {
         let absent = || ApiError::not_found("project");
         let project: ProjectName = project.parse().map_err(|_| absent())?;
-        let harbor_id = queries::harbor_id(conn, harbor).await?.ok_or_else(absent)?;
+        let (harbor_id, project_id, is_listed) = queries::place(conn, harbor, project.as_str()).await?.ok_or_else(absent)?;
         caller.require(operation, Some((harbor_id, project.as_str())))?;
-        let project_id = queries::project_id(conn, harbor_id, project.as_str()).await?;
-        if project_id.is_none() && !queries::is_listed(conn, harbor_id, project.as_str()).await? {
+        if project_id.is_none() && !is_listed {
             return Err(absent().into());
         }
         Ok(Self { harbor_id, harbor: harbor.to_owned(), project, project_id })

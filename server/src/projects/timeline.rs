@@ -6,10 +6,10 @@ use app::units::Moment;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
-use super::{Place, gaps, holds, listing, queries};
+use super::{Place, gaps, listing, queries};
 use crate::access::{Caller, Operation, Origin};
 use crate::error::Error;
-use crate::plans;
+use crate::plans::{self, Scopes};
 use crate::state::AppState;
 
 /// A longer history is first shown by its last month.
@@ -42,21 +42,14 @@ pub async fn timeline(
 ) -> Result<Timeline, Error> {
     let mut conn = state.pool.acquire().await?;
     let place = Place::find(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
-    let row = listing::all(&mut conn, Some(harbor), None, Some(project))
-        .await?
-        .into_iter()
-        .next()
-        .map(|(_, p)| p)
-        .ok_or_else(|| ApiError::not_found("project"))?;
-    let next_run = next_run(&mut conn, &place).await?;
-    let now: OffsetDateTime = sqlx::query_scalar("select now()").fetch_one(&mut *conn).await?;
-    let known = match place.project_id() {
-        Some(id) => queries::shown(&mut conn, id).await?,
-        None => (None, None),
-    };
-    let (from, to) = shown_window(zoom, at, known.0.zip(known.1), now);
+    let plans = plans::queries::of_harbor(&mut conn, place.harbor_id()).await?;
+    let scopes = Scopes::of_rows(&plans)?;
+    let row = listing::by_scopes(&mut conn, &scopes, Some(harbor), None, Some(project)).await?.into_iter().next();
+    let (_, row) = row.ok_or_else(|| ApiError::not_found("project"))?;
+    let next_run = next_run(&plans, &place)?;
     let may = place.may(caller);
     let Some(project_id) = place.project_id() else {
+        let (from, to) = shown_window(zoom, at, None, OffsetDateTime::now_utc());
         return Ok(Timeline {
             project: row,
             at: None,
@@ -76,36 +69,32 @@ pub async fn timeline(
             next_run,
         });
     };
-    let snapshot = queries::snapshot_at(&mut conn, project_id, at.map(|m| m.0)).await?;
-    let (before, after) = match &snapshot {
-        Some(s) => queries::neighbours(&mut conn, project_id, s.moment.0).await?,
-        None => (None, known.0),
+    let around = queries::around(&mut conn, project_id, at.map(|m| m.0)).await?;
+    let (from, to) = shown_window(zoom, at, around.known.0.zip(around.known.1), around.now);
+    let gaps = match &around.at {
+        Some(snapshot) if snapshot.gaps > 0 => gaps::of_snapshot(&mut conn, snapshot.id).await?,
+        _ => Vec::new(),
     };
-    let gaps = match &snapshot {
-        Some(s) => gaps::of_snapshot(&mut conn, s.id).await?,
-        None => Vec::new(),
-    };
-    let (listed, limits) = match &snapshot {
-        Some(s) => read_note(&mut conn, s.id).await?,
-        None => (None, Vec::new()),
-    };
-    let thinned = queries::count_window(&mut conn, project_id, from, to).await? > DRAWN_MAX;
+    let (snapshots, whole) = queries::window(&mut conn, project_id, from, to, DRAWN_MAX).await?;
+    // Before the first snapshot there is that one to go to.
+    let after = if around.at.is_some() { around.after } else { around.known.0 };
+    let limit = |l: vault::tree::Limit| Limit { kind: l.kind, subject: l.subject, text: l.text };
     Ok(Timeline {
-        snapshots: queries::window(&mut conn, project_id, from, to, if thinned { DRAWN_MAX } else { i64::from(i32::MAX) }).await?,
+        snapshots,
         events: happened(&mut conn, &place, from, to).await?,
         project: row,
-        at: snapshot,
-        before: before.map(Moment),
+        at: around.at,
+        before: around.before.map(Moment),
         after: after.map(Moment),
         from: Moment(from),
         to: Moment(to),
-        thinned,
+        thinned: !whole,
         gaps,
         may,
-        holds: holds::of_project(&mut conn, project_id).await?,
+        holds: around.held,
         left: plans::left::of_project(&mut conn, project_id).await?,
-        limits,
-        listed: listed.map(Moment),
+        limits: around.limits.map(|limits| limits.0.into_iter().map(limit).collect()).unwrap_or_default(),
+        listed: around.listed.map(Moment),
         next_run,
     })
 }
@@ -141,37 +130,23 @@ fn window(at: Option<OffsetDateTime>, now: OffsetDateTime, width: Duration) -> (
     (end - width, end)
 }
 
-async fn read_note(conn: &mut PgConnection, snapshot_id: i64) -> Result<(Option<OffsetDateTime>, Vec<Limit>), Error> {
-    let Some((listed, limits)) = queries::note(conn, snapshot_id).await? else { return Ok((None, Vec::new())) };
-    let limits: Vec<vault::tree::Limit> = serde_json::from_value(limits).map_err(|e| Error::defect(e.to_string()))?;
-    Ok((listed, limits.into_iter().map(|l| Limit { kind: l.kind, subject: l.subject, text: l.text }).collect()))
-}
-
 async fn happened(conn: &mut PgConnection, place: &Place, from: OffsetDateTime, to: OffsetDateTime) -> Result<Vec<TimelineEvent>, Error> {
-    let mut events = Vec::new();
-    for (at, id, state) in queries::restores(conn, place.harbor_id(), place.project().as_str(), from, to).await? {
-        let text = match state.as_str() {
-            "done" => format!("#{id} restored"),
-            "issues" => format!("#{id} restored in part"),
-            _ => format!("#{id} failed"),
+    let rows = queries::happened(conn, place.harbor_id(), place.project().as_str(), from, to).await?;
+    let event = |(at, what, id, said): queries::Happened| {
+        let (kind, text, link) = match (what.as_str(), said.as_str()) {
+            ("run", plan) => ("run_failed", format!("{plan} failed"), format!("/jobs/{id}")),
+            (_, "done") => ("restore", format!("#{id} restored"), format!("/restores/{id}")),
+            (_, "issues") => ("restore", format!("#{id} restored in part"), format!("/restores/{id}")),
+            _ => ("restore", format!("#{id} failed"), format!("/restores/{id}")),
         };
-        events.push(TimelineEvent { at: Moment(at), kind: "restore".to_owned(), text, link: Some(format!("/restores/{id}")) });
-    }
-    for (at, job, plan) in queries::failed_runs(conn, place.harbor_id(), place.project().as_str(), from, to).await? {
-        events.push(TimelineEvent {
-            at: Moment(at),
-            kind: "run_failed".to_owned(),
-            text: format!("{plan} failed"),
-            link: Some(format!("/jobs/{job}")),
-        });
-    }
-    events.sort_by_key(|e| e.at);
-    Ok(events)
+        TimelineEvent { at: Moment(at), kind: kind.to_owned(), text, link: Some(link) }
+    };
+    Ok(rows.into_iter().map(event).collect())
 }
 
-async fn next_run(conn: &mut PgConnection, place: &Place) -> Result<Option<Moment>, Error> {
+fn next_run(plans: &[plans::queries::Row], place: &Place) -> Result<Option<Moment>, Error> {
     let mut next = None;
-    for plan in plans::queries::of_harbor(conn, place.harbor_id()).await? {
+    for plan in plans {
         if plan.paused_at.is_none() && plans::Scope::new(&plan.include, &plan.exclude)?.matches(place.project().as_str()) {
             next = [next, plan.next_at].into_iter().flatten().min();
         }

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use app::error::ApiError;
 use app::restores::types::{LINES_PER_PAGE, LineChange, PlanChange};
 use app::units::Moment;
-use engine::effect::{EFFECT_VERSION, EffectItem, EffectPlan};
+use engine::effect::{EffectItem, EffectPlan};
 use sqlx::PgConnection;
 use vocab::{Digest, RepositoryName};
 
-use super::queries::{self, Row};
-use super::{lines, view};
+use super::{lines, queries, view};
 use crate::access::Caller;
 use crate::error::Error;
 use crate::state::AppState;
@@ -19,21 +18,17 @@ use crate::state::AppState;
 pub async fn get_change(state: &AppState, caller: &Caller, called: &str, page: i64) -> Result<Option<PlanChange>, Error> {
     let mut conn = state.pool.acquire().await?;
     let row = lines::visible(&mut conn, caller, called).await?;
-    of(&mut conn, &row, page).await
-}
-
-/// Whether the plan that was replaced last had a form of an earlier version of this program.
-pub(super) async fn replaced_an_older_form(conn: &mut PgConnection, request_id: i64) -> Result<bool, Error> {
-    let kept = queries::replaced(conn, request_id).await?;
-    Ok(kept.is_some_and(|kept| kept.plan["version"] != EFFECT_VERSION))
+    of(&mut conn, row.request_id, page).await
 }
 
 /// The difference from the plan that was replaced last; none = nothing was replaced, or the same came back.
-pub(super) async fn of(conn: &mut PgConnection, row: &Row, page: i64) -> Result<Option<PlanChange>, Error> {
-    let Some(kept) = queries::replaced(conn, row.request_id).await? else { return Ok(None) };
-    let before: EffectPlan = serde_json::from_value(kept.plan)
-        .map_err(|e| Error::defect(format!("a replaced effect plan of request {}: {e}", row.request_id)))?;
-    let now = view::stored_plan(row)?;
+pub(super) async fn of(conn: &mut PgConnection, request_id: i64, page: i64) -> Result<Option<PlanChange>, Error> {
+    let Some(kept) = queries::replaced(&mut *conn, request_id).await? else { return Ok(None) };
+    let read = |plan| {
+        let unread = |e| Error::defect(format!("an effect plan of request {request_id}: {e}"));
+        serde_json::from_value::<EffectPlan>(plan).map_err(unread)
+    };
+    let (before, now) = (read(kept.plan)?, read(queries::plan_of(conn, request_id).await?.plan)?);
     let all = differences(&before, &now);
     let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let count = |is: fn(&Difference<'_>) -> bool| whole(all.iter().filter(|one| is(one)).count());

@@ -1,8 +1,7 @@
 //! Drafts: the form, its effect plan against the live harbor, and sending it off.
 
 use app::error::{ApiError, ErrorKind};
-use app::restores::types::{Draft, Request, RestoreForm, Submit};
-use app::units::Moment;
+use app::restores::types::{Draft, DraftPage, LineFilter, Request, RestoreForm, Submit};
 use engine::effect::{self, EffectPlan, PlanContext};
 use futures::FutureExt;
 use serde_json::json;
@@ -10,9 +9,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 use vocab::{Digest, ProjectName};
 
+use super::facts::{self, Facts, Which};
 use super::form::{Asked, read};
 use super::queries::{self, Row};
-use super::{change, name, policy, rows, undo, view};
+use super::{change, lines, list, name, policy, rows, undo, view};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
@@ -79,8 +79,8 @@ pub async fn preview(state: &AppState, caller: &Caller, form: RestoreForm) -> Re
     };
     store(state, caller, (key, draft, &mark), &form, &made).boxed().await?;
     let mut conn = state.pool.acquire().await?;
-    let row = queries::one(&mut conn, key).await?.ok_or_else(|| Error::defect("a draft just stored is gone"))?;
-    view_draft(&mut conn, row, form).await
+    let facts = facts::facts(&mut conn, caller, Which::Number(key)).await?.ok_or_else(|| Error::defect("a draft just stored is gone"))?;
+    view_draft(&mut conn, &facts, 1).await
 }
 
 fn sent_off() -> ApiError {
@@ -209,21 +209,33 @@ async fn store(
     Ok(())
 }
 
-async fn view_draft(conn: &mut PgConnection, row: Row, form: RestoreForm) -> Result<Draft, Error> {
-    let plan = view::stored_plan(&row)?;
+async fn view_draft(conn: &mut PgConnection, facts: &Facts, changes: i64) -> Result<Draft, Error> {
+    let row = &facts.row;
+    let form: RestoreForm = serde_json::from_value(row.form.clone()).map_err(|e| Error::defect(e.to_string()))?;
     Ok(Draft {
         id: row.name(),
         form: RestoreForm { draft_id: Some(row.name()), ..form },
-        plan: view::plan(&row.name(), &plan, Moment(row.planned_at)),
-        change: change::of(conn, &row, 1).await?,
+        plan: view::plan(facts)?,
+        change: if facts.was_replaced { change::of(conn, row.request_id, changes).await? } else { None },
         risk: i64::from(row.risk),
         votes_needed: i64::from(row.votes_needed),
-        approvers: queries::approvers(conn, row.account_id, row.harbor_id, &row.target_project, row.risk).await?,
-        rule: row.rule,
-        category: row.category,
-        reason: row.reason,
-        ticket: row.ticket,
+        approvers: facts.approvers.clone(),
+        rule: row.rule.clone(),
+        category: row.category.clone(),
+        reason: row.reason.clone(),
+        ticket: row.ticket.clone(),
     })
+}
+
+/// The facts of a draft of one's own.
+async fn own_facts(conn: &mut PgConnection, caller: &Caller, called: &str) -> Result<Facts, Error> {
+    let facts = match name::which(called) {
+        Some(which) => facts::facts(conn, caller, which).await?,
+        None => None,
+    };
+    let facts = facts.filter(|facts| is_own(caller, &facts.row) || list::sees(caller, &facts.row));
+    let facts = facts.ok_or_else(|| ApiError::not_found("draft"))?;
+    if facts.row.state == "draft" { Ok(facts) } else { Err(sent_off().into()) }
 }
 
 async fn own_draft(conn: &mut PgConnection, caller: &Caller, called: &str) -> Result<Row, Error> {
@@ -245,10 +257,16 @@ pub async fn number_of_draft(state: &AppState, caller: &Caller, called: &str) ->
 
 /// A draft as stored.
 pub async fn get_draft(state: &AppState, caller: &Caller, draft_id: &str) -> Result<Draft, Error> {
-    let mut tx = state.pool.begin().await?;
-    let row = own_draft(&mut tx, caller, draft_id).await?;
-    let form: RestoreForm = serde_json::from_value(row.form.clone()).map_err(|e| Error::defect(e.to_string()))?;
-    view_draft(&mut tx, row, form).await
+    let mut conn = state.pool.acquire().await?;
+    let facts = own_facts(&mut conn, caller, draft_id).await?;
+    view_draft(&mut conn, &facts, 1).await
+}
+
+/// A draft with a page of its lines, and a page of what changed.
+pub async fn draft_page(state: &AppState, caller: &Caller, draft_id: &str, filter: LineFilter, changes: i64) -> Result<DraftPage, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let facts = own_facts(&mut conn, caller, draft_id).await?;
+    Ok(DraftPage { lines: lines::of_facts(&mut conn, &facts, filter).await?, draft: view_draft(&mut conn, &facts, changes).await? })
 }
 
 /// Sends a draft off. The plan is made again; if it is not the one that was seen, the draft keeps the new one and nothing is sent.

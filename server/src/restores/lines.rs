@@ -7,6 +7,7 @@ use app::restores::types::{ItemResult, LINES_PER_PAGE, Line, LineCounts, LineFil
 use engine::effect::{Effect, EffectItem, EffectPlan};
 use sqlx::PgConnection;
 
+use super::facts::Facts;
 use super::queries::{self, Row};
 use super::{name, view};
 use crate::access::Caller;
@@ -114,12 +115,52 @@ pub(super) async fn visible(conn: &mut PgConnection, caller: &Caller, called: &s
 
 /// A page of lines.
 pub async fn list_lines(state: &AppState, caller: &Caller, called: &str, filter: LineFilter) -> Result<Lines, Error> {
-    let asked = Asked::read(&filter)?;
     let mut conn = state.pool.acquire().await?;
     let row = visible(&mut conn, caller, called).await?;
+    filtered(&mut conn, &row, filter).await
+}
+
+/// The page of lines that goes with the facts of a request or draft. The first one of all is among them.
+pub(super) async fn of_facts(conn: &mut PgConnection, facts: &Facts, filter: LineFilter) -> Result<Lines, Error> {
+    let some = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+    if some(&filter.group) || some(&filter.repository) || some(&filter.text) || filter.page.is_some_and(|page| page > 1) {
+        let plan = queries::plan_of(&mut *conn, facts.row.request_id).await?.plan;
+        return filtered(conn, &Row { plan, ..facts.row.clone() }, filter).await;
+    }
+    let summary = facts.summary()?;
+    let seqs: Vec<i32> = (0..).take(summary.lines.len()).collect();
+    let rows = if facts.items > 0 { queries::items_at(conn, facts.row.request_id, &seqs).await? } else { Vec::new() };
+    let mut results: BTreeMap<i32, ItemResult> = rows.into_iter().map(|row| (row.seq, view::result(row))).collect();
+    let line = |(seq, item): (i32, &EffectItem)| Line { place: i64::from(seq) + 1, effect: view::item(item), result: results.remove(&seq) };
+    let pages = ((summary.all + LINES_PER_PAGE - 1) / LINES_PER_PAGE).max(1);
+    Ok(Lines {
+        lines: seqs.iter().copied().zip(&summary.lines).map(line).collect(),
+        page: 1,
+        pages,
+        total: summary.all,
+        counts: LineCounts {
+            all: summary.all,
+            create: summary.create,
+            moved: summary.moved,
+            mend: summary.mend,
+            skip: summary.skip,
+            blocked: summary.blocked,
+            accessories: summary.accessories,
+            done: facts.items_done,
+            failed: facts.items_failed,
+            open: facts.items - facts.items_done - facts.items_failed,
+        },
+        repositories: summary.repositories,
+        began: facts.row.started_at.is_some(),
+        next: (pages > 1).then(|| address(&facts.row.name(), &LineFilter::default(), 2)),
+    })
+}
+
+async fn filtered(conn: &mut PgConnection, row: &Row, filter: LineFilter) -> Result<Lines, Error> {
+    let asked = Asked::read(&filter)?;
     let request_id = row.request_id;
-    let plan = view::stored_plan(&row)?;
-    let outcomes = outcomes(&mut conn, request_id).await?;
+    let plan = view::stored_plan(row)?;
+    let outcomes = outcomes(conn, request_id).await?;
     let places = places(&plan, &outcomes);
     let matching: Vec<&Place<'_>> = places.iter().filter(|place| asked.takes(place)).collect();
     let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
@@ -128,7 +169,7 @@ pub async fn list_lines(state: &AppState, caller: &Caller, called: &str, filter:
     let page = filter.page.unwrap_or(1).clamp(1, pages);
     let skipped = usize::try_from(page - 1).unwrap_or(0).saturating_mul(per_page);
     let shown: Vec<&Place<'_>> = matching.iter().skip(skipped).take(per_page).copied().collect();
-    let lines = with_results(&mut conn, request_id, &shown).await?;
+    let lines = with_results(conn, request_id, &shown).await?;
     let mut repositories: Vec<String> =
         plan.items.iter().map(|item| item.repository.to_string()).collect::<BTreeSet<_>>().into_iter().collect();
     repositories.truncate(REPOSITORIES_MAX);

@@ -1,12 +1,14 @@
 //! Looking at requests.
 
 use app::error::ApiError;
-use app::restores::types::{InboxFilter, Request, RequestFilter, RequestRow};
+use app::restores::types::{InboxFilter, LINES_PER_PAGE, LineFilter, Request, RequestFilter, RequestPage, RequestRow};
 use app::units::Page;
+use sqlx::PgConnection;
 
+use super::facts::{self, Facts, Which};
 use super::queries::{self, Row};
 use super::rows::{self, Filter, PAGE_ROWS, Sight, Tab};
-use super::{policy, view};
+use super::{change, lines, policy, view};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
@@ -22,8 +24,24 @@ pub(super) fn sees(caller: &Caller, row: &Row) -> bool {
 /// One request.
 pub async fn get(state: &AppState, caller: &Caller, request_id: i64) -> Result<Request, Error> {
     let mut conn = state.pool.acquire().await?;
-    let row = queries::one(&mut conn, request_id).await?.filter(|row| sees(caller, row)).ok_or_else(|| ApiError::not_found("request"))?;
-    view::request(state, &mut conn, caller, row).await
+    let facts = seen(&mut conn, caller, request_id).await?;
+    let results = if facts.items > 0 { queries::items(&mut conn, request_id, LINES_PER_PAGE).await? } else { Vec::new() };
+    let change = if facts.was_replaced { change::of(&mut conn, request_id, 1).await? } else { None };
+    let request = view::request(caller, &facts, change)?;
+    Ok(Request { results: results.into_iter().map(view::result).collect(), ..request })
+}
+
+async fn seen(conn: &mut PgConnection, caller: &Caller, request_id: i64) -> Result<Facts, Error> {
+    let facts = facts::facts(conn, caller, Which::Number(request_id)).await?.filter(|facts| sees(caller, &facts.row));
+    facts.ok_or_else(|| ApiError::not_found("request").into())
+}
+
+/// One request with a page of its lines, which have the results, and a page of what changed.
+pub async fn page(state: &AppState, caller: &Caller, request_id: i64, filter: LineFilter, changes: i64) -> Result<RequestPage, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let facts = seen(&mut conn, caller, request_id).await?;
+    let change = if facts.was_replaced { change::of(&mut conn, request_id, changes).await? } else { None };
+    Ok(RequestPage { lines: lines::of_facts(&mut conn, &facts, filter).await?, request: view::request(caller, &facts, change)? })
 }
 
 fn states(filter: Option<&str>) -> Result<Vec<&str>, ApiError> {
@@ -61,14 +79,14 @@ pub async fn list(state: &AppState, caller: &Caller, filter: RequestFilter) -> R
     };
     let wanted = Filter { states: &states, mine: filter.mine, project, before: before(filter.after.as_deref())? };
     let mut conn = state.pool.acquire().await?;
-    Ok(page(rows::list(&mut conn, &Sight::of(caller), &wanted).await?, None))
+    Ok(a_page(rows::list(&mut conn, &Sight::of(caller), &wanted).await?, None))
 }
 
 fn before(after: Option<&str>) -> Result<Option<i64>, ApiError> {
     after.map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()
 }
 
-fn page(mut found: Vec<rows::ListRow>, total: Option<i64>) -> Page<RequestRow> {
+fn a_page(mut found: Vec<rows::ListRow>, total: Option<i64>) -> Page<RequestRow> {
     let page_rows = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
     let next = (found.len() > page_rows).then(|| found[page_rows - 1].request_id.to_string());
     found.truncate(page_rows);
@@ -87,14 +105,12 @@ pub async fn approvals(state: &AppState, caller: &Caller, filter: &InboxFilter) 
     let mut conn = state.pool.acquire().await?;
     let found = rows::inbox(&mut conn, &sight, tab, before).await?;
     let total = rows::count(&mut conn, &sight, tab).await?;
-    Ok(page(found, Some(total)))
+    Ok(a_page(found, Some(total)))
 }
 
-/// How many wait for the caller's vote, up to [`rows::COUNT_MAX`].
-pub async fn waiting_for(state: &AppState, caller: &Caller) -> Result<i64, Error> {
-    let sight = Sight::of(caller);
-    if !sight.decides() {
-        return Ok(0);
-    }
-    Ok(rows::count(&mut *state.pool.acquire().await?, &sight, Tab::Mine).await?)
+/// What the home page shows: the newest requests, and the newest that wait for the caller's vote.
+pub async fn newest(conn: &mut PgConnection, caller: &Caller, newest: i64) -> Result<(Vec<RequestRow>, Vec<RequestRow>), Error> {
+    let (newest, waiting) = rows::newest(conn, &Sight::of(caller), newest, PAGE_ROWS).await?;
+    let shown = |rows: Vec<rows::ListRow>| rows.into_iter().map(view::row).collect();
+    Ok((shown(newest), shown(waiting)))
 }

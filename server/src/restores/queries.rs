@@ -53,29 +53,36 @@ impl Row {
     }
 }
 
-const SELECT: &str =
-    "select q.request_id, q.state, q.version, q.account_id, a.login, a.display_name, q.harbor_id, h.name as harbor, q.project,
-       q.snapshot_id, q.target_project, q.form, q.plan, q.plan_hash, q.planned_at, q.risk, q.votes_needed, q.rule, q.category, q.reason,
+/// The columns of a [`Row`], with what stands for the plan.
+pub fn columns(plan: &str) -> String {
+    format!(
+        "q.request_id, q.state, q.version, q.account_id, a.login, a.display_name, q.harbor_id, h.name as harbor, q.project,
+       q.snapshot_id, q.target_project, q.form, {plan} as plan, q.plan_hash, q.planned_at, q.risk, q.votes_needed, q.rule, q.category, q.reason,
        q.ticket, q.submitted_at, q.decide_before, q.started_at, q.finished_at, q.job_id, q.outcome_detail,
        q.ended, q.undo_of, q.draft, q.mark,
-       (select count(*) from vote v where v.request_id = q.request_id and v.approve and v.void_at is null) as votes
-  from request q join account a using (account_id) join harbor h on h.harbor_id = q.harbor_id";
+       (select count(*) from vote v where v.request_id = q.request_id and v.approve and v.void_at is null) as votes"
+    )
+}
+
+fn select() -> String {
+    format!("select {} from request q join account a using (account_id) join harbor h on h.harbor_id = q.harbor_id", columns("q.plan"))
+}
 
 /// One.
 pub async fn one(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Option<Row>> {
-    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where q.request_id = $1"));
+    let sql = sqlx::AssertSqlSafe(format!("{} where q.request_id = $1", select()));
     sqlx::query_as(sql).bind(request_id).fetch_optional(conn).await
 }
 
 /// One, its row locked until commit.
 pub async fn lock(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Option<Row>> {
-    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where q.request_id = $1 for update of q"));
+    let sql = sqlx::AssertSqlSafe(format!("{} where q.request_id = $1 for update of q", select()));
     sqlx::query_as(sql).bind(request_id).fetch_optional(conn).await
 }
 
 /// The draft of this name, or the request it became.
 pub async fn by_draft(conn: &mut PgConnection, draft: Uuid) -> sqlx::Result<Option<Row>> {
-    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where q.draft = $1"));
+    let sql = sqlx::AssertSqlSafe(format!("{} where q.draft = $1", select()));
     sqlx::query_as(sql).bind(draft).fetch_optional(conn).await
 }
 
@@ -319,29 +326,6 @@ pub async fn replan(conn: &mut PgConnection, request_id: i64, new: Replan<'_>) -
     Ok(())
 }
 
-/// A vote as stored.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct VoteRow {
-    pub account_id: i64,
-    pub display_name: String,
-    pub approve: bool,
-    pub comment: String,
-    pub plan_hash: Vec<u8>,
-    pub voted_at: OffsetDateTime,
-    pub void_reason: Option<String>,
-}
-
-/// Votes, oldest first.
-pub async fn votes(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Vec<VoteRow>> {
-    sqlx::query_as(
-        "select v.account_id, a.display_name, v.approve, v.comment, v.plan_hash, v.voted_at, v.void_reason
-           from vote v join account a using (account_id) where v.request_id = $1 order by v.vote_id",
-    )
-    .bind(request_id)
-    .fetch_all(conn)
-    .await
-}
-
 /// Casts a vote.
 pub async fn insert_vote(
     conn: &mut PgConnection,
@@ -383,23 +367,14 @@ pub async fn counting(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<
     .await
 }
 
-/// Names of those who may vote.
-pub async fn approvers(conn: &mut PgConnection, author: i64, harbor_id: i64, project: &str, risk: i32) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar(
-        "select a.display_name from account a
-          where a.disabled_at is null and a.account_id <> $1
-            and (exists (select 1 from role_grant g where g.account_id = a.account_id and g.role in ('approver', 'owner')
-                            and (g.harbor_id is null or g.harbor_id = $2) and (g.project is null or g.project = $3))
-                 or $4 >= 4 and exists (select 1 from account_duty d where d.account_id = a.account_id and d.duty = 'secadmin'))
-          order by a.display_name limit 50",
-    )
-    .bind(author)
-    .bind(harbor_id)
-    .bind(project)
-    .bind(risk)
-    .fetch_all(conn)
-    .await
-}
+/// Names of those who may vote on a request `q`.
+pub const APPROVERS: &str = "
+    select v.display_name from account v
+     where v.disabled_at is null and v.account_id <> q.account_id
+       and (exists (select 1 from role_grant g where g.account_id = v.account_id and g.role in ('approver', 'owner')
+                       and (g.harbor_id is null or g.harbor_id = q.harbor_id) and (g.project is null or g.project = q.target_project))
+            or q.risk >= 4 and exists (select 1 from account_duty d where d.account_id = v.account_id and d.duty = 'secadmin'))
+     order by v.display_name limit 50";
 
 /// Whether the author still has the right to restore out of the source and into the target.
 pub async fn author_may(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<bool> {
@@ -434,17 +409,6 @@ pub async fn of_another_form(conn: &mut PgConnection, version: u32) -> sqlx::Res
     )
     .bind(version.to_string())
     .fetch_all(conn)
-    .await
-}
-
-/// Restores of an account in 90 days: all, and those that were fine.
-pub async fn history(conn: &mut PgConnection, account_id: i64) -> sqlx::Result<(i64, i64)> {
-    sqlx::query_as(
-        "select count(*), count(*) filter (where state = 'done') from request
-          where account_id = $1 and state in ('done', 'issues', 'failed') and finished_at > now() - interval '90 days'",
-    )
-    .bind(account_id)
-    .fetch_one(conn)
     .await
 }
 
@@ -613,12 +577,4 @@ pub async fn item_outcome(
     .execute(conn)
     .await?;
     Ok(())
-}
-
-/// Numbers of the audit records about a request.
-pub async fn audit_seqs(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Vec<i64>> {
-    sqlx::query_scalar("select seq from audit_record where object_type = 'request' and object = $1::bigint::text order by seq limit 500")
-        .bind(request_id)
-        .fetch_all(conn)
-        .await
 }

@@ -4,8 +4,10 @@
 
 use app::accounts::types::Duty;
 use app::restores::words::{Effects, Ended};
-use sqlx::PgConnection;
+use sqlx::postgres::PgArguments;
+use sqlx::query::QueryAs;
 use sqlx::types::Json;
+use sqlx::{PgConnection, Postgres};
 use time::OffsetDateTime;
 
 use super::policy::{APPROVER_ROLES, SECADMIN_FROM_RISK};
@@ -74,12 +76,25 @@ impl Sight {
         }
     }
 
-    /// Whether there can be anything to decide.
-    #[must_use]
-    pub fn decides(&self) -> bool {
-        self.person && (self.secadmin || !self.decided.0.is_empty())
+    /// The same statement with its [`SIGHT_VALUES`] values, which come first.
+    pub fn bind<'q, T>(&'q self, query: QueryAs<'q, Postgres, T, PgArguments>) -> QueryAs<'q, Postgres, T, PgArguments> {
+        query
+            .bind(self.account_id)
+            .bind(self.all)
+            .bind(&self.seen.0)
+            .bind(&self.seen.1)
+            .bind(&self.decided.0)
+            .bind(&self.decided.1)
+            .bind(self.secadmin)
+            .bind(SECADMIN_FROM_RISK)
+            .bind(self.person)
+            .bind(&self.own.0)
+            .bind(&self.own.1)
     }
 }
+
+/// Values of a [`Sight`].
+pub const SIGHT_VALUES: usize = 11;
 
 /// The values of a [`Sight`], which come first in every statement.
 const ME: &str = "(select $1::bigint as account_id, $2::boolean as sees_all, $3::bigint[] as seen_harbors, $4::text[] as seen_projects,
@@ -110,23 +125,6 @@ const COLUMNS: &str = "q.request_id, q.state, a.display_name, h.name as harbor, 
        q.submitted_at, q.decide_before, q.finished_at, q.outcome_detail, q.ended,
        (select count(*) from vote v where v.request_id = q.request_id and v.approve and v.void_at is null) as votes";
 
-macro_rules! seen {
-    ($query:expr, $sight:expr) => {
-        $query
-            .bind($sight.account_id)
-            .bind($sight.all)
-            .bind(&$sight.seen.0)
-            .bind(&$sight.seen.1)
-            .bind(&$sight.decided.0)
-            .bind(&$sight.decided.1)
-            .bind($sight.secadmin)
-            .bind(SECADMIN_FROM_RISK)
-            .bind($sight.person)
-            .bind(&$sight.own.0)
-            .bind(&$sight.own.1)
-    };
-}
-
 /// What a list shows.
 pub struct Filter<'a> {
     /// States; empty = all but drafts.
@@ -148,7 +146,8 @@ pub async fn list(conn: &mut PgConnection, sight: &Sight, f: &Filter<'_>) -> sql
             and ($16::bigint is null or q.request_id < $16)
           order by q.request_id desc limit $17"
     ));
-    seen!(sqlx::query_as(sql), sight)
+    sight
+        .bind(sqlx::query_as(sql))
         .bind(f.states)
         .bind(f.mine)
         .bind(f.project.map(|p| p.0))
@@ -187,13 +186,47 @@ pub async fn inbox(conn: &mut PgConnection, sight: &Sight, tab: Tab, before: Opt
           where {} and ($12::bigint is null or q.request_id < $12) order by q.request_id desc limit $13",
         tab.is()
     ));
-    seen!(sqlx::query_as(sql), sight).bind(before).bind(PAGE_ROWS + 1).fetch_all(conn).await
+    sight.bind(sqlx::query_as(sql)).bind(before).bind(PAGE_ROWS + 1).fetch_all(conn).await
 }
 
 /// How many are in it, up to [`COUNT_MAX`].
 pub async fn count(conn: &mut PgConnection, sight: &Sight, tab: Tab) -> sqlx::Result<i64> {
-    let sql = sqlx::AssertSqlSafe(format!("select count(*) from (select from {ME}, request q where {} limit $12) counted", tab.is()));
-    seen!(sqlx::query_scalar(sql), sight).bind(COUNT_MAX).fetch_one(conn).await
+    let sql = sqlx::AssertSqlSafe(format!("select {}", counted(tab)));
+    Ok(sight.bind(sqlx::query_as::<_, (i64,)>(sql)).fetch_one(conn).await?.0)
+}
+
+fn counted(tab: Tab) -> String {
+    format!("(select count(*) from (select from {ME}, request q where {} limit {COUNT_MAX}) counted)", tab.is())
+}
+
+/// How many wait for the caller's vote, up to [`COUNT_MAX`]: a part of a statement that begins with the values of a [`Sight`].
+#[must_use]
+pub fn waiting_text() -> String {
+    counted(Tab::Mine)
+}
+
+/// What the home page shows: the newest requests, and the newest that wait for the caller's vote.
+pub async fn newest(conn: &mut PgConnection, sight: &Sight, newest: i64, waiting: i64) -> sqlx::Result<(Vec<ListRow>, Vec<ListRow>)> {
+    #[derive(sqlx::FromRow)]
+    struct Picked {
+        waits: bool,
+        #[sqlx(flatten)]
+        row: ListRow,
+    }
+    let sql = sqlx::AssertSqlSafe(format!(
+        "with picked as (
+             (select false as waits, q.request_id from {ME}, request q where q.state <> 'draft' and {SEEN} order by q.request_id desc limit $12)
+             union all
+             (select true, q.request_id from {ME}, request q where {} order by q.request_id desc limit $13))
+         select p.waits, {COLUMNS} from picked p join request q using (request_id) join account a using (account_id)
+                join harbor h on h.harbor_id = q.harbor_id
+          order by q.request_id desc",
+        Tab::Mine.is()
+    ));
+    let rows: Vec<Picked> = sight.bind(sqlx::query_as(sql)).bind(newest).bind(waiting).fetch_all(conn).await?;
+    let (waiting, newest): (Vec<Picked>, Vec<Picked>) = rows.into_iter().partition(|picked| picked.waits);
+    let plain = |picked: Vec<Picked>| picked.into_iter().map(|one| one.row).collect();
+    Ok((plain(newest), plain(waiting)))
 }
 
 /// Open requests of an account, its row locked, so that two at once are counted one after the other.

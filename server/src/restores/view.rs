@@ -1,8 +1,8 @@
 //! From rows and effect plans to what pages show.
 
 use app::restores::types::{
-    AccessoryOf, EffectItem, EffectKind, EffectPlan, ItemResult, LINES_PER_PAGE, LineFilter, PlanGap, Request, RequestRow, RequestState,
-    RestoreForm, Vote, Warning,
+    AccessoryOf, EffectItem, EffectKind, EffectPlan, ItemResult, LINES_PER_PAGE, LineFilter, PlanChange, PlanGap, Request, RequestRow,
+    RequestState, RestoreForm, Vote, Warning,
 };
 use app::restores::words::{Effects, Ended};
 use app::text::Lang;
@@ -10,13 +10,13 @@ use app::units::Moment;
 use engine::effect::{self, Effect};
 use sqlx::PgConnection;
 
-use super::queries::{self, ItemRow, Row, VoteRow};
+use super::facts::{Facts, VoteParts};
+use super::queries::{self, ItemRow, Row};
 use super::rows::ListRow;
-use super::{change, lines, policy, vote};
+use super::{lines, policy, vote};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::projects::queries::digest_text;
-use crate::state::AppState;
 
 /// Gaps shown with a plan; the page of the snapshot has all.
 const GAPS_MAX: usize = 50;
@@ -31,35 +31,32 @@ pub fn stored_plan(row: &Row) -> Result<effect::EffectPlan, Error> {
     serde_json::from_value(row.plan.clone()).map_err(|e| Error::defect(format!("stored effect plan of request {}: {e}", row.request_id)))
 }
 
-/// A plan as pages show it, with its first page of lines.
-pub fn plan(called: &str, plan: &effect::EffectPlan, planned_at: Moment) -> EffectPlan {
-    let counts = plan.counts();
+/// The plan of a request or draft as pages show it, with its first page of lines.
+pub fn plan(facts: &Facts) -> Result<EffectPlan, Error> {
+    let (head, summary, effects) = (facts.head()?, facts.summary()?, facts.effects.0.clone());
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    let length = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let effects = effects(plan);
-    let first = usize::try_from(LINES_PER_PAGE).unwrap_or(usize::MAX);
-    EffectPlan {
-        hash: plan.hash().hex(),
-        read_at: planned_at,
+    Ok(EffectPlan {
+        hash: hex::encode(&facts.row.plan_hash),
+        read_at: Moment(facts.row.planned_at),
         sentence: effects.said(Lang::En),
+        items: summary.lines.iter().map(item).collect(),
+        items_total: summary.all,
+        items_more: (summary.all > LINES_PER_PAGE).then(|| lines::address(&facts.row.name(), &LineFilter::default(), 2)),
+        creates: effects.tags_created + effects.images_created + effects.accessories,
+        moves: effects.tags_moved,
+        mends: effects.images_mended,
+        skips: effects.left,
+        blocked: effects.blocked,
+        bytes_to_send: whole(head.estimate.bytes_to_send),
+        bytes_present: whole(head.estimate.bytes_present),
+        bytes_unknown: whole(head.estimate.bytes_unknown),
+        blobs_unknown: whole(head.estimate.blobs_unknown),
+        creates_project: head.creates_project,
+        gaps: head.gaps.iter().take(GAPS_MAX).map(gap).collect(),
+        gaps_total: i64::try_from(head.gaps.len()).unwrap_or(i64::MAX),
+        warnings: head.warnings.iter().map(|w| Warning { code: w.code.clone(), text: w.text.clone() }).collect(),
         effects,
-        items: plan.items.iter().take(first).map(item).collect(),
-        items_total: length(plan.items.len()),
-        items_more: (plan.items.len() > first).then(|| lines::address(called, &LineFilter::default(), 2)),
-        creates: whole(counts.creates + counts.untagged + counts.accessories),
-        moves: whole(counts.moves),
-        mends: whole(counts.mends),
-        skips: whole(counts.skips),
-        blocked: whole(counts.blocked),
-        bytes_to_send: whole(plan.estimate.bytes_to_send),
-        bytes_present: whole(plan.estimate.bytes_present),
-        bytes_unknown: whole(plan.estimate.bytes_unknown),
-        blobs_unknown: whole(plan.estimate.blobs_unknown),
-        creates_project: plan.creates_project,
-        gaps: plan.gaps.iter().take(GAPS_MAX).map(gap).collect(),
-        gaps_total: length(plan.gaps.len()),
-        warnings: plan.warnings.iter().map(|w| Warning { code: w.code.clone(), text: w.text.clone() }).collect(),
-    }
+    })
 }
 
 fn gap(gap: &vault::tree::Gap) -> PlanGap {
@@ -156,15 +153,8 @@ pub fn row(row: ListRow) -> RequestRow {
     }
 }
 
-fn vote(vote: VoteRow) -> Vote {
-    Vote {
-        by: vote.display_name,
-        approve: vote.approve,
-        comment: vote.comment,
-        plan_hash: hex::encode(vote.plan_hash),
-        at: Moment(vote.voted_at),
-        void: vote.void_reason,
-    }
+fn vote((_, by, approve, comment, plan_hash, at, void): VoteParts) -> Vote {
+    Vote { by, approve, comment, plan_hash, at, void }
 }
 
 pub fn result(row: ItemRow) -> ItemResult {
@@ -181,33 +171,33 @@ pub fn result(row: ItemRow) -> ItemResult {
     }
 }
 
-/// The page of a request.
-pub async fn request(app: &AppState, conn: &mut PgConnection, caller: &Caller, row: Row) -> Result<Request, Error> {
-    let stored = stored_plan(&row)?;
+/// A request as its page shows it, with what changed; its results are in its lines.
+pub fn request(caller: &Caller, facts: &Facts, change: Option<PlanChange>) -> Result<Request, Error> {
+    let row = facts.row.clone();
     let form: RestoreForm = serde_json::from_value(row.form.clone()).map_err(|e| Error::defect(e.to_string()))?;
     let state = state(&row.state);
-    let votes: Vec<VoteRow> = queries::votes(conn, row.request_id).await?;
-    let voted = votes.iter().any(|v| v.account_id == caller.account_id && v.void_reason.is_none());
+    let voted = facts.vote_rows.iter().any(|(account_id, .., void)| *account_id == caller.account_id && void.is_none());
     let mut why_not = policy::why_not(caller, row.account_id, row.risk, row.harbor_id, &row.target_project)
         .or_else(|| voted.then(|| "you have voted already".to_owned()));
-    if why_not.is_none() && !crate::accounts::votes(&mut *conn, caller.account_id).await? {
+    if why_not.is_none() && !facts.reader_votes {
         why_not = Some(vote::NOT_YET.to_owned());
     }
-    let may = rights(caller, &row, state, why_not.is_none(), &stored);
-    let counts = queries::item_counts(conn, row.request_id).await?;
-    let approvers = queries::approvers(conn, row.account_id, row.harbor_id, &row.target_project, row.risk).await?;
-    let older_form = state == RequestState::Reapproval && change::replaced_an_older_form(conn, row.request_id).await?;
-    let pull = pull_line(app, conn, &row, &stored, state).await?;
+    let may = rights(caller, &row, state, why_not.is_none(), facts.effects.tags_moved > 0);
+    let older_form = state == RequestState::Reapproval
+        && facts.was_replaced
+        && facts.replaced_version.as_deref() != Some(effect::EFFECT_VERSION.to_string().as_str());
+    let approvers = facts.approvers.clone();
     Ok(Request {
         next: next_move(&row, state, &approvers, older_form),
-        results: queries::items(conn, row.request_id, LINES_PER_PAGE).await?.into_iter().map(result).collect(),
-        audit: queries::audit_seqs(conn, row.request_id).await?,
-        requester_history: queries::history(conn, row.account_id).await?,
-        results_total: counts.all,
+        pull: pull_line(facts, state)?,
+        results: Vec::new(),
+        audit: facts.audit.clone(),
+        requester_history: (facts.asked, facts.went_well),
+        results_total: facts.items,
         ended: stored_ended(&row),
-        change: change::of(conn, &row, 1).await?,
-        plan: plan(&row.name(), &stored, Moment(row.planned_at)),
-        votes: votes.into_iter().map(vote).collect(),
+        change,
+        plan: plan(facts)?,
+        votes: facts.vote_rows.0.iter().cloned().map(vote).collect(),
         why_not_vote: why_not.filter(|_| matches!(state, RequestState::Waiting | RequestState::Reapproval)),
         id: row.request_id,
         state,
@@ -227,15 +217,14 @@ pub async fn request(app: &AppState, conn: &mut PgConnection, caller: &Caller, r
         started: row.started_at.map(Moment),
         finished: row.finished_at.map(Moment),
         job_id: row.job_id,
-        items_done: counts.done,
-        bytes_sent: counts.bytes_sent,
+        items_done: facts.items_done,
+        bytes_sent: facts.bytes_sent,
         outcome_detail: row.outcome_detail,
         may,
-        pull,
     })
 }
 
-fn rights(caller: &Caller, row: &Row, state: RequestState, may_vote: bool, plan: &effect::EffectPlan) -> Vec<String> {
+fn rights(caller: &Caller, row: &Row, state: RequestState, may_vote: bool, moves: bool) -> Vec<String> {
     let own = caller.account_id == row.account_id;
     let scope = Some((row.harbor_id, row.target_project.as_str()));
     let open = matches!(state, RequestState::Waiting | RequestState::Reapproval);
@@ -257,7 +246,7 @@ fn rights(caller: &Caller, row: &Row, state: RequestState, may_vote: bool, plan:
     add(open && own, "withdraw");
     add(active && (own && asks || caller.may(Operation::CancelRestore, scope)), "cancel");
     add(again && asks_again, "retry");
-    add(ended && asks && plan.counts().moves > 0 && row.started_at.is_some(), "undo");
+    add(ended && asks && moves && row.started_at.is_some(), "undo");
     may
 }
 
@@ -291,22 +280,14 @@ fn next_move(row: &Row, state: RequestState, approvers: &[String], older_form: b
     }
 }
 
-async fn pull_line(
-    app: &AppState,
-    conn: &mut PgConnection,
-    row: &Row,
-    plan: &effect::EffectPlan,
-    state: RequestState,
-) -> Result<Option<String>, Error> {
-    let _ = app;
+/// How one of the restored images is pulled.
+fn pull_line(facts: &Facts, state: RequestState) -> Result<Option<String>, Error> {
     if !matches!(state, RequestState::Done | RequestState::Issues) {
         return Ok(None);
     }
-    let url: String = sqlx::query_scalar("select url from harbor where harbor_id = $1").bind(row.harbor_id).fetch_one(conn).await?;
-    let host = url::Url::parse(&url).ok().and_then(|u| {
+    let host = url::Url::parse(&facts.url).ok().and_then(|u| {
         let host = u.host_str()?.to_owned();
         Some(u.port().map_or(host.clone(), |port| format!("{host}:{port}")))
     });
-    let first = plan.items.iter().find(|i| matches!(i.effect, Effect::Create | Effect::Move { .. }));
-    Ok(host.zip(first).map(|(host, item)| format!("docker pull {host}/{}", item.display())))
+    Ok(host.zip(facts.summary()?.first).map(|(host, item)| format!("docker pull {host}/{}", item.display())))
 }

@@ -4,15 +4,6 @@ use crate::access::Caller;
 use crate::error::Error;
 use crate::state::AppState;
 
-/// Whether they do.
-pub async fn are_on(state: &AppState, caller: &Caller) -> Result<bool, Error> {
-    let on: Option<bool> = sqlx::query_scalar("select single_keys from account where account_id = $1")
-        .bind(caller.account_id)
-        .fetch_optional(&state.pool)
-        .await?;
-    Ok(on.unwrap_or(true))
-}
-
 /// Switches them on or off, for oneself. A way the console looks, and no right: it is not in the audit history, as language and theme are not.
 pub async fn set(state: &AppState, caller: &Caller, on: bool) -> Result<(), Error> {
     caller.require_write()?;

@@ -1,12 +1,9 @@
-//! Signing in and out, the first-run set-up, and the shell of every page.
+//! Signing in and out, and the first-run set-up.
 
-use app::accounts::types::{Duty, Grant, NewUser};
+use app::accounts::types::{Duty, NewUser};
 use app::error::{ApiError, ErrorKind};
 use app::ports::Cx;
-use app::session::types::{Me, SetUp, Shell, SignIn, Theme};
-use app::text::Lang;
-use app::ui::region::is_of_regions;
-use app::units::Moment;
+use app::session::types::{SetUp, SignIn};
 use http::header;
 use secrecy::SecretString;
 use sqlx::PgPool;
@@ -21,13 +18,10 @@ use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::state::AppState;
 
-const FLASH: &str = "flash";
-/// How long an entered password counts, seconds.
-const FRESH_S: i64 = 600;
 /// Longest password that is looked at at all, bytes.
 const PASSWORD_BYTES_MAX: usize = 1_024;
 
-fn session_of(cx: &Cx) -> Result<Session, Error> {
+pub(super) fn session_of(cx: &Cx) -> Result<Session, Error> {
     cx.parts.extensions.get::<Session>().cloned().ok_or_else(|| Error::defect("the request has no session layer"))
 }
 
@@ -35,23 +29,16 @@ fn origin_of(cx: &Cx) -> Origin {
     cx.parts.extensions.get::<Origin>().cloned().unwrap_or_default()
 }
 
-fn store_error(error: &tower_sessions::session::Error) -> Error {
+pub(super) fn store_error(error: &tower_sessions::session::Error) -> Error {
     // The database's words are for the log, not for whoever is not even signed in.
     tracing::error!(error = %crate::error::chain(error), "sessions are not available");
     Error::Api(ApiError::new(ErrorKind::Unavailable, "session_store", "sessions are not available at this moment; try again"))
 }
 
-/// Account and version a session is for.
-pub async fn account_of(session: &Session) -> Result<Option<(i64, i64)>, Error> {
-    let id: Option<i64> = session.get(store::ACCOUNT).await.map_err(|e| store_error(&e))?;
-    let version: Option<i64> = session.get(store::VERSION).await.map_err(|e| store_error(&e))?;
-    Ok(id.zip(version))
-}
-
 /// Leaves a message for the next page.
 pub async fn set_flash(cx: &Cx, text: &str) {
     if let Ok(session) = session_of(cx)
-        && let Err(error) = session.insert(FLASH, text).await
+        && let Err(error) = session.insert(store::MESSAGE, text).await
     {
         tracing::warn!(error = %error, "cannot keep a message for the next page");
     }
@@ -104,13 +91,6 @@ pub async fn sign_in(state: &AppState, cx: &Cx, form: SignIn) -> Result<String, 
 async fn keep_proof(session: &Session) -> Result<(), Error> {
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
     session.insert(store::PROVED, now).await.map_err(|e| store_error(&e))
-}
-
-/// Whether the session's password was entered in the last ten minutes (S-26).
-pub async fn is_fresh(session: &Session) -> Result<bool, Error> {
-    let proved: Option<i64> = session.get(store::PROVED).await.map_err(|e| store_error(&e))?;
-    let now = time::OffsetDateTime::now_utc().unix_timestamp();
-    Ok(proved.is_some_and(|at| (0..=FRESH_S).contains(&(now - at))))
 }
 
 /// Takes the password once more, for what needs it. The session gets another id, as at a sign-in (S-21).
@@ -220,64 +200,6 @@ pub(super) fn set_cookie(cx: &Cx, name: &str, value: Option<&str>) -> Result<(),
     Ok(())
 }
 
-/// The shell around every page.
-pub async fn shell(state: &AppState, cx: &Cx) -> Result<Shell, Error> {
-    let caller = Caller::of(cx).ok();
-    let mut flash = None;
-    // A request for regions of a page that is open already leaves it for the page that is loaded next.
-    if caller.is_some()
-        && !is_of_regions(&cx.parts.headers)
-        && let Ok(session) = session_of(cx)
-    {
-        flash = session.remove::<String>(FLASH).await.map_err(|e| store_error(&e))?;
-    }
-    let (audit_events, audit_verified) = match &caller {
-        Some(_) => audit::seal(&state.pool).await?,
-        None => (0, None),
-    };
-    let approvals_waiting = match &caller {
-        Some(caller) => crate::restores::waiting_for(state, caller).await?,
-        None => 0,
-    };
-    let single_keys = match &caller {
-        Some(caller) => super::keys::are_on(state, caller).await?,
-        None => false,
-    };
-    let jobs_running = match &caller {
-        Some(caller) => crate::jobs::running(state, caller).await?,
-        None => 0,
-    };
-    Ok(Shell {
-        must_change_password: caller.as_ref().is_some_and(|caller| caller.must_change),
-        me: caller.as_ref().map(me),
-        setup_needed: caller.is_none() && bootstrap_open(&state.pool).await?,
-        lang: language(cx),
-        theme: theme(cx),
-        single_keys,
-        approvals_waiting,
-        jobs_running,
-        audit_events,
-        audit_verified,
-        flash,
-        version: crate::VERSION.to_owned(),
-        now: Moment(time::OffsetDateTime::now_utc()),
-    })
-}
-
-fn me(caller: &Caller) -> Me {
-    Me {
-        id: caller.account_id,
-        login: caller.login.clone(),
-        display_name: caller.display_name.clone(),
-        duties: caller.duties.clone(),
-        grants: caller
-            .roles
-            .iter()
-            .map(|r| Grant { role: r.role, harbor: r.harbor.as_ref().map(|(_, name)| name.clone()), project: r.project.clone() })
-            .collect(),
-    }
-}
-
 pub(crate) fn cookie_of<'a>(headers: &'a http::HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
@@ -287,20 +209,6 @@ pub(crate) fn cookie_of<'a>(headers: &'a http::HeaderMap, name: &str) -> Option<
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(key, _)| *key == name)
         .map(|(_, value)| value)
-}
-
-fn language(cx: &Cx) -> Lang {
-    cookie_of(&cx.parts.headers, "lang")
-        .or_else(|| cx.parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()))
-        .map_or(Lang::En, Lang::from_header)
-}
-
-fn theme(cx: &Cx) -> Theme {
-    match cookie_of(&cx.parts.headers, "theme") {
-        Some("light") => Theme::Light,
-        Some("dark") => Theme::Dark,
-        _ => Theme::System,
-    }
 }
 
 /// A page of this site, or the home page (S-75).

@@ -2,8 +2,6 @@
 //! the key is the SHA-256 of the id (a copied table opens nothing), `create` only inserts and `save` only updates rows that are not
 //! revoked, so that a slow request cannot bring a logged-out session back; ends are judged by the database's clock.
 
-use std::net::IpAddr;
-
 use async_trait::async_trait;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -12,8 +10,6 @@ use time::OffsetDateTime;
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
-
-use super::agent::Agent;
 
 /// A session ends this long after it began, whatever happens.
 pub const ABSOLUTE_H: i32 = 12;
@@ -27,6 +23,9 @@ pub const VERSION: &str = "account_version";
 
 /// Key in the session's data: when the password was entered last, seconds since 1970.
 pub const PROVED: &str = "proved_at";
+
+/// Key in the session's data: what the next page says once.
+pub const MESSAGE: &str = "flash";
 
 /// Key in the session's data: when it was signed in, seconds since 1970.
 pub const BEGAN: &str = "began_at";
@@ -46,28 +45,6 @@ impl PgStore {
     pub async fn sweep(&self) -> sqlx::Result<u64> {
         let done = sqlx::query("delete from session where expires_at < now() - interval '7 days'").execute(&self.0).await?;
         Ok(done.rows_affected())
-    }
-
-    /// The row of an open session; notes where and with what it is used, at most once a minute.
-    pub async fn note(pool: &PgPool, id: &Id, ip: Option<IpAddr>, agent: Agent) -> sqlx::Result<Option<i64>> {
-        let found: Option<(i64, bool)> = sqlx::query_as(
-            "select session_id, noted_at is null or noted_at < now() - interval '1 minute' from session
-              where session_key = $1 and revoked_at is null",
-        )
-        .bind(key_of(id))
-        .fetch_optional(pool)
-        .await?;
-        let Some((session_id, stale)) = found else { return Ok(None) };
-        if stale {
-            sqlx::query("update session set ip = $2, browser = $3, system = $4, noted_at = now() where session_id = $1")
-                .bind(session_id)
-                .bind(ip.map(|ip| ip.to_string()))
-                .bind(agent.browser)
-                .bind(agent.system)
-                .execute(pool)
-                .await?;
-        }
-        Ok(Some(session_id))
     }
 }
 

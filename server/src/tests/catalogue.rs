@@ -229,7 +229,7 @@ async fn a_search_shows_what_is_lost_first_and_nothing_to_others(pool: PgPool) {
         }
     };
     let search = async |who: &str, text: &str| {
-        let hits = projects::search(&state, &caller(who), text).await.unwrap().hits;
+        let hits = projects::search(&state, &caller(who), text, true).await.unwrap().hits;
         hits.into_iter().map(|hit| (format!("{}:{}", hit.repository, hit.tag), hit.now)).collect::<Vec<_>>()
     };
     let hit = |name: &str, now: TagNow| (name.to_owned(), now);

@@ -124,7 +124,7 @@ async fn what_was_given_before_goes_on_until_rights_change(pool: PgPool) {
     assert_eq!(before, (vec![Duty::Operator], vec![Role::Owner]));
     let shown = accounts::get_user(&state, &admin, old.account_id).await.unwrap();
     assert!(app::accounts::exclusion::conflict_of(&shown.duties, &shown.grants).is_some());
-    assert_eq!(accounts::in_conflict(&mut pool.acquire().await.unwrap()).await.unwrap(), ["old"]);
+    assert_eq!(accounts::in_conflict(&mut pool.acquire().await.unwrap()).await.unwrap().0, ["old"]);
     let home = crate::home::home(&state, &admin).await.unwrap();
     assert!(home.concerns.iter().any(|concern| concern.link == "/admin/users" && concern.text == "old"), "{:?}", home.concerns);
     let other = person(&state, "other", &[], "").await;

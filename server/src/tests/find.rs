@@ -28,7 +28,7 @@ fn viewer(project: &str) -> Caller {
 }
 
 async fn find(estate: &Estate, who: &str, text: &str) -> Found {
-    projects::search(&estate.state, &viewer(who), text).await.unwrap()
+    projects::search(&estate.state, &viewer(who), text, true).await.unwrap()
 }
 
 /// The first hit as `repository:tag`, and what Harbor says.
@@ -117,7 +117,7 @@ async fn whatever_people_paste_finds_the_image_it_names(pool: PgPool) {
     assert_eq!(notes("https://harbor.example/").await, (0, vec![SearchNote::OnlyHost { host: "harbor.example".to_owned() }]));
     assert_eq!(notes("sha256:94").await.1, vec![SearchNote::TooShort]);
     assert_eq!(notes(&format!("sha512:{}", "a".repeat(128))).await.1, vec![SearchNote::OtherAlgorithm]);
-    let too_long = projects::search(&estate.state, &viewer("shop"), &"x".repeat(5_000)).await.unwrap_err().into_api(None);
+    let too_long = projects::search(&estate.state, &viewer("shop"), &"x".repeat(5_000), true).await.unwrap_err().into_api(None);
     assert_eq!(too_long.kind, ErrorKind::Invalid);
 }
 
@@ -167,7 +167,7 @@ async fn harbor_says_what_it_has_and_without_it_the_answer_says_how_old_it_is(po
         let repository = if tag == "1" { "shop/web" } else { "shop/app" };
         let hit = find(&estate, "shop", &format!("{repository}:{tag}")).await.hits.remove(0);
         assert_eq!((hit.in_harbor.state, hit.in_harbor.live, hit.now), (state, true, now), "{tag}");
-        let history = projects::tag_history(&estate.state, &viewer("shop"), "sim", "shop", repository, tag).await.unwrap();
+        let history = projects::tag_history(&estate.state, &viewer("shop"), "sim", "shop", repository, tag, true).await.unwrap();
         let there = history.in_harbor.unwrap();
         assert_eq!((there.state, there.live), (state, true), "{tag}");
         assert_eq!(history.spans[0].to, None, "the newest snapshot is older than what happened");
@@ -183,12 +183,16 @@ async fn harbor_says_what_it_has_and_without_it_the_answer_says_how_old_it_is(po
     assert_eq!(browse().await, (true, vec![now("gone", TagNow::Gone), now("moved", TagNow::Moved), now("untagged", TagNow::Gone)]));
     // Nobody answers at its address any more.
     sqlx::query("update harbor set url = 'http://127.0.0.1:9', version = version + 1").execute(&estate.pool).await.unwrap();
+    let asked = estate.sim.control().total();
+    assert!(browse().await.0, "what was asked a moment ago is not asked again");
+    assert_eq!(estate.sim.control().total(), asked);
+    estate.state.said_now.forget();
     let found = find(&estate, "shop", "shop/app:gone").await;
     let newest: time::OffsetDateTime = sqlx::query_scalar("select max(moment) from snapshot").fetch_one(&estate.pool).await.unwrap();
     let hit = &found.hits[0];
     assert_eq!((hit.in_harbor.state, hit.in_harbor.live, hit.in_harbor.at.0), (Presence::Yes, false, newest));
     assert!(matches!(found.notes.as_slice(), [SearchNote::NotAsked { .. }]), "{:?}", found.notes);
-    let history = projects::tag_history(&estate.state, &viewer("shop"), "sim", "shop", "shop/app", "gone").await.unwrap();
+    let history = projects::tag_history(&estate.state, &viewer("shop"), "sim", "shop", "shop/app", "gone", true).await.unwrap();
     let there = history.in_harbor.unwrap();
     assert_eq!((there.state, there.live, there.at.0), (Presence::Yes, false, newest));
     assert!(history.live_error.is_some());
@@ -219,7 +223,7 @@ async fn a_viewer_of_one_project_learns_nothing_of_another(pool: PgPool) {
     let same = |text: &'static str| find(&estate, "shop", text);
     assert_eq!(same("payments/web:1").await, same("absent/web:1").await);
     let ask = async |repository: &str| {
-        let asked = projects::tag_history(&estate.state, &viewer("shop"), "sim", "shop", repository, "1").await;
+        let asked = projects::tag_history(&estate.state, &viewer("shop"), "sim", "shop", repository, "1", true).await;
         asked.map(|history| history.live).map_err(|error| error.into_api(None))
     };
     assert_eq!(ask("payments/web").await, ask("absent/web").await);

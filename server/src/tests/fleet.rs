@@ -9,6 +9,7 @@ use tower_sessions::SessionStore as _;
 use tower_sessions::session::{Id, Record};
 
 use app::accounts::types::{Duty, NewToken, TokenScope};
+use app::restores::words::Effects;
 
 use super::capture::Estate;
 use super::web::web;
@@ -37,7 +38,7 @@ const STATES: [&str; 11] =
 pub struct Fleet {
     /// A Harbor with two projects, captured once.
     pub estate: Estate,
-    /// That of the house.
+    /// Of the program; the house has one of its own.
     pub state: AppState,
     /// The program.
     pub router: axum::Router,
@@ -47,9 +48,15 @@ pub struct Fleet {
 impl Fleet {
     /// With the people, one request in each state, and one of everything else.
     pub async fn new(pool: PgPool) -> Self {
+        Self::watched(pool.clone(), pool).await
+    }
+
+    /// The same, whose program has a pool of its own.
+    pub async fn watched(pool: PgPool, of_program: PgPool) -> Self {
         let estate = Estate::new(pool, &["shop", "payments"]).await;
         estate.run().await;
-        let state = estate.state.clone();
+        let allow = vec!["127.0.0.0/8".parse().unwrap()];
+        let state = AppState::new(of_program, estate.state.keys.clone(), allow, estate.state.public_url.clone());
         let mut people = Vec::new();
         for (login, duties, grants) in PEOPLE {
             people.push(person(&state, login, duties, grants).await);
@@ -71,6 +78,12 @@ impl Fleet {
         for sql in [
             "update vault set read_only_since = now(), drift = '{\"unknown\": 1, \"lost\": 0, \"returned\": 0}' where path like '/nonexistent/%'",
             "update plan set paused_at = now(), paused_until = now() + interval '1 day', paused_by = 'olga', paused_reason = 'for a while' where name like 'plan %'",
+            "with p as (insert into plan (name, harbor_id, vault_id, include, exclude, cron, zone, rpo_s, created_by, deleted_at)
+                        select 'before', harbor_id, (select min(vault_id) from vault), '{*}', '{}', '0 2 * * *', 'UTC', 86400, 'olga', now()
+                          from harbor where name = 'sim' returning plan_id),
+                  j as (insert into job (kind, title, payload, state, attempt_max, trigger) values ('backup', 'x', '{}', 'done', 1, 'olga') returning job_id),
+                  r as (insert into run (plan_id, job_id, trigger, state) select plan_id, job_id, 'user', 'good' from p, j returning run_id)
+             update snapshot_ever s set run_id = r.run_id from r, project where project.project_id = s.project_id and project.name = 'payments'",
             "insert into job (kind, title, payload, state, attempt_max, trigger, account_id, harbor_id, finished_at)
              select 'inventory', 'list', '{}', 'dead', 1, 'olga', min(account_id), (select min(harbor_id) from harbor), now() from account",
         ] {
@@ -105,7 +118,7 @@ impl Fleet {
         .bind(form)
         .bind(plan)
         .bind(hash.as_bytes().as_slice())
-        .bind(serde_json::to_value(effects()).unwrap())
+        .bind(serde_json::to_value(Effects { tags_created: 0, tags_moved: 1, ..effects() }).unwrap())
         .execute(&self.estate.pool)
         .await
         .unwrap();

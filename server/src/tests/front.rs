@@ -112,11 +112,11 @@ async fn a_preview_of_a_plan_changes_nothing(pool: PgPool) {
         state
     };
     let before = all().await;
-    let preview = plans::preview(&estate.state, &olga, form.clone()).await.unwrap();
+    let preview = plans::preview(&estate.state, &olga, form.clone(), true).await.unwrap();
     assert!(preview.matched.iter().any(|found| found.project == "shop") && preview.stale.is_none(), "{preview:?}");
     assert_eq!(all().await, before);
     estate.sim.control().fail(Match::path(""), Action::Status(404, "NOT_FOUND".to_owned(), "not a Harbor any more".to_owned()));
-    let preview = plans::preview(&estate.state, &olga, form).await.unwrap();
+    let preview = plans::preview(&estate.state, &olga, form, true).await.unwrap();
     assert!(preview.stale.is_some(), "{preview:?}");
     assert_eq!(all().await, before, "not even that the harbor did not answer");
 }

@@ -195,18 +195,18 @@ async fn a_gap_is_shown_where_it_is_and_what_it_hides_is_restored_from_before(po
     assert_eq!(browse.gaps.iter().map(|gap| gap.subject.as_str()).collect::<Vec<_>>(), ["shop/web:never"], "it has no row of its own");
     assert_eq!(browse.repositories[0].gaps, 2);
 
-    let history = projects::tag_history(&lasting.state, &lasting.owner, "prod", "shop", "shop/web", "2").await.unwrap();
+    let history = projects::tag_history(&lasting.state, &lasting.owner, "prod", "shop", "shop/web", "2", true).await.unwrap();
     assert_eq!(history.gap.unwrap().subject, "shop/web:2");
     assert_eq!(history.spans[0].restore_at.0, first, "the newest snapshot does not hold it");
 
-    let found = projects::search(&lasting.state, &lasting.owner, "shop/web:2").await.unwrap().hits.remove(0);
+    let found = projects::search(&lasting.state, &lasting.owner, "shop/web:2", true).await.unwrap().hits.remove(0);
     assert_eq!((found.last_seen.0, found.restore_at.unwrap().0, found.in_harbor.at.0), (first, first, first));
     assert_eq!(found.gap.unwrap().subject, "shop/web:2");
-    let never = projects::search(&lasting.state, &lasting.owner, "web:never").await.unwrap().hits;
+    let never = projects::search(&lasting.state, &lasting.owner, "web:never", true).await.unwrap().hits;
     let never = never.iter().find(|hit| hit.tag == "never").unwrap();
     assert_eq!((never.role, never.restore_at), (app::projects::found::HitRole::Gap, None));
     let stranger = person(&lasting.state, "out", &[], "owner prod/other").await;
-    assert_eq!(projects::search(&lasting.state, &stranger, "web:never").await.unwrap().hits, []);
+    assert_eq!(projects::search(&lasting.state, &stranger, "web:never", true).await.unwrap().hits, []);
 }
 
 /// Another image under the same blocked tag is another gap; snapshots and acceptances from before gaps said which image go together as they did.

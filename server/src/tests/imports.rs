@@ -121,12 +121,12 @@ async fn an_import_moves_nothing_of_a_living_project(pool: PgPool) {
     assert_eq!(browsed(&estate, "shop", Some(now), Some("shop/web")).await, [tag("shop/web", "1", TagNow::Moved)]);
     assert_eq!(browsed(&estate, "shop", Some(now), Some("shop/lost")).await, [tag("shop/lost", "9", TagNow::Gone)]);
     assert_eq!(browsed(&estate, "shop", Some(old), None).await, [tag("shop/web", "old", TagNow::Gone)]);
-    let hits = projects::search(&estate.state, &reader(), "lost:9").await.unwrap().hits;
+    let hits = projects::search(&estate.state, &reader(), "lost:9", true).await.unwrap().hits;
     assert_eq!(hits.iter().map(|hit| (hit.repository.as_str(), hit.last_seen.0)).collect::<Vec<_>>(), [("shop/lost", now)]);
     let detail =
         projects::artifact(&estate.state, &reader(), &super::world::origin(), "sim", "shop", "shop/lost", &hits[0].digest).await.unwrap();
     assert_eq!(detail.tags, ["9"]);
-    let history = projects::tag_history(&estate.state, &reader(), "sim", "shop", "shop/lost", "9").await.unwrap();
+    let history = projects::tag_history(&estate.state, &reader(), "sim", "shop", "shop/lost", "9", true).await.unwrap();
     assert_eq!(
         history.spans.iter().map(|span| (span.restore_at.0, span.ended.as_deref())).collect::<Vec<_>>(),
         [(now, Some("imported from files"))]

@@ -142,7 +142,11 @@ async fn lists_and_inboxes_are_what_each_request_says_of_itself(pool: PgPool) {
             assert_eq!(&page.items.iter().map(|r| r.id).collect::<Vec<_>>(), expected, "{login} {tab}");
             assert_eq!(page.total, Some(i64::try_from(expected.len()).unwrap()));
         }
-        assert_eq!(restores::waiting_for(&fleet.state, caller).await.unwrap(), i64::try_from(mine.len()).unwrap(), "{login}");
+        assert_eq!(
+            crate::session::shell::counts(&fleet.state.pool, caller).await.unwrap().waiting,
+            i64::try_from(mine.len()).unwrap(),
+            "{login}"
+        );
     }
 }
 
@@ -173,7 +177,7 @@ async fn an_inbox_is_not_crowded_out_by_other_projects(pool: PgPool) {
     assert_eq!((first.items.len(), first.total), (50, Some(61)));
     let second = page(first.next).await;
     assert_eq!((second.items.len(), second.next.is_none(), second.items.last().unwrap().id), (11, true, old));
-    assert_eq!(restores::waiting_for(&state, &lead).await.unwrap(), 61);
+    assert_eq!(crate::session::shell::counts(&state.pool, &lead).await.unwrap().waiting, 61);
 }
 
 /// S-81.

@@ -234,6 +234,16 @@ async fn every_line_is_reached_by_pages_and_filters_by_those_who_see_the_request
         assert_eq!((lines.page, lines.pages, lines.total, lines.next.is_some()), (page, 3, 250, page < 3));
         seen.extend(lines.lines.into_iter().map(|line| (line.place, line.effect.reference)));
     }
+    // The page of the request has the same without reading its plan.
+    for (page, group) in [(None, None), (Some(1), Some("")), (Some(2), None), (None, Some("blocked"))] {
+        let filter = LineFilter { page, group: group.map(str::to_owned), ..LineFilter::default() };
+        let beside = restores::page(&state, &lead, id, filter.clone(), 1).await.unwrap();
+        let lines =
+            restores::list_lines(&state, &lead, &id.to_string(), LineFilter { group: filter.group.filter(|g| !g.is_empty()), ..filter })
+                .await;
+        assert_eq!(serde_json::to_value(beside.lines).unwrap(), serde_json::to_value(lines.unwrap()).unwrap(), "{page:?} {group:?}");
+        assert_eq!(serde_json::to_value(beside.request).unwrap(), serde_json::to_value(&shown).unwrap());
+    }
     assert_eq!(seen.len(), 250);
     assert!(seen.iter().enumerate().all(|(n, (place, name))| *place == i64::try_from(n).unwrap() + 1 && *name == format!("v{n:04}")));
 
@@ -269,6 +279,14 @@ async fn every_line_is_reached_by_pages_and_filters_by_those_who_see_the_request
         assert_eq!(kind(restores::get_change(&state, other, &id.to_string(), 1).await.unwrap_err()), ErrorKind::NotFound);
     }
     sqlx::query("update request set state = 'draft' where request_id = $1").bind(id).execute(&pool).await.unwrap();
+    let draft: String =
+        sqlx::query_scalar("select draft::text from request where request_id = $1").bind(id).fetch_one(&pool).await.unwrap();
+    let page = restores::draft_page(&state, &dev, &draft, LineFilter::default(), 1).await.unwrap();
+    assert_eq!(
+        (page.lines.total, page.lines.lines.len(), page.draft.plan.items_total, page.draft.plan.hash),
+        (250, 100, 250, shown.plan.hash)
+    );
+    assert_eq!(kind(restores::draft_page(&state, &lead, &draft, LineFilter::default(), 1).await.unwrap_err()), ErrorKind::NotFound);
     assert_eq!(restores::list_lines(&state, &dev, &id.to_string(), LineFilter::default()).await.unwrap().total, 250);
     assert_eq!(
         kind(restores::list_lines(&state, &lead, &id.to_string(), LineFilter::default()).await.unwrap_err()),

@@ -26,6 +26,7 @@ impl Fleet {
         let paused = self.number("select min(plan_id) from plan where paused_at is not null").await;
         let vault = self.number("select min(vault_id) from vault").await;
         let bucket = self.number("select min(vault_id) from vault_bucket").await;
+        let left = self.number("select min(plan_id) from plan where deleted_at is not null").await;
         let plan = self.estate.plan_id;
         let user = self.number("select account_id from account where login = 'dev'").await;
         let digest = harbor_sim::images::simple("shop-web", &[100]).manifest.digest;
@@ -60,11 +61,15 @@ impl Fleet {
         .map(str::to_owned)
         .to_vec();
         pages.extend(["", "/browse?repo=shop/web", "/changes", "/gaps", "/settings"].map(|part| format!("{project}{part}")));
-        pages.push("/tags?h=sim&p=shop&repo=shop/web&tag=1".to_owned());
+        for now in ["", "/now"] {
+            pages.push(format!("/tags{now}?h=sim&p=shop&repo=shop/web&tag=1"));
+        }
+        pages.extend(["/now?at=2030-01-01T00:00:00Z", "/now?repo=shop/web"].map(|part| format!("{project}{part}")));
+        pages.push("/search/now?q=web".to_owned());
         pages.push(format!("/artifacts?h=sim&p=shop&repo=shop/web&digest={digest}"));
         pages.extend(requests.iter().map(|id| format!("/restores/{id}")));
         pages.extend(jobs.iter().map(|id| format!("/jobs/{id}")));
-        pages.push(format!("/plans/{paused}"));
+        pages.extend([format!("/plans/{paused}"), format!("/plans/left/{left}")]);
         pages.extend([vault, bucket].map(|vault| format!("/vaults/{vault}")));
         pages.extend(["", "/edit", "/delete"].map(|part| format!("/plans/{plan}{part}")));
         pages.push(format!("/admin/users/{user}"));
@@ -189,13 +194,12 @@ fn buttons(html: &str) -> BTreeSet<String> {
 }
 
 /// Calls of forms that are on no page of the walk, and why.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: [(&str, &str); 10] = [
     ("/fn/session/in", "the sign-in"),
     ("/fn/session/set_up", "the first account"),
     ("/fn/session/step_up", "in the middle of a refused form"),
     ("/fn/session/zone", "sent by the script of every page"),
     ("/fn/restores/submit", "the second step of the wizard"),
-    ("/fn/plans/leave", "the page of a deleted plan"),
     ("/fn/projects/accept", "a snapshot with gaps"),
     ("/fn/projects/withdraw", "a gap that was accepted"),
     ("/fn/sessions/end", "a session beside the one that looks"),

@@ -4,7 +4,7 @@
 //! nothing of the days to come.
 
 use app::units::Moment;
-use app::vaults::types::{Capacity, CapacityDay, ProjectCapacity};
+use app::vaults::types::{Capacity, CapacityDay, ProjectCapacity, Vault};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -24,19 +24,22 @@ const AHEAD_DAYS_MAX: i64 = 3_650;
 /// Capacity of a vault, for its page.
 pub async fn get(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Capacity, Error> {
     let vault = super::get(state, caller, vault_id).await?;
+    of(&mut *state.pool.acquire().await?, &vault).await
+}
+
+/// The same of a vault that was read already.
+pub(super) async fn of(conn: &mut PgConnection, vault: &Vault) -> Result<Capacity, Error> {
     let usable = vault.free_bytes.map(|free| free.saturating_sub(vault.reserve_bytes));
-    let mut conn = state.pool.acquire().await?;
-    let seen = seen(&mut conn, vault_id).await?;
-    let days: Vec<CapacityDay> = days(&mut conn, vault_id).await?;
+    let (days, seen) = days(conn, vault.id).await?;
     let per_day = per_day(&days, seen);
-    let (projects, more) = projects(&mut conn, vault_id).await?;
+    let (projects, more) = projects(conn, vault.id).await?;
     Ok(Capacity { per_day, days_left: usable.and_then(|usable| days_left(usable, per_day)), days, projects, more })
 }
 
 /// Days until the vault with so much free space is full; none while it cannot be said. For the home page.
 pub async fn forecast(conn: &mut PgConnection, vault_id: i64, usable: i64) -> sqlx::Result<Option<i64>> {
-    let seen = seen(conn, vault_id).await?;
-    Ok(days_left(usable, per_day(&days(conn, vault_id).await?, seen)))
+    let (days, seen) = days(conn, vault_id).await?;
+    Ok(days_left(usable, per_day(&days, seen)))
 }
 
 fn per_day(days: &[CapacityDay], seen: i64) -> Option<i64> {
@@ -48,22 +51,13 @@ fn days_left(usable: i64, per_day: Option<i64>) -> Option<i64> {
     Some(usable / per_day).filter(|days| *days <= AHEAD_DAYS_MAX)
 }
 
-/// Days since the vault got its first snapshot.
-async fn seen(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<i64> {
-    sqlx::query_scalar(
-        "select coalesce(extract(epoch from now() - least(
+/// By day, oldest first: added, added by first backups, freed. And days since the vault got its first snapshot.
+async fn days(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<(Vec<CapacityDay>, i64)> {
+    let rows: Vec<(OffsetDateTime, i64, i64, i64, i64)> = sqlx::query_as(
+        "with seen as (select coalesce(extract(epoch from now() - least(
                     (select min(finished_at) from snapshot_ever where vault_id = $1),
-                    (select min(copied_at) from snapshot_copy where vault_id = $1)))::bigint / 86400, 0)",
-    )
-    .bind(vault_id)
-    .fetch_one(conn)
-    .await
-}
-
-/// By day, oldest first: added, added by first backups, freed.
-async fn days(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<CapacityDay>> {
-    let rows: Vec<(OffsetDateTime, i64, i64, i64)> = sqlx::query_as(
-        "with window_ as (select now() - make_interval(days => $2) as from_at),
+                    (select min(copied_at) from snapshot_copy where vault_id = $1)))::bigint / 86400, 0) as days),
+         window_ as (select now() - make_interval(days => $2) as from_at),
          added as (
              select s.finished_at as at, s.bytes_new,
                     not exists (select 1 from snapshot_ever e
@@ -80,7 +74,8 @@ async fn days(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<Capaci
          select d.day,
                 coalesce((select sum(bytes_new) from added a where not a.is_first and a.at >= d.day and a.at < d.day + interval '1 day'), 0)::bigint,
                 coalesce((select sum(bytes_new) from added a where a.is_first and a.at >= d.day and a.at < d.day + interval '1 day'), 0)::bigint,
-                coalesce((select sum(bytes) from freed f where f.at >= d.day and f.at < d.day + interval '1 day'), 0)::bigint
+                coalesce((select sum(bytes) from freed f where f.at >= d.day and f.at < d.day + interval '1 day'), 0)::bigint,
+                (select days from seen)
            from generate_series(date_trunc('day', now()) - make_interval(days => $2 - 1), date_trunc('day', now()), interval '1 day') d (day)
           order by d.day",
     )
@@ -88,11 +83,12 @@ async fn days(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Vec<Capaci
     .bind(WINDOW_DAYS)
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|(day, added, first, freed)| CapacityDay { day: Moment(day), added, first, freed }).collect())
+    let seen = rows.first().map_or(0, |(.., seen)| *seen);
+    Ok((rows.into_iter().map(|(day, added, first, freed, _)| CapacityDay { day: Moment(day), added, first, freed }).collect(), seen))
 }
 
-/// Harbor, project, plan, logical bytes, new bytes, snapshots.
-type ProjectRow = (String, String, Option<String>, i64, i64, i64);
+/// Harbor, project, plan, logical bytes, new bytes, snapshots; how many projects there are.
+type ProjectRow = (String, String, Option<String>, i64, i64, i64, i64);
 
 /// What each project takes; those that added most first. How many more there are.
 async fn projects(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<(Vec<ProjectCapacity>, i64)> {
@@ -109,21 +105,18 @@ async fn projects(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<(Vec<P
          select h.name, p.name,
                 (select pl.name from snapshot s join run r using (run_id) join plan pl using (plan_id)
                   where s.project_id = p.project_id order by s.moment desc limit 1),
-                here.logical_bytes, coalesce(added.bytes, 0), here.snapshots
+                here.logical_bytes, coalesce(added.bytes, 0), here.snapshots, count(*) over ()
            from here join project p using (project_id) join harbor h using (harbor_id) left join added using (project_id)
           order by coalesce(added.bytes, 0) desc, here.logical_bytes desc, h.name, p.name limit $3",
     )
     .bind(vault_id)
     .bind(WINDOW_DAYS)
     .bind(PROJECTS_MAX)
-    .fetch_all(&mut *conn)
+    .fetch_all(conn)
     .await?;
-    let all: i64 = sqlx::query_scalar("select count(distinct project_id) from vault_snapshot where vault_id = $1")
-        .bind(vault_id)
-        .fetch_one(conn)
-        .await?;
+    let all = rows.first().map_or(0, |(.., all)| *all);
     let more = all - i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    let one = |(harbor, project, plan, logical_bytes, bytes_new, snapshots): ProjectRow| ProjectCapacity {
+    let one = |(harbor, project, plan, logical_bytes, bytes_new, snapshots, _): ProjectRow| ProjectCapacity {
         harbor,
         project,
         plan,

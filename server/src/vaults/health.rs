@@ -80,7 +80,7 @@ fn failing(detail: String) -> Health {
 async fn find(state: &AppState, vault_id: i64) -> Result<Health, Error> {
     let (path, uuid, bucket) = {
         let mut conn = state.pool.acquire().await?;
-        let (path, uuid) = queries::place(&mut conn, vault_id).await?.ok_or_else(|| app::error::ApiError::not_found("vault"))?;
+        let (path, uuid, _) = queries::place(&mut conn, vault_id).await?.ok_or_else(|| app::error::ApiError::not_found("vault"))?;
         (path, uuid, queries::bucket(&mut conn, vault_id).await?)
     };
     let open = match ops::open_at(state, &path, uuid, bucket.as_ref()).await {
@@ -138,6 +138,14 @@ pub(super) fn seen(row: &mut queries::Row) -> (Health, Option<Moment>) {
         }
     }
     (look, row.looked_at.map(Moment))
+}
+
+impl Health {
+    /// Whether it could not be read.
+    #[must_use]
+    pub const fn is_out(&self) -> bool {
+        matches!(self.state, VaultState::Missing | VaultState::Failing)
+    }
 }
 
 /// Vaults that could not be read at their last look.

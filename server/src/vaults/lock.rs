@@ -1,6 +1,6 @@
 //! Object lock: how a vault's bucket locks what is written once, who is told, and that it is so.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use app::error::{ApiError, ErrorKind};
@@ -14,7 +14,7 @@ use vault::{Mode, PointerName, Vault};
 use vocab::Digest;
 
 use super::partitions::part_of;
-use super::queries::{self, BucketRow};
+use super::queries::{self, BucketRow, Row};
 use super::verify::Scope;
 use super::{bucket, ops};
 use crate::access::{Caller, Operation, Origin};
@@ -57,26 +57,17 @@ pub(super) fn cannot(checks: &app::harbors::types::CheckList) -> Error {
     ApiError::field("lock_days", why).into()
 }
 
-/// What the pages may know of it, with the plans that keep snapshots for longer.
-pub(super) async fn view(conn: &mut PgConnection, row: &BucketRow) -> Result<Option<Lock>, Error> {
-    let Some(days) = row.lock_days else { return Ok(None) };
-    let lock = views(conn, &[row.vault_id], std::slice::from_ref(row)).await?.remove(&row.vault_id);
-    let outlived_by = retention::longer_than(conn, row.vault_id, i64::from(days)).await?;
-    Ok(lock.map(|lock| Lock { outlived_by, ..lock }))
+/// What the pages may know of it, without the plans that keep snapshots for longer.
+pub(super) fn view(row: &Row, bucket: &BucketRow) -> Option<Lock> {
+    let (snapshots, next, last) = row.locked.0;
+    Some(Lock { mode: bucket.lock_mode.clone(), days: bucket.lock_days?, snapshots, next, last, outlived_by: Vec::new() })
 }
 
-/// The same of many vaults, without those plans.
-pub(super) async fn views(conn: &mut PgConnection, vaults: &[i64], buckets: &[BucketRow]) -> Result<HashMap<i64, Lock>, Error> {
-    if vaults.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = queries::locked(conn, vaults).await?;
-    let locks = rows.into_iter().filter_map(|(vault_id, snapshots, next, last)| {
-        let bucket = buckets.iter().find(|bucket| bucket.vault_id == vault_id)?;
-        let (mode, days) = (bucket.lock_mode.clone(), bucket.lock_days?);
-        Some((vault_id, Lock { mode, days, snapshots, next: next.map(Moment), last: last.map(Moment), outlived_by: Vec::new() }))
-    });
-    Ok(locks.collect())
+/// The same with those plans.
+pub(super) async fn view_one(conn: &mut PgConnection, row: &Row, bucket: &BucketRow) -> Result<Option<Lock>, Error> {
+    let Some(lock) = view(row, bucket) else { return Ok(None) };
+    let outlived_by = retention::longer_than(conn, row.vault_id, i64::from(lock.days)).await?;
+    Ok(Some(Lock { outlived_by, ..lock }))
 }
 
 /// Changes how a bucket locks. Longer holds at once, and a job extends what is locked already; shorter holds for what is locked from now on.

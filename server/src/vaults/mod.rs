@@ -13,5 +13,7 @@ pub mod reconcile;
 pub mod sweep;
 mod verify;
 
-pub use ops::{create, findings, get, list, open, open_to_write, queue_heal, queue_scrubs, register, set_open, set_scrub, start_verify};
+pub use ops::{
+    create, findings, get, list, now, open, open_to_write, page, queue_heal, queue_scrubs, register, set_open, set_scrub, start_verify,
+};
 pub use verify::{Scope, verify_job};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use app::error::{ApiError, ErrorKind};
 use app::units::Moment;
-use app::vaults::types::{ChangeScrub, Finding, Lock, NewVault, Vault};
+use app::vaults::types::{ChangeScrub, Finding, Lock, NewVault, Vault, VaultNow, VaultPage};
 use futures::TryStreamExt as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -14,12 +14,13 @@ use vault::VaultError;
 
 use super::queries::{self, BucketRow, Row};
 use super::verify::Scope;
-use super::{bucket, health, lock, reconcile};
+use super::{bucket, capacity, health, lock, reconcile, sweep};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::jobs::{self, NewJob, Work};
+use crate::plans;
 use crate::state::AppState;
 
 /// All vaults, as they were seen last.
@@ -28,35 +29,79 @@ pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Vault>, Error
     let mut conn = state.pool.acquire().await?;
     let rows = queries::all(&mut conn).await?;
     let buckets = queries::buckets(&mut conn).await?;
-    let locked: Vec<i64> = buckets.iter().filter(|bucket| bucket.lock_days.is_some()).map(|bucket| bucket.vault_id).collect();
-    let mut locks = lock::views(&mut conn, &locked, &buckets).await?;
     let mut buckets: HashMap<i64, BucketRow> = buckets.into_iter().map(|bucket| (bucket.vault_id, bucket)).collect();
     let shown = rows.into_iter().map(|row| {
-        let (bucket, lock) = (buckets.remove(&row.vault_id), locks.remove(&row.vault_id));
+        let bucket = buckets.remove(&row.vault_id);
+        let lock = bucket.as_ref().and_then(|bucket| lock::view(&row, bucket));
         view(row, bucket, lock)
     });
     Ok(shown.collect())
 }
 
+/// All vaults in short, for whoever may see them; and how many could not be read at their last look, whoever asks.
+pub async fn now(conn: &mut PgConnection, caller: &Caller) -> Result<(Vec<VaultNow>, i64), Error> {
+    if !caller.may(Operation::ReadEstate, None) {
+        return Ok((Vec::new(), health::count_out(conn).await?));
+    }
+    let rows = queries::all(conn).await?;
+    let out = rows.iter().filter(|row| row.look.as_ref().is_some_and(|look| look.is_out())).count();
+    Ok((rows.into_iter().map(in_short).collect(), i64::try_from(out).unwrap_or(i64::MAX)))
+}
+
+fn in_short(mut row: Row) -> VaultNow {
+    let (look, looked) = health::seen(&mut row);
+    VaultNow {
+        id: row.vault_id,
+        name: row.name,
+        state: look.state,
+        state_detail: look.detail,
+        looked,
+        stored_bytes: row.stored_bytes,
+        logical_bytes: row.logical_bytes,
+        free_bytes: look.free_bytes,
+        days_left: look.days_left,
+        snapshots: row.snapshots,
+        findings: row.findings,
+        verified: row.verified_at.map(Moment),
+    }
+}
+
 /// One vault, as it was seen last.
 pub async fn get(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Vault, Error> {
     caller.require(Operation::ReadEstate, None)?;
-    let mut conn = state.pool.acquire().await?;
-    let row = queries::one(&mut conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
-    let bucket = queries::bucket(&mut conn, vault_id).await?;
+    one(&mut *state.pool.acquire().await?, vault_id).await
+}
+
+async fn one(conn: &mut PgConnection, vault_id: i64) -> Result<Vault, Error> {
+    let row = queries::one(conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    let bucket = queries::bucket(conn, vault_id).await?;
     let lock = match &bucket {
-        Some(bucket) => lock::view(&mut conn, bucket).await?,
+        Some(bucket) => lock::view_one(conn, &row, bucket).await?,
         None => None,
     };
     Ok(view(row, bucket, lock))
 }
 
+/// One vault with all that its page shows.
+pub async fn page(state: &AppState, caller: &Caller, vault_id: i64) -> Result<VaultPage, Error> {
+    caller.require(Operation::ReadEstate, None)?;
+    let mut conn = state.pool.acquire().await?;
+    let vault = one(&mut conn, vault_id).await?;
+    Ok(VaultPage {
+        findings: queries::findings(&mut conn, vault_id).await?,
+        sweeps: sweep::newest(&mut conn, vault_id).await?,
+        capacity: capacity::of(&mut conn, &vault).await?,
+        left: plans::left::of_vault(&mut conn, vault_id).await?,
+        vault,
+    })
+}
+
 /// Opens a vault's bytes. One that is only read refuses every write by itself.
 pub async fn open(state: &AppState, conn: &mut PgConnection, vault_id: i64) -> Result<vault::Vault, Error> {
-    let (path, uuid) = queries::place(conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    let (path, uuid, read_only) = queries::place(conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
     let bucket = queries::bucket(conn, vault_id).await?;
     let vault = open_at(state, &path, uuid, bucket.as_ref()).await?;
-    Ok(if queries::is_read_only(conn, vault_id).await? { vault.to_read() } else { vault })
+    Ok(if read_only { vault.to_read() } else { vault })
 }
 
 /// The same for work that writes, which is refused before it begins.

@@ -38,6 +38,8 @@ pub struct Row {
     pub rebuilt: Option<Json<Rebuilt>>,
     pub look: Option<Json<Health>>,
     pub looked_at: Option<OffsetDateTime>,
+    /// Snapshots that are locked, when the first lock passes, and when the last.
+    pub locked: Json<(i64, Option<Moment>, Option<Moment>)>,
 }
 
 const SELECT: &str =
@@ -49,7 +51,9 @@ const SELECT: &str =
        (select coalesce(sum(newest.logical_bytes), 0)::bigint
           from (select distinct on (s.project_id) s.logical_bytes from vault_snapshot s
                  where s.vault_id = v.vault_id order by s.project_id, s.moment desc) newest) as logical_bytes,
-       (select count(*) from finding f where f.vault_id = v.vault_id and f.healed_at is null) as findings
+       (select count(*) from finding f where f.vault_id = v.vault_id and f.healed_at is null) as findings,
+       (select jsonb_build_array(count(*), min(s.locked_until), max(s.locked_until)) from vault_snapshot s
+         where s.vault_id = v.vault_id and s.locked_until > now()) as locked
   from vault v";
 
 /// All by name.
@@ -64,9 +68,12 @@ pub async fn one(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Option<
     sqlx::query_as(sql).bind(vault_id).fetch_optional(conn).await
 }
 
-/// Folder, or name of the bucket, and id of a vault.
-pub async fn place(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Option<(String, Uuid)>> {
-    sqlx::query_as("select path, vault_uuid from vault where vault_id = $1").bind(vault_id).fetch_optional(conn).await
+/// Folder, or name of the bucket, and id of a vault, and whether it is only read.
+pub async fn place(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Option<(String, Uuid, bool)>> {
+    sqlx::query_as("select path, vault_uuid, read_only_since is not null from vault where vault_id = $1")
+        .bind(vault_id)
+        .fetch_optional(conn)
+        .await
 }
 
 /// A vault's bucket as stored. The secret is still sealed.
@@ -511,21 +518,6 @@ pub async fn pointers_known(conn: &mut PgConnection, vault_id: i64, ids: &[Uuid]
     .await?;
     let of = |kept: bool| rows.iter().filter(|(_, is)| *is == kept).map(|(id, _)| *id).collect();
     Ok((of(true), of(false)))
-}
-
-/// Vault, snapshots of it that are locked, when the first lock passes, and when the last.
-pub type LockedRow = (i64, i64, Option<OffsetDateTime>, Option<OffsetDateTime>);
-
-/// What is locked in vaults.
-pub async fn locked(conn: &mut PgConnection, vaults: &[i64]) -> sqlx::Result<Vec<LockedRow>> {
-    sqlx::query_as(
-        "select v.vault_id, count(s.snapshot_id), min(s.locked_until), max(s.locked_until)
-           from unnest($1::bigint[]) v (vault_id) left join vault_snapshot s on s.vault_id = v.vault_id and s.locked_until > now()
-          group by v.vault_id",
-    )
-    .bind(vaults)
-    .fetch_all(conn)
-    .await
 }
 
 /// Keeps what a test of a bucket found.

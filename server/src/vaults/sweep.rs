@@ -65,7 +65,12 @@ pub async fn list(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Ve
     caller.require(Operation::ReadEstate, None)?;
     let mut conn = state.pool.acquire().await?;
     queries::place(&mut conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
-    let rows = queries::sweeps(&mut conn, vault_id, SHOWN).await?;
+    newest(&mut conn, vault_id).await
+}
+
+/// The newest of a vault that is known to be there.
+pub(super) async fn newest(conn: &mut PgConnection, vault_id: i64) -> Result<Vec<Sweep>, Error> {
+    let rows = queries::sweeps(conn, vault_id, SHOWN).await?;
     Ok(rows.into_iter().map(view).collect())
 }
 

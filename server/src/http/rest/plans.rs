@@ -59,7 +59,7 @@ endpoint!(/// Plans.
 endpoint!(/// Makes a plan.
     post "/api/v1/plans" "plans" create_plan(cx, b, Body(form): Body<PlanForm>) Plan => b.save_plan(cx, PlanForm { plan_id: None, ..form }).await?);
 endpoint!(/// What a plan would match and when it would run.
-    post "/api/v1/plans/preview" "plans" preview_plan(cx, b, Body(form): Body<PlanForm>) PlanPreview => b.preview_plan(cx, form).await?);
+    post "/api/v1/plans/preview" "plans" preview_plan(cx, b, Body(form): Body<PlanForm>) PlanPreview => b.preview_plan(cx, form, true).await?);
 endpoint!(/// One plan.
     get "/api/v1/plans/{id}" "plans" get_plan(cx, b, Path(id): Path<i64>) Plan => b.get_plan(cx, id).await?);
 endpoint!(/// Changes a plan.

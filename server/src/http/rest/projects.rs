@@ -86,6 +86,9 @@ struct Inside {
     only: Option<String>,
     /// Cursor.
     after: Option<String>,
+    /// `false`: as the snapshots say, without asking Harbor.
+    #[serde(default)]
+    live: Option<bool>,
 }
 
 /// One tag.
@@ -95,6 +98,9 @@ struct OneTag {
     repo: String,
     /// Tag.
     tag: String,
+    /// `false`: as the snapshots say, without asking Harbor.
+    #[serde(default)]
+    live: Option<bool>,
 }
 
 /// From one moment to another.
@@ -130,6 +136,9 @@ struct Find {
     /// Whatever names an image: a reference with or without host, tag and digest, a part of a name, a digest or its first digits, the id
     /// docker shows, a line of an error. At most 4,096 bytes.
     q: String,
+    /// `false`: as the snapshots say, without asking Harbor.
+    #[serde(default)]
+    live: Option<bool>,
 }
 
 endpoint!(/// Projects.
@@ -139,9 +148,9 @@ endpoint!(/// The timeline of a project: its snapshots.
 endpoint!(/// A moment compared with the harbor now.
     get "/api/v1/projects/{harbor}/{project}/diff" "projects" compare_live(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(at): Asked<At>) LiveDiff => b.compare_live(cx, harbor, project, at.at).await?);
 endpoint!(/// Repositories and tags at a moment.
-    get "/api/v1/projects/{harbor}/{project}/contents" "projects" browse(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<Inside>) Browse => b.browse(cx, BrowseQuery { harbor, project, at: q.at, repo: q.repo, q: q.q, only: q.only, after: q.after }).await?);
+    get "/api/v1/projects/{harbor}/{project}/contents" "projects" browse(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<Inside>) Browse => b.browse(cx, BrowseQuery { harbor, project, at: q.at, repo: q.repo, q: q.q, only: q.only, after: q.after, live: q.live }).await?);
 endpoint!(/// Everything a tag pointed to.
-    get "/api/v1/projects/{harbor}/{project}/tag" "projects" tag_history(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<OneTag>) TagHistory => b.tag_history(cx, harbor, project, q.repo, q.tag).await?);
+    get "/api/v1/projects/{harbor}/{project}/tag" "projects" tag_history(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<OneTag>) TagHistory => b.tag_history(cx, harbor, project, q.repo, q.tag, q.live != Some(false)).await?);
 endpoint!(/// Tags that differ between two moments.
     get "/api/v1/projects/{harbor}/{project}/changes" "projects" get_changes(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<Span>) Changes => b.get_changes(cx, harbor, project, q.from, q.to).await?);
 endpoint!(/// Settings at a moment, and what is different from an earlier one.
@@ -151,7 +160,7 @@ endpoint!(/// The parts of an artifact.
 endpoint!(/// Queues a backup of one project.
     post "/api/v1/projects/{harbor}/{project}/backup" "projects" back_up_project(cx, b, Path((harbor, project)): Path<(String, String)>) Queued => Queued { job_id: b.back_up_project(cx, harbor, project).await? });
 endpoint!(/// Searches names, tags and digests over all time, as people paste them, and asks Harbor whether it has what is found.
-    get "/api/v1/search" "projects" search(cx, b, Asked(q): Asked<Find>) Found => b.search(cx, q.q).await?);
+    get "/api/v1/search" "projects" search(cx, b, Asked(q): Asked<Find>) Found => b.search(cx, q.q, q.live != Some(false)).await?);
 endpoint!(/// Gaps of the newest snapshot, and what was accepted of them.
     get "/api/v1/projects/{harbor}/{project}/gaps" "projects" get_gaps(cx, b, Path((harbor, project)): Path<(String, String)>) ProjectGaps => b.get_gaps(cx, harbor, project).await?);
 endpoint!(/// Accepts gaps of a snapshot until a day.

@@ -12,6 +12,7 @@ use app::error::ApiError;
 use app::projects::found::{Found, HitRole, InHarbor, Presence, SearchHit, SearchNote};
 use app::projects::types::TagNow;
 use app::units::Moment;
+use futures::FutureExt as _;
 use sqlx::PgConnection;
 use vocab::Pasted;
 use vocab::pasted::{PASTED_BYTES_MAX, Reading};
@@ -67,8 +68,8 @@ impl Reach {
     }
 }
 
-/// Names, tags and digests over all time, as people have them.
-pub async fn search(state: &AppState, caller: &Caller, q: &str) -> Result<Found, Error> {
+/// Names, tags and digests over all time, as people have them. `live`: Harbors are asked whether they have what was found.
+pub async fn search(state: &AppState, caller: &Caller, q: &str, live: bool) -> Result<Found, Error> {
     if q.len() > PASTED_BYTES_MAX {
         return Err(
             ApiError::field("q", format!("use at most {PASTED_BYTES_MAX} characters: the line that names the image is enough")).into()
@@ -96,7 +97,7 @@ pub async fn search(state: &AppState, caller: &Caller, q: &str) -> Result<Found,
     if i64::try_from(rows.len()).is_ok_and(|rows| rows >= HITS_MAX) {
         found.notes.push(SearchNote::More { shown: HITS_MAX });
     }
-    let (asked, trouble) = ask::harbors(state, &rows).await;
+    let (asked, trouble) = if live { ask::harbors(state, &rows).boxed().await } else { (vec![None; rows.len()], Vec::new()) };
     found.notes.extend(trouble);
     found.hits = rows.into_iter().zip(asked).map(|(row, live)| hit(row, live, &gaps)).collect();
     found.hits.extend(lacking.into_iter().filter_map(|row| never_captured(row, &gaps)));
