@@ -21,20 +21,22 @@ pub fn BrowsePage() -> impl IntoView {
     view! { <Load data=browse_moment(question.clone()) topics=&[Topic::Snapshots] view=move |browse| page(browse, question)/> }
 }
 
+fn title(browse: &Browse, project: &str) -> String {
+    let at = long(browse.at.moment);
+    match &browse.repository {
+        Some(repo) => {
+            let tags = count(browse.tags_total);
+            lang().pick(format!("{repo} held {tags} tags at {at}"), format!("{repo} 在 {at} 有 {tags} 个 Tag"))
+        }
+        None => lang().pick(format!("Nothing was in {project} at {at}"), format!("{project} 在 {at} 没有内容")),
+    }
+}
+
 fn page(browse: Browse, query: BrowseQuery) -> AnyView {
     let base = format!("{}/browse", project_href(&query.harbor, &query.project));
     let at = browse.at.moment.url();
     let repo = browse.repository.clone();
-    let title = match &repo {
-        Some(repo) => lang().pick(
-            format!("{repo} held {} tags at {}", count(browse.tags_total), long(browse.at.moment)),
-            format!("{repo} 在 {} 有 {} 个 Tag", long(browse.at.moment), count(browse.tags_total)),
-        ),
-        None => lang().pick(
-            format!("Nothing was in {} at {}", query.project, long(browse.at.moment)),
-            format!("{} 在 {} 没有内容", query.project, long(browse.at.moment)),
-        ),
-    };
+    let title = title(&browse, &query.project);
     let crumbs = vec![
         (t("Projects", "项目").to_owned(), "/projects".to_owned()),
         (format!("{}/{}", query.harbor, query.project), format!("{}?at={}", project_href(&query.harbor, &query.project), url_part(&at))),

@@ -440,20 +440,17 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     clients::keep_body_cap(&mut tx, reach.harbor_id, write.as_ref().unwrap_or(&read)).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
     let event = Event::new("harbor.update", "harbor", &form.harbor, format!("changed the harbor {}", form.harbor))
-        .with(
-            "before",
-            json!({ "url": reach.url, "read_login": reach.read_login, "write_login": reach.write_login,
-                "bandwidth": bandwidth::lines(&reach.bandwidth), "bandwidth_zone": reach.bandwidth_zone }),
-        )
-        .with(
-            "after",
-            json!({ "url": form.url.trim(), "read_login": logins.read.name, "write_login": logins.write.as_ref().map(|w| &w.name),
-                "bandwidth": bandwidth::lines(&caps), "bandwidth_zone": zone }),
-        );
+        .with("before", reached(&reach.url, (&reach.read_login, reach.write_login.as_deref()), &reach.bandwidth, &reach.bandwidth_zone))
+        .with("after", reached(form.url.trim(), (&logins.read.name, logins.write.as_ref().map(|w| w.name.as_str())), &caps, &zone));
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     state.said_now.forget();
     get(state, caller, &form.harbor).await
+}
+
+/// How a harbor is reached, for the record.
+fn reached(url: &str, (read, write): (&str, Option<&str>), caps: &[bandwidth::Cap], zone: &str) -> serde_json::Value {
+    json!({ "url": url, "read_login": read, "write_login": write, "bandwidth": bandwidth::lines(caps), "bandwidth_zone": zone })
 }
 
 /// Runs and keeps the check-list of a registered harbor.

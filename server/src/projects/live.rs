@@ -39,11 +39,14 @@ const LISTED_MAX: usize = 500;
 /// What is said of a harbor that does not answer in time.
 pub const TOO_SLOW: &str = "the harbor did not answer in time; what was captured is shown";
 
+/// A listing, or nothing where Harbor has no such repository, or why it could not be had.
+type Listed = Result<Option<Arc<TagsNow>>, ApiError>;
+
 /// What Harbors said a moment ago, by question. Whoever is given an answer was authorised for its project before.
 #[derive(Default)]
 pub struct SaidNow {
     projects: Flights<(i64, String), Result<Arc<ProjectNow>, ApiError>>,
-    repositories: Flights<(i64, String), Result<Option<Arc<TagsNow>>, ApiError>>,
+    repositories: Flights<(i64, String), Listed>,
     tags: Flights<(i64, Asked), Result<InHarbor, ApiError>>,
     pub(super) found: Flights<(i64, Vec<Asked>), Arc<Answers>>,
 }
