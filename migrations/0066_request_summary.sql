@@ -16,7 +16,7 @@ create function plan_summary(plan jsonb) returns jsonb language sql immutable pa
                'accessories', count(*) filter (where accessory),
                'repositories', (select coalesce(jsonb_agg(r.name order by r.name collate "C"), '[]')
                                   from (select distinct line ->> 'repository' as name from lines order by 1 limit 500) r),
-               'first', (select line from lines where kind in ('create', 'move') order by place limit 1),
+               'first', (select line from lines where kind in ('create', 'move', 'mend') order by place limit 1),
                'lines', (select coalesce(jsonb_agg(line order by place), '[]') from lines where place <= 100))
       from lines
 $$;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use crate::backup::DEPTH_MAX;
 
 /// Blobs and manifests asked for side by side; the client bounds calls further.
 const ASKED_AT_ONCE: usize = 8;
+
 /// One way in which the target is not as planned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deviation {
@@ -92,6 +94,8 @@ pub(crate) struct Witness<'a> {
     read: Mutex<HashMap<Place, Arc<Manifest>>>,
     /// Manifests it accepted.
     accepted: Mutex<HashSet<Place>>,
+    /// Questions about content that may still be asked.
+    left: AtomicUsize,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -100,7 +104,18 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl<'a> Witness<'a> {
     pub(crate) fn new(client: &'a Client, vault: &'a Vault) -> Self {
-        Self { client, vault, read: Mutex::default(), accepted: Mutex::default() }
+        Self::of_questions(client, vault, usize::MAX)
+    }
+
+    /// One who asks so many questions about content at most: whoever may push decides how much an image names.
+    pub(crate) fn of_questions(client: &'a Client, vault: &'a Vault, left: usize) -> Self {
+        Self { client, vault, read: Mutex::default(), accepted: Mutex::default(), left: left.into() }
+    }
+
+    /// How many of so many questions may be asked; they count as asked.
+    fn take(&self, wanted: usize) -> usize {
+        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(wanted)));
+        taken.unwrap_or(0).min(wanted)
     }
 
     /// Writes a manifest, and notes that the target accepted it.
@@ -163,12 +178,13 @@ impl<'a> Witness<'a> {
         }
     }
 
-    /// The manifest and everything below it.
+    /// The manifest and everything below it, as far as questions are left.
     pub(crate) async fn content(&self, repository: &RepositoryName, root: &Digest) -> Result<(Looked, Vec<Deviation>), RegistryError> {
         let (mut looked, mut deviations) = (Looked::default(), Vec::new());
         let mut seen = HashSet::from([*root]);
         let mut level = vec![*root];
         for _ in 0..DEPTH_MAX {
+            level.truncate(self.take(level.len()));
             let found: Vec<(Digest, Option<Deviation>)> = stream::iter(level)
                 .map(|digest| async move { self.manifest(repository, &digest).await.map(|deviation| (digest, deviation)) })
                 .buffer_unordered(ASKED_AT_ONCE)
@@ -219,6 +235,7 @@ impl<'a> Witness<'a> {
         for blob in manifest.blobs.iter().filter(|blob| !proved(blob)) {
             wanted.extend(self.brought(blob).await);
         }
+        wanted.truncate(self.take(wanted.len()));
         looked.blobs_asked += wanted.len() as u64;
         let lost: Vec<Option<Deviation>> = stream::iter(wanted)
             .map(|blob| async move { self.blob(repository, *digest, blob).await })
@@ -228,12 +245,15 @@ impl<'a> Witness<'a> {
         Ok(lost.into_iter().flatten().collect())
     }
 
-    /// Whether it is there, and as long as what the vault has under that digest.
+    /// Whether it is there, and as long as what the vault has under that digest: where the two differ the vault's own is read and hashed first, since
+    /// either may be the damaged one.
     async fn blob(&self, repository: &RepositoryName, manifest: Digest, blob: AnyDigest) -> Result<Option<Deviation>, RegistryError> {
         let Some(head) = self.client.blob_head_as(repository, &blob).await? else { return Ok(Some(Deviation::Blob { blob, manifest })) };
         let (Some(found_bytes), Some(digest)) = (head.size_bytes, blob.sha256()) else { return Ok(None) };
         match self.vault.size_of(&digest).await {
-            Ok(Some(size_bytes)) if size_bytes != found_bytes => Ok(Some(Deviation::OtherSize { blob: digest, found_bytes, size_bytes })),
+            Ok(Some(size_bytes)) if size_bytes != found_bytes && self.vault.verify_object(&digest).await.is_ok() => {
+                Ok(Some(Deviation::OtherSize { blob: digest, found_bytes, size_bytes }))
+            }
             // What the vault does not say is not held against Harbor.
             _ => Ok(None),
         }

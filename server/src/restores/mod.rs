@@ -17,7 +17,7 @@ pub mod queries;
 mod repeat;
 pub mod rows;
 mod undo;
-mod view;
+pub mod view;
 mod vote;
 
 pub use change::get_change;

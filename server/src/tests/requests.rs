@@ -181,7 +181,7 @@ async fn a_request_with_a_blocked_line_never_reads_done(pool: PgPool) {
     assert_eq!((lines.counts.done, lines.counts.blocked, lines.counts.all), (1, 1, 2));
 }
 
-/// A plan of so many lines: every tenth is blocked, every tenth and one moves.
+/// A plan of so many lines: every tenth is blocked, every tenth and one moves, of every tenth and two Harbor lost a part.
 fn long(lines: usize) -> EffectPlan {
     let (value, _) = plan(false);
     let mut plan: EffectPlan = serde_json::from_value(value).unwrap();
@@ -191,6 +191,7 @@ fn long(lines: usize) -> EffectPlan {
         let effect = match number % 10 {
             0 => serde_json::from_value(json!({ "kind": "blocked", "reason": { "code": "immutable" }, "remedy": "ask" })).unwrap(),
             1 => Effect::Move { keep_as: None },
+            2 => Effect::Mend,
             _ => Effect::Create,
         };
         plan.items.push(EffectItem {
@@ -254,7 +255,8 @@ async fn every_line_is_reached_by_pages_and_filters_by_those_who_see_the_request
     for (filter, total) in [
         (ask("blocked", "", ""), 25),
         (ask("move", "", ""), 25),
-        (ask("create", "shop/web", ""), 100),
+        (ask("mend", "", ""), 25),
+        (ask("create", "shop/web", ""), 75),
         (ask("", "shop/team/api", ""), 125),
         (ask("", "", "V0249"), 1),
         (ask("blocked", "", "immutable"), 25),
@@ -263,7 +265,8 @@ async fn every_line_is_reached_by_pages_and_filters_by_those_who_see_the_request
     ] {
         let lines = restores::list_lines(&state, &lead, &id.to_string(), filter.clone()).await.unwrap();
         assert_eq!(lines.total, total, "{filter:?}");
-        assert_eq!((lines.counts.all, lines.counts.blocked, lines.counts.moved, lines.counts.create), (250, 25, 25, 200));
+        let counts = lines.counts;
+        assert_eq!((counts.all, counts.blocked, counts.moved, counts.mend, counts.create), (250, 25, 25, 25, 175));
         assert_eq!(restores::all_lines(&state, &lead, &id.to_string(), filter).await.unwrap().len(), usize::try_from(total).unwrap());
     }
     assert_eq!(kind(restores::list_lines(&state, &lead, &id.to_string(), ask("all of it", "", "")).await.unwrap_err()), ErrorKind::Invalid);
@@ -525,4 +528,27 @@ async fn one_person_has_so_many_open_requests(pool: PgPool) {
     }
     let drafts: i64 = sqlx::query_scalar("select count(*) from request where state = 'draft'").fetch_one(&pool).await.unwrap();
     assert_eq!(drafts, 30);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_was_only_mended_is_said_so_and_can_be_pulled(pool: PgPool) {
+    let state = state(pool.clone());
+    let harbor_id = harbor(&pool, "prod").await;
+    let dev = person(&state, "dev", &[], "requester prod/shop").await;
+    let (id, _) = request(&pool, &dev, harbor_id, 1, 1).await;
+    let mut plan = long(3);
+    plan.items.drain(..2);
+    assert_eq!(plan.items[0].effect, Effect::Mend);
+    with_plan(&pool, id, &plan).await;
+    sqlx::query("update request set state = 'done', effects = $2, finished_at = now() where request_id = $1")
+        .bind(id)
+        .bind(serde_json::to_value(restores::view::effects(&plan)).unwrap())
+        .execute(&pool)
+        .await
+        .unwrap();
+    let shown = restores::get(&state, &dev, id).await.unwrap();
+    assert_eq!((shown.plan.mends, shown.plan.sentence.as_str()), (1, "Sends again what Harbor lost of shop/web:v0002"));
+    assert!(shown.pull.unwrap().ends_with("/shop/web:v0002"), "the image somebody could not pull");
+    let rows = restores::list(&state, &dev, RequestFilter::default()).await.unwrap().items;
+    assert_eq!(rows[0].sentence, "Sends again what Harbor lost of shop/web:v0002");
 }

@@ -8,11 +8,14 @@ use futures::{StreamExt, TryStreamExt, stream};
 use registry::RegistryError;
 
 use super::context::{LINES_AT_ONCE, PlanContext, PlanError};
+use super::estimate::BLOBS_LOOKED_UP_MAX;
 use super::model::{BlockReason, Effect, EffectItem, SkipReason};
 use crate::served::{Deviation, Witness};
 
 /// Images looked into. Above, a restore is about more than an image that somebody knows by name, and a look at each of its parts would make it wait.
 const IMAGES_LOOKED_INTO_MAX: usize = 32;
+/// Manifests and blobs asked for, over all of them: as many as are looked up for what a plan sends. What is beyond is not known to be lost.
+const PARTS_ASKED_MAX: usize = BLOBS_LOOKED_UP_MAX;
 
 /// Looks into what is the same, if that is little.
 pub(super) async fn look(cx: &PlanContext, items: &mut [EffectItem]) -> Result<(), PlanError> {
@@ -21,7 +24,7 @@ pub(super) async fn look(cx: &PlanContext, items: &mut [EffectItem]) -> Result<(
     if places.len() > IMAGES_LOOKED_INTO_MAX {
         return Ok(());
     }
-    let witness = &Witness::new(&cx.client, &cx.vault);
+    let witness = &Witness::of_questions(&cx.client, &cx.vault, PARTS_ASKED_MAX);
     let looks: Vec<_> = places.iter().filter_map(|place| items.get(*place)).map(|item| deviations(witness, item)).collect();
     let found: Vec<Vec<Deviation>> = stream::iter(looks).buffered(LINES_AT_ONCE).try_collect().await?;
     for (place, deviations) in places.into_iter().zip(found) {

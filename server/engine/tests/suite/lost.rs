@@ -3,6 +3,7 @@
 use engine::Silent;
 use engine::effect::{BlockReason, Effect, OnConflict, SkipReason};
 use engine::report::Outcome;
+use harbor_sim::Class;
 use harbor_sim::images::{self, Image};
 use registry::RegistryError;
 
@@ -78,4 +79,28 @@ async fn other_bytes_under_a_name_are_said_with_what_helps_and_nothing_is_called
     let report = h.execute(&plan, &Silent).await;
     assert!(matches!(report.items[0].outcome, Outcome::Done { .. }), "{:?}", report.items[0].outcome);
     pulls(&h, "shop/web", &image).await.unwrap();
+}
+
+#[tokio::test]
+async fn harbor_is_not_blamed_for_what_the_vault_has_cut_short() {
+    let h = Harness::new().await;
+    let image = images::simple("cut", &[700]);
+    push::image(&h.client, "shop/web", Some("1.0"), &image).await;
+    let snapshot = h.backup(None).await;
+    std::fs::write(h.object(&push::digest(&image.blobs[1])), b"cut").unwrap();
+    let plan = h.plan(&snapshot.digest, &only("shop/web", "1.0"), &policy(OnConflict::Leave)).await;
+    assert_eq!(plan.items[0].effect, Effect::Skip { reason: SkipReason::Same }, "nobody is told to delete good images");
+}
+
+#[tokio::test]
+async fn an_image_that_names_very_much_is_asked_about_only_so_far() {
+    let h = Harness::new().await;
+    let image = images::simple("wide", &[10; 2_500]);
+    push::image(&h.client, "shop/web", Some("1.0"), &image).await;
+    let snapshot = h.backup(None).await;
+    let asked = || h.sim.control().seen().iter().filter(|seen| seen.class == Class::Blob).count();
+    h.sim.control().reset_counts();
+    let plan = h.plan(&snapshot.digest, &only("shop/web", "1.0"), &policy(OnConflict::Leave)).await;
+    assert_eq!(plan.items[0].effect, Effect::Skip { reason: SkipReason::Same });
+    assert!((1_000..=2_000).contains(&asked()), "{} of 2,501 blobs", asked());
 }
