@@ -35,21 +35,22 @@ fn page(found: Found, q: String) -> AnyView {
     let (empty, asked) = (found.hits.is_empty(), typed > 1);
     let noted = notes(&found);
     let now = format!("/search/now?q={}", url_part(&q));
-    let hits = hits(found);
+    // What is noted goes with what it is about: Harbor's answer brings both anew.
+    let (alone, hits) = if empty { (noted, None) } else { (None, Some(view! { {noted}{hits(found)} })) };
     view! {
         <PageHead title=title here=t("Search", "搜索")/>
         <GetForm action="/search">
             <label class="filter wide"><span>{t("A name or a part of it, a reference with host and tag, a digest or its first digits, or the whole line of an error", "名称或其一部分、带主机和 Tag 的引用、摘要或其前几位，或整行错误信息")}</span><input type="search" name="q" value=q spellcheck="false"/></label>
             <SubmitButton text=t("Search", "搜索") kind=ButtonKind::Primary/>
         </GetForm>
-        {noted}
+        {alone}
         {(empty && asked).then(|| view! {
             <Empty kind=EmptyKind::NoMatch title=t("No snapshot you may see holds this.", "您可查看的快照中没有匹配内容。")
                 text=t("Try a part of the name. An image that lived and died between two snapshots was never captured; a project without a plan has none.", "请尝试名称的一部分。仅存在于两次快照之间的镜像没有备份；未纳入备份计划的项目也没有。")>
                 <LinkButton href="/projects" text=t("Projects", "项目")/>
             </Empty>
         })}
-        {(!empty).then(|| view! { <Later region=NOW href=now text=look_now()>{hits}</Later> })}
+        {hits.map(|hits| view! { <Later region=NOW href=now text=look_now()>{hits}</Later> })}
     }
     .into_any()
 }
