@@ -5,6 +5,9 @@ use leptos::server_fn::codec::JsonEncoding;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::refusals::{General, Refusal, Thing};
+use crate::sentence::Said;
+
 /// The class of a failure; each has one HTTP status and one meaning to a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -55,8 +58,8 @@ impl ErrorKind {
 pub struct FieldError {
     /// Name of the form field.
     pub field: String,
-    /// What is wrong, one sentence.
-    pub message: String,
+    /// What is wrong.
+    pub message: Said<Refusal>,
 }
 
 /// The error every call answers with. Never holds a secret, a path or a database's words.
@@ -67,8 +70,8 @@ pub struct ApiError {
     pub kind: ErrorKind,
     /// Stable, `snake_case`: what a program switches on and a translation is keyed by.
     pub code: String,
-    /// One sentence for a person.
-    pub message: String,
+    /// The same for a person.
+    pub message: Said<Refusal>,
     /// What is wrong with which field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldError>,
@@ -79,12 +82,12 @@ pub struct ApiError {
 
 impl ApiError {
     /// An error of a class with its code and sentence.
-    pub fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<Said<Refusal>>) -> Self {
         Self { kind, code: code.into(), message: message.into(), fields: Vec::new(), request_id: None }
     }
 
     /// Bad input in one field.
-    pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn field(field: impl Into<String>, message: impl Into<Said<Refusal>>) -> Self {
         let message = message.into();
         let mut error = Self::new(ErrorKind::Invalid, "invalid_input", message.clone());
         error.fields.push(FieldError { field: field.into(), message });
@@ -93,21 +96,21 @@ impl ApiError {
 
     /// The same error with one more field at fault.
     #[must_use]
-    pub fn and_field(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn and_field(mut self, field: impl Into<String>, message: impl Into<Said<Refusal>>) -> Self {
         self.fields.push(FieldError { field: field.into(), message: message.into() });
         self
     }
 
     /// What is wrong with `field`, if anything.
     #[must_use]
-    pub fn of_field(&self, field: &str) -> Option<&str> {
-        self.fields.iter().find(|f| f.field == field).map(|f| f.message.as_str())
+    pub fn of_field(&self, field: &str) -> Option<&Said<Refusal>> {
+        self.fields.iter().find(|f| f.field == field).map(|f| &f.message)
     }
 
     /// The password has to be entered again before this is done.
     #[must_use]
     pub fn step_up() -> Self {
-        Self::new(ErrorKind::Conflict, Self::STEP_UP, "enter your password once more, then send this again")
+        Self::new(ErrorKind::Conflict, Self::STEP_UP, crate::accounts::refusals::Refusal::StepUp)
     }
 
     /// Code of a call that nobody is signed in for.
@@ -120,8 +123,8 @@ impl ApiError {
     pub const SENT_OFF: &'static str = "not_a_draft";
 
     /// 404 without a hint whether the object exists.
-    pub fn not_found(what: &str) -> Self {
-        Self::new(ErrorKind::NotFound, "not_found", format!("there is no such {what}, or it is not visible to you"))
+    pub fn not_found(what: Thing) -> Self {
+        Self::new(ErrorKind::NotFound, "not_found", General::NoSuch { what })
     }
 }
 
@@ -131,12 +134,10 @@ impl FromServerFnError for ApiError {
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => {
-                Self::new(ErrorKind::Invalid, "bad_request", "the form could not be read; reload the page and try again")
+                Self::new(ErrorKind::Invalid, "bad_request", General::FormUnreadable)
             }
-            ServerFnErrorErr::Request(_) => {
-                Self::new(ErrorKind::Unavailable, "unreachable", "Breakwater cannot be reached; check the connection and try again")
-            }
-            _ => Self::new(ErrorKind::Internal, "internal", "something went wrong on the server"),
+            ServerFnErrorErr::Request(_) => Self::new(ErrorKind::Unavailable, "unreachable", General::Unreached),
+            _ => Self::new(ErrorKind::Internal, "internal", General::ServerFault),
         }
     }
 }

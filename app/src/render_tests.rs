@@ -121,12 +121,12 @@ async fn a_stranger_is_led_to_the_sign_in_and_back() {
 
 #[tokio::test]
 async fn a_failure_says_what_still_works_and_which_number_to_quote() {
-    let mut error = ApiError::new(ErrorKind::Unavailable, "database", "the database does not answer; try again");
+    let mut error = ApiError::new(ErrorKind::Unavailable, "database", crate::refusals::General::DatabaseAway);
     error.request_id = Some("r-17".to_owned());
     let fake = Fake { me: operator(), failing: Some(error), ..Fake::default() };
     let (status, _, page) = get(&fake, "/plans", "").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    has(&page, "the database does not answer; try again");
+    has(&page, "the database is not available at this moment; nothing was changed, try again");
     has(&page, "Other pages may still work");
     has(&page, "r-17");
 }
@@ -224,7 +224,7 @@ async fn signing_in_without_script_goes_on_or_says_why_not() {
     assert_eq!((status, location.as_str()), (StatusCode::FOUND, "/plans"));
     let (_, back, _) = post(&fake, "/fn/session/in", "/signin", "form[login]=ops&form[password]=hunter22").await;
     let (_, _, page) = get(&fake, &back, "").await;
-    has(&page, "name or password is wrong");
+    has(&page, "sign-in name and password do not belong together");
     has(&page, r#"value="ops""#);
     assert!(!page.contains("hunter22") && !back.contains("hunter22"), "the password is neither in the page nor in its address:\n{page}");
 }
@@ -464,7 +464,7 @@ async fn gaps_are_accepted_by_owners_and_everybody_sees_by_whom_and_until_when()
         kind: "missing".to_owned(),
         subject: "shop/web:2".to_owned(),
         digest: Some(format!("sha256:{}", "ef".repeat(32))),
-        cause: "c".to_owned(),
+        cause: crate::sentence::Said::Then("c".to_owned()),
         reason: "the vendor never signs it".to_owned(),
         by: "lead".to_owned(),
         at: moment("2026-11-23T11:00:00Z"),
@@ -549,7 +549,7 @@ async fn a_request_shows_every_line_by_pages_that_are_links_and_says_what_change
     has(&page, "/api/v1/restores/88/lines.json?");
     has(&page, "v101");
     has(&page, "What changed in Harbor since then");
-    has(&page, "the tag is immutable and points to another image; ask");
+    has(&page, "the tag is immutable and points to another image; restore under a new name");
     has(&page, "Between 1.0 KiB and 5.0 KiB to send: 3 blobs were not looked for.");
     has(&page, "240 restored and read back, 10 blocked");
     has(&page, "incomplete");

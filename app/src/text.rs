@@ -2,7 +2,7 @@
 //!
 //! [`t`] takes the English and the Chinese sentence together, so a text without its translation does not compile.
 //! Rejected: key files, which drift from the page that shows them. Sentences with values use [`Lang::pick`] with
-//! `format!`. Server errors travel as codes with an English sentence; [`error_text`] translates the codes.
+//! `format!`. What the server says are values ([`crate::sentence`]).
 
 use leptos::prelude::{expect_context, provide_context};
 use serde::{Deserialize, Serialize};

@@ -5,6 +5,8 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 use utoipa::ToSchema;
 
+use crate::text::Lang;
+
 /// A point in time, UTC, to the microsecond. RFC 3339 on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
@@ -64,6 +66,24 @@ pub fn duration(seconds: i64) -> String {
     }
 }
 
+/// The same in words of a language: `6 min`, `6 分钟`.
+#[must_use]
+pub fn lasting(lang: Lang, seconds: i64) -> String {
+    let words = duration(seconds);
+    match (lang, words.split_once(' ')) {
+        (Lang::ZhCn, Some((number, "s"))) => format!("{number} 秒"),
+        (Lang::ZhCn, Some((number, "min"))) => format!("{number} 分钟"),
+        (Lang::ZhCn, Some((number, "h"))) => format!("{number} 小时"),
+        (Lang::ZhCn, Some((number, _))) => format!("{number} 天"),
+        _ => words,
+    }
+}
+
+/// A number as the figure of a sentence; one too large for that is the largest there is.
+pub fn figure(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
 /// `1,204`: digits in groups of three.
 #[must_use]
 pub fn count(number: i64) -> String {
@@ -76,6 +96,26 @@ pub fn count(number: i64) -> String {
         out.push(c);
     }
     if number < 0 { format!("-{out}") } else { out }
+}
+
+/// `1 tag`, `1,204 tags`: English.
+#[must_use]
+pub fn some(number: i64, one: &str, many: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{} {many}", count(number)) }
+}
+
+/// `a`, `a and b`, `a, b and c`; in Chinese `a、b、c`.
+#[must_use]
+pub fn listed(lang: Lang, parts: &[impl AsRef<str>]) -> String {
+    let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
+    match (lang, parts.as_slice()) {
+        (Lang::En, [first @ .., before, last]) => {
+            let first: String = first.iter().map(|part| format!("{part}, ")).collect();
+            format!("{first}{before} and {last}")
+        }
+        (Lang::En, few) => few.concat(),
+        (Lang::ZhCn, all) => all.join("\u{3001}"),
+    }
 }
 
 /// `sha256:9f2c…1b7e`.
@@ -118,6 +158,13 @@ mod tests {
         assert_eq!(bytes(44 * 1024 * 1024 * 1024), "44 GiB");
         assert_eq!(count(1_284_331), "1,284,331");
         assert_eq!(duration(7_300), "2 h");
+        assert_eq!((some(1, "tag", "tags"), some(1_204, "tag", "tags")), ("1 tag".to_owned(), "1,204 tags".to_owned()));
+        let in_english = |parts: &[&str]| listed(Lang::En, parts);
+        assert_eq!(
+            ["", "a", "a and b", "a, b and c"],
+            [in_english(&[]), in_english(&["a"]), in_english(&["a", "b"]), in_english(&["a", "b", "c"])].each_ref().map(String::as_str)
+        );
+        assert_eq!(listed(Lang::ZhCn, &["a", "b", "c"]), "a、b、c");
         assert_eq!(short_digest("x"), "x");
         assert_eq!(short_tag(&format!("sha256-{}beef.sig", "a".repeat(60))), "sha256-aaaa…beef.sig");
         assert_eq!(short_tag("sha256-beef"), "sha256-beef");

@@ -224,7 +224,11 @@ impl Caller {
 
     /// The same for a handler of REST.
     pub fn of_parts(parts: &Parts) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on"))
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| ApiError::new(ErrorKind::SignedOut, "signed_out", app::accounts::refusals::Refusal::SignIn))
     }
 
     /// Whether the caller has `duty`.
@@ -254,7 +258,7 @@ impl Caller {
             return if operation.rule().step_up { self.require_fresh() } else { Ok(()) };
         }
         if project.is_some() && !self.may(Operation::ReadProject, project) {
-            return Err(ApiError::not_found("project"));
+            return Err(ApiError::not_found(app::refusals::Thing::Project));
         }
         Err(forbidden(operation))
     }
@@ -270,7 +274,7 @@ impl Caller {
         if self.via == Via::Session {
             return Ok(());
         }
-        Err(ApiError::new(ErrorKind::Forbidden, "session_needed", "a token may not do this; sign in to the console"))
+        Err(ApiError::new(ErrorKind::Forbidden, "session_needed", app::accounts::refusals::Refusal::SessionNeeded))
     }
 
     /// The same caller with no right beyond `places`.
@@ -298,7 +302,7 @@ impl Caller {
         match self.via {
             Via::Session | Via::Token { write: true, .. } => Ok(()),
             Via::Token { write: false, .. } => {
-                Err(ApiError::new(ErrorKind::Forbidden, "read_token", "a token needs the write scope for this"))
+                Err(ApiError::new(ErrorKind::Forbidden, "read_token", app::accounts::refusals::Refusal::WriteScope))
             }
         }
     }
@@ -348,20 +352,13 @@ impl ScopedRole {
 
 fn forbidden(operation: Operation) -> ApiError {
     let rule = operation.rule();
-    let duty = |d: &Duty| match d {
-        Duty::Operator => "operator".to_owned(),
-        Duty::Secadmin => "security administrator".to_owned(),
-        Duty::Auditor => "auditor".to_owned(),
+    let refusal = app::accounts::refusals::Refusal::NeedsRole {
+        duties: rule.duties.to_vec(),
+        roles: rule.roles.to_vec(),
+        person: rule.people_only,
+        writes: rule.writes,
     };
-    let mut who: Vec<String> = rule.duties.iter().map(duty).collect();
-    who.extend(rule.roles.iter().map(|r| format!("{r:?}").to_lowercase()));
-    let mut text = format!("this needs the role {}; a security administrator gives roles", who.join(" or "));
-    if rule.people_only {
-        text.push_str("; a token may not, only a person who is signed in");
-    } else if rule.writes {
-        text.push_str("; a token needs the write scope");
-    }
-    ApiError::new(ErrorKind::Forbidden, "forbidden", text)
+    ApiError::new(ErrorKind::Forbidden, "forbidden", refusal)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::sync::Mutex;
 
+use app::jobs::failures::{Failure, Help};
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use tokio::time::Instant;
@@ -36,8 +37,8 @@ pub fn words(ahead: Duration) -> String {
 /// Refuses a job that makes snapshots or lets some go; another worker may have the right time.
 pub async fn must_agree(conn: &mut PgConnection) -> Result<(), JobError> {
     let Some(ahead) = skew(conn).await? else { return Ok(()) };
-    let remedy = Some("set the clocks of the worker and of the database by the same time service".to_owned());
-    Err(JobError::Transient { message: format!("{}: no snapshot is made or let go", words(ahead)), remedy })
+    let minutes = i64::try_from(ahead.whole_minutes().unsigned_abs()).unwrap_or(i64::MAX);
+    Err(JobError::Transient { failure: Failure::Clock { minutes, ahead: !ahead.is_negative() }, help: Some(Help::SetClocks) })
 }
 
 /// Tells a difference in the log, once a minute at most.

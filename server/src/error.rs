@@ -2,6 +2,8 @@
 
 use app::error::{ApiError, ErrorKind};
 
+use crate::troubles;
+
 /// What an operation can end with.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -62,12 +64,10 @@ impl Error {
         let mut api = match &self {
             Self::Api(api) => api.clone(),
             Self::Database(error) => unfit(error).unwrap_or_else(unavailable),
-            Self::Registry(error) => ApiError::new(ErrorKind::Upstream, error.code(), sentence(error)),
-            Self::Vault(error) => ApiError::new(ErrorKind::Upstream, "vault", sentence(error)),
-            Self::Crypto(error) => ApiError::new(ErrorKind::Unavailable, "stored_secret", error.to_string()),
-            Self::Defect(_) => {
-                ApiError::new(ErrorKind::Internal, "internal", "something went wrong; quote the request id to your operator")
-            }
+            Self::Registry(error) => ApiError::new(ErrorKind::Upstream, error.code(), troubles::registry(error)),
+            Self::Vault(error) => ApiError::new(ErrorKind::Upstream, "vault", troubles::vault(error)),
+            Self::Crypto(_) => ApiError::new(ErrorKind::Unavailable, "stored_secret", troubles::any(&self)),
+            Self::Defect(_) => ApiError::new(ErrorKind::Internal, "internal", app::refusals::General::Internal),
         };
         api.request_id = request_id.map(str::to_owned);
         if !matches!(self, Self::Api(_)) && api.kind != ErrorKind::Invalid {
@@ -91,27 +91,22 @@ fn unfit(error: &sqlx::Error) -> Option<ApiError> {
 
 fn unavailable() -> ApiError {
     if crate::idempotency::may_have_acted() {
-        let text =
-            "the database did not say whether this was done; look, or ask again with the same Idempotency-Key, which does nothing twice";
+        let text = app::refusals::General::OutcomeUnknown;
         return ApiError::new(ErrorKind::Unavailable, "outcome_unknown", text);
     }
-    let text = "the database is not available at this moment; nothing was changed, try again";
+    let text = app::refusals::General::DatabaseAway;
     ApiError::new(ErrorKind::Unavailable, "database", text)
 }
 
 /// A character that no column can hold.
 pub(crate) fn bad_character() -> ApiError {
-    let text = "a field holds a character that cannot be stored; remove it and try again";
+    let text = app::refusals::General::BadCharacter;
     ApiError::new(ErrorKind::Invalid, "bad_character", text)
 }
 
 fn unstorable() -> ApiError {
-    let text = "a value cannot be stored as it is: it is too long, too large or of another kind than is expected";
+    let text = app::refusals::General::Unstorable;
     ApiError::new(ErrorKind::Invalid, "unstorable", text)
-}
-
-fn sentence(error: &dyn std::error::Error) -> String {
-    error.to_string()
 }
 
 /// The error with all its sources, for the log.

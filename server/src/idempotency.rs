@@ -116,9 +116,7 @@ pub async fn keep(conn: &mut PgConnection, seq: i64) -> Result<(), Error> {
         .bind(seq)
         .execute(conn)
         .await;
-    let twice = || {
-        ApiError::new(ErrorKind::Conflict, "done_before", "the same request was made at the same time and is done; nothing was done again")
-    };
+    let twice = || ApiError::new(ErrorKind::Conflict, "done_before", app::refusals::General::DoneBefore);
     kept.map(|_| ()).map_err(|error| Error::from(error).on_constraint("request_key_pkey", twice()))
 }
 
@@ -163,8 +161,7 @@ pub async fn done_before(conn: &mut PgConnection, key: &Key) -> Result<Option<Re
     .await?;
     match found {
         Some(receipt) if receipt.print != key.print => {
-            Err(ApiError::new(ErrorKind::Conflict, "key_used", "this Idempotency-Key was given to another request; give each its own")
-                .into())
+            Err(ApiError::new(ErrorKind::Conflict, "key_used", app::refusals::General::KeyUsed).into())
         }
         other => Ok(other),
     }

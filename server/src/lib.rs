@@ -29,6 +29,7 @@ pub mod restores;
 pub mod session;
 pub mod state;
 pub mod telemetry;
+pub mod troubles;
 pub mod turns;
 pub mod vaults;
 

@@ -85,7 +85,7 @@ impl Turns {
 /// Too much at once.
 #[must_use]
 pub fn busy() -> ApiError {
-    let text = "you have several of these going on already; wait until one has ended, then try again";
+    let text = app::refusals::General::Turns;
     ApiError::new(ErrorKind::TooMany, "busy", text)
 }
 

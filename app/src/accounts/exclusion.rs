@@ -63,7 +63,7 @@ impl Conflict {
 
     /// In one sentence.
     #[must_use]
-    pub fn said(self, lang: Lang) -> String {
+    pub fn say(self, lang: Lang) -> String {
         match (self, lang) {
             (Self::Duties(one, other), Lang::En) => {
                 format!("nobody is both {} and {}: the three duties are three different people", duty(one).0, duty(other).0)

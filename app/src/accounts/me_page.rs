@@ -19,7 +19,7 @@ type Data = (Me, (bool, bool), Vec<OpenSession>, Vec<Token>, Option<String>);
 async fn read(made: bool) -> Result<Data, ApiError> {
     let shell = use_shell();
     let state = shell.as_ref().map_or((false, false), |shell| (shell.must_change_password, shell.single_keys));
-    let me = viewer().ok_or_else(|| ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on"))?;
+    let me = viewer().ok_or_else(|| ApiError::new(ErrorKind::SignedOut, "signed_out", crate::accounts::refusals::Refusal::SignIn))?;
     let (sessions, tokens) = (list_sessions(None).await?, list_tokens().await?);
     let secret = if made { take_made_token().await? } else { None };
     Ok((me, state, sessions, tokens, secret))

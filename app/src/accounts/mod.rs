@@ -4,6 +4,7 @@ pub mod calls;
 pub mod exclusion;
 pub mod me_page;
 pub mod new_user_page;
+pub mod refusals;
 pub mod sessions;
 pub mod tokens;
 pub mod types;

@@ -67,7 +67,7 @@ fn counted(number: usize, one: &str, many: &str) -> String {
 fn content((user, sessions, tokens, made): Data) -> AnyView {
     let crumbs = vec![(t("People", "人员").to_owned(), "/admin/users".to_owned())];
     let conflict =
-        conflict_of(&user.duties, &user.grants).map(|conflict| view! { <Callout tone=Tone::Warn>{conflict.said(lang())}</Callout> });
+        conflict_of(&user.duties, &user.grants).map(|conflict| view! { <Callout tone=Tone::Warn>{conflict.say(lang())}</Callout> });
     let ends = has_duty(Duty::Secadmin);
     let (held, roles, account) = (rights(&user.duties, &user.grants), roles_form(&user), account_forms(&user));
     let sessions = sessions_panel(sessions, Some(user.id), ends);

@@ -51,7 +51,7 @@ fn content(page: Page<User>, paged: bool) -> AnyView {
         .into_iter()
         .map(|user| {
             let conflict = conflict_of(&user.duties, &user.grants).filter(|_| user.disabled.is_none());
-            let conflict = conflict.map(|conflict| view! { <Status tone=Tone::Warn text=conflict.said(lang())/> });
+            let conflict = conflict.map(|conflict| view! { <Status tone=Tone::Warn text=conflict.say(lang())/> });
             let (tone, word) = if user.disabled.is_some() { (Tone::Idle, t("switched off", "已停用")) } else { (Tone::Ok, t("active", "正常")) };
             view! {
                 <tr>

@@ -10,7 +10,7 @@ use crate::plans::types::Plan;
 use crate::plans::words::plan_now;
 use crate::restores::state_word;
 use crate::restores::types::RequestRow;
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::{bytes, count};
@@ -116,27 +116,6 @@ fn action_words(action: &str) -> String {
     }
 }
 
-fn concern_title(title: &str) -> String {
-    let zh = match title {
-        "Login refused" => "登录被拒绝",
-        "Login ended" => "登录已到期",
-        "Login ends" => "登录即将到期",
-        "Not reached" => "无法连接",
-        "Vault" => "保管库",
-        "Damage found" => "发现损坏",
-        "Nearly full" => "即将写满",
-        "Duties not apart" => "职责未分离",
-        "Not looked at" => "长时间未检查",
-        "Job failed" => "任务失败",
-        "Target missed" => "超出目标",
-        "With gaps" => "有缺口",
-        "Not protected" => "未受保护",
-        "Target at risk" => "目标有风险",
-        other => other,
-    };
-    lang().pick(title, zh).to_owned()
-}
-
 fn concerns(concerns: Vec<Concern>, fresh: bool) -> AnyView {
     if concerns.is_empty() {
         let text = if fresh {
@@ -152,7 +131,7 @@ fn concerns(concerns: Vec<Concern>, fresh: bool) -> AnyView {
             let tone = if c.severity == "failed" { Tone::Fail } else { Tone::Warn };
             let (href, text) = (c.link, action_words(&c.action));
             let end = move || view! { <LinkButton href=href.clone() text=text.clone() kind=ButtonKind::Small/> };
-            view! { <Row end=ViewFn::from(end)><Status tone=tone text=concern_title(&c.title)/><span>{c.text}</span></Row> }
+            view! { <Row end=ViewFn::from(end)><Status tone=tone text=c.title.say(lang())/><span>{c.text.say(lang())}</span></Row> }
         })
         .collect_view();
     view! { <Panel title=t("Needs a look", "需要关注")>{rows}</Panel> }.into_any()
@@ -172,9 +151,9 @@ fn restores(rows: Vec<RequestRow>) -> AnyView {
             view! {
                 <tr>
                     <Cell><a href=format!("/restores/{}", row.id)>{format!("#{}", row.id)}</a></Cell>
-                    <Cell label=t("Effect", "效果")>{said(&row.sentence)}</Cell>
+                    <Cell label=t("Effect", "效果")>{row.effects.say(lang())}</Cell>
                     <Cell label=t("By", "申请人")>{row.requester}</Cell>
-                    <Cell label=t("Result", "结果")><Status tone=tone text=word/>{(!row.result.is_empty()).then(|| view! { <span class="note block">{said(&row.result)}</span> })}</Cell>
+                    <Cell label=t("Result", "结果")><Status tone=tone text=word/>{row.result.map(|outcome| view! { <span class="note block">{outcome.say(lang())}</span> })}</Cell>
                 </tr>
             }
         })
@@ -194,7 +173,7 @@ fn waits(rows: Vec<RequestRow>) -> AnyView {
             let end = move || view! { <LinkButton href=href.clone() text=t("Decide", "处理") kind=ButtonKind::Small/> };
             view! {
                 <Row end=ViewFn::from(end)>
-                    <span><b>{format!("#{} ", row.id)}</b>{said(&row.sentence)}</span>
+                    <span><b>{format!("#{} ", row.id)}</b>{row.effects.say(lang())}</span>
                     <span class="note">{row.requester}{row.submitted.map(|at| view! { " · "<When at=at brief=true/> })}</span>
                 </Row>
             }
@@ -210,12 +189,12 @@ fn running(jobs: Vec<Job>) -> Option<AnyView> {
     let body = jobs
         .into_iter()
         .map(|job| {
-            let title = said(&job.title);
+            let title = job.title.say(lang());
             let label = title.clone();
             view! {
                 <Row>
                     <a href=format!("/jobs/{}", job.id)>{title}</a>
-                    <span class="note">{said(&job.phase)}</span>
+                    <span class="note">{job.phase.map(|phase| phase.say(lang()))}</span>
                     <Progress label=label done=job.items_done total=job.items_total/>
                 </Row>
             }

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::concerns::{Matter, Topic};
 use crate::jobs::types::Job;
 use crate::plans::types::Plan;
 use crate::restores::types::RequestRow;
+use crate::sentence::Said;
 use crate::units::Moment;
 use crate::vaults::types::VaultNow;
 
@@ -14,10 +16,10 @@ use crate::vaults::types::VaultNow;
 pub struct Concern {
     /// `failed` or `warning`.
     pub severity: String,
-    /// Two words.
-    pub title: String,
-    /// One sentence.
-    pub text: String,
+    /// What kind of thing it is.
+    pub title: Said<Topic>,
+    /// What it is about.
+    pub text: Said<Matter>,
     /// Where to act.
     pub link: String,
     /// What the link does.

@@ -6,7 +6,7 @@ use super::calls::{CancelJob, RetryJob, get_job, get_job_log};
 use super::list_page::progress_words;
 use super::state_word;
 use super::types::{Job, JobState, LogLine};
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::clock::span_words;
 use crate::ui::*;
@@ -25,9 +25,10 @@ pub fn JobPage() -> impl IntoView {
 fn job_view(job: Job) -> AnyView {
     let (tone, word) = state_word(job.state);
     let moving = matches!(job.state, JobState::Queued | JobState::Running);
-    let title = match job.state {
-        JobState::Running if !job.phase.is_empty() => format!("{}: {}", said(&job.title), said(&job.phase)),
-        _ => said(&job.title),
+    let title = job.title.say(lang());
+    let title = match &job.phase {
+        Some(phase) if job.state == JobState::Running => format!("{title}: {}", phase.say(lang())),
+        _ => title,
     };
     let id = job.id;
     let hidden = move || view! { <Hidden name="job_id" value=id.to_string()/> };
@@ -52,8 +53,8 @@ fn job_view(job: Job) -> AnyView {
         {moving.then(|| view! { <Progress label=t("Progress", "进度") done=items_done total=items_total/> })}
         {error.map(|error| view! {
             <Callout tone=tone_of_error>
-                <p>{error}</p>
-                {remedy.map(|r| view! { <p class="note">{r}</p> })}
+                <p>{error.say(lang())}</p>
+                {remedy.map(|r| view! { <p class="note">{r.say(lang())}</p> })}
             </Callout>
         })}
         {cancel_requested.then(|| view! { <Callout tone=Tone::Warn><p>{t("Asked to stop; it stops before its next item. What is done stays.", "已请求停止，将在处理下一项之前停止，已完成的部分保留。")}</p></Callout> })}

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::calls::list_jobs;
 use super::state_word;
 use super::types::{Job, JobFilter};
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::clock::span_words;
 use crate::ui::*;
@@ -86,7 +86,7 @@ fn row(job: Job) -> impl IntoView {
     let Job { id, title, error, started, trigger, .. } = job;
     view! {
         <tr>
-            <Cell><a href=format!("/jobs/{id}")>{said(&title)}</a>{error.map(|e| view! { <span class="note block">{said(&e)}</span> })}</Cell>
+            <Cell><a href=format!("/jobs/{id}")>{title.say(lang())}</a>{error.map(|e| view! { <span class="note block">{e.say(lang())}</span> })}</Cell>
             <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
             <Cell label=t("Progress", "进度")>{progress}</Cell>
             <Cell label=t("Started", "开始")>{started.map(|at| view! { <When at=at brief=true/> })}</Cell>

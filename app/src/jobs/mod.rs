@@ -1,8 +1,11 @@
 //! Jobs: see [`types`] for the words and `port` for what the backend answers.
 
 pub mod calls;
+pub mod failures;
 pub mod job_page;
 pub mod list_page;
+pub mod refusals;
+pub mod sentences;
 pub mod types;
 
 use crate::text::t;

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::failures::{Failure, Help};
+use super::sentences::{Phase, Title};
+use crate::sentence::Said;
 use crate::units::Moment;
 
 /// Where a job stands.
@@ -29,7 +32,7 @@ pub struct Job {
     /// `backup`, `restore`, `verify`, `inventory`.
     pub kind: String,
     /// What it is about, one line.
-    pub title: String,
+    pub title: Said<Title>,
     /// State.
     pub state: JobState,
     /// Try this is, from 1.
@@ -50,8 +53,8 @@ pub struct Job {
     pub run_at: Moment,
     /// Someone asked to stop it.
     pub cancel_requested: bool,
-    /// Phase in words.
-    pub phase: String,
+    /// Where it stands; none = it has not said.
+    pub phase: Option<Said<Phase>>,
     /// Items done.
     pub items_done: i64,
     /// Items in all, 0 = unknown.
@@ -60,10 +63,10 @@ pub struct Job {
     pub bytes_done: i64,
     /// Bytes in all, 0 = unknown.
     pub bytes_total: i64,
-    /// Error of the last try, one sentence.
-    pub error: Option<String>,
+    /// Why the last try failed.
+    pub error: Option<Said<Failure>>,
     /// What to do about it.
-    pub remedy: Option<String>,
+    pub remedy: Option<Said<Help>>,
     /// Page of what it is about.
     pub link: Option<String>,
     /// What the viewer may do: `cancel`, `retry`.

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::types::{Copies, Plan};
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::{bytes, count};
@@ -58,7 +58,7 @@ fn row(copies: Copies) -> AnyView {
             <Cell><a href=format!("/vaults/{}", copies.vault_id)>{copies.vault}</a></Cell>
             <Cell label=t("State", "状态")>
                 <Status tone=tone text=word/>
-                {trouble.map(|error| view! { <p class="note">{said(&error)}</p> })}
+                {trouble.map(|error| view! { <p class="note">{error.say(lang())}</p> })}
                 {job.map(|job| view! { " " <a href=format!("/jobs/{job}")>{t("look at the job", "查看任务")}</a> })}
             </Cell>
             <Cell label=t("Snapshots", "快照") number=true>{count(copies.copied)}</Cell>

@@ -11,7 +11,6 @@ use super::types::{Keep, Plan, PlanForm, PlanFormPage};
 use crate::accounts::types::Duty;
 use crate::address::Address;
 use crate::harbors::types::Harbor;
-use crate::said::said;
 use crate::text::t;
 use crate::ui::*;
 use crate::vaults::types::Vault;
@@ -93,7 +92,7 @@ fn CopyFields(vaults: Vec<(String, String)>, chosen: Vec<i64>) -> impl IntoView 
         <fieldset>
             <legend>{t("Copies", "副本")}</legend>
             <p class="note">{t("After each run its snapshots are copied to these vaults too, older ones included. They are let go in all vaults together; a restore reads a copy when the plan's own vault does not answer.", "每次运行后，快照（含较早的快照）会复制到这些保管库。清理时各库一并清理；计划自身的保管库无响应时，恢复改从副本读取。")}</p>
-            {error.map(|text| view! { <p class="error" role="alert">{said(&text)}</p> })}
+            {error.map(|text| view! { <p class="error" role="alert">{text}</p> })}
             {boxes}
         </fieldset>
     }

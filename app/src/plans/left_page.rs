@@ -139,7 +139,7 @@ pub fn DecidePage() -> impl IntoView {
     let id = use_id("id");
     let data = async move {
         let found = list_left().await?.into_iter().find(|left| left.plan_id == id);
-        let left = found.ok_or_else(|| crate::error::ApiError::not_found("plan"))?;
+        let left = found.ok_or_else(|| crate::error::ApiError::not_found(crate::refusals::Thing::Plan))?;
         Ok((left, list_plans().await?))
     };
     view! { <Load data=data topics=&[Topic::Plans] view=|(left, plans)| decide(left, plans)/> }

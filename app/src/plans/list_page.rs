@@ -7,7 +7,7 @@ use super::types::Plan;
 use super::words::plan_now;
 use crate::accounts::types::Duty;
 use crate::home::sentence::target_words;
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::count;
@@ -85,7 +85,7 @@ fn table(plans: Vec<Plan>) -> AnyView {
                     <Cell><a href=format!("/plans/{}", plan.id)>{plan.name}</a></Cell>
                     <Cell label="Harbor"><a href=format!("/harbors/{harbor}")>{harbor.clone()}</a></Cell>
                     <Cell label=t("Projects", "项目") number=true>{count(plan.projects)}</Cell>
-                    <Cell label=t("Schedule", "时间表")>{said(&plan.schedule_words)}</Cell>
+                    <Cell label=t("Schedule", "时间表")>{plan.schedule_words.say(lang())}</Cell>
                     <Cell label=t("Days", "日历")><DayStrip days=plan.days/></Cell>
                     <Cell label=t("Target", "目标") number=true>{target_words(plan.rpo_s, lang())}</Cell>
                     <Cell label=t("Now", "当前")>{now}</Cell>

@@ -10,7 +10,7 @@ use super::types::{Plan, Retention, Run};
 use super::words::{PauseNote, plan_now};
 use crate::accounts::types::Duty;
 use crate::home::sentence::target_words;
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::{Page, bytes, count};
@@ -86,7 +86,7 @@ fn facts(plan: &Plan) -> AnyView {
     let exclude = (!plan.exclude.is_empty()).then(|| view! { <Kv key=t("Left out", "排除")><ul class="names">{exclude}</ul></Kv> });
     let (include, harbor) = (patterns(&plan.include), plan.harbor.clone());
     let (cron, zone, words, vault, version) =
-        (plan.cron.clone(), plan.zone.clone(), said(&plan.schedule_words), plan.vault.clone(), plan.version);
+        (plan.cron.clone(), plan.zone.clone(), plan.schedule_words.say(lang()), plan.vault.clone(), plan.version);
     let rpo = target_words(plan.rpo_s, lang());
     let full = lang().pick(
         format!("every {} h; labels and settings are at most as old", plan.full_every_h),

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::retention::RetentionPanel;
 use super::types::{Keep, NextRun, PlanPreview, ProjectMatch};
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::count;
@@ -85,9 +85,9 @@ pub fn PreviewView(
     keep: Keep,
 ) -> impl IntoView {
     let title = headline(&preview);
-    let warnings = preview.warnings.into_iter().map(|w| view! { <Callout tone=Tone::Warn>{w}</Callout> }).collect_view();
+    let warnings = preview.warnings.into_iter().map(|w| view! { <Callout tone=Tone::Warn>{w.say(lang())}</Callout> }).collect_view();
     let stale = preview.stale.map(|why| {
-        view! { <Callout tone=Tone::Warn>{t("Harbor could not be read; this is from the last listing. ", "无法读取 Harbor，以下为最近一次列表。")}{why}</Callout> }
+        view! { <Callout tone=Tone::Warn>{t("Harbor could not be read; this is from the last listing. ", "无法读取 Harbor，以下为最近一次列表。")}{why.say(lang())}</Callout> }
     });
     view! {
         <Panel title=t("Scope", "范围") note=preview.read_at.map(|at| format!("{} {}", t("read", "读取于"), minute(at))).unwrap_or_default() padded=true>
@@ -97,7 +97,7 @@ pub fn PreviewView(
             {matched(preview.matched)}
             {left_out(preview.left_out)}
         </Panel>
-        <Panel title=t("Next five runs", "接下来五次运行") note=said(&preview.schedule_words) padded=true>{runs(preview.next_runs)}</Panel>
+        <Panel title=t("Next five runs", "接下来五次运行") note=preview.schedule_words.say(lang()) padded=true>{runs(preview.next_runs)}</Panel>
         <RetentionPanel keep=keep retention=preview.retention/>
     }
     .into_any()

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::types::{Keep, Kept, Retention};
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::count;
@@ -77,7 +77,7 @@ fn row(kept: Kept) -> impl IntoView {
         <tr>
             <Cell>{kept.project}</Cell>
             <Cell label=t("Moment", "时刻")><When at=kept.at/></Cell>
-            <Cell label=t("Rule", "规则")>{state}" "<span class="note">{kept.reasons.iter().map(|why| said(why)).collect::<Vec<_>>().join(" · ")}</span></Cell>
+            <Cell label=t("Rule", "规则")>{state}" "<span class="note">{kept.reasons.iter().map(|why| why.say(lang())).collect::<Vec<_>>().join(" · ")}</span></Cell>
         </tr>
     }
 }

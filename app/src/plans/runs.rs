@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::types::Run;
 use super::words::{hint_words, run_status, trigger_words};
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::clock::span_words;
 use crate::ui::*;
@@ -51,7 +51,7 @@ fn row(run: Run) -> AnyView {
     view! {
         <tr>
             <Cell><a href=format!("/jobs/{}", run.job_id)>{format!("#{}", run.id)}</a></Cell>
-            <Cell label=t("Result", "结果")><Status tone=tone text=word/>{run.error.map(|e| view! { <span class="note">" "{said(&e)}</span> })}{hint}{versions}</Cell>
+            <Cell label=t("Result", "结果")><Status tone=tone text=word/>{run.error.map(|why| view! { <span class="note">" "{why.say(lang())}</span> })}{hint}{versions}</Cell>
             <Cell label=t("Started", "开始")>{run.started.map(|at| view! { <When at=at brief=true/> })}</Cell>
             <Cell label=t("Took", "耗时") number=true>{took}</Cell>
             <Cell label=t("Projects", "项目") number=true>{format!("{} / {}", count(run.projects_done), count(run.projects))}{unchanged}</Cell>

@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::sentences::{KeepReason, PlanWarning, Schedule};
+use crate::jobs::failures::Failure;
+use crate::refusals::Refusal;
+use crate::sentence::Said;
 use crate::units::{Moment, Page};
 
 /// How one day of a plan went; the worst wins.
@@ -60,8 +64,8 @@ pub struct Kept {
     pub project: String,
     /// Its moment.
     pub at: Moment,
-    /// Why it is kept, in words: `day 2026-11-24`, `newest good`; none = the rule lets it go.
-    pub reasons: Vec<String>,
+    /// Why it is kept; none = the rule lets it go.
+    pub reasons: Vec<Said<KeepReason>>,
 }
 
 /// What a rule does to the snapshots there are, and what it comes to in the long run.
@@ -103,7 +107,7 @@ pub struct Plan {
     /// IANA time zone the schedule is in.
     pub zone: String,
     /// The schedule in words.
-    pub schedule_words: String,
+    pub schedule_words: Said<Schedule>,
     /// Target: newest good snapshot not older than this, seconds.
     pub rpo_s: i64,
     /// Paused, since when, by whom and why.
@@ -199,7 +203,7 @@ pub struct Copies {
     /// Whether that job is queued or running.
     pub working: bool,
     /// Why its last try failed.
-    pub error: Option<String>,
+    pub error: Option<Said<Failure>>,
 }
 
 /// A pause of a plan.
@@ -300,15 +304,15 @@ pub struct PlanPreview {
     /// When the harbor was read.
     pub read_at: Option<Moment>,
     /// Why the harbor could not be read; then the lists are from the last listing.
-    pub stale: Option<String>,
+    pub stale: Option<Said<Refusal>>,
     /// Next five runs.
     pub next_runs: Vec<NextRun>,
     /// The schedule in words.
-    pub schedule_words: String,
+    pub schedule_words: Said<Schedule>,
     /// What the retention rule does.
     pub retention: Retention,
     /// Things to know: target shorter than the interval, scope empty …
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Said<PlanWarning>>,
 }
 
 /// A run to come.
@@ -365,5 +369,5 @@ pub struct Run {
     /// Projects it took as unchanged and sealed again without listing them.
     pub projects_unchanged: i64,
     /// Why it failed.
-    pub error: Option<String>,
+    pub error: Option<Said<Failure>>,
 }

@@ -5,6 +5,8 @@ use utoipa::ToSchema;
 
 use super::gaps::Gap;
 use super::types::TagNow;
+use crate::refusals::Refusal;
+use crate::sentence::Said;
 use crate::units::Moment;
 
 /// Whether a Harbor has something.
@@ -150,7 +152,7 @@ pub enum SearchNote {
         /// Harbor.
         harbor: String,
         /// Why, one sentence.
-        why: String,
+        why: Said<Refusal>,
     },
 }
 

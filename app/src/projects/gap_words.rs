@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::gaps::Gap;
 use super::types::{Newest, Project, Protection, Snapshot};
 use super::{gaps_href, protection_word};
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 
@@ -57,8 +57,9 @@ pub fn gap_note(gap: &Gap) -> AnyView {
         (Some(_), _) => (Tone::Ok, t("accepted gap", "已接受的缺口")),
         (None, _) => (Tone::Warn, t("gap", "缺口")),
     };
-    let cause = said(&gap.cause);
-    let more: Vec<String> = [&gap.consequence, &gap.remedy].into_iter().filter(|text| !text.is_empty()).map(|text| said(text)).collect();
+    let cause = gap.cause.say(lang());
+    let (means, helps) = (gap.consequence.as_ref().map(|means| means.say(lang())), gap.remedy.as_ref().map(|helps| helps.say(lang())));
+    let more: Vec<String> = means.into_iter().chain(helps).collect();
     view! { <span class="note block" title=more.join(" · ")><Status tone=tone text=word/>" "{cause}</span> }.into_any()
 }
 
@@ -70,9 +71,13 @@ pub fn gap_callout(gap: &Gap, harbor: &str, project: &str) -> AnyView {
         let words = lang().pick(format!("Accepted by {} until", a.by), format!("由 {} 接受，至", a.by));
         view! { <p>{words}" "{minute(a.until)}": "{a.reason}</p> }
     });
-    let helps = (!gap.remedy.is_empty()).then(|| view! { <p class="note">{t("What helps: ", "处理方法：")}{said(&gap.remedy)}</p> });
-    let consequence = (!gap.consequence.is_empty()).then(|| view! { <p>{said(&gap.consequence)}</p> });
-    let (subject, cause, all) = (gap.subject.clone(), said(&gap.cause), gaps_href(harbor, project));
+    let helps = gap
+        .remedy
+        .as_ref()
+        .map(|helps| helps.say(lang()))
+        .map(|text| view! { <p class="note">{t("What helps: ", "处理方法：")}{text}</p> });
+    let consequence = gap.consequence.as_ref().map(|means| means.say(lang())).map(|text| view! { <p>{text}</p> });
+    let (subject, cause, all) = (gap.subject.clone(), gap.cause.say(lang()), gaps_href(harbor, project));
     view! {
         <Callout tone=tone>
             <p>{t("The newest snapshot has a gap here: ", "最新快照在此处有缺口：")}<code class="mono">{subject}</code>" – "{cause}</p>

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::gap_causes::{Consequence, GapCause, Remedy};
 use super::types::{MayHere, Snapshot};
+use crate::sentence::Said;
 use crate::units::Moment;
 
 /// One named gap of a snapshot.
@@ -18,11 +20,11 @@ pub struct Gap {
     /// What `subject` points to, where that is a tag: another image under it is another gap. None in snapshots of before it was kept.
     pub digest: Option<String>,
     /// Why.
-    pub cause: String,
-    /// What cannot be done because of it; empty where the snapshot does not say.
-    pub consequence: String,
-    /// What to do.
-    pub remedy: String,
+    pub cause: Said<GapCause>,
+    /// What cannot be done because of it; none = the snapshot does not say.
+    pub consequence: Option<Said<Consequence>>,
+    /// What to do; none = the snapshot does not say.
+    pub remedy: Option<Said<Remedy>>,
     /// It is named and can be restored all the same, so it counts for nothing.
     pub only_named: bool,
     /// The acceptance that stands.
@@ -43,7 +45,7 @@ pub struct Acceptance {
     /// What `subject` points to, where that is a tag.
     pub digest: Option<String>,
     /// Cause of the gap.
-    pub cause: String,
+    pub cause: Said<GapCause>,
     /// Why it was accepted.
     pub reason: String,
     /// Login of who accepted it.

@@ -7,7 +7,7 @@ use super::gap_words::{gap_count, snapshot_word};
 use super::gaps::{Acceptance, Gap, ProjectGaps};
 use super::project_href;
 use super::types::Snapshot;
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::Moment;
@@ -82,7 +82,7 @@ pub fn gap_table(gaps: &[Gap]) -> AnyView {
 }
 
 fn row(gap: Gap) -> impl IntoView {
-    let consequence = (!gap.consequence.is_empty()).then(|| view! { <span class="note block">{said(&gap.consequence)}</span> });
+    let consequence = gap.consequence.map(|means| view! { <span class="note block">{means.say(lang())}</span> });
     let state = match (&gap.accepted, gap.only_named) {
         (_, true) => view! { <Status tone=Tone::Ok text=t("kept elsewhere", "保存在他处")/> }.into_any(),
         (None, _) => view! { <Status tone=Tone::Warn text=t("open", "未处理")/> }.into_any(),
@@ -96,8 +96,8 @@ fn row(gap: Gap) -> impl IntoView {
         <tr>
             <Cell><code class="mono">{gap.subject}</code>{gap.digest.map(pointed_to)}</Cell>
             <Cell label=t("Kind", "类型")><code class="mono">{gap.kind}</code></Cell>
-            <Cell label=t("Cause", "原因")>{said(&gap.cause)}{consequence}</Cell>
-            <Cell label=t("What helps", "处理方法")>{said(&gap.remedy)}</Cell>
+            <Cell label=t("Cause", "原因")>{gap.cause.say(lang())}{consequence}</Cell>
+            <Cell label=t("What helps", "处理方法")>{gap.remedy.map(|helps| helps.say(lang()))}</Cell>
             <Cell label=t("State", "状态")>{state}</Cell>
         </tr>
     }

@@ -10,6 +10,7 @@ use super::search_page::{hits, notes};
 use super::timeline_parts::Difference;
 use super::types::{BrowseQuery, LiveDiff, TagHistory};
 use super::{project_href, search_page::InHarborNow, tag_href};
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::{Moment, short_tag};
@@ -75,7 +76,7 @@ pub fn tag_now(history: TagHistory) -> AnyView {
         <Panel title=t("In Harbor", "Harbor 中") padded=true>
             <p>{status}" "{history.live.map(|digest| view! { <Digest value=digest/> })}</p>
             {asked.map(|at| view! { <p class="note">{t("asked at ", "询问于 ")}<Exact at=at/></p> })}
-            {history.live_error.map(|error| view! { <Callout tone=Tone::Warn><p>{error}</p></Callout> })}
+            {history.live_error.map(|error| view! { <Callout tone=Tone::Warn><p>{error.say(lang())}</p></Callout> })}
         </Panel>
     }
     .into_any()

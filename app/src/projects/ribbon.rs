@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use super::project_href;
 use super::types::{Snapshot, Timeline};
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::{bare, long, minute, page_zone, url_part};
 use crate::units::Moment;
@@ -97,7 +97,7 @@ pub fn Ribbon(timeline: Timeline) -> impl IntoView {
             let (class, path) =
                 if e.kind == "run_failed" { ("event bad", "M-4 122l8 8m0-8l-8 8") } else { ("event", "M0 120l5 6l-5 6l-5-6z") };
             let x = percent(across(e.at, from, to));
-            view! { <svg x=x class="over"><path class=class d=path><title>{said(&e.text)}</title></path></svg> }
+            view! { <svg x=x class="over"><path class=class d=path><title>{e.text.say(lang())}</title></path></svg> }
         })
         .collect_view();
     let here = timeline.at.as_ref().map(|s| here(s.moment, across(s.moment, from, to)));

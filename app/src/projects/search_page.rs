@@ -7,8 +7,8 @@ use super::found::{Found, HitRole, InHarbor, Presence, SearchHit, SearchNote};
 use super::gap_words::gap_note;
 use super::now_pages::{NOW, look_now};
 use super::{artifact_href, project_href, restore_href, tag_href};
-use crate::said::said;
-use crate::text::{lang, t};
+use crate::sentence::Sentence as _;
+use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::{short_digest, short_tag};
 
@@ -172,8 +172,8 @@ fn note_words(note: &SearchNote) -> String {
             format!("仅显示 {shown} 个，请提供更多名称信息。"),
         ),
         SearchNote::NotAsked { harbor, why } => lang().pick(
-            format!("{harbor} could not be asked now, so it is said as of when it was last seen: {why}"),
-            format!("当前无法询问 {harbor}，以下为最后一次捕获时的情况：{}", said(why)),
+            format!("{harbor} could not be asked now, so it is said as of when it was last seen: {}", why.say(Lang::En)),
+            format!("当前无法询问 {harbor}，以下为最后一次捕获时的情况：{}", why.say(Lang::ZhCn)),
         ),
     }
 }

@@ -15,6 +15,7 @@ use crate::accounts::types::Duty;
 use crate::plans::left::Left;
 use crate::plans::left_page::left_words;
 use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::{Moment, bytes, count};
@@ -187,7 +188,7 @@ fn rest(timeline: Timeline) -> AnyView {
         {(!events.is_empty()).then(|| view! {
             <Panel title=t("Events of this window", "该时段的事件")>
                 {events.into_iter().rev().map(|e| view! {
-                    <Row><Exact at=e.at/>" "{e.link.map_or_else(|| said(&e.text).into_any(), |href| view! { <a href=href>{said(&e.text)}</a> }.into_any())}</Row>
+                    <Row><Exact at=e.at/>" "{e.link.map_or_else(|| e.text.say(lang()).into_any(), |href| view! { <a href=href>{e.text.say(lang())}</a> }.into_any())}</Row>
                 }).collect_view()}
             </Panel>
         })}

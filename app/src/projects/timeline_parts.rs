@@ -34,7 +34,7 @@ pub fn Difference(harbor: String, project: String, at: String, diff: LiveDiff) -
         return view! {
             <Panel title=t("What differs from now", "与当前的差异") padded=true>
                 <Callout tone=Tone::Warn>
-                    <p>{error}</p>
+                    <p>{crate::said::told(&error)}</p>
                     <p class="note">{t("What was captured stays fully browsable; only the comparison waits.", "已捕获的内容仍可完整浏览，仅对比暂不可用。")}</p>
                 </Callout>
             </Panel>

@@ -5,7 +5,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::found::InHarbor;
 use super::gaps::Gap;
+use super::sentences::Happened;
 use crate::plans::left::Left;
+use crate::refusals::Refusal;
+use crate::sentence::Said;
 use crate::units::Moment;
 
 /// How a project stands against its target.
@@ -272,8 +275,8 @@ pub struct TimelineEvent {
     pub at: Moment,
     /// `restore`, `run_failed`, `paused`, `tags_gone`.
     pub kind: String,
-    /// One sentence.
-    pub text: String,
+    /// What.
+    pub text: Said<Happened>,
     /// Page to look at.
     pub link: Option<String>,
 }
@@ -334,7 +337,7 @@ pub struct LiveDiff {
     /// When the harbor was read; none if it could not be.
     pub read_at: Option<Moment>,
     /// Why the harbor could not be read.
-    pub error: Option<String>,
+    pub error: Option<Said<Refusal>>,
     /// Repositories with differences, most missing first.
     pub repositories: Vec<RepositoryDiff>,
     /// Repositories without a difference.
@@ -511,7 +514,7 @@ pub struct TagHistory {
     /// Digest in the harbor now; none = not there, or `live_error`.
     pub live: Option<String>,
     /// Why the harbor could not be read.
-    pub live_error: Option<String>,
+    pub live_error: Option<Said<Refusal>>,
     /// Whether Harbor has the tag with its newest image; none = it was never captured.
     pub in_harbor: Option<InHarbor>,
     /// What the newest snapshot lacks of it.

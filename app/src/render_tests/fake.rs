@@ -14,12 +14,15 @@ use crate::ports::Cx;
 use crate::projects::found::Found;
 use crate::projects::gaps::{AcceptGap, ProjectGaps};
 use crate::projects::types::*;
+use crate::restores::outcomes::{NextMove, Outcome};
+use crate::restores::sentences::{BlockReason, Note, Rule};
 use crate::restores::types::Request as Restore;
 use crate::restores::types::{
     CastVote, Draft, DraftPage, EffectItem, EffectKind, EffectPlan, InboxFilter, Line, LineChange, LineCounts, LineFilter, Lines,
     PlanChange, RequestFilter, RequestPage, RequestRow, RequestState, RestoreForm, Submit,
 };
 use crate::restores::words::{Effects, Ended};
+use crate::sentence::{Said, Sentence as _};
 use crate::session::types::{Me, SetUp, Shell, SignIn, Theme};
 use crate::text::Lang;
 use crate::units::{Moment, Page};
@@ -55,9 +58,9 @@ impl Fake {
             return Err(error.clone());
         }
         if self.me.is_none() {
-            return Err(ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on"));
+            return Err(ApiError::new(ErrorKind::SignedOut, "signed_out", crate::accounts::refusals::Refusal::SignIn));
         }
-        value.ok_or_else(|| ApiError::not_found("thing"))
+        value.ok_or_else(|| ApiError::not_found(crate::refusals::Thing::Object))
     }
 }
 
@@ -100,7 +103,7 @@ nothing! { projects::Projects {
         self.answer(self.timeline.clone())
     }
     async fn compare_live(&self, _cx: &Cx, _harbor: String, _project: String, _at: Option<Moment>) -> Result<LiveDiff, ApiError> {
-        self.answer(Some(LiveDiff { read_at: None, error: Some("no".to_owned()), repositories: vec![], same: 0, missing: 0, moved: 0, new: 0 }))
+        self.answer(Some(LiveDiff { read_at: None, error: Some(Said::Then("no".to_owned())), repositories: vec![], same: 0, missing: 0, moved: 0, new: 0 }))
     }
     async fn browse(&self, _cx: &Cx, _query: BrowseQuery) -> Result<Browse, ApiError> {
         self.answer(self.browse.clone())
@@ -146,7 +149,7 @@ nothing! { restores::Restores {
         self.answer(self.request.clone())
     }
     async fn get_draft(&self, _cx: &Cx, _draft_id: String) -> Result<Draft, ApiError> {
-        Err(ApiError::new(ErrorKind::Conflict, ApiError::SENT_OFF, "this was sent off already; its page shows where it stands"))
+        Err(ApiError::new(ErrorKind::Conflict, ApiError::SENT_OFF, crate::restores::refusals::Refusal::SentOff))
     }
     async fn number_of_draft(&self, _cx: &Cx, _draft_id: String) -> Result<Option<i64>, ApiError> {
         Ok(self.request.as_ref().map(|request| request.id))
@@ -196,7 +199,7 @@ nothing! { vaults::Vaults {
         Ok(VaultPage { vault, findings: Vec::new(), sweeps: Vec::new(), capacity: Capacity::default(), left })
     }
     async fn create_vault(&self, _cx: &Cx, form: NewVault) -> Result<Vault, ApiError> {
-        Err(ApiError::field("lock_days", format!("cannot lock for {} days", form.lock_days)))
+        Err(ApiError::field("lock_days", Said::Then(format!("cannot lock for {} days", form.lock_days))))
     }
     async fn list_findings(&self, _cx: &Cx, _vault_id: i64) -> Result<Vec<Finding>, ApiError> {
         Ok(Vec::new())
@@ -300,7 +303,7 @@ nothing! { harbors::Harbors {
     }
     async fn create_harbor(&self, _cx: &Cx, form: NewHarbor) -> Result<Harbor, ApiError> {
         let _ = form;
-        Err(ApiError::field("url", "nothing answers at this address"))
+        Err(ApiError::field("url", Said::Then("nothing answers at this address".to_owned())))
     }
 }
 
@@ -335,7 +338,7 @@ impl crate::ports::session::Sessions for Fake {
         if form.password == "right" {
             Ok("/plans".to_owned())
         } else {
-            Err(ApiError::new(ErrorKind::SignedOut, "bad_credentials", "name or password is wrong"))
+            Err(ApiError::new(ErrorKind::SignedOut, "bad_credentials", crate::accounts::refusals::Refusal::BadCredentials))
         }
     }
     async fn step_up(&self, _cx: &Cx, _password: String) -> Result<(), ApiError> {
@@ -367,7 +370,7 @@ fn retention() -> Retention {
     let kept = |at, reasons: &[&str]| Kept {
         project: "payments".to_owned(),
         at: moment(at),
-        reasons: reasons.iter().map(|r| (*r).to_owned()).collect(),
+        reasons: reasons.iter().map(|r| Said::Then((*r).to_owned())).collect(),
     };
     Retention {
         snapshots: 2,
@@ -391,7 +394,7 @@ fn preview() -> PlanPreview {
             local: "Tue 2026-11-24 02:00 +00:00".to_owned(),
             clock_change: false,
         }],
-        schedule_words: "every day at 02:00".to_owned(),
+        schedule_words: Said::Then("every day at 02:00".to_owned()),
         retention: retention(),
         warnings: Vec::new(),
     }
@@ -440,7 +443,7 @@ pub fn vault() -> Vault {
         lock: None,
         vault_uuid: "7d1c".to_owned(),
         state: VaultState::Healthy,
-        state_detail: String::new(),
+        state_detail: crate::vaults::sentences::Standing::Open.into(),
         looked: Some(moment("2026-11-23T09:30:00Z")),
         days_left: None,
         stored_bytes: 1 << 40,
@@ -487,7 +490,7 @@ pub fn plan(name: &str) -> Plan {
         exclude: Vec::new(),
         cron: "0 2 * * *".to_owned(),
         zone: "UTC".to_owned(),
-        schedule_words: "every day at 02:00".to_owned(),
+        schedule_words: Said::Then("every day at 02:00".to_owned()),
         full_every_h: 24,
         rpo_s: 86_400,
         paused: None,
@@ -577,9 +580,9 @@ pub fn gap(accepted: Option<crate::projects::gaps::Acceptance>) -> crate::projec
         kind: "blocked_by_policy".to_owned(),
         subject: "shop/web:2".to_owned(),
         digest: Some(format!("sha256:{}", "cd".repeat(32))),
-        cause: "a policy of the project blocks its pull".to_owned(),
-        consequence: String::new(),
-        remedy: "sign the image".to_owned(),
+        cause: Said::Then("a policy of the project blocks its pull".to_owned()),
+        consequence: None,
+        remedy: Some(Said::Then("sign the image".to_owned())),
         only_named: false,
         accepted,
     }
@@ -691,7 +694,7 @@ pub fn history(state: crate::projects::found::Presence, live: bool) -> TagHistor
         tag: "1.4".to_owned(),
         spans: vec![span],
         live: None,
-        live_error: (!live).then(|| "the harbor did not answer in time; what was captured is shown".to_owned()),
+        live_error: (!live).then(|| crate::projects::refusals::Refusal::HarborSlow.into()),
         in_harbor: Some(there(state, live)),
         gap: None,
         known_from: Some(moment("2026-11-20T11:54:00Z")),
@@ -707,11 +710,7 @@ fn effect(number: i64, kind: EffectKind) -> EffectItem {
         now: None,
         then: format!("sha256:{}", "ab".repeat(32)),
         effect: kind,
-        detail: if kind == EffectKind::Blocked {
-            "the tag is immutable and points to another image; ask".to_owned()
-        } else {
-            String::new()
-        },
+        detail: if kind == EffectKind::Blocked { Some(Note::Blocked { why: BlockReason::Immutable }.into()) } else { None },
         accessory: None,
     }
 }
@@ -736,7 +735,7 @@ fn effect_plan(effects: &Effects) -> EffectPlan {
     EffectPlan {
         hash: "7c1e09af".repeat(8),
         read_at: moment("2026-11-01T00:00:00Z"),
-        sentence: effects.said(Lang::En),
+        sentence: effects.say(Lang::En),
         effects: effects.clone(),
         items: Vec::new(),
         items_total: 250,
@@ -778,7 +777,7 @@ pub fn request() -> Restore {
         risk: 4,
         votes_needed: 2,
         votes: Vec::new(),
-        rule: String::new(),
+        rule: Rule::None.into(),
         approvers: Vec::new(),
         category: "accident".to_owned(),
         reason: "a reason".to_owned(),
@@ -804,8 +803,8 @@ pub fn request() -> Restore {
         }),
         items_done: 240,
         bytes_sent: 0,
-        outcome_detail: Some("240 restored and read back, 10 blocked; 0 B sent".to_owned()),
-        next: "Not all of it was restored. Look at the lines that failed, are blocked or were not begun.".to_owned(),
+        outcome_detail: Some(Outcome::Ended { ended }.into()),
+        next: NextMove::Issues.into(),
         may: Vec::new(),
         why_not_vote: None,
         audit: Vec::new(),

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::calls::list_approvals;
 use super::state_word;
 use super::types::{InboxFilter, RequestRow};
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::{Page, count};
@@ -60,7 +61,7 @@ fn card(r: RequestRow) -> impl IntoView {
     let end = href.clone();
     view! {
         <Row end=ViewFn::from(move || view! { <LinkButton href=end.clone() text=if waiting { t("Decide", "审批") } else { t("Look", "查看") } kind=ButtonKind::Small/> })>
-            <a href=href><b>{format!("#{} ", r.id)}</b>{r.effects.said(lang())}</a>
+            <a href=href><b>{format!("#{} ", r.id)}</b>{r.effects.say(lang())}</a>
             <span class="note block">
                 {format!("{}/{} · {} · ", r.harbor, r.project, r.requester)}
                 {lang().pick(format!("risk {} · {} of {} approvals", r.risk, r.votes, r.votes_needed), format!("风险 {} · 审批 {} / {}", r.risk, r.votes, r.votes_needed))}

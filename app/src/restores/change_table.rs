@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::effect_table::effect_word;
 use super::short_hash;
 use super::types::{EffectItem, LineChange, PlanChange};
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::{count, short_digest, short_tag};
@@ -26,7 +26,7 @@ fn panel(change: PlanChange, path: &str, fixed: &[(&'static str, String)]) -> An
         format!("{} new, {} gone, {} changed", count(change.added), count(change.gone), count(change.changed)),
         format!("新增 {}，消失 {}，变化 {}", count(change.added), count(change.gone), count(change.changed)),
     );
-    let was = change.before.said(lang());
+    let was = change.before.say(lang());
     let hash = short_hash(&change.before_hash);
     let at = long(change.before_read_at);
     let same = change.lines.is_empty();
@@ -85,7 +85,7 @@ fn side(item: Option<EffectItem>, none: &'static str) -> AnyView {
     view! {
         <Status tone=tone text=word/>
         <span class="note block"><code class="mono">{now}</code>" → "<code class="mono">{short_digest(&item.then)}</code></span>
-        {(!item.detail.is_empty()).then(|| view! { <span class="note block">{said(&item.detail)}</span> })}
+        {item.detail.map(|note| view! { <span class="note block">{note.say(lang())}</span> })}
         {item.accessory.map(super::lines::about)}
     }
     .into_any()

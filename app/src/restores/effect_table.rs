@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::types::{EffectKind, EffectPlan, PlanGap};
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::{bytes, count};
@@ -40,8 +40,12 @@ pub fn bytes_words(plan: &EffectPlan) -> String {
 /// Warnings, gaps and the sum.
 #[component]
 pub fn EffectSummary(plan: EffectPlan, harbor: String) -> impl IntoView {
-    let warnings =
-        plan.warnings.clone().into_iter().map(|w| view! { <Callout tone=Tone::Warn><p>{said(&w.text)}</p></Callout> }).collect_view();
+    let warnings = plan
+        .warnings
+        .clone()
+        .into_iter()
+        .map(|warning| view! { <Callout tone=Tone::Warn><p>{warning.say(lang())}</p></Callout> })
+        .collect_view();
     let blocked = plan.blocked;
     let sum = bytes_words(&plan);
     let counts = lang().pick(
@@ -76,7 +80,7 @@ fn gaps(gaps: Vec<PlanGap>, total: i64) -> Option<AnyView> {
     let more = total - i64::try_from(gaps.len()).unwrap_or(0);
     let rows = gaps
         .into_iter()
-        .map(|gap| view! { <li><code class="mono">{gap.subject}</code>": "{said(&gap.cause)}<span class="note block">{said(&gap.remedy)}</span></li> })
+        .map(|gap| view! { <li><code class="mono">{gap.subject}</code>": "{gap.cause.say(lang())}<span class="note block">{gap.remedy.say(lang())}</span></li> })
         .collect_view();
     let title = lang().pick(
         format!("The snapshot lacks {} of what is asked for: it cannot come back.", count(total)),

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::effect_table::effect_word;
 use super::types::{AccessoryOf, ItemResult, Line, LineFilter, Lines};
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::{bytes, count, short_digest, short_tag};
@@ -189,7 +189,7 @@ fn row(line: Line, began: bool) -> impl IntoView {
             <Cell><span class="mono" title=item.reference.clone()>{item.repository.clone()}<wbr/>{reference}</span>{item.accessory.clone().map(about)}</Cell>
             <Cell label=before>{item.now.clone().map_or_else(|| view! { <span class="note">"–"</span> }.into_any(), |d| view! { <code class="mono short" title=d.clone()>{short_digest(&d)}</code> }.into_any())}</Cell>
             <Cell label=head><code class="mono short" title=item.then.clone()>{then}</code></Cell>
-            <Cell label=t("Effect", "操作")><Status tone=tone text=word/>{(!item.detail.is_empty()).then(|| view! { <span class="note block">{said(&item.detail)}</span> })}</Cell>
+            <Cell label=t("Effect", "操作")><Status tone=tone text=word/>{item.detail.map(|note| view! { <span class="note block">{note.say(lang())}</span> })}</Cell>
             {began.then(|| results(result))}
         </tr>
     }
@@ -217,7 +217,7 @@ fn results(result: Option<ItemResult>) -> AnyView {
         <Cell label=t("Result", "结果")>
             <Status tone=tone text=word/>
             {r.previous.map(|was| view! { <span class="note block" title=was.clone()>{t("before: ", "之前：")}<code class="mono">{short_digest(&was)}</code></span> })}
-            {(!r.detail.is_empty()).then(|| view! { <span class="note block">{said(&r.detail)}</span> })}
+            {r.detail.map(|told| view! { <span class="note block">{told.say(lang())}</span> })}
             {r.code.map(|c| view! { <code class="mono note block">{c}</code> })}
         </Cell>
         <Cell label=t("Sent", "发送") number=true>{bytes(r.bytes_sent)}</Cell>

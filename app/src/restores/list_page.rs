@@ -6,7 +6,7 @@ use super::calls::list_requests;
 use super::state_word;
 use super::types::{RequestFilter, RequestRow};
 use crate::jobs::list_page::choice;
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::Page;
@@ -80,11 +80,11 @@ pub fn columns() -> Vec<Col> {
 /// A row of a list of requests.
 pub fn row(r: RequestRow) -> impl IntoView {
     let (tone, word) = state_word(r.state);
-    let result = r.ended.map(|ended| ended.said(lang())).or_else(|| (!r.result.is_empty()).then(|| said(&r.result)));
+    let result = r.ended.map(|ended| ended.say(lang())).or_else(|| r.result.map(|outcome| outcome.say(lang())));
     view! {
         <tr>
             <Cell><a href=format!("/restores/{}", r.id)>{format!("#{}", r.id)}</a></Cell>
-            <Cell label=t("Effect", "操作")>{r.effects.said(lang())}<span class="note block">{format!("{}/{}", r.harbor, r.project)}{result.map(|text| format!(" · {text}"))}</span></Cell>
+            <Cell label=t("Effect", "操作")>{r.effects.say(lang())}<span class="note block">{format!("{}/{}", r.harbor, r.project)}{result.map(|text| format!(" · {text}"))}</span></Cell>
             <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
             <Cell label=t("By", "申请人")>{r.requester.clone()}</Cell>
             <Cell label=t("Risk", "风险") number=true>{r.risk}</Cell>

@@ -10,7 +10,7 @@ use super::request_parts::{Actions, Decision, Votes, Why};
 use super::types::{Lines, Request, RequestState};
 use super::{is_moving, moment_words, short_hash, state_word};
 use crate::projects::project_href;
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 
@@ -49,11 +49,12 @@ fn page(request: Request, lines: Lines) -> AnyView {
         (t("Restores", "恢复").to_owned(), "/restores".to_owned()),
         (format!("{}/{target}", request.form.harbor), project_href(&request.form.harbor, &target)),
     ];
-    let (name, here, title) = (request.requester_name.clone(), format!("#{}", request.id), request.plan.effects.said(lang()));
+    let (name, here, title) = (request.requester_name.clone(), format!("#{}", request.id), request.plan.effects.say(lang()));
     let (risk, hash, at, decide) =
         (request.risk, request.plan.hash.clone(), moment_words(&request.form.at), request.decide_before.filter(|_| open));
-    let detail = request.ended.map(|ended| ended.said(lang())).or_else(|| request.outcome_detail.as_deref().map(said));
-    let (next, done, doing) = (said(&request.next), request.items_done, request.results_total);
+    let detail =
+        request.ended.map(|ended| ended.say(lang())).or_else(|| request.outcome_detail.as_ref().map(|outcome| outcome.say(lang())));
+    let (next, done, doing) = (request.next.say(lang()), request.items_done, request.results_total);
     let (id, changed, own) = (request.id, request.change.clone(), format!("/restores/{}", request.id));
     let undoes = request.form.undo_of;
     let path = steps(&request);

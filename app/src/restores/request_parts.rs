@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::calls::{CancelRequest, CastVoteCall, RetryRequest, UndoRequest, WithdrawRequest};
 use super::short_hash;
 use super::types::{Request, RequestState};
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 
@@ -23,7 +23,7 @@ pub fn Why(request: Request) -> impl IntoView {
             <KeyValue>
                 <Kv key=t("Reason", "原因")><q>{request.reason.clone()}</q>{(!request.ticket.is_empty()).then(|| view! { " "<code class="mono">{request.ticket.clone()}</code> })}</Kv>
                 <Kv key=t("From", "申请人")>{request.requester_name.clone()}<span class="note block">{history}</span></Kv>
-                <Kv key=t("Rule", "规则")>{said(&request.rule)}</Kv>
+                <Kv key=t("Rule", "规则")>{request.rule.say(lang())}</Kv>
                 <Kv key=t("May decide", "可审批人")>{if request.approvers.is_empty() { t("nobody", "无").to_owned() } else { request.approvers.join(", ") }}</Kv>
             </KeyValue>
         </Panel>
@@ -48,7 +48,7 @@ pub fn Votes(request: Request) -> impl IntoView {
                 <Row>
                     <Status tone=tone text=word/>" "<b>{v.by}</b>" "<When at=v.at brief=true/>" "<code class="mono">{short_hash(&v.plan_hash)}</code>
                     {(!v.comment.is_empty()).then(|| view! { <p><q>{v.comment}</q></p> })}
-                    {v.void.map(|why| view! { <p class="note">{why}</p> })}
+                    {v.void.map(|why| view! { <p class="note">{why.say(lang())}</p> })}
                 </Row>
             }
         })
@@ -68,7 +68,7 @@ pub fn Decision(request: Request) -> impl IntoView {
         return ().into_any();
     }
     if !request.may.iter().any(|m| m == "vote") {
-        let why = request.why_not_vote.as_deref().map(said).unwrap_or_default();
+        let why = request.why_not_vote.as_ref().map(|why| why.say(lang())).unwrap_or_default();
         return view! { <Panel title=t("Decision", "审批") padded=true><MayNot text=why/></Panel> }.into_any();
     }
     let hash = request.plan.hash.clone();

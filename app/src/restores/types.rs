@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::outcomes::{Lapse, LineOutcome, NextMove, Outcome, WhyNot};
+use super::sentences::{Note, Rule, Warning};
 use super::words::{Effects, Ended};
+use crate::projects::gap_causes::{GapCause, Remedy};
+use crate::sentence::Said;
 use crate::units::Moment;
 
 /// Where a request stands.
@@ -101,8 +105,8 @@ pub struct EffectItem {
     pub then: String,
     /// What happens.
     pub effect: EffectKind,
-    /// Reason of a skip or block, name of the tag that keeps today's image, new name …
-    pub detail: String,
+    /// Why it is left or cannot be done, or the tag that keeps today's image.
+    pub detail: Option<Said<Note>>,
     /// What it is about, of a signature, SBOM or other accessory.
     pub accessory: Option<AccessoryOf>,
 }
@@ -114,15 +118,6 @@ pub struct AccessoryOf {
     pub kind: String,
     /// Digest of its subject.
     pub subject: String,
-}
-
-/// A warning of an effect plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Warning {
-    /// Stable name.
-    pub code: String,
-    /// One sentence.
-    pub text: String,
 }
 
 /// What a restore would do to Harbor.
@@ -168,7 +163,7 @@ pub struct EffectPlan {
     /// How many in all.
     pub gaps_total: i64,
     /// Things to know before deciding.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<Said<Warning>>,
 }
 
 /// Something of what is asked for that the snapshot lacks.
@@ -176,10 +171,10 @@ pub struct EffectPlan {
 pub struct PlanGap {
     /// Repository, tag or digest.
     pub subject: String,
-    /// Why: one sentence.
-    pub cause: String,
-    /// What helps: one sentence.
-    pub remedy: String,
+    /// Why.
+    pub cause: Said<GapCause>,
+    /// What helps.
+    pub remedy: Said<Remedy>,
 }
 
 /// Which lines of a plan.
@@ -305,8 +300,8 @@ pub struct Draft {
     pub votes_needed: i64,
     /// Who may vote, by display name; empty with votes needed = submit is refused.
     pub approvers: Vec<String>,
-    /// Why so many votes: one sentence.
-    pub rule: String,
+    /// Why so many votes.
+    pub rule: Said<Rule>,
     /// What differs from the plan its author looked at, where sending it off found another one.
     pub change: Option<PlanChange>,
     /// Category of an earlier request that is asked for again; empty = none.
@@ -347,8 +342,8 @@ pub struct Vote {
     pub plan_hash: String,
     /// When.
     pub at: Moment,
-    /// When and why it lapsed.
-    pub void: Option<String>,
+    /// Why it lapsed.
+    pub void: Option<Said<Lapse>>,
 }
 
 /// What came of one line.
@@ -364,8 +359,8 @@ pub struct ItemResult {
     pub outcome: String,
     /// Code of the failure.
     pub code: Option<String>,
-    /// One sentence.
-    pub detail: String,
+    /// What the target said of it, or why it failed.
+    pub detail: Option<Said<LineOutcome>>,
     /// What the tag pointed to before.
     pub previous: Option<String>,
     /// Bytes sent.
@@ -400,7 +395,7 @@ pub struct Request {
     /// Votes, oldest first, lapsed ones too.
     pub votes: Vec<Vote>,
     /// Why it needs these votes.
-    pub rule: String,
+    pub rule: Said<Rule>,
     /// Who may vote.
     pub approvers: Vec<String>,
     /// Category of the reason.
@@ -432,13 +427,13 @@ pub struct Request {
     /// Bytes sent so far.
     pub bytes_sent: i64,
     /// Why it failed or ended.
-    pub outcome_detail: Option<String>,
-    /// What happens next and whose move it is, one sentence.
-    pub next: String,
+    pub outcome_detail: Option<Said<Outcome>>,
+    /// What happens next and whose move it is.
+    pub next: Said<NextMove>,
     /// What the viewer may do now: `vote`, `withdraw`, `cancel`, `retry`, `undo`.
     pub may: Vec<String>,
     /// Why the viewer may not vote, if they may not.
-    pub why_not_vote: Option<String>,
+    pub why_not_vote: Option<Said<WhyNot>>,
     /// Sequence numbers of its audit events.
     pub audit: Vec<i64>,
     /// Command to pull one of the restored images.
@@ -492,8 +487,8 @@ pub struct RequestRow {
     pub decide_before: Option<Moment>,
     /// Ended.
     pub finished: Option<Moment>,
-    /// One line about the result.
-    pub result: String,
+    /// How it ended.
+    pub result: Option<Said<Outcome>>,
     /// The same as counts, where it was written.
     pub ended: Option<Ended>,
 }

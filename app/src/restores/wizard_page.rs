@@ -11,6 +11,7 @@ use super::types::{Draft, Lines, RestoreForm};
 use super::wizard_parts::{Choose, Reason};
 use crate::address::Address;
 use crate::projects::project_href;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 
@@ -80,7 +81,7 @@ fn first(form: RestoreForm) -> AnyView {
 }
 
 fn preview(draft: Draft, lines: Lines) -> AnyView {
-    let title = draft.plan.effects.said(lang());
+    let title = draft.plan.effects.say(lang());
     let nothing = !draft.plan.effects.writes();
     let (id, changed) = (draft.id.clone(), draft.change.clone());
     let fixed = vec![("draft", id.clone())];

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::calls::{PreviewRestore, SubmitRestore};
 use super::types::{Draft, RestoreForm};
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 
@@ -85,7 +85,7 @@ pub fn Reason(draft: Draft) -> impl IntoView {
     let category = if draft.category.is_empty() { "accident".to_owned() } else { draft.category.clone() };
     view! {
         <Panel title=t("Why", "原因") padded=true>
-            <p class="note">{said(&draft.rule)}" "{who}</p>
+            <p class="note">{draft.rule.say(lang())}" "{who}</p>
             <PostForm call=SubmitRestore::PATH prefix="form" id="why">
                 <Hidden name="draft_id" value=draft.id.clone()/>
                 <Hidden name="plan_hash" value=draft.plan.hash.clone()/>

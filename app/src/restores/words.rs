@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::sentence::{Example, Sentence};
 use crate::text::Lang;
-use crate::units::{bytes, short_digest};
+use crate::units::{bytes, listed, short_digest, some};
 
 /// What a plan does, counted by what a reader would count.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -34,22 +35,9 @@ pub struct Effects {
     pub only_then: Option<String>,
 }
 
-/// `2 tags`, `1 tag`.
-fn some(count: i64, one: &str, many: &str) -> Option<String> {
-    match count {
-        0 => None,
-        1 => Some(format!("1 {one}")),
-        n => Some(format!("{n} {many}")),
-    }
-}
-
-/// `a`, `a and b`, `a, b and c`.
-fn listed(parts: &[String]) -> String {
-    match parts {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
+/// `2 tags`, `1 tag`; none = there is nothing to tell.
+fn any(number: i64, one: &str, many: &str) -> Option<String> {
+    (number > 0).then(|| some(number, one, many))
 }
 
 fn capital(text: &str) -> String {
@@ -62,15 +50,6 @@ impl Effects {
     #[must_use]
     pub const fn writes(&self) -> bool {
         self.tags_created + self.images_created + self.tags_moved + self.images_mended + self.accessories > 0
-    }
-
-    /// The effect in one sentence.
-    #[must_use]
-    pub fn said(&self, lang: Lang) -> String {
-        match lang {
-            Lang::En => self.english(),
-            Lang::ZhCn => self.chinese(),
-        }
     }
 
     fn english(&self) -> String {
@@ -91,21 +70,21 @@ impl Effects {
                 _ => format!("Creates {name} again{blocked}"),
             };
         }
-        let created = [some(self.tags_created, "tag", "tags"), some(self.images_created, "image without a tag", "images without a tag")];
+        let created = [any(self.tags_created, "tag", "tags"), any(self.images_created, "image without a tag", "images without a tag")];
         let created: Vec<String> = created.into_iter().flatten().collect();
         let mut acts = Vec::new();
         if !created.is_empty() {
-            acts.push(format!("creates {}", listed(&created)));
+            acts.push(format!("creates {}", listed(Lang::En, &created)));
         }
-        acts.extend(some(self.tags_moved, "tag", "tags").map(|tags| format!("moves {tags}")));
-        acts.extend(some(self.images_mended, "image", "images").map(|images| format!("sends again what Harbor lost of {images}")));
-        let accessories = some(self.accessories, "signature or other accessory", "signatures or other accessories");
+        acts.extend(any(self.tags_moved, "tag", "tags").map(|tags| format!("moves {tags}")));
+        acts.extend(any(self.images_mended, "image", "images").map(|images| format!("sends again what Harbor lost of {images}")));
+        let accessories = any(self.accessories, "signature or other accessory", "signatures or other accessories");
         acts.extend(accessories.map(|these| format!("adds {these}")));
         let whole = if self.tags_moved == 0 { ", nothing is overwritten" } else { "" };
         if self.creates_project {
-            return format!("Makes the project {project} anew and {} in it{blocked}", listed(&acts));
+            return format!("Makes the project {project} anew and {} in it{blocked}", listed(Lang::En, &acts));
         }
-        format!("{} in {project}{whole}{blocked}", capital(&listed(&acts)))
+        format!("{} in {project}{whole}{blocked}", capital(&listed(Lang::En, &acts)))
     }
 
     fn chinese(&self) -> String {
@@ -143,6 +122,15 @@ impl Effects {
     }
 }
 
+impl Sentence for Effects {
+    fn say(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => self.english(),
+            Lang::ZhCn => self.chinese(),
+        }
+    }
+}
+
 /// What came of a request, counted over the lines of its plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ended {
@@ -160,10 +148,15 @@ pub struct Ended {
     pub bytes_sent: i64,
 }
 
-impl Ended {
-    /// One line about it.
-    #[must_use]
-    pub fn said(&self, lang: Lang) -> String {
+impl Example for Ended {
+    fn example(_name: &str, turn: usize) -> Self {
+        let figure = i64::example("", turn);
+        Self { done: figure, failed: figure, blocked: figure, open: figure, left: figure, bytes_sent: figure }
+    }
+}
+
+impl Sentence for Ended {
+    fn say(&self, lang: Lang) -> String {
         let sent = bytes(self.bytes_sent);
         let parts: [(i64, &str, &str); 5] = [
             (self.done, "restored and read back", "已恢复并回读"),
@@ -219,15 +212,15 @@ mod tests {
             ),
         ];
         for (effects, sentence) in table {
-            assert_eq!(effects.said(Lang::En), sentence);
-            assert!(effects.said(Lang::ZhCn).contains("shop"), "{sentence}");
+            assert_eq!(effects.say(Lang::En), sentence);
+            assert!(effects.say(Lang::ZhCn).contains("shop"), "{sentence}");
         }
     }
 
     #[test]
     fn what_is_not_done_is_told() {
         let ended = Ended { done: 2, failed: 1, blocked: 1, left: 3, bytes_sent: 1024, ..Ended::default() };
-        assert_eq!(ended.said(Lang::En), "2 restored and read back, 1 failed, 1 blocked, 3 left as they were; 1.0 KiB sent");
-        assert_eq!(Ended::default().said(Lang::En), "0 restored and read back; 0 B sent");
+        assert_eq!(ended.say(Lang::En), "2 restored and read back, 1 failed, 1 blocked, 3 left as they were; 1.0 KiB sent");
+        assert_eq!(Ended::default().say(Lang::En), "0 restored and read back; 0 B sent");
     }
 }

@@ -68,8 +68,7 @@ fn Table() -> impl IntoView {
 /// The gallery.
 #[component]
 pub fn GalleryPage() -> impl IntoView {
-    let error =
-        crate::error::ApiError::new(crate::error::ErrorKind::Upstream, "harbor_unreachable", "Harbor prod-sh did not answer within 10 s");
+    let error = crate::error::ApiError::new(crate::error::ErrorKind::Upstream, "harbor_unreachable", crate::troubles::Trouble::Busy);
     view! {
             <PageHead title="Every part of the console in every state." crumbs=vec![("Home".to_owned(), "/".to_owned())] here="Gallery">
                 <SubItem label="Last good backup">"6 min ago"</SubItem>

@@ -9,9 +9,9 @@ use super::region::{Topic, region as region_of};
 use super::status::{StatusShape, Tone};
 use crate::address::Address;
 use crate::error::{ApiError, ErrorKind};
-use crate::said::said;
+use crate::said::told;
 use crate::session::types::{Me, Shell};
-use crate::text::{Lang, lang, t};
+use crate::text::t;
 
 /// The shell of the page that is drawn, asked for before anything is.
 #[derive(Clone)]
@@ -62,26 +62,10 @@ where
     })
 }
 
-/// A failure in the reader's language: codes that pages meet often are translated, others keep their English sentence.
+/// A failure in the reader's language.
 #[must_use]
 pub fn error_text(error: &ApiError) -> String {
-    if lang() == Lang::En {
-        return error.message.clone();
-    }
-    match error.code.as_str() {
-        "bad_credentials" => "用户名或密码不正确".to_owned(),
-        "signed_out" => "请先登录".to_owned(),
-        "session_ended" => "会话已结束，此操作未执行；您填写的内容已保留，请再次提交".to_owned(),
-        "unreachable" => "无法连接 Breakwater，请检查网络后重试".to_owned(),
-        "internal" => "服务器内部错误，请将请求编号告知管理员".to_owned(),
-        "bad_request" => "表单无法读取，请重新加载页面后再试".to_owned(),
-        "cross_site" => "该请求来自其他站点，已被拒绝；请重新加载页面后再试".to_owned(),
-        "not_found" => "不存在，或您无权查看".to_owned(),
-        "nothing_captured" => "该时间点或之前没有任何快照".to_owned(),
-        "forbidden" => "您的角色不包含此权限；角色由安全管理员授予".to_owned(),
-        "throttled" => "尝试次数过多，请稍后再试".to_owned(),
-        _ => said(&error.message),
-    }
+    told(&error.message)
 }
 
 fn heading(kind: ErrorKind) -> &'static str {

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use super::sentences::Standing;
 use crate::harbors::types::CheckList;
+use crate::sentence::Said;
 use crate::units::Moment;
 
 /// Whether a vault can be used.
@@ -43,8 +45,8 @@ pub struct Vault {
     pub vault_uuid: String,
     /// State at the last look.
     pub state: VaultState,
-    /// One sentence about the state.
-    pub state_detail: String,
+    /// The same in a sentence.
+    pub state_detail: Said<Standing>,
     /// When a worker looked at it last.
     pub looked: Option<Moment>,
     /// Bytes stored, after deduplication.
@@ -104,7 +106,7 @@ pub struct VaultNow {
     /// State at the last look.
     pub state: VaultState,
     /// One sentence about the state.
-    pub state_detail: String,
+    pub state_detail: Said<Standing>,
     /// When a worker looked at it last.
     pub looked: Option<Moment>,
     /// Bytes stored, after deduplication.

@@ -14,6 +14,7 @@ use super::types::{Capacity, Finding, Sweep, Vault, VaultState};
 use crate::plans::left::Left;
 use crate::plans::left_page::left_panel;
 use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::{bytes, count, short_digest};
@@ -64,7 +65,7 @@ fn content(vault: Vault, (findings, sweeps, room, left): (Vec<Finding>, Vec<Swee
     let unusual = matches!(vault.state, VaultState::Full | VaultState::Missing | VaultState::Failing);
     let bad = unusual.then(|| {
         let tone = if vault.state == VaultState::Full { Tone::Warn } else { Tone::Fail };
-        let detail = vault.state_detail.clone();
+        let detail = vault.state_detail.say(lang());
         view! { <Callout tone=tone>{detail}</Callout> }
     });
     let id = vault.id;

@@ -17,11 +17,10 @@ use serde::Serialize;
 use vocab::{Digest, RepositoryName, Tag};
 
 use crate::effect::{BY_NAME, EffectItem};
-use crate::served::{Deviation, Witness};
+pub use crate::served::Deviation;
+use crate::served::Witness;
 use crate::source;
 
-/// Deviations of one line that are told.
-const DEVIATIONS_TOLD_MAX: usize = 5;
 /// A page of a listing takes Harbor as long as so many questions for one tag.
 const QUESTIONS_OF_PAGE: u64 = 25;
 /// Rows of a page.
@@ -38,6 +37,32 @@ pub struct Proof {
     tag: bool,
     /// Whether it showed the accessory under its subject.
     linked: bool,
+}
+
+impl Proof {
+    /// Manifests the target gave back by digest.
+    #[must_use]
+    pub const fn manifests(&self) -> u64 {
+        self.manifests
+    }
+
+    /// Blobs it was asked for.
+    #[must_use]
+    pub const fn blobs_asked(&self) -> u64 {
+        self.blobs_asked
+    }
+
+    /// Whether it named the tag.
+    #[must_use]
+    pub const fn has_tag(&self) -> bool {
+        self.tag
+    }
+
+    /// Whether it showed the accessory under its subject.
+    #[must_use]
+    pub const fn is_linked(&self) -> bool {
+        self.linked
+    }
 }
 
 impl fmt::Display for Proof {
@@ -64,18 +89,6 @@ pub enum Verdict {
     AsPlanned(Proof),
     /// It is not: every way in which it is not.
     Deviates(Vec<Deviation>),
-}
-
-impl Verdict {
-    /// The deviations in one sentence, the first few of them.
-    #[must_use]
-    pub fn told(deviations: &[Deviation]) -> String {
-        let mut told: Vec<String> = deviations.iter().take(DEVIATIONS_TOLD_MAX).map(ToString::to_string).collect();
-        if deviations.len() > DEVIATIONS_TOLD_MAX {
-            told.push(format!("and {} more", deviations.len() - DEVIATIONS_TOLD_MAX));
-        }
-        told.join("; ")
-    }
 }
 
 /// What one look at a repository showed, for many lines at once. What it does not show is asked for by name.

@@ -1,13 +1,16 @@
 //! What a restore did, item by item.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use vocab::{Digest, RepositoryName, Tag};
 
 use crate::planned::Proof;
+use crate::restore::Fault;
 use crate::stop::Stop;
 
 /// How one item ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// The target itself says that it is as planned.
@@ -35,13 +38,16 @@ pub enum Outcome {
         detail: String,
         /// The HTTP status behind it, where there is one.
         status: Option<u16>,
+        /// The same as a value.
+        #[serde(skip)]
+        fault: Arc<Fault>,
     },
     /// Not begun, or broken off, because the restore was stopped.
     Stopped,
 }
 
 /// The result of one item of an effect plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ItemResult {
     /// Its place in the plan.
     pub item: usize,
@@ -65,7 +71,7 @@ pub struct ItemResult {
 }
 
 /// What a restore did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Report {
     /// One result per item of the plan, in its order.
     pub items: Vec<ItemResult>,
@@ -100,6 +106,18 @@ pub enum Ending {
 }
 
 impl Outcome {
+    /// Not done, and why.
+    #[must_use]
+    pub fn failed(fault: Arc<Fault>) -> Self {
+        Self::Failed { code: fault.code().to_owned(), detail: fault.to_string(), status: fault.status(), fault }
+    }
+
+    /// Whether it was not begun, or broken off.
+    #[must_use]
+    pub const fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped)
+    }
+
     /// Whether the target said that it is as planned.
     #[must_use]
     pub const fn is_done(&self) -> bool {
@@ -111,7 +129,7 @@ impl Report {
     /// How it ended: a function of its lines, and of nothing else.
     #[must_use]
     pub fn ending(&self) -> Ending {
-        let stopped = self.stopped.is_some() || self.items.iter().any(|item| item.outcome == Outcome::Stopped);
+        let stopped = self.stopped.is_some() || self.items.iter().any(|item| item.outcome.is_stopped());
         let as_wanted = |item: &ItemResult| item.outcome.is_done() || matches!(item.outcome, Outcome::Same | Outcome::Left { .. });
         if stopped {
             Ending::Stopped

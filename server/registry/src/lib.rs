@@ -13,6 +13,7 @@ mod check;
 mod client;
 mod endpoint;
 mod error;
+mod facts;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod harbor;

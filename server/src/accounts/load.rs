@@ -36,7 +36,7 @@ pub async fn caller_of_token(pool: &PgPool, secret: &str, origin: &Origin) -> Re
     drop(conn);
     let what = format!("the use of token {} from outside its networks", token.api_token_id);
     audit::refused(pool, &caller, origin, &what).await?;
-    Err(ApiError::new(ErrorKind::Forbidden, "token_elsewhere", "this token may not be used from this address").into())
+    Err(ApiError::new(ErrorKind::Forbidden, "token_elsewhere", app::accounts::refusals::Refusal::TokenElsewhere).into())
 }
 
 /// The caller of a token that was let in before, as of now.

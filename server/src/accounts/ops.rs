@@ -3,7 +3,6 @@
 use app::accounts::exclusion::{self, Conflict};
 use app::accounts::types::{ChangeRoles, Duty, Grant, NewUser, OneTime, Role, User};
 use app::error::{ApiError, ErrorKind};
-use app::text::Lang;
 use app::units::{Moment, Page};
 use secrecy::SecretString;
 use serde_json::json;
@@ -37,7 +36,7 @@ fn user(row: queries::AccountRow) -> User {
 }
 
 async fn load_user(conn: &mut PgConnection, user_id: i64) -> Result<User, Error> {
-    let row = queries::one(conn, user_id).await?.ok_or_else(|| ApiError::not_found("account"))?;
+    let row = queries::one(conn, user_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Account))?;
     Ok(user(row))
 }
 
@@ -106,7 +105,7 @@ async fn create(state: &AppState, actor: &Actor, by: By<'_>, form: NewUser, excl
     let mut tx = state.pool.begin().await?;
     queries::lock_duties(&mut tx).await?;
     let account_id = queries::insert(&mut tx, &login, &display_name, &hash).await.map_err(|error| {
-        Error::from(error).on_constraint("account_login_unique", ApiError::field("login", "somebody has this sign-in name already"))
+        Error::from(error).on_constraint("account_login_unique", ApiError::field("login", app::accounts::refusals::Refusal::LoginTaken))
     })?;
     if exclusion == Exclusion::Kept {
         queries::made_by_other(&mut tx, account_id).await?;
@@ -128,13 +127,10 @@ fn check_names(login: &str, display_name: &str) -> Result<(), ApiError> {
     let good =
         login.len() >= 2 && login.len() <= 64 && login.starts_with(word) && login.chars().all(|c| word(c) || matches!(c, '.' | '_' | '-'));
     if !good {
-        return Err(ApiError::field(
-            "login",
-            "use 2 to 64 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit",
-        ));
+        return Err(ApiError::field("login", app::accounts::refusals::Refusal::LoginForm));
     }
     if display_name.chars().count() > 100 || display_name.chars().any(char::is_control) {
-        return Err(ApiError::field("display_name", "use at most 100 characters"));
+        return Err(ApiError::field("display_name", app::refusals::General::AtMostChars { most: 100 }));
     }
     Ok(())
 }
@@ -148,7 +144,7 @@ async fn check_conflict(conn: &mut PgConnection, duties: &[Duty], roles: &[Role]
         other => other,
     };
     match conflict {
-        Some(conflict) => Err(ApiError::field(conflict.field(), conflict.said(Lang::En)).into()),
+        Some(conflict) => Err(ApiError::field(conflict.field(), app::accounts::refusals::Refusal::from(conflict)).into()),
         None => Ok(()),
     }
 }
@@ -166,7 +162,7 @@ async fn set_rights(
     queries::clear_roles(conn, account_id).await?;
     let lines: Vec<&str> = grants.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if lines.len() > GRANTS_MAX {
-        return Err(ApiError::field("grants", format!("at most {GRANTS_MAX} lines")).into());
+        return Err(ApiError::field("grants", app::refusals::General::AtMostLines { most: app::units::figure(GRANTS_MAX) }).into());
     }
     let parsed = lines.into_iter().map(|line| Ok((line, parse_grant(line)?))).collect::<Result<Vec<_>, ApiError>>()?;
     let roles: Vec<Role> = parsed.iter().filter_map(|(_, (role, ..))| load::role(role)).collect();
@@ -174,11 +170,12 @@ async fn set_rights(
     for (line, (role, harbor, project)) in parsed {
         let harbor_id = match harbor {
             None => None,
-            Some(name) => Some(
-                queries::harbor_id(conn, name)
-                    .await?
-                    .ok_or_else(|| ApiError::field("grants", format!("“{line}”: there is no harbor named {name}")))?,
-            ),
+            Some(name) => Some(queries::harbor_id(conn, name).await?.ok_or_else(|| {
+                ApiError::field(
+                    "grants",
+                    app::accounts::refusals::Refusal::NoHarborNamed { line: line.to_owned(), harbor: name.to_owned() },
+                )
+            })?),
         };
         queries::grant(conn, account_id, role, harbor_id, project, by).await?;
     }
@@ -187,7 +184,7 @@ async fn set_rights(
 
 /// `requester prod/payments`, `approver prod/*`, `viewer *`.
 fn parse_grant(line: &str) -> Result<(&'static str, Option<&str>, Option<&str>), ApiError> {
-    let wrong = || ApiError::field("grants", format!("“{line}” is not like: requester prod/payments, approver prod/* or viewer *"));
+    let wrong = || ApiError::field("grants", app::accounts::refusals::Refusal::GrantForm { line: line.to_owned() });
     let (role, scope) = line.split_once(char::is_whitespace).ok_or_else(wrong)?;
     let role = load::role(role).map(load::role_name).ok_or_else(wrong)?;
     let (harbor, project) = scope.trim().split_once('/').unwrap_or((scope.trim(), "*"));
@@ -207,7 +204,7 @@ pub async fn change_roles(state: &AppState, caller: &Caller, origin: &Origin, fo
     caller.require(Operation::ManageAccounts, None)?;
     not_oneself(caller, form.user_id)?;
     if form.reason.trim().chars().count() < 10 {
-        return Err(ApiError::field("reason", "say why, in ten characters or more").into());
+        return Err(ApiError::field("reason", app::accounts::refusals::Refusal::SayWhyTen).into());
     }
     let mut tx = state.pool.begin().await?;
     keep_last_holders(&mut tx, form.user_id, &form.duties).await?;
@@ -240,7 +237,7 @@ pub async fn set_disabled(state: &AppState, caller: &Caller, origin: &Origin, us
         queries::lock_duties(&mut tx).await?;
     }
     if !queries::set_disabled(&mut tx, user_id, disabled).await? {
-        return Err(ApiError::not_found("account").into());
+        return Err(ApiError::not_found(app::refusals::Thing::Account).into());
     }
     queries::bump(&mut tx, user_id).await?;
     let sealed = seal::seal(&mut tx, Some(caller.account_id)).await?;
@@ -276,12 +273,12 @@ pub async fn reset_password(state: &AppState, caller: &Caller, origin: &Origin, 
 /// Changes one's own password.
 pub async fn change_password(state: &AppState, caller: &Caller, origin: &Origin, current: String, new: String) -> Result<(), Error> {
     if caller.via != crate::access::Via::Session {
-        return Err(ApiError::new(ErrorKind::Forbidden, "session_needed", "a token cannot change a password").into());
+        return Err(ApiError::new(ErrorKind::Forbidden, "session_needed", app::accounts::refusals::Refusal::TokenAndPassword).into());
     }
     prove(state, caller, origin, "current", &current).await?;
     password::judge("password", &new, &caller.login)?;
     if new == current {
-        return Err(ApiError::field("password", "choose another than the present one").into());
+        return Err(ApiError::field("password", app::accounts::refusals::Refusal::SamePassword).into());
     }
     let login = &caller.login;
     let event = Event::new("password.change", "user", login, format!("changed the password of {login}; its sessions and tokens ended"));
@@ -291,7 +288,7 @@ pub async fn change_password(state: &AppState, caller: &Caller, origin: &Origin,
 /// Whether `password` is the caller's. A wrong one is throttled as at the sign-in, and recorded.
 pub async fn prove(state: &AppState, caller: &Caller, origin: &Origin, field: &'static str, password: &str) -> Result<(), Error> {
     if password.len() > password::LENGTH_MAX {
-        return Err(ApiError::field(field, "this is not your password").into());
+        return Err(ApiError::field(field, app::accounts::refusals::Refusal::WrongPassword).into());
     }
     throttle::admit(&state.pool, &caller.login, origin.ip).await?;
     let stored = queries::password_hash(&mut *state.pool.acquire().await?, caller.account_id).await?;
@@ -302,7 +299,7 @@ pub async fn prove(state: &AppState, caller: &Caller, origin: &Origin, field: &'
     let event = Event::new("auth.stepup", "user", &caller.login, format!("{} entered a wrong password", caller.login))
         .outcome(audit::Outcome::Failure, "bad_credentials");
     audit::record_alone(&state.pool, &Actor::caller(caller, origin), event).await?;
-    Err(ApiError::field(field, "this is not your password").into())
+    Err(ApiError::field(field, app::accounts::refusals::Refusal::WrongPassword).into())
 }
 
 async fn store_password(
@@ -326,11 +323,7 @@ async fn store_password(
 
 fn not_oneself(caller: &Caller, user_id: i64) -> Result<(), ApiError> {
     if caller.account_id == user_id {
-        return Err(ApiError::new(
-            ErrorKind::Forbidden,
-            "own_account",
-            "nobody changes their own rights; ask another security administrator",
-        ));
+        return Err(ApiError::new(ErrorKind::Forbidden, "own_account", app::accounts::refusals::Refusal::OwnRights));
     }
     Ok(())
 }
@@ -342,7 +335,7 @@ async fn keep_last_holders(conn: &mut PgConnection, user_id: i64, keeps: &[Duty]
         let name = load::duty_name(duty);
         let holders = queries::holders(conn, name).await?;
         if holders == [user_id] && !keeps.contains(&duty) {
-            let text = format!("this is the last active {name}; give somebody else the duty first");
+            let text = app::accounts::refusals::Refusal::LastHolder { duty };
             return Err(ApiError::new(ErrorKind::Conflict, "last_holder", text).into());
         }
     }

@@ -61,11 +61,11 @@ fn hasher() -> Argon2<'static> {
 pub fn judge(field: &str, password: &str, login: &str) -> Result<(), ApiError> {
     let lower = password.to_lowercase();
     if password.chars().count() < LENGTH_MIN {
-        Err(ApiError::field(field, format!("use at least {LENGTH_MIN} characters; 15 or more are better")))
+        Err(ApiError::field(field, app::accounts::refusals::Refusal::PasswordShort { least: app::units::figure(LENGTH_MIN) }))
     } else if password.len() > LENGTH_MAX {
-        Err(ApiError::field(field, format!("use at most {LENGTH_MAX} characters")))
+        Err(ApiError::field(field, app::accounts::refusals::Refusal::PasswordLong { most: app::units::figure(LENGTH_MAX) }))
     } else if COMMON.contains(&lower.as_str()) || lower == login {
-        Err(ApiError::field(field, "this password is one of the first anybody would try; choose another"))
+        Err(ApiError::field(field, app::accounts::refusals::Refusal::PasswordCommon))
     } else {
         Ok(())
     }
@@ -114,9 +114,7 @@ async fn off_thread<T: Send + 'static>(state: &AppState, work: impl FnOnce() -> 
     let place = Place(state.clone());
     if state.hashing_waiting.fetch_add(1, Ordering::AcqRel) >= QUEUE_MAX {
         drop(place);
-        return Err(
-            ApiError::new(ErrorKind::TooMany, "busy", "too many people are signing in at this moment; try again in a few seconds").into()
-        );
+        return Err(ApiError::new(ErrorKind::TooMany, "busy", app::accounts::refusals::Refusal::SignInsBusy).into());
     }
     let slot = state.hashing.acquire().await.map_err(|_| Error::defect("the hashing slots are closed"))?;
     let done = tokio::task::spawn_blocking(work).await.map_err(|e| Error::defect(format!("hashing broke off: {e}")));

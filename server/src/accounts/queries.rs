@@ -1,5 +1,6 @@
 //! The SQL of accounts, roles and tokens.
 
+use app::restores::outcomes::Lapse;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -229,10 +230,11 @@ pub async fn set_password(conn: &mut PgConnection, account_id: i64, hash: &str, 
         .await?;
     if by == ChosenBy::Other {
         sqlx::query(
-            "update vote v set void_at = now(), void_reason = 'the password of the account was reset' from request q
+            "update vote v set void_at = now(), void_reason = $2 from request q
               where v.account_id = $1 and v.void_at is null and q.request_id = v.request_id and q.state in ('waiting', 'reapproval', 'queued')",
         )
         .bind(account_id)
+        .bind(Json(Lapse::PasswordReset))
         .execute(conn)
         .await?;
     }

@@ -62,7 +62,7 @@ pub async fn tokens_of(state: &AppState, caller: &Caller, user_id: i64) -> Resul
     caller.require(Operation::ReadAccounts, None)?;
     let mut conn = state.pool.acquire().await?;
     if !queries::is_known(&mut conn, user_id).await? {
-        return Err(ApiError::not_found("account").into());
+        return Err(ApiError::not_found(app::refusals::Thing::Account).into());
     }
     Ok(token_queries::of(&mut conn, Some(user_id)).await?.into_iter().map(token).collect())
 }
@@ -100,7 +100,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn no_place(line: &str) -> ApiError {
-    ApiError::field("projects", format!("“{line}” is no project you have a role on; write harbor/project or harbor/*, one a line"))
+    ApiError::field("projects", app::accounts::refusals::Refusal::TokenPlace { line: line.to_owned() })
 }
 
 /// `prod/payments` or `prod/*`.
@@ -115,12 +115,15 @@ async fn place(conn: &mut PgConnection, line: &str) -> Result<(i64, Option<Strin
 fn networks(text: &str) -> Result<Vec<String>, ApiError> {
     let read = |line: &str| {
         let net = line.parse::<IpNet>().or_else(|_| line.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical())));
-        let wrong = || ApiError::field("networks", format!("“{line}” is no network; write it as 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32"));
+        let wrong = || ApiError::field("networks", app::accounts::refusals::Refusal::TokenNetwork { line: line.to_owned() });
         net.map(|net| net.trunc().to_string()).map_err(|_| wrong())
     };
     let found: Vec<String> = lines(text).map(read).collect::<Result<_, _>>()?;
     if found.len() > NETWORKS_MAX {
-        return Err(ApiError::field("networks", format!("at most {NETWORKS_MAX} networks")));
+        return Err(ApiError::field(
+            "networks",
+            app::accounts::refusals::Refusal::TooManyNetworks { most: app::units::figure(NETWORKS_MAX) },
+        ));
     }
     Ok(found)
 }
@@ -129,10 +132,10 @@ fn networks(text: &str) -> Result<Vec<String>, ApiError> {
 pub async fn create_token_for(state: &AppState, actor: &Actor, account_id: i64, login: &str, form: NewToken) -> Result<MadeToken, Error> {
     let name = form.name.trim().to_owned();
     if name.is_empty() || name.chars().count() > 64 {
-        return Err(ApiError::field("name", "say in 1 to 64 characters what the token is for").into());
+        return Err(ApiError::field("name", app::accounts::refusals::Refusal::TokenName).into());
     }
     if !(1..=DAYS_MAX).contains(&form.days) {
-        return Err(ApiError::field("days", format!("a token lives 1 to {DAYS_MAX} days")).into());
+        return Err(ApiError::field("days", app::accounts::refusals::Refusal::TokenDays { most: app::units::figure(DAYS_MAX) }).into());
     }
     let networks = networks(&form.networks)?;
     let secret = format!("{PREFIX}{}", crypto::random_token());
@@ -146,7 +149,7 @@ pub async fn create_token_for(state: &AppState, actor: &Actor, account_id: i64, 
         places.push(place(&mut tx, line).await?);
     }
     if places.len() > PLACES_MAX {
-        return Err(ApiError::field("projects", format!("at most {PLACES_MAX} lines")).into());
+        return Err(ApiError::field("projects", app::refusals::General::AtMostLines { most: app::units::figure(PLACES_MAX) }).into());
     }
     let new = token_queries::New {
         account_id,
@@ -190,7 +193,7 @@ pub async fn revoke_at_command_line(state: &AppState, token_id: i64) -> Result<(
 async fn end(state: &AppState, actor: &Actor, by: &str, account_id: Option<i64>, token_id: i64) -> Result<(), Error> {
     let mut tx = state.pool.begin().await?;
     let ended = token_queries::revoke(&mut tx, account_id, token_id, by).await?;
-    let (name, owner) = ended.ok_or_else(|| ApiError::not_found("token"))?;
+    let (name, owner) = ended.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Token))?;
     events::notify(&mut tx, Topic::Accounts).await?;
     let event = Event::new("token.revoke", "token", token_id.to_string(), format!("ended the token “{name}” of {owner}"));
     audit::record(&mut tx, actor, event).await?;

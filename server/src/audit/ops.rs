@@ -59,12 +59,11 @@ impl Scope {
 pub async fn list(state: &AppState, caller: &Caller, origin: &Origin, filter: AuditFilter) -> Result<AuditPage, Error> {
     let time = |text: &Option<String>, field: &str| match text.as_deref().map(str::trim).filter(|t| !t.is_empty()) {
         None => Ok(None),
-        Some(text) => {
-            parse_time(text).map(Some).ok_or_else(|| ApiError::field(field, "write a time as 2026-11-23 or 2026-11-23T09:30:00Z"))
-        }
+        Some(text) => parse_time(text).map(Some).ok_or_else(|| ApiError::field(field, app::refusals::General::TimeForm)),
     };
     let bound = queries::Bound::new(&filter, time(&filter.from, "from")?, time(&filter.to, "to")?);
-    let before = filter.after.as_deref().map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
+    let before =
+        filter.after.as_deref().map(|c| c.parse().map_err(|_| ApiError::field("after", app::refusals::General::NoPage))).transpose()?;
     let scope = scope(caller);
     let sight = scope.sight(caller);
     // A search reads what it has to, and other pages wait for the same database.
@@ -99,7 +98,7 @@ fn too_broad(error: sqlx::Error) -> Error {
     const CANCELED: &str = "57014";
     match &error {
         sqlx::Error::Database(database) if database.code().as_deref() == Some(CANCELED) => {
-            let text = "this search reads too much of the history; name a time, a person or an action too";
+            let text = app::refusals::General::TooBroad;
             ApiError::new(ErrorKind::Invalid, "too_broad", text).into()
         }
         _ => error.into(),
@@ -111,7 +110,8 @@ pub async fn get(state: &AppState, caller: &Caller, origin: &Origin, seq: i64) -
     let scope = scope(caller);
     let sight = scope.sight(caller);
     let mut tx = state.pool.begin().await?;
-    let (mut event, link) = queries::one(&mut tx, &sight, seq).await?.ok_or_else(|| ApiError::not_found("audit event"))?;
+    let (mut event, link) =
+        queries::one(&mut tx, &sight, seq).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::AuditEvent))?;
     let related = queries::related(&mut tx, &sight, &event).await?;
     let intact = link.hash == chain::hash(&link.prev_hash, link.seq, &link.record);
     let mut text = String::from_utf8_lossy(&link.record).into_owned();

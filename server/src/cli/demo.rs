@@ -316,7 +316,10 @@ async fn wait(state: &AppState, operator: &Caller, job_id: i64) -> Result<(), Cl
         match job.state {
             JobState::Done => return Ok(()),
             JobState::Dead | JobState::Cancelled => {
-                return Err(CliError::Failed(format!("a sample backup failed: {}", job.error.unwrap_or_default())));
+                return Err(CliError::Failed(format!(
+                    "a sample backup failed: {}",
+                    job.error.map(|error| error.to_string()).unwrap_or_default()
+                )));
             }
             JobState::Queued | JobState::Running => tokio::time::sleep(LOOK).await,
         }

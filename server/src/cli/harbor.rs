@@ -163,7 +163,7 @@ pub async fn harbor(verb: HarborVerb) -> Result<(), CliError> {
                 }
             }
             if !checks.backup_ok {
-                return Err(CliError::Failed("the connection does not do for backup".to_owned()));
+                return Err(CliError::Failed(app::harbors::refusals::Refusal::ChecksFailed.to_string()));
             }
         }
     }

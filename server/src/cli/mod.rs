@@ -125,7 +125,7 @@ impl From<crate::error::Error> for CliError {
     fn from(error: crate::error::Error) -> Self {
         match error {
             // Worded for whoever asked; it has no other cause.
-            crate::error::Error::Api(api) => Self::Failed(api.message),
+            crate::error::Error::Api(api) => Self::Failed(api.message.to_string()),
             other => Self::Failed(crate::error::chain(&other)),
         }
     }

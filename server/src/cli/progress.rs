@@ -32,12 +32,15 @@ pub async fn job(api: &Api, job_id: i64) -> Result<Job, CliError> {
         let job: Job = api.get(&format!("/jobs/{job_id}"), &[]).await?;
         if let Some(bar) = &bar {
             let bytes = app::units::bytes(job.bytes_done);
-            bar.set_message(format!("{}: {} · {} of {} items · {bytes}", job.title, job.phase, job.items_done, job.items_total));
+            let phase = job.phase.as_ref().map(|phase| format!(": {phase}")).unwrap_or_default();
+            bar.set_message(format!("{}{phase} · {} of {} items · {bytes}", job.title, job.items_done, job.items_total));
         }
         let over = match job.state {
             JobState::Queued | JobState::Running => None,
             JobState::Done => Some(Ok(job)),
-            JobState::Dead => Some(Err(CliError::Failed(job.error.clone().unwrap_or_else(|| "the job failed".to_owned())))),
+            JobState::Dead => {
+                Some(Err(CliError::Failed(job.error.as_ref().map_or_else(|| "the job failed".to_owned(), ToString::to_string))))
+            }
             JobState::Cancelled => Some(Err(CliError::Refused("the job was stopped".to_owned()))),
         };
         if let Some(result) = over {
@@ -58,7 +61,7 @@ pub async fn request(api: &Api, id: i64) -> Result<Request, CliError> {
         if let Some(bar) = &bar {
             bar.set_message(format!("#{id}: {} · {} items done", request.next, request.items_done));
         }
-        let detail = || request.outcome_detail.clone().unwrap_or_else(|| request.next.clone());
+        let detail = || request.outcome_detail.as_ref().map_or_else(|| request.next.to_string(), ToString::to_string);
         let over = match request.state {
             RequestState::Draft | RequestState::Waiting | RequestState::Reapproval | RequestState::Queued | RequestState::Running => None,
             RequestState::Done => Some(Ok(())),

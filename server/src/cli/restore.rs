@@ -127,6 +127,11 @@ async fn preview(api: &Api, wish: &Wish) -> Result<Draft, CliError> {
     api.post("/restores/preview", &form).await
 }
 
+/// A sentence, or nothing.
+fn said(sentence: Option<&impl std::fmt::Display>) -> String {
+    sentence.map(ToString::to_string).unwrap_or_default()
+}
+
 fn effect_line(item: &EffectItem) -> String {
     let effect = match item.effect {
         EffectKind::Create => "create",
@@ -137,7 +142,7 @@ fn effect_line(item: &EffectItem) -> String {
     };
     let glue = if item.reference.starts_with("sha256:") { '@' } else { ':' };
     let now = item.now.as_deref().map_or_else(|| "–".to_owned(), short_digest);
-    format!("{effect}\t{}{glue}{}\t{now} → {}\t{}", item.repository, item.reference, short_digest(&item.then), item.detail)
+    format!("{effect}\t{}{glue}{}\t{now} → {}\t{}", item.repository, item.reference, short_digest(&item.then), said(item.detail.as_ref()))
 }
 
 fn show_plan(draft: &Draft) {
@@ -154,7 +159,7 @@ fn show_plan(draft: &Draft) {
         println!("  the snapshot lacks {}: {}; {}", gap.subject, gap.cause, gap.remedy);
     }
     for warning in &plan.warnings {
-        println!("  note: {}", warning.text);
+        println!("  note: {warning}");
     }
     let most = plan.bytes_to_send + plan.bytes_unknown;
     let send =
@@ -184,7 +189,7 @@ pub async fn restore(verb: RestoreVerb) -> Result<(), CliError> {
                 return print_json(&rows);
             }
             for r in rows.items {
-                println!("#{}\t{:?}\t{}\t{}\t{}", r.id, r.state, r.sentence, r.requester, r.result);
+                println!("#{}\t{:?}\t{}\t{}\t{}", r.id, r.state, r.sentence, r.requester, said(r.result.as_ref()));
             }
         }
         RestoreVerb::Show(args) => {
@@ -227,7 +232,7 @@ fn show(request: &Request) {
         println!("Since it was voted on: {} lines new, {} gone, {} changed", change.added, change.gone, change.changed);
     }
     for r in &request.results {
-        println!("  {}\t{}:{}\t{}", r.outcome, r.repository, r.reference, r.detail);
+        println!("  {}\t{}:{}\t{}", r.outcome, r.repository, r.reference, said(r.detail.as_ref()));
     }
     let shown = i64::try_from(request.results.len()).unwrap_or(i64::MAX);
     if request.results_total > shown || request.plan.items_total > shown {
@@ -251,7 +256,7 @@ async fn lines(args: &ListLines) -> Result<(), CliError> {
             all.extend(found.lines);
         } else {
             for line in &found.lines {
-                let result = line.result.as_ref().map_or_else(String::new, |r| format!("\t{} {}", r.outcome, r.detail));
+                let result = line.result.as_ref().map_or_else(String::new, |r| format!("\t{} {}", r.outcome, said(r.detail.as_ref())));
                 println!("{}\t{}{result}", line.place, effect_line(&line.effect));
             }
         }

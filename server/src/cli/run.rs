@@ -56,7 +56,7 @@ pub async fn run(verb: RunVerb) -> Result<(), CliError> {
                 return print_json(&jobs);
             }
             for j in jobs.items {
-                println!("{}\t{:?}\t{}\t{}", j.id, j.state, j.title, j.error.unwrap_or_default());
+                println!("{}\t{:?}\t{}\t{}", j.id, j.state, j.title, j.error.map(|error| error.to_string()).unwrap_or_default());
             }
         }
         RunVerb::Log(args) => {

@@ -61,7 +61,7 @@ pub async fn tag(verb: TagVerb) -> Result<(), CliError> {
                     span.ended.unwrap_or_default()
                 );
             }
-            println!("{}", upkeep::in_harbor(history.in_harbor.as_ref(), history.live_error.as_deref()));
+            println!("{}", upkeep::in_harbor(history.in_harbor.as_ref(), history.live_error.as_ref()));
             if let Some(gap) = history.gap {
                 println!("gap in the newest snapshot: {}: {}", gap.subject, gap.cause);
             }

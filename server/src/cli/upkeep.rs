@@ -68,7 +68,7 @@ fn gap_line(gap: &Gap) -> String {
     };
     let id: String = gap.id.chars().take(12).collect();
     let subject = gap.digest.as_ref().map_or_else(|| gap.subject.clone(), |digest| format!("{}@{digest}", gap.subject));
-    format!("{id}\t{}\t{subject}\t{}\t{state}\t{}", gap.kind, gap.cause, gap.remedy)
+    format!("{id}\t{}\t{subject}\t{}\t{state}\t{}", gap.kind, gap.cause, gap.remedy.as_ref().map(ToString::to_string).unwrap_or_default())
 }
 
 /// The one gap that is meant by its id, the beginning of it, or its subject.
@@ -265,8 +265,8 @@ pub async fn find(remote: &Remote, text: &str) -> Result<(), CliError> {
 
 /// What is said of a tag in Harbor.
 #[must_use]
-pub fn in_harbor(there: Option<&app::projects::found::InHarbor>, error: Option<&str>) -> String {
-    let Some(there) = there else { return format!("in Harbor: not known: {}", error.unwrap_or_default()) };
+pub fn in_harbor(there: Option<&app::projects::found::InHarbor>, error: Option<&app::sentence::Said<app::refusals::Refusal>>) -> String {
+    let Some(there) = there else { return format!("in Harbor: not known: {}", error.map(ToString::to_string).unwrap_or_default()) };
     let state = match there.state {
         Presence::Yes => "yes, as captured",
         Presence::Moved => "yes, with another image",

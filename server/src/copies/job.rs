@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use app::jobs::failures::{Failure, Help};
+use app::jobs::sentences::{Phase, Title};
 use app::units::Moment;
 use engine::copy::{self, Copied, CopyContext, CopyError};
 use sqlx::PgConnection;
@@ -19,6 +21,7 @@ use crate::jobs::queries::End;
 use crate::jobs::{self, JobContext, JobError, NewJob, Stop, Work};
 use crate::plans::retention::{self, PointerNames};
 use crate::plans::{self, Observer};
+use crate::troubles;
 
 /// Snapshots read from the catalogue at once.
 const ROWS: i64 = 100;
@@ -30,7 +33,7 @@ pub async fn queue(conn: &mut PgConnection, plan: &plans::queries::Row, trigger:
     for (vault_id, vault) in queries::lacking(conn, plan.plan_id).await? {
         let job = NewJob {
             work: Work::Copy { plan_id: plan.plan_id, vault_id },
-            title: format!("copy what {} made to {vault}", plan.name),
+            title: Title::Copy { plan: plan.name.clone(), vault: vault.clone() },
             dedupe_key: format!("copy:{}:{vault_id}", plan.plan_id),
             trigger: trigger.to_owned(),
             account_id,
@@ -58,11 +61,10 @@ pub async fn settle(conn: &mut PgConnection, plan_id: i64, end: &End) -> Result<
 
 /// Runs it.
 pub async fn copy_job(context: Arc<JobContext>, plan_id: i64, vault_id: i64) -> Result<(), JobError> {
-    let gone = |what: &str| JobError::Permanent { message: format!("the {what} is gone"), remedy: None };
     let (plan, to, name) = {
         let mut conn = context.state.pool.acquire().await?;
-        let plan = plans::queries::one(&mut conn, plan_id).await?.ok_or_else(|| gone("plan"))?;
-        let row = crate::vaults::queries::one(&mut conn, vault_id).await?.ok_or_else(|| gone("vault"))?;
+        let plan = plans::queries::one(&mut conn, plan_id).await?.ok_or_else(|| JobError::for_good(Failure::PlanGone))?;
+        let row = crate::vaults::queries::one(&mut conn, vault_id).await?.ok_or_else(|| JobError::for_good(Failure::VaultGone))?;
         (plan, crate::vaults::open_to_write(&context.state, &mut conn, vault_id).await?, row.name)
     };
     let mut job = Job { context: &context, plan, to, to_id: vault_id, to_name: name, names: PointerNames::default() };
@@ -81,10 +83,11 @@ pub async fn copy_job(context: Arc<JobContext>, plan_id: i64, vault_id: i64) -> 
 }
 
 fn widened(error: JobError, count: u64) -> JobError {
-    let more = |message: String| format!("{count} snapshots could not be copied; the first: {message}");
+    let copies = i64::try_from(count).unwrap_or(i64::MAX);
+    let more = |failure| Failure::SomeCopies { copies, why: Box::new(failure) };
     match error {
-        JobError::Permanent { message, remedy } => JobError::Permanent { message: more(message), remedy },
-        JobError::Transient { message, remedy } => JobError::Transient { message: more(message), remedy },
+        JobError::Permanent { failure, help } => JobError::Permanent { failure: more(failure), help },
+        JobError::Transient { failure, help } => JobError::Transient { failure: more(failure), help },
         other => other,
     }
 }
@@ -112,8 +115,8 @@ impl Job<'_> {
             for row in rows {
                 self.context.check().await?;
                 let at = Moment(row.moment).long();
-                let phase = format!("{} at {at}", row.project);
-                self.context.progress(|p| p.phase = phase).await;
+                let phase = Phase::Snapshot { project: row.project.to_string(), moment: Moment(row.moment) };
+                self.context.progress(|p| p.phase = Some(phase)).await;
                 match self.one(&row).await? {
                     Ok(()) => copied += 1,
                     Err(error) => {
@@ -138,9 +141,7 @@ impl Job<'_> {
             )
         };
         let Some(pointer) = self.pointer(&from, row).await? else {
-            let message = "its pointer is not in its vault".to_owned();
-            let remedy = Some("verify that vault: it says what is lost".to_owned());
-            return Ok(Err(JobError::Permanent { message, remedy }));
+            return Ok(Err(JobError::Permanent { failure: Failure::NoPointer, help: Some(Help::VerifyThat) }));
         };
         {
             let mut tx = self.context.state.pool.begin().await?;
@@ -190,18 +191,12 @@ fn digest(bytes: &[u8]) -> Result<Digest, JobError> {
 }
 
 fn failure(error: &CopyError) -> JobError {
-    let message = chain(error);
+    let failure = troubles::copy(error);
     match error {
         CopyError::Stopped(stop) => JobError::Stopped(plans::stop_of(*stop).unwrap_or(Stop::Cancelled)),
-        CopyError::To(VaultError::NoSpace { .. }) => {
-            let remedy = Some("free some space in that vault or make it larger; the next run of the plan copies again".to_owned());
-            JobError::Permanent { message, remedy }
-        }
-        error if error.is_transient() => JobError::Transient { message, remedy: None },
-        CopyError::From(_) => {
-            let remedy = Some("verify the vault it is in: what is damaged there is healed first".to_owned());
-            JobError::Permanent { message, remedy }
-        }
-        _ => JobError::Permanent { message, remedy: None },
+        CopyError::To(VaultError::NoSpace { .. }) => JobError::Permanent { failure, help: Some(Help::FreeSpaceForCopies) },
+        error if error.is_transient() => JobError::of(failure, true),
+        CopyError::From(_) => JobError::Permanent { failure, help: Some(Help::VerifySource) },
+        _ => JobError::for_good(failure),
     }
 }

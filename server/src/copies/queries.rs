@@ -1,5 +1,7 @@
 //! The SQL of copies.
 
+use app::jobs::failures::Failure;
+use app::sentence::Said;
 use app::units::Moment;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -36,7 +38,7 @@ pub struct CopyStatus {
     pub newest: Option<Moment>,
     pub job_id: Option<i64>,
     pub job_state: Option<String>,
-    pub job_error: Option<String>,
+    pub job_error: Option<Said<Failure>>,
 }
 
 /// How the copies of a plan `p` stand, by name of the vault, as a column: an array of [`CopyStatus`].

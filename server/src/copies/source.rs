@@ -20,7 +20,7 @@ pub async fn open_for(state: &AppState, conn: &mut PgConnection, snapshot_id: i6
             }
         }
     }
-    Err(first.unwrap_or_else(|| app::error::ApiError::not_found("snapshot").into()))
+    Err(first.unwrap_or_else(|| app::error::ApiError::not_found(app::refusals::Thing::Snapshot).into()))
 }
 
 async fn answering(state: &AppState, conn: &mut PgConnection, vault_id: i64) -> Result<vault::Vault, Error> {

@@ -62,13 +62,15 @@ impl Cap {
 pub fn read(text: &str) -> Result<Vec<Cap>, ApiError> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let caps = lines
-        .map(|line| cap(line).ok_or_else(|| ApiError::field("bandwidth", format!("write {line:?} like 08:00-18:00 20 MiB/s"))))
+        .map(|line| {
+            cap(line).ok_or_else(|| ApiError::field("bandwidth", app::harbors::refusals::Refusal::CapForm { line: line.to_owned() }))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     if caps.len() > CAPS_MAX {
-        return Err(ApiError::field("bandwidth", format!("at most {CAPS_MAX} lines")));
+        return Err(ApiError::field("bandwidth", app::refusals::General::AtMostLines { most: app::units::figure(CAPS_MAX) }));
     }
     if caps.iter().any(|cap| !(BYTES_PER_S_MIN..=BYTES_PER_S_MAX).contains(&cap.bytes_per_s)) {
-        return Err(ApiError::field("bandwidth", "a cap is 64 KiB/s to 100 Gbit/s"));
+        return Err(ApiError::field("bandwidth", app::harbors::refusals::Refusal::CapRange));
     }
     Ok(caps)
 }
@@ -98,7 +100,7 @@ pub fn zone(name: &str) -> Result<String, ApiError> {
     let name = if name.trim().is_empty() { "UTC" } else { name.trim() };
     match TimeZone::get(name) {
         Ok(_) => Ok(name.to_owned()),
-        Err(_) => Err(ApiError::field("bandwidth_zone", "this is not a time zone of the IANA database, such as Asia/Shanghai")),
+        Err(_) => Err(ApiError::field("bandwidth_zone", app::plans::refusals::Refusal::ZoneForm)),
     }
 }
 

@@ -61,7 +61,7 @@ pub async fn keep_body_cap(conn: &mut PgConnection, harbor_id: i64, client: &Cli
 /// The client of a harbor, at the beginning of what it is for: what an earlier run found out about the harbor's storage is forgotten.
 pub fn client(state: &AppState, reach: &Reach, access: Access) -> Result<Client, Error> {
     if reach.removed {
-        let text = format!("the harbor {} was removed; register it again or choose another", reach.name);
+        let text = app::harbors::refusals::Refusal::Removed { harbor: reach.name.clone() };
         return Err(ApiError::new(ErrorKind::Conflict, "harbor_removed", text).into());
     }
     let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +82,14 @@ pub fn client(state: &AppState, reach: &Reach, access: Access) -> Result<Client,
             (Some(login), Some(sealed)) => {
                 Credential { username: login.clone(), secret: state.keys.open(place("staging_secret"), sealed)? }
             }
-            _ => return Err(ApiError::new(ErrorKind::Conflict, "staging_off", format!("{} has no login for staging", reach.name)).into()),
+            _ => {
+                return Err(ApiError::new(
+                    ErrorKind::Conflict,
+                    "staging_off",
+                    app::harbors::refusals::Refusal::NoStagingLogin { harbor: reach.name.clone() },
+                )
+                .into());
+            }
         },
         _ => Credential { username: reach.read_login.clone(), secret: state.keys.open(place("read_secret"), &reach.read_secret)? },
     };
@@ -98,7 +105,7 @@ pub fn client(state: &AppState, reach: &Reach, access: Access) -> Result<Client,
 /// An address under the operator's rule; what is wrong with it becomes an error of the field `url`.
 pub fn endpoint(state: &AppState, url: &str, plain_http: bool, ca_pem: Option<&str>) -> Result<Endpoint, Error> {
     Endpoint::new(url, plain_http, ca_pem.map(str::to_owned), state.addresses.clone())
-        .map_err(|error| ApiError::field("url", error.to_string()).into())
+        .map_err(|error| ApiError::field("url", app::refusals::General::CannotBeUsed { why: error.to_string() }).into())
 }
 
 /// A client for values that are not stored.

@@ -158,7 +158,7 @@ pub async fn renew(state: &AppState, caller: &Caller, origin: &Origin, form: Ren
     let admin = administrator(state, &reach, &form)?;
     robots::prove(&admin).await?;
     let before = admin.system_robots().await.map_err(|error| match error.code() {
-        "forbidden" => Error::Api(ApiError::field("admin_login", "this login may not list robots; use an administrator's")),
+        "forbidden" => Error::Api(ApiError::field("admin_login", app::harbors::refusals::Refusal::AdminLists)),
         _ => Error::Registry(error),
     })?;
     let anew = make(&admin, &reach).await?;
@@ -186,9 +186,9 @@ pub async fn renew(state: &AppState, caller: &Caller, origin: &Origin, form: Ren
 }
 
 fn administrator(state: &AppState, reach: &Reach, form: &RenewLogins) -> Result<Client, Error> {
-    let login = given(&form.admin_login).ok_or_else(|| ApiError::field("admin_login", "give an administrator's login; it is used once"))?;
+    let login = given(&form.admin_login).ok_or_else(|| ApiError::field("admin_login", app::harbors::refusals::Refusal::GiveAdmin))?;
     if form.admin_password.is_empty() || form.admin_password.len() > SECRET_BYTES_MAX {
-        return Err(ApiError::field("admin_password", "give the administrator's password; it is used once").into());
+        return Err(ApiError::field("admin_password", app::harbors::refusals::Refusal::GiveAdminPassword).into());
     }
     let secret = SecretString::from(form.admin_password.clone());
     unstored(state, &reach.url, reach.plain_http, reach.ca_pem.as_deref(), login, secret)
@@ -236,7 +236,7 @@ async fn keep(
         version: reach.version,
     };
     if !queries::renew(&mut tx, reach.harbor_id, &stored).await? {
-        let text = "somebody changed this harbor meanwhile; look at it and try again";
+        let text = app::harbors::refusals::Refusal::ChangedMeanwhile;
         return Err(ApiError::new(ErrorKind::Conflict, "changed_meanwhile", text).into());
     }
     if let Some(staging) = &anew.staging {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use app::error::{ApiError, ErrorKind};
 use app::harbors::types::{ChangeHarbor, Check, CheckList, CheckOutcome, Harbor, NewHarbor};
+use app::jobs::sentences::Title;
+use app::sentence::Said;
 use app::units::Moment;
 use registry::{CheckKind, Client};
 use secrecy::SecretString;
@@ -49,7 +51,10 @@ pub async fn by_scopes(conn: &mut PgConnection, caller: &Caller, scopes: &Scopes
 /// One harbor.
 pub async fn get(state: &AppState, caller: &Caller, name: &str) -> Result<Harbor, Error> {
     let mut conn = state.pool.acquire().await?;
-    let view = queries::one(&mut conn, name).await?.filter(|v| sees(caller, v.harbor.id)).ok_or_else(|| ApiError::not_found("harbor"))?;
+    let view = queries::one(&mut conn, name)
+        .await?
+        .filter(|v| sees(caller, v.harbor.id))
+        .ok_or_else(|| ApiError::not_found(app::refusals::Thing::Harbor))?;
     let scopes = Scopes::all(&mut conn).await?;
     Ok(shown(caller, view, &scopes))
 }
@@ -100,7 +105,7 @@ pub async fn register(state: &AppState, actor: &Actor, form: NewHarbor) -> Resul
     {
         let mut conn = state.pool.acquire().await?;
         if queries::one(&mut conn, &name).await?.is_some() {
-            return Err(ApiError::field("name", "a harbor of this name is registered already").into());
+            return Err(ApiError::field("name", app::harbors::refusals::Refusal::HarborNameTaken).into());
         }
     }
     let logins = logins_of(state, &form).await?;
@@ -125,7 +130,7 @@ pub async fn register(state: &AppState, actor: &Actor, form: NewHarbor) -> Resul
 /// A registered harbor, for whoever has the server.
 pub async fn registered_as(state: &AppState, name: &str) -> Result<Harbor, Error> {
     let mut conn = state.pool.acquire().await?;
-    let found = queries::one(&mut conn, name).await?.ok_or_else(|| ApiError::not_found("harbor"))?;
+    let found = queries::one(&mut conn, name).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Harbor))?;
     Ok(found.harbor)
 }
 
@@ -142,7 +147,7 @@ async fn store(state: &AppState, actor: &Actor, form: &NewHarbor, logins: &Login
     let told = logins::add(&read, logins.names(None), &[], &mut checks).await;
     let mut tx = state.pool.begin().await?;
     let stored = Stored { url: form.url.trim(), ca_pem: ca, plain_http: form.plain_http, read_login: &logins.read.name, by: actor.name() };
-    let taken = || ApiError::field("name", "this name belonged to a harbor with another address; choose another name");
+    let taken = || ApiError::field("name", app::harbors::refusals::Refusal::NameOfAnother);
     let harbor_id = queries::insert(&mut tx, name, &stored).await?.ok_or_else(taken)?;
     store_secrets(state, &mut tx, harbor_id, logins).await?;
     keep_checks(&mut tx, harbor_id, &checks).await?;
@@ -160,7 +165,7 @@ async fn store(state: &AppState, actor: &Actor, form: &NewHarbor, logins: &Login
 async fn stage(state: &AppState, actor: &Actor, harbor_id: i64, form: &NewHarbor) -> Result<(), Error> {
     let reach = {
         let mut conn = state.pool.acquire().await?;
-        queries::reach(&mut conn, harbor_id).await?.ok_or_else(|| ApiError::not_found("harbor"))?
+        queries::reach(&mut conn, harbor_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Harbor))?
     };
     let way = match staging::made_by_hand(&form.staging_project, &form.staging_login, &form.staging_secret)? {
         Some(way) => way,
@@ -237,34 +242,30 @@ fn check_form(form: &NewHarbor) -> Result<(), ApiError> {
     let good =
         (1..=63).contains(&name.len()) && name.chars().all(|c| part(c) || c == '-') && name.starts_with(part) && name.ends_with(part);
     if !good {
-        return Err(ApiError::field(
-            "name",
-            "use 1 to 63 lower-case letters, digits and dashes, beginning and ending with a letter or digit",
-        ));
+        return Err(ApiError::field("name", app::harbors::refusals::Refusal::HarborNameForm));
     }
     if form.ca_pem.len() > CA_BYTES_MAX {
-        return Err(ApiError::field("ca_pem", "this is too long for a certificate"));
+        return Err(ApiError::field("ca_pem", app::refusals::General::CertificateLong));
     }
     if form.read_login.trim().is_empty() && form.admin_login.trim().is_empty() {
-        return Err(ApiError::field("read_login", "give a login for backup, or an administrator's login to make one"));
+        return Err(ApiError::field("read_login", app::harbors::refusals::Refusal::GiveLogin));
     }
     for (field, secret) in
         [("read_secret", &form.read_secret), ("write_secret", &form.write_secret), ("admin_password", &form.admin_password)]
     {
         if secret.len() > SECRET_BYTES_MAX {
-            return Err(ApiError::field(field, "this is too long for a secret"));
+            return Err(ApiError::field(field, app::harbors::refusals::Refusal::SecretLong));
         }
     }
     if !form.read_login.trim().is_empty() && form.read_secret.is_empty() {
-        return Err(ApiError::field("read_secret", "give the secret of the backup login"));
+        return Err(ApiError::field("read_secret", app::harbors::refusals::Refusal::ReadSecret));
     }
     if !form.write_login.trim().is_empty() && form.write_secret.is_empty() {
-        return Err(ApiError::field("write_secret", "give the secret of the restore login"));
+        return Err(ApiError::field("write_secret", app::harbors::refusals::Refusal::WriteSecret));
     }
     let by_hand = staging::made_by_hand(&form.staging_project, &form.staging_login, &form.staging_secret)?;
     if form.staging && by_hand.is_none() && form.admin_login.trim().is_empty() {
-        let text =
-            "reading what a policy blocks needs a login of its own: give one with its project, or an administrator's login to make both";
+        let text = app::harbors::refusals::Refusal::StagingNeedsLogin;
         return Err(ApiError::field("staging_login", text));
     }
     Ok(())
@@ -289,10 +290,12 @@ pub(super) fn may_be_kept(checks: &CheckList) -> bool {
 
 pub(super) fn refused(checks: &CheckList) -> Error {
     let worst: Vec<&Check> = checks.checks.iter().filter(|c| c.outcome == CheckOutcome::Fail).collect();
-    let text = worst.first().map_or_else(|| "the connection does not do for backup".to_owned(), |c| format!("{}: {}", c.title, c.detail));
+    let text = worst
+        .first()
+        .map_or_else(|| app::harbors::refusals::Refusal::ChecksFailed.into(), |c| Said::Then(format!("{}: {}", c.title, c.detail)));
     let mut error = ApiError::new(ErrorKind::Invalid, "checks_failed", text);
     for check in worst {
-        error = error.and_field(format!("check:{}", check.code), check.remedy.clone().unwrap_or_else(|| check.detail.clone()));
+        error = error.and_field(format!("check:{}", check.code), Said::Then(check.remedy.clone().unwrap_or_else(|| check.detail.clone())));
     }
     error.into()
 }
@@ -379,7 +382,10 @@ pub(super) async fn managed(state: &AppState, caller: &Caller, name: &str) -> Re
 /// A harbor that is registered, for whoever may look after it.
 pub(super) async fn registered(state: &AppState, name: &str) -> Result<Reach, Error> {
     let mut conn = state.pool.acquire().await?;
-    Ok(queries::reach_by_name(&mut conn, name).await?.filter(|r| !r.removed).ok_or_else(|| ApiError::not_found("harbor"))?)
+    Ok(queries::reach_by_name(&mut conn, name)
+        .await?
+        .filter(|r| !r.removed)
+        .ok_or_else(|| ApiError::not_found(app::refusals::Thing::Harbor))?)
 }
 
 /// Changes address or logins; tests them first. Another address needs the secrets again (S-53).
@@ -389,11 +395,11 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     let moved = form.url.trim() != reach.url;
     let place = |column| Place { table: "harbor", column, row: reach.harbor_id };
     if moved && reach.staging_project.is_some() {
-        let text = "switch reading through a staging project off first: its login is never sent to another address";
+        let text = app::harbors::refusals::Refusal::StagingOffFirst;
         return Err(ApiError::field("url", text).into());
     }
     if moved && (form.read_secret.is_empty() || (!form.write_login.trim().is_empty() && form.write_secret.is_empty())) {
-        return Err(ApiError::field("read_secret", "a new address needs the secrets again, so that no old one is sent to it").into());
+        return Err(ApiError::field("read_secret", app::harbors::refusals::Refusal::SecretsAgain).into());
     }
     let kept = |field: &'static str, text: &str, login_same: bool, sealed: Option<&Vec<u8>>, column| {
         if !text.is_empty() {
@@ -401,7 +407,7 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
         }
         match sealed {
             Some(sealed) if login_same => state.keys.open(place(column), sealed).map_err(Error::from),
-            _ => Err(ApiError::field(field, "give the secret of this login").into()),
+            _ => Err(ApiError::field(field, app::harbors::refusals::Refusal::LoginSecret).into()),
         }
     };
     let read_name = form.read_login.trim().to_owned();
@@ -479,7 +485,7 @@ pub async fn check(state: &AppState, caller: &Caller, origin: &Origin, name: &st
 pub async fn last_check(state: &AppState, caller: &Caller, name: &str) -> Result<Option<CheckList>, Error> {
     let mut conn = state.pool.acquire().await?;
     let found = queries::check_list(&mut conn, name).await?.filter(|(harbor_id, _)| sees(caller, *harbor_id));
-    let (_, list) = found.ok_or_else(|| ApiError::not_found("harbor"))?;
+    let (_, list) = found.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Harbor))?;
     Ok(list.filter(|_| caller.may(Operation::ReadEstate, None)).and_then(|value| serde_json::from_value(value).ok()))
 }
 
@@ -487,7 +493,7 @@ pub async fn last_check(state: &AppState, caller: &Caller, name: &str) -> Result
 pub async fn remove(state: &AppState, caller: &Caller, origin: &Origin, name: &str, confirm: &str) -> Result<(), Error> {
     let reach = managed(state, caller, name).await?;
     if confirm.trim() != name {
-        return Err(ApiError::field("confirm", format!("type {name} to confirm")).into());
+        return Err(ApiError::field("confirm", app::refusals::General::Confirm { name: name.to_owned() }).into());
     }
     in_no_plan(&mut *state.pool.acquire().await?, reach.harbor_id).await?;
     if reach.staging_project.is_some() {
@@ -513,7 +519,7 @@ async fn in_no_plan(conn: &mut PgConnection, harbor_id: i64) -> Result<(), Error
     if plans.is_empty() {
         return Ok(());
     }
-    let text = format!("the plans {} use this harbor; delete or change them first", plans.join(", "));
+    let text = app::harbors::refusals::Refusal::InUse { plans };
     Err(ApiError::new(ErrorKind::Conflict, "harbor_in_use", text).into())
 }
 
@@ -545,7 +551,7 @@ pub async fn look_at_projects(state: &AppState, harbor_id: i64) -> Result<Vec<(S
 
 async fn reach(state: &AppState, harbor_id: i64) -> Result<Reach, Error> {
     let mut conn = state.pool.acquire().await?;
-    Ok(queries::reach(&mut conn, harbor_id).await?.ok_or_else(|| ApiError::not_found("harbor"))?)
+    Ok(queries::reach(&mut conn, harbor_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Harbor))?)
 }
 
 /// The login is proved before and after, so that a wrong one never looks like "no projects" (harbor.md §0.1).
@@ -643,7 +649,7 @@ pub async fn list_projects_now(state: &AppState, caller: &Caller, origin: &Origi
 fn inventory(harbor_id: i64, name: &str, by: &str, account_id: Option<i64>) -> NewJob {
     NewJob {
         work: Work::Inventory { harbor_id },
-        title: format!("list the projects of {name}"),
+        title: Title::Inventory { harbor: name.to_owned() },
         dedupe_key: format!("inventory:{harbor_id}"),
         trigger: by.to_owned(),
         account_id,

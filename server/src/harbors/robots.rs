@@ -20,7 +20,7 @@ pub struct Made {
 /// Whether the administrator's login counts.
 pub async fn prove(admin: &Client) -> Result<(), Error> {
     admin.prove_login().await.map_err(|error| match error.code() {
-        "not_logged_in" => Error::Api(ApiError::field("admin_password", "the harbor refuses this administrator's login; nothing was made")),
+        "not_logged_in" => Error::Api(ApiError::field("admin_password", app::harbors::refusals::Refusal::AdminRefused)),
         _ => Error::Registry(error),
     })
 }
@@ -48,7 +48,7 @@ pub async fn make_staging(admin: &Client, project: &ProjectName) -> Result<Made,
 async fn create(admin: &Client, spec: RobotSpec) -> Result<Made, Error> {
     crate::idempotency::acts();
     let made = admin.create_robot(&spec).await.map_err(|error| match error.code() {
-        "forbidden" => Error::Api(ApiError::field("admin_login", "this login may not make system robots; use an administrator's")),
+        "forbidden" => Error::Api(ApiError::field("admin_login", app::harbors::refusals::Refusal::NotAdmin)),
         _ => Error::Registry(error),
     })?;
     Ok(Made { login: made.name, secret: made.secret })

@@ -1,9 +1,11 @@
 //! The posture: can everything be restored? Read from the catalogue alone, so that it is shown whatever a harbor or a vault does.
 
 use app::accounts::types::Duty;
+use app::home::concerns::{Matter, Topic};
 use app::home::types::{Concern, Home, SetUpStep};
 use app::jobs::types::Job;
 use app::projects::types::{Project, Protection};
+use app::sentence::Said;
 use app::vaults::types::VaultNow;
 
 use crate::access::{Caller, Operation};
@@ -72,16 +74,13 @@ pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
     })
 }
 
-fn named(projects: &[&Project]) -> String {
-    let mut names: Vec<String> = projects.iter().take(NAMED_MAX).map(|p| format!("{}/{}", p.harbor, p.project)).collect();
-    if projects.len() > NAMED_MAX {
-        names.push(format!("{} more", projects.len() - NAMED_MAX));
-    }
-    names.join(", ")
+fn named(projects: &[&Project]) -> Matter {
+    let names = projects.iter().take(NAMED_MAX).map(|p| format!("{}/{}", p.harbor, p.project)).collect();
+    Matter::Named { names, more: i64::try_from(projects.len().saturating_sub(NAMED_MAX)).unwrap_or(i64::MAX) }
 }
 
-fn concern(severity: &str, title: &str, text: String, link: String, action: &str) -> Concern {
-    Concern { severity: severity.to_owned(), title: title.to_owned(), text, link, action: action.to_owned() }
+fn concern(severity: &str, title: Topic, text: Matter, link: String, action: &str) -> Concern {
+    Concern { severity: severity.to_owned(), title: title.into(), text: text.into(), link, action: action.to_owned() }
 }
 
 fn concerns(projects: &[Project], harbors: &[app::harbors::types::Harbor], vaults: &[VaultNow], dead: &[Job]) -> Vec<Concern> {
@@ -90,32 +89,39 @@ fn concerns(projects: &[Project], harbors: &[app::harbors::types::Harbor], vault
     let of = |wanted: Protection| projects.iter().filter(|p| p.protection == wanted).collect::<Vec<_>>();
     let mut all = Vec::new();
     for harbor in harbors.iter().filter(|h| matches!(h.state, HarborState::Refused | HarborState::Unreachable)) {
-        let title = if harbor.state == HarborState::Refused { "Login refused" } else { "Not reached" };
+        let title = if harbor.state == HarborState::Refused { Topic::LoginRefused } else { Topic::NotReached };
+        let name = harbor.name.clone();
         all.push(concern(
             "failed",
             title,
-            if harbor.outline { harbor.name.clone() } else { format!("{}: {}", harbor.name, harbor.state_detail) },
+            if harbor.outline {
+                Matter::Harbor { harbor: name }
+            } else {
+                Matter::HarborTrouble { harbor: name, why: Said::Then(harbor.state_detail.clone()) }
+            },
             format!("/harbors/{}", harbor.name),
             "look",
         ));
     }
     for (harbor, login) in harbors.iter().flat_map(|h| h.logins.iter().map(move |login| (h, login))) {
         let Some(days) = login.ends_in_days else { continue };
-        let (severity, title) = if days < 0 { ("failed", "Login ended") } else { ("warning", "Login ends") };
+        let (severity, title) = if days < 0 { ("failed", Topic::LoginEnded) } else { ("warning", Topic::LoginEnds) };
+        let (name, login) = (harbor.name.clone(), login.login.clone());
         let text = match days {
-            ..0 => format!("{}: {} has ended", harbor.name, login.login),
-            _ => format!("{}: {} ends in {days} days", harbor.name, login.login),
+            ..0 => Matter::Ended { harbor: name, login },
+            _ => Matter::Ends { harbor: name, login, days },
         };
         all.push(concern(severity, title, text, format!("/harbors/{}?tab=settings", harbor.name), "look"));
     }
     for vault in vaults.iter().filter(|v| !matches!(v.state, VaultState::Healthy | VaultState::Unseen)) {
-        all.push(concern("failed", "Vault", format!("{}: {}", vault.name, vault.state_detail), format!("/vaults/{}", vault.id), "look"));
+        let text = Matter::VaultState { vault: vault.name.clone(), why: vault.state_detail.clone() };
+        all.push(concern("failed", Topic::Vault, text, format!("/vaults/{}", vault.id), "look"));
     }
     for vault in vaults.iter().filter(|v| v.findings > 0) {
         all.push(concern(
             "failed",
-            "Damage found",
-            format!("{} has {} open findings", vault.name, vault.findings),
+            Topic::DamageFound,
+            Matter::Findings { vault: vault.name.clone(), open: vault.findings },
             format!("/vaults/{}", vault.id),
             "look",
         ));
@@ -123,22 +129,21 @@ fn concerns(projects: &[Project], harbors: &[app::harbors::types::Harbor], vault
     for vault in vaults {
         let link = || format!("/vaults/{}", vault.id);
         if let Some(days) = vault.days_left.filter(|days| *days < app::vaults::capacity::SOON_DAYS) {
-            all.push(concern("warning", "Nearly full", format!("{} is full in about {days} days", vault.name), link(), "look"));
+            all.push(concern("warning", Topic::NearlyFull, Matter::Full { vault: vault.name.clone(), days }, link(), "look"));
         }
         if vault.looked.is_none_or(|at| time::OffsetDateTime::now_utc() - at.0 > UNLOOKED) {
-            let text = format!("no worker has looked at {} for a while: is one running?", vault.name);
-            all.push(concern("warning", "Not looked at", text, link(), "look"));
+            all.push(concern("warning", Topic::NotLookedAt, Matter::Unlooked { vault: vault.name.clone() }, link(), "look"));
         }
     }
     for job in dead {
-        let text = format!("{}: {}", job.title, job.error.as_deref().unwrap_or_default());
-        all.push(concern("failed", "Job failed", text, format!("/jobs/{}", job.id), "look"));
+        let text = Matter::Job { title: job.title.clone(), why: job.error.clone() };
+        all.push(concern("failed", Topic::JobFailed, text, format!("/jobs/{}", job.id), "look"));
     }
     for (state, severity, title, link, action) in [
-        (Protection::Missed, "failed", "Target missed", "/projects?state=missed", "look"),
-        (Protection::Gaps, "warning", "With gaps", "/projects?state=gaps", "look"),
-        (Protection::Unprotected, "warning", "Not protected", "/projects?state=unprotected", "add"),
-        (Protection::AtRisk, "warning", "Target at risk", "/projects?state=at_risk", "look"),
+        (Protection::Missed, "failed", Topic::TargetMissed, "/projects?state=missed", "look"),
+        (Protection::Gaps, "warning", Topic::WithGaps, "/projects?state=gaps", "look"),
+        (Protection::Unprotected, "warning", Topic::NotProtected, "/projects?state=unprotected", "add"),
+        (Protection::AtRisk, "warning", Topic::TargetAtRisk, "/projects?state=at_risk", "look"),
     ] {
         let found = of(state);
         if !found.is_empty() {
@@ -151,8 +156,9 @@ fn concerns(projects: &[Project], harbors: &[app::harbors::types::Harbor], vault
 
 /// People who hold what nobody should hold together, for those who can part it.
 fn duties_joined(caller: &Caller, names: &[String]) -> Option<Concern> {
+    let text = || Matter::Named { names: names.to_vec(), more: 0 };
     (caller.has(Duty::Secadmin) && !names.is_empty())
-        .then(|| concern("warning", "Duties not apart", names.join(", "), "/admin/users".to_owned(), "look"))
+        .then(|| concern("warning", Topic::DutiesNotApart, text(), "/admin/users".to_owned(), "look"))
 }
 
 fn set_up(

@@ -26,7 +26,7 @@ pub async fn layer(request: Request, next: Next) -> Response {
     let body = axum::body::to_bytes(response.into_body(), BODY_BYTES_MAX).await.unwrap_or_default();
     let mut error: ApiError = serde_json::from_slice(&body).unwrap_or_else(|error| {
         tracing::error!(request.id = request_id, error = %error, "a call ended with no error of ours");
-        ApiError::new(ErrorKind::Internal, "internal", "something went wrong; quote the request id to your operator")
+        ApiError::new(ErrorKind::Internal, "internal", app::refusals::General::Internal)
     });
     error.request_id = error.request_id.or(request_id);
     let mut refused = refuse(error);

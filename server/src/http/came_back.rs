@@ -91,7 +91,7 @@ pub async fn signed_out(State(web): State<Web>, request: Request, next: Next) ->
     if kept.is_empty() {
         return Redirect::to(&sign_in(&page)).into_response();
     }
-    let text = "your session had ended, so this was not done; what you wrote is here, send it again";
+    let text = app::accounts::refusals::Refusal::SessionEnded;
     let error = ApiError::new(ErrorKind::SignedOut, "session_ended", text);
     let came = CameBack { call, error: Some(error), kept, ..CameBack::default() };
     let browser = here.browser.clone().unwrap_or_else(crypto::random_token);

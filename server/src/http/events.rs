@@ -33,7 +33,7 @@ const GATHER: Duration = Duration::from_millis(300);
 /// The stream.
 pub async fn stream(State(web): State<Web>, request: Request) -> Response {
     let Some(caller) = request.extensions().get::<Caller>().cloned() else {
-        return refuse(ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on"));
+        return refuse(ApiError::new(ErrorKind::SignedOut, "signed_out", app::accounts::refusals::Refusal::SignIn));
     };
     let Some(turn) = web.state.turns.try_take(caller.account_id, Turn::Stream) else { return refuse(turns::busy()) };
     let session = request.extensions().get::<Session>().cloned();

@@ -50,7 +50,7 @@ pub async fn origin(State(web): State<Web>, mut request: Request, next: Next) ->
 /// one thing while a browser or a proxy is told another. Also takes away what the framework would show from an address.
 pub async fn canonical(mut request: Request, next: Next) -> Response {
     if !is_canonical(request.uri().path()) {
-        return refuse(ApiError::new(ErrorKind::NotFound, "not_found", "there is no such page; look at its address"));
+        return refuse(ApiError::new(ErrorKind::NotFound, "not_found", app::refusals::General::NoSuchPage));
     }
     let query = request.uri().query().unwrap_or_default();
     if query.contains("%00") {
@@ -130,11 +130,7 @@ pub async fn same_site(State(web): State<Web>, request: Request, next: Next) -> 
     if safe || comes_from_here(request.headers(), &web.state.public_url) {
         return next.run(request).await;
     }
-    refuse(ApiError::new(
-        ErrorKind::Forbidden,
-        "cross_site",
-        "this request came from another site and was refused; reload the page and try again",
-    ))
+    refuse(ApiError::new(ErrorKind::Forbidden, "cross_site", app::accounts::refusals::Refusal::CrossSite))
 }
 
 fn comes_from_here(headers: &HeaderMap, public_url: &url::Url) -> bool {
@@ -187,7 +183,7 @@ async fn find_caller(web: &Web, request: &Parts) -> Result<Option<(Caller, Optio
         };
         return match found {
             Some(caller) => Ok(Some((caller, None))),
-            None => Err(ApiError::new(ErrorKind::SignedOut, "bad_token", "the token is unknown, revoked or over").into()),
+            None => Err(ApiError::new(ErrorKind::SignedOut, "bad_token", app::accounts::refusals::Refusal::BadToken).into()),
         };
     }
     // Files and the health answer need no caller, and must not wait for the database.
@@ -230,7 +226,7 @@ pub async fn gate(request: Request, next: Next) -> Response {
         return if matches!(*request.method(), Method::GET | Method::HEAD) {
             next.run(request).await
         } else {
-            refuse(ApiError::not_found("page"))
+            refuse(ApiError::not_found(app::refusals::Thing::Page))
         };
     };
     let caller = request.extensions().get::<Caller>();
@@ -256,7 +252,7 @@ pub async fn gate(request: Request, next: Next) -> Response {
         Some(Rule::SignedIn | Rule::People | Rule::Proven) => signed_out(&request),
         None => {
             tracing::warn!(http.method = %request.method(), http.route = route, "refused a request that no rule allows");
-            refuse(ApiError::not_found("page"))
+            refuse(ApiError::not_found(app::refusals::Thing::Page))
         }
     }
 }
@@ -265,7 +261,7 @@ pub async fn gate(request: Request, next: Next) -> Response {
 fn choose_password(request: &Request) -> Response {
     let path = request.uri().path();
     if path.starts_with("/api/") || path.starts_with("/fn/") || path == "/events" {
-        let text = "choose a password of your own first: this one was set by somebody else";
+        let text = app::accounts::refusals::Refusal::MustChange;
         return refuse(ApiError::new(ErrorKind::Forbidden, "must_change_password", text));
     }
     Redirect::to("/me").into_response()
@@ -282,7 +278,7 @@ fn signed_out(request: &Request) -> Response {
     if wants_page {
         return Redirect::to("/signin").into_response();
     }
-    refuse(ApiError::new(ErrorKind::SignedOut, "signed_out", "sign in to go on"))
+    refuse(ApiError::new(ErrorKind::SignedOut, "signed_out", app::accounts::refusals::Refusal::SignIn))
 }
 
 /// An error as its answer.

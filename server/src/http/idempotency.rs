@@ -39,11 +39,11 @@ pub async fn layer(State(web): State<Web>, request: Request, next: Next) -> Resp
     let body = match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
         Ok(body) => body,
         Err(error) if is_too_slow(&error) => {
-            let text = "the request came too slowly; try again on a better line";
+            let text = app::refusals::General::TooSlow;
             return (StatusCode::REQUEST_TIMEOUT, Json(ApiError::new(ErrorKind::Invalid, "too_slow", text))).into_response();
         }
         Err(_) => {
-            let text = "the request is larger than anything here needs";
+            let text = app::refusals::General::RequestLarge;
             return (StatusCode::PAYLOAD_TOO_LARGE, Json(ApiError::new(ErrorKind::Invalid, "too_large", text))).into_response();
         }
     };
@@ -88,7 +88,8 @@ async fn run(parts: &Parts, body: &Bytes, key: Option<Key>, next: Next) -> Respo
 
 fn key(parts: &Parts, body: &Bytes) -> Result<Option<Key>, ApiError> {
     let Some(value) = parts.headers.get(HEADER) else { return Ok(None) };
-    let wrong = || ApiError::new(ErrorKind::Invalid, "bad_key", format!("an Idempotency-Key is 1 to {KEY_CHARS_MAX} printable characters"));
+    let wrong =
+        || ApiError::new(ErrorKind::Invalid, "bad_key", app::refusals::General::KeyForm { most: app::units::figure(KEY_CHARS_MAX) });
     let text = value.to_str().ok().filter(|text| !text.is_empty() && text.len() <= KEY_CHARS_MAX).ok_or_else(wrong)?;
     // Whoever is not signed in has nothing that could be kept for them.
     let Some(caller) = parts.extensions.get::<Caller>() else { return Ok(None) };

@@ -165,7 +165,7 @@ pub async fn health(State(web): State<Web>) -> Response {
 pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
     tracing::error!(panic = text, "a handler panicked");
-    refuse(ApiError::new(ErrorKind::Internal, "internal", "something went wrong; quote the request id to your operator"))
+    refuse(ApiError::new(ErrorKind::Internal, "internal", app::refusals::General::Internal))
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use app::jobs::failures::{Failure, Help};
 use sqlx::PgConnection;
 
 use super::queries::{self, Claimed, Progress};
 use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::state::AppState;
+use crate::troubles;
 
 /// Progress is written at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
@@ -35,41 +37,49 @@ pub enum JobError {
     #[error(transparent)]
     Stopped(#[from] Stop),
     /// Worth another try later.
-    #[error("{message}")]
-    Transient { message: String, remedy: Option<String> },
+    #[error("{failure}")]
+    Transient { failure: Failure, help: Option<Help> },
     /// Another try would end the same.
-    #[error("{message}")]
-    Permanent { message: String, remedy: Option<String> },
+    #[error("{failure}")]
+    Permanent { failure: Failure, help: Option<Help> },
     /// The same, and nothing else that the job still has to do would go better: its login is refused, and each further try with it brings the
     /// registry closer to locking it.
-    #[error("{message}")]
-    Refused { message: String, remedy: Option<String> },
+    #[error("{failure}")]
+    Refused { failure: Failure, help: Option<Help> },
 }
 
 impl JobError {
     /// What a registry's refusal means for a job, and what helps.
     #[must_use]
-    pub fn registry(error: &registry::RegistryError, message: String) -> Self {
-        let remedy = match error.code() {
-            "not_logged_in" => Some("renew the login's robot in Harbor and give the new secret on the harbor's page"),
-            "forbidden" => Some("the login lacks a right: test the connection on the harbor's page to see which"),
+    pub fn registry(error: &registry::RegistryError) -> Self {
+        let failure = troubles::registry(error).into();
+        let help = match error {
+            registry::RegistryError::NotLoggedIn { .. } => return Self::Refused { failure, help: Some(Help::RenewLogin) },
+            registry::RegistryError::Forbidden { .. } => Some(Help::TestConnection),
             _ => None,
-        }
-        .map(str::to_owned);
-        if matches!(error, registry::RegistryError::NotLoggedIn { .. }) {
-            return Self::Refused { message, remedy };
-        }
-        if error.is_transient() { Self::Transient { message, remedy } } else { Self::Permanent { message, remedy } }
+        };
+        if error.is_transient() { Self::Transient { failure, help } } else { Self::Permanent { failure, help } }
+    }
+
+    /// Another try would end the same, and nobody can help.
+    #[must_use]
+    pub const fn for_good(failure: Failure) -> Self {
+        Self::Permanent { failure, help: None }
+    }
+
+    /// Worth another try later, if `again`.
+    #[must_use]
+    pub const fn of(failure: Failure, again: bool) -> Self {
+        if again { Self::Transient { failure, help: None } } else { Self::Permanent { failure, help: None } }
     }
 }
 
 impl From<Error> for JobError {
     fn from(error: Error) -> Self {
-        let message = crate::error::chain(&error);
         match &error {
-            Error::Registry(inner) => Self::registry(inner, message),
-            Error::Api(_) | Error::Crypto(_) => Self::Permanent { message, remedy: None },
-            _ => Self::Transient { message, remedy: None },
+            Error::Registry(inner) => Self::registry(inner),
+            Error::Api(_) | Error::Crypto(_) => Self::for_good(troubles::failure(&error)),
+            _ => Self::of(troubles::failure(&error), true),
         }
     }
 }

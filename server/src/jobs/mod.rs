@@ -14,6 +14,7 @@ pub use context::{JobContext, JobError, Stop};
 pub use ops::{cancel, get, list, log, newest, retry};
 pub use queries::{Reach, running_text};
 
+use app::jobs::sentences::Title;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
@@ -106,7 +107,7 @@ pub struct NewJob {
     /// What to do.
     pub work: Work,
     /// What it is about, one line.
-    pub title: String,
+    pub title: Title,
     /// At most one open job has this key; a second enqueue answers with the first.
     pub dedupe_key: String,
     /// Login, or `schedule`.

@@ -16,10 +16,10 @@ use crate::state::AppState;
 fn check_filter(filter: &JobFilter) -> Result<(), ApiError> {
     let known = |given: &Option<String>, names: &[&str]| given.as_deref().is_none_or(|one| one.is_empty() || names.contains(&one));
     if !known(&filter.state, &queries::STATES) {
-        return Err(ApiError::field("state", format!("one of {}", queries::STATES.join(", "))));
+        return Err(ApiError::field("state", app::refusals::General::OneOf { words: queries::STATES.map(str::to_owned).to_vec() }));
     }
     if !known(&filter.kind, &super::KINDS) {
-        return Err(ApiError::field("kind", format!("one of {}", super::KINDS.join(", "))));
+        return Err(ApiError::field("kind", app::refusals::General::OneOf { words: super::KINDS.map(str::to_owned).to_vec() }));
     }
     Ok(())
 }
@@ -27,7 +27,8 @@ fn check_filter(filter: &JobFilter) -> Result<(), ApiError> {
 /// Jobs the caller may see, newest first.
 pub async fn list(state: &AppState, caller: &Caller, filter: JobFilter) -> Result<Page<Job>, Error> {
     check_filter(&filter)?;
-    let before = filter.after.as_deref().map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
+    let before =
+        filter.after.as_deref().map(|c| c.parse().map_err(|_| ApiError::field("after", app::refusals::General::NoPage))).transpose()?;
     let mut conn = state.pool.acquire().await?;
     let mut rows = queries::page(&mut conn, &filter, &Reach::of(caller), before).await?;
     let page_rows = usize::try_from(queries::PAGE_ROWS).unwrap_or(usize::MAX);
@@ -53,7 +54,9 @@ pub async fn get(state: &AppState, caller: &Caller, job_id: i64) -> Result<Job, 
 pub async fn log(state: &AppState, caller: &Caller, job_id: i64, after: Option<i64>) -> Result<Vec<LogLine>, Error> {
     let mut conn = state.pool.acquire().await?;
     let place = queries::place(&mut conn, job_id).await?;
-    place.filter(|(harbor_id, project)| sees(caller, *harbor_id, project.as_deref())).ok_or_else(|| ApiError::not_found("job"))?;
+    place
+        .filter(|(harbor_id, project)| sees(caller, *harbor_id, project.as_deref()))
+        .ok_or_else(|| ApiError::not_found(app::refusals::Thing::Job))?;
     Ok(queries::lines(&mut conn, job_id, after).await?)
 }
 
@@ -65,7 +68,7 @@ pub async fn cancel(state: &AppState, caller: &Caller, origin: &Origin, job_id: 
         caller.require(Operation::ManageJobs, None)?;
     }
     let Some(now) = queries::request_cancel(&mut tx, job_id, &caller.login).await? else {
-        return Err(ApiError::new(ErrorKind::Conflict, "job_over", "the job is over already").into());
+        return Err(ApiError::new(ErrorKind::Conflict, "job_over", app::jobs::refusals::Refusal::Over).into());
     };
     if now == "cancelled" {
         let payload: serde_json::Value =
@@ -87,15 +90,15 @@ pub async fn retry(state: &AppState, caller: &Caller, origin: &Origin, job_id: i
     let row = visible(&mut tx, caller, job_id).await?;
     caller.require(Operation::ManageJobs, None)?;
     if row.job.kind == "restore" {
-        let text = "a failed restore is repeated from its request, with a new plan and new votes";
+        let text = app::jobs::refusals::Refusal::RetryRequest;
         return Err(ApiError::new(ErrorKind::Conflict, "retry_request", text).into());
     }
     let revived = queries::revive(&mut tx, job_id).await.map_err(|error| {
-        let open = ApiError::new(ErrorKind::Conflict, "job_open", "a newer job does the same already");
+        let open = ApiError::new(ErrorKind::Conflict, "job_open", app::jobs::refusals::Refusal::NewerOne);
         Error::from(error).on_constraint("job_dedupe", open)
     })?;
     if !revived {
-        return Err(ApiError::new(ErrorKind::Conflict, "job_not_dead", "only a job that failed can be repeated").into());
+        return Err(ApiError::new(ErrorKind::Conflict, "job_not_dead", app::jobs::refusals::Refusal::NotFailed).into());
     }
     crate::plans::reopen_run(&mut tx, job_id).await?;
     events::notify(&mut tx, Topic::Jobs).await?;
@@ -108,7 +111,7 @@ pub async fn retry(state: &AppState, caller: &Caller, origin: &Origin, job_id: i
 
 async fn visible(conn: &mut PgConnection, caller: &Caller, job_id: i64) -> Result<JobRow, Error> {
     let row = queries::one(conn, job_id).await?.filter(|row| sees(caller, row.harbor_id, row.project.as_deref()));
-    row.ok_or_else(|| ApiError::not_found("job").into())
+    row.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Job).into())
 }
 
 /// Whether the caller sees a job about a place. Who asked for it is no right: a role may have gone since (S-4).

@@ -1,10 +1,13 @@
 //! The SQL of jobs. Times are the database's.
 
+use app::jobs::failures::{Failure, Help};
+use app::jobs::sentences::Phase;
 use app::jobs::types::{Job, JobFilter, JobState, LogLine};
 use app::units::Moment;
 use serde_json::Value;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::QueryAs;
+use sqlx::types::Json;
 use sqlx::{PgConnection, Postgres, Row as _};
 use time::OffsetDateTime;
 
@@ -45,7 +48,7 @@ pub async fn insert(conn: &mut PgConnection, job: &NewJob, payload: &Value) -> s
          returning job_id",
     )
     .bind(job.work.kind())
-    .bind(&job.title)
+    .bind(Json(&job.title))
     .bind(payload)
     .bind(&job.dedupe_key)
     .bind(job.work.attempt_max())
@@ -106,14 +109,15 @@ pub async fn bury(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, Value)>> {
     sqlx::query_as(
         "update job
             set state = 'dead', finished_at = clock_timestamp(), epoch = epoch + 1, lease_until = null,
-                error = coalesce(error, 'the worker stopped answering in the last try'),
-                remedy = 'look at the log of the job and of the worker, then retry the job'
+                error = coalesce(error, $1), remedy = $2
           where job_id in (
                 select job_id from job
                  where state = 'running' and lease_until < clock_timestamp() and attempt >= attempt_max
                    for update skip locked)
          returning job_id, payload",
     )
+    .bind(Json(Failure::WorkerSilent))
+    .bind(Json(Help::LookAtLogs))
     .fetch_all(conn)
     .await
 }
@@ -144,8 +148,8 @@ pub async fn standing(conn: &mut PgConnection, job_id: i64, epoch: i64) -> sqlx:
 /// Progress of a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Phase in words.
-    pub phase: String,
+    /// Where it stands.
+    pub phase: Option<Phase>,
     /// Items done.
     pub items_done: i64,
     /// Items in all.
@@ -164,7 +168,7 @@ pub async fn progress(conn: &mut PgConnection, job_id: i64, epoch: i64, p: &Prog
     )
     .bind(job_id)
     .bind(epoch)
-    .bind(&p.phase)
+    .bind(p.phase.as_ref().map(Json))
     .bind(p.items_done)
     .bind(p.items_total)
     .bind(p.bytes_done)
@@ -180,9 +184,9 @@ pub enum End {
     /// Good.
     Done,
     /// Failed; tried again after some seconds.
-    Again { error: String, remedy: Option<String>, wait_s: f64 },
+    Again { error: Failure, remedy: Option<Help>, wait_s: f64 },
     /// Failed for good.
-    Dead { error: String, remedy: Option<String> },
+    Dead { error: Failure, remedy: Option<Help> },
     /// Stopped by a person.
     Cancelled,
 }
@@ -205,8 +209,8 @@ pub async fn finish(conn: &mut PgConnection, job_id: i64, epoch: i64, end: &End)
     .bind(job_id)
     .bind(epoch)
     .bind(state)
-    .bind(error)
-    .bind(remedy)
+    .bind(error.map(Json))
+    .bind(remedy.map(Json))
     .bind(wait_s)
     .execute(conn)
     .await?;
@@ -259,7 +263,7 @@ fn job(row: &PgRow) -> sqlx::Result<JobRow> {
         job: Job {
             id: row.try_get("job_id")?,
             kind: row.try_get("kind")?,
-            title: row.try_get("title")?,
+            title: row.try_get::<Json<_>, _>("title")?.0,
             state: match state.as_str() {
                 "queued" => JobState::Queued,
                 "running" => JobState::Running,
@@ -276,13 +280,13 @@ fn job(row: &PgRow) -> sqlx::Result<JobRow> {
             finished: moment("finished_at")?,
             run_at: Moment(row.try_get("run_at")?),
             cancel_requested: row.try_get("cancel_requested")?,
-            phase: row.try_get("phase")?,
+            phase: row.try_get::<Option<Json<_>>, _>("phase")?.map(|phase| phase.0),
             items_done: row.try_get("items_done")?,
             items_total: row.try_get("items_total")?,
             bytes_done: row.try_get("bytes_done")?,
             bytes_total: row.try_get("bytes_total")?,
-            error: row.try_get("error")?,
-            remedy: row.try_get("remedy")?,
+            error: row.try_get::<Option<Json<_>>, _>("error")?.map(|error| error.0),
+            remedy: row.try_get::<Option<Json<_>>, _>("remedy")?.map(|remedy| remedy.0),
             link: row.try_get("link")?,
             may: Vec::new(),
         },

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use app::jobs::failures::{Failure, Help};
 use app::vaults::types::SweepForm;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -87,8 +88,7 @@ async fn next(state: &AppState, settings: &Settings) -> Result<Option<Claimed>, 
     let mut tx = state.pool.begin().await?;
     for (job_id, payload) in queries::bury(&mut tx).await? {
         if let Ok(work) = serde_json::from_value::<Work>(payload) {
-            settle(&mut tx, job_id, &work, &End::Dead { error: "the worker stopped answering in the last try".to_owned(), remedy: None })
-                .await?;
+            settle(&mut tx, job_id, &work, &End::Dead { error: Failure::WorkerSilent, remedy: None }).await?;
         }
     }
     tx.commit().await?;
@@ -104,15 +104,9 @@ async fn work_on(state: AppState, settings: Settings, claimed: Claimed, shutdown
     tracing::info!(job.id = claimed.job_id, job.attempt = claimed.attempt, "job starts");
     let result = match &work {
         Ok(work) => on_own_thread(Arc::clone(&context), work.clone()).await.unwrap_or_else(|panic| {
-            Err(JobError::Transient {
-                message: format!("the job broke off: {panic}"),
-                remedy: Some("report this with the log of the worker".to_owned()),
-            })
+            Err(JobError::Transient { failure: Failure::BrokeOff { panic: panic.to_string() }, help: Some(Help::Report) })
         }),
-        Err(_) => Err(JobError::Permanent {
-            message: "this worker does not know the kind of job".to_owned(),
-            remedy: Some("upgrade the worker".to_owned()),
-        }),
+        Err(_) => Err(JobError::Permanent { failure: Failure::UnknownKind, help: Some(Help::UpgradeWorker) }),
     };
     context.flush_progress().await;
     end(&context, work.ok().as_ref(), result).await;
@@ -180,16 +174,16 @@ fn judge(context: &JobContext, result: Result<(), JobError>) -> Option<End> {
         Ok(()) => Some(End::Done),
         Err(JobError::Stopped(Stop::Cancelled)) => Some(End::Cancelled),
         Err(JobError::Stopped(Stop::LeaseLost)) => None,
-        Err(JobError::Stopped(Stop::Shutdown)) => {
-            Some(End::Again { error: "the worker was stopped; the job goes on elsewhere".to_owned(), remedy: None, wait_s: 0.0 })
+        Err(JobError::Stopped(Stop::Shutdown)) => Some(End::Again { error: Failure::WorkerStopped, remedy: None, wait_s: 0.0 }),
+        Err(JobError::Permanent { failure, help } | JobError::Refused { failure, help }) => {
+            Some(End::Dead { error: failure, remedy: help })
         }
-        Err(JobError::Permanent { message, remedy } | JobError::Refused { message, remedy }) => Some(End::Dead { error: message, remedy }),
-        Err(JobError::Transient { message, remedy }) if context.is_last_try() => Some(End::Dead { error: message, remedy }),
-        Err(JobError::Transient { message, remedy }) => {
+        Err(JobError::Transient { failure, help }) if context.is_last_try() => Some(End::Dead { error: failure, remedy: help }),
+        Err(JobError::Transient { failure, help }) => {
             let doublings = u32::try_from(context.attempt - 1).unwrap_or(0).min(16);
             let base = BACKOFF_FIRST_S * f64::from(2_u32.pow(doublings));
             let jitter = rand::random_range(0.75..1.25);
-            Some(End::Again { error: message, remedy, wait_s: (base * jitter).min(BACKOFF_MAX_S) })
+            Some(End::Again { error: failure, remedy: help, wait_s: (base * jitter).min(BACKOFF_MAX_S) })
         }
     }
 }
@@ -203,7 +197,7 @@ async fn end(context: &JobContext, work: Option<&Work>, result: Result<(), JobEr
         End::Done => ("info", "done".to_owned()),
         End::Cancelled => ("warn", "stopped by a person".to_owned()),
         End::Again { error, wait_s, .. } => ("warn", format!("{error}; next try in {wait_s:.0} s")),
-        End::Dead { error, .. } => ("error", error.clone()),
+        End::Dead { error, .. } => ("error", error.to_string()),
     };
     context.log(level, &line).await;
     let ended = async {

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use app::jobs::failures::{Failure, Help};
+use app::jobs::sentences::Phase;
 use engine::backup::{BackupContext, BackupError, Reconcile, SnapshotOutcome};
 use engine::finding::Finding;
 use time::OffsetDateTime;
@@ -20,6 +22,7 @@ use crate::events::{self, Topic};
 use crate::harbors::{self, Access};
 use crate::jobs::{JobContext, JobError, Stop};
 use crate::projects::{adopt, catalogue};
+use crate::troubles;
 
 /// Snapshots looked into for the Harbor's settings of before.
 const SETTINGS_LOOKS_MAX: usize = 3;
@@ -58,8 +61,8 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
     let (plan, only) = {
         let mut conn = context.state.pool.acquire().await?;
         crate::clock::must_agree(&mut conn).await?;
-        let run = queries::run(&mut conn, run_id).await?.ok_or_else(|| gone("the run"))?;
-        let plan = queries::one(&mut conn, run.plan_id).await?.ok_or_else(|| gone("the plan"))?;
+        let run = queries::run(&mut conn, run_id).await?.ok_or_else(|| JobError::for_good(Failure::RunGone))?;
+        let plan = queries::one(&mut conn, run.plan_id).await?.ok_or_else(|| JobError::for_good(Failure::PlanGone))?;
         (plan, run.only_project)
     };
     let mut run = prepare(&context, run_id, plan, only.is_none()).await?;
@@ -124,7 +127,7 @@ async fn all_projects(
         let of = i64::try_from(projects.len()).unwrap_or(i64::MAX);
         context
             .progress(|p| {
-                p.phase = format!("{project} ({} of {of})", at + 1);
+                p.phase = Some(Phase::Project { project: project.to_string(), at: at + 1, of });
             })
             .await;
         match one_project(context, run, project, compared).await {
@@ -143,18 +146,14 @@ async fn all_projects(
     Ok(failures)
 }
 
-fn gone(what: &str) -> JobError {
-    JobError::Permanent { message: format!("{what} is gone"), remedy: None }
-}
-
 async fn prepare(context: &Arc<JobContext>, run_id: i64, plan: queries::Row, whole: bool) -> Result<Run, JobError> {
     let (reach, vault) = {
         let mut conn = context.state.pool.acquire().await?;
-        let reach = harbors::queries::reach(&mut conn, plan.harbor_id).await?.ok_or_else(|| gone("the harbor"))?;
+        let reach = harbors::queries::reach(&mut conn, plan.harbor_id).await?.ok_or_else(|| JobError::for_good(Failure::HarborGone))?;
         (reach, crate::vaults::open_to_write(&context.state, &mut conn, plan.vault_id).await?)
     };
     let client = harbors::client(&context.state, &reach, Access::Read)?;
-    context.progress(|p| p.phase = "listing projects".to_owned()).await;
+    context.progress(|p| p.phase = Some(Phase::ListingProjects)).await;
     let before = client.counters().requests;
     // Whoever asks for one project now wants it read.
     let look = Box::pin(RunDiscovery::take(context, &reach, &client, &plan, whole)).await?;
@@ -183,8 +182,8 @@ async fn known_version(client: &registry::Client) -> Result<Option<String>, JobE
     let version = client.version().await.map_err(Error::from)?;
     match version {
         Some(version) if !version.is_known() => Err(JobError::Permanent {
-            message: format!("Harbor {version} is not known to this program: nothing is backed up from it"),
-            remedy: Some("upgrade Breakwater to a release that knows this Harbor".to_owned()),
+            failure: Failure::HarborUnknown { version: version.to_string() },
+            help: Some(Help::UpgradeForHarbor),
         }),
         other => Ok(other.map(|version| version.to_string())),
     }
@@ -240,7 +239,7 @@ async fn projects(context: &JobContext, run: &Run, only: Option<String>) -> Resu
         && names.is_empty()
         && sealed.is_empty()
     {
-        return Err(JobError::Permanent { message: format!("the harbor has no project {only} now"), remedy: None });
+        return Err(JobError::for_good(Failure::NoProject { project: only.to_string() }));
     }
     Ok(names)
 }
@@ -473,13 +472,12 @@ fn summary(project: &ProjectName, outcome: &SnapshotOutcome) -> String {
 fn backup_error(error: &BackupError) -> JobError {
     match error {
         BackupError::Stopped(stop) => JobError::Stopped(stop_of(*stop).unwrap_or(Stop::Cancelled)),
-        BackupError::Registry(inner) => JobError::registry(inner, chain(error)),
+        BackupError::Registry(inner) => JobError::registry(inner),
         BackupError::Vault(VaultError::NoSpace { .. }) => {
-            let remedy = "free some space on the vault's disk or make the disk larger, then run the plan again";
-            JobError::Permanent { message: chain(error), remedy: Some(remedy.to_owned()) }
+            JobError::Permanent { failure: troubles::backup(error), help: Some(Help::FreeSpaceAndRun) }
         }
-        other if other.is_transient() => JobError::Transient { message: chain(other), remedy: None },
-        other => JobError::Permanent { message: chain(other), remedy: None },
+        BackupError::Unstable { .. } => JobError::Transient { failure: troubles::backup(error), help: Some(Help::RunAgain) },
+        other => JobError::of(troubles::backup(other), other.is_transient()),
     }
 }
 
@@ -499,24 +497,26 @@ pub const fn stop_of(stop: engine::Stop) -> Option<Stop> {
 async fn finish(context: &JobContext, mut failures: Vec<(ProjectName, JobError)>) -> Result<(), JobError> {
     // A refused login is the last one met and the first one to tell of.
     failures.sort_by_key(|(_, error)| !matches!(error, JobError::Refused { .. }));
-    let Some((first, _)) = failures.first() else {
-        context.progress(|p| p.phase = "done".to_owned()).await;
+    if failures.is_empty() {
+        context.progress(|p| p.phase = Some(Phase::Done)).await;
         return Ok(());
-    };
-    let message = if failures.len() == 1 {
-        format!("{first} could not be backed up")
-    } else {
-        format!("{first} and {} more projects could not be backed up", failures.len() - 1)
-    };
+    }
     let permanent = failures.iter().all(|(_, error)| matches!(error, JobError::Permanent { .. }));
     let refused = matches!(failures.first(), Some((_, JobError::Refused { .. })));
-    let remedy = failures.iter().find_map(|(_, error)| match error {
-        JobError::Permanent { remedy, .. } | JobError::Refused { remedy, .. } | JobError::Transient { remedy, .. } => remedy.clone(),
+    let help = failures.iter().find_map(|(_, error)| match error {
+        JobError::Permanent { help, .. } | JobError::Refused { help, .. } | JobError::Transient { help, .. } => help.clone(),
         JobError::Stopped(_) => None,
     });
-    let detail = failures.into_iter().next().map(|(_, error)| error.to_string()).unwrap_or_default();
-    let message = format!("{message}: {detail}");
-    Err(if permanent || refused { JobError::Permanent { message, remedy } } else { JobError::Transient { message, remedy } })
+    let more = i64::try_from(failures.len()).unwrap_or(i64::MAX) - 1;
+    let Some((project, first)) = failures.into_iter().next() else { return Ok(()) };
+    let (project, why) = match first {
+        JobError::Stopped(stop) => return Err(stop.into()),
+        JobError::Permanent { failure, .. } | JobError::Refused { failure, .. } | JobError::Transient { failure, .. } => {
+            (project.to_string(), Box::new(failure))
+        }
+    };
+    let failure = if more == 0 { Failure::OneProject { project, why } } else { Failure::SomeProjects { project, more, why } };
+    Err(if permanent || refused { JobError::Permanent { failure, help } } else { JobError::Transient { failure, help } })
 }
 
 /// Carries the engine's progress into the job's row, and the job's lease into the engine.

@@ -110,7 +110,7 @@ pub(super) struct Decision {
 
 /// Reads what a person wants for the snapshots of a plan; none where nothing is said.
 pub(super) async fn read(conn: &mut PgConnection, (plan_id, harbor_id): (i64, i64), leave: &Leave) -> Result<Option<Decision>, Error> {
-    let wrong = |field: &str, text: &str| Error::from(ApiError::field(field, text));
+    let wrong = |field: &str, why: app::plans::refusals::Refusal| Error::from(ApiError::field(field, why));
     Ok(Some(match leave.to.trim() {
         "" => return Ok(None),
         "kept" => {
@@ -118,7 +118,7 @@ pub(super) async fn read(conn: &mut PgConnection, (plan_id, harbor_id): (i64, i6
                 .bind(leave.owner.trim())
                 .fetch_optional(conn)
                 .await?;
-            let owner = owner.ok_or_else(|| wrong("owner", "name the account that answers for keeping them"))?;
+            let owner = owner.ok_or_else(|| wrong("owner", app::plans::refusals::Refusal::NamePlanKeeper))?;
             Decision { to: "kept", words: format!("its snapshots are all kept, for {owner}"), owner: Some(owner), plan_id: None }
         }
         "rule" => Decision { to: "rule", owner: None, plan_id: None, words: "its snapshots are kept by the rule it had".to_owned() },
@@ -129,11 +129,11 @@ pub(super) async fn read(conn: &mut PgConnection, (plan_id, harbor_id): (i64, i6
             };
             // Of one Harbor, since projects of two may have the same name.
             let other = other.filter(|other| other.harbor_id == harbor_id);
-            let other = other.ok_or_else(|| wrong("by_plan", "choose another plan of the same Harbor"))?;
+            let other = other.ok_or_else(|| wrong("by_plan", app::plans::refusals::Refusal::ChooseOtherPlan))?;
             let words = format!("its snapshots are kept by the rule of the plan {}", other.name);
             Decision { to: "plan", owner: None, plan_id: Some(other.plan_id), words }
         }
-        _ => return Err(wrong("to", "say what becomes of its snapshots: kept, rule or plan")),
+        _ => return Err(wrong("to", app::plans::refusals::Refusal::SayWhatBecomes)),
     }))
 }
 
@@ -169,9 +169,9 @@ pub async fn decide(state: &AppState, caller: &Caller, origin: &Origin, plan_id:
             .bind(plan_id)
             .fetch_optional(&mut *tx)
             .await?;
-    let (name, harbor_id, before) = found.ok_or_else(|| ApiError::not_found("plan"))?;
+    let (name, harbor_id, before) = found.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Plan))?;
     let decision = read(&mut tx, (plan_id, harbor_id), &leave).await?;
-    let decision = decision.ok_or_else(|| ApiError::field("to", "say what becomes of its snapshots: kept, rule or plan"))?;
+    let decision = decision.ok_or_else(|| ApiError::field("to", app::plans::refusals::Refusal::SayWhatBecomes))?;
     store(&mut tx, plan_id, &decision, &caller.login).await?;
     events::notify(&mut tx, Topic::Plans).await?;
     let event = Event::new("plan.left.decide", "plan", &name, format!("said of the deleted plan {name}: {}", decision.words))

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use app::error::{ApiError, ErrorKind};
 use app::plans::left::DeletePlanForm;
+use app::plans::sentences::PlanWarning;
 use app::plans::types::{Keep, Plan, PlanForm, PlanFormPage, PlanPage, PlanPreview, ProjectMatch};
-use app::units::{Moment, duration};
+use app::units::Moment;
 use engine::retention::{COUNT_MAX, WITHIN_DAYS_MAX};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -73,15 +74,15 @@ pub fn of_listed(caller: &Caller, rows: Vec<Shown>, listed: &[HarborProject]) ->
 pub async fn get(state: &AppState, caller: &Caller, plan_id: i64) -> Result<Plan, Error> {
     let mut conn = state.pool.acquire().await?;
     let found = queries::shown(&mut conn, Some(plan_id)).await?;
-    seen(&mut conn, caller, found).await?.pop().ok_or_else(|| ApiError::not_found("plan").into())
+    seen(&mut conn, caller, found).await?.pop().ok_or_else(|| ApiError::not_found(app::refusals::Thing::Plan).into())
 }
 
 /// One plan with all that its page shows.
 pub async fn page(state: &AppState, caller: &Caller, plan_id: i64, after: Option<String>) -> Result<PlanPage, Error> {
     let mut conn = state.pool.acquire().await?;
     let found = queries::shown(&mut conn, Some(plan_id)).await?;
-    let row = found.first().map(|shown| shown.row.clone()).ok_or_else(|| ApiError::not_found("plan"))?;
-    let plan = seen(&mut conn, caller, found).await?.pop().ok_or_else(|| ApiError::not_found("plan"))?;
+    let row = found.first().map(|shown| shown.row.clone()).ok_or_else(|| ApiError::not_found(app::refusals::Thing::Plan))?;
+    let plan = seen(&mut conn, caller, found).await?.pop().ok_or_else(|| ApiError::not_found(app::refusals::Thing::Plan))?;
     Ok(PlanPage {
         plan,
         runs: runs::runs(&mut conn, caller, plan_id, after.as_deref()).await?,
@@ -99,7 +100,7 @@ pub async fn form(state: &AppState, caller: &Caller, plan_id: Option<i64>) -> Re
     let plan = match plan_id {
         Some(id) => {
             let one = rows.into_iter().filter(|shown| shown.row.plan_id == id).collect();
-            Some(seen(&mut conn, caller, one).await?.pop().ok_or_else(|| ApiError::not_found("plan"))?)
+            Some(seen(&mut conn, caller, one).await?.pop().ok_or_else(|| ApiError::not_found(app::refusals::Thing::Plan))?)
         }
         None => None,
     };
@@ -119,7 +120,7 @@ fn as_known(caller: &Caller, harbor_id: i64, plan: Plan, projects: &[&str]) -> P
 pub(super) async fn visible(conn: &mut PgConnection, caller: &Caller, plan_id: i64) -> Result<Row, Error> {
     let row = row(conn, plan_id).await?;
     let scope = Scope::new(&row.include, &row.exclude)?;
-    if sees(caller, &row, &scope) { Ok(row) } else { Err(ApiError::not_found("plan").into()) }
+    if sees(caller, &row, &scope) { Ok(row) } else { Err(ApiError::not_found(app::refusals::Thing::Plan).into()) }
 }
 
 fn sees(caller: &Caller, row: &Row, scope: &Scope) -> bool {
@@ -131,7 +132,7 @@ fn sees(caller: &Caller, row: &Row, scope: &Scope) -> bool {
 }
 
 pub(super) async fn row(conn: &mut PgConnection, plan_id: i64) -> Result<Row, Error> {
-    Ok(queries::one(conn, plan_id).await?.ok_or_else(|| ApiError::not_found("plan"))?)
+    Ok(queries::one(conn, plan_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Plan))?)
 }
 
 /// A form, read and checked.
@@ -157,21 +158,24 @@ async fn check(conn: &mut PgConnection, form: &PlanForm) -> Result<Checked, Erro
         None => faults = Some(error),
     };
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        fault(ApiError::field("name", "give the plan a name of 1 to 100 characters"));
+        fault(ApiError::field("name", app::plans::refusals::Refusal::PlanName));
     }
     if !(1..=RPO_HOURS_MAX).contains(&form.rpo_hours) {
-        fault(ApiError::field("rpo_hours", "the target is 1 hour to a year"));
+        fault(ApiError::field("rpo_hours", app::plans::refusals::Refusal::Target));
     }
     if !(0..=FULL_EVERY_H_MAX).contains(&form.full_every_h) {
-        fault(ApiError::field("full_every_h", format!("everything is listed anew each 1 to {FULL_EVERY_H_MAX} hours")));
+        fault(ApiError::field("full_every_h", app::plans::refusals::Refusal::FullEvery { most: app::units::figure(FULL_EVERY_H_MAX) }));
     }
     if !retention::rule(&form.keep()).is_valid() {
         let (most, days) = (COUNT_MAX, WITHIN_DAYS_MAX);
-        fault(ApiError::field("keep_last", format!("each figure of the retention rule is 0 to {most}, of days 0 to {days}")));
+        fault(ApiError::field(
+            "keep_last",
+            app::plans::refusals::Refusal::RetentionFigures { most: app::units::figure(most), days: app::units::figure(days) },
+        ));
     }
     let harbor = harbors::queries::reach_by_name(conn, form.harbor.trim()).await?.filter(|h| !h.removed);
     if harbor.is_none() {
-        fault(ApiError::field("harbor", "choose a registered harbor"));
+        fault(ApiError::field("harbor", app::plans::refusals::Refusal::ChooseHarbor));
     }
     let (include, exclude) = (scope::lines(&form.include), scope::lines(&form.exclude));
     let scope = Scope::new(&include, &exclude).map_err(&mut fault).ok();
@@ -179,13 +183,10 @@ async fn check(conn: &mut PgConnection, form: &PlanForm) -> Result<Checked, Erro
     if let Some((shortest, _)) = schedule.as_ref().and_then(|s| s.interval_s(OffsetDateTime::now_utc()))
         && shortest < INTERVAL_MIN_S
     {
-        fault(ApiError::field(
-            "cron",
-            format!("runs would be {} apart; at least {} is needed", duration(shortest), duration(INTERVAL_MIN_S)),
-        ));
+        fault(ApiError::field("cron", app::plans::refusals::Refusal::TooOften { apart_s: shortest, least_s: INTERVAL_MIN_S }));
     }
     if schedule.as_ref().is_some_and(|s| s.next_after(OffsetDateTime::now_utc()).is_none()) {
-        fault(ApiError::field("cron", "this schedule never runs"));
+        fault(ApiError::field("cron", app::plans::refusals::Refusal::NeverRuns));
     }
     match (faults, harbor, scope, schedule) {
         (None, Some(harbor), Some(scope), Some(schedule)) => Ok(Checked {
@@ -201,7 +202,7 @@ async fn check(conn: &mut PgConnection, form: &PlanForm) -> Result<Checked, Erro
             scope,
             schedule,
         }),
-        (faults, ..) => Err(faults.unwrap_or_else(|| ApiError::field("name", "check the form")).into()),
+        (faults, ..) => Err(faults.unwrap_or_else(|| ApiError::field("name", app::plans::refusals::Refusal::CheckForm)).into()),
     }
 }
 
@@ -250,9 +251,9 @@ pub async fn preview(state: &AppState, caller: &Caller, form: PlanForm, live: bo
         read_at,
         stale,
         next_runs: checked.schedule.next_runs(now, RUNS_AHEAD),
-        schedule_words: words(&checked.cron, &checked.zone),
+        schedule_words: words(&checked.cron, &checked.zone).into(),
         retention,
-        warnings,
+        warnings: warnings.into_iter().map(Into::into).collect(),
     })
 }
 
@@ -261,18 +262,18 @@ async fn scopes_except(conn: &mut PgConnection, harbor_id: i64, plan_id: Option<
     Ok(scope::Scopes::of_rows(&others)?.of(harbor_id).to_vec())
 }
 
-fn warnings(checked: &Checked, empty: bool, proxies: &[String], now: OffsetDateTime) -> Vec<String> {
+fn warnings(checked: &Checked, empty: bool, proxies: &[String], now: OffsetDateTime) -> Vec<PlanWarning> {
     let mut warnings = Vec::new();
     if empty {
-        warnings.push("no project matches at this moment; new ones that match are taken up by the next run".to_owned());
+        warnings.push(PlanWarning::NothingMatches);
     }
     if !proxies.is_empty() {
-        warnings.push(format!("left out because they are caches of other registries: {}", proxies.join(", ")));
+        warnings.push(PlanWarning::Caches { projects: proxies.to_vec() });
     }
     if let Some((_, longest)) = checked.schedule.interval_s(now)
         && longest > checked.rpo_s
     {
-        warnings.push(format!("runs are up to {} apart, more than the target of {}", duration(longest), duration(checked.rpo_s)));
+        warnings.push(PlanWarning::TooRare { apart_s: longest, target_s: checked.rpo_s });
     }
     warnings
 }
@@ -283,11 +284,11 @@ async fn lock_warning(
     vault_id: Option<i64>,
     checked: &Checked,
     oldest_days: i64,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<PlanWarning>, Error> {
     let Some(vault_id) = vault_id else { return Ok(None) };
     let Some(days) = crate::vaults::queries::bucket(conn, vault_id).await?.and_then(|bucket| bucket.lock_days) else { return Ok(None) };
     let outlived = retention::outlives(&retention::rule(&checked.keep), oldest_days, i64::from(days));
-    Ok(outlived.then(|| format!("snapshots are kept for longer than the {days} days for which the vault locks them")))
+    Ok(outlived.then(|| PlanWarning::OutlivesLock { days: i64::from(days) }))
 }
 
 /// Stores a new or changed plan.
@@ -295,9 +296,9 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
     caller.require(Operation::ManageEstate, None)?;
     let mut tx = state.pool.begin().await?;
     let checked = check(&mut tx, &form).await?;
-    let vault_id = form.vault_id.ok_or_else(|| ApiError::field("vault_id", "choose a vault"))?;
+    let vault_id = form.vault_id.ok_or_else(|| ApiError::field("vault_id", app::plans::refusals::Refusal::ChooseVault))?;
     if crate::vaults::queries::place(&mut tx, vault_id).await?.is_none() {
-        return Err(ApiError::field("vault_id", "there is no such vault").into());
+        return Err(ApiError::field("vault_id", app::plans::refusals::Refusal::NoVault).into());
     }
     let further = further_vaults(&mut tx, &form, vault_id).await?;
     let next_at = checked.schedule.next_after(crate::clock::now(&mut tx).await?);
@@ -314,7 +315,9 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
         full_every_h: checked.full_every_h,
         next_at,
     };
-    let taken = |error: sqlx::Error| Error::from(error).on_constraint("plan_name", ApiError::field("name", "there is a plan of this name"));
+    let taken = |error: sqlx::Error| {
+        Error::from(error).on_constraint("plan_name", ApiError::field("name", app::plans::refusals::Refusal::PlanNameTaken))
+    };
     let after = json!({ "harbor": form.harbor.trim(), "vault": vault_id, "copies": further, "include": checked.include, "exclude": checked.exclude,
         "cron": checked.cron, "zone": checked.zone, "rpo_s": checked.rpo_s, "keep": checked.keep, "full_every_h": checked.full_every_h });
     let (plan_id, event) = match form.plan_id {
@@ -325,11 +328,11 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
         Some(id) => {
             let before = row(&mut tx, id).await?;
             if before.harbor_id != checked.harbor_id {
-                return Err(ApiError::field("harbor", "a plan stays with its harbor; make another plan").into());
+                return Err(ApiError::field("harbor", app::plans::refusals::Refusal::KeepsHarbor).into());
             }
             let version = form.version.unwrap_or(before.version);
             if !queries::update(&mut tx, id, version, &stored).await.map_err(taken)? {
-                let text = "somebody changed this plan since you opened it; look at it again and repeat your change";
+                let text = app::plans::refusals::Refusal::Stale;
                 return Err(ApiError::new(ErrorKind::Conflict, "stale_version", text).into());
             }
             let copies = copies::queries::vaults(&mut tx, id).await?;
@@ -352,14 +355,14 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
 async fn further_vaults(conn: &mut PgConnection, form: &PlanForm, own: i64) -> Result<Vec<i64>, Error> {
     let further: BTreeSet<i64> = form.copies.iter().copied().collect();
     if further.len() > COPIES_MAX {
-        return Err(ApiError::field("copies", format!("at most {COPIES_MAX} further vaults")).into());
+        return Err(ApiError::field("copies", app::plans::refusals::Refusal::TooManyCopies { most: app::units::figure(COPIES_MAX) }).into());
     }
     for vault_id in &further {
         if *vault_id == own {
-            return Err(ApiError::field("copies", "the plan's own vault cannot also have the copies; choose another").into());
+            return Err(ApiError::field("copies", app::plans::refusals::Refusal::CopiesToOwn).into());
         }
         if crate::vaults::queries::place(conn, *vault_id).await?.is_none() {
-            return Err(ApiError::field("copies", "there is no such vault").into());
+            return Err(ApiError::field("copies", app::plans::refusals::Refusal::NoVault).into());
         }
     }
     Ok(further.into_iter().collect())
@@ -369,10 +372,10 @@ async fn further_vaults(conn: &mut PgConnection, form: &PlanForm, own: i64) -> R
 pub async fn pause(state: &AppState, caller: &Caller, origin: &Origin, plan_id: i64, days: i64, reason: &str) -> Result<Plan, Error> {
     caller.require(Operation::ManageEstate, None)?;
     if !(1..=PAUSE_DAYS_MAX).contains(&days) {
-        return Err(ApiError::field("days", format!("a pause is 1 to {PAUSE_DAYS_MAX} days")).into());
+        return Err(ApiError::field("days", app::plans::refusals::Refusal::PauseDays { most: PAUSE_DAYS_MAX }).into());
     }
     if reason.trim().chars().count() < 10 {
-        return Err(ApiError::field("reason", "say why, in ten characters or more").into());
+        return Err(ApiError::field("reason", app::accounts::refusals::Refusal::SayWhyTen).into());
     }
     let mut tx = state.pool.begin().await?;
     let plan = row(&mut tx, plan_id).await?;
@@ -405,18 +408,16 @@ pub async fn delete(state: &AppState, caller: &Caller, origin: &Origin, plan_id:
     let mut tx = state.pool.begin().await?;
     let plan = row(&mut tx, plan_id).await?;
     if form.confirm.trim() != plan.name {
-        return Err(ApiError::field("confirm", format!("type {} to confirm", plan.name)).into());
+        return Err(ApiError::field("confirm", app::refusals::General::Confirm { name: plan.name.clone() }).into());
     }
     if queries::is_running(&mut tx, plan_id).await? {
-        return Err(
-            ApiError::new(ErrorKind::Conflict, "plan_running", "a run of this plan is going on; stop it or wait for its end").into()
-        );
+        return Err(ApiError::new(ErrorKind::Conflict, "plan_running", app::plans::refusals::Refusal::Running).into());
     }
     let decision = left::read(&mut tx, (plan_id, plan.harbor_id), &form.left).await?;
     let words = match &decision {
         Some(decision) => decision.words.clone(),
         None if left::has_snapshots(&mut tx, plan_id).await? => {
-            return Err(ApiError::field("to", "say what becomes of its snapshots: kept, rule or plan").into());
+            return Err(ApiError::field("to", app::plans::refusals::Refusal::SayWhatBecomes).into());
         }
         None => "it has no snapshots".to_owned(),
     };

@@ -1,6 +1,8 @@
 //! The SQL of plans and runs.
 
+use app::jobs::failures::Failure;
 use app::plans::types::Keep;
+use app::sentence::Said;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -220,7 +222,7 @@ pub struct RunRow {
     pub harbor_version_start: Option<String>,
     pub harbor_version_end: Option<String>,
     pub projects_unchanged: i64,
-    pub error: Option<String>,
+    pub error: Option<Json<Said<Failure>>>,
 }
 
 const RUN: &str =
@@ -318,11 +320,11 @@ pub async fn add_to_run(conn: &mut PgConnection, run_id: i64, bytes_new: i64, re
 }
 
 /// Ends a run.
-pub async fn end_run(conn: &mut PgConnection, run_id: i64, state: &str, error: Option<&str>) -> sqlx::Result<()> {
+pub async fn end_run(conn: &mut PgConnection, run_id: i64, state: &str, error: Option<&Failure>) -> sqlx::Result<()> {
     sqlx::query("update run set state = $2, finished_at = now(), error = $3 where run_id = $1 and state in ('queued', 'running')")
         .bind(run_id)
         .bind(state)
-        .bind(error)
+        .bind(error.map(Json))
         .execute(conn)
         .await?;
     Ok(())

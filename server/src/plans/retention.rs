@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use app::plans::sentences::{KeepReason, Unit};
 use app::plans::types::{Keep, Kept, Retention};
+use app::sentence::Said;
 use app::units::Moment;
 use engine::retention::{self, Candidate, Reason, Rule};
 use futures::TryStreamExt as _;
@@ -22,10 +24,11 @@ use super::queries;
 use super::schedule::Schedule;
 use crate::access::Caller;
 use crate::audit::{self, Actor, Event};
-use crate::error::{Error, chain};
+use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::jobs::{JobContext, JobError};
 use crate::state::AppState;
+use crate::troubles;
 
 /// For how long a changed rule lets nothing go: time to notice a mistake.
 pub const COOLING: time::Duration = time::Duration::hours(24);
@@ -100,22 +103,33 @@ fn decide(rule: &Rule, zone: &TimeZone, now: OffsetDateTime, rows: Vec<Row>) -> 
     decided
 }
 
-fn words(reason: &Reason) -> String {
-    match reason {
-        Reason::NoRule => "everything is kept".to_owned(),
-        Reason::Held => "held, asked for, or of a time that the harbor lost".to_owned(),
-        Reason::Locked { until_s } => {
-            let until = OffsetDateTime::from_unix_timestamp(*until_s).map(|at| Moment(at).long()).unwrap_or_default();
-            format!("locked until {until}")
-        }
-        Reason::LastGood => "newest good".to_owned(),
-        Reason::LastComplete => "newest without a gap".to_owned(),
-        Reason::Future => "dated in the future".to_owned(),
-        Reason::Last { .. } => "among the newest".to_owned(),
-        Reason::Period { unit, period, .. } => format!("{unit} {period}"),
-        Reason::Oldest { unit } => format!("oldest, until there is a {unit} for each place"),
-        Reason::Within { days } => format!("within {days} days"),
+fn unit(name: &str) -> Unit {
+    match name {
+        "hour" => Unit::Hour,
+        "day" => Unit::Day,
+        "week" => Unit::Week,
+        "month" => Unit::Month,
+        _ => Unit::Year,
     }
+}
+
+fn words(reason: &Reason) -> Said<KeepReason> {
+    let words = match reason {
+        Reason::NoRule => KeepReason::Everything,
+        Reason::Held => KeepReason::Held,
+        Reason::Locked { until_s } => {
+            let until = OffsetDateTime::from_unix_timestamp(*until_s).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+            KeepReason::Locked { until: Moment(until) }
+        }
+        Reason::LastGood => KeepReason::NewestGood,
+        Reason::LastComplete => KeepReason::NewestWhole,
+        Reason::Future => KeepReason::Future,
+        Reason::Last { .. } => KeepReason::Newest,
+        Reason::Period { unit: name, period, .. } => KeepReason::Period { unit: unit(name), period: period.clone() },
+        Reason::Oldest { unit: name } => KeepReason::Oldest { unit: unit(name) },
+        Reason::Within { days } => KeepReason::Within { days: i64::from(*days) },
+    };
+    words.into()
 }
 
 /// What a plan keeps now, and why.
@@ -331,7 +345,7 @@ async fn pointer_names(vault: &Vault, harbor: &str, project: &str) -> Result<Vec
     let harbor: HarborName = harbor.parse().map_err(|_| unreadable("harbor"))?;
     let project: ProjectName = project.parse().map_err(|_| unreadable("project"))?;
     let names = vault.pointer_names_of(&harbor, &project).try_collect();
-    names.await.map_err(|error: vault::VaultError| JobError::Transient { message: chain(&error), remedy: None })
+    names.await.map_err(|error: vault::VaultError| JobError::of(troubles::vault(&error).into(), true))
 }
 
 #[cfg(test)]

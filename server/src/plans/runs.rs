@@ -1,6 +1,7 @@
 //! Runs of plans: asked for by people, queued with their job in one transaction, ended with it.
 
 use app::error::{ApiError, ErrorKind};
+use app::jobs::sentences::Title;
 use app::plans::types::Run;
 use app::units::Page;
 use sqlx::PgConnection;
@@ -55,13 +56,12 @@ async fn enqueue(
     after: Option<(i64, i64)>,
 ) -> Result<Enqueued, Error> {
     let run_id = queries::next_run_id(conn).await?;
-    let title = match wish.only {
-        Some(project) => format!("back up {project} of {}", plan.harbor),
-        None => format!("{} backs up {}", plan.name, plan.harbor),
-    };
-    let title = match after {
-        Some((_, run_id)) => format!("{title}, after run {run_id}"),
-        None => title,
+    let (name, harbor) = (plan.name.clone(), plan.harbor.clone());
+    let title = match (wish.only.map(str::to_owned), after) {
+        (Some(project), None) => Title::BackupProject { project, harbor },
+        (Some(project), Some((_, run))) => Title::BackupProjectAfter { project, harbor, run },
+        (None, None) => Title::Backup { plan: name, harbor },
+        (None, Some((_, run))) => Title::BackupAfter { plan: name, harbor, run },
     };
     let job = NewJob {
         work: Work::Backup { run_id },
@@ -116,8 +116,7 @@ pub async fn queue_project(state: &AppState, caller: &Caller, origin: &Origin, h
             break;
         }
     }
-    let plan =
-        chosen.ok_or_else(|| ApiError::new(ErrorKind::Conflict, "no_plan", "no plan has this project; an operator adds it to one"))?;
+    let plan = chosen.ok_or_else(|| ApiError::new(ErrorKind::Conflict, "no_plan", app::plans::refusals::Refusal::NoPlan))?;
     let wish = Wish { trigger: trigger(origin), by: &caller.login, account_id: Some(caller.account_id), only: Some(project), fresh: true };
     let queued = queue(&mut tx, &plan, &wish).await?;
     if queued.new {
@@ -139,7 +138,7 @@ pub async fn list_runs(state: &AppState, caller: &Caller, plan_id: i64, after: O
 
 /// The same of a plan that the caller is known to see.
 pub(super) async fn runs(conn: &mut PgConnection, caller: &Caller, plan_id: i64, after: Option<&str>) -> Result<Page<Run>, Error> {
-    let before = after.map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()?;
+    let before = after.map(|c| c.parse().map_err(|_| ApiError::field("after", app::refusals::General::NoPage))).transpose()?;
     let mut rows = queries::runs(conn, plan_id, before).await?;
     let page_rows = usize::try_from(queries::PAGE_ROWS).unwrap_or(usize::MAX);
     let next = (rows.len() > page_rows).then(|| rows[page_rows - 1].run_id.to_string());
@@ -165,7 +164,7 @@ pub async fn settle_run(conn: &mut PgConnection, job_id: i64, run_id: i64, end: 
         End::Done if run.gaps > 0 => ("gaps", None),
         End::Done => ("good", None),
         End::Cancelled => ("cancelled", None),
-        End::Dead { error, .. } | End::Again { error, .. } => ("failed", Some(error.as_str())),
+        End::Dead { error, .. } | End::Again { error, .. } => ("failed", Some(error)),
     };
     queries::end_run(conn, run_id, state, error).await?;
     // Also after a failure: what it sealed before is worth a copy.
@@ -175,8 +174,13 @@ pub async fn settle_run(conn: &mut PgConnection, job_id: i64, run_id: i64, end: 
     }
     events::notify(conn, Topic::Plans).await?;
     let event = match state {
-        "failed" => Event::new("backup.job.fail", "plan", &plan, format!("a run of {plan} failed: {}", error.unwrap_or_default()))
-            .outcome(Outcome::Failure, "failed"),
+        "failed" => Event::new(
+            "backup.job.fail",
+            "plan",
+            &plan,
+            format!("a run of {plan} failed: {}", error.map(ToString::to_string).unwrap_or_default()),
+        )
+        .outcome(Outcome::Failure, "failed"),
         "cancelled" => {
             Event::new("backup.job.cancel", "plan", &plan, format!("a run of {plan} was stopped")).outcome(Outcome::Partial, "cancelled")
         }

@@ -4,6 +4,7 @@
 //! (as `cronexpr` on `jiff` does it), and [`next_runs`] marks runs after a change of the clock.
 
 use app::error::ApiError;
+use app::plans::sentences::Schedule as Words;
 use app::plans::types::NextRun;
 use app::units::Moment;
 use cronexpr::{Crontab, MakeTimestamp};
@@ -27,12 +28,12 @@ impl Schedule {
     pub fn parse(cron: &str, zone: &str) -> Result<Self, ApiError> {
         let cron = cron.trim();
         if cron.split_whitespace().count() != 5 {
-            return Err(ApiError::field("cron", "write five fields: minute, hour, day of month, month, day of week, such as 0 3 * * *"));
+            return Err(ApiError::field("cron", app::plans::refusals::Refusal::CronFields));
         }
-        let tz = TimeZone::get(zone.trim())
-            .map_err(|_| ApiError::field("zone", "this is not a time zone of the IANA database, such as Asia/Shanghai"))?;
-        let crontab = cronexpr::parse_crontab(&format!("{cron} {}", zone.trim()))
-            .map_err(|error| ApiError::field("cron", format!("this schedule cannot be read: {}", first_line(&error.to_string()))))?;
+        let tz = TimeZone::get(zone.trim()).map_err(|_| ApiError::field("zone", app::plans::refusals::Refusal::ZoneForm))?;
+        let crontab = cronexpr::parse_crontab(&format!("{cron} {}", zone.trim())).map_err(|error| {
+            ApiError::field("cron", app::plans::refusals::Refusal::CronUnreadable { why: first_line(&error.to_string()).to_owned() })
+        })?;
         Ok(Self { crontab, zone: tz })
     }
 
@@ -82,24 +83,21 @@ impl Schedule {
 
 /// The schedule in words, for the common shapes; else the fields themselves.
 #[must_use]
-pub fn words(cron: &str, zone: &str) -> String {
+pub fn words(cron: &str, zone: &str) -> Words {
     let fields: Vec<&str> = cron.split_whitespace().collect();
-    let number = |text: &str| text.parse::<u32>().ok();
-    let text = match fields.as_slice() {
-        [m, "*", "*", "*", "*"] if number(m).is_some() => format!("every hour at minute {m}"),
-        [m, "*", "*", "*", "*"] if m.starts_with("*/") => format!("every {} minutes", &m[2..]),
-        [m, h, "*", "*", "*"] if h.starts_with("*/") && number(m).is_some() => format!("every {} hours at minute {m}", &h[2..]),
-        [m, h, "*", "*", "*"] => match (number(m), number(h)) {
-            (Some(m), Some(h)) => format!("every day at {h:02}:{m:02}"),
-            _ => format!("by {cron}"),
-        },
-        [m, h, "*", "*", d] => match (number(m), number(h)) {
-            (Some(m), Some(h)) => format!("at {h:02}:{m:02} on day of week {d}"),
-            _ => format!("by {cron}"),
-        },
-        _ => format!("by {cron}"),
-    };
-    format!("{text}, {zone}")
+    let number = |text: &str| text.parse::<i64>().ok();
+    let every = |text: &str| text.strip_prefix("*/").and_then(number);
+    let at = |minute: &str, hour: &str| Some(format!("{:02}:{:02}", number(hour)?, number(minute)?));
+    let zone = zone.to_owned();
+    let [minute, hour, "*", "*", days] = fields[..] else { return Words::Fields { cron: cron.to_owned(), zone } };
+    match (number(minute), every(minute), hour, every(hour), at(minute, hour), days) {
+        (Some(minute), _, "*", .., "*") => Words::Hourly { minute, zone },
+        (_, Some(minutes), "*", .., "*") => Words::EveryMinutes { minutes, zone },
+        (Some(minute), _, _, Some(hours), _, "*") => Words::EveryHours { hours, minute, zone },
+        (.., Some(time), "*") => Words::Daily { time, zone },
+        (.., Some(time), days) => Words::Weekly { time, days: days.to_owned(), zone },
+        _ => Words::Fields { cron: cron.to_owned(), zone },
+    }
 }
 
 fn first_line(text: &str) -> String {
@@ -139,6 +137,21 @@ mod tests {
         ] {
             let error = Schedule::parse(cron, zone).err().expect(cron);
             assert!(error.of_field(field).is_some(), "{cron} {zone}");
+        }
+    }
+
+    #[test]
+    fn common_schedules_are_said_in_words() {
+        for (cron, said) in [
+            ("5 * * * *", "every hour at minute 5, UTC"),
+            ("*/15 * * * *", "every 15 minutes, UTC"),
+            ("5 */6 * * *", "every 6 hours at minute 5, UTC"),
+            ("5 3 * * *", "every day at 03:05, UTC"),
+            ("5 3 * * 1-5", "at 03:05 on day of week 1-5, UTC"),
+            ("5 3 1 * *", "by 5 3 1 * *, UTC"),
+            ("5,9 3 * * *", "by 5,9 3 * * *, UTC"),
+        ] {
+            assert_eq!(words(cron, "UTC").to_string(), said);
         }
     }
 

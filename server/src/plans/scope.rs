@@ -27,7 +27,7 @@ impl Scope {
     /// Compiles globs; what is wrong with one becomes an error of its field.
     pub fn new(include: &[String], exclude: &[String]) -> Result<Self, ApiError> {
         if include.is_empty() {
-            return Err(ApiError::field("include", "name at least one project, or * for all"));
+            return Err(ApiError::field("include", app::plans::refusals::Refusal::NameProjects));
         }
         Ok(Self { include: compile("include", include)?, exclude: compile("exclude", exclude)?, plan: String::new(), rpo_s: 0 })
     }
@@ -41,14 +41,15 @@ impl Scope {
 
 fn compile(field: &str, globs: &[String]) -> Result<GlobSet, ApiError> {
     if globs.len() > GLOBS_MAX {
-        return Err(ApiError::field(field, format!("at most {GLOBS_MAX} lines")));
+        return Err(ApiError::field(field, app::refusals::General::AtMostLines { most: app::units::figure(GLOBS_MAX) }));
     }
     let mut set = GlobSetBuilder::new();
     for text in globs {
-        let glob = Glob::new(text).map_err(|_| ApiError::field(field, format!("“{text}” is not a pattern; use names with * and ?")))?;
+        let glob =
+            Glob::new(text).map_err(|_| ApiError::field(field, app::plans::refusals::Refusal::NoPattern { pattern: text.to_owned() }))?;
         set.add(glob);
     }
-    set.build().map_err(|_| ApiError::field(field, "these patterns are too many or too long"))
+    set.build().map_err(|_| ApiError::field(field, app::plans::refusals::Refusal::TooManyPatterns))
 }
 
 /// One glob a line.

@@ -12,7 +12,7 @@ pub fn plan(shown: queries::Shown) -> Plan {
     let Shown { row, last_good, running_job, next_job, logical_bytes, added_bytes, days, copies } = shown;
     Plan {
         id: row.plan_id,
-        schedule_words: schedule::words(&row.cron, &row.zone),
+        schedule_words: schedule::words(&row.cron, &row.zone).into(),
         name: row.name,
         harbor: row.harbor,
         vault_id: row.vault_id,
@@ -101,6 +101,6 @@ pub fn run(row: RunRow) -> Run {
             versions
         },
         projects_unchanged: row.projects_unchanged,
-        error: row.error,
+        error: row.error.map(|error| error.0),
     }
 }

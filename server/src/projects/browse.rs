@@ -58,7 +58,7 @@ pub async fn browse(state: &AppState, caller: &Caller, query: BrowseQuery) -> Re
 async fn captured(state: &AppState, caller: &Caller, query: BrowseQuery) -> Result<(Place, Browse), Error> {
     let mut conn = state.pool.acquire().await?;
     let place = Place::find(&mut conn, caller, Operation::ReadProject, &query.harbor, &query.project).await?;
-    let nothing = || ApiError::new(ErrorKind::NotFound, "nothing_captured", "nothing was captured at or before this moment");
+    let nothing = || ApiError::new(ErrorKind::NotFound, "nothing_captured", app::projects::refusals::Refusal::NothingCaptured);
     let project_id = place.project_id().ok_or_else(nothing)?;
     let at = queries::snapshot_at(&mut conn, project_id, query.at.map(|m| m.0)).await?.ok_or_else(nothing)?;
     let pattern = like(query.q.as_deref());
@@ -145,8 +145,8 @@ pub async fn artifact(
     repository: &str,
     digest: &str,
 ) -> Result<ArtifactDetail, Error> {
-    let digest: Digest = digest.parse().map_err(|_| ApiError::field("digest", "a digest is sha256: and 64 hexadecimal digits"))?;
-    let absent = || ApiError::not_found("artifact");
+    let digest: Digest = digest.parse().map_err(|_| ApiError::field("digest", app::projects::refusals::Refusal::DigestForm))?;
+    let absent = || ApiError::not_found(app::refusals::Thing::Artifact);
     let (vault, accessories, tags, media_type) = {
         let mut conn = state.pool.acquire().await?;
         let place = Place::find(&mut conn, caller, Operation::ReadContent, harbor, project).await?;

@@ -482,6 +482,6 @@ pub async fn snapshot_digest(conn: &mut PgConnection, snapshot_id: i64) -> Resul
         .bind(snapshot_id)
         .fetch_optional(conn)
         .await?
-        .ok_or_else(|| ApiError::new(ErrorKind::NotFound, "not_found", "there is no such snapshot"))?;
+        .ok_or_else(|| ApiError::new(ErrorKind::NotFound, "not_found", app::projects::refusals::Refusal::NoSnapshot))?;
     Digest::from_bytes(&bytes).map_err(|e| Error::defect(e.to_string()))
 }

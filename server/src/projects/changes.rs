@@ -25,7 +25,7 @@ pub async fn changes(
     let _turn = state.turns.take(caller.account_id, Turn::Compare).await?;
     let mut conn = state.pool.acquire().await?;
     let place = Place::find(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
-    let nothing = || ApiError::new(ErrorKind::NotFound, "nothing_captured", "nothing was captured at or before this moment");
+    let nothing = || ApiError::new(ErrorKind::NotFound, "nothing_captured", app::projects::refusals::Refusal::NothingCaptured);
     let project_id = place.project_id().ok_or_else(nothing)?;
     let to = queries::snapshot_at(&mut conn, project_id, to.map(|m| m.0)).await?.ok_or_else(nothing)?.moment;
     let from = match from {

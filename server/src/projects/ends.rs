@@ -12,15 +12,15 @@ pub(super) async fn ends(conn: &mut PgConnection, text: &str, max: Duration) -> 
     if text.is_empty() {
         return Ok(None);
     }
-    let until = read(text).ok_or_else(|| ApiError::field("until", "give a day like 2026-12-31, or a moment"))?;
+    let until = read(text).ok_or_else(|| ApiError::field("until", app::projects::refusals::Refusal::DayForm))?;
     let now: OffsetDateTime =
         sqlx::query_scalar("select now()").fetch_one(conn).await.map_err(crate::error::Error::from).map_err(|e| e.into_api(None))?;
     if until <= now {
-        return Err(ApiError::field("until", "this is over already; give a day to come"));
+        return Err(ApiError::field("until", app::projects::refusals::Refusal::DayOver));
     }
     if until > now + max {
         let days = max.whole_days();
-        return Err(ApiError::field("until", format!("this is too far away: at most {days} days")));
+        return Err(ApiError::field("until", app::projects::refusals::Refusal::DayFar { days }));
     }
     Ok(Some(until))
 }

@@ -6,8 +6,11 @@
 use std::collections::HashMap;
 
 use app::error::{ApiError, ErrorKind};
+use app::projects::gap_causes::{Consequence, GapCause, GapValues, Remedy};
 use app::projects::gaps::{AcceptGap, Acceptance, Gap, ProjectGaps, Withdrawn};
+use app::sentence::Said;
 use app::units::Moment;
+use serde::Deserialize as _;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
@@ -57,12 +60,33 @@ struct Stored {
     remedy: String,
     #[serde(default)]
     digest: Option<String>,
+    #[serde(default)]
+    values: Option<serde_json::Value>,
+}
+
+/// What a gap says: as values where its snapshot has them and this program knows them, else as it was said then.
+pub(crate) struct GapSays {
+    pub cause: Said<GapCause>,
+    pub consequence: Option<Said<Consequence>>,
+    pub remedy: Option<Said<Remedy>>,
+}
+
+impl GapSays {
+    pub(crate) fn of(values: Option<&serde_json::Value>, cause: String, consequence: String, remedy: String) -> Self {
+        if let Some(GapValues { cause, consequence, remedy }) = values.and_then(|values| GapValues::deserialize(values).ok()) {
+            return Self { cause: cause.into(), consequence: Some(consequence.into()), remedy: Some(remedy.into()) };
+        }
+        let consequence = (!consequence.is_empty()).then_some(Said::Then(consequence));
+        let remedy = (!remedy.is_empty()).then_some(Said::Then(remedy));
+        Self { cause: Said::Then(cause), consequence, remedy }
+    }
 }
 
 impl Row {
     fn gap(self) -> (i64, Gap) {
         let stored = self.gap.0;
         let id = self.print.as_deref().map(hex::encode).unwrap_or_default();
+        let GapSays { cause, consequence, remedy } = GapSays::of(stored.values.as_ref(), stored.cause, stored.consequence, stored.remedy);
         let accepted = match (self.accepted_gap_id, self.reason, self.accepted_by, self.accepted_at, self.until) {
             (Some(number), Some(reason), Some(by), Some(at), Some(until)) => Some(Acceptance {
                 id: number,
@@ -70,7 +94,7 @@ impl Row {
                 kind: stored.kind.clone(),
                 subject: stored.subject.clone(),
                 digest: stored.digest.clone(),
-                cause: stored.cause.clone(),
+                cause: cause.clone(),
                 reason,
                 by,
                 at: Moment(at),
@@ -85,9 +109,9 @@ impl Row {
             kind: stored.kind,
             subject: stored.subject,
             digest: stored.digest,
-            cause: stored.cause,
-            consequence: stored.consequence,
-            remedy: stored.remedy,
+            cause,
+            consequence,
+            remedy,
             accepted,
         };
         (self.project_id, gap)
@@ -188,6 +212,7 @@ struct Accepted {
     subject: String,
     digest: Option<String>,
     cause: String,
+    values: Option<serde_json::Value>,
     reason: String,
     until: OffsetDateTime,
     accepted_by: String,
@@ -199,7 +224,7 @@ struct Accepted {
 
 async fn acceptances(conn: &mut PgConnection, project_id: i64) -> Result<Vec<Acceptance>, Error> {
     let rows: Vec<Accepted> = sqlx::query_as(
-        "select accepted_gap_id, print, kind, subject, digest, cause, reason, until, accepted_by, accepted_at, revoked_at, revoked_by,
+        "select accepted_gap_id, print, kind, subject, digest, cause, values, reason, until, accepted_by, accepted_at, revoked_at, revoked_by,
                 revoked_reason
            from accepted_gap where project_id = $1 order by accepted_gap_id desc limit $2",
     )
@@ -218,7 +243,7 @@ async fn acceptances(conn: &mut PgConnection, project_id: i64) -> Result<Vec<Acc
         kind: row.kind,
         subject: row.subject,
         digest: row.digest,
-        cause: row.cause,
+        cause: GapSays::of(row.values.as_ref(), row.cause, String::new(), String::new()).cause,
         reason: row.reason,
         by: row.accepted_by,
         at: Moment(row.accepted_at),
@@ -229,7 +254,11 @@ async fn acceptances(conn: &mut PgConnection, project_id: i64) -> Result<Vec<Acc
 
 fn reason(text: &str) -> Result<&str, ApiError> {
     let text = text.trim();
-    if (10..=500).contains(&text.chars().count()) { Ok(text) } else { Err(ApiError::field("reason", "say why, in 10 to 500 characters")) }
+    if (10..=500).contains(&text.chars().count()) {
+        Ok(text)
+    } else {
+        Err(ApiError::field("reason", app::projects::refusals::Refusal::GapReason))
+    }
 }
 
 /// Accepts a gap of a snapshot, or all of them that nobody accepted. Owners alone; answers how many.
@@ -244,9 +273,10 @@ pub async fn accept(
     let mut tx = state.pool.begin().await?;
     let place = Place::find(&mut tx, caller, Operation::AcceptGap, harbor, project).await?;
     let why = reason(&form.reason)?;
-    let until =
-        ends(&mut tx, &form.until, ACCEPTED_MAX).await?.ok_or_else(|| ApiError::field("until", "say until when; at most a year"))?;
-    let absent = || ApiError::not_found("snapshot");
+    let until = ends(&mut tx, &form.until, ACCEPTED_MAX)
+        .await?
+        .ok_or_else(|| ApiError::field("until", app::projects::refusals::Refusal::GapUntil))?;
+    let absent = || ApiError::not_found(app::refusals::Thing::Snapshot);
     let project_id = place.project_id().ok_or_else(absent)?;
     // One at a time for each project, so that no gap is accepted twice.
     sqlx::query("select 1 from project where project_id = $1 for update").bind(project_id).execute(&mut *tx).await?;
@@ -296,8 +326,8 @@ struct Open {
 /// Accepts what is meant and open; answers each.
 async fn insert(conn: &mut PgConnection, form: &AcceptGap, (why, until): (&str, OffsetDateTime), by: &str) -> sqlx::Result<Vec<Open>> {
     sqlx::query_as(
-        "insert into accepted_gap (project_id, print, kind, subject, digest, cause, reason, until, accepted_by)
-         select distinct on (g.print) s.project_id, g.print, g.gap ->> 'kind', g.gap ->> 'subject', g.gap ->> 'digest', g.gap ->> 'cause', $3, $4, $5
+        "insert into accepted_gap (project_id, print, kind, subject, digest, cause, values, reason, until, accepted_by)
+         select distinct on (g.print) s.project_id, g.print, g.gap ->> 'kind', g.gap ->> 'subject', g.gap ->> 'digest', g.gap ->> 'cause', g.gap -> 'values', $3, $4, $5
            from snapshot s
                 cross join lateral (select e.value as gap, (gap_prints(jsonb_build_array(e.value)))[1] as print from jsonb_array_elements(s.gaps) e) g
           where s.snapshot_id = $1 and g.print is not null and ($2 = 'open' or encode(g.print, 'hex') = $2) and g.gap ->> 'kind' <> $6
@@ -319,12 +349,10 @@ async fn not_accepted(conn: &mut PgConnection, form: &AcceptGap) -> Result<ApiEr
     let sql = sqlx::AssertSqlSafe(format!("{SELECT} where s.snapshot_id = $1 and encode(g.print, 'hex') = $2"));
     let meant: Option<Row> = sqlx::query_as(sql).bind(form.snapshot_id).bind(&form.gap).fetch_optional(conn).await?;
     Ok(match meant.map(|row| row.gap().1) {
-        None if form.gap != "open" => ApiError::field("gap", "this snapshot has no such gap"),
-        Some(gap) if gap.kind == UNNAMED => {
-            ApiError::field("gap", "these are not named one by one, so nobody can accept them; look after those that are named")
-        }
+        None if form.gap != "open" => ApiError::field("gap", app::projects::refusals::Refusal::NoGap),
+        Some(gap) if gap.kind == UNNAMED => ApiError::field("gap", app::projects::refusals::Refusal::GapsUnnamed),
         _ => {
-            let text = "nothing is open here: it is accepted already; withdraw that first to give it another end";
+            let text = app::projects::refusals::Refusal::GapAccepted;
             ApiError::new(ErrorKind::Conflict, "gap_accepted", text)
         }
     })
@@ -352,7 +380,7 @@ pub async fn withdraw(
     .bind(why)
     .fetch_optional(&mut *tx)
     .await?;
-    let subject = subject.ok_or_else(|| ApiError::not_found("acceptance"))?;
+    let subject = subject.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Acceptance))?;
     events::notify(&mut tx, Topic::Snapshots).await?;
     let sentence = format!("withdrew the acceptance of a gap of {harbor}/{project}: {subject}");
     let event =

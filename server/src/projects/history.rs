@@ -25,7 +25,7 @@ pub async fn tag_history(
     tag: &str,
     live: bool,
 ) -> Result<TagHistory, Error> {
-    let tag_name: Tag = tag.parse().map_err(|_| ApiError::field("tag", "this is not a tag"))?;
+    let tag_name: Tag = tag.parse().map_err(|_| ApiError::field("tag", app::projects::refusals::Refusal::NoTag))?;
     let mut conn = state.pool.acquire().await?;
     let place = Place::find(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
     let of = place.repository(repository)?;
@@ -50,7 +50,7 @@ pub async fn tag_history(
     let (asked, live_error) = match answer.transpose() {
         // Neither Harbor nor any snapshot knows it.
         Ok(Some(answer)) if answer.state == Presence::No && spans.is_empty() && imported.is_empty() && gap.is_none() => {
-            return Err(ApiError::not_found("repository").into());
+            return Err(ApiError::not_found(app::refusals::Thing::Repository).into());
         }
         Ok(answer) => (answer, None),
         Err(error) => (None, Some(error.message)),

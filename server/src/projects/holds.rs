@@ -23,7 +23,11 @@ const UNTIL_MAX: Duration = Duration::days(36_525);
 
 fn reason(text: &str) -> Result<&str, ApiError> {
     let text = text.trim();
-    if (3..=500).contains(&text.chars().count()) { Ok(text) } else { Err(ApiError::field("reason", "say why, in 3 to 500 characters")) }
+    if (3..=500).contains(&text.chars().count()) {
+        Ok(text)
+    } else {
+        Err(ApiError::field("reason", app::projects::refusals::Refusal::HoldReason))
+    }
 }
 
 /// A snapshot with the names of its project.
@@ -40,7 +44,7 @@ pub async fn set(state: &AppState, caller: &Caller, origin: &Origin, snapshot_id
     .fetch_optional(&mut *tx)
     .await?;
     let seen = |(harbor, _, project, _): &Found| caller.may(Operation::ReadProject, Some((*harbor, project)));
-    let (harbor_id, harbor, project, moment) = found.filter(seen).ok_or_else(|| ApiError::not_found("snapshot"))?;
+    let (harbor_id, harbor, project, moment) = found.filter(seen).ok_or_else(|| ApiError::not_found(app::refusals::Thing::Snapshot))?;
     caller.require(Operation::Hold, Some((harbor_id, &project)))?;
     let why = reason(&form.reason)?;
     let until = ends(&mut tx, &form.until, UNTIL_MAX).await?;
@@ -78,7 +82,8 @@ pub async fn release(state: &AppState, caller: &Caller, origin: &Origin, hold_id
     .fetch_optional(&mut *tx)
     .await?;
     let seen = |found: &HoldRow| caller.may(Operation::ReadProject, Some((found.0, &found.2)));
-    let (harbor_id, harbor, project, snapshot_id, moment, by) = found.filter(seen).ok_or_else(|| ApiError::not_found("hold"))?;
+    let (harbor_id, harbor, project, snapshot_id, moment, by) =
+        found.filter(seen).ok_or_else(|| ApiError::not_found(app::refusals::Thing::Hold))?;
     let of = Some((harbor_id, project.as_str()));
     let own = by == caller.login && caller.may(Operation::Hold, of);
     if !own {
@@ -88,7 +93,7 @@ pub async fn release(state: &AppState, caller: &Caller, origin: &Origin, hold_id
     let sql = "update hold set released_at = now(), released_by = $2, released_reason = $3 where hold_id = $1 and released_at is null";
     let released = sqlx::query(sql).bind(hold_id).bind(&caller.login).bind(why).execute(&mut *tx).await?.rows_affected();
     if released == 0 {
-        return Err(ApiError::not_found("hold").into());
+        return Err(ApiError::not_found(app::refusals::Thing::Hold).into());
     }
     events::notify(&mut tx, Topic::Snapshots).await?;
     let sentence = format!("released the hold of {by} on the snapshot of {harbor}/{project} at {}", Moment(moment).long());

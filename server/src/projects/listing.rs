@@ -168,8 +168,14 @@ pub async fn list(state: &AppState, caller: &Caller, filter: ProjectFilter) -> R
 }
 
 fn parse_state(text: &str) -> Result<Protection, ApiError> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned()))
-        .map_err(|_| ApiError::field("state", "one of met, at_risk, missed, gaps, pending, unprotected, gone"))
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|_| {
+        ApiError::field(
+            "state",
+            app::refusals::General::OneOf {
+                words: ["met", "at_risk", "missed", "gaps", "pending", "unprotected", "gone"].map(str::to_owned).to_vec(),
+            },
+        )
+    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::time::Duration;
 use app::error::ApiError;
 use app::projects::found::{InHarbor, Presence};
 use app::projects::types::{LiveDiff, RepositoryDiff};
+use app::refusals::Refusal;
+use app::sentence::Said;
 use app::units::Moment;
 use futures::StreamExt as _;
 use registry::RegistryError;
@@ -37,7 +39,7 @@ const LIST_WAIT: Duration = Duration::from_millis(1_500);
 const LISTED_MAX: usize = 500;
 
 /// What is said of a harbor that does not answer in time.
-pub const TOO_SLOW: &str = "the harbor did not answer in time; what was captured is shown";
+pub const TOO_SLOW: app::projects::refusals::Refusal = app::projects::refusals::Refusal::HarborSlow;
 
 /// A listing, or nothing where Harbor has no such repository, or why it could not be had.
 type Listed = Result<Option<Arc<TagsNow>>, ApiError>;
@@ -62,7 +64,7 @@ impl SaidNow {
 }
 
 /// What a Harbor answered of what it was asked for, in that order, and why it was not asked for the rest.
-pub(super) type Answers = (Vec<Option<InHarbor>>, Option<String>);
+pub(super) type Answers = (Vec<Option<InHarbor>>, Option<Said<Refusal>>);
 
 /// The tags of a project as its Harbor listed them.
 struct ProjectNow {
@@ -85,7 +87,7 @@ fn now() -> Moment {
 async fn reading(state: &AppState, harbor_id: i64) -> Result<registry::Client, Error> {
     let reach = {
         let mut conn = state.pool.acquire().await?;
-        harbors::queries::reach(&mut conn, harbor_id).await?.ok_or_else(|| ApiError::not_found("harbor"))?
+        harbors::queries::reach(&mut conn, harbor_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Harbor))?
     };
     harbors::client(state, &reach, Access::Read)
 }

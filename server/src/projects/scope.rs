@@ -32,7 +32,7 @@ pub struct Repository<'a> {
 impl Place {
     /// Finds a project by the names in an address. Unseen and absent are the same answer.
     pub async fn find(conn: &mut PgConnection, caller: &Caller, operation: Operation, harbor: &str, project: &str) -> Result<Self, Error> {
-        let absent = || ApiError::not_found("project");
+        let absent = || ApiError::not_found(app::refusals::Thing::Project);
         let project: ProjectName = project.parse().map_err(|_| absent())?;
         let (harbor_id, project_id, is_listed) = queries::place(conn, harbor, project.as_str()).await?.ok_or_else(absent)?;
         caller.require(operation, Some((harbor_id, project.as_str())))?;
@@ -76,7 +76,7 @@ impl Place {
     /// A repository of this project by its full name.
     pub fn repository(&self, name: &str) -> Result<Repository<'_>, ApiError> {
         let parsed = name.parse::<RepositoryName>().ok().filter(|name| name.project() == self.project);
-        parsed.map(|name| Repository { place: self, name }).ok_or_else(|| ApiError::not_found("repository"))
+        parsed.map(|name| Repository { place: self, name }).ok_or_else(|| ApiError::not_found(app::refusals::Thing::Repository))
     }
 }
 

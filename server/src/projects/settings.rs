@@ -34,7 +34,7 @@ const NAMES: [&str; 8] = ["login", "name", "username", "group_name", "address", 
 pub async fn settings(state: &AppState, caller: &Caller, query: SettingsQuery) -> Result<SettingsAt, Error> {
     let mut conn = state.pool.acquire().await?;
     let place = Place::find(&mut conn, caller, Operation::ReadSettings, &query.harbor, &query.project).await?;
-    let nothing = || ApiError::new(ErrorKind::NotFound, "nothing_captured", "nothing was captured at or before this moment");
+    let nothing = || ApiError::new(ErrorKind::NotFound, "nothing_captured", app::projects::refusals::Refusal::NothingCaptured);
     let project_id = place.project_id().ok_or_else(nothing)?;
     let at = queries::snapshot_at(&mut conn, project_id, query.at.map(|m| m.0)).await?.ok_or_else(nothing)?;
     let vault = crate::copies::open_for(state, &mut conn, at.id).await?;

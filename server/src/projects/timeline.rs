@@ -1,6 +1,7 @@
 //! The timeline of a project, and "back up now".
 
 use app::error::ApiError;
+use app::projects::sentences::Happened;
 use app::projects::types::{Limit, Timeline, TimelineEvent};
 use app::units::Moment;
 use sqlx::PgConnection;
@@ -45,7 +46,7 @@ pub async fn timeline(
     let plans = plans::queries::of_harbor(&mut conn, place.harbor_id()).await?;
     let scopes = Scopes::of_rows(&plans)?;
     let row = listing::by_scopes(&mut conn, &scopes, Some(harbor), None, Some(project)).await?.into_iter().next();
-    let (_, row) = row.ok_or_else(|| ApiError::not_found("project"))?;
+    let (_, row) = row.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Project))?;
     let next_run = next_run(&plans, &place)?;
     let may = place.may(caller);
     let Some(project_id) = place.project_id() else {
@@ -134,12 +135,12 @@ async fn happened(conn: &mut PgConnection, place: &Place, from: OffsetDateTime, 
     let rows = queries::happened(conn, place.harbor_id(), place.project().as_str(), from, to).await?;
     let event = |(at, what, id, said): queries::Happened| {
         let (kind, text, link) = match (what.as_str(), said.as_str()) {
-            ("run", plan) => ("run_failed", format!("{plan} failed"), format!("/jobs/{id}")),
-            (_, "done") => ("restore", format!("#{id} restored"), format!("/restores/{id}")),
-            (_, "issues") => ("restore", format!("#{id} restored in part"), format!("/restores/{id}")),
-            _ => ("restore", format!("#{id} failed"), format!("/restores/{id}")),
+            ("run", plan) => ("run_failed", Happened::RunFailed { plan: plan.to_owned() }, format!("/jobs/{id}")),
+            (_, "done") => ("restore", Happened::Restored { request: id }, format!("/restores/{id}")),
+            (_, "issues") => ("restore", Happened::RestoredInPart { request: id }, format!("/restores/{id}")),
+            _ => ("restore", Happened::RestoreFailed { request: id }, format!("/restores/{id}")),
         };
-        TimelineEvent { at: Moment(at), kind: kind.to_owned(), text, link: Some(link) }
+        TimelineEvent { at: Moment(at), kind: kind.to_owned(), text: text.into(), link: Some(link) }
     };
     Ok(rows.into_iter().map(event).collect())
 }

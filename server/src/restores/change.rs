@@ -35,7 +35,9 @@ pub(super) async fn of(conn: &mut PgConnection, request_id: i64, page: i64) -> R
     let per_page = usize::try_from(LINES_PER_PAGE).unwrap_or(1);
     let pages = whole(all.len().div_ceil(per_page)).max(1);
     let page = page.clamp(1, pages);
-    let skipped = usize::try_from(page - 1).map_err(|_| ApiError::field("page", "pages count from 1"))?.saturating_mul(per_page);
+    let skipped = usize::try_from(page - 1)
+        .map_err(|_| ApiError::field("page", app::restores::refusals::Refusal::PagesFromOne))?
+        .saturating_mul(per_page);
     let line = |(before, after): &Difference<'_>| LineChange { before: before.map(view::item), after: after.map(view::item) };
     Ok(Some(PlanChange {
         before_hash: hex::encode(&kept.plan_hash),

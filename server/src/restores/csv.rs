@@ -42,12 +42,12 @@ pub fn csv(lines: &[Line]) -> String {
                 effect_name(effect.effect).to_owned(),
                 effect.now.clone().unwrap_or_default(),
                 effect.then.clone(),
-                effect.detail.clone(),
+                effect.detail.as_ref().map(ToString::to_string).unwrap_or_default(),
                 effect.accessory.as_ref().map(|of| of.kind.clone()).unwrap_or_default(),
                 effect.accessory.as_ref().map(|of| of.subject.clone()).unwrap_or_default(),
                 of(|r| r.outcome.clone()),
                 of(|r| r.code.clone().unwrap_or_default()),
-                of(|r| r.detail.clone()),
+                of(|r| r.detail.as_ref().map(ToString::to_string).unwrap_or_default()),
                 of(|r| r.previous.clone().unwrap_or_default()),
                 of(|r| r.bytes_sent.to_string()),
                 of(|r| r.at.map(app::units::Moment::url).unwrap_or_default()),
@@ -92,6 +92,7 @@ fn row<const N: usize>(text: &mut String, fields: &[String; N]) {
 #[cfg(test)]
 mod tests {
     use app::restores::types::{EffectItem, ItemResult};
+    use app::sentence::Said;
 
     use super::*;
 
@@ -105,7 +106,7 @@ mod tests {
                 now: None,
                 then: "sha256:aa".to_owned(),
                 effect: EffectKind::Move,
-                detail: "=HYPERLINK(\"http://evil\")".to_owned(),
+                detail: Some(Said::Then("=HYPERLINK(\"http://evil\")".to_owned())),
                 accessory: None,
             },
             result: Some(ItemResult {
@@ -114,7 +115,7 @@ mod tests {
                 digest: "sha256:aa".to_owned(),
                 outcome: "failed".to_owned(),
                 code: Some("@sum".to_owned()),
-                detail: "two\r\nlines, \"quoted\"".to_owned(),
+                detail: Some(Said::Then("two\r\nlines, \"quoted\"".to_owned())),
                 previous: None,
                 bytes_sent: 7,
                 at: None,

@@ -1,6 +1,7 @@
 //! Drafts: the form, its effect plan against the live harbor, and sending it off.
 
 use app::error::{ApiError, ErrorKind};
+use app::jobs::sentences::Title;
 use app::restores::types::{Draft, DraftPage, LineFilter, Request, RestoreForm, Submit};
 use engine::effect::{self, EffectPlan, PlanContext};
 use futures::FutureExt;
@@ -62,7 +63,7 @@ pub async fn preview(state: &AppState, caller: &Caller, form: RestoreForm) -> Re
         match &form.draft_id {
             // Names are given here and never taken from a form: somebody could choose one that is another's to come.
             Some(called) => {
-                let row = name::find(&mut conn, caller, called).await?.ok_or_else(|| ApiError::not_found("draft"))?;
+                let row = name::find(&mut conn, caller, called).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Draft))?;
                 if row.state != "draft" {
                     return Err(sent_off().into());
                 }
@@ -84,7 +85,7 @@ pub async fn preview(state: &AppState, caller: &Caller, form: RestoreForm) -> Re
 }
 
 fn sent_off() -> ApiError {
-    ApiError::new(ErrorKind::Conflict, ApiError::SENT_OFF, "this was sent off already; its page shows where it stands")
+    ApiError::new(ErrorKind::Conflict, ApiError::SENT_OFF, app::restores::refusals::Refusal::SentOff)
 }
 
 pub(super) fn is_own(caller: &Caller, row: &Row) -> bool {
@@ -100,7 +101,7 @@ async fn make_restore(state: &AppState, caller: &Caller, form: &RestoreForm, mar
     let mut conn = state.pool.acquire().await?;
     let place = projects::Place::find(&mut conn, caller, Operation::RequestRestore, &form.harbor, asked.source.as_str()).await?;
     caller.require(Operation::RequestRestore, Some((place.harbor_id(), asked.target.as_str())))?;
-    let nothing = || ApiError::field("at", "nothing was captured at or before this moment");
+    let nothing = || ApiError::field("at", app::projects::refusals::Refusal::NothingCaptured);
     let project_id = place.project_id().ok_or_else(nothing)?;
     let snapshot = projects::queries::snapshot_at(&mut conn, project_id, Some(asked.at.0)).await?.ok_or_else(nothing)?;
     let vault = crate::copies::open_for(state, &mut conn, snapshot.id).await?;
@@ -124,7 +125,7 @@ async fn make_undo(state: &AppState, caller: &Caller, request_id: i64, mark: &st
 }
 
 async fn writer(state: &AppState, conn: &mut PgConnection, harbor_id: i64) -> Result<registry::Client, Error> {
-    let reach = harbors::queries::reach(conn, harbor_id).await?.ok_or_else(|| ApiError::not_found("harbor"))?;
+    let reach = harbors::queries::reach(conn, harbor_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Harbor))?;
     harbors::client(state, &reach, Access::Write)
 }
 
@@ -166,7 +167,7 @@ pub(super) fn plan_error(error: effect::PlanError) -> Error {
     match error {
         effect::PlanError::Registry(inner) => Error::Registry(inner),
         effect::PlanError::Vault(inner) => Error::Vault(inner),
-        other => ApiError::field("items", other.to_string()).into(),
+        other => ApiError::field("items", app::restores::refusals::Refusal::NotInPlan { why: crate::troubles::plan(&other) }).into(),
     }
 }
 
@@ -220,7 +221,7 @@ async fn view_draft(conn: &mut PgConnection, facts: &Facts, changes: i64) -> Res
         risk: i64::from(row.risk),
         votes_needed: i64::from(row.votes_needed),
         approvers: facts.approvers.clone(),
-        rule: row.rule.clone(),
+        rule: row.rule.0.clone(),
         category: row.category.clone(),
         reason: row.reason.clone(),
         ticket: row.ticket.clone(),
@@ -234,12 +235,12 @@ async fn own_facts(conn: &mut PgConnection, caller: &Caller, called: &str) -> Re
         None => None,
     };
     let facts = facts.filter(|facts| is_own(caller, &facts.row) || list::sees(caller, &facts.row));
-    let facts = facts.ok_or_else(|| ApiError::not_found("draft"))?;
+    let facts = facts.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Draft))?;
     if facts.row.state == "draft" { Ok(facts) } else { Err(sent_off().into()) }
 }
 
 async fn own_draft(conn: &mut PgConnection, caller: &Caller, called: &str) -> Result<Row, Error> {
-    let absent = || ApiError::not_found("draft");
+    let absent = || ApiError::not_found(app::refusals::Thing::Draft);
     let found = name::find(conn, caller, called).await?.ok_or_else(absent)?;
     if found.state != "draft" {
         return Err(sent_off().into());
@@ -285,31 +286,28 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
             let mut conn = state.pool.acquire().await?;
             queries::keep_plan(&mut conn, key, &before).boxed().await?;
         }
-        let text = "Harbor changed since you looked, so the effect is another one; look at the new preview";
+        let text = app::restores::refusals::Refusal::PlanChanged;
         return Err(ApiError::new(ErrorKind::Conflict, "plan_changed", text).into());
     }
     if !fresh.plan.effects.writes() {
-        return Err(ApiError::new(ErrorKind::Conflict, "nothing_to_do", "this restore would change nothing in Harbor").into());
+        return Err(ApiError::new(ErrorKind::Conflict, "nothing_to_do", app::restores::refusals::Refusal::NothingToDo).into());
     }
     if i64::try_from(fresh.approvers.len()).unwrap_or(i64::MAX) < fresh.votes_needed {
-        let text = format!(
-            "{} approvals are needed and {} people may give one; a security administrator can make somebody an approver",
-            fresh.votes_needed,
-            fresh.approvers.len()
-        );
+        let people = app::units::figure(fresh.approvers.len());
+        let text = app::restores::refusals::Refusal::NoApprover { votes: fresh.votes_needed, people };
         return Err(ApiError::new(ErrorKind::Conflict, "no_approver", text).into());
     }
     let mut tx = state.pool.begin().await?;
     let row = own_draft(&mut tx, caller, &form.draft_id).await?;
     if hex::encode(&row.plan_hash) != form.plan_hash {
-        return Err(ApiError::new(ErrorKind::Conflict, "plan_changed", "the draft was changed in another tab; look at it again").into());
+        return Err(ApiError::new(ErrorKind::Conflict, "plan_changed", app::restores::refusals::Refusal::OtherTab).into());
     }
     if !queries::lock_snapshot(&mut tx, row.snapshot_id).await? {
-        let text = "the snapshot was let go by its plan's rule meanwhile; look at the preview of another moment";
+        let text = app::restores::refusals::Refusal::SnapshotGone;
         return Err(ApiError::new(ErrorKind::Conflict, "snapshot_gone", text).into());
     }
     if rows::open_of(&mut tx, caller.account_id).await? >= OPEN_MAX {
-        let text = format!("{OPEN_MAX} of your requests are open; wait for some of them to end, or take some back");
+        let text = app::restores::refusals::Refusal::TooManyOpen { open: OPEN_MAX };
         return Err(ApiError::new(ErrorKind::TooMany, "too_many_open", text).into());
     }
     let next = if row.votes_needed == 0 { "queued" } else { "waiting" };
@@ -340,13 +338,13 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
 fn told(form: &Submit) -> Result<&str, ApiError> {
     let reason = form.reason.trim();
     if !(10..=2_000).contains(&reason.chars().count()) {
-        return Err(ApiError::field("reason", "say why, in 10 to 2,000 characters"));
+        return Err(ApiError::field("reason", app::restores::refusals::Refusal::Reason));
     }
     if !CATEGORIES.contains(&form.category.as_str()) {
-        return Err(ApiError::field("category", "choose what happened"));
+        return Err(ApiError::field("category", app::restores::refusals::Refusal::Category));
     }
     if form.ticket.chars().count() > 100 {
-        return Err(ApiError::field("ticket", "use at most 100 characters"));
+        return Err(ApiError::field("ticket", app::refusals::General::AtMostChars { most: 100 }));
     }
     Ok(reason)
 }
@@ -355,7 +353,7 @@ fn told(form: &Submit) -> Result<&str, ApiError> {
 pub(super) async fn enqueue(conn: &mut PgConnection, row: &Row, by: &str) -> Result<(), Error> {
     let job = NewJob {
         work: Work::Restore { request_id: row.request_id },
-        title: format!("restore #{} into {}/{}", row.request_id, row.harbor, row.target_project),
+        title: Title::Restore { request: row.request_id, harbor: row.harbor.clone(), project: row.target_project.clone() },
         dedupe_key: format!("restore:{}", row.request_id),
         trigger: by.to_owned(),
         account_id: Some(row.account_id),

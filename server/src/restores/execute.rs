@@ -5,44 +5,44 @@
 
 use std::sync::Arc;
 
+use app::jobs::failures::{Failure, Help};
+use app::jobs::sentences::Phase;
+use app::restores::outcomes::{Lapse, Outcome as End};
 use app::restores::types::RequestState;
 use app::restores::words::Ended;
-use app::text::Lang;
 use async_trait::async_trait;
 use engine::effect::{EFFECT_VERSION, EffectPlan};
 use engine::report::{Ending, ItemResult, Outcome as ItemOutcome, Report};
 use engine::restore::{RestoreContext, RestoreError};
 use sqlx::PgConnection;
 
-use super::queries::{self, Lapse, Row};
-use super::{draft, policy, view};
+use super::queries::{self, Row};
+use super::{draft, policy, told, view};
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::{Error, chain};
 use crate::events::{self, Topic};
 use crate::harbors::{self, Access};
-use crate::jobs::queries::End;
+use crate::jobs::queries::End as JobEnd;
 use crate::jobs::{JobContext, JobError, Stop};
-
-fn permanent(message: &str) -> JobError {
-    JobError::Permanent { message: message.to_owned(), remedy: None }
-}
+use crate::troubles;
 
 /// Runs it.
 pub async fn restore_job(context: Arc<JobContext>, request_id: i64) -> Result<(), JobError> {
     let (row, vault, client, snapshot) = {
         let mut conn = context.state.pool.acquire().await?;
-        let row = queries::one(&mut conn, request_id).await?.ok_or_else(|| permanent("the request is gone"))?;
+        let row = queries::one(&mut conn, request_id).await?.ok_or_else(|| JobError::for_good(Failure::RequestGone))?;
         let vault = crate::copies::open_for(&context.state, &mut conn, row.snapshot_id).await?;
-        let reach = harbors::queries::reach(&mut conn, row.harbor_id).await?.ok_or_else(|| permanent("the harbor is gone"))?;
+        let reach = harbors::queries::reach(&mut conn, row.harbor_id).await?.ok_or_else(|| JobError::for_good(Failure::HarborGone))?;
         let snapshot = crate::projects::catalogue::snapshot_digest(&mut conn, row.snapshot_id).await?;
         (row, vault, harbors::client(&context.state, &reach, Access::Write)?, snapshot)
     };
     if let Some(version) = client.version().await.map_err(Error::from)?.filter(|version| !version.is_known()) {
-        return Err(permanent(&format!("Harbor {version} is not known to this program: nothing is written to it")));
+        let failure = Failure::HarborUnknown { version: version.to_string() };
+        return Err(JobError::Permanent { failure, help: Some(Help::UpgradeForHarbor) });
     }
     match row.state.as_str() {
         "queued" => {
-            context.progress(|p| p.phase = "looking at Harbor again".to_owned()).await;
+            context.progress(|p| p.phase = Some(Phase::LookingAgain)).await;
             let fresh = draft::again(&context.state, &row, &client, &vault, snapshot).await?;
             if fresh.hash().as_bytes().as_slice() != row.plan_hash {
                 return ask_again(&context, &row, &fresh).await;
@@ -60,7 +60,7 @@ pub async fn restore_job(context: Arc<JobContext>, request_id: i64) -> Result<()
     let cx = RestoreContext { client, vault, progress: Arc::new(crate::plans::Observer { context: Arc::clone(&context) }) };
     context
         .progress(|p| {
-            p.phase = "writing to Harbor".to_owned();
+            p.phase = Some(Phase::Writing);
         })
         .await;
     let report = engine::restore::execute(&cx, &plan, &gate).await.map_err(|error| begin_error(&error))?;
@@ -72,23 +72,16 @@ pub async fn restore_job(context: Arc<JobContext>, request_id: i64) -> Result<()
 
 /// Nothing was written yet.
 fn begin_error(error: &RestoreError) -> JobError {
-    let message = chain(error);
-    if error.is_transient() { JobError::Transient { message, remedy: None } } else { JobError::Permanent { message, remedy: None } }
+    JobError::of(troubles::restore(error), error.is_transient())
 }
 
 fn stopped(stop: engine::Stop) -> JobError {
     if stop == engine::Stop::RegistryAway {
-        return JobError::Transient {
-            message: "the Harbor does not answer; what was not written yet waits for it".to_owned(),
-            remedy: Some("see that the Harbor is up, then ask for what is still missing".to_owned()),
-        };
+        return JobError::Transient { failure: Failure::HarborSilent, help: Some(Help::SeeHarborIsUp) };
     }
     match crate::plans::stop_of(stop) {
         Some(stop) => JobError::Stopped(stop),
-        None => JobError::Permanent {
-            message: "an approval no longer holds, so nothing more was written".to_owned(),
-            remedy: Some("ask for the restore again".to_owned()),
-        },
+        None => JobError::Permanent { failure: Failure::ApprovalLost, help: Some(Help::AskAgain) },
     }
 }
 
@@ -103,10 +96,10 @@ async fn ask_again(context: &JobContext, row: &Row, fresh: &EffectPlan) -> Resul
     let (votes, decide_h) = (policy::votes_needed(risk), policy::DECIDE_H);
     let effects = view::effects(fresh);
     let lapse = if view::stored_plan(row)?.version == EFFECT_VERSION { Lapse::HarborChanged } else { Lapse::OlderForm };
-    let new = queries::Replan { plan: &plan, hash: hash.as_bytes(), effects: &effects, risk, votes, rule: &rule, decide_h, lapse };
+    let new = queries::Replan { plan: &plan, hash: hash.as_bytes(), effects: &effects, risk, votes, rule: &rule, decide_h, lapse: &lapse };
     queries::replan(&mut tx, row.request_id, new).await?;
-    let (sentence, log) = match lapse {
-        Lapse::HarborChanged => (
+    let (sentence, log) = match &lapse {
+        Lapse::HarborChanged | Lapse::PasswordReset => (
             format!("Harbor changed, so the votes on restore #{} lapsed", row.request_id),
             "Harbor changed since approval, so the effect is another one; the request waits for new votes",
         ),
@@ -130,9 +123,9 @@ async fn begin(context: &JobContext, row: &Row) -> Result<(), JobError> {
     let plan = view::stored_plan(row)?;
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
-    let locked = queries::lock(&mut tx, row.request_id).await?.ok_or_else(|| permanent("the request is gone"))?;
+    let locked = queries::lock(&mut tx, row.request_id).await?.ok_or_else(|| JobError::for_good(Failure::RequestGone))?;
     if let Some(why) = invalid(&mut tx, &locked).await? {
-        return Err(JobError::Permanent { message: why, remedy: Some("ask for the restore again".to_owned()) });
+        return Err(JobError::Permanent { failure: why, help: Some(Help::AskAgain) });
     }
     for (seq, item) in plan.items.iter().enumerate() {
         if item.writes() {
@@ -151,15 +144,15 @@ async fn begin(context: &JobContext, row: &Row) -> Result<(), JobError> {
 }
 
 /// Why the approvals do not hold at this moment; none = they do.
-async fn invalid(conn: &mut PgConnection, row: &Row) -> Result<Option<String>, Error> {
+async fn invalid(conn: &mut PgConnection, row: &Row) -> Result<Option<Failure>, Error> {
     if !matches!(row.state.as_str(), "queued" | "running") {
-        return Ok(Some(format!("the request is {}", row.state)));
+        return Ok(Some(Failure::NotApproved));
     }
     if queries::counting(conn, row.request_id).await? < i64::from(row.votes_needed) {
-        return Ok(Some("the approvals no longer hold: an approver lost the right or the account".to_owned()));
+        return Ok(Some(Failure::ApprovalsGone));
     }
     if !queries::author_may(conn, row.request_id).await? {
-        return Ok(Some("its author no longer has the right to restore into this project".to_owned()));
+        return Ok(Some(Failure::AuthorMayNot));
     }
     Ok(None)
 }
@@ -168,7 +161,7 @@ async fn finish(context: &JobContext, row: &Row, plan: &EffectPlan, report: &Rep
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
     let ended = view::ended(&mut tx, row.request_id, plan).await?;
-    let text = ended.said(Lang::En);
+    let told = End::Ended { ended };
     // Every line was asked about in this try, those that an earlier one wrote too.
     let state = match report.ending() {
         Ending::Done => RequestState::Done,
@@ -176,14 +169,14 @@ async fn finish(context: &JobContext, row: &Row, plan: &EffectPlan, report: &Rep
         Ending::Failed | Ending::Stopped => RequestState::Failed,
     };
     note_end(&mut tx, row.request_id, &ended).await?;
-    queries::set_state(&mut tx, row.request_id, &view::state_word(state), Some(&text), true).await?;
+    queries::set_state(&mut tx, row.request_id, &view::state_word(state), Some(&told), true).await?;
     events::notify(&mut tx, Topic::Requests).await?;
     let outcome = match state {
         RequestState::Done => Outcome::Success,
         RequestState::Issues => Outcome::Partial,
         _ => Outcome::Failure,
     };
-    let event = Event::new("restore.finish", "request", row.request_id.to_string(), format!("restore #{} ended: {text}", row.request_id))
+    let event = Event::new("restore.finish", "request", row.request_id.to_string(), format!("restore #{} ended: {told}", row.request_id))
         .project(&row.harbor, &row.target_project)
         .with("plan_hash", hex::encode(&row.plan_hash))
         .with("bytes_sent", ended.bytes_sent)
@@ -200,7 +193,7 @@ async fn note_end(conn: &mut PgConnection, request_id: i64, ended: &Ended) -> Re
 }
 
 /// Ends a request whose job is over without having ended it: cancelled, or dead.
-pub async fn settle_request(conn: &mut PgConnection, job_id: i64, request_id: i64, end: &End) -> Result<(), Error> {
+pub async fn settle_request(conn: &mut PgConnection, job_id: i64, request_id: i64, end: &JobEnd) -> Result<(), Error> {
     let Some(row) = queries::lock(conn, request_id).await? else { return Ok(()) };
     if row.job_id != Some(job_id) || !matches!(row.state.as_str(), "queued" | "running") {
         return Ok(());
@@ -208,9 +201,9 @@ pub async fn settle_request(conn: &mut PgConnection, job_id: i64, request_id: i6
     let ended = view::ended(conn, request_id, &view::stored_plan(&row)?).await?;
     let done = ended.done;
     let (state, detail) = match end {
-        End::Cancelled => ("cancelled", format!("stopped by a person; {done} items were done before and stay")),
-        End::Dead { error, .. } => ("failed", format!("{error}; {done} items were done before and stay")),
-        End::Done | End::Again { .. } => return Ok(()),
+        JobEnd::Cancelled => ("cancelled", End::Stopped { items: done }),
+        JobEnd::Dead { error, .. } => ("failed", End::Failed { why: error.clone(), items: done }),
+        JobEnd::Done | JobEnd::Again { .. } => return Ok(()),
     };
     if row.started_at.is_some() {
         note_end(conn, request_id, &ended).await?;
@@ -274,14 +267,10 @@ impl engine::Gate for Gate {
 
     async fn item_done(&self, result: &ItemResult) -> Result<(), engine::Stop> {
         let (outcome, code, detail) = match &result.outcome {
-            ItemOutcome::Done { proof } => ("done", None, proof.to_string()),
+            ItemOutcome::Done { proof } => ("done", None, Some(told::done(proof))),
             // Lines that write nothing have no row.
-            ItemOutcome::Same => ("skipped", None, String::new()),
-            ItemOutcome::Left { reason } | ItemOutcome::Blocked { reason } => ("skipped", None, reason.clone()),
-            ItemOutcome::Failed { code, detail, status } => {
-                let detail = status.map_or_else(|| detail.clone(), |status| format!("{detail} (HTTP {status})"));
-                ("failed", Some(code.clone()), detail)
-            }
+            ItemOutcome::Same | ItemOutcome::Left { .. } | ItemOutcome::Blocked { .. } => ("skipped", None, None),
+            ItemOutcome::Failed { code, fault, .. } => ("failed", Some(code.clone()), Some(told::failed(fault))),
             // Goes on from where it was, or stays open and is listed as such.
             ItemOutcome::Stopped => return Ok(()),
         };
@@ -290,7 +279,7 @@ impl engine::Gate for Gate {
             self.context.fence(&mut tx).await.map_err(|_| Error::defect("the lease was lost"))?;
             let seq = i32::try_from(result.item).unwrap_or(i32::MAX);
             let sent = i64::try_from(result.bytes_sent).unwrap_or(i64::MAX);
-            queries::item_outcome(&mut tx, self.request_id, seq, outcome, code.as_deref(), &detail, sent).await?;
+            queries::item_outcome(&mut tx, self.request_id, seq, outcome, code.as_deref(), detail.as_ref(), sent).await?;
             events::notify(&mut tx, Topic::Requests).await?;
             tx.commit().await?;
             Ok::<_, Error>(())
@@ -304,9 +293,10 @@ impl engine::Gate for Gate {
             .log(
                 level,
                 format!(
-                    "{}{}: {outcome} {detail}",
+                    "{}{}: {outcome}{}",
                     result.repository,
-                    result.tag.as_ref().map_or_else(String::new, |tag| format!(":{tag}"))
+                    result.tag.as_ref().map_or_else(String::new, |tag| format!(":{tag}")),
+                    detail.map_or_else(String::new, |detail| format!(" {detail}"))
                 ),
             )
             .await;

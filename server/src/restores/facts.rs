@@ -1,8 +1,10 @@
 //! What the page of a request or draft shows, read with one statement and without the lines of its plan that are not shown.
 
+use app::restores::outcomes::Lapse;
 use app::restores::words::Effects;
+use app::sentence::Said;
 use app::units::Moment;
-use engine::effect::{EffectItem, Estimate, Warning};
+use engine::effect::{EffectItem, Estimate, Warning, stored_warnings};
 use serde::Deserialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -13,7 +15,7 @@ use crate::access::Caller;
 use crate::error::Error;
 
 /// A vote: account, its name, whether it approves, comment, hash of the plan, when, why it counts no more.
-pub type VoteParts = (i64, String, bool, String, String, Moment, Option<String>);
+pub type VoteParts = (i64, String, bool, String, String, Moment, Option<Said<Lapse>>);
 
 /// The row of a request or draft, whose `plan` has no lines, and what is around it.
 #[derive(sqlx::FromRow)]
@@ -50,6 +52,7 @@ pub struct Head {
     pub estimate: Estimate,
     #[serde(default)]
     pub gaps: Vec<vault::tree::Gap>,
+    #[serde(deserialize_with = "stored_warnings")]
     pub warnings: Vec<Warning>,
 }
 

@@ -29,21 +29,20 @@ pub struct Asked {
 
 /// Reads a form; `mark` is what the tags that keep what a move replaces end with.
 pub fn read(form: &RestoreForm, mark: &str) -> Result<Asked, ApiError> {
-    let source: ProjectName = form.project.trim().parse().map_err(|_| ApiError::field("project", "this is not a project name"))?;
+    let source: ProjectName =
+        form.project.trim().parse().map_err(|_| ApiError::field("project", app::restores::refusals::Refusal::ProjectName))?;
     let target = match form.target_project.trim() {
         "" => source.clone(),
-        name => name.parse().map_err(|_| {
-            ApiError::field("target_project", "a project name has lower-case letters, digits, dots, dashes and underscores")
-        })?,
+        name => name.parse().map_err(|_| ApiError::field("target_project", app::restores::refusals::Refusal::TargetName))?,
     };
     if target != source && target.as_str().starts_with(registry::STAGING_PREFIX) {
         // What is restored there would keep blocked images from being read.
-        return Err(ApiError::field("target_project", "projects of this name are for staging; choose another"));
+        return Err(ApiError::field("target_project", app::restores::refusals::Refusal::TargetStaging));
     }
-    let at = Moment::parse(form.at.trim()).ok_or_else(|| ApiError::field("at", "write the moment as 2026-11-23T09:30:00Z"))?;
+    let at = Moment::parse(form.at.trim()).ok_or_else(|| ApiError::field("at", app::restores::refusals::Refusal::MomentForm))?;
     let lines: Vec<&str> = form.items.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
     if lines.len() > LINES_MAX {
-        return Err(ApiError::field("items", format!("one request names at most {LINES_MAX} items; split it")));
+        return Err(ApiError::field("items", app::restores::refusals::Refusal::TooManyItems { most: app::units::figure(LINES_MAX) }));
     }
     let selection = if lines.is_empty() {
         Selection::Project
@@ -54,7 +53,12 @@ pub fn read(form: &RestoreForm, mark: &str) -> Result<Asked, ApiError> {
         "" | "leave" => OnConflict::Leave,
         "move" => OnConflict::Move,
         "rename" => OnConflict::Rename,
-        _ => return Err(ApiError::field("on_conflict", "one of leave, move, rename")),
+        _ => {
+            return Err(ApiError::field(
+                "on_conflict",
+                app::refusals::General::OneOf { words: ["leave", "move", "rename"].map(str::to_owned).to_vec() },
+            ));
+        }
     };
     Ok(Asked {
         at,
@@ -90,19 +94,14 @@ fn digest_tag(text: &str) -> Result<String, ApiError> {
     let text = text.trim();
     let fits = text.is_empty() || (text.len() <= DIGEST_TAG_CHARS_MAX && text.parse::<Tag>().is_ok());
     if !fits {
-        let wrong = format!("a tag has letters, digits, dots, dashes and underscores, and here at most {DIGEST_TAG_CHARS_MAX}");
+        let wrong = app::restores::refusals::Refusal::TagForm { most: app::units::figure(DIGEST_TAG_CHARS_MAX) };
         return Err(ApiError::field("digest_tag", wrong));
     }
     Ok(text.to_owned())
 }
 
 fn wanted(line: &str, source: &ProjectName) -> Result<Wanted, ApiError> {
-    let wrong = || {
-        ApiError::field(
-            "items",
-            format!("“{}” is not like repository:tag, repository@sha256:… or repository", line.chars().take(100).collect::<String>()),
-        )
-    };
+    let wrong = || ApiError::field("items", app::restores::refusals::Refusal::ItemForm { line: line.chars().take(100).collect() });
     let (name, what) = if let Some((name, digest)) = line.split_once('@') {
         (name, What::Artifact(digest.parse::<Digest>().map_err(|_| wrong())?))
     } else if let Some((name, tag)) = line.split_once(':') {
@@ -112,7 +111,10 @@ fn wanted(line: &str, source: &ProjectName) -> Result<Wanted, ApiError> {
     };
     let repository: RepositoryName = name.parse().map_err(|_| wrong())?;
     if repository.project() != *source {
-        return Err(ApiError::field("items", format!("{repository} is not in the project {source}")));
+        return Err(ApiError::field(
+            "items",
+            app::restores::refusals::Refusal::ItemElsewhere { repository: repository.to_string(), project: source.to_string() },
+        ));
     }
     Ok(Wanted { repository, what })
 }

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use app::error::ApiError;
 use app::restores::types::{ItemResult, LINES_PER_PAGE, Line, LineCounts, LineFilter, Lines};
+use app::sentence::Sentence;
+use app::text::Lang;
 use engine::effect::{Effect, EffectItem, EffectPlan};
 use sqlx::PgConnection;
 
 use super::facts::Facts;
-use super::queries::{self, Row};
+use super::queries::{self, OutcomeRow, Row};
 use super::{name, view};
 use crate::access::Caller;
 use crate::error::Error;
@@ -55,12 +57,19 @@ impl Asked {
             Some("failed") => Some(Group::Failed),
             Some("open") => Some(Group::Open),
             Some(_) => {
-                return Err(ApiError::field("group", "one of create, move, mend, skip, blocked, accessories, done, failed, open"));
+                return Err(ApiError::field(
+                    "group",
+                    app::refusals::General::OneOf {
+                        words: ["create", "move", "mend", "skip", "blocked", "accessories", "done", "failed", "open"]
+                            .map(str::to_owned)
+                            .to_vec(),
+                    },
+                ));
             }
         };
         let text = given(&filter.text);
         if text.as_ref().is_some_and(|text| text.chars().count() > TEXT_CHARS_MAX) {
-            return Err(ApiError::field("text", format!("use at most {TEXT_CHARS_MAX} characters")));
+            return Err(ApiError::field("text", app::refusals::General::AtMostChars { most: app::units::figure(TEXT_CHARS_MAX) }));
         }
         Ok(Self { group, repository: given(&filter.repository), text: text.map(|text| text.to_lowercase()) })
     }
@@ -76,12 +85,12 @@ impl Asked {
 struct Place<'a> {
     seq: i32,
     item: &'a EffectItem,
-    outcome: Option<&'a (String, String)>,
+    outcome: Option<&'a OutcomeRow>,
 }
 
 impl Place<'_> {
     fn is_in(&self, group: Group) -> bool {
-        let outcome = self.outcome.map(|(outcome, _)| outcome.as_str());
+        let outcome = self.outcome.map(|row| row.outcome.as_str());
         match group {
             Group::Create => self.item.effect == Effect::Create && self.item.accessory.is_none(),
             Group::Move => matches!(self.item.effect, Effect::Move { .. }) && self.item.accessory.is_none(),
@@ -95,22 +104,29 @@ impl Place<'_> {
         }
     }
 
-    /// Whether the line has `text`, in lower case, somewhere a reader sees it.
+    /// Whether the line has `text`, in lower case, somewhere a reader sees it, whatever their language.
     fn says(&self, text: &str) -> bool {
         let shown = view::item(self.item);
         let digests = [Some(shown.then.as_str()), shown.now.as_deref()];
         shown.repository.contains(text)
             || format!("{}:{}", shown.repository, shown.reference).to_lowercase().contains(text)
-            || shown.detail.to_lowercase().contains(text)
+            || says(shown.detail.as_ref(), text)
             || digests.into_iter().flatten().any(|digest| digest.contains(text))
-            || self.outcome.is_some_and(|(outcome, said)| outcome.contains(text) || said.to_lowercase().contains(text))
+            || self.outcome.is_some_and(|row| {
+                let code = row.code.as_deref().unwrap_or_default();
+                row.outcome.contains(text) || code.contains(text) || says(row.detail.as_ref().map(|detail| &detail.0), text)
+            })
     }
+}
+
+fn says(sentence: Option<&impl Sentence>, text: &str) -> bool {
+    sentence.is_some_and(|sentence| [Lang::En, Lang::ZhCn].iter().any(|lang| sentence.say(*lang).to_lowercase().contains(text)))
 }
 
 /// The request, or the caller's own draft.
 pub(super) async fn visible(conn: &mut PgConnection, caller: &Caller, called: &str) -> Result<Row, Error> {
     let row = name::find(conn, caller, called).await?;
-    row.ok_or_else(|| ApiError::not_found("request").into())
+    row.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Request).into())
 }
 
 /// A page of lines.
@@ -199,11 +215,11 @@ pub async fn all_lines(state: &AppState, caller: &Caller, called: &str, filter: 
     with_results(&mut conn, request_id, &matching).await
 }
 
-async fn outcomes(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<BTreeMap<i32, (String, String)>> {
-    Ok(queries::outcomes(conn, request_id).await?.into_iter().map(|(seq, outcome, said)| (seq, (outcome, said))).collect())
+async fn outcomes(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<BTreeMap<i32, OutcomeRow>> {
+    Ok(queries::outcomes(conn, request_id).await?.into_iter().map(|row| (row.seq, row)).collect())
 }
 
-fn places<'a>(plan: &'a EffectPlan, outcomes: &'a BTreeMap<i32, (String, String)>) -> Vec<Place<'a>> {
+fn places<'a>(plan: &'a EffectPlan, outcomes: &'a BTreeMap<i32, OutcomeRow>) -> Vec<Place<'a>> {
     (0..).zip(&plan.items).map(|(seq, item)| Place { seq, item, outcome: outcomes.get(&seq) }).collect()
 }
 

@@ -33,7 +33,7 @@ pub async fn get(state: &AppState, caller: &Caller, request_id: i64) -> Result<R
 
 async fn seen(conn: &mut PgConnection, caller: &Caller, request_id: i64) -> Result<Facts, Error> {
     let facts = facts::facts(conn, caller, Which::Number(request_id)).await?.filter(|facts| sees(caller, &facts.row));
-    facts.ok_or_else(|| ApiError::not_found("request").into())
+    facts.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Request).into())
 }
 
 /// One request with a page of its lines, which have the results, and a page of what changed.
@@ -66,7 +66,12 @@ fn states(filter: Option<&str>) -> Result<Vec<&str>, ApiError> {
         {
             vec![one]
         }
-        _ => return Err(ApiError::field("state", "one of all, open, ended, or the name of a state")),
+        _ => {
+            return Err(ApiError::field(
+                "state",
+                app::refusals::General::OneOf { words: ["all", "open", "ended"].map(str::to_owned).to_vec() },
+            ));
+        }
     })
 }
 
@@ -74,7 +79,9 @@ fn states(filter: Option<&str>) -> Result<Vec<&str>, ApiError> {
 pub async fn list(state: &AppState, caller: &Caller, filter: RequestFilter) -> Result<Page<RequestRow>, Error> {
     let states = states(filter.state.as_deref())?;
     let project = match filter.project.as_deref().map(str::trim).filter(|p| !p.is_empty()) {
-        Some(project) => Some(project.split_once('/').ok_or_else(|| ApiError::field("project", "write harbor/project"))?),
+        Some(project) => {
+            Some(project.split_once('/').ok_or_else(|| ApiError::field("project", app::restores::refusals::Refusal::WriteHarborProject))?)
+        }
         None => None,
     };
     let wanted = Filter { states: &states, mine: filter.mine, project, before: before(filter.after.as_deref())? };
@@ -83,7 +90,7 @@ pub async fn list(state: &AppState, caller: &Caller, filter: RequestFilter) -> R
 }
 
 fn before(after: Option<&str>) -> Result<Option<i64>, ApiError> {
-    after.map(|c| c.parse().map_err(|_| ApiError::field("after", "not a page of this list"))).transpose()
+    after.map(|c| c.parse().map_err(|_| ApiError::field("after", app::refusals::General::NoPage))).transpose()
 }
 
 fn a_page(mut found: Vec<rows::ListRow>, total: Option<i64>) -> Page<RequestRow> {
@@ -99,7 +106,13 @@ pub async fn approvals(state: &AppState, caller: &Caller, filter: &InboxFilter) 
         "" | "mine" => Tab::Mine,
         "team" => Tab::Team,
         "done" => Tab::Done,
-        _ => return Err(ApiError::field("tab", "one of mine, team, done").into()),
+        _ => {
+            return Err(ApiError::field(
+                "tab",
+                app::refusals::General::OneOf { words: ["mine", "team", "done"].map(str::to_owned).to_vec() },
+            )
+            .into());
+        }
     };
     let (sight, before) = (Sight::of(caller), before(filter.after.as_deref())?);
     let mut conn = state.pool.acquire().await?;

@@ -16,6 +16,7 @@ pub mod policy;
 pub mod queries;
 mod repeat;
 pub mod rows;
+mod told;
 mod undo;
 pub mod view;
 mod vote;

@@ -1,6 +1,8 @@
 //! How many votes a risk needs, and who may give them (console.md §3.4). Pure.
 
 use app::accounts::types::{Duty, Role};
+use app::restores::outcomes::WhyNot;
+use app::restores::sentences::Rule;
 
 use crate::access::{Caller, Operation};
 
@@ -24,33 +26,31 @@ pub const fn votes_needed(risk: i32) -> i32 {
     }
 }
 
-/// Why: one sentence.
+/// Why.
 #[must_use]
-pub fn rule(risk: i32, project: &str) -> String {
-    let what = match risk {
-        0 => return "No approval needed: nothing is written.".to_owned(),
-        1 => "it only adds what is missing",
-        2 => "it writes to another project",
-        3 => "it moves an existing tag",
-        _ => "it is a whole project, many tags or something immutable",
-    };
-    let votes = votes_needed(risk);
-    let plural = if votes == 1 { "approval" } else { "approvals" };
-    format!("Risk {risk}: {what}. Needs {votes} {plural} from approvers of {project}; nobody approves their own request.")
+pub fn rule(risk: i32, project: &str) -> Rule {
+    let (votes, project) = (i64::from(votes_needed(risk)), project.to_owned());
+    match risk {
+        0 => Rule::None,
+        1 => Rule::Adds { votes, project },
+        2 => Rule::OtherProject { votes, project },
+        3 => Rule::Moves { votes, project },
+        _ => Rule::Much { risk: i64::from(risk), votes, project },
+    }
 }
 
-/// Why the caller may not vote on a request; none = they may.
+/// Why this caller may not vote on it, if they may not.
 #[must_use]
-pub fn why_not(caller: &Caller, requester_id: i64, risk: i32, harbor_id: i64, project: &str) -> Option<String> {
+pub fn why_not(caller: &Caller, requester_id: i64, risk: i32, harbor_id: i64, project: &str) -> Option<WhyNot> {
     if caller.account_id == requester_id {
-        return Some("nobody decides on a request of their own".to_owned());
+        return Some(WhyNot::Own);
     }
     if matches!(caller.via, crate::access::Via::Token { .. }) {
-        return Some("a token never votes; sign in to the console".to_owned());
+        return Some(WhyNot::Token);
     }
     let as_approver = caller.may(Operation::Vote, Some((harbor_id, project)));
     let as_secadmin = risk >= SECADMIN_FROM_RISK && caller.has(Duty::Secadmin);
-    if as_approver || as_secadmin { None } else { Some(format!("this needs the role approver or owner on {project}")) }
+    (!as_approver && !as_secadmin).then(|| WhyNot::NoRole { project: project.to_owned() })
 }
 
 /// Roles that make an account an approver.

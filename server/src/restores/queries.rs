@@ -1,6 +1,9 @@
 //! The SQL of requests, votes and items.
 
+use app::restores::outcomes::{Lapse, LineOutcome, Outcome};
+use app::restores::sentences::Rule;
 use app::restores::words::Effects;
+use app::sentence::Said;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -26,7 +29,7 @@ pub struct Row {
     pub planned_at: OffsetDateTime,
     pub risk: i32,
     pub votes_needed: i32,
-    pub rule: String,
+    pub rule: Json<Said<Rule>>,
     pub category: String,
     pub reason: String,
     pub ticket: String,
@@ -35,7 +38,7 @@ pub struct Row {
     pub started_at: Option<OffsetDateTime>,
     pub finished_at: Option<OffsetDateTime>,
     pub job_id: Option<i64>,
-    pub outcome_detail: Option<String>,
+    pub outcome_detail: Option<Json<Said<Outcome>>>,
     pub ended: Option<serde_json::Value>,
     pub undo_of: Option<i64>,
     /// Name of the draft, and of the draft it was.
@@ -116,7 +119,7 @@ pub struct Draft<'a> {
     pub effects: &'a Effects,
     pub risk: i32,
     pub votes_needed: i32,
-    pub rule: &'a str,
+    pub rule: &'a Rule,
     pub undo_of: Option<i64>,
 }
 
@@ -144,7 +147,7 @@ pub async fn put_draft(conn: &mut PgConnection, d: &Draft<'_>) -> sqlx::Result<b
     .bind(d.plan_hash)
     .bind(d.risk)
     .bind(d.votes_needed)
-    .bind(d.rule)
+    .bind(Json(d.rule))
     .bind(d.undo_of)
     .bind(d.name)
     .bind(d.mark)
@@ -198,14 +201,14 @@ pub async fn submit(
 }
 
 /// Moves a request on. `over` sets its end.
-pub async fn set_state(conn: &mut PgConnection, request_id: i64, state: &str, detail: Option<&str>, over: bool) -> sqlx::Result<()> {
+pub async fn set_state(conn: &mut PgConnection, request_id: i64, state: &str, detail: Option<&Outcome>, over: bool) -> sqlx::Result<()> {
     sqlx::query(
         "update request set state = $2, outcome_detail = $3, finished_at = case when $4 then now() else finished_at end, version = version + 1
           where request_id = $1",
     )
     .bind(request_id)
     .bind(state)
-    .bind(detail)
+    .bind(detail.map(Json))
     .bind(over)
     .execute(conn)
     .await?;
@@ -236,28 +239,9 @@ pub struct Replan<'a> {
     pub effects: &'a Effects,
     pub risk: i32,
     pub votes: i32,
-    pub rule: &'a str,
+    pub rule: &'a Rule,
     pub decide_h: i32,
-    pub lapse: Lapse,
-}
-
-/// Why votes lapse when a plan is made again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lapse {
-    /// The effect is another one.
-    HarborChanged,
-    /// What was voted on has a form of an earlier version of this program, which nothing executes.
-    OlderForm,
-}
-
-impl Lapse {
-    /// As it is told beside each vote.
-    fn reason(self) -> &'static str {
-        match self {
-            Self::HarborChanged => "Harbor changed since, so the effect is another one",
-            Self::OlderForm => "the effect plan was made by an earlier version of this program, and was made anew",
-        }
-    }
+    pub lapse: &'a Lapse,
 }
 
 /// A plan that is kept to compare with a later one.
@@ -313,14 +297,14 @@ pub async fn replan(conn: &mut PgConnection, request_id: i64, new: Replan<'_>) -
     .bind(new.hash)
     .bind(new.risk)
     .bind(new.votes)
-    .bind(new.rule)
+    .bind(Json(new.rule))
     .bind(new.decide_h)
     .bind(Json(new.effects))
     .execute(&mut *conn)
     .await?;
     sqlx::query("update vote set void_at = now(), void_reason = $2 where request_id = $1 and void_at is null")
         .bind(request_id)
-        .bind(new.lapse.reason())
+        .bind(Json(new.lapse))
         .execute(conn)
         .await?;
     Ok(())
@@ -421,7 +405,7 @@ pub struct ItemRow {
     pub digest: Vec<u8>,
     pub outcome: String,
     pub code: Option<String>,
-    pub detail: String,
+    pub detail: Option<Json<Said<LineOutcome>>>,
     pub previous: Option<Vec<u8>>,
     pub bytes_sent: i64,
     pub changed_at: OffsetDateTime,
@@ -451,12 +435,18 @@ pub async fn items_at(conn: &mut PgConnection, request_id: i64, places: &[i32]) 
     .await
 }
 
-/// Place, outcome and what was said of every item.
-pub async fn outcomes(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Vec<(i32, String, String)>> {
-    sqlx::query_as("select seq, outcome, coalesce(code, '') || ' ' || detail from restore_item where request_id = $1")
-        .bind(request_id)
-        .fetch_all(conn)
-        .await
+/// What came of an item.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct OutcomeRow {
+    pub seq: i32,
+    pub outcome: String,
+    pub code: Option<String>,
+    pub detail: Option<Json<Said<LineOutcome>>>,
+}
+
+/// The same of every item.
+pub async fn outcomes(conn: &mut PgConnection, request_id: i64) -> sqlx::Result<Vec<OutcomeRow>> {
+    sqlx::query_as("select seq, outcome, code, detail from restore_item where request_id = $1").bind(request_id).fetch_all(conn).await
 }
 
 /// Places of the lines a restore wrote or may have written, with what their tags pointed to before.
@@ -561,7 +551,7 @@ pub async fn item_outcome(
     seq: i32,
     outcome: &str,
     code: Option<&str>,
-    detail: &str,
+    detail: Option<&LineOutcome>,
     bytes_sent: i64,
 ) -> sqlx::Result<()> {
     sqlx::query(
@@ -572,7 +562,7 @@ pub async fn item_outcome(
     .bind(seq)
     .bind(outcome)
     .bind(code)
-    .bind(detail)
+    .bind(detail.map(Json))
     .bind(bytes_sent)
     .execute(conn)
     .await?;

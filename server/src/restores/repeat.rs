@@ -15,7 +15,7 @@ const ITEMS_MAX: i64 = 10_000;
 
 async fn ended(state: &AppState, caller: &Caller, request_id: i64) -> Result<(queries::Row, RestoreForm, Vec<queries::ItemRow>), Error> {
     let mut conn = state.pool.acquire().await?;
-    let absent = || ApiError::not_found("request");
+    let absent = || ApiError::not_found(app::refusals::Thing::Request);
     let row = queries::one(&mut conn, request_id).await?.filter(|row| super::list::sees(caller, row)).ok_or_else(absent)?;
     caller.require(Operation::RequestRestore, Some((row.harbor_id, &row.target_project)))?;
     let form: RestoreForm = serde_json::from_value(row.form.clone()).map_err(|e| Error::defect(e.to_string()))?;
@@ -29,7 +29,7 @@ pub async fn retry(state: &AppState, caller: &Caller, request_id: i64) -> Result
     let whole = match row.state.as_str() {
         "denied" | "expired" => true,
         "issues" | "failed" | "cancelled" => form.undo_of.is_some(),
-        _ => return Err(ApiError::new(ErrorKind::Conflict, "nothing_failed", "nothing of this request failed").into()),
+        _ => return Err(ApiError::new(ErrorKind::Conflict, "nothing_failed", app::restores::refusals::Refusal::NothingFailed).into()),
     };
     let items = if whole { form.items.clone() } else { open_lines(&row, &items)? };
     let draft = draft::preview(state, caller, RestoreForm { draft_id: None, items, ..form }).await?;

@@ -3,7 +3,9 @@
 //! Who sees and who decides is said here in SQL and in [`super::list::sees`] and [`super::policy::why_not`] for one row; a test compares them.
 
 use app::accounts::types::Duty;
+use app::restores::outcomes::Outcome;
 use app::restores::words::{Effects, Ended};
+use app::sentence::Said;
 use sqlx::postgres::PgArguments;
 use sqlx::query::QueryAs;
 use sqlx::types::Json;
@@ -33,7 +35,7 @@ pub struct ListRow {
     pub submitted_at: Option<OffsetDateTime>,
     pub decide_before: Option<OffsetDateTime>,
     pub finished_at: Option<OffsetDateTime>,
-    pub outcome_detail: Option<String>,
+    pub outcome_detail: Option<Json<Said<Outcome>>>,
     pub ended: Option<Json<Ended>>,
 }
 

@@ -40,23 +40,23 @@ pub async fn undo(state: &AppState, caller: &Caller, request_id: i64) -> Result<
 }
 
 fn nothing_written() -> ApiError {
-    ApiError::new(ErrorKind::Conflict, "nothing_written", "this restore wrote nothing")
+    ApiError::new(ErrorKind::Conflict, "nothing_written", app::restores::refusals::Refusal::NothingWritten)
 }
 
 /// The request, if the caller may undo it, and what it wrote.
 pub(super) async fn undoable(conn: &mut PgConnection, caller: &Caller, request_id: i64) -> Result<(Row, Vec<Written>), Error> {
-    let absent = || ApiError::not_found("request");
+    let absent = || ApiError::not_found(app::refusals::Thing::Request);
     let row = queries::one(&mut *conn, request_id).await?.filter(|row| list::sees(caller, row)).ok_or_else(absent)?;
     caller.require(Operation::RequestRestore, Some((row.harbor_id, &row.target_project)))?;
     if row.started_at.is_none() {
         return Err(nothing_written().into());
     }
     if matches!(row.state.as_str(), "queued" | "running") {
-        return Err(ApiError::new(ErrorKind::Conflict, "still_running", "this restore still writes; stop it or wait for its end").into());
+        return Err(ApiError::new(ErrorKind::Conflict, "still_running", app::restores::refusals::Refusal::StillRunning).into());
     }
     let written = written(conn, request_id).await?;
     if written.iter().all(|line| line.previous.is_none()) {
-        let text = "this restore moved no tag; what it created can be deleted in Harbor";
+        let text = app::restores::refusals::Refusal::NothingMoved;
         return Err(ApiError::new(ErrorKind::Conflict, "nothing_moved", text).into());
     }
     Ok((row, written))
@@ -135,7 +135,7 @@ async fn other(conn: &mut PgConnection, of: &Row, project_id: Option<i64>) -> Re
         Some(snapshot) => queries::kept(conn, snapshot.id).await?,
         None => None,
     };
-    let text = "no snapshot of the project is kept any more, and a restore needs its vault; back the project up once, then undo";
+    let text = app::restores::refusals::Refusal::NoSnapshotKept;
     kept.ok_or_else(|| ApiError::new(ErrorKind::Conflict, "no_snapshot", text).into())
 }
 

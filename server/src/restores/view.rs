@@ -1,10 +1,12 @@
 //! From rows and effect plans to what pages show.
 
+use app::restores::outcomes::{Deciders, NextMove, WhyNot};
 use app::restores::types::{
     AccessoryOf, EffectItem, EffectKind, EffectPlan, ItemResult, LINES_PER_PAGE, LineFilter, PlanChange, PlanGap, Request, RequestRow,
-    RequestState, RestoreForm, Vote, Warning,
+    RequestState, RestoreForm, Vote,
 };
 use app::restores::words::{Effects, Ended};
+use app::sentence::{Said, Sentence as _};
 use app::text::Lang;
 use app::units::Moment;
 use engine::effect::{self, Effect};
@@ -13,9 +15,10 @@ use sqlx::PgConnection;
 use super::facts::{Facts, VoteParts};
 use super::queries::{self, ItemRow, Row};
 use super::rows::ListRow;
-use super::{lines, policy, vote};
+use super::{lines, policy, told};
 use crate::access::{Caller, Operation};
 use crate::error::Error;
+use crate::projects::gaps::GapSays;
 use crate::projects::queries::digest_text;
 
 /// Gaps shown with a plan; the page of the snapshot has all.
@@ -38,7 +41,7 @@ pub fn plan(facts: &Facts) -> Result<EffectPlan, Error> {
     Ok(EffectPlan {
         hash: hex::encode(&facts.row.plan_hash),
         read_at: Moment(facts.row.planned_at),
-        sentence: effects.said(Lang::En),
+        sentence: effects.say(Lang::En),
         items: summary.lines.iter().map(item).collect(),
         items_total: summary.all,
         items_more: (summary.all > LINES_PER_PAGE).then(|| lines::address(&facts.row.name(), &LineFilter::default(), 2)),
@@ -54,13 +57,15 @@ pub fn plan(facts: &Facts) -> Result<EffectPlan, Error> {
         creates_project: head.creates_project,
         gaps: head.gaps.iter().take(GAPS_MAX).map(gap).collect(),
         gaps_total: i64::try_from(head.gaps.len()).unwrap_or(i64::MAX),
-        warnings: head.warnings.iter().map(|w| Warning { code: w.code.clone(), text: w.text.clone() }).collect(),
+        warnings: head.warnings.iter().map(told::warning).collect(),
         effects,
     })
 }
 
 fn gap(gap: &vault::tree::Gap) -> PlanGap {
-    PlanGap { subject: gap.subject.clone(), cause: gap.cause.clone(), remedy: gap.remedy.clone() }
+    let values = gap.values.as_ref().and_then(|values| serde_json::to_value(values).ok());
+    let says = GapSays::of(values.as_ref(), gap.cause.clone(), gap.consequence.clone(), gap.remedy.clone());
+    PlanGap { subject: gap.subject.clone(), cause: says.cause, remedy: says.remedy.unwrap_or_else(|| Said::Then(String::new())) }
 }
 
 /// What a plan does, as a reader counts it.
@@ -88,13 +93,12 @@ pub fn effects(plan: &effect::EffectPlan) -> Effects {
 }
 
 pub fn item(item: &effect::EffectItem) -> EffectItem {
-    let (kind, detail) = match &item.effect {
-        Effect::Create => (EffectKind::Create, String::new()),
-        Effect::Move { keep_as: Some(tag) } => (EffectKind::Move, format!("today's image keeps the tag {tag}")),
-        Effect::Move { keep_as: None } => (EffectKind::Move, String::new()),
-        Effect::Mend => (EffectKind::Mend, "Harbor lists it and cannot give all of it back: what is missing is sent again".to_owned()),
-        Effect::Skip { reason } => (EffectKind::Skip, reason.to_string()),
-        Effect::Blocked { reason, remedy } => (EffectKind::Blocked, format!("{reason}; {remedy}")),
+    let kind = match &item.effect {
+        Effect::Create => EffectKind::Create,
+        Effect::Move { .. } => EffectKind::Move,
+        Effect::Mend => EffectKind::Mend,
+        Effect::Skip { .. } => EffectKind::Skip,
+        Effect::Blocked { .. } => EffectKind::Blocked,
     };
     EffectItem {
         repository: item.repository.to_string(),
@@ -102,7 +106,7 @@ pub fn item(item: &effect::EffectItem) -> EffectItem {
         now: item.now.map(|d| d.to_string()),
         then: item.then.to_string(),
         effect: kind,
-        detail,
+        detail: told::note(item),
         accessory: item.accessory.as_ref().map(|of| AccessoryOf { kind: of.kind.clone(), subject: of.subject.to_string() }),
     }
 }
@@ -137,7 +141,7 @@ pub fn row(row: ListRow) -> RequestRow {
     RequestRow {
         id: row.request_id,
         state: state(&row.state),
-        sentence: row.effects.said(Lang::En),
+        sentence: row.effects.say(Lang::En),
         effects: row.effects.0,
         harbor: row.harbor,
         project: row.target_project,
@@ -148,7 +152,7 @@ pub fn row(row: ListRow) -> RequestRow {
         submitted: row.submitted_at.map(Moment),
         decide_before: row.decide_before.map(Moment),
         finished: row.finished_at.map(Moment),
-        result: row.outcome_detail.unwrap_or_default(),
+        result: row.outcome_detail.map(|outcome| outcome.0),
         ended: row.ended.map(|ended| ended.0),
     }
 }
@@ -165,7 +169,7 @@ pub fn result(row: ItemRow) -> ItemResult {
         at: (row.outcome != "pending").then_some(Moment(row.changed_at)),
         outcome: row.outcome,
         code: row.code,
-        detail: row.detail,
+        detail: row.detail.map(|detail| detail.0),
         previous: row.previous.map(|d| digest_text(&d)),
         bytes_sent: row.bytes_sent,
     }
@@ -177,10 +181,10 @@ pub fn request(caller: &Caller, facts: &Facts, change: Option<PlanChange>) -> Re
     let form: RestoreForm = serde_json::from_value(row.form.clone()).map_err(|e| Error::defect(e.to_string()))?;
     let state = state(&row.state);
     let voted = facts.vote_rows.iter().any(|(account_id, .., void)| *account_id == caller.account_id && void.is_none());
-    let mut why_not = policy::why_not(caller, row.account_id, row.risk, row.harbor_id, &row.target_project)
-        .or_else(|| voted.then(|| "you have voted already".to_owned()));
+    let mut why_not =
+        policy::why_not(caller, row.account_id, row.risk, row.harbor_id, &row.target_project).or_else(|| voted.then_some(WhyNot::Voted));
     if why_not.is_none() && !facts.reader_votes {
-        why_not = Some(vote::NOT_YET.to_owned());
+        why_not = Some(WhyNot::NotYet);
     }
     let may = rights(caller, &row, state, why_not.is_none(), facts.effects.tags_moved > 0);
     let older_form = state == RequestState::Reapproval
@@ -188,7 +192,7 @@ pub fn request(caller: &Caller, facts: &Facts, change: Option<PlanChange>) -> Re
         && facts.replaced_version.as_deref() != Some(effect::EFFECT_VERSION.to_string().as_str());
     let approvers = facts.approvers.clone();
     Ok(Request {
-        next: next_move(&row, state, &approvers, older_form),
+        next: next_move(&row, state, &approvers, older_form).into(),
         pull: pull_line(facts, state)?,
         results: Vec::new(),
         audit: facts.audit.clone(),
@@ -198,7 +202,7 @@ pub fn request(caller: &Caller, facts: &Facts, change: Option<PlanChange>) -> Re
         change,
         plan: plan(facts)?,
         votes: facts.vote_rows.0.iter().cloned().map(vote).collect(),
-        why_not_vote: why_not.filter(|_| matches!(state, RequestState::Waiting | RequestState::Reapproval)),
+        why_not_vote: why_not.filter(|_| matches!(state, RequestState::Waiting | RequestState::Reapproval)).map(Into::into),
         id: row.request_id,
         state,
         version: row.version,
@@ -207,7 +211,7 @@ pub fn request(caller: &Caller, facts: &Facts, change: Option<PlanChange>) -> Re
         form,
         risk: i64::from(row.risk),
         votes_needed: i64::from(row.votes_needed),
-        rule: row.rule,
+        rule: row.rule.0,
         approvers,
         category: row.category,
         reason: row.reason,
@@ -219,7 +223,7 @@ pub fn request(caller: &Caller, facts: &Facts, change: Option<PlanChange>) -> Re
         job_id: row.job_id,
         items_done: facts.items_done,
         bytes_sent: facts.bytes_sent,
-        outcome_detail: row.outcome_detail,
+        outcome_detail: row.outcome_detail.map(|outcome| outcome.0),
         may,
     })
 }
@@ -250,33 +254,26 @@ fn rights(caller: &Caller, row: &Row, state: RequestState, may_vote: bool, moves
     may
 }
 
-fn next_move(row: &Row, state: RequestState, approvers: &[String], older_form: bool) -> String {
-    let who = match approvers {
-        [] => "an approver".to_owned(),
-        [one] => one.clone(),
-        [first, rest @ ..] => format!("{first} or {} more", rest.len()),
+fn next_move(row: &Row, state: RequestState, approvers: &[String], older_form: bool) -> NextMove {
+    let who = || match approvers {
+        [] => Deciders::Anybody,
+        [one] => Deciders::One { name: one.clone() },
+        [first, rest @ ..] => Deciders::Several { name: first.clone(), others: i64::try_from(rest.len()).unwrap_or(i64::MAX) },
     };
     match state {
-        RequestState::Draft => "Its author has to send it off.".to_owned(),
-        RequestState::Waiting => format!("Waits for {who} to decide: {} of {} approvals.", row.votes, row.votes_needed),
-        RequestState::Reapproval if older_form => {
-            format!(
-                "The approved plan was made by an earlier version of this program and was made anew, so earlier approvals no longer count. \
-                 Waits for {who} to decide again."
-            )
-        }
-        RequestState::Reapproval => {
-            format!("Harbor changed since approval, so earlier approvals no longer count. Waits for {who} to decide again.")
-        }
-        RequestState::Queued => "Approved. A worker takes it up at once.".to_owned(),
-        RequestState::Running => "Writes to Harbor and reads every image back.".to_owned(),
-        RequestState::Done => "Done: everything was read back from Harbor.".to_owned(),
-        RequestState::Issues => "Not all of it was restored. Look at the lines that failed, are blocked or were not begun.".to_owned(),
-        RequestState::Failed => "Nothing more happens by itself. Look at the reason and ask again.".to_owned(),
-        RequestState::Cancelled => "Stopped. What was written before stays and is listed.".to_owned(),
-        RequestState::Denied => "Refused. It can be asked for again with another reason or plan.".to_owned(),
-        RequestState::Expired => "Nobody decided in time. It can be asked for again.".to_owned(),
-        RequestState::Withdrawn => "Taken back by its author.".to_owned(),
+        RequestState::Draft => NextMove::SendOff,
+        RequestState::Waiting => NextMove::Decide { who: who(), votes: row.votes, needed: i64::from(row.votes_needed) },
+        RequestState::Reapproval if older_form => NextMove::DecideOlderForm { who: who() },
+        RequestState::Reapproval => NextMove::DecideAgain { who: who() },
+        RequestState::Queued => NextMove::Queued,
+        RequestState::Running => NextMove::Running,
+        RequestState::Done => NextMove::Done,
+        RequestState::Issues => NextMove::Issues,
+        RequestState::Failed => NextMove::Failed,
+        RequestState::Cancelled => NextMove::Cancelled,
+        RequestState::Denied => NextMove::Denied,
+        RequestState::Expired => NextMove::Expired,
+        RequestState::Withdrawn => NextMove::Withdrawn,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Votes, and the ways a request ends before it runs. Rules are checked in the transaction, with the request's row locked (F-51).
 
 use app::error::{ApiError, ErrorKind};
+use app::restores::outcomes::{Outcome as End, WhyNot};
 use app::restores::types::{CastVote, Request};
 use sqlx::PgConnection;
 
@@ -12,15 +13,12 @@ use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::state::AppState;
 
-/// Why an account whose password was set by somebody else does not vote for a while.
-pub(super) const NOT_YET: &str = "the password of this account was reset less than 24 hours ago; until then it does not vote";
-
 fn moved_on() -> Error {
-    ApiError::new(ErrorKind::Conflict, "moved_on", "this request moved on since you opened it; look at it again").into()
+    ApiError::new(ErrorKind::Conflict, "moved_on", app::restores::refusals::Refusal::MovedOn).into()
 }
 
 async fn visible(conn: &mut PgConnection, caller: &Caller, request_id: i64) -> Result<Row, Error> {
-    let absent = || ApiError::not_found("request");
+    let absent = || ApiError::not_found(app::refusals::Thing::Request);
     let row = queries::lock(conn, request_id).await?.ok_or_else(absent)?;
     if list::sees(caller, &row) { Ok(row) } else { Err(absent().into()) }
 }
@@ -30,11 +28,11 @@ pub async fn cast(state: &AppState, caller: &Caller, origin: &Origin, form: Cast
     let approve = match form.decision.as_str() {
         "approve" => true,
         "deny" => false,
-        _ => return Err(ApiError::field("decision", "approve or deny").into()),
+        _ => return Err(ApiError::field("decision", app::restores::refusals::Refusal::Decision).into()),
     };
     let comment = form.comment.trim();
     if comment.chars().count() > 2_000 {
-        return Err(ApiError::field("comment", "use at most 2,000 characters").into());
+        return Err(ApiError::field("comment", app::restores::refusals::Refusal::CommentLong).into());
     }
     let mut tx = state.pool.begin().await?;
     let row = visible(&mut tx, caller, form.request_id).await?;
@@ -49,7 +47,7 @@ pub async fn cast(state: &AppState, caller: &Caller, origin: &Origin, form: Cast
         .project(&row.harbor, &row.target_project)
         .outcome(Outcome::Denied, "not_an_approver");
         audit::record_alone(&state.pool, &Actor::caller(caller, origin), event).await?;
-        return Err(ApiError::new(ErrorKind::Forbidden, "may_not_vote", why).into());
+        return Err(ApiError::new(ErrorKind::Forbidden, "may_not_vote", app::restores::refusals::Refusal::MayNotVote { why }).into());
     }
     if !matches!(row.state.as_str(), "waiting" | "reapproval")
         || row.version != form.version
@@ -61,19 +59,29 @@ pub async fn cast(state: &AppState, caller: &Caller, origin: &Origin, form: Cast
         caller.require_fresh()?;
     }
     if !crate::accounts::votes(&mut tx, caller.account_id).await? {
-        return Err(ApiError::new(ErrorKind::Forbidden, "no_vote_yet", NOT_YET).into());
+        return Err(ApiError::new(
+            ErrorKind::Forbidden,
+            "no_vote_yet",
+            app::restores::refusals::Refusal::MayNotVote { why: WhyNot::NotYet },
+        )
+        .into());
     }
     let in_time: bool = sqlx::query_scalar("select $1::timestamptz > now()").bind(row.decide_before).fetch_one(&mut *tx).await?;
     if !in_time {
-        return Err(ApiError::new(ErrorKind::Conflict, "too_late", "the time to decide is over").into());
+        return Err(ApiError::new(ErrorKind::Conflict, "too_late", app::restores::refusals::Refusal::TooLate).into());
     }
     if comment.is_empty() && (!approve || row.risk >= policy::COMMENT_FROM_RISK) {
-        return Err(
-            ApiError::field("comment", if approve { "at this risk an approval needs a comment" } else { "say why you refuse" }).into()
-        );
+        return Err(ApiError::field(
+            "comment",
+            if approve { app::restores::refusals::Refusal::CommentNeeded } else { app::restores::refusals::Refusal::SayWhyRefused },
+        )
+        .into());
     }
     let twice = |error: sqlx::Error| {
-        Error::from(error).on_constraint("vote_once", ApiError::new(ErrorKind::Conflict, "voted", "you have voted already"))
+        Error::from(error).on_constraint(
+            "vote_once",
+            ApiError::new(ErrorKind::Conflict, "voted", app::restores::refusals::Refusal::MayNotVote { why: WhyNot::Voted }),
+        )
     };
     queries::insert_vote(&mut tx, row.request_id, caller.account_id, approve, comment, &row.plan_hash).await.map_err(twice)?;
     let quorum = decide(&mut tx, &row, approve, comment, caller).await?;
@@ -92,7 +100,8 @@ pub async fn cast(state: &AppState, caller: &Caller, origin: &Origin, form: Cast
 /// Moves the request on if this vote decides it; true = approved for good.
 async fn decide(conn: &mut PgConnection, row: &Row, approve: bool, comment: &str, caller: &Caller) -> Result<bool, Error> {
     if !approve {
-        queries::set_state(conn, row.request_id, "denied", Some(comment), true).await?;
+        let outcome = End::Denied { comment: comment.to_owned() };
+        queries::set_state(conn, row.request_id, "denied", Some(&outcome), true).await?;
         return Ok(false);
     }
     if queries::counting(conn, row.request_id).await? < i64::from(row.votes_needed) {
@@ -109,7 +118,7 @@ pub async fn withdraw(state: &AppState, caller: &Caller, origin: &Origin, reques
     let mut tx = state.pool.begin().await?;
     let row = visible(&mut tx, caller, request_id).await?;
     if row.account_id != caller.account_id {
-        return Err(ApiError::new(ErrorKind::Forbidden, "not_yours", "only its author takes a request back").into());
+        return Err(ApiError::new(ErrorKind::Forbidden, "not_yours", app::restores::refusals::Refusal::NotYours).into());
     }
     if !matches!(row.state.as_str(), "waiting" | "reapproval") {
         return Err(moved_on());
@@ -139,7 +148,7 @@ pub async fn cancel(state: &AppState, caller: &Caller, origin: &Origin, request_
     let job_id = row.job_id.ok_or_else(|| Error::defect("a queued restore has no job"))?;
     let now = crate::jobs::queries::request_cancel(&mut tx, job_id, &caller.login).await?;
     if now.as_deref() == Some("cancelled") {
-        queries::set_state(&mut tx, request_id, "cancelled", Some("stopped before it wrote anything"), true).await?;
+        queries::set_state(&mut tx, request_id, "cancelled", Some(&End::StoppedBefore), true).await?;
     }
     events::notify(&mut tx, Topic::Requests).await?;
     events::notify(&mut tx, Topic::Jobs).await?;
@@ -154,18 +163,16 @@ pub async fn cancel(state: &AppState, caller: &Caller, origin: &Origin, request_
 pub async fn expire_due(state: &AppState) -> Result<(), Error> {
     let mut tx = state.pool.begin().await?;
     for request_id in queries::overdue(&mut tx).await? {
-        expire(&mut tx, request_id, "nobody decided in time").await?;
+        expire(&mut tx, request_id, &End::NobodyDecided).await?;
     }
     for request_id in queries::of_another_form(&mut tx, engine::effect::EFFECT_VERSION).await? {
-        let why =
-            "its effect plan was made by an earlier version of this program, in a form that is not executed any more; ask for it again";
-        expire(&mut tx, request_id, why).await?;
+        expire(&mut tx, request_id, &End::OlderForm).await?;
     }
     tx.commit().await?;
     Ok(())
 }
 
-async fn expire(conn: &mut PgConnection, request_id: i64, why: &str) -> Result<(), Error> {
+async fn expire(conn: &mut PgConnection, request_id: i64, why: &End) -> Result<(), Error> {
     queries::set_state(conn, request_id, "expired", Some(why), true).await?;
     events::notify(conn, Topic::Requests).await?;
     let event = Event::new("restore.expire", "request", request_id.to_string(), format!("restore #{request_id} expired: {why}"));

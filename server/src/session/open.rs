@@ -69,7 +69,7 @@ fn whose(caller: &Caller, user_id: Option<i64>, operation: Operation) -> Result<
 pub async fn list_sessions(state: &AppState, caller: &Caller, user_id: Option<i64>) -> Result<Vec<OpenSession>, Error> {
     let account_id = whose(caller, user_id, Operation::ReadAccounts)?;
     let mut conn = state.pool.acquire().await?;
-    accounts::login_of(&mut conn, account_id).await?.ok_or_else(|| ApiError::not_found("account"))?;
+    accounts::login_of(&mut conn, account_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Account))?;
     let shown = |row: Row| OpenSession {
         here: caller.session == Some(row.session_id),
         id: row.session_id,
@@ -86,10 +86,10 @@ pub async fn list_sessions(state: &AppState, caller: &Caller, user_id: Option<i6
 pub async fn end_sessions(state: &AppState, caller: &Caller, origin: &Origin, form: EndSessions) -> Result<i64, Error> {
     let account_id = whose(caller, form.user_id, Operation::ManageAccounts)?;
     let mut tx = state.pool.begin().await?;
-    let login = accounts::login_of(&mut tx, account_id).await?.ok_or_else(|| ApiError::not_found("account"))?;
+    let login = accounts::login_of(&mut tx, account_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Account))?;
     let ended = end(&mut tx, account_id, form.session_id, caller.session).await?;
     let sentence = match form.session_id {
-        Some(_) if ended == 0 => return Err(ApiError::not_found("session").into()),
+        Some(_) if ended == 0 => return Err(ApiError::not_found(app::refusals::Thing::Session).into()),
         Some(id) => format!("ended session {id} of {login}"),
         None => format!("ended {ended} sessions of {login}"),
     };

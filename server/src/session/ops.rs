@@ -32,7 +32,7 @@ fn origin_of(cx: &Cx) -> Origin {
 pub(super) fn store_error(error: &tower_sessions::session::Error) -> Error {
     // The database's words are for the log, not for whoever is not even signed in.
     tracing::error!(error = %crate::error::chain(error), "sessions are not available");
-    Error::Api(ApiError::new(ErrorKind::Unavailable, "session_store", "sessions are not available at this moment; try again"))
+    Error::Api(ApiError::new(ErrorKind::Unavailable, "session_store", app::accounts::refusals::Refusal::SessionStore))
 }
 
 /// Leaves a message for the next page.
@@ -49,7 +49,7 @@ pub async fn sign_in(state: &AppState, cx: &Cx, form: SignIn) -> Result<String, 
     let origin = origin_of(cx);
     let login = form.login.trim().to_lowercase();
     if form.password.len() > PASSWORD_BYTES_MAX || login.len() > 256 {
-        return Err(ApiError::field("password", "this is too long to be a password").into());
+        return Err(ApiError::field("password", app::accounts::refusals::Refusal::NoPassword).into());
     }
     let known = accounts::credentials(&mut *state.pool.acquire().await?, &login).await?;
     // What was typed is named only where it is somebody's name: it may be a password in the wrong field.
@@ -67,7 +67,7 @@ pub async fn sign_in(state: &AppState, cx: &Cx, form: SignIn) -> Result<String, 
         let event = Event::new("auth.login.fail", "session", named, format!("failed to sign in as {named}"))
             .outcome(Outcome::Failure, "bad_credentials");
         audit::record_alone(&state.pool, &Actor::anonymous(named, &origin), event).await?;
-        return Err(ApiError::new(ErrorKind::Invalid, "bad_credentials", "sign-in name and password do not belong together").into());
+        return Err(ApiError::new(ErrorKind::Invalid, "bad_credentials", app::accounts::refusals::Refusal::BadCredentials).into());
     };
     if accounts::password::is_outdated(&account.hash) {
         let anew = accounts::password::hash(state, password).await?;
@@ -97,7 +97,7 @@ async fn keep_proof(session: &Session) -> Result<(), Error> {
 pub async fn step_up(state: &AppState, cx: &Cx, password: &str) -> Result<(), Error> {
     let caller = Caller::of(cx)?;
     if caller.via != Via::Session {
-        return Err(ApiError::new(ErrorKind::Invalid, "no_session", "a token has no session").into());
+        return Err(ApiError::new(ErrorKind::Invalid, "no_session", app::accounts::refusals::Refusal::TokenHasNone).into());
     }
     let origin = origin_of(cx);
     accounts::prove(state, &caller, &origin, "password_again", password).await?;
@@ -112,7 +112,7 @@ pub async fn step_up(state: &AppState, cx: &Cx, password: &str) -> Result<(), Er
 pub async fn sign_out(state: &AppState, cx: &Cx) -> Result<(), Error> {
     let caller = Caller::of(cx)?;
     if caller.via != Via::Session {
-        return Err(ApiError::new(ErrorKind::Invalid, "no_session", "a token has no session to end").into());
+        return Err(ApiError::new(ErrorKind::Invalid, "no_session", app::accounts::refusals::Refusal::TokenNoSession).into());
     }
     let event = Event::new("auth.logout", "session", &caller.login, format!("{} signed out", caller.login));
     audit::record_alone(&state.pool, &Actor::caller(&caller, &origin_of(cx)), event).await?;
@@ -150,7 +150,7 @@ pub async fn bootstrap_open(pool: &PgPool) -> Result<bool, Error> {
 /// Makes the first account, which has the duties of operator and security administrator until others take them.
 pub async fn set_up(state: &AppState, cx: &Cx, form: SetUp) -> Result<(), Error> {
     if !bootstrap_open(&state.pool).await? {
-        return Err(ApiError::new(ErrorKind::Gone, "set_up_done", "the set-up is done; sign in").into());
+        return Err(ApiError::new(ErrorKind::Gone, "set_up_done", app::accounts::refusals::Refusal::SetUpDone).into());
     }
     accounts::password::judge("password", &form.password, &form.login)?;
     let origin = origin_of(cx);
@@ -160,7 +160,7 @@ pub async fn set_up(state: &AppState, cx: &Cx, form: SetUp) -> Result<(), Error>
             .fetch_optional(&state.pool)
             .await?;
     if used.is_none() {
-        return Err(ApiError::field("token", "this is not the token the server printed last").into());
+        return Err(ApiError::field("token", app::accounts::refusals::Refusal::SetUpToken).into());
     }
     let actor = Actor::anonymous(&form.login, &origin);
     let new = NewUser {

@@ -93,7 +93,12 @@ pub async fn admit(pool: &PgPool, login: &str, ip: Option<IpAddr>) -> Result<(),
     .bind(subjects(login, ip).as_slice())
     .fetch_one(pool)
     .await?;
-    Err(ApiError::new(ErrorKind::TooMany, "throttled", format!("too many wrong tries; try again in {} s", wait_s.max(1))).into())
+    Err(ApiError::new(
+        ErrorKind::TooMany,
+        "throttled",
+        app::accounts::refusals::Refusal::Throttled { wait_s: app::units::figure(wait_s.max(1)) },
+    )
+    .into())
 }
 
 /// Takes a try back that was good, and remembers that this name is at home at this address.

@@ -75,7 +75,7 @@ fn canonical(uri: &http::Uri) -> Option<String> {
 pub fn keep(cx: &Cx, name: &str, chosen: bool) -> Result<(), Error> {
     let cookie = if chosen { CHOSEN } else { OF_BROWSER };
     let found =
-        (!name.is_empty()).then(|| find(name).ok_or_else(|| ApiError::field("name", "this is not a time zone of the IANA database")));
+        (!name.is_empty()).then(|| find(name).ok_or_else(|| ApiError::field("name", app::accounts::refusals::Refusal::ZoneUnknown)));
     let zone = found.transpose()?;
     super::ops::set_cookie(cx, cookie, zone.as_ref().map(|zone| zone.name.as_str()))
 }

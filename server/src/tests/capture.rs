@@ -50,7 +50,7 @@ impl Estate {
             .unwrap();
         let job = NewJob {
             work: Work::Verify { vault_id, scope },
-            title: "verify".to_owned(),
+            title: app::jobs::sentences::Title::Inventory { harbor: "sim".to_owned() },
             dedupe_key: "verify".to_owned(),
             trigger: "test".to_owned(),
             account_id: None,
@@ -124,7 +124,7 @@ impl Estate {
         let run_id = plans::queries::next_run_id(&mut conn).await.unwrap();
         let job = NewJob {
             work: Work::Backup { run_id },
-            title: "run".to_owned(),
+            title: app::jobs::sentences::Title::Inventory { harbor: "sim".to_owned() },
             dedupe_key: format!("run {run_id}"),
             trigger: "test".to_owned(),
             account_id: None,

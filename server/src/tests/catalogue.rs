@@ -77,6 +77,7 @@ impl World {
             .map(|s| Gap {
                 kind: "missing".to_owned(),
                 subject: (*s).to_owned(),
+                values: None,
                 cause: "c".to_owned(),
                 consequence: String::new(),
                 remedy: "r".to_owned(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use app::accounts::types::Duty;
+use app::jobs::failures::Failure;
 use app::plans::types::{Copies, Plan, PlanForm};
 use engine::finding::Depth;
 use engine::verify;
@@ -89,7 +90,7 @@ impl Further {
         sqlx::query("update job set state = $2, error = $3 where job_id = $1")
             .bind(job_id)
             .bind(state)
-            .bind(error)
+            .bind(error.map(sqlx::types::Json))
             .execute(&mut *tx)
             .await
             .unwrap();
@@ -163,7 +164,7 @@ async fn what_was_made_while_the_job_ended_is_asked_for_and_a_failure_does_not_a
     let (job_id, done) = further.work().await;
     done.unwrap();
     further.estate.full().await;
-    further.end(job_id, &End::Dead { error: "broken".to_owned(), remedy: None }).await;
+    further.end(job_id, &End::Dead { error: Failure::NoPointer, remedy: None }).await;
     assert_eq!(further.queued().await, 0, "the next run asks again");
 }
 
@@ -232,9 +233,9 @@ async fn a_snapshot_that_cannot_be_read_does_not_keep_the_others_from_being_copi
     std::fs::remove_file(&path).unwrap();
     further.name(vec![further.to_id]).await.unwrap();
     let (job_id, done) = further.work().await;
-    let Err(JobError::Permanent { message, remedy }) = done else { panic!("{done:?}") };
-    assert!(message.contains(&hex[..12]) && remedy.is_some(), "{message}");
-    further.end(job_id, &End::Dead { error: message, remedy }).await;
+    let Err(JobError::Permanent { failure, help }) = done else { panic!("{done:?}") };
+    assert!(failure.to_string().contains(&hex[..12]) && help.is_some(), "{failure}");
+    further.end(job_id, &End::Dead { error: failure, remedy: help }).await;
     let standing = further.standing().await;
     assert_eq!((standing.copied, standing.waiting), (1, 1));
     assert!(standing.error.is_some());
@@ -252,7 +253,7 @@ async fn the_plans_own_vault_and_unknown_ones_are_refused(pool: PgPool) {
     for (copies, says) in [(vec![own], "own vault"), (vec![further.to_id, 999], "no such vault"), ((1..20).collect(), "at most")] {
         let error = further.name(copies).await.unwrap_err().into_api(None);
         assert_eq!(error.fields.first().map(|field| field.field.as_str()), Some("copies"));
-        assert!(error.fields[0].message.contains(says), "{error:?}");
+        assert!(error.fields[0].message.to_string().contains(says), "{error:?}");
     }
     assert!(further.plan().await.copies.is_empty());
     further.name(vec![further.to_id]).await.unwrap();

@@ -91,7 +91,7 @@ async fn claimed(state: &AppState, work: Work) -> Arc<JobContext> {
         .unwrap();
     let job = NewJob {
         work,
-        title: "job".to_owned(),
+        title: app::jobs::sentences::Title::Inventory { harbor: "sim".to_owned() },
         dedupe_key: "job".to_owned(),
         trigger: "test".to_owned(),
         account_id: None,
@@ -123,7 +123,7 @@ async fn adopted(state: &AppState, operator: &Caller, name: &str, path: &Path) -
 
 fn is_refused<T: std::fmt::Debug>(result: Result<T, JobError>, word: &str) {
     match result {
-        Err(JobError::Permanent { message, .. }) => assert!(message.contains(word), "{message}"),
+        Err(JobError::Permanent { failure, .. }) => assert!(failure.to_string().contains(word), "{failure}"),
         other => panic!("{other:?}"),
     }
 }

@@ -1,6 +1,8 @@
 //! Looks at a harbor: one that was set back, a run asked for while another goes on, and the projects that are listed by themselves.
 
 use app::accounts::types::Duty;
+use app::home::concerns::Topic;
+use app::jobs::failures::Failure;
 use harbor_sim::Version;
 use sqlx::PgPool;
 
@@ -81,7 +83,7 @@ async fn run_now_during_a_run_waits_for_its_end_and_looks_for_itself_once(pool: 
     assert!(jobs::is_awaited(&mut conn, first).await.unwrap());
 
     // A try that failed goes on later with what it had not sealed: no look of its own for the rest.
-    let again = End::Again { error: "busy".to_owned(), remedy: None, wait_s: 60.0 };
+    let again = End::Again { error: Failure::HarborSilent, remedy: None, wait_s: 60.0 };
     sqlx::query("update run set started_at = now() where job_id = $1").bind(first).execute(&pool).await.unwrap();
     assert!(jobs::finish(&mut conn, first, claimed.epoch, &again).await.unwrap());
     assert_eq!(press().await.unwrap(), second);
@@ -129,7 +131,11 @@ async fn projects_are_listed_every_few_minutes_by_one_job_and_a_new_one_shows_as
     jobs::finish(&mut pool.acquire().await.unwrap(), claimed.job_id, claimed.epoch, &End::Done).await.unwrap();
     sqlx::query("update plan set include = '{shop}'").execute(&pool).await.unwrap();
     let page = home::home(&estate.state, &ops).await.unwrap();
-    assert!(page.concerns.iter().any(|c| c.title == "Not protected" && c.text.contains("sim/newcomer")), "{:?}", page.concerns);
+    assert!(
+        page.concerns.iter().any(|c| c.title == Topic::NotProtected.into() && c.text.to_string().contains("sim/newcomer")),
+        "{:?}",
+        page.concerns
+    );
 
     harbors::queue_inventories(&estate.state).await.unwrap();
     assert_eq!(listings().await, 1, "not yet");
@@ -165,7 +171,7 @@ async fn failed_jobs_of_what_is_gone_leave_home(pool: PgPool) {
         async move {
             sqlx::query_scalar::<_, i64>(
                 "insert into job (kind, title, payload, dedupe_key, attempt_max, trigger, state, finished_at, error)
-                 values ($1, $1, $3, $2, 8, 'test', 'dead', now(), 'no') returning job_id",
+                 values ($1::text, to_jsonb($1::text), $3, $2, 8, 'test', 'dead', now(), '\"no\"') returning job_id",
             )
             .bind(kind)
             .bind(key)
@@ -181,7 +187,7 @@ async fn failed_jobs_of_what_is_gone_leave_home(pool: PgPool) {
     job("inventory", "inventory".to_owned(), serde_json::json!({ "harbor_id": harbor_id })).await;
     let failed = || async {
         let page = home::home(&state, &ops).await.unwrap();
-        page.concerns.into_iter().filter(|c| c.title == "Job failed").map(|c| c.text).collect::<Vec<_>>()
+        page.concerns.into_iter().filter(|c| c.title == Topic::JobFailed.into()).map(|c| c.text.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(failed().await.len(), 2, "a harbor that is not reached is told of by itself");
     sqlx::query("update plan set deleted_at = now()").execute(&pool).await.unwrap();

@@ -81,11 +81,11 @@ impl Fleet {
             "with p as (insert into plan (name, harbor_id, vault_id, include, exclude, cron, zone, rpo_s, created_by, deleted_at)
                         select 'before', harbor_id, (select min(vault_id) from vault), '{*}', '{}', '0 2 * * *', 'UTC', 86400, 'olga', now()
                           from harbor where name = 'sim' returning plan_id),
-                  j as (insert into job (kind, title, payload, state, attempt_max, trigger) values ('backup', 'x', '{}', 'done', 1, 'olga') returning job_id),
+                  j as (insert into job (kind, title, payload, state, attempt_max, trigger) values ('backup', '\"x\"', '{}', 'done', 1, 'olga') returning job_id),
                   r as (insert into run (plan_id, job_id, trigger, state) select plan_id, job_id, 'user', 'good' from p, j returning run_id)
              update snapshot_ever s set run_id = r.run_id from r, project where project.project_id = s.project_id and project.name = 'payments'",
             "insert into job (kind, title, payload, state, attempt_max, trigger, account_id, harbor_id, finished_at)
-             select 'inventory', 'list', '{}', 'dead', 1, 'olga', min(account_id), (select min(harbor_id) from harbor), now() from account",
+             select 'inventory', '\"list\"', '{}', 'dead', 1, 'olga', min(account_id), (select min(harbor_id) from harbor), now() from account",
         ] {
             sqlx::query(sql).execute(&fleet.estate.pool).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
         }
@@ -102,11 +102,11 @@ impl Fleet {
         let form = serde_json::json!({ "harbor": "sim", "project": "shop", "at": "2026-11-23T09:30:00Z", "items": "shop/web:1" });
         sqlx::query(
             "with j as (insert into job (kind, title, payload, state, attempt_max, trigger, account_id, harbor_id, project, link)
-                         select 'restore', 'restore', '{}', 'done', 1, 'dev', $1, $2, 'shop', '/restores' returning job_id),
+                         select 'restore', '\"restore\"', '{}', 'done', 1, 'dev', $1, $2, 'shop', '/restores' returning job_id),
                   q as (insert into request (state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed,
                                              rule, reason, category, submitted_at, decide_before, started_at, finished_at, effects, job_id)
                          select $3, $1, $2, 'shop', (select min(snapshot_id) from snapshot join project using (project_id) where name = 'shop'), 'shop', $4, $5, $6, now(),
-                                3, 1, 'rule', 'it was pushed over', 'bad_push', now(), now() + interval '1 day',
+                                3, 1, '\"rule\"', 'it was pushed over', 'bad_push', now(), now() + interval '1 day',
                                 case when $3 in ('running', 'done', 'issues', 'failed') then now() end,
                                 case when $3 not in ('waiting', 'reapproval', 'queued', 'running') then now() end, $7, (select job_id from j)
                          returning request_id)
@@ -144,7 +144,7 @@ impl Fleet {
                from harbor h, generate_series(1, $1) n where h.name <> 'sim' or n = 1 on conflict do nothing",
             "insert into plan_copy (plan_id, vault_id) select plan_id, (select max(vault_id) from vault) from plan where $1 > 0 on conflict do nothing",
             "insert into job (kind, title, payload, state, attempt_max, trigger, account_id, harbor_id, project)
-             select 'backup', 'back up', '{}', 'running', 1, 'olga', (select min(account_id) from account), harbor_id, 'shop' from harbor, generate_series(1, $1)",
+             select 'backup', '\"back up\"', '{}', 'running', 1, 'olga', (select min(account_id) from account), harbor_id, 'shop' from harbor, generate_series(1, $1)",
             "insert into account (login, display_name, password_hash) select 'a' || n, 'a' || n, 'x' from generate_series(1, $1) n on conflict do nothing",
             "insert into role_grant (account_id, role, harbor_id, project, granted_by)
              select a.account_id, 'approver', h.harbor_id, 'shop', 'sam' from account a, harbor h where a.login ~ '^a[0-9]+$' and h.name = 'sim' and $1 > 0

@@ -64,7 +64,7 @@ impl Lasting {
 
 async fn run(pool: &PgPool, plan_id: i64) -> i64 {
     let job_id: i64 = sqlx::query_scalar(
-        "insert into job (kind, title, payload, attempt_max, trigger, state) values ('backup', 'run', '{}', 1, 'test', 'done') returning job_id",
+        "insert into job (kind, title, payload, attempt_max, trigger, state) values ('backup', '\"run\"', '{}', 1, 'test', 'done') returning job_id",
     )
     .fetch_one(pool)
     .await

@@ -149,9 +149,9 @@ async fn what_is_stored_is_text_on_every_page(pool: PgPool) {
     for sql in [
         "update account set display_name = left($1, 100)",
         "update harbor set state = 'refused', state_detail = $1, secret_set_by = $1, product_version = $1, staging_trouble = $1",
-        "update job set title = $1, error = $1, remedy = $1, trigger = $1",
+        "update job set title = to_jsonb($1::text), error = to_jsonb($1::text), remedy = jsonb_build_object('code', $1::text), trigger = $1",
         "insert into job_log (job_id, seq, level, text) select max(job_id), 900, 'error', $1 from job",
-        "update request set reason = $1, ticket = $1, outcome_detail = $1, rule = $1, effects = effects || jsonb_build_object('only', $1::text)",
+        "update request set reason = $1, ticket = $1, outcome_detail = to_jsonb($1::text), rule = jsonb_build_object('code', 'none', 'text', $1::text), effects = effects || jsonb_build_object('only', $1::text)",
         "insert into vote (request_id, account_id, approve, comment, plan_hash) select q.request_id, a.account_id, true, $1, q.plan_hash
            from (select request_id, plan_hash from request where state = 'waiting' order by request_id desc limit 1) q, (select min(account_id) as account_id from account) a",
         "update hold set reason = $1, made_by = $1",
@@ -246,9 +246,9 @@ async fn a_page_of_a_list_has_at_most_two_hundred_rows(pool: PgPool) {
     let fleet = Fleet::new(pool.clone()).await;
     for sql in [
         "insert into harbor_project (harbor_id, project, foreign_id, repositories, proxy_cache, seen_at) select harbor_id, 'many' || n, n, 1, false, now() from harbor, generate_series(1, 250) n",
-        "insert into job (kind, title, payload, state, attempt_max, trigger, account_id) select 'backup', 'x', '{}', 'done', 1, 'x', min(account_id) from account, generate_series(1, 250) n group by n",
+        "insert into job (kind, title, payload, state, attempt_max, trigger, account_id) select 'backup', '\"x\"', '{}', 'done', 1, 'x', min(account_id) from account, generate_series(1, 250) n group by n",
         "insert into account (login, display_name, password_hash) select 'many' || n, 'x', 'x' from generate_series(1, 250) n",
-        "with j as (insert into job (kind, title, payload, state, attempt_max, trigger) select 'backup', 'x', '{}', 'done', 1, 'x' from generate_series(1, 250) returning job_id)
+        "with j as (insert into job (kind, title, payload, state, attempt_max, trigger) select 'backup', '\"x\"', '{}', 'done', 1, 'x' from generate_series(1, 250) returning job_id)
          insert into run (plan_id, job_id, trigger, state) select (select min(plan_id) from plan), job_id, 'user', 'good' from j",
         "insert into request (state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, effects)
          select state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, effects

@@ -9,7 +9,7 @@ use crate::jobs::{JobContext, NewJob, Stop, Work, enqueue};
 fn job(key: &str) -> NewJob {
     NewJob {
         work: Work::Inventory { harbor_id: 1 },
-        title: "list".to_owned(),
+        title: app::jobs::sentences::Title::Inventory { harbor: "sim".to_owned() },
         dedupe_key: key.to_owned(),
         trigger: "test".to_owned(),
         account_id: None,

@@ -55,7 +55,7 @@ async fn drafts(pool: &PgPool, author: &Caller, harbor_id: i64, many: i32) {
     let (plan, hash) = plan(false);
     sqlx::query(
         "insert into request (state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, effects)
-         select 'draft', account_id, harbor_id, 'shop', snapshot_id, 'shop', form, $2, $3, now() - make_interval(days => n), 1, 1, 'rule', $4
+         select 'draft', account_id, harbor_id, 'shop', snapshot_id, 'shop', form, $2, $3, now() - make_interval(days => n), 1, 1, '\"rule\"', $4
            from request, generate_series(0, $5 - 1) n where request_id = $1",
     )
     .bind(open)

@@ -172,7 +172,7 @@ async fn what_is_locked_outlives_its_rule_and_the_page_says_until_when(pool: PgP
         .unwrap();
     let kept = retention::get(&locked.estate.state, &locked.operator, locked.estate.plan_id).await.unwrap();
     assert_eq!((kept.snapshots, kept.go), (4, 0));
-    assert!(kept.shown.iter().all(|kept| kept.reasons.iter().any(|why| why.starts_with("locked until"))), "{:?}", kept.shown);
+    assert!(kept.shown.iter().all(|kept| kept.reasons.iter().any(|why| why.to_string().starts_with("locked until"))), "{:?}", kept.shown);
     let view = vaults::get(&locked.estate.state, &locked.operator, locked.vault_id).await.unwrap();
     let lock = view.lock.unwrap();
     assert_eq!((lock.snapshots, lock.outlived_by.len()), (4, 0), "one snapshot is kept for no longer than it is locked");

@@ -3,6 +3,8 @@
 use app::accounts::types::Duty;
 use app::error::ApiError;
 use app::harbors::types::{CheckOutcome, Harbor, LoginPurpose, NewHarbor, RenewLogins, Renewed};
+use app::home::concerns::{Matter, Topic};
+use app::sentence::Said;
 use harbor_sim::{Action, Match};
 use http::Method;
 use registry::{AddressRule, Client, Credential, Endpoint, Limits, Permission, RobotSpec};
@@ -94,7 +96,11 @@ async fn the_end_of_a_login_and_rights_beyond_its_need_are_told_before_it_ends(p
     assert_eq!(row.outcome, CheckOutcome::Warn);
     assert!(row.detail.contains("in 9 days") && row.detail.contains("tag:delete"), "{}", row.detail);
     let home = crate::home::home(&w.state, &w.ops).await.unwrap();
-    assert!(home.concerns.iter().any(|concern| concern.title == "Login ends" && concern.text.contains("in 9 days")));
+    assert!(
+        home.concerns
+            .iter()
+            .any(|concern| concern.title == Topic::LoginEnds.into() && matches!(&concern.text, Said::Now(Matter::Ends { days: 9, .. })))
+    );
     let stranger = person(&w.state, "dev", &[], "viewer prod/shop").await;
     let seen = harbors::get(&w.state, &stranger, "prod").await.unwrap();
     assert_eq!((seen.logins.len(), seen.read_login.as_str()), (0, ""), "logins are nothing for who has a role on a project");
@@ -133,7 +139,7 @@ async fn a_login_that_work_under_way_uses_stays_and_is_named(pool: PgPool) {
     let w = World::new(pool.clone()).await;
     let before = w.harbor().await;
     sqlx::query(
-        "insert into job (kind, title, payload, state, attempt_max, trigger, harbor_id) values ('backup', 'b', '{}', 'running', 1, 'ops', $1)",
+        "insert into job (kind, title, payload, state, attempt_max, trigger, harbor_id) values ('backup', '\"b\"', '{}', 'running', 1, 'ops', $1)",
     )
     .bind(before.id)
     .execute(&pool)

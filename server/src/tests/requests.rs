@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use app::error::ErrorKind;
+use app::restores::outcomes::{Lapse, NextMove};
+use app::restores::sentences::{BlockReason, Note, Rule, Warning};
 use app::restores::types::{CastVote, Draft, EffectKind, LineFilter, Request, RequestFilter, RequestState, RestoreForm, Submit};
+use app::sentence::Said;
 use app::units::Moment;
 use engine::effect::{Effect, EffectItem, EffectPlan};
 use harbor_sim::images;
@@ -114,7 +117,11 @@ async fn undo_gives_back_what_was_recorded_and_not_what_a_snapshot_has(pool: PgP
     let line = undo.plan.items.iter().find(|item| item.reference == "1").unwrap();
     assert_eq!((line.effect, line.then.as_str(), line.now.as_deref()), (EffectKind::Move, over.as_str(), Some(captured.as_str())));
     assert_eq!((undo.risk, undo.votes_needed, undo.form.undo_of), (3, 1, Some(restored.id)));
-    assert_eq!(undo.plan.items.iter().filter(|item| item.detail.contains("stays")).count(), 1, "the tag that keeps the other image");
+    assert_eq!(
+        undo.plan.items.iter().filter(|item| item.detail == Some(Note::Stays.into())).count(),
+        1,
+        "the tag that keeps the other image"
+    );
     let undone = shop.carry(&undo).await;
     assert_eq!(undone.state, RequestState::Done, "{:?}", undone.outcome_detail);
     assert_eq!(recorded(&pool, "restore.undo.submit").await, 1);
@@ -143,7 +150,8 @@ async fn an_undo_whose_image_harbor_removed_meanwhile_asks_for_votes_again_and_s
     let line = change.lines.iter().find(|line| line.after.as_ref().is_some_and(|after| after.reference == "1")).unwrap();
     assert_eq!(line.before.as_ref().unwrap().effect, EffectKind::Move);
     assert_eq!(line.after.as_ref().unwrap().effect, EffectKind::Blocked);
-    assert!(line.after.as_ref().unwrap().detail.contains("never captured"), "{line:?}");
+    let why = line.after.as_ref().unwrap().detail.as_ref().unwrap();
+    assert!(matches!(why, Said::Now(Note::Blocked { why: BlockReason::Gone { .. } })), "{line:?}");
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
@@ -172,7 +180,7 @@ async fn a_request_with_a_blocked_line_never_reads_done(pool: PgPool) {
     assert_eq!(ended.state, RequestState::Issues);
     let counts = ended.ended.unwrap();
     assert_eq!((counts.done, counts.blocked, counts.failed, counts.open), (1, 1, 0, 0));
-    for text in [ended.next.as_str(), ended.outcome_detail.as_deref().unwrap()] {
+    for text in [ended.next.to_string(), ended.outcome_detail.unwrap().to_string()] {
         assert!(!text.to_lowercase().contains("done"), "{text}");
     }
     let rows = restores::list(&shop.estate.state, &shop.dev, RequestFilter::default()).await.unwrap().items;
@@ -313,16 +321,16 @@ async fn when_votes_lapse_the_plan_they_were_for_is_compared_with_the_new_one(po
     after.items.remove(3);
     after.items[1].then = Digest::of(b"another");
     let (hash, value) = (after.hash(), serde_json::to_value(&after).unwrap());
-    let (effects, lapse) = (super::world::effects(), restores::queries::Lapse::HarborChanged);
+    let (effects, lapse) = (super::world::effects(), Lapse::HarborChanged);
     let new = restores::queries::Replan {
         plan: &value,
         hash: hash.as_bytes(),
         effects: &effects,
         risk: 3,
         votes: 1,
-        rule: "rule",
+        rule: &Rule::None,
         decide_h: 1,
-        lapse,
+        lapse: &lapse,
     };
     restores::queries::replan(&mut pool.acquire().await.unwrap(), id, new).await.unwrap();
     let change = restores::get(&state, &lead, id).await.unwrap().change.unwrap();
@@ -348,16 +356,31 @@ async fn an_approved_plan_of_an_older_form_lapses_and_says_why(pool: PgPool) {
         .unwrap();
     let request = shop.work(asked.id).await;
     assert_eq!(request.state, RequestState::Reapproval);
-    assert!(request.next.starts_with("The approved plan was made by an earlier version"), "{}", request.next);
+    assert!(matches!(request.next, Said::Now(NextMove::DecideOlderForm { .. })), "{}", request.next);
     assert_eq!(request.votes.len(), 1);
-    assert!(
-        request.votes.iter().all(|vote| vote.void.as_deref().is_some_and(|why| why.contains("earlier version"))),
-        "{:?}",
-        request.votes
-    );
+    assert!(request.votes.iter().all(|vote| vote.void == Some(Lapse::OlderForm.into())), "{:?}", request.votes);
     let sentence: String =
         sqlx::query_scalar("select sentence from audit_record where action = 'restore.replan'").fetch_one(&pool).await.unwrap();
     assert!(!sentence.contains("Harbor changed") && sentence.contains("earlier version"), "{sentence}");
+}
+
+/// The page of a request reads its warnings without the rest of the plan, those of before there were values too.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_warning_that_was_stored_as_a_text_is_shown_as_it_was_said(pool: PgPool) {
+    let state = state(pool.clone());
+    let harbor_id = harbor(&pool, "prod").await;
+    let dev = person(&state, "dev", &[], "requester prod/shop").await;
+    let (id, _) = request(&pool, &dev, harbor_id, 1, 1).await;
+    let text = "3 images come back without a tag: they had none";
+    let warnings = json!([{ "code": "untagged", "text": text }, { "code": "untagged", "images": 2 }]);
+    sqlx::query("update request set plan = jsonb_set(plan, '{warnings}', $2) where request_id = $1")
+        .bind(id)
+        .bind(warnings)
+        .execute(&pool)
+        .await
+        .unwrap();
+    let shown = restores::get(&state, &dev, id).await.unwrap().plan.warnings;
+    assert_eq!(shown, [Said::Then(text.to_owned()), Warning::Untagged { images: 2 }.into()]);
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]

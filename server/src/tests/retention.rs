@@ -89,7 +89,7 @@ async fn claimed(pool: &PgPool) -> JobContext {
     let mut conn = pool.acquire().await.unwrap();
     let job = NewJob {
         work: Work::Backup { run_id: 1 },
-        title: "run".to_owned(),
+        title: app::jobs::sentences::Title::Inventory { harbor: "sim".to_owned() },
         dedupe_key: "run".to_owned(),
         trigger: "test".to_owned(),
         account_id: None,
@@ -150,7 +150,7 @@ async fn holds_and_open_requests_outrank_the_rule(pool: PgPool) {
     projects::holds::set(&state, &owner, &origin(), kept.snapshots[1], held("the auditors asked", "")).await.unwrap();
     sqlx::query(
         "insert into request (state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, effects)
-         select 'waiting', $1, harbor_id, 'shop', $2, 'shop', '{}', '{}', sha256('p'), now(), 1, 1, 'r', '{}' from harbor",
+         select 'waiting', $1, harbor_id, 'shop', $2, 'shop', '{}', '{}', sha256('p'), now(), 1, 1, '\"r\"', '{}' from harbor",
     )
     .bind(owner.account_id)
     .bind(kept.snapshots[2])

@@ -280,7 +280,7 @@ pub(super) async fn theirs(pool: &PgPool, state: &crate::state::AppState) -> The
     .await
     .unwrap();
     let job: i64 = sqlx::query_scalar(
-        "insert into job (kind, title, payload, state, attempt_max, trigger, account_id, harbor_id, project) values ('backup', 'back up payments', '{}', 'running', 1, 'pat', $1, $2, 'payments') returning job_id",
+        "insert into job (kind, title, payload, state, attempt_max, trigger, account_id, harbor_id, project) values ('backup', '\"back up payments\"', '{}', 'running', 1, 'pat', $1, $2, 'payments') returning job_id",
     )
     .bind(other.account_id)
     .bind(prod)

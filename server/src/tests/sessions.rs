@@ -166,8 +166,8 @@ async fn a_reset_password_works_once_and_gives_nobody_a_vote(pool: PgPool) {
     assert!(made.password.len() >= 20);
     assert!(accounts::caller_of_token(&pool, &token, &origin()).await.unwrap().is_none(), "tokens end");
     assert!(accounts::caller_of_account(&pool, lead.account_id, 1).await.unwrap().is_none(), "sessions end");
-    let void: Option<String> = sqlx::query_scalar("select void_reason from vote").fetch_one(&pool).await.unwrap();
-    assert!(void.is_some(), "the vote is void");
+    let void: Option<String> = sqlx::query_scalar("select void_reason->>'code' from vote").fetch_one(&pool).await.unwrap();
+    assert_eq!(void.as_deref(), Some("password_reset"), "the vote is void");
     let lead = super::world::again(&state, &lead).await.unwrap();
     assert!(lead.must_change);
     let version: i64 = sqlx::query_scalar("select version from request").fetch_one(&pool).await.unwrap();

@@ -146,7 +146,7 @@ async fn without_a_login_that_may_it_cannot_be_switched_on_and_the_form_says_why
     let none = StagingForm { harbor: "sim".to_owned(), on: true, ..StagingForm::default() };
     let error = refusal(w.set(none).await.unwrap_err());
     assert_eq!(error.fields[0].field, "admin_login");
-    assert!(error.fields[0].message.contains("only reads"), "{error:?}");
+    assert!(error.fields[0].message.to_string().contains("only reads"), "{error:?}");
     let wrong = StagingForm { admin_password: "wrong".to_owned(), ..w.by_admin() };
     assert_eq!(refusal(w.set(wrong).await.unwrap_err()).fields[0].field, "admin_password");
     let reader = w.admin.create_robot(&RobotSpec::least_privilege_backup("reader")).await.unwrap();
@@ -197,7 +197,7 @@ async fn copies_of_a_crash_are_removed_and_those_of_a_run_that_goes_on_are_not(p
     let digest = "a".repeat(64);
     let job: i64 = sqlx::query_scalar(
         "insert into job (kind, title, payload, dedupe_key, trigger, state, epoch, attempt, attempt_max, owner, lease_until, started_at)
-         values ('backup', 'b', '{}', 'other', 'test', 'running', 3, 1, 3, 'w', now() + interval '1 hour', now()) returning job_id",
+         values ('backup', '\"b\"', '{}', 'other', 'test', 'running', 3, 1, 3, 'w', now() + interval '1 hour', now()) returning job_id",
     )
     .fetch_one(&w.e.pool)
     .await
@@ -227,7 +227,7 @@ async fn what_somebody_put_into_the_staging_project_stays_and_nothing_is_copied_
     assert_eq!(w.harbor().await.staging.foreign, [format!("{project}/own")]);
     let off = w.off().await;
     assert_eq!((off.staging.on, off.staging.project.as_deref()), (false, Some(project.as_str())), "and the project is not deleted");
-    assert!(refusal(w.set(w.by_admin()).await.unwrap_err()).message.contains("still there"));
+    assert!(refusal(w.set(w.by_admin()).await.unwrap_err()).message.to_string().contains("still there"));
     w.admin.delete_repository(&format!("{project}/own").parse().unwrap()).await.unwrap();
     let again = w.on().await;
     assert_ne!(again, project);

@@ -123,7 +123,7 @@ async fn a_token_is_bound_to_what_its_owner_reaches(pool: PgPool) {
     let bound = |projects: &str| NewToken { projects: projects.to_owned(), ..new(TokenScope::Write) };
     let said = async |projects: &str| {
         let error = accounts::create_token(&state, &dev, &origin(), bound(projects)).await.unwrap_err().into_api(None);
-        error.message.replace(projects, "…")
+        error.message.to_string().replace(projects, "…")
     };
     assert_eq!(said("prod/payments").await, said("nowhere/payments").await, "what is not theirs is answered like what does not exist");
     assert_eq!(said("elsewhere/*").await, said("nowhere/*").await);

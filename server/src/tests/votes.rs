@@ -159,7 +159,7 @@ async fn a_plan_of_an_earlier_form_lapses_with_its_reason_and_stays_readable(poo
     restores::expire_due(&state).await.unwrap();
     let lapsed = restores::get(&state, &dev, old).await.unwrap();
     assert_eq!((lapsed.state, lapsed.plan.items.len()), (RequestState::Expired, 1));
-    assert!(lapsed.outcome_detail.unwrap().contains("earlier version"));
+    assert_eq!(lapsed.outcome_detail, Some(app::restores::outcomes::Outcome::OlderForm.into()));
     assert_eq!(restores::get(&state, &dev, new).await.unwrap().state, RequestState::Waiting);
     assert_eq!(recorded(&pool, "restore.expire").await, 1);
 }

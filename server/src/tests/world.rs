@@ -139,7 +139,7 @@ pub async fn request(pool: &PgPool, author: &Caller, harbor_id: i64, risk: i32, 
     let form = json!({ "harbor": "prod", "project": "shop", "at": "2026-11-23T09:30:00Z" });
     let id = sqlx::query_scalar(
         "insert into request (state, account_id, harbor_id, project, snapshot_id, target_project, form, plan, plan_hash, planned_at, risk, votes_needed, rule, submitted_at, decide_before, effects)
-         values ('waiting', $1, $2, 'shop', $3, 'shop', $4, $5, $6, now(), $7, $8, 'rule', now(), now() + interval '1 hour', $9) returning request_id",
+         values ('waiting', $1, $2, 'shop', $3, 'shop', $4, $5, $6, now(), $7, $8, '\"rule\"', now(), now() + interval '1 hour', $9) returning request_id",
     )
     .bind(author.account_id)
     .bind(harbor_id)

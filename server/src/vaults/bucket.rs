@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use app::error::{ApiError, ErrorKind};
 use app::harbors::types::{Check, CheckList, CheckOutcome};
+use app::sentence::Said;
 use app::units::Moment;
 use app::vaults::types::{Bucket, ChangeBucket, NewVault, Vault};
 use registry::{Endpoint, Limits};
@@ -75,14 +76,15 @@ fn store(state: &AppState, reach: Reach<'_>) -> Result<(BucketStore, Endpoint, S
     let endpoint = Endpoint::new(reach.endpoint, reach.plain_http, reach.ca_pem.map(str::to_owned), state.addresses.clone());
     let endpoint = endpoint.map_err(|error| {
         let field = if matches!(error, registry::EndpointError::Certificate) { "ca_pem" } else { "endpoint" };
-        ApiError::field(field, error.to_string())
+        ApiError::field(field, app::refusals::General::CannotBeUsed { why: error.to_string() })
     })?;
     let client = registry::guarded_client(&endpoint, &Limits::default())?;
     let Reach { region, bucket, prefix, access_key, secret, path_style, .. } = reach;
     let place = BucketPlace::new(&endpoint.url, region, bucket, prefix, access_key, secret, path_style)
-        .map_err(|error| ApiError::field(field_of(error), error.to_string()))?;
+        .map_err(|error| ApiError::field(field_of(error), app::refusals::General::CannotBeUsed { why: error.to_string() }))?;
     let name = place.name();
-    let store = BucketStore::new(place, client).map_err(|error| ApiError::field("endpoint", error.to_string()))?;
+    let store = BucketStore::new(place, client)
+        .map_err(|error| ApiError::field("endpoint", app::refusals::General::CannotBeUsed { why: error.to_string() }))?;
     Ok((store, endpoint, name))
 }
 
@@ -179,10 +181,11 @@ fn refused(checks: &CheckList) -> Error {
         return Error::defect("a bucket was refused and nothing had failed".to_owned());
     };
     if worst.code != Promise::Reach.code() {
-        let text = format!("{}: {}", worst.title, worst.detail);
+        let text = Said::Then(format!("{}: {}", worst.title, worst.detail));
         let mut error = ApiError::new(ErrorKind::Invalid, "checks_failed", text);
         for check in checks.checks.iter().filter(|check| check.outcome == CheckOutcome::Fail) {
-            error = error.and_field(format!("check:{}", check.code), check.remedy.clone().unwrap_or_else(|| check.detail.clone()));
+            error =
+                error.and_field(format!("check:{}", check.code), Said::Then(check.remedy.clone().unwrap_or_else(|| check.detail.clone())));
         }
         return error.into();
     }
@@ -197,17 +200,17 @@ fn refused(checks: &CheckList) -> Error {
         ("access key", "access_key"),
     ];
     let field = field.iter().find(|(word, _)| said.contains(word)).map_or("endpoint", |(_, field)| field);
-    ApiError::field(field, worst.detail.clone()).into()
+    ApiError::field(field, Said::Then(worst.detail.clone())).into()
 }
 
 fn in_bucket(error: &VaultError) -> Error {
-    ApiError::field("bucket", crate::error::chain(error)).into()
+    ApiError::field("bucket", app::refusals::General::CannotBeUsed { why: crate::error::chain(error) }).into()
 }
 
 /// Makes a vault in a bucket, or adopts the one that is there, once its check-list passes.
 pub(super) async fn register(state: &AppState, actor: &Actor, name: String, form: &NewVault) -> Result<i64, Error> {
     if form.ca_pem.len() > CA_BYTES_MAX {
-        return Err(ApiError::field("ca_pem", "this is too long for a certificate").into());
+        return Err(ApiError::field("ca_pem", app::refusals::General::CertificateLong).into());
     }
     let (lock_days, lock_mode) = lock::wanted(form.lock_days, &form.lock_mode)?;
     let secret = SecretString::from(form.secret.trim().to_owned());
@@ -285,8 +288,8 @@ fn described(row: &BucketRow) -> serde_json::Value {
 async fn managed(state: &AppState, caller: &Caller, vault_id: i64) -> Result<(String, uuid::Uuid, BucketRow), Error> {
     caller.require(Operation::ManageEstate, None)?;
     let mut conn = state.pool.acquire().await?;
-    let vault = queries::one(&mut conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
-    let folder = || ApiError::new(ErrorKind::Conflict, "vault_not_a_bucket", "this vault is in a folder, not in a bucket");
+    let vault = queries::one(&mut conn, vault_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Vault))?;
+    let folder = || ApiError::new(ErrorKind::Conflict, "vault_not_a_bucket", app::vaults::refusals::Refusal::NotABucket);
     let bucket = queries::bucket(&mut conn, vault_id).await?.ok_or_else(folder)?;
     Ok((vault.name, vault.vault_uuid, bucket))
 }
@@ -296,7 +299,7 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     caller.require(Operation::ManageSecrets, None)?;
     let (name, uuid, row) = managed(state, caller, form.vault_id).await?;
     if form.ca_pem.len() > CA_BYTES_MAX {
-        return Err(ApiError::field("ca_pem", "this is too long for a certificate").into());
+        return Err(ApiError::field("ca_pem", app::refusals::General::CertificateLong).into());
     }
     let endpoint = form.endpoint.trim().trim_end_matches('/');
     let access_key = form.access_key.trim();
@@ -305,9 +308,9 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     let secret = match fresh {
         Some(secret) => secret,
         None if endpoint != row.endpoint => {
-            return Err(ApiError::field("secret", "a new address needs the secret again, so that the old one is not sent to it").into());
+            return Err(ApiError::field("secret", app::vaults::refusals::Refusal::SecretAgain).into());
         }
-        None if access_key != row.access_key => return Err(ApiError::field("secret", "give the secret of this key").into()),
+        None if access_key != row.access_key => return Err(ApiError::field("secret", app::vaults::refusals::Refusal::KeySecret).into()),
         None => state.keys.open(secret_place(row.vault_id), &row.secret)?,
     };
     let reach = Reach {
@@ -327,12 +330,12 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
         return Err(refused(&tried.checks));
     }
     if row.lock_days.is_some() && !can_lock(&tried.checks) {
-        let why = "the vault locks what it stores, and this server, or this key, does not";
+        let why = app::vaults::refusals::Refusal::MustLock;
         return Err(ApiError::field("access_key", why).into());
     }
     vault::Vault::open_store(Arc::new(tried.store), Some(uuid.into()))
         .await
-        .map_err(|error| Error::from(ApiError::field("endpoint", error.to_string())))?;
+        .map_err(|error| Error::from(ApiError::field("endpoint", app::refusals::General::CannotBeUsed { why: error.to_string() })))?;
     let mut changed = BucketRow {
         endpoint: tried.endpoint,
         plain_http: form.plain_http,

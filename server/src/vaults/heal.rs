@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use app::jobs::sentences::Phase;
 use engine::finding::Severity;
 use engine::survey::{Lack, Place};
 use vault::tree::OCI_EMPTY_BYTES;
@@ -31,7 +32,7 @@ pub async fn all(context: &Arc<JobContext>, vault_id: i64, vault: &Vault, lacks:
     let mut healed = 0;
     for lack in lost {
         context.check().await?;
-        context.progress(|p| p.phase = "healing".to_owned()).await;
+        context.progress(|p| p.phase = Some(Phase::Healing)).await;
         let digest = lack.finding.object;
         if lack.finding.kind != "missing" && !set_aside(vault, &digest).await? {
             continue;

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
+use app::sentence::Said;
 use app::units::Moment;
+use app::vaults::sentences::Standing;
 use app::vaults::types::VaultState;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -16,6 +18,7 @@ use super::{capacity, ops, queries};
 use crate::error::{Error, chain};
 use crate::events::{self, Topic};
 use crate::state::AppState;
+use crate::troubles;
 
 /// Seconds from one look to the next.
 const EVERY_S: f64 = 60.0;
@@ -29,8 +32,8 @@ const AT_ONCE: i64 = 16;
 pub struct Health {
     /// Of the place alone: `healthy`, `full`, `missing` or `failing`.
     pub state: VaultState,
-    /// One sentence.
-    pub detail: String,
+    /// The same in a sentence.
+    pub detail: Said<Standing>,
     /// Free space, where it is known.
     pub free_bytes: Option<i64>,
     /// Free space that backups leave alone.
@@ -65,7 +68,7 @@ pub async fn begin_due(state: &AppState) -> Result<(), Error> {
 pub async fn check(state: &AppState, vault_id: i64) -> Result<(), Error> {
     let found = match tokio::time::timeout(LOOK, find(state, vault_id)).await {
         Ok(found) => found?,
-        Err(_) => failing(format!("it did not answer within {} seconds", LOOK.as_secs())),
+        Err(_) => failing(Standing::Silent { seconds: i64::try_from(LOOK.as_secs()).unwrap_or(i64::MAX) }),
     };
     let mut tx = state.pool.begin().await?;
     keep(&mut tx, vault_id, found).await?;
@@ -73,28 +76,29 @@ pub async fn check(state: &AppState, vault_id: i64) -> Result<(), Error> {
     Ok(())
 }
 
-fn failing(detail: String) -> Health {
-    Health { state: VaultState::Failing, detail, free_bytes: None, reserve_bytes: 0, days_left: None }
+fn failing(detail: Standing) -> Health {
+    Health { state: VaultState::Failing, detail: detail.into(), free_bytes: None, reserve_bytes: 0, days_left: None }
 }
 
 async fn find(state: &AppState, vault_id: i64) -> Result<Health, Error> {
     let (path, uuid, bucket) = {
         let mut conn = state.pool.acquire().await?;
-        let (path, uuid, _) = queries::place(&mut conn, vault_id).await?.ok_or_else(|| app::error::ApiError::not_found("vault"))?;
+        let (path, uuid, _) =
+            queries::place(&mut conn, vault_id).await?.ok_or_else(|| app::error::ApiError::not_found(app::refusals::Thing::Vault))?;
         (path, uuid, queries::bucket(&mut conn, vault_id).await?)
     };
     let open = match ops::open_at(state, &path, uuid, bucket.as_ref()).await {
         Ok(open) => open,
         Err(Error::Vault(error @ (VaultError::NotAVault { .. } | VaultError::OtherVault { .. }))) => {
-            return Ok(Health { state: VaultState::Missing, ..failing(error.to_string()) });
+            return Ok(Health { state: VaultState::Missing, ..failing(Standing::Trouble { why: troubles::vault(&error) }) });
         }
-        Err(error) => return Ok(failing(chain(&error))),
+        Err(error) => return Ok(failing(Standing::Trouble { why: troubles::any(&error) })),
     };
-    let well = Health { state: VaultState::Healthy, ..failing("open".to_owned()) };
+    let well = Health { state: VaultState::Healthy, ..failing(Standing::Open) };
     let space = match open.space().await {
         Ok(Some(space)) => space,
         Ok(None) => return Ok(well),
-        Err(error) => return Ok(failing(error.to_string())),
+        Err(error) => return Ok(failing(Standing::Trouble { why: troubles::vault(&error) })),
     };
     let whole = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let (free_bytes, reserve_bytes) = (whole(space.free_bytes), whole(open.reserve_of(&space)));
@@ -104,8 +108,7 @@ async fn find(state: &AppState, vault_id: i64) -> Result<Health, Error> {
     if free_bytes >= reserve_bytes {
         return Ok(found);
     }
-    let detail = "below its reserve of free space: reads work, new backups wait".to_owned();
-    Ok(Health { state: VaultState::Full, detail, ..found })
+    Ok(Health { state: VaultState::Full, detail: Standing::BelowReserve.into(), ..found })
 }
 
 /// Open pages hear of another state, and not of every byte that was written.
@@ -126,15 +129,15 @@ async fn keep(conn: &mut PgConnection, vault_id: i64, found: Health) -> Result<(
 
 /// What the pages say of a vault: its last look, and what the catalogue knows besides.
 pub(super) fn seen(row: &mut queries::Row) -> (Health, Option<Moment>) {
-    let never = || Health { state: VaultState::Unseen, ..failing("no worker has looked at it yet".to_owned()) };
+    let never = || Health { state: VaultState::Unseen, ..failing(Standing::Unseen) };
     let mut look = row.look.take().map_or_else(never, |look| look.0);
     if matches!(look.state, VaultState::Healthy | VaultState::Full) {
         if row.drift.is_some() {
             look.state = VaultState::Adrift;
-            look.detail = "it and the catalogue differ: nothing is let go or swept until it is rebuilt".to_owned();
+            look.detail = Standing::Adrift.into();
         } else if row.read_only_since.is_some() {
             look.state = VaultState::ReadOnly;
-            look.detail = "it is only read: restores work, backups do not".to_owned();
+            look.detail = Standing::ReadOnly.into();
         }
     }
     (look, row.looked_at.map(Moment))

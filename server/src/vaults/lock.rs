@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use app::error::{ApiError, ErrorKind};
+use app::jobs::sentences::Phase;
 use app::units::Moment;
 use app::vaults::types::{ChangeLock, Lock};
 use futures::TryStreamExt as _;
@@ -32,12 +33,12 @@ const KIND: &str = "lock_short";
 pub(super) fn wanted(days: i32, mode: &str) -> Result<(Option<i32>, Mode), Error> {
     let mode = match mode.trim() {
         "" => Mode::Governance,
-        text => text.parse().map_err(|_| ApiError::field("lock_mode", "choose governance or compliance"))?,
+        text => text.parse().map_err(|_| ApiError::field("lock_mode", app::vaults::refusals::Refusal::LockMode))?,
     };
     match u32::try_from(days) {
         Ok(0) => Ok((None, mode)),
         Ok(1..=LOCK_DAYS_MAX) => Ok((Some(days), mode)),
-        _ => Err(ApiError::field("lock_days", "give a number of days from 1 to 3,650, or 0 for no lock").into()),
+        _ => Err(ApiError::field("lock_days", app::vaults::refusals::Refusal::LockDays).into()),
     }
 }
 
@@ -50,10 +51,9 @@ pub(super) fn of(row: &BucketRow) -> Option<vault::Lock> {
 /// Why a bucket that was tried cannot be told to lock.
 pub(super) fn cannot(checks: &app::harbors::types::CheckList) -> Error {
     let tried = checks.checks.iter().find(|check| check.code == "lock_kept");
-    let why = tried.map_or_else(
-        || "this bucket does not lock objects; make one with object lock, or give 0 days".to_owned(),
-        |check| format!("this bucket does not lock what it is told to: {}", check.detail),
-    );
+    let why = tried.map_or(app::vaults::refusals::Refusal::CannotLock, |check| app::vaults::refusals::Refusal::LockNotKept {
+        why: check.detail.clone(),
+    });
     ApiError::field("lock_days", why).into()
 }
 
@@ -76,8 +76,8 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     let (days, mode) = wanted(form.lock_days, &form.lock_mode)?;
     let (name, row) = {
         let mut conn = state.pool.acquire().await?;
-        let vault = queries::one(&mut conn, form.vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
-        let folder = || ApiError::new(ErrorKind::Conflict, "vault_not_a_bucket", "this vault is in a folder, not in a bucket");
+        let vault = queries::one(&mut conn, form.vault_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Vault))?;
+        let folder = || ApiError::new(ErrorKind::Conflict, "vault_not_a_bucket", app::vaults::refusals::Refusal::NotABucket);
         (vault.name, queries::bucket(&mut conn, form.vault_id).await?.ok_or_else(folder)?)
     };
     if days.is_some() {
@@ -125,7 +125,7 @@ pub(super) async fn look(
     let choose: Choose =
         if scope == Scope::Due { Arc::new(move |digest: &Digest| due.contains(&part_of(digest))) } else { Arc::new(|_| true) };
     let Some(mut locking) = Locking::look(vault, choose) else { return Ok(0) };
-    context.progress(|p| p.phase = "looking at locks".to_owned()).await;
+    context.progress(|p| p.phase = Some(Phase::Locks)).await;
     let mut names: Vec<PointerName> = vault.pointer_names().try_collect().await.map_err(Error::from)?;
     names.sort_by(|a, b| b.utc().cmp(a.utc()));
     let (mut extended, mut refused) = (0, 0);

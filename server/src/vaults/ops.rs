@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use app::error::{ApiError, ErrorKind};
+use app::jobs::sentences::Title;
 use app::units::Moment;
 use app::vaults::types::{ChangeScrub, Finding, Lock, NewVault, Vault, VaultNow, VaultPage};
 use futures::TryStreamExt as _;
@@ -73,7 +74,7 @@ pub async fn get(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Vau
 }
 
 async fn one(conn: &mut PgConnection, vault_id: i64) -> Result<Vault, Error> {
-    let row = queries::one(conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    let row = queries::one(conn, vault_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Vault))?;
     let bucket = queries::bucket(conn, vault_id).await?;
     let lock = match &bucket {
         Some(bucket) => lock::view_one(conn, &row, bucket).await?,
@@ -98,7 +99,7 @@ pub async fn page(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Va
 
 /// Opens a vault's bytes. One that is only read refuses every write by itself.
 pub async fn open(state: &AppState, conn: &mut PgConnection, vault_id: i64) -> Result<vault::Vault, Error> {
-    let (path, uuid, read_only) = queries::place(conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    let (path, uuid, read_only) = queries::place(conn, vault_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Vault))?;
     let bucket = queries::bucket(conn, vault_id).await?;
     let vault = open_at(state, &path, uuid, bucket.as_ref()).await?;
     Ok(if read_only { vault.to_read() } else { vault })
@@ -107,7 +108,7 @@ pub async fn open(state: &AppState, conn: &mut PgConnection, vault_id: i64) -> R
 /// The same for work that writes, which is refused before it begins.
 pub async fn open_to_write(state: &AppState, conn: &mut PgConnection, vault_id: i64) -> Result<vault::Vault, Error> {
     if queries::is_read_only(conn, vault_id).await? {
-        let why = "the vault is only read: open it for writing on its page, once no other installation writes to it";
+        let why = app::vaults::refusals::Refusal::OnlyRead;
         return Err(ApiError::new(ErrorKind::Conflict, "vault_read_only", why).into());
     }
     open(state, conn, vault_id).await
@@ -117,7 +118,7 @@ pub async fn open_to_write(state: &AppState, conn: &mut PgConnection, vault_id: 
 pub async fn set_open(state: &AppState, caller: &Caller, origin: &Origin, vault_id: i64) -> Result<(), Error> {
     caller.require(Operation::ManageEstate, None)?;
     let mut tx = state.pool.begin().await?;
-    let row = queries::one(&mut tx, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    let row = queries::one(&mut tx, vault_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Vault))?;
     if queries::set_read_only(&mut tx, vault_id, false).await? {
         let event = Event::new("vault.open", "vault", &row.name, format!("opened the vault {} for writing", row.name));
         audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
@@ -131,13 +132,13 @@ pub async fn set_open(state: &AppState, caller: &Caller, origin: &Origin, vault_
 pub async fn set_scrub(state: &AppState, caller: &Caller, origin: &Origin, form: ChangeScrub) -> Result<(), Error> {
     caller.require(Operation::ManageEstate, None)?;
     if !(1..=365).contains(&form.days) {
-        return Err(ApiError::field("days", "give a number from 1 to 365").into());
+        return Err(ApiError::field("days", app::vaults::refusals::Refusal::ScrubDays).into());
     }
     if form.mib_s.is_some_and(|rate| !(1..=100_000).contains(&rate)) {
-        return Err(ApiError::field("mib_s", "give a number from 1 to 100,000, or nothing for no limit").into());
+        return Err(ApiError::field("mib_s", app::vaults::refusals::Refusal::ScrubRate).into());
     }
     let mut tx = state.pool.begin().await?;
-    let row = queries::one(&mut tx, form.vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    let row = queries::one(&mut tx, form.vault_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Vault))?;
     queries::set_scrub(&mut tx, form.vault_id, form.days, form.mib_s).await?;
     let sentence = format!("changed how the vault {} is read: everything within {} days", row.name, form.days);
     let event = Event::new("vault.update", "vault", &row.name, sentence)
@@ -207,17 +208,17 @@ pub async fn register(state: &AppState, actor: &Actor, form: NewVault) -> Result
     let path = form.path.trim().trim_end_matches('/').to_owned();
     let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if !((1..=63).contains(&name.len()) && name.starts_with(part) && name.ends_with(part) && name.chars().all(|c| part(c) || c == '-')) {
-        return Err(ApiError::field("name", "use 1 to 63 lower-case letters, digits and dashes").into());
+        return Err(ApiError::field("name", app::vaults::refusals::Refusal::VaultNameForm).into());
     }
     if form.kind == "bucket" {
         return bucket::register(state, actor, name, &form).await;
     }
     if !matches!(form.kind.as_str(), "" | "directory") {
-        return Err(ApiError::field("kind", "choose a folder or a bucket").into());
+        return Err(ApiError::field("kind", app::vaults::refusals::Refusal::Kind).into());
     }
     let folder = Path::new(&path);
     if !folder.is_absolute() || folder.components().any(|c| matches!(c, std::path::Component::ParentDir)) || path.len() > 1_024 {
-        return Err(ApiError::field("path", "give an absolute folder, such as /srv/breakwater/vault").into());
+        return Err(ApiError::field("path", app::vaults::refusals::Refusal::Folder).into());
     }
     let (vault, adopted) = match vault::Vault::open(folder, None).await {
         Ok(vault) => (vault, true),
@@ -253,9 +254,9 @@ pub(super) async fn insert(
 ) -> Result<i64, Error> {
     queries::insert(conn, name, path, vault.id().as_uuid()).await.map_err(|error| {
         Error::from(error)
-            .on_constraint("vault_name_unique", ApiError::field("name", "there is a vault of this name"))
-            .on_constraint("vault_path_unique", ApiError::field(place, "this place is a vault of this installation already"))
-            .on_constraint("vault_uuid_unique", ApiError::field(place, "this vault is registered already, under another place"))
+            .on_constraint("vault_name_unique", ApiError::field("name", app::vaults::refusals::Refusal::VaultNameTaken))
+            .on_constraint("vault_path_unique", ApiError::field(place, app::vaults::refusals::Refusal::PlaceTaken))
+            .on_constraint("vault_uuid_unique", ApiError::field(place, app::vaults::refusals::Refusal::RegisteredElsewhere))
     })
 }
 
@@ -276,15 +277,16 @@ pub(super) async fn has_snapshots(vault: &vault::Vault) -> Result<bool, Error> {
 }
 
 fn in_folder(error: &VaultError) -> Error {
-    ApiError::field("path", error.to_string()).into()
+    ApiError::field("path", app::vaults::refusals::Refusal::Trouble { why: crate::troubles::vault(error) }).into()
 }
 
 pub(super) fn verification(vault_id: i64, name: &str, scope: Scope, trigger: &str, account_id: Option<i64>) -> NewJob {
+    let vault = name.to_owned();
     let (title, key) = match scope {
-        Scope::All => (format!("verify the vault {name}"), "all"),
-        Scope::Due => (format!("read what is due of the vault {name}"), "due"),
-        Scope::Heal => (format!("heal the vault {name}"), "heal"),
-        Scope::Locks => (format!("extend the locks of the vault {name}"), "locks"),
+        Scope::All => (Title::Verify { vault }, "all"),
+        Scope::Due => (Title::ReadDue { vault }, "due"),
+        Scope::Heal => (Title::Heal { vault }, "heal"),
+        Scope::Locks => (Title::Locks { vault }, "locks"),
     };
     NewJob {
         work: Work::Verify { vault_id, scope },
@@ -303,7 +305,7 @@ pub(super) fn verification(vault_id: i64, name: &str, scope: Scope, trigger: &st
 pub async fn start_verify(state: &AppState, caller: &Caller, origin: &Origin, vault_id: i64) -> Result<i64, Error> {
     caller.require(Operation::ManageEstate, None)?;
     let mut tx = state.pool.begin().await?;
-    let row = queries::one(&mut tx, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    let row = queries::one(&mut tx, vault_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Vault))?;
     let job = verification(vault_id, &row.name, Scope::All, &caller.login, Some(caller.account_id));
     let queued = jobs::enqueue(&mut tx, &job).await?;
     if queued.new {
@@ -340,7 +342,7 @@ pub async fn findings(state: &AppState, caller: &Caller, vault_id: i64) -> Resul
     caller.require(Operation::ReadEstate, None)?;
     let mut conn = state.pool.acquire().await?;
     if queries::place(&mut conn, vault_id).await?.is_none() {
-        return Err(ApiError::new(ErrorKind::NotFound, "not_found", "there is no such vault").into());
+        return Err(ApiError::new(ErrorKind::NotFound, "not_found", app::plans::refusals::Refusal::NoVault).into());
     }
     Ok(queries::findings(&mut conn, vault_id).await?)
 }

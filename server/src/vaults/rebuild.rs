@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use app::jobs::failures::Failure;
+use app::jobs::sentences::{Phase, Title};
 use app::units::Moment;
 use app::vaults::types::{LeftOut, Rebuilt};
 use sqlx::PgConnection;
@@ -43,12 +45,12 @@ impl By {
         }
     }
 
-    async fn step(&self, phase: &str, done: i64) -> Result<(), JobError> {
+    async fn step(&self, phase: Phase, done: i64) -> Result<(), JobError> {
         if let Self::Job(context) = self {
             context.check().await?;
             context
                 .progress(|p| {
-                    phase.clone_into(&mut p.phase);
+                    p.phase = Some(phase);
                     p.items_done = done;
                 })
                 .await;
@@ -76,10 +78,10 @@ impl By {
 pub async fn start(state: &AppState, caller: &Caller, origin: &Origin, vault_id: i64) -> Result<i64, Error> {
     caller.require(Operation::ManageEstate, None)?;
     let mut tx = state.pool.begin().await?;
-    let row = queries::one(&mut tx, vault_id).await?.ok_or_else(|| app::error::ApiError::not_found("vault"))?;
+    let row = queries::one(&mut tx, vault_id).await?.ok_or_else(|| app::error::ApiError::not_found(app::refusals::Thing::Vault))?;
     let job = NewJob {
         work: Work::Rebuild { vault_id },
-        title: format!("rebuild the catalogue from the vault {}", row.name),
+        title: Title::Rebuild { vault: row.name.clone() },
         dedupe_key: format!("rebuild:{vault_id}"),
         trigger: caller.login.clone(),
         account_id: Some(caller.account_id),
@@ -115,7 +117,7 @@ struct Rebuild<'a> {
 
 /// Rebuilds, and tells what came of it.
 pub async fn rebuild(state: &AppState, vault_id: i64, by: &By) -> Result<Rebuilt, JobError> {
-    let gone = || JobError::Permanent { message: "the vault is gone".to_owned(), remedy: None };
+    let gone = || JobError::for_good(Failure::VaultGone);
     let (row, vault) = {
         let mut conn = state.pool.acquire().await?;
         let row = queries::one(&mut conn, vault_id).await?.ok_or_else(gone)?;
@@ -132,7 +134,7 @@ pub async fn rebuild(state: &AppState, vault_id: i64, by: &By) -> Result<Rebuilt
 
 impl Rebuild<'_> {
     async fn run(&mut self, read_only: bool) -> Result<(), JobError> {
-        self.by.step("listing the vault", 0).await?;
+        self.by.step(Phase::ListingVault, 0).await?;
         if !read_only {
             let revived = lock::pointers(&self.by.actor(), self.state, self.vault_id, &self.vault, true).await?;
             if revived > 0 {
@@ -144,7 +146,7 @@ impl Rebuild<'_> {
         self.copies(&difference.copies).await?;
         self.unknown(&difference.unknown).await?;
         for entry in &difference.lost {
-            self.by.step("looking for what the vault lost", self.out.lost).await?;
+            self.by.step(Phase::LookingForLosses, self.out.lost).await?;
             self.lost(entry, read_only).await?;
         }
         if self.out.restored > 0
@@ -186,7 +188,7 @@ impl Rebuild<'_> {
     /// What the catalogue has in other vaults is in this one too.
     async fn copies(&mut self, names: &[PointerName]) -> Result<(), JobError> {
         for name in names {
-            self.by.step("entering copies", self.out.copies).await?;
+            self.by.step(Phase::EnteringCopies, self.out.copies).await?;
             let Some(pointer) = self.pointer(name).await? else { continue };
             let mut tx = self.state.pool.begin().await?;
             let digest = pointer.snapshot.digest;
@@ -202,7 +204,7 @@ impl Rebuild<'_> {
     async fn unknown(&mut self, names: &[PointerName]) -> Result<(), JobError> {
         let mut groups: BTreeMap<(String, String), Vec<Pointer>> = BTreeMap::new();
         for name in names {
-            self.by.step("reading pointers", 0).await?;
+            self.by.step(Phase::ReadingPointers, 0).await?;
             if let Some(pointer) = self.pointer(name).await? {
                 groups.entry((pointer.harbor.to_string(), pointer.project.to_string())).or_default().push(pointer);
             }
@@ -238,7 +240,7 @@ impl Rebuild<'_> {
     }
 
     async fn enter(&mut self, sealed: catalogue::Sealed, pointer: &Pointer) -> Result<(), JobError> {
-        self.by.step("entering snapshots", self.out.entered).await?;
+        self.by.step(Phase::EnteringSnapshots, self.out.entered).await?;
         let Some(prepared) = adopt::prepare(&self.state.pool, &self.vault, sealed).await? else {
             self.unreadable(pointer);
             return Ok(());
@@ -254,7 +256,7 @@ impl Rebuild<'_> {
 
     /// Snapshots between others.
     async fn insert(&mut self, project_id: i64, pointers: &[Pointer]) -> Result<(), JobError> {
-        self.by.step("making the history of a project anew", self.out.entered).await?;
+        self.by.step(Phase::MakingHistory, self.out.entered).await?;
         let mut vaults = HashMap::from([(self.vault_id, self.vault.clone())]);
         let (mut fresh, mut replayed) = (Vec::new(), Vec::new());
         for pointer in pointers {

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use app::error::ApiError;
+use app::jobs::failures::{Failure, Help};
+use app::jobs::sentences::{Phase, Title};
 use app::units::{Moment, bytes};
 use app::vaults::types::{Amount, Sweep, SweepForm};
 use sqlx::PgConnection;
@@ -16,14 +18,16 @@ use crate::error::{Error, chain};
 use crate::events::{self, Topic};
 use crate::jobs::{self, Enqueued, JobContext, JobError, NewJob, Work};
 use crate::state::AppState;
+use crate::troubles;
 
 /// Sweeps of a vault that are shown.
 const SHOWN: i64 = 10;
 
 fn job(vault_id: i64, name: &str, form: SweepForm, trigger: &str, account_id: Option<i64>) -> NewJob {
+    let vault = name.to_owned();
     NewJob {
         work: Work::Sweep { vault_id, dry_run: form.dry_run, however_much: form.however_much },
-        title: if form.dry_run { format!("look what a sweep of {name} would free") } else { format!("sweep the vault {name}") },
+        title: if form.dry_run { Title::SweepLook { vault } } else { Title::Sweep { vault } },
         dedupe_key: format!("sweep:{vault_id}:{}", form.dry_run),
         trigger: trigger.to_owned(),
         account_id,
@@ -38,7 +42,7 @@ fn job(vault_id: i64, name: &str, form: SweepForm, trigger: &str, account_id: Op
 pub async fn start(state: &AppState, caller: &Caller, origin: &Origin, vault_id: i64, form: SweepForm) -> Result<i64, Error> {
     caller.require(Operation::ManageEstate, None)?;
     let mut tx = state.pool.begin().await?;
-    let row = queries::one(&mut tx, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    let row = queries::one(&mut tx, vault_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Vault))?;
     let Enqueued { job_id, new } = jobs::enqueue(&mut tx, &job(vault_id, &row.name, form, &caller.login, Some(caller.account_id))).await?;
     if new && !form.dry_run {
         let event = Event::new("vault.sweep.start", "vault", &row.name, format!("asked for a sweep of the vault {}", row.name))
@@ -64,7 +68,7 @@ pub async fn queue_due(state: &AppState) -> Result<(), Error> {
 pub async fn list(state: &AppState, caller: &Caller, vault_id: i64) -> Result<Vec<Sweep>, Error> {
     caller.require(Operation::ReadEstate, None)?;
     let mut conn = state.pool.acquire().await?;
-    queries::place(&mut conn, vault_id).await?.ok_or_else(|| ApiError::not_found("vault"))?;
+    queries::place(&mut conn, vault_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Vault))?;
     newest(&mut conn, vault_id).await
 }
 
@@ -104,9 +108,7 @@ pub async fn sweep_job(context: Arc<JobContext>, vault_id: i64, form: SweepForm)
     let (row, vault) = {
         let mut conn = context.state.pool.acquire().await?;
         crate::clock::must_agree(&mut conn).await?;
-        let row = queries::one(&mut conn, vault_id)
-            .await?
-            .ok_or_else(|| JobError::Permanent { message: "the vault is gone".to_owned(), remedy: None })?;
+        let row = queries::one(&mut conn, vault_id).await?.ok_or_else(|| JobError::for_good(Failure::VaultGone))?;
         let vault = if form.dry_run {
             super::open(&context.state, &mut conn, vault_id).await
         } else {
@@ -115,18 +117,15 @@ pub async fn sweep_job(context: Arc<JobContext>, vault_id: i64, form: SweepForm)
         (row, vault?)
     };
     if !form.dry_run && reconcile::compare(&context.state, vault_id).await?.is_some() {
-        return Err(JobError::Permanent {
-            message: format!("the catalogue and the vault {} differ: nothing is swept", row.name),
-            remedy: Some("look at the vault's page and rebuild the catalogue from the vault".to_owned()),
-        });
+        return Err(JobError::Permanent { failure: Failure::CatalogueDiffers { vault: row.name.clone() }, help: Some(Help::Rebuild) });
     }
-    context.progress(|p| p.phase = "finishing what retention let go".to_owned()).await;
+    context.progress(|p| p.phase = Some(Phase::LettingGo)).await;
     if !form.dry_run {
         crate::plans::left::expire(&context, vault_id, &vault).await?;
         crate::plans::retention::forget(&context, vault_id, &vault).await?;
     }
     context.check().await?;
-    context.progress(|p| p.phase = "marking what the snapshots need".to_owned()).await;
+    context.progress(|p| p.phase = Some(Phase::Marking)).await;
     let mut terms = Terms { dry_run: form.dry_run, ..Terms::default() };
     if form.however_much {
         terms.share_max_percent = 100;
@@ -200,15 +199,13 @@ fn sentence(swept: &Swept, dry_run: bool) -> String {
 }
 
 fn refused(error: &VaultError) -> JobError {
-    let remedy = match error {
-        VaultError::SweepTooMuch { .. } => {
-            "look what it would free on the vault's page; if that is right, sweep once however much it is".to_owned()
-        }
+    let failure = troubles::vault(error).into();
+    let help = match error {
+        VaultError::SweepTooMuch { .. } => Help::SweepOnce,
         VaultError::Corrupt { .. } | VaultError::Missing { .. } | VaultError::Tree { .. } | VaultError::DamagedRecord { .. } => {
-            "verify the vault and run the plans: nothing is swept while a snapshot cannot be read, since it might need anything".to_owned()
+            Help::VerifyAndRun
         }
-        error if error.is_transient() => return JobError::Transient { message: chain(error), remedy: None },
-        _ => return JobError::Permanent { message: chain(error), remedy: None },
+        error => return JobError::of(failure, error.is_transient()),
     };
-    JobError::Permanent { message: chain(error), remedy: Some(remedy) }
+    JobError::Permanent { failure, help: Some(help) }
 }

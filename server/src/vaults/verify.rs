@@ -7,6 +7,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use app::jobs::failures::Failure;
+use app::jobs::sentences::Phase;
 use engine::finding::{Depth, Finding};
 use engine::survey::{Lack, SnapshotState, Survey};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -82,9 +84,7 @@ async fn stored_bytes(vault: &Vault) -> Result<i64, VaultError> {
 pub async fn verify_job(context: Arc<JobContext>, vault_id: i64, scope: Scope) -> Result<(), JobError> {
     let (row, vault) = {
         let mut conn = context.state.pool.acquire().await?;
-        let row = queries::one(&mut conn, vault_id)
-            .await?
-            .ok_or_else(|| JobError::Permanent { message: "the vault is gone".to_owned(), remedy: None })?;
+        let row = queries::one(&mut conn, vault_id).await?.ok_or_else(|| JobError::for_good(Failure::VaultGone))?;
         (row, super::open(&context.state, &mut conn, vault_id).await?)
     };
     let mut job = Job {
@@ -264,7 +264,7 @@ impl Job<'_> {
                 let (objects, bytes) = (self.tally.objects, self.tally.bytes);
                 self.context
                     .progress(|p| {
-                        p.phase = "reading objects".to_owned();
+                        p.phase = Some(Phase::ReadingObjects);
                         p.items_done = objects;
                         p.bytes_done = bytes;
                     })
@@ -306,7 +306,7 @@ impl Job<'_> {
         if damaged.is_empty() {
             return Ok(());
         }
-        self.context.progress(|p| p.phase = "looking who needs what is damaged".to_owned()).await;
+        self.context.progress(|p| p.phase = Some(Phase::LookingWhoNeeds)).await;
         self.vault.check().await.map_err(Error::from)?;
         let vault = self.vault.clone();
         let mut survey = Survey::of(&vault, damaged);
@@ -377,7 +377,7 @@ impl Job<'_> {
                     SnapshotState::Degraded => degraded.push(snapshot_id),
                     SnapshotState::Unknown => certain = false,
                 }
-                self.context.progress(|p| p.phase = "walking every snapshot".to_owned()).await;
+                self.context.progress(|p| p.phase = Some(Phase::Walking)).await;
             }
             self.tally.degraded += i64::try_from(degraded.len()).unwrap_or(i64::MAX);
             let mut tx = self.context.state.pool.begin().await?;

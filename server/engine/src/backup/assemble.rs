@@ -194,13 +194,13 @@ mod tests {
     fn a_lack_is_told_by_what_reading_the_part_came_to() {
         let states: States =
             [read(b"index", &[], &[b"good", b"bad"]), read(b"good", &[b"1"], &[]), read(b"bad", &[b"1", b"2"], &[])].into();
-        let cause = Cause { kind: gap::BLOCKED_BY_POLICY, text: "no".to_owned(), remedy: "sign it" };
+        let cause = Cause { kind: gap::BLOCKED_BY_POLICY, ..Cause::unreadable("no") };
         let fetched = Fetched { failures: [(Digest::of(b"2").into(), cause)].into(), ..Fetched::default() };
         let verdicts = judge(&states, &fetched);
         assert!(verdicts[&Digest::of(b"good")].is_ok());
         let bad = verdicts[&Digest::of(b"bad")].as_ref().unwrap_err();
-        assert_eq!((bad.kind, bad.remedy), (gap::BLOCKED_BY_POLICY, "sign it"));
-        assert!(bad.text.contains(&Digest::of(b"2").short()), "{}", bad.text);
+        assert_eq!((bad.kind, bad.remedy), (gap::BLOCKED_BY_POLICY, gap::Remedy::NoRegistryTakesIt));
+        assert!(bad.reason.to_string().contains(&Digest::of(b"2").short()), "{}", bad.reason);
         assert!(verdicts[&Digest::of(b"index")].is_err());
         assert!(judge(&states, &Fetched::default())[&Digest::of(b"index")].is_ok());
     }

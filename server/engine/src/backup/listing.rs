@@ -252,9 +252,9 @@ pub(crate) fn short_gap(short: &Short) -> vault::tree::Gap {
     gap::gap(
         gap::LISTING_INCOMPLETE,
         short.name.to_string(),
-        &format!("the registry counts {} artifacts there and lists {}", short.counted, short.listed),
-        "what is not listed is not in this snapshot; an earlier one may have it",
-        "run the plan again; if it stays, check the right artifact:list and the registry's database",
+        &gap::Reason::ListingShort { counted: short.counted, listed: short.listed },
+        gap::Consequence::NotListed,
+        gap::Remedy::CheckListing,
     )
 }
 

@@ -9,7 +9,8 @@ use vault::tree::SnapshotIndex;
 use vault::{Closed, Lack, Vault, VaultError, Walk};
 use vocab::{AnyDigest, Digest, RepositoryName};
 
-use super::model::{EffectItem, Estimate, Warning};
+use super::model::{EffectItem, Estimate};
+use super::warning::Warning;
 
 /// Blobs looked up in the registry for one plan; more would make people wait, and Harbor work, for a guess.
 pub(crate) const BLOBS_LOOKED_UP_MAX: usize = 2_000;
@@ -71,13 +72,16 @@ pub(crate) fn elsewhere_warnings(lines: &[(&EffectItem, Closure)]) -> Vec<Warnin
     let total = layers.len();
     let told = layers.into_values().take(LAYERS_TOLD_MAX).map(|(layer, needed_by)| {
         let (named, rest) = needed_by.split_at(needed_by.len().min(NEEDED_BY_TOLD_MAX));
-        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-        let place = layer.urls.first().map_or_else(|| "no address is known".to_owned(), |url| format!("it is said to be at {url}"));
-        format!("{}{more} needs the layer {}, which the registry did not have: {place}", named.join(", "), layer.object.short())
+        Warning::LayerElsewhere {
+            images: named.to_vec(),
+            more: rest.len() as u64,
+            layer: layer.object.short(),
+            address: layer.urls.first().cloned(),
+        }
     });
     let rest = total.saturating_sub(LAYERS_TOLD_MAX);
-    let rest = (rest > 0).then(|| format!("{rest} more layers are needed that the registry did not have"));
-    told.chain(rest).map(|text| Warning { code: "kept_elsewhere".to_owned(), text }).collect()
+    let rest = (rest > 0).then_some(Warning::LayersElsewhere { layers: rest as u64 });
+    told.chain(rest).collect()
 }
 
 /// Where to look for the blobs of the lines to write.

@@ -43,14 +43,17 @@ pub(super) async fn block(client: &Client, index: &SnapshotIndex, items: &mut [E
         .await?;
     for item in items.iter_mut().filter(|item| item.effect == Effect::Create && item.tag.is_some()) {
         if left.contains(&(item.repository.clone(), item.then)) {
-            let (project, within) = (item.repository.project(), item.repository.within_project().replace('/', "%252F"));
-            let remedy = format!(
-                "have an administrator of the project delete it by its digest (DELETE /api/v2.0/projects/{project}/repositories/{within}/artifacts/{}), \
-                 then make the plan again",
-                item.then
-            );
+            let call = delete_call(item);
+            let remedy = format!("have an administrator of the project delete it by its digest ({call}), then make the plan again");
             item.effect = Effect::Blocked { reason: BlockReason::LeftOver, remedy };
         }
     }
     Ok(())
+}
+
+/// The call of Harbor's API that deletes what is left over of a line.
+#[must_use]
+pub fn delete_call(item: &EffectItem) -> String {
+    let (project, within) = (item.repository.project(), item.repository.within_project().replace('/', "%252F"));
+    format!("DELETE /api/v2.0/projects/{project}/repositories/{within}/artifacts/{}", item.then)
 }

@@ -23,14 +23,17 @@ mod stored;
 mod tests;
 mod undo;
 mod warn;
+mod warning;
 
 pub(crate) use self::blocks::Pattern;
 
 pub use self::context::{PlanContext, PlanError};
+pub use self::left::delete_call;
 pub use self::model::{
     AccessoryOf, BY_NAME, BlockReason, Counts, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, Link, OnConflict, Policy,
-    SkipReason, Source, Warning,
+    SkipReason, Source,
 };
 pub use self::planner::plan;
 pub use self::risk::TAGS_OF_ONE_REQUEST_MAX;
-pub use self::undo::{Undone, Written, undo};
+pub use self::undo::{NEVER_CAPTURED, Undone, Written, undo};
+pub use self::warning::{Lacking, Unclear, Warning, When, stored_warnings};

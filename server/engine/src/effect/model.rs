@@ -8,6 +8,8 @@ use vault::HarborName;
 use vault::tree::Gap;
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
+use super::warning::Warning;
+
 /// Version of the effect's canonical form; a change of it voids every vote.
 pub const EFFECT_VERSION: u32 = 2;
 
@@ -172,7 +174,7 @@ pub enum Effect {
     Blocked {
         /// Why.
         reason: BlockReason,
-        /// What helps: one sentence.
+        /// What helps, in English: part of what is hashed since version 1. People are told by the reason.
         remedy: String,
     },
 }
@@ -247,6 +249,14 @@ pub enum BlockReason {
     Gone {
         /// That image.
         object: Digest,
+        /// Moment of a snapshot in another vault that has it.
+        #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+        elsewhere: Option<OffsetDateTime>,
+    },
+    /// What it is about cannot be restored itself.
+    SubjectBlocked {
+        /// What it is about.
+        subject: Digest,
     },
 }
 
@@ -268,6 +278,7 @@ impl BlockReason {
             Self::LeftOver => "left_over",
             Self::Spoilt { .. } => "spoilt",
             Self::Gone { .. } => "gone",
+            Self::SubjectBlocked { .. } => "subject_blocked",
         }
     }
 }
@@ -283,17 +294,19 @@ impl fmt::Display for BlockReason {
             Self::NoPushRight => f.write_str("the restore login may not push to the project"),
             Self::NoProjectRight => f.write_str("the project does not exist and the restore login may not make projects"),
             Self::Damaged { object } => write!(f, "the vault cannot give {} back", object.short()),
-            Self::NoSubject { subject } => write!(f, "{}, which it is about, is not there and does not come along", subject.short()),
+            Self::NoSubject { subject } | Self::SubjectBlocked { subject } => {
+                write!(f, "{}, which it is about, is not there and does not come along", subject.short())
+            }
             Self::CannotLink { tag } => {
                 write!(f, "Harbor links this signature only when it is put by the tag {tag}, which an immutable rule keeps for another")
             }
             Self::LeftOver => f.write_str(
                 "Harbor keeps it from a repository that was deleted, gives it out by its digest alone, and shows no tag that is put on it",
             ),
+            Self::Gone { object, .. } => write!(f, "it pointed to {}, and Harbor has removed that image", object.short()),
             Self::Spoilt { object } => {
                 write!(f, "Harbor has other bytes for {}, and takes none in their place", object.short())
             }
-            Self::Gone { object } => write!(f, "it pointed to {}, and Harbor has removed that image", object.short()),
         }
     }
 }
@@ -311,15 +324,6 @@ pub struct Estimate {
     pub bytes_unknown: u64,
     /// Manifests to write.
     pub manifests_to_put: u64,
-}
-
-/// Something to know before deciding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Warning {
-    /// Stable word.
-    pub code: String,
-    /// One sentence.
-    pub text: String,
 }
 
 /// Lines by effect.

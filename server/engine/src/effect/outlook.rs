@@ -13,6 +13,7 @@ use vocab::{Digest, RepositoryName};
 use super::blocks::Constraints;
 use super::model::{Effect, EffectItem, EffectPlan};
 use super::retention::{Candidate, Policy};
+use super::warning::Unclear;
 
 /// Repositories of one plan whose artifacts are listed for it; what the others would lose is not told.
 const REPOSITORIES_MAX: usize = 200;
@@ -37,13 +38,13 @@ pub(crate) async fn outlook(
     client: &Client,
     plan: &EffectPlan,
     constraints: &Constraints,
-) -> Result<Option<Result<Outlook, String>>, RegistryError> {
+) -> Result<Option<Result<Outlook, Unclear>>, RegistryError> {
     let Some(summary) = constraints.retention.as_ref().filter(|summary| summary.rules.iter().any(|rule| !rule.disabled)) else {
         return Ok(None);
     };
     let policy = match Policy::of(summary, &constraints.immutable_rules) {
         Ok(policy) => policy,
-        Err(unclear) => return Ok(Some(Err(unclear.to_string()))),
+        Err(unclear) => return Ok(Some(Err(unclear))),
     };
     let now = OffsetDateTime::now_utc();
     let mut lines: BTreeMap<&RepositoryName, Vec<&EffectItem>> = BTreeMap::new();

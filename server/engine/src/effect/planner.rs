@@ -14,10 +14,9 @@ use super::desired::{self, Desired, DesiredSet, Subject};
 use super::estimate::{Closure, Lookup, closures, elsewhere_warnings};
 use super::link::{Accessories, block_immutable};
 use super::live::Live;
-use super::model::{
-    BlockReason, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, OnConflict, Policy, SkipReason, Source, Warning,
-};
+use super::model::{BlockReason, EFFECT_VERSION, Effect, EffectItem, EffectPlan, Estimate, OnConflict, Policy, SkipReason, Source};
 use super::warn::warnings;
+use super::warning::Warning;
 use super::{left, lost};
 use crate::select::{Selection, What};
 use crate::source;
@@ -128,13 +127,7 @@ fn of_order(plan: &EffectPlan, known: bool) -> Option<Warning> {
     for item in plan.items.iter().filter(|item| item.writes() && item.accessory.is_none()) {
         images.entry(&item.repository).or_default().insert(item.then);
     }
-    (!known && images.values().any(|digests| digests.len() > 1)).then(|| Warning {
-        code: "order_unknown".to_owned(),
-        text:
-            "the snapshot does not say when its images were pushed: they come back in the order of their digests, and a retention policy \
-               that keeps the latest may keep others than before"
-                .to_owned(),
-    })
+    (!known && images.values().any(|digests| digests.len() > 1)).then_some(Warning::OrderUnknown)
 }
 
 /// Applies rules and rights, checks the vault, and measures. Answers what the vault does without.
@@ -242,7 +235,7 @@ fn block_alone(items: &mut [EffectItem]) {
         let Some(subject) = item.accessory.as_ref().map(|accessory| accessory.subject) else { continue };
         if never.contains(&(item.repository.clone(), subject)) {
             never.insert(place(item));
-            block(item, BlockReason::NoSubject { subject }, "see why what it is about cannot be restored");
+            block(item, BlockReason::SubjectBlocked { subject }, "see why what it is about cannot be restored");
         }
     }
 }

@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use vocab::{Digest, RepositoryName};
 
 use super::blocks::Pattern;
+use super::warning::Unclear;
 
 /// Seconds of a day.
 const DAY_S: i64 = 86_400;
@@ -31,19 +32,6 @@ pub(crate) struct Candidate {
     pub pulled: Option<OffsetDateTime>,
     /// When the artifact itself was pushed: of two that are equal to the second Harbor takes the later one first.
     pub made: OffsetDateTime,
-}
-
-/// Why a policy cannot be evaluated. Harbor deletes nothing then, or another version of it knows more.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unclear {
-    #[error("the template {0:?} is not known here")]
-    Template(String),
-    #[error("the rule {0} lacks its figure")]
-    Figure(String),
-    #[error("the action {0:?} is not known here")]
-    Action(String),
-    #[error("the pattern {0:?} cannot be understood here")]
-    Pattern(String),
 }
 
 /// A retention policy, compiled.
@@ -111,7 +99,7 @@ impl Policy {
 impl Rule {
     fn of(rule: &RetentionRule) -> Result<Self, Unclear> {
         if !rule.action.is_empty() && rule.action != "retain" {
-            return Err(Unclear::Action(rule.action.clone()));
+            return Err(Unclear::Action { action: rule.action.clone() });
         }
         let globs = |selectors: &[Selector]| selectors.iter().map(Glob::of).collect::<Result<Vec<_>, _>>();
         Ok(Self { repositories: globs(&rule.repositories)?, tags: globs(&rule.tags)?, keeps: Keeps::of(rule)? })
@@ -147,7 +135,7 @@ fn first(places: &mut Vec<usize>, count: usize, by: impl Fn(&usize) -> i64) {
 impl Keeps {
     fn of(rule: &RetentionRule) -> Result<Self, Unclear> {
         let figure = |default: i64| {
-            let value = rule.params.get(&rule.template).ok_or_else(|| Unclear::Figure(rule.template.clone()))?;
+            let value = rule.params.get(&rule.template).ok_or_else(|| Unclear::Figure { rule: rule.template.clone() })?;
             #[expect(clippy::cast_possible_truncation, reason = "a figure beyond an integer is none")]
             let whole = value.as_i64().or_else(|| value.as_f64().map(|n| n as i64));
             Ok::<_, Unclear>(whole.filter(|n| *n >= 0).unwrap_or(default))
@@ -160,7 +148,7 @@ impl Keeps {
             "latestActiveK" => Self::LatestActive(count()?),
             "nDaysSinceLastPush" | "lastXDays" => Self::PushedWithin(figure(DEFAULT_DAYS)?),
             "nDaysSinceLastPull" => Self::PulledWithin(figure(DEFAULT_DAYS)?),
-            other => return Err(Unclear::Template(other.to_owned())),
+            other => return Err(Unclear::Template { template: other.to_owned() }),
         })
     }
 }
@@ -176,11 +164,11 @@ impl Glob {
         let excludes = match selector.decoration.as_str() {
             "matches" | "repoMatches" => false,
             "excludes" | "repoExcludes" => true,
-            other => return Err(Unclear::Pattern(other.to_owned())),
+            other => return Err(Unclear::Pattern { pattern: other.to_owned() }),
         };
         let pattern = Pattern::of(selector);
         if selector.kind != "doublestar" || !pattern.is_understood() {
-            return Err(Unclear::Pattern(selector.pattern.clone()));
+            return Err(Unclear::Pattern { pattern: selector.pattern.clone() });
         }
         Ok(Self { pattern, untagged: untagged.unwrap_or(!excludes) != excludes })
     }
@@ -314,10 +302,10 @@ mod tests {
     #[test]
     fn what_cannot_be_understood_is_no_answer() {
         let of = |rule: RetentionRule| Policy::of(&RetentionSummary { id: 1, rules: vec![rule], cron: None }, &[]).err();
-        assert_eq!(of(rule("keepTheGoodOnes", 1, TAGGED, ALL)), Some(Unclear::Template("keepTheGoodOnes".to_owned())));
-        assert_eq!(of(rule("always", 0, ("matches", "[x", ""), ALL)), Some(Unclear::Pattern("[x".to_owned())));
-        assert_eq!(of(rule("always", 0, ("withLabels", "x", ""), ALL)), Some(Unclear::Pattern("withLabels".to_owned())));
+        assert_eq!(of(rule("keepTheGoodOnes", 1, TAGGED, ALL)), Some(Unclear::Template { template: "keepTheGoodOnes".to_owned() }));
+        assert_eq!(of(rule("always", 0, ("matches", "[x", ""), ALL)), Some(Unclear::Pattern { pattern: "[x".to_owned() }));
+        assert_eq!(of(rule("always", 0, ("withLabels", "x", ""), ALL)), Some(Unclear::Pattern { pattern: "withLabels".to_owned() }));
         let without = RetentionRule { params: std::collections::BTreeMap::new(), ..rule("latestPushedK", 1, TAGGED, ALL) };
-        assert_eq!(of(without), Some(Unclear::Figure("latestPushedK".to_owned())));
+        assert_eq!(of(without), Some(Unclear::Figure { rule: "latestPushedK".to_owned() }));
     }
 }

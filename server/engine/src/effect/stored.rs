@@ -8,7 +8,8 @@ use vault::HarborName;
 use vault::tree::Gap;
 use vocab::{Digest, ProjectName, RepositoryName, Tag};
 
-use super::model::{AccessoryOf, Effect, EffectItem, EffectPlan, Estimate, Link, Policy, SkipReason, Source, Warning};
+use super::model::{AccessoryOf, Effect, EffectItem, EffectPlan, Estimate, Link, Policy, SkipReason, Source};
+use super::warning::{Warning, stored_warnings};
 
 /// A plan's fields, of any version so far.
 #[derive(Deserialize)]
@@ -25,6 +26,7 @@ pub(super) struct Stored {
     estimate: Estimate,
     #[serde(default)]
     gaps: Vec<Gap>,
+    #[serde(deserialize_with = "stored_warnings")]
     warnings: Vec<Warning>,
 }
 

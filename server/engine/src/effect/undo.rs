@@ -23,6 +23,9 @@ use crate::source;
 /// Lines compared with the registry at a time; the client bounds calls further.
 const LINES_AT_ONCE: usize = 4;
 
+/// What helps where an image is nowhere any more: nothing does. Plans of before that say otherwise know where it is.
+pub const NEVER_CAPTURED: &str = "it was never captured, so nothing can bring it back";
+
 /// A line that a restore wrote, or may have written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
@@ -159,9 +162,10 @@ async fn settle(cx: &PlanContext, of: &Undone<'_>, live: &Live<'_>, line: &Moved
             let moment = moment.format(&time::format_description::well_known::Rfc3339).unwrap_or_default();
             format!("a snapshot of {moment} in another vault has it: restore {}@{previous} from there", item.repository)
         }
-        None => "it was never captured, so nothing can bring it back".to_owned(),
+        None => NEVER_CAPTURED.to_owned(),
     };
-    Ok(plain(Effect::Blocked { reason: BlockReason::Gone { object: previous }, remedy }))
+    let elsewhere = of.elsewhere.get(&previous).copied();
+    Ok(plain(Effect::Blocked { reason: BlockReason::Gone { object: previous, elsewhere }, remedy }))
 }
 
 /// The image itself gets the tag; what is about it comes along as it is.

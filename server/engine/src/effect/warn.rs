@@ -1,4 +1,4 @@
-//! What somebody should know before voting for a restore. Whole sentences under stable words.
+//! Finds what somebody should know before voting for a restore.
 
 use registry::RetentionSummary;
 use serde_json::Value;
@@ -8,8 +8,9 @@ use vocab::RepositoryName;
 
 use super::blocks::Constraints;
 use super::context::{PlanContext, PlanError};
-use super::model::{Effect, EffectItem, EffectPlan, Warning};
+use super::model::{Effect, EffectItem, EffectPlan};
 use super::outlook::{Outlook, outlook};
+use super::warning::{Lacking, Unclear, Warning, When};
 
 /// Longest list of retention rules told.
 const RULES_TOLD_MAX: usize = 5;
@@ -17,10 +18,6 @@ const RULES_TOLD_MAX: usize = 5;
 const NAMES_TOLD_MAX: usize = 20;
 /// Repository indexes read to say what a project made anew will lack.
 const REPOSITORIES_READ_MAX: usize = 200;
-
-fn warning(code: &str, text: String) -> Warning {
-    Warning { code: code.to_owned(), text }
-}
 
 /// Everything worth a warning. Reads the registry where the target has a retention policy, and the vault where the project is made anew.
 pub(crate) async fn warnings(
@@ -49,31 +46,25 @@ fn of_plan(plan: &EffectPlan, index: &SnapshotIndex) -> Vec<Warning> {
     let mut all = Vec::new();
     let writing: Vec<&EffectItem> = plan.items.iter().filter(|item| item.writes()).collect();
     if plan.whole_project && !index.gaps.is_empty() {
-        let count = index.gaps.len();
-        all.push(warning("snapshot_gaps", format!("the snapshot has {count} gaps: what could not be read then cannot come back")));
+        all.push(Warning::SnapshotGaps { gaps: index.gaps.len() as u64 });
     }
     if writing.is_empty() {
         return all;
     }
-    all.push(warning("push_time_now", "Harbor will show the moment of the restore as push time, and no pull".to_owned()));
+    all.push(Warning::PushTimeNow);
     if !plan.policy.accessories {
-        all.push(warning("accessories_left", "signatures and SBOMs do not come along".to_owned()));
+        all.push(Warning::AccessoriesLeft);
     }
     let estimate = &plan.estimate;
     if estimate.bytes_to_send == 0 && estimate.bytes_present > 0 && estimate.blobs_unknown == 0 {
-        let text = "Harbor still has the bytes of these images; after its next garbage collection they would have to be sent".to_owned();
-        all.push(warning("bytes_still_there", text));
+        all.push(Warning::BytesStillThere);
     }
     if estimate.blobs_unknown > 0 {
-        let text = format!("{} blobs were not looked up: what Harbor still has of them need not be sent", estimate.blobs_unknown);
-        all.push(warning("bytes_unknown", text));
+        all.push(Warning::BytesUnknown { blobs: estimate.blobs_unknown });
     }
     let bare = writing.iter().filter(|item| item.tag.is_none() && item.accessory.is_none() && item.effect == Effect::Create).count();
     if bare > 0 {
-        let text = format!(
-            "{bare} images come back without a tag: the next garbage collection that deletes untagged artifacts removes them; give them a tag that keeps them"
-        );
-        all.push(warning("untagged", text));
+        all.push(Warning::Untagged { images: bare as u64 });
     }
     all
 }
@@ -82,15 +73,13 @@ fn of_constraints(plan: &EffectPlan, constraints: &Constraints, writing: &[&Effe
     let mut all = Vec::new();
     let immutable = writing.iter().filter(|item| item.immutable && item.effect == Effect::Create).count();
     if immutable > 0 {
-        let text = format!("{immutable} of the restored tags match an immutable rule: they cannot be moved or deleted afterwards");
-        all.push(warning("becomes_immutable", text));
+        all.push(Warning::BecomesImmutable { tags: immutable as u64 });
     }
     if !constraints.rules_known && !plan.creates_project {
-        let text = "the immutable rules of the project could not be read; Harbor may refuse to move a tag".to_owned();
-        all.push(warning("rules_unknown", text));
+        all.push(Warning::RulesUnknown);
     }
     if constraints.may_push.is_none() && !plan.creates_project {
-        all.push(warning("right_unknown", "whether the restore login may push there could not be asked".to_owned()));
+        all.push(Warning::RightUnknown);
     }
     if let Some(quota) = constraints.quota
         && let Some(hard_bytes) = quota.hard_bytes
@@ -98,61 +87,41 @@ fn of_constraints(plan: &EffectPlan, constraints: &Constraints, writing: &[&Effe
         let free_bytes = hard_bytes.saturating_sub(quota.used_bytes);
         let most_bytes = plan.estimate.bytes_to_send + plan.estimate.bytes_present + plan.estimate.bytes_unknown;
         if most_bytes > free_bytes {
-            let text = format!("the project has {free_bytes} bytes of quota left, and the restored images count up to {most_bytes} bytes");
-            all.push(warning("quota_tight", text));
+            all.push(Warning::QuotaTight { free_bytes, most_bytes });
         }
     }
-    for (setting, what) in [
-        ("prevent_vul", "until they are scanned"),
-        ("enable_content_trust", "until they are signed"),
-        ("enable_content_trust_cosign", "until they are signed"),
-    ] {
-        if constraints.is_on(setting) {
-            all.push(warning(setting, format!("a policy of the project keeps the restored images from being pulled {what}")));
-        }
-    }
-    if constraints.is_on("auto_scan") {
-        all.push(warning("auto_scan", "the project scans each image when it is pushed: the restore starts one scan per image".to_owned()));
-    }
+    let settings = [
+        ("prevent_vul", Warning::PreventVul),
+        ("enable_content_trust", Warning::EnableContentTrust),
+        ("enable_content_trust_cosign", Warning::EnableContentTrustCosign),
+        ("auto_scan", Warning::AutoScan),
+    ];
+    all.extend(settings.into_iter().filter(|(setting, _)| constraints.is_on(setting)).map(|(_, warning)| warning));
     all
 }
 
-fn of_retention(retention: &RetentionSummary, outlook: &Result<Outlook, String>) -> Vec<Warning> {
+fn of_retention(retention: &RetentionSummary, outlook: &Result<Outlook, Unclear>) -> Vec<Warning> {
     let rules: Vec<String> = retention.rules.iter().filter(|rule| !rule.disabled).take(RULES_TOLD_MAX).map(rule_words).collect();
-    let rules = rules.join(", ");
-    let when = retention.cron.as_ref().map_or_else(|| "when somebody starts it".to_owned(), |cron| format!("on the schedule {cron}"));
+    let when = retention.cron.clone().map_or(When::ByHand, |cron| When::Schedule { cron });
     let outlook = match outlook {
         Ok(outlook) => outlook,
-        Err(why) => {
-            let text = format!(
-                "the project has a retention policy ({rules}) that runs {when}, and what it would delete cannot be told here: {why}; make a dry run of it in Harbor"
-            );
-            return vec![warning("retention_unclear", text)];
-        }
+        Err(why) => return vec![Warning::RetentionUnclear { rules, when, why: why.clone() }],
     };
+    let few = |names: &[String]| names.iter().take(NAMES_TOLD_MAX).cloned().collect();
     let mut all = Vec::new();
     if !outlook.live.is_empty() {
-        let (count, names) = (outlook.live.len(), few(&outlook.live));
-        let text = format!(
-            "because of this restore the retention policy ({rules}), which runs {when}, deletes {count} tags or images that are in Harbor now: {names}"
-        );
-        all.push(warning("retention_takes_live", text));
+        let (takes, names) = (outlook.live.len() as u64, few(&outlook.live));
+        all.push(Warning::RetentionTakesLive { rules: rules.clone(), when: when.clone(), takes, names });
     }
     if !outlook.restored.is_empty() {
-        let (count, names) = (outlook.restored.len(), few(&outlook.restored));
-        let text =
-            format!("the retention policy ({rules}), which runs {when}, deletes {count} of the restored tags or images again: {names}");
-        all.push(warning("retention_takes_restored", text));
+        let (takes, names) = (outlook.restored.len() as u64, few(&outlook.restored));
+        all.push(Warning::RetentionTakesRestored { rules: rules.clone(), when: when.clone(), takes, names });
     }
     if outlook.left_out > 0 {
-        let text = format!("what the retention policy ({rules}) deletes next was not looked at in {} repositories", outlook.left_out);
-        all.push(warning("retention_not_looked", text));
+        all.push(Warning::RetentionNotLooked { rules: rules.clone(), repositories: outlook.left_out as u64 });
     }
     if all.is_empty() {
-        let text = format!(
-            "the retention policy ({rules}), which runs {when}, deletes none of the restored images on its next run, and no other because of them"
-        );
-        all.push(warning("retention_spares", text));
+        all.push(Warning::RetentionSpares { rules, when });
     }
     all
 }
@@ -165,85 +134,66 @@ fn rule_words(rule: &registry::RetentionRule) -> String {
     }
 }
 
-/// The first names of a list.
-fn few(names: &[String]) -> String {
-    let told = names.iter().take(NAMES_TOLD_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(NAMES_TOLD_MAX) {
-        0 => told,
-        more => format!("{told} and {more} more"),
-    }
-}
-
-/// Settings that the snapshot has and a project made anew will lack: each class by its own words. `public` alone is set.
-fn missing_settings(settings: &Value) -> Vec<String> {
-    let count = |name: &str| settings[name].as_array().map_or(0, Vec::len);
+/// Settings that the snapshot has and a project made anew will lack. `public` alone is set.
+fn missing_settings(settings: &Value) -> Vec<Lacking> {
+    let count = |name: &str| settings[name].as_array().map_or(0, Vec::len) as u64;
     let mut all = Vec::new();
     let metadata = settings["project"]["metadata"].as_object();
-    let other: Vec<&str> = metadata.into_iter().flatten().map(|(name, _)| name.as_str()).filter(|name| *name != "public").collect();
-    if !other.is_empty() {
-        all.push(format!("project settings ({})", other.join(", ")));
+    let names: Vec<String> = metadata.into_iter().flatten().map(|(name, _)| name.clone()).filter(|name| name != "public").collect();
+    if !names.is_empty() {
+        all.push(Lacking::Settings { names });
     }
-    let cves = settings["project"]["cve_allowlist"]["items"].as_array().map_or(0, Vec::len);
-    if cves > 0 {
-        all.push(format!("the CVE allow-list ({cves})"));
+    let entries = settings["project"]["cve_allowlist"]["items"].as_array().map_or(0, Vec::len) as u64;
+    if entries > 0 {
+        all.push(Lacking::CveAllowList { entries });
     }
     if settings["quota"]["hard_bytes"].as_u64().is_some() {
-        all.push("the quota".to_owned());
+        all.push(Lacking::Quota);
     }
-    for (name, words) in [
-        ("labels", "labels"),
-        ("members", "members"),
-        ("robots", "robots, whose secrets change"),
-        ("immutable_rules", "immutable rules"),
-        ("webhooks", "webhooks"),
-        ("preheat", "preheat policies"),
-    ] {
+    let rows: [(u64, fn(u64) -> Lacking); 6] = [
+        (count("labels"), |rows| Lacking::Labels { rows }),
         // Who makes a project is a member of it; the others are to be added.
-        let rows = count(name).saturating_sub(usize::from(name == "members"));
-        if rows > 0 {
-            all.push(format!("{words} ({rows})"));
-        }
-    }
+        (count("members").saturating_sub(1), |rows| Lacking::Members { rows }),
+        (count("robots"), |rows| Lacking::Robots { rows }),
+        (count("immutable_rules"), |rows| Lacking::ImmutableRules { rows }),
+        (count("webhooks"), |rows| Lacking::Webhooks { rows }),
+        (count("preheat"), |rows| Lacking::Preheat { rows }),
+    ];
+    all.extend(rows.into_iter().filter(|(rows, _)| *rows > 0).map(|(rows, lacking)| lacking(rows)));
     if settings["retention"].is_object() {
-        all.push("the retention policy".to_owned());
+        all.push(Lacking::Retention);
     }
     if settings["scanner"].as_object().is_some_and(|scanner| !scanner.is_empty()) {
-        all.push("the choice of a scanner".to_owned());
+        all.push(Lacking::Scanner);
     }
     all
 }
 
 /// What of a snapshot's settings a project made anew does not get.
 async fn made_anew(vault: &Vault, plan: &EffectPlan, index: &SnapshotIndex) -> Result<Warning, VaultError> {
-    let mut missing = match &index.config {
+    let project = plan.target_project.clone();
+    let mut lacks = match &index.config {
         Some(config) => match vault.project_settings(&config.digest).await {
             Ok(settings) => missing_settings(&settings),
             Err(error) if error.is_transient() => return Err(error),
-            Err(_) => {
-                return Ok(warning("made_anew", format!("{} is made anew; which settings it had cannot be read", plan.target_project)));
-            }
+            Err(_) => return Ok(Warning::MadeAnewUnread { project }),
         },
-        None => return Ok(warning("made_anew", format!("{} is made anew; its settings were not captured", plan.target_project))),
+        None => return Ok(Warning::MadeAnewUncaptured { project }),
     };
     let mut written: Vec<&RepositoryName> = plan.items.iter().filter(|item| item.writes()).map(|item| &item.source_repository).collect();
     written.dedup();
-    let (mut described, mut labelled) = (0_usize, 0_usize);
+    let (mut described, mut labelled) = (0_u64, 0_u64);
     for (_, descriptor) in index.repositories.iter().filter(|(name, _)| written.contains(&name)).take(REPOSITORIES_READ_MAX) {
         let repository = vault.repository(&descriptor.digest).await?;
-        described += usize::from(repository.description.is_some_and(|text| !text.is_empty()));
-        labelled += repository.members.iter().filter(|member| !member.labels.is_empty()).count();
+        described += u64::from(repository.description.is_some_and(|text| !text.is_empty()));
+        labelled += repository.members.iter().filter(|member| !member.labels.is_empty()).count() as u64;
     }
     if described > 0 {
-        missing.push(format!("descriptions of repositories ({described})"));
+        lacks.push(Lacking::Descriptions { repositories: described });
     }
     if labelled > 0 {
-        missing.push(format!("labels on images ({labelled})"));
+        lacks.push(Lacking::ImageLabels { images: labelled });
     }
-    let public = if plan.project_public { "public" } else { "private" };
-    let text = if missing.is_empty() {
-        format!("{} is made anew, {public}, with Harbor's own settings; the snapshot has no others", plan.target_project)
-    } else {
-        format!("{} is made anew, {public}; it will lack what the snapshot has of: {}", plan.target_project, missing.join("; "))
-    };
-    Ok(warning("made_anew", text))
+    let public = plan.project_public;
+    Ok(if lacks.is_empty() { Warning::MadeAnewWhole { project, public } } else { Warning::MadeAnew { project, public, lacks } })
 }

@@ -98,17 +98,15 @@ impl<F: Files> Origin for FilesOrigin<F> {
     }
 
     fn cause(&self, error: &RegistryError) -> Cause {
-        const REMEDY: &str = "export the image again with everything it needs (of an index whose other platforms were never pulled, one platform \
-                              alone: docker save --platform), then import that";
-        let (kind, text) = match error {
-            RegistryError::NotFound { what } => (gap::LISTED_BUT_MISSING, format!("{what} is not among the files")),
+        let (kind, reason) = match error {
+            RegistryError::NotFound { what } => (gap::LISTED_BUT_MISSING, gap::Reason::NotAmongFiles { what: what.clone() }),
             RegistryError::WrongDigest { expected, actual } => {
-                (gap::WRONG_DIGEST, format!("the file of {expected} is damaged: its bytes hash to {actual}"))
+                (gap::WRONG_DIGEST, gap::Reason::FileDamaged { expected: expected.to_string(), actual: actual.to_string() })
             }
-            RegistryError::Protocol { what } => (gap::LISTED_BUT_MISSING, what.clone()),
+            RegistryError::Protocol { what } => (gap::LISTED_BUT_MISSING, gap::Reason::FilesUnusable { why: what.clone() }),
             other => return Cause::of(other),
         };
-        Cause { kind, text, remedy: REMEDY }
+        Cause { kind, reason, remedy: gap::Remedy::ExportAgain }
     }
 }
 

@@ -127,8 +127,8 @@ impl State<'_> {
                 Ok(size_bytes)
             }
             Err(RegistryError::Source { source }) => Err(match source.downcast::<VaultError>() {
-                Ok(error) => Trouble::Vault(*error),
-                Err(source) => RegistryError::Source { source }.into(),
+                Ok(error) => Trouble::from(*error),
+                Err(source) => Trouble::from(RegistryError::Source { source }),
             }),
             Err(error) => Err(error.into()),
         }

@@ -1,5 +1,7 @@
 //! Runs a plan: the project first, then its lines, repositories side by side and each in the plan's order.
 
+use std::sync::Arc;
+
 use futures::{StreamExt, stream};
 use registry::RegistryError;
 use vocab::RepositoryName;
@@ -7,7 +9,7 @@ use vocab::RepositoryName;
 use super::group::{Group, Order, Worked, groups};
 use super::order::Turnstile;
 use super::state::{State, Trouble};
-use super::{LINES_AT_ONCE, RestoreContext, RestoreError};
+use super::{Fault, LINES_AT_ONCE, RestoreContext, RestoreError};
 use crate::control::{Event, Gate, ItemOutcome};
 use crate::effect::{EFFECT_VERSION, EffectPlan};
 use crate::hold::Held;
@@ -124,10 +126,7 @@ async fn proved(state: &State<'_>, mut result: ItemResult, shown: &Shown<'_>) ->
     let item = &state.plan.items[result.item];
     result.outcome = match state.witness.as_planned(item, shown).await {
         Ok(Verdict::AsPlanned(proof)) => Outcome::Done { proof },
-        Ok(Verdict::Deviates(deviations)) => {
-            let detail = Verdict::told(&deviations);
-            Outcome::Failed { code: "read_back_differs".to_owned(), detail, status: None }
-        }
+        Ok(Verdict::Deviates(deviations)) => Outcome::failed(Arc::new(Fault::NotAsPlanned { deviations })),
         Err(error) => {
             let trouble = state.judged(Trouble::from(error)).await;
             state.note(&trouble);
@@ -144,7 +143,7 @@ async fn told(state: &State<'_>, result: ItemResult) -> ItemResult {
         Outcome::Same | Outcome::Left { .. } | Outcome::Blocked { .. } => ItemOutcome::Skipped,
         Outcome::Failed { .. } | Outcome::Stopped => ItemOutcome::Failed,
     };
-    if result.outcome != Outcome::Stopped
+    if !result.outcome.is_stopped()
         && let Err(stop) = state.gate.item_done(&result).await
     {
         remember(state, stop);

@@ -6,10 +6,12 @@
 //! reading back between them, is done for several images side by side.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use vocab::{Digest, RepositoryName};
 
+use super::Fault;
 use super::image::{Goal, PutBy};
 use super::order::Turnstile;
 use super::origin::Ready;
@@ -210,11 +212,7 @@ impl State<'_> {
             let subject = item.accessory.as_ref().map(|accessory| accessory.subject);
             let done = match (self.halted(), subject.filter(|subject| failed.contains(subject))) {
                 (Some(halted), _) => Err(halted),
-                (None, Some(subject)) => Err(Outcome::Failed {
-                    code: "subject_failed".to_owned(),
-                    detail: format!("{}, which it is about, could not be restored", subject.short()),
-                    status: None,
-                }),
+                (None, Some(subject)) => Err(Outcome::failed(Arc::new(Fault::SubjectFailed { subject }))),
                 (None, None) => match self.accessory(item, &mut line.result).await {
                     Ok(()) => Ok(()),
                     Err(trouble) => {

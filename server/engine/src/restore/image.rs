@@ -8,10 +8,10 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use registry::{Reference, RegistryError};
 use vocab::{Demand, Digest, Named, RepositoryName};
 
-use super::MISSING_BLOB_ROUNDS_MAX;
 use super::blobs::Trust;
 use super::origin::Ready;
 use super::state::{As, State, Trouble, add};
+use super::{Fault, MISSING_BLOB_ROUNDS_MAX};
 use crate::backup::DEPTH_MAX;
 
 /// Blobs of one manifest at a time; the client bounds transfers over all.
@@ -47,7 +47,7 @@ impl State<'_> {
     pub(crate) fn image<'b>(&'b self, goal: Goal, depth: usize) -> BoxFuture<'b, Result<u64, Trouble>> {
         async move {
             if depth >= DEPTH_MAX {
-                return Err(Trouble::Refused { code: "too_deep", detail: format!("{} is nested too deep", goal.digest.short()) });
+                return Err(Fault::TooDeep { object: goal.digest }.into());
             }
             let turn = self.turn(&goal.target, &goal.digest, As::Manifest);
             let mut there = turn.lock().await;
@@ -108,20 +108,22 @@ impl State<'_> {
         let mut sent = 0;
         let mut trust = Trust::Known;
         for round in 0..=MISSING_BLOB_ROUNDS_MAX {
-            match self.put(goal, ready).await {
+            let trouble = match self.put(goal, ready).await {
                 Ok(()) => return Ok(sent),
-                Err(Trouble::Registry(RegistryError::MissingBlobs { digests })) if round < MISSING_BLOB_ROUNDS_MAX => {
+                Err(trouble) => trouble,
+            };
+            match trouble.of_registry() {
+                Some(RegistryError::MissingBlobs { digests }) if round < MISSING_BLOB_ROUNDS_MAX => {
                     // Its garbage was collected: the blobs of what comes next are sent before their turn.
                     self.lost_blobs.store(true, Ordering::Relaxed);
-                    sent += self.supply(goal, ready, &digests, trust, depth).await?;
+                    sent += self.supply(goal, ready, digests, trust, depth).await?;
                     // Whatever this run believed to be there, Harbor has said otherwise.
                     trust = Trust::Nothing;
                 }
-                Err(error) => return Err(error),
+                _ => return Err(trouble),
             }
         }
-        let detail = format!("Harbor lost blobs of {} again and again while they were sent", goal.digest.short());
-        Err(Trouble::Refused { code: "missing_blobs", detail })
+        Err(Fault::LosesBlobs { object: goal.digest }.into())
     }
 
     /// Brings what Harbor says is missing; everything, if it does not say what.
@@ -179,7 +181,7 @@ impl State<'_> {
     pub(crate) async fn read_back(&self, goal: &Goal) -> Result<(), Trouble> {
         match self.witness.read_back(&goal.target, &goal.digest).await? {
             None => Ok(()),
-            Some(deviation) => Err(Trouble::Refused { code: "read_back_differs", detail: format!("{deviation} after it took it") }),
+            Some(deviation) => Err(Fault::NotAsPlanned { deviations: vec![deviation] }.into()),
         }
     }
 }

@@ -17,6 +17,7 @@
 mod accessory;
 mod blobs;
 mod execute;
+mod fault;
 mod group;
 mod image;
 mod order;
@@ -32,6 +33,7 @@ use vault::{Vault, VaultError};
 use crate::control::Progress;
 
 pub use self::execute::execute;
+pub use self::fault::{Fault, first};
 
 /// Repositories worked on at a time. The client puts few manifests at once, since Harbor takes a lock on the project's quota for each.
 pub const LINES_AT_ONCE: usize = 4;

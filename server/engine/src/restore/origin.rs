@@ -7,6 +7,7 @@ use vault::{Names, VaultError};
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{AnyDigest, Demand, Digest, Manifest, OtherDigest, RepositoryName};
 
+use super::Fault;
 use super::state::{State, Trouble};
 use crate::content;
 
@@ -34,8 +35,8 @@ impl State<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        let manifest = Manifest::parse(&media_type, &bytes)
-            .map_err(|error| Trouble::Refused { code: "unreadable", detail: format!("manifest {}: {error}", digest.short()) })?;
+        let manifest =
+            Manifest::parse(&media_type, &bytes).map_err(|error| Fault::Unreadable { object: *digest, why: error.to_string() })?;
         // Its own, whatever an index or a record says of it: the registry takes it as nothing else.
         let mut others = Vec::new();
         for blob in &manifest.blobs {
@@ -43,8 +44,7 @@ impl State<'_> {
             match self.names(repository).await?.get(name) {
                 Some(object) => others.push((name.clone(), *object)),
                 None if blob.demand == Demand::Registry => {
-                    let detail = format!("the snapshot does not say what is stored for {}", blob.digest.short());
-                    return Err(Trouble::Refused { code: "unknown_name", detail });
+                    return Err(Fault::UnknownName { name: blob.digest.short() }.into());
                 }
                 None => {}
             }

@@ -8,7 +8,7 @@ use registry::RegistryError;
 use vault::{Names, VaultError};
 use vocab::{Digest, RepositoryName};
 
-use super::RestoreContext;
+use super::{Fault, RestoreContext};
 use crate::control::Gate;
 use crate::effect::EffectPlan;
 use crate::report::{Outcome, Report};
@@ -21,11 +21,25 @@ pub(crate) enum Trouble {
     #[error("{0}")]
     Stopped(Stop),
     #[error(transparent)]
-    Registry(#[from] RegistryError),
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-    #[error("{detail}")]
-    Refused { code: &'static str, detail: String },
+    Failed(Arc<Fault>),
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(Arc::new(fault))
+    }
+}
+
+impl From<RegistryError> for Trouble {
+    fn from(error: RegistryError) -> Self {
+        Fault::from(error).into()
+    }
+}
+
+impl From<VaultError> for Trouble {
+    fn from(error: VaultError) -> Self {
+        Fault::from(error).into()
+    }
 }
 
 impl From<Stop> for Trouble {
@@ -38,9 +52,7 @@ impl Trouble {
     pub(crate) fn outcome(&self) -> Outcome {
         match self {
             Self::Stopped(_) => Outcome::Stopped,
-            Self::Registry(error) => Outcome::Failed { code: error.code().to_owned(), detail: error.to_string(), status: status(error) },
-            Self::Vault(error) => Outcome::Failed { code: error.code().to_owned(), detail: error.to_string(), status: None },
-            Self::Refused { code, detail } => Outcome::Failed { code: (*code).to_owned(), detail: detail.clone(), status: None },
+            Self::Failed(fault) => Outcome::failed(Arc::clone(fault)),
         }
     }
 
@@ -48,35 +60,31 @@ impl Trouble {
     pub(crate) fn ends_all(&self) -> bool {
         match self {
             Self::Stopped(_) => true,
-            Self::Registry(error) => matches!(
-                error,
-                RegistryError::NotLoggedIn { .. }
-                    | RegistryError::ReadOnly
-                    | RegistryError::AddressRefused { .. }
-                    | RegistryError::Tls { .. }
-                    | RegistryError::Unresolved { .. }
-                    | RegistryError::Unreachable { .. }
-                    | RegistryError::Busy { .. }
+            Self::Failed(fault) => matches!(
+                **fault,
+                Fault::Registry(
+                    RegistryError::NotLoggedIn { .. }
+                        | RegistryError::ReadOnly
+                        | RegistryError::AddressRefused { .. }
+                        | RegistryError::Tls { .. }
+                        | RegistryError::Unresolved { .. }
+                        | RegistryError::Unreachable { .. }
+                        | RegistryError::Busy { .. }
+                )
             ),
-            Self::Vault(_) | Self::Refused { .. } => false,
         }
     }
-}
 
-/// The HTTP status behind an error, for the report.
-fn status(error: &RegistryError) -> Option<u16> {
-    Some(match error {
-        RegistryError::NotLoggedIn { .. } => 401,
-        RegistryError::Forbidden { .. } | RegistryError::ReadOnly | RegistryError::QuotaExceeded { .. } => 403,
-        RegistryError::NotFound { .. } => 404,
-        RegistryError::Conflict { .. } => 409,
-        RegistryError::Immutable { .. } | RegistryError::BlockedByPolicy { .. } | RegistryError::Precondition { .. } => 412,
-        RegistryError::TooLarge { .. } | RegistryError::BodyRefused { .. } => 413,
-        RegistryError::MissingBlobs { .. } | RegistryError::Invalid { .. } => 400,
-        RegistryError::Busy { .. } => 429,
-        RegistryError::Server { status, .. } => *status,
-        _ => return None,
-    })
+    /// The registry's own error, if it is one.
+    pub(crate) fn of_registry(&self) -> Option<&RegistryError> {
+        match self {
+            Self::Failed(fault) => match &**fault {
+                Fault::Registry(error) => Some(error),
+                _ => None,
+            },
+            Self::Stopped(_) => None,
+        }
+    }
 }
 
 /// What a digest stands for: the bytes of a manifest may be a layer of another image too, and are there as the one without being there as the other.
@@ -149,7 +157,7 @@ impl<'a> State<'a> {
 
     /// What a line's trouble means for the whole: where the registry answers nothing at all it is no trouble of this line, and nothing more is begun.
     pub(crate) async fn judged(&self, trouble: Trouble) -> Trouble {
-        let Trouble::Registry(error) = &trouble else { return trouble };
+        let Some(error) = trouble.of_registry() else { return trouble };
         if !error.is_transient() || matches!(error, RegistryError::ReadOnly) {
             return trouble;
         }

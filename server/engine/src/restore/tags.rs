@@ -7,6 +7,7 @@
 use registry::{Reference, RegistryError};
 use vocab::{Digest, RepositoryName, Tag};
 
+use super::Fault;
 use super::state::{State, Trouble};
 use crate::backup::collect;
 use crate::control::TagIntent;
@@ -111,7 +112,7 @@ impl State<'_> {
             Ok(()) => Ok(()),
             Err(RegistryError::Conflict { .. }) => match self.tag_now(repository, keep_as).await? {
                 Some(now) if now == *old => Ok(()),
-                _ => Err(Trouble::Refused { code: "name_taken", detail: format!("the tag {keep_as} is taken by another image") }),
+                _ => Err(Fault::NameTaken { tag: keep_as.clone() }.into()),
             },
             Err(RegistryError::Forbidden { .. } | RegistryError::Unsupported { .. }) => {
                 let ready = self.manifest(repository, old, "").await?;
@@ -129,7 +130,5 @@ fn is_lone_signature(goal: &TagGoal<'_>) -> bool {
 }
 
 pub(crate) fn moved(goal: &TagGoal<'_>, found: Option<Digest>) -> Trouble {
-    let shown = found.map_or_else(|| "nothing".to_owned(), |digest| digest.short());
-    let detail = format!("{}:{} points to {shown} now, not to what the plan says; make the plan again", goal.item.repository, goal.tag);
-    Trouble::Refused { code: "moved_meanwhile", detail }
+    Fault::MovedMeanwhile { repository: goal.item.repository.clone(), tag: goal.tag.clone(), found }.into()
 }

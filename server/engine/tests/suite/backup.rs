@@ -1,7 +1,7 @@
 //! Backup: full, unchanged, changed; accessories; labels; what a second look finds.
 
 use engine::backup::{self, Reconcile};
-use engine::effect::OnConflict;
+use engine::effect::{OnConflict, Warning};
 use engine::select::Selection;
 use engine::{Event, Silent};
 use harbor_sim::{Action, Class, Match, images};
@@ -244,8 +244,11 @@ async fn a_layer_that_is_not_in_the_registry_is_named_and_never_asked_for_at_its
     h.delete("shop/windows").await;
     h.collect_garbage().await;
     let plan = h.plan(&outcome.digest, &Selection::Project, &policy(OnConflict::Leave)).await;
-    let told: Vec<&str> = plan.warnings.iter().filter(|w| w.code == "kept_elsewhere").map(|w| w.text.as_str()).collect();
-    assert!(told.len() == 1 && told[0].starts_with("shop/windows:1 needs the layer") && told[0].contains("layers.example.com"), "{told:?}");
+    let [told] = plan.warnings.iter().filter(|w| matches!(w, Warning::LayerElsewhere { .. })).collect::<Vec<_>>()[..] else {
+        panic!("{:?}", plan.warnings)
+    };
+    let Warning::LayerElsewhere { images, more: 0, address: Some(address), .. } = told else { panic!("{told:?}") };
+    assert_eq!((images.as_slice(), address.as_str()), (["shop/windows:1".to_owned()].as_slice(), "https://layers.example.com/base"));
     assert!(h.execute(&plan, &Silent).await.is_clean());
 }
 

@@ -181,6 +181,7 @@ async fn a_snapshot_with_gaps_or_lost_parts_or_other_settings_is_listed_again() 
         gaps: vec![vault::tree::Gap {
             kind: "forbidden".into(),
             subject: "team/web:1".into(),
+            values: None,
             cause: "x".into(),
             consequence: String::new(),
             remedy: "y".into(),

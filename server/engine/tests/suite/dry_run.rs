@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use engine::effect::Warning;
 use registry::Client;
 use serde_json::{Value, json};
 use vocab::ProjectName;
@@ -92,8 +93,11 @@ impl Retention {
 
 /// What a plan warns of under a code, as `repository:tag` by the name within the project.
 pub fn warned(plan: &engine::effect::EffectPlan, code: &str) -> BTreeSet<String> {
-    let text = plan.warnings.iter().find(|warning| warning.code == code).map(|warning| warning.text.as_str()).unwrap_or_default();
-    let names = text.rsplit_once(": ").map(|(_, names)| names).unwrap_or_default();
+    let names = plan.warnings.iter().find_map(|warning| match (warning, code) {
+        (Warning::RetentionTakesLive { names, .. }, "retention_takes_live")
+        | (Warning::RetentionTakesRestored { names, .. }, "retention_takes_restored") => Some(names.clone()),
+        _ => None,
+    });
     let project = format!("{}/", plan.target_project);
-    names.split(", ").filter_map(|name| name.strip_prefix(&project)).map(str::to_owned).collect()
+    names.iter().flatten().filter_map(|name| name.strip_prefix(&project)).map(str::to_owned).collect()
 }

@@ -1,7 +1,7 @@
 //! The order of a restore, and what the target itself must say before a line counts as done.
 
 use engine::Silent;
-use engine::effect::{Effect, OnConflict};
+use engine::effect::{Effect, OnConflict, Warning};
 use engine::report::{Ending, Outcome};
 use engine::select::{Selection, Wanted, What};
 use harbor_sim::{Action, Match, images};
@@ -58,7 +58,7 @@ async fn what_was_pushed_first_is_pushed_first_again() {
         }
         let plan = h.plan(&snapshot.digest, &all_of("shop/app"), &policy(OnConflict::Leave)).await;
         assert_eq!(plan.items.iter().map(|item| item.reference()).collect::<Vec<_>>(), names, "the plan shows the order");
-        assert!(plan.warnings.iter().all(|w| w.code != "order_unknown"));
+        assert!(plan.warnings.iter().all(|w| *w != Warning::OrderUnknown));
         let report = h.execute(&plan, &Silent).await;
         assert_eq!(report.ending(), Ending::Done, "{report:#?}");
         let [of_artifacts, of_tags] = by_push_time(&h, "shop/app", &names).await;
@@ -103,7 +103,7 @@ async fn a_snapshot_without_push_times_is_restored_with_a_warning() {
     h.vault.put_pointer(&pointer).await.unwrap();
     h.delete("shop/app").await;
     let plan = h.plan(&descriptor.digest, &all_of("shop/app"), &policy(OnConflict::Leave)).await;
-    assert!(plan.warnings.iter().any(|w| w.code == "order_unknown"), "{:?}", plan.warnings);
+    assert!(plan.warnings.iter().any(|w| *w == Warning::OrderUnknown), "{:?}", plan.warnings);
     assert_eq!(plan.hash(), h.plan(&descriptor.digest, &all_of("shop/app"), &policy(OnConflict::Leave)).await.hash(), "a stable order");
     assert_eq!(h.execute(&plan, &Silent).await.ending(), Ending::Done);
 }

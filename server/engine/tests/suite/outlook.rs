@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use engine::Silent;
-use engine::effect::OnConflict;
+use engine::effect::{Lacking, OnConflict, Warning};
 use engine::select::{Selection, Wanted, What};
 use harbor_sim::images;
 use registry::Reference;
@@ -68,7 +68,7 @@ async fn a_rule_by_last_pull_takes_the_restored_ones_again() {
 
     ask.set(&h.client, &shop(), "nDaysSinceLastPush", 7, false).await;
     let plan = h.plan(&snapshot.digest, &only("shop/live/app", "v3"), &policy(OnConflict::Leave)).await;
-    assert!(plan.warnings.iter().any(|w| w.code == "retention_spares"), "{:?}", plan.warnings);
+    assert!(plan.warnings.iter().any(|w| matches!(w, Warning::RetentionSpares { .. })), "{:?}", plan.warnings);
 }
 
 #[tokio::test]
@@ -83,11 +83,11 @@ async fn an_image_by_digest_alone_is_food_for_garbage_collection_unless_a_tag_ke
         Selection::Items(digests.iter().map(|d| Wanted { repository: repository.clone(), what: What::Artifact(*d) }).collect())
     };
     let bare = h.plan(&snapshot.digest, &by_digest(&[one]), &policy(OnConflict::Leave)).await;
-    assert!(bare.warnings.iter().any(|w| w.code == "untagged"), "{:?}", bare.warnings);
+    assert!(bare.warnings.iter().any(|w| matches!(w, Warning::Untagged { images: 1 })), "{:?}", bare.warnings);
     let keeping = engine::effect::Policy { digest_tag: "hotfix".to_owned(), ..policy(OnConflict::Leave) };
     let kept = h.plan(&snapshot.digest, &by_digest(&[one]), &keeping).await;
     assert_ne!(kept.hash(), bare.hash(), "the tag is part of what is voted on");
-    assert!(kept.warnings.iter().all(|w| w.code != "untagged"));
+    assert!(kept.warnings.iter().all(|w| !matches!(w, Warning::Untagged { .. })));
     assert!(h.execute(&kept, &Silent).await.is_clean());
     assert_eq!(h.points_to("shop/live/app", "hotfix").await, Some(one));
     h.collect_garbage().await;
@@ -112,10 +112,17 @@ async fn a_project_made_anew_names_each_class_of_settings_it_will_lack() {
     let snapshot = h.backup(None).await;
     let target = "again".parse().unwrap();
     let plan = h.plan_into(&snapshot.digest, &Selection::Project, &target, &policy(OnConflict::Leave)).await;
-    let text = &plan.warnings.iter().find(|w| w.code == "made_anew").expect("a warning").text;
-    for class in ["labels (1)", "immutable rules (1)", "the retention policy", "descriptions of repositories (1)", "private"] {
-        assert!(text.contains(class), "{class} in {text}");
+    let made_anew = plan.warnings.iter().find_map(|w| match w {
+        Warning::MadeAnew { project, public, lacks } => Some((project, public, lacks)),
+        _ => None,
+    });
+    let (project, public, lacks) = made_anew.expect("a warning");
+    assert_eq!((project, public), (&target, &false));
+    for class in
+        [Lacking::Labels { rows: 1 }, Lacking::ImmutableRules { rows: 1 }, Lacking::Retention, Lacking::Descriptions { repositories: 1 }]
+    {
+        assert!(lacks.contains(&class), "{class:?} in {lacks:?}");
     }
-    assert!(!text.contains("members"), "the maker is a member again: {text}");
-    assert!(!text.contains("webhooks"), "there were none: {text}");
+    assert!(lacks.iter().all(|l| !matches!(l, Lacking::Members { .. })), "the maker is a member again: {lacks:?}");
+    assert!(lacks.iter().all(|l| !matches!(l, Lacking::Webhooks { .. })), "there were none: {lacks:?}");
 }

@@ -85,7 +85,7 @@ async fn what_harbor_removed_comes_from_the_vault_or_is_said_to_be_gone() {
     m.delete(m.over).await;
     let undo = m.undo(&[]).await;
     let Effect::Blocked { reason, remedy } = &line(&undo, "1.0").effect else { panic!("{:#?}", undo.items) };
-    assert_eq!(*reason, BlockReason::Gone { object: m.over });
+    assert_eq!(*reason, BlockReason::Gone { object: m.over, elsewhere: None });
     assert!(remedy.contains("never captured"), "{remedy}");
     assert!(!undo.writes());
 

@@ -6,6 +6,7 @@
 
 use app::error::{ApiError, ErrorKind};
 use app::harbors::types::{Check, CheckOutcome, Harbor, StagingForm};
+use app::sentence::Said;
 use engine::backup::staging as copies;
 use registry::{Client, Permission, RegistryError, RobotSpec, STAGING_PREFIX};
 use secrecy::SecretString;
@@ -36,9 +37,10 @@ pub enum Way {
 pub fn made_by_hand(project: &str, login: &str, secret: &str) -> Result<Option<Way>, ApiError> {
     let Some(login) = given(login) else { return Ok(None) };
     if secret.is_empty() || secret.len() > SECRET_BYTES_MAX {
-        return Err(ApiError::field("staging_secret", "give the secret of the login for staging"));
+        return Err(ApiError::field("staging_secret", app::harbors::refusals::Refusal::StagingSecret));
     }
-    let named = || ApiError::field("staging_project", format!("give the project made for this, which is called {STAGING_PREFIX}…"));
+    let named =
+        || ApiError::field("staging_project", app::harbors::refusals::Refusal::StagingProject { prefix: STAGING_PREFIX.to_owned() });
     let project: ProjectName = project.trim().parse().map_err(|_| named())?;
     if !project.as_str().starts_with(STAGING_PREFIX) {
         return Err(named());
@@ -69,12 +71,11 @@ pub async fn set_as(state: &AppState, actor: &Actor, form: &StagingForm) -> Resu
 
 fn administrator(state: &AppState, reach: &Reach, form: &StagingForm) -> Result<Client, Error> {
     let Some(login) = given(&form.admin_login) else {
-        let text =
-            "give an administrator's login, which is used once, or a project and a login made by hand: the login for backup only reads";
+        let text = app::harbors::refusals::Refusal::StagingAdmin;
         return Err(ApiError::field("admin_login", text).into());
     };
     if form.admin_password.len() > SECRET_BYTES_MAX {
-        return Err(ApiError::field("admin_password", "this is too long for a secret").into());
+        return Err(ApiError::field("admin_password", app::harbors::refusals::Refusal::SecretLong).into());
     }
     let secret = SecretString::from(form.admin_password.clone());
     unstored(state, &reach.url, reach.plain_http, reach.ca_pem.as_deref(), login, secret)
@@ -83,7 +84,7 @@ fn administrator(state: &AppState, reach: &Reach, form: &StagingForm) -> Result<
 /// Switches it on.
 pub async fn switch_on(state: &AppState, actor: &Actor, found: &Reach, way: Way) -> Result<(), Error> {
     if found.staging {
-        return Err(conflict("staging_on", "it is on already; switch it off first to make it anew").into());
+        return Err(conflict("staging_on", app::harbors::refusals::Refusal::StagingOn).into());
     }
     match way {
         Way::Made(admin) => make(state, actor, found, &admin).await,
@@ -136,7 +137,7 @@ async fn make(state: &AppState, actor: &Actor, found: &Reach, admin: &Client) ->
 }
 
 fn no_administrator() -> ApiError {
-    ApiError::field("admin_login", "this login may not make projects and robots; use an administrator's")
+    ApiError::field("admin_login", app::harbors::refusals::Refusal::StagingNotAdmin)
 }
 
 fn refused(error: RegistryError) -> Error {
@@ -165,7 +166,7 @@ async fn accept(
     }
     let there = copies::contents(stager, project).await?;
     if let Some(foreign) = there.foreign.first() {
-        let text = format!("{project} holds {foreign} and perhaps more, which Breakwater did not put there: give an empty project");
+        let text = app::harbors::refusals::Refusal::StagingForeign { project: project.to_string(), repository: foreign.to_string() };
         return Err(ApiError::field("staging_project", text).into());
     }
     if let Some(row) = stager.project(project).await? {
@@ -188,21 +189,18 @@ async fn accept(
 }
 
 fn refusal(row: &Check) -> ApiError {
-    let text = format!("{}: {}", row.title, row.detail);
+    let text = Said::Then(format!("{}: {}", row.title, row.detail));
     let error = ApiError::new(ErrorKind::Invalid, "checks_failed", text);
-    error.and_field(format!("check:{}", row.code), row.remedy.clone().unwrap_or_else(|| row.detail.clone()))
+    error.and_field(format!("check:{}", row.code), Said::Then(row.remedy.clone().unwrap_or_else(|| row.detail.clone())))
 }
 
-fn conflict(code: &str, text: impl Into<String>) -> ApiError {
+fn conflict(code: &str, text: app::harbors::refusals::Refusal) -> ApiError {
     ApiError::new(ErrorKind::Conflict, code, text)
 }
 
 fn still_there(found: &Reach) -> ApiError {
     let project = found.staging_project.as_deref().unwrap_or_default();
-    conflict(
-        "staging_left",
-        format!("the staging project {project} from before is still there; remove it in Harbor, or give an administrator's login"),
-    )
+    conflict("staging_left", app::harbors::refusals::Refusal::StagingLeft { project: project.to_string() })
 }
 
 /// A project that was written down and never came into use, or could not be removed when it was switched off.

@@ -40,7 +40,7 @@ pub struct Body<T>(T);
 
 impl From<axum::extract::rejection::JsonRejection> for Refusal {
     fn from(rejection: axum::extract::rejection::JsonRejection) -> Self {
-        Self(ApiError::field("body", rejection.body_text()))
+        Self(ApiError::field("body", app::refusals::General::Unreadable { why: rejection.body_text() }))
     }
 }
 
@@ -51,7 +51,7 @@ pub struct Asked<T>(T);
 
 impl From<axum::extract::rejection::QueryRejection> for Refusal {
     fn from(rejection: axum::extract::rejection::QueryRejection) -> Self {
-        Self(ApiError::field("query", rejection.body_text()))
+        Self(ApiError::field("query", app::refusals::General::Unreadable { why: rejection.body_text() }))
     }
 }
 
@@ -62,7 +62,7 @@ pub struct Path<T>(T);
 
 impl From<axum::extract::rejection::PathRejection> for Refusal {
     fn from(_: axum::extract::rejection::PathRejection) -> Self {
-        Self(ApiError::not_found("object"))
+        Self(ApiError::not_found(app::refusals::Thing::Object))
     }
 }
 

@@ -25,7 +25,7 @@ pub fn routes(router: OpenApiRouter<Web>) -> OpenApiRouter<Web> {
 }
 
 endpoint!(/// Who I am.
-    get "/api/v1/me" "session" get_me(cx, b) Me => b.shell(cx).await?.me.ok_or_else(|| ApiError::not_found("account"))?);
+    get "/api/v1/me" "session" get_me(cx, b) Me => b.shell(cx).await?.me.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Account))?);
 endpoint!(/// The posture.
     get "/api/v1/home" "home" get_home(cx, b) Home => b.get_home(cx).await?);
 endpoint!(/// One's own open sessions. People only.

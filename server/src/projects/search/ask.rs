@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::projects::found::{InHarbor, SearchNote};
+use app::refusals::Refusal;
+use app::sentence::Said;
 use futures::{FutureExt as _, StreamExt as _, stream};
 
 use super::queries::Hit;
@@ -38,7 +40,7 @@ pub(super) async fn harbors(state: &AppState, hits: &[Hit]) -> (Vec<Option<InHar
     (all, notes)
 }
 
-type Answered = (Vec<(usize, InHarbor)>, Option<(usize, String)>);
+type Answered = (Vec<(usize, InHarbor)>, Option<(usize, Said<Refusal>)>);
 
 /// One Harbor. The same question of somebody else a moment ago is not asked again.
 async fn of_one(state: &AppState, harbor_id: i64, hits: &[Hit], places: &[usize], until: tokio::time::Instant) -> Answered {
@@ -58,7 +60,7 @@ async fn ask(state: &AppState, harbor_id: i64, questions: Vec<Asked>, until: tok
     let proved = match tokio::time::timeout_at(until, live::Proved::of(state, harbor_id)).await {
         Ok(Ok(proved)) => proved,
         Ok(Err(error)) => return (answers, Some(error.into_api(None).message)),
-        Err(_) => return (answers, Some(live::TOO_SLOW.to_owned())),
+        Err(_) => return (answers, Some(live::TOO_SLOW.into())),
     };
     let proved = &proved;
     let mut asking = stream::iter(questions.into_iter().enumerate())
@@ -69,7 +71,7 @@ async fn ask(state: &AppState, harbor_id: i64, questions: Vec<Asked>, until: tok
             Ok(Some((place, Ok(answer)))) => answers[place] = Some(answer),
             Ok(Some((_, Err(error)))) => return (answers, Some(error.into_api(None).message)),
             Ok(None) => return (answers, None),
-            Err(_) => return (answers, Some(live::TOO_SLOW.to_owned())),
+            Err(_) => return (answers, Some(live::TOO_SLOW.into())),
         }
     }
 }

@@ -72,7 +72,7 @@ impl Reach {
 pub async fn search(state: &AppState, caller: &Caller, q: &str, live: bool) -> Result<Found, Error> {
     if q.len() > PASTED_BYTES_MAX {
         return Err(
-            ApiError::field("q", format!("use at most {PASTED_BYTES_MAX} characters: the line that names the image is enough")).into()
+            ApiError::field("q", app::projects::refusals::Refusal::PastedLong { most: app::units::figure(PASTED_BYTES_MAX) }).into()
         );
     }
     if q.trim().chars().count() < CHARS_MIN {

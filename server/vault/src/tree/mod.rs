@@ -6,6 +6,7 @@
 //! fields and drops any that a descriptor brought along.
 
 mod canonical;
+mod facts;
 mod project;
 mod pushed;
 mod repository;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vocab::{Descriptor, Digest, media};
 
 pub use self::canonical::canonical_json;
+pub use self::facts::Facts;
 pub use self::project::{EncodedSettings, SettingsOf};
 pub use self::pushed::{PushTimes, PushTimesText, PushedAt, RepositoryPushes};
 pub use self::repository::{Label, RepositoryIndex, RepositoryMember, Role};

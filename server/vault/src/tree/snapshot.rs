@@ -8,6 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use vocab::{AnyDigest, Descriptor, Digest, ProjectName, RepositoryName, media};
 
+use super::facts::{Facts, named};
 use super::{
     CLOSED, ELSEWHERE, FINISHED, GAPS, HARBOR, HARBOR_TYPE, LIMITS, LISTED, Member, ORIGIN, PROJECT, PROJECT_TYPE, PUSHED_TYPE, REPOSITORY,
     REPOSITORY_TYPE, SNAPSHOT_TYPE, STARTED, TreeError, check_sizes, decode_index, encode_checked, foreign_only,
@@ -103,6 +104,9 @@ pub struct Gap {
     /// What `subject` points to, where that is a tag: another image under it is another gap. Absent in snapshots of before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// The three sentences as values, by the names of their fields. Absent in snapshots of before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Facts>,
 }
 
 /// The kind under which a layer is told that is elsewhere. It is no gap: nothing that the registry had is missing.
@@ -132,6 +136,17 @@ pub struct Limit {
     pub text: String,
 }
 
+/// The sentences of a layer that is elsewhere, as values.
+fn elsewhere_values(layer: &Elsewhere) -> Facts {
+    let code = |code: &str| ("code", Facts::Text(code.to_owned()));
+    let remedy = named([code("push_layer")].into_iter().chain(layer.urls.first().map(|url| ("address", Facts::Text(url.clone())))));
+    named([
+        ("cause", named([code("layer_elsewhere"), ("layer", Facts::Text(layer.object.short()))])),
+        ("consequence", named([code("without_layer")])),
+        ("remedy", remedy),
+    ])
+}
+
 impl SnapshotIndex {
     /// Whether nothing is missing.
     #[must_use]
@@ -152,6 +167,7 @@ impl SnapshotIndex {
                 None => "push the layer to the registry to have it backed up".to_owned(),
             },
             digest: None,
+            values: Some(elsewhere_values(layer)),
         });
         self.gaps.iter().cloned().chain(elsewhere).collect()
     }

@@ -118,7 +118,7 @@ proptest! {
         let limits: Vec<Limit> = limits.collect();
         let gaps: Vec<Gap> = gaps
             .into_iter()
-            .map(|(kind, subject, cause)| Gap { kind, subject, cause, consequence: String::new(), remedy: "look".to_owned(), digest: None })
+            .map(|(kind, subject, cause)| Gap { kind, subject, cause, consequence: String::new(), remedy: "look".to_owned(), digest: None, values: None })
             .collect();
         let written = SnapshotIndex {
             limits,

@@ -15,7 +15,7 @@ use vocab::{Digest, RepositoryName, media};
 use super::{Area, COPIES_AT_ONCE, still_blocked};
 use crate::backup::collect::{Node, Nodes};
 use crate::backup::fetch::{Fetcher, turn};
-use crate::backup::gap::{BLOCKED_BY_POLICY, Cause};
+use crate::backup::gap::{BLOCKED_BY_POLICY, Cause, Remedy, StagingFault};
 use crate::backup::manifests::{self, PLACES_MAX, State, States};
 use crate::backup::{BackupError, DEPTH_MAX};
 use crate::control::{Event, Level};
@@ -142,8 +142,8 @@ impl Round<'_> {
         if area.stopped.load(Ordering::Acquire) {
             return Ok(Found::new());
         }
-        if let Some((text, remedy)) = area.given_up() {
-            return Ok(failed(unit, &text, remedy));
+        if let Some((fault, remedy)) = area.given_up() {
+            return Ok(failed(unit, &fault, remedy));
         }
         fetcher.throttle.check().await?;
         if let Some(found) = self.came_along(unit).await? {
@@ -161,8 +161,8 @@ impl Round<'_> {
                 Ok(found)
             }
             Err(error) => {
-                let (text, remedy) = area.failure(&error);
-                Ok(failed(unit, &text, remedy))
+                let (fault, remedy) = area.failure(&error);
+                Ok(failed(unit, &fault, remedy))
             }
         }
     }
@@ -262,6 +262,6 @@ impl Round<'_> {
     }
 }
 
-fn failed(unit: &Unit, text: &str, remedy: &'static str) -> Found {
-    unit.blocked.iter().map(|(digest, cause)| (*digest, State::Failed(still_blocked(cause, text, remedy)))).collect()
+fn failed(unit: &Unit, fault: &StagingFault, remedy: Remedy) -> Found {
+    unit.blocked.iter().map(|(digest, cause)| (*digest, State::Failed(still_blocked(cause, fault, remedy)))).collect()
 }

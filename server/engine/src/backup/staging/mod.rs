@@ -23,7 +23,7 @@ use registry::{Client, Quota, RegistryError};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use vocab::{Digest, ProjectName, RepositoryName};
 
-use super::gap::{BLOCKED_BY_POLICY, Cause};
+use super::gap::{BLOCKED_BY_POLICY, Cause, Reason, Remedy, StagingFault};
 use crate::control::Silent;
 use crate::stop::Stop;
 
@@ -36,8 +36,6 @@ pub const COPIES_AT_ONCE: usize = 4;
 pub const BYTES_AT_ONCE_MAX: u64 = 1 << 40;
 /// Failures one after another, with no success between, after which a run stages nothing more.
 pub const STAGING_FAILURES_MAX: usize = 5;
-/// What to do where the staging project or its login is not as it should be.
-const LOOK_AT_THE_HARBOR: &str = "test the connection on the harbor's page: it says what is wrong with the staging project or its login";
 /// What room is counted in.
 const ROOM_UNIT_BYTES: u64 = 1 << 20;
 
@@ -105,7 +103,7 @@ pub(crate) struct Area {
     room: OnceCell<Room>,
     tried: Mutex<HashSet<Digest>>,
     in_a_row: AtomicUsize,
-    given_up: Mutex<Option<(String, &'static str)>>,
+    given_up: Mutex<Option<(StagingFault, Remedy)>>,
     stopped: AtomicBool,
     images: AtomicU64,
 }
@@ -118,7 +116,7 @@ struct Room {
 
 impl Area {
     pub(crate) fn new(staging: Staging) -> Self {
-        let given_up = staging.unusable.clone().map(|why| (why, LOOK_AT_THE_HARBOR));
+        let given_up = staging.unusable.clone().map(|why| (StagingFault::Unusable { why }, Remedy::TestHarbor));
         Self {
             staging,
             room: OnceCell::new(),
@@ -157,8 +155,8 @@ impl Area {
     }
 
     /// Why an image cannot be read here either, and what helps. Gives up where the next one would fare the same.
-    fn failure(&self, error: &RegistryError) -> (String, &'static str) {
-        let (text, remedy) = (format!("it cannot be read through {}: {error}", self.project()), remedy(error));
+    fn failure(&self, error: &RegistryError) -> (StagingFault, Remedy) {
+        let (project, why, text, remedy) = (self.project().to_string(), error.facts(), error.to_string(), remedy(error));
         let hopeless = matches!(
             error,
             RegistryError::NotLoggedIn { .. } | RegistryError::ReadOnly | RegistryError::Tls { .. } | RegistryError::AddressRefused { .. }
@@ -167,15 +165,15 @@ impl Area {
             matches!(error, RegistryError::QuotaExceeded { .. } | RegistryError::NotFound { .. } | RegistryError::WrongDigest { .. });
         let in_a_row = if is_its_own { 0 } else { self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1 };
         if hopeless || in_a_row >= STAGING_FAILURES_MAX {
-            *self.given_up.lock().unwrap_or_else(PoisonError::into_inner) = Some((text.clone(), remedy));
+            let fault = StagingFault::GivenUp { project: project.clone(), why: why.clone(), text: text.clone() };
+            *self.given_up.lock().unwrap_or_else(PoisonError::into_inner) = Some((fault, remedy));
         }
-        (text, remedy)
+        (StagingFault::Failed { project, why, text }, remedy)
     }
 
     /// Why nothing more is copied.
-    fn given_up(&self) -> Option<(String, &'static str)> {
-        let given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
-        given_up.as_ref().map(|(text, remedy)| (format!("it was not copied to be read: {text}"), *remedy))
+    fn given_up(&self) -> Option<(StagingFault, Remedy)> {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn was_tried(&self, digest: &Digest) -> bool {
@@ -196,19 +194,18 @@ impl Room {
     }
 }
 
-fn still_blocked(blocked: &Cause, text: &str, remedy: &'static str) -> Cause {
-    Cause { kind: BLOCKED_BY_POLICY, text: format!("{}; {text}", blocked.text), remedy }
+fn still_blocked(blocked: &Cause, fault: &StagingFault, remedy: Remedy) -> Cause {
+    let reason = Reason::StillBlocked { message: blocked.policy_message(), staging: fault.clone() };
+    Cause { kind: BLOCKED_BY_POLICY, reason, remedy }
 }
 
-fn remedy(error: &RegistryError) -> &'static str {
+fn remedy(error: &RegistryError) -> Remedy {
     match error {
-        RegistryError::QuotaExceeded { .. } => {
-            "raise the quota of the staging project, best to unlimited, then run the plan again: a copy takes next to no space in Harbor's storage"
-        }
-        RegistryError::NotLoggedIn { .. } | RegistryError::Forbidden { .. } => LOOK_AT_THE_HARBOR,
-        RegistryError::ReadOnly => "run the plan again once the Harbor is out of read-only mode",
-        RegistryError::WrongDigest { .. } => "the registry's storage is damaged there: push the image again",
-        _ => "run the plan again; if it stays, look at the registry's log",
+        RegistryError::QuotaExceeded { .. } => Remedy::RaiseStagingQuota,
+        RegistryError::NotLoggedIn { .. } | RegistryError::Forbidden { .. } => Remedy::TestHarbor,
+        RegistryError::ReadOnly => Remedy::RunAfterReadOnly,
+        RegistryError::WrongDigest { .. } => Remedy::StorageDamaged,
+        _ => Remedy::RunAgain,
     }
 }
 
