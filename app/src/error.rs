@@ -71,7 +71,7 @@ pub struct ApiError {
     /// Stable, `snake_case`: what a program switches on and a translation is keyed by.
     pub code: String,
     /// The same for a person.
-    pub message: Said<Refusal>,
+    pub message: Box<Said<Refusal>>,
     /// What is wrong with which field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldError>,
@@ -83,7 +83,7 @@ pub struct ApiError {
 impl ApiError {
     /// An error of a class with its code and sentence.
     pub fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<Said<Refusal>>) -> Self {
-        Self { kind, code: code.into(), message: message.into(), fields: Vec::new(), request_id: None }
+        Self { kind, code: code.into(), message: Box::new(message.into()), fields: Vec::new(), request_id: None }
     }
 
     /// Bad input in one field.

@@ -118,7 +118,7 @@ pub fn any(error: &Error) -> Trouble {
 #[must_use]
 pub fn failure(error: &Error) -> Failure {
     match error {
-        Error::Api(refusal) => Failure::Refused { why: Box::new(refusal.message.clone()) },
+        Error::Api(refusal) => Failure::Refused { why: refusal.message.clone() },
         other => any(other).into(),
     }
 }

@@ -102,7 +102,7 @@ fn Outcome() -> impl IntoView {
     let list = came.more.get("list").and_then(|list| serde_json::from_str(list).ok());
     let refused = came.error.map(|error| {
         let text = error_text(&error);
-        let lines = error.fields.iter().filter(|f| f.message != error.message);
+        let lines = error.fields.iter().filter(|f| f.message != *error.message);
         let lines = lines.map(|f| view! { <p class="note">{crate::said::told(&f.message)}</p> }).collect_view();
         view! { <Callout tone=Tone::Fail><p>{text}</p>{lines}</Callout> }
     });

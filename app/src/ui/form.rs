@@ -137,7 +137,7 @@ pub fn ErrorSummary() -> impl IntoView {
             view! { <li><a href=href>{told(&f.message)}</a></li> }
         })
         .collect_view();
-    let many = error.fields.len() > 1 || error.fields.first().is_some_and(|f| f.message != error.message);
+    let many = error.fields.len() > 1 || error.fields.first().is_some_and(|f| f.message != *error.message);
     let again = (error.code == ApiError::STEP_UP).then(|| view! { <PasswordAgain/> });
     let request = error.request_id.clone().filter(|_| error.fields.is_empty());
     view! {

@@ -119,6 +119,7 @@ fn trees() -> Vec<Vec<u8>> {
         consequence: String::new(),
         remedy: "r".to_owned(),
         digest: Some(Digest::of(b"blocked")),
+        values: None,
     };
     let snapshot = SnapshotIndex {
         limits: Vec::new(),

@@ -79,7 +79,7 @@ impl Api {
             || format!("the server answered {status}"),
             |e| {
                 let fields: Vec<String> =
-                    e.fields.iter().filter(|f| f.message != e.message).map(|f| format!("\n  {}: {}", f.field, f.message)).collect();
+                    e.fields.iter().filter(|f| f.message != *e.message).map(|f| format!("\n  {}: {}", f.field, f.message)).collect();
                 format!("{}{}", e.message, fields.concat())
             },
         );

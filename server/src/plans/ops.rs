@@ -225,7 +225,7 @@ pub async fn preview(state: &AppState, caller: &Caller, form: PlanForm, live: bo
         not_now => {
             let kept = harbors::queries::projects(&mut conn, checked.harbor_id).await?;
             let read_at = harbors::queries::listed_at(&mut conn, checked.harbor_id).await?.map(Moment);
-            (kept, read_at, not_now.and_then(Result::err).map(|error| error.into_api(None).message))
+            (kept, read_at, not_now.and_then(Result::err).map(|error| *error.into_api(None).message))
         }
     };
     let others: Vec<Scope> = scopes_except(&mut conn, checked.harbor_id, form.plan_id).await?;

@@ -53,7 +53,7 @@ pub async fn tag_history(
             return Err(ApiError::not_found(app::refusals::Thing::Repository).into());
         }
         Ok(answer) => (answer, None),
-        Err(error) => (None, Some(error.message)),
+        Err(error) => (None, Some(*error.message)),
     };
     let live = asked.as_ref().and_then(|answer| answer.digest.clone());
     let in_harbor = match (asked, spans.first(), known.1) {

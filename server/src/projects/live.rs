@@ -228,7 +228,7 @@ pub async fn compare_live(state: &AppState, caller: &Caller, harbor: &str, proje
     match state.said_now.projects.get(key, || async { read(state, &place).await.map_err(|error| error.into_api(None)) }).await {
         Ok(now) => Ok(diff(captured, now.tags.clone(), now.read_at)),
         Err(error) => {
-            Ok(LiveDiff { read_at: None, error: Some(error.message), repositories: Vec::new(), same: 0, missing: 0, moved: 0, new: 0 })
+            Ok(LiveDiff { read_at: None, error: Some(*error.message), repositories: Vec::new(), same: 0, missing: 0, moved: 0, new: 0 })
         }
     }
 }

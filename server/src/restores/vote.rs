@@ -2,6 +2,7 @@
 
 use app::error::{ApiError, ErrorKind};
 use app::restores::outcomes::{Outcome as End, WhyNot};
+use app::restores::refusals::Refusal;
 use app::restores::types::{CastVote, Request};
 use sqlx::PgConnection;
 
@@ -14,7 +15,7 @@ use crate::events::{self, Topic};
 use crate::state::AppState;
 
 fn moved_on() -> Error {
-    ApiError::new(ErrorKind::Conflict, "moved_on", app::restores::refusals::Refusal::MovedOn).into()
+    ApiError::new(ErrorKind::Conflict, "moved_on", Refusal::MovedOn).into()
 }
 
 async fn visible(conn: &mut PgConnection, caller: &Caller, request_id: i64) -> Result<Row, Error> {
@@ -28,11 +29,11 @@ pub async fn cast(state: &AppState, caller: &Caller, origin: &Origin, form: Cast
     let approve = match form.decision.as_str() {
         "approve" => true,
         "deny" => false,
-        _ => return Err(ApiError::field("decision", app::restores::refusals::Refusal::Decision).into()),
+        _ => return Err(ApiError::field("decision", Refusal::Decision).into()),
     };
     let comment = form.comment.trim();
     if comment.chars().count() > 2_000 {
-        return Err(ApiError::field("comment", app::restores::refusals::Refusal::CommentLong).into());
+        return Err(ApiError::field("comment", Refusal::CommentLong).into());
     }
     let mut tx = state.pool.begin().await?;
     let row = visible(&mut tx, caller, form.request_id).await?;
@@ -47,7 +48,7 @@ pub async fn cast(state: &AppState, caller: &Caller, origin: &Origin, form: Cast
         .project(&row.harbor, &row.target_project)
         .outcome(Outcome::Denied, "not_an_approver");
         audit::record_alone(&state.pool, &Actor::caller(caller, origin), event).await?;
-        return Err(ApiError::new(ErrorKind::Forbidden, "may_not_vote", app::restores::refusals::Refusal::MayNotVote { why }).into());
+        return Err(ApiError::new(ErrorKind::Forbidden, "may_not_vote", Refusal::MayNotVote { why }).into());
     }
     if !matches!(row.state.as_str(), "waiting" | "reapproval")
         || row.version != form.version
@@ -59,29 +60,18 @@ pub async fn cast(state: &AppState, caller: &Caller, origin: &Origin, form: Cast
         caller.require_fresh()?;
     }
     if !crate::accounts::votes(&mut tx, caller.account_id).await? {
-        return Err(ApiError::new(
-            ErrorKind::Forbidden,
-            "no_vote_yet",
-            app::restores::refusals::Refusal::MayNotVote { why: WhyNot::NotYet },
-        )
-        .into());
+        return Err(ApiError::new(ErrorKind::Forbidden, "no_vote_yet", Refusal::MayNotVote { why: WhyNot::NotYet }).into());
     }
     let in_time: bool = sqlx::query_scalar("select $1::timestamptz > now()").bind(row.decide_before).fetch_one(&mut *tx).await?;
     if !in_time {
-        return Err(ApiError::new(ErrorKind::Conflict, "too_late", app::restores::refusals::Refusal::TooLate).into());
+        return Err(ApiError::new(ErrorKind::Conflict, "too_late", Refusal::TooLate).into());
     }
     if comment.is_empty() && (!approve || row.risk >= policy::COMMENT_FROM_RISK) {
-        return Err(ApiError::field(
-            "comment",
-            if approve { app::restores::refusals::Refusal::CommentNeeded } else { app::restores::refusals::Refusal::SayWhyRefused },
-        )
-        .into());
+        return Err(ApiError::field("comment", if approve { Refusal::CommentNeeded } else { Refusal::SayWhyRefused }).into());
     }
     let twice = |error: sqlx::Error| {
-        Error::from(error).on_constraint(
-            "vote_once",
-            ApiError::new(ErrorKind::Conflict, "voted", app::restores::refusals::Refusal::MayNotVote { why: WhyNot::Voted }),
-        )
+        Error::from(error)
+            .on_constraint("vote_once", ApiError::new(ErrorKind::Conflict, "voted", Refusal::MayNotVote { why: WhyNot::Voted }))
     };
     queries::insert_vote(&mut tx, row.request_id, caller.account_id, approve, comment, &row.plan_hash).await.map_err(twice)?;
     let quorum = decide(&mut tx, &row, approve, comment, caller).await?;
@@ -118,7 +108,7 @@ pub async fn withdraw(state: &AppState, caller: &Caller, origin: &Origin, reques
     let mut tx = state.pool.begin().await?;
     let row = visible(&mut tx, caller, request_id).await?;
     if row.account_id != caller.account_id {
-        return Err(ApiError::new(ErrorKind::Forbidden, "not_yours", app::restores::refusals::Refusal::NotYours).into());
+        return Err(ApiError::new(ErrorKind::Forbidden, "not_yours", Refusal::NotYours).into());
     }
     if !matches!(row.state.as_str(), "waiting" | "reapproval") {
         return Err(moved_on());

@@ -79,7 +79,7 @@ pub(crate) enum Reason {
     },
     StillBlocked {
         message: String,
-        staging: StagingFault,
+        staging: Box<StagingFault>,
     },
     ListingShort {
         counted: u64,
@@ -156,6 +156,7 @@ impl fmt::Display for Reason {
 /// What most gaps mean, and the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "each is what cannot be done")]
 pub(crate) enum Consequence {
     NotRestorable,
     NotListed,
@@ -379,7 +380,7 @@ mod tests {
             let (project, why, text) = (text("staging"), error.facts(), error.to_string());
             if given_up { StagingFault::GivenUp { project, why, text } } else { StagingFault::Failed { project, why, text } }
         };
-        let blocked = |staging| Reason::StillBlocked { message: text("no"), staging };
+        let blocked = |staging| Reason::StillBlocked { message: text("no"), staging: Box::new(staging) };
         let reasons = [
             Reason::Trouble { why: error.facts(), text: error.to_string() },
             Reason::Unreadable { why: text("no JSON") },

@@ -134,6 +134,9 @@ fn rule_words(rule: &registry::RetentionRule) -> String {
     }
 }
 
+/// How many rows of a class there are, and what is said of them.
+type Counted = (u64, fn(u64) -> Lacking);
+
 /// Settings that the snapshot has and a project made anew will lack. `public` alone is set.
 fn missing_settings(settings: &Value) -> Vec<Lacking> {
     let count = |name: &str| settings[name].as_array().map_or(0, Vec::len) as u64;
@@ -150,7 +153,7 @@ fn missing_settings(settings: &Value) -> Vec<Lacking> {
     if settings["quota"]["hard_bytes"].as_u64().is_some() {
         all.push(Lacking::Quota);
     }
-    let rows: [(u64, fn(u64) -> Lacking); 6] = [
+    let rows: [Counted; 6] = [
         (count("labels"), |rows| Lacking::Labels { rows }),
         // Who makes a project is a member of it; the others are to be added.
         (count("members").saturating_sub(1), |rows| Lacking::Members { rows }),

@@ -103,7 +103,7 @@ async fn a_snapshot_without_push_times_is_restored_with_a_warning() {
     h.vault.put_pointer(&pointer).await.unwrap();
     h.delete("shop/app").await;
     let plan = h.plan(&descriptor.digest, &all_of("shop/app"), &policy(OnConflict::Leave)).await;
-    assert!(plan.warnings.iter().any(|w| *w == Warning::OrderUnknown), "{:?}", plan.warnings);
+    assert!(plan.warnings.contains(&Warning::OrderUnknown), "{:?}", plan.warnings);
     assert_eq!(plan.hash(), h.plan(&descriptor.digest, &all_of("shop/app"), &policy(OnConflict::Leave)).await.hash(), "a stable order");
     assert_eq!(h.execute(&plan, &Silent).await.ending(), Ending::Done);
 }

@@ -24,7 +24,7 @@ async fn a_deleted_image_comes_back_with_signature_and_sbom_and_no_blob_is_sent_
     assert_eq!((plan.counts().creates, plan.counts().accessories), (3, 3), "1.0 and stable name the same accessories, which come once");
     assert_eq!(plan.estimate.bytes_to_send, 0);
     assert!(plan.estimate.bytes_present > 0);
-    assert!(plan.warnings.iter().any(|w| *w == engine::effect::Warning::BytesStillThere), "{:?}", plan.warnings);
+    assert!(plan.warnings.contains(&engine::effect::Warning::BytesStillThere), "{:?}", plan.warnings);
     assert_eq!(plan.risk(), 4, "a whole project");
     h.sim.control().reset_counts();
     let report = h.execute(&plan, &Silent).await;

@@ -59,7 +59,7 @@ async fn ask(state: &AppState, harbor_id: i64, questions: Vec<Asked>, until: tok
     let mut answers = vec![None; questions.len()];
     let proved = match tokio::time::timeout_at(until, live::Proved::of(state, harbor_id)).await {
         Ok(Ok(proved)) => proved,
-        Ok(Err(error)) => return (answers, Some(error.into_api(None).message)),
+        Ok(Err(error)) => return (answers, Some(*error.into_api(None).message)),
         Err(_) => return (answers, Some(live::TOO_SLOW.into())),
     };
     let proved = &proved;
@@ -69,7 +69,7 @@ async fn ask(state: &AppState, harbor_id: i64, questions: Vec<Asked>, until: tok
     loop {
         match tokio::time::timeout_at(until, asking.next()).await {
             Ok(Some((place, Ok(answer)))) => answers[place] = Some(answer),
-            Ok(Some((_, Err(error)))) => return (answers, Some(error.into_api(None).message)),
+            Ok(Some((_, Err(error)))) => return (answers, Some(*error.into_api(None).message)),
             Ok(None) => return (answers, None),
             Err(_) => return (answers, Some(live::TOO_SLOW.into())),
         }

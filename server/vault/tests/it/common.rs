@@ -139,6 +139,7 @@ pub async fn small_backup(vault: &Vault) -> Result<Pointer, VaultError> {
             consequence: String::new(),
             remedy: "none needed if it was deleted meanwhile".to_owned(),
             digest: None,
+            values: None,
         }],
         config: Some(vault.put_project(&json!({ "public": false, "storage_limit": -1 })).await?),
         repositories: vec![(two.name.clone(), vault.put_repository(&two).await?), (one.name.clone(), vault.put_repository(&one).await?)],

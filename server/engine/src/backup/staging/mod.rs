@@ -195,7 +195,7 @@ impl Room {
 }
 
 fn still_blocked(blocked: &Cause, fault: &StagingFault, remedy: Remedy) -> Cause {
-    let reason = Reason::StillBlocked { message: blocked.policy_message(), staging: fault.clone() };
+    let reason = Reason::StillBlocked { message: blocked.policy_message(), staging: Box::new(fault.clone()) };
     Cause { kind: BLOCKED_BY_POLICY, reason, remedy }
 }
 
