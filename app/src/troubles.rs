@@ -6,6 +6,11 @@
 use crate::sentence::sentences;
 use crate::units::{Moment, bytes, count, some};
 
+/// A figure with what stands round it, if there is one.
+fn figure(size_bytes: Option<i64>, before: &str, after: &str) -> String {
+    size_bytes.map(|size_bytes| format!("{before}{}{after}", bytes(size_bytes))).unwrap_or_default()
+}
+
 sentences! {
     /// What went wrong outside, or here.
     pub enum Trouble {
@@ -230,10 +235,16 @@ sentences! {
         NoSpace {
             /// The vault's place.
             place: String,
-            /// Free now, bytes; none = the place refused by itself.
+            /// Asked for, bytes; none of the three = the place refused by itself.
+            needed_bytes: Option<i64>,
+            /// Free now, bytes.
             free_bytes: Option<i64>,
-        } => ("no space left in {place}{}; free some, nothing was deleted", free_bytes.map(|free| format!(", {} free", bytes(free))).unwrap_or_default()),
-             ("{place} 空间不足{}；请腾出空间，未删除任何内容", free_bytes.map(|free| format!("，剩余 {}", bytes(free))).unwrap_or_default());
+            /// Kept back, bytes.
+            reserve_bytes: Option<i64>,
+        } => ("no space left in {place}{}{}{}; free some, nothing was deleted", figure(*needed_bytes, ": ", " needed"),
+              figure(*free_bytes, ", ", " free"), figure(*reserve_bytes, ", ", " kept in reserve")),
+             ("{place} 空间不足{}{}{}；请腾出空间，未删除任何内容", figure(*needed_bytes, "：需要 ", ""), figure(*free_bytes, "，剩余 ", ""),
+              figure(*reserve_bytes, "，预留 ", ""));
         /// No vault is there.
         NotAVault {
             /// The place.

@@ -79,7 +79,13 @@ pub fn vault(error: &VaultError) -> Trouble {
         E::WrongBytes { expected, actual, .. } => Trouble::WrongBytes { object: expected.to_string(), actual: actual.to_string() },
         E::NoSpace { place, needed_bytes, free_bytes, reserve_bytes } => {
             let told = *needed_bytes + *free_bytes + *reserve_bytes > 0;
-            Trouble::NoSpace { place: place.clone(), free_bytes: told.then(|| whole(*free_bytes)) }
+            let figure = |bytes: u64| told.then(|| whole(bytes));
+            Trouble::NoSpace {
+                place: place.clone(),
+                needed_bytes: figure(*needed_bytes),
+                free_bytes: figure(*free_bytes),
+                reserve_bytes: figure(*reserve_bytes),
+            }
         }
         E::NotAVault { place } => Trouble::NotAVault { place: place.clone() },
         E::OtherVault { place, expected, found } => {

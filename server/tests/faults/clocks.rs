@@ -36,8 +36,8 @@ async fn with_clocks_ten_years_apart_nothing_is_made_or_let_go_and_no_thousand_r
         for job in [run, sweep] {
             until("the job says why it does not run", async || {
                 world.wake().await;
-                let said: Option<String> =
-                    sqlx::query_scalar("select error from job where job_id = $1").bind(job).fetch_one(&world.pool).await.unwrap();
+                let job = world.get(&format!("/api/v1/jobs/{job}")).await;
+                let said = job["error"]["text"].as_str().map(str::to_owned);
                 said.filter(|said| said.contains("the clock of this machine is") && said.contains("no snapshot is made or let go"))
             })
             .await;

@@ -24,7 +24,7 @@ async fn a_worker_without_files_to_open_fails_the_run_in_clear_words_and_goes_on
     held.gate.open();
     let said = until("the try ends", async || {
         let error: Option<String> =
-            sqlx::query_scalar("select error from job where job_id = $1").bind(job).fetch_one(&world.pool).await.unwrap();
+            sqlx::query_scalar("select error::text from job where job_id = $1").bind(job).fetch_one(&world.pool).await.unwrap();
         error
     })
     .await;

@@ -13,8 +13,8 @@ fn server_error() -> Action {
 async fn login_refused(world: &World, job: i64, refused_max: usize) {
     assert_eq!(world.job_over(job).await, "dead");
     let job = world.get(&format!("/api/v1/jobs/{job}")).await;
-    assert!(job["error"].as_str().unwrap().contains("credential rejected"), "{job}");
-    assert!(job["remedy"].as_str().unwrap_or_default().contains("robot"), "{job}");
+    assert!(job["error"]["text"].as_str().unwrap().contains("credential rejected"), "{job}");
+    assert!(job["remedy"]["text"].as_str().unwrap_or_default().contains("robot"), "{job}");
     assert_eq!(job["attempt"], 1, "another try would end the same");
     assert_eq!(world.newest_run().await["state"], "failed");
     let refused = world.harbor.control().seen().iter().filter(|seen| seen.status == 401).count();

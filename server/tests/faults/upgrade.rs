@@ -65,8 +65,8 @@ async fn nothing_is_backed_up_from_a_harbor_of_an_unknown_major_version() {
     let job = world.queue_run().await;
     assert_eq!(world.job_over(job).await, "dead");
     let job = world.get(&format!("/api/v1/jobs/{job}")).await;
-    assert!(job["error"].as_str().unwrap().contains("Harbor v3.0.0 is not known to this program"), "{job}");
-    assert!(job["remedy"].as_str().unwrap_or_default().contains("upgrade Breakwater"), "{job}");
+    assert!(job["error"]["text"].as_str().unwrap().contains("Harbor v3.0.0 is not known to this program"), "{job}");
+    assert!(job["remedy"]["text"].as_str().unwrap_or_default().contains("upgrade Breakwater"), "{job}");
     assert_eq!((world.pointers(), world.newest_run().await["state"].as_str()), (1, Some("failed")));
     world.doctor();
 }
