@@ -62,7 +62,10 @@ impl MemoryStore {
     }
 
     fn insert(&self, path: String, bytes: Bytes) -> Result<(), StoreError> {
-        let mut files = self.files();
+        self.insert_into(&mut self.files(), path, bytes)
+    }
+
+    fn insert_into(&self, files: &mut BTreeMap<String, Bytes>, path: String, bytes: Bytes) -> Result<(), StoreError> {
         let used: usize = files.iter().filter(|(other, _)| **other != path).map(|(_, b)| b.len()).sum();
         if (used as u64).saturating_add(bytes.len() as u64) > self.capacity_bytes {
             return Err(StoreError::NoSpace { place: PLACE.to_owned() });
@@ -112,10 +115,12 @@ impl Store for MemoryStore {
     }
 
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
-        if self.files().contains_key(&key.to_string()) {
+        // Looked up and written under one lock: of several at once one wins.
+        let mut files = self.files();
+        if files.contains_key(&key.to_string()) {
             return Err(StoreError::Exists { key: key.to_string() });
         }
-        self.insert(key.to_string(), bytes)
+        self.insert_into(&mut files, key.to_string(), bytes)
     }
 
     async fn replace(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
