@@ -155,6 +155,12 @@ sentences! {
             /// Who needs it.
             manifest: String,
         } => ("Harbor does not have the blob {blob} of {manifest}"), ("Harbor 没有 {manifest} 的数据块 {blob}");
+        /// Other bytes stand under a blob's name.
+        Spoilt {
+            /// It.
+            blob: String,
+        } => ("Harbor has other bytes under the name of the blob {blob}, and takes none in their place; delete every image that has it, let Harbor collect its garbage, then restore again"),
+            ("Harbor 中数据块 {blob} 的内容已损坏且不接受替换；请在 Harbor 中删除包含该数据块的所有镜像并执行垃圾回收，然后重新恢复");
         /// A blob is of another size.
         OtherSize {
             /// It.

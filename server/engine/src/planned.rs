@@ -1,8 +1,8 @@
 //! *As planned*: whether the target holds what a line of an effect plan says, by the target's own answers and nothing else.
 //!
 //! A line is as planned when the target gave its manifest back by digest, and every manifest below it; has every blob of them; names it by
-//! the line's tag; and, of an accessory, links it to its subject. A manifest that the target accepted proves the blobs that Harbor demands
-//! of it; those that it takes without asking for (layers of a non-distributable type with addresses of their own) are asked for, those named by
+//! the line's tag; and, of an accessory, links it to its subject. A manifest that the target accepted shows that Harbor knows the blobs it demands
+//! of it, not that its storage gives them out: bytes of so many are asked for, and of all of an image of which something was lost. Those that it takes without asking for (layers of a non-distributable type with addresses of their own) are asked for, those named by
 //! another algorithm, which its garbage collection does not see as used, and all of them where nothing was put. Whoever wrote knows nothing that counts here.
 //!
 //! Only [`Witness::as_planned`] makes a [`Proof`], and without a proof nothing is reported as done.
@@ -16,9 +16,9 @@ use registry::{Reference, RegistryError};
 use serde::Serialize;
 use vocab::{Digest, RepositoryName, Tag};
 
-use crate::effect::{BY_NAME, EffectItem};
+use crate::effect::{BY_NAME, Effect, EffectItem};
 pub use crate::served::Deviation;
-use crate::served::Witness;
+use crate::served::{Acceptance, Witness};
 use crate::source;
 
 /// A page of a listing takes Harbor as long as so many questions for one tag.
@@ -31,7 +31,7 @@ const PAGE_ROWS: u64 = 100;
 pub struct Proof {
     /// Manifests it gave back by digest.
     manifests: u64,
-    /// Blobs it was asked for, beyond those it proved by accepting a manifest.
+    /// Blobs whose bytes it was asked for.
     blobs_asked: u64,
     /// Whether it named the tag.
     tag: bool,
@@ -91,6 +91,21 @@ pub enum Verdict {
     Deviates(Vec<Deviation>),
 }
 
+impl Verdict {
+    /// The same where every blob that it lacks was sent just now, and taken: something is there that keeps it out.
+    pub(crate) fn after_sending(self) -> Self {
+        let Self::Deviates(deviations) = self else { return self };
+        let kept_out = |deviation| match deviation {
+            Deviation::Blob { blob, manifest } => match blob.sha256() {
+                Some(blob) => Deviation::Spoilt { blob },
+                None => Deviation::Blob { blob, manifest },
+            },
+            other => other,
+        };
+        Self::Deviates(deviations.into_iter().map(kept_out).collect())
+    }
+}
+
 /// What one look at a repository showed, for many lines at once. What it does not show is asked for by name.
 pub(crate) struct Shown<'a> {
     repository: &'a RepositoryName,
@@ -131,7 +146,8 @@ impl Witness<'_> {
 
     /// Whether the target holds what `item` says.
     pub(crate) async fn as_planned(&self, item: &EffectItem, shown: &Shown<'_>) -> Result<Verdict, RegistryError> {
-        let (looked, mut deviations) = self.content(&item.repository, &item.then).await?;
+        let acceptance = if item.effect == Effect::Mend { Acceptance::IsNothing } else { Acceptance::Counts };
+        let (looked, mut deviations) = self.content(&item.repository, &item.then, acceptance).await?;
         let mut proof = Proof { manifests: looked.manifests, blobs_asked: looked.blobs_asked, tag: false, linked: false };
         if let Some(tag) = &item.tag {
             let found = match shown.tags.get(tag) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use registry::{Client, Reference, RegistryError};
+use registry::{Client, Reference, RegistryError, Served};
 use vault::Vault;
 use vocab::manifest::MANIFEST_BYTES_MAX;
 use vocab::{AnyDigest, Demand, Digest, Manifest, Named, RepositoryName, Tag};
@@ -16,6 +16,18 @@ use crate::backup::DEPTH_MAX;
 
 /// Blobs and manifests asked for side by side; the client bounds calls further.
 const ASKED_AT_ONCE: usize = 8;
+/// Blobs asked for in one run although the target accepted a manifest that demands them. With those, an image that somebody waits for is asked
+/// about whole; of a large restore the rest rests on the target's word.
+const RELIED_ON_ASKED_MAX: usize = 256;
+
+/// What a manifest that the target accepted says of the blobs it demands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acceptance {
+    /// That they are there, as the target knows; so many are asked for all the same.
+    Counts,
+    /// Nothing: something of it was found lost.
+    IsNothing,
+}
 
 /// One way in which the target is not as planned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +47,11 @@ pub enum Deviation {
         blob: AnyDigest,
         /// Who needs it.
         manifest: Digest,
+    },
+    /// It has other bytes under a blob's name, or too few, which no push replaces.
+    Spoilt {
+        /// The blob.
+        blob: Digest,
     },
     /// Its blob is of another size: other bytes under that name, which no push replaces.
     OtherSize {
@@ -65,6 +82,12 @@ impl fmt::Display for Deviation {
             Self::Manifest(digest) => write!(f, "Harbor does not give {} back", digest.short()),
             Self::OtherBytes { manifest, actual } => write!(f, "Harbor gives {} back for {}", actual.short(), manifest.short()),
             Self::Blob { blob, manifest } => write!(f, "Harbor does not have the blob {} of {}", blob.short(), manifest.short()),
+            Self::Spoilt { blob } => write!(
+                f,
+                "Harbor has other bytes under the name of the blob {}, and takes none in their place; delete every image that has it, let Harbor \
+                 collect its garbage, then restore again",
+                blob.short()
+            ),
             Self::OtherSize { blob, found_bytes, size_bytes } => {
                 write!(f, "Harbor has {found_bytes} bytes for the blob {}, which has {size_bytes}", blob.short())
             }
@@ -94,12 +117,24 @@ pub(crate) struct Witness<'a> {
     read: Mutex<HashMap<Place, Arc<Manifest>>>,
     /// Manifests it accepted.
     accepted: Mutex<HashSet<Place>>,
+    /// Blobs whose bytes it gave.
+    given: Mutex<HashSet<Place>>,
+    /// Blobs of which it told a size that is not theirs.
+    doubted: Mutex<HashSet<Place>>,
     /// Questions about content that may still be asked.
     left: AtomicUsize,
+    /// And those of them about what the target accepted.
+    relied_left: AtomicUsize,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many of so many questions may be asked; they count as asked.
+fn take(left: &AtomicUsize, wanted: usize) -> usize {
+    let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(wanted)));
+    taken.unwrap_or(0).min(wanted)
 }
 
 impl<'a> Witness<'a> {
@@ -109,13 +144,23 @@ impl<'a> Witness<'a> {
 
     /// One who asks so many questions about content at most: whoever may push decides how much an image names.
     pub(crate) fn of_questions(client: &'a Client, vault: &'a Vault, left: usize) -> Self {
-        Self { client, vault, read: Mutex::default(), accepted: Mutex::default(), left: left.into() }
+        Self {
+            client,
+            vault,
+            read: Mutex::default(),
+            accepted: Mutex::default(),
+            given: Mutex::default(),
+            doubted: Mutex::default(),
+            left: left.into(),
+            relied_left: RELIED_ON_ASKED_MAX.into(),
+        }
     }
 
-    /// How many of so many questions may be asked; they count as asked.
-    fn take(&self, wanted: usize) -> usize {
-        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(wanted)));
-        taken.unwrap_or(0).min(wanted)
+    /// Notes what the target says of a blob: one that is not as long as the vault's is asked for before anything is called done.
+    pub(crate) fn heard(&self, repository: &RepositoryName, digest: &Digest, (said_bytes, size_bytes): (Option<u64>, u64)) {
+        if said_bytes.is_some_and(|said| said != size_bytes) {
+            locked(&self.doubted).insert((repository.clone(), *digest));
+        }
     }
 
     /// Writes a manifest, and notes that the target accepted it.
@@ -179,12 +224,17 @@ impl<'a> Witness<'a> {
     }
 
     /// The manifest and everything below it, as far as questions are left.
-    pub(crate) async fn content(&self, repository: &RepositoryName, root: &Digest) -> Result<(Looked, Vec<Deviation>), RegistryError> {
+    pub(crate) async fn content(
+        &self,
+        repository: &RepositoryName,
+        root: &Digest,
+        acceptance: Acceptance,
+    ) -> Result<(Looked, Vec<Deviation>), RegistryError> {
         let (mut looked, mut deviations) = (Looked::default(), Vec::new());
         let mut seen = HashSet::from([*root]);
         let mut level = vec![*root];
         for _ in 0..DEPTH_MAX {
-            level.truncate(self.take(level.len()));
+            level.truncate(take(&self.left, level.len()));
             let found: Vec<(Digest, Option<Deviation>)> = stream::iter(level)
                 .map(|digest| async move { self.manifest(repository, &digest).await.map(|deviation| (digest, deviation)) })
                 .buffer_unordered(ASKED_AT_ONCE)
@@ -202,7 +252,7 @@ impl<'a> Witness<'a> {
                     let child = self.brought(child).await.and_then(|child| child.sha256());
                     next.extend(child.filter(|child| seen.insert(*child)));
                 }
-                deviations.extend(self.blobs(repository, &digest, &manifest, &mut looked).await?);
+                deviations.extend(self.blobs(repository, &digest, &manifest, acceptance, &mut looked).await?);
             }
             level = next;
             if level.is_empty() {
@@ -221,42 +271,80 @@ impl<'a> Witness<'a> {
         locked(&self.read).get(&(repository.clone(), *digest)).cloned()
     }
 
-    /// Blobs that nothing has proved so far.
+    /// Blobs that nothing has proved so far, and some of those that an accepted manifest has.
     async fn blobs(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         manifest: &Manifest,
+        acceptance: Acceptance,
         looked: &mut Looked,
     ) -> Result<Vec<Deviation>, RegistryError> {
-        let accepted = locked(&self.accepted).contains(&(repository.clone(), *digest));
-        let mut wanted = Vec::new();
-        let proved = |blob: &Named| accepted && blob.demand == Demand::Registry && blob.sha256().is_some();
-        for blob in manifest.blobs.iter().filter(|blob| !proved(blob)) {
-            wanted.extend(self.brought(blob).await);
+        let accepted = acceptance == Acceptance::Counts && locked(&self.accepted).contains(&(repository.clone(), *digest));
+        let (mut wanted, mut relied_on) = (Vec::new(), Vec::new());
+        for blob in &manifest.blobs {
+            let place = blob.sha256().map(|blob| (repository.clone(), blob));
+            if place.as_ref().is_some_and(|place| locked(&self.given).contains(place)) {
+                continue;
+            }
+            let doubted = place.as_ref().is_some_and(|place| locked(&self.doubted).contains(place));
+            let proved = accepted && !doubted && place.is_some() && blob.demand == Demand::Registry;
+            if proved { &mut relied_on } else { &mut wanted }.extend(self.brought(blob).await);
         }
-        wanted.truncate(self.take(wanted.len()));
-        looked.blobs_asked += wanted.len() as u64;
-        let lost: Vec<Option<Deviation>> = stream::iter(wanted)
-            .map(|blob| async move { self.blob(repository, *digest, blob).await })
+        wanted.truncate(take(&self.left, wanted.len()));
+        relied_on.truncate(take(&self.relied_left, relied_on.len()));
+        looked.blobs_asked += (wanted.len() + relied_on.len()) as u64;
+        let asked = wanted.into_iter().map(|blob| (blob, false)).chain(relied_on.into_iter().map(|blob| (blob, true)));
+        let lost: Vec<Option<Deviation>> = stream::iter(asked)
+            .map(|(blob, is_known)| async move { self.blob(repository, *digest, blob, is_known).await })
             .buffer_unordered(ASKED_AT_ONCE)
             .try_collect()
             .await?;
         Ok(lost.into_iter().flatten().collect())
     }
 
-    /// Whether it is there, and as long as what the vault has under that digest: where the two differ the vault's own is read and hashed first, since
-    /// either may be the damaged one.
-    async fn blob(&self, repository: &RepositoryName, manifest: Digest, blob: AnyDigest) -> Result<Option<Deviation>, RegistryError> {
+    /// Whether its bytes come. Where they cannot be had from here, as from a storage in another network, the target's word has to do: that it took a
+    /// manifest which demands the blob, or that it is there and of which size.
+    async fn blob(
+        &self,
+        repository: &RepositoryName,
+        manifest: Digest,
+        blob: AnyDigest,
+        is_known: bool,
+    ) -> Result<Option<Deviation>, RegistryError> {
+        let (digest, size_bytes) = match blob.sha256() {
+            Some(digest) => (Some(digest), self.vault.size_of(&digest).await.ok().flatten()),
+            None => (None, None),
+        };
+        if let (Some(digest), Some(size_bytes)) = (digest, size_bytes)
+            && let Ok(served) = self.client.blob_served(repository, &digest, size_bytes).await
+        {
+            let found = match served {
+                Served::Whole => {
+                    locked(&self.given).insert((repository.clone(), digest));
+                    return Ok(None);
+                }
+                Served::Nothing => return Ok(Some(Deviation::Blob { blob, manifest })),
+                Served::OtherSize { found_bytes } => Deviation::OtherSize { blob: digest, found_bytes, size_bytes },
+                Served::OtherBytes => Deviation::Spoilt { blob: digest },
+            };
+            return Ok(self.accused(&digest, found).await);
+        }
+        if is_known {
+            return Ok(None);
+        }
         let Some(head) = self.client.blob_head_as(repository, &blob).await? else { return Ok(Some(Deviation::Blob { blob, manifest })) };
-        let (Some(found_bytes), Some(digest)) = (head.size_bytes, blob.sha256()) else { return Ok(None) };
-        match self.vault.size_of(&digest).await {
-            Ok(Some(size_bytes)) if size_bytes != found_bytes && self.vault.verify_object(&digest).await.is_ok() => {
-                Ok(Some(Deviation::OtherSize { blob: digest, found_bytes, size_bytes }))
+        match (digest, head.size_bytes, size_bytes) {
+            (Some(digest), Some(found_bytes), Some(size_bytes)) if found_bytes != size_bytes => {
+                Ok(self.accused(&digest, Deviation::OtherSize { blob: digest, found_bytes, size_bytes }).await)
             }
-            // What the vault does not say is not held against Harbor.
             _ => Ok(None),
         }
+    }
+
+    /// Where the two differ either may be the damaged one: the vault's own is read and hashed before anything is held against Harbor.
+    async fn accused(&self, digest: &Digest, found: Deviation) -> Option<Deviation> {
+        self.vault.verify_object(digest).await.is_ok().then_some(found)
     }
 
     /// What a restore brings of what a manifest names: what the registry demands, and of the rest what the vault has.

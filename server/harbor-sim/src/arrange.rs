@@ -146,9 +146,18 @@ impl Running {
 
     /// The storage loses the bytes of a blob or manifest; the database knows nothing of it.
     pub async fn lose(&self, digest: &str) -> Result<(), SimError> {
-        self.app().store.remove(digest).await.map_err(|error| failed(digest, &error))?;
-        self.app().change().lost.insert(digest.to_owned());
+        self.app().store.lose(digest).await.map_err(|error| failed(digest, &error))?;
+        let mut world = self.app().change();
+        let is_blob = world.blobs.get(digest).is_some_and(|row| !row.manifest);
+        if !is_blob || !self.app().store.is_remembered(digest) {
+            world.lost.insert(digest.to_owned());
+        }
         Ok(())
+    }
+
+    /// The registry keeps the sizes of its blobs in a cache, as Harbor's installer sets it up: it says of what its storage lost that it is there.
+    pub fn remember_sizes(&self) {
+        self.app().store.remember_sizes();
     }
 
     /// The storage has other bytes under a blob's name.

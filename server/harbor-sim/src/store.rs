@@ -25,6 +25,8 @@ pub type ByteStream = BoxStream<'static, io::Result<Bytes>>;
 /// Bytes by digest, and uploads on their way.
 pub struct Store {
     place: Place,
+    /// Sizes that are remembered, once they are: a registry with a cache of descriptors, as Harbor is installed, asks its storage no more.
+    sizes: Mutex<Option<HashMap<String, u64>>>,
     uploads: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Upload>>>>,
 }
 
@@ -79,7 +81,7 @@ fn not_found() -> io::Error {
 
 impl Store {
     pub fn memory() -> Self {
-        Self { place: Place::Memory(Mutex::default()), uploads: Mutex::default() }
+        Self { place: Place::Memory(Mutex::default()), sizes: Mutex::default(), uploads: Mutex::default() }
     }
 
     /// Opens a folder; uploads a crash left behind are removed.
@@ -90,15 +92,37 @@ impl Store {
         }
         tokio::fs::create_dir_all(&uploads).await?;
         tokio::fs::create_dir_all(root.join("blobs")).await?;
-        Ok(Self { place: Place::Files(root.to_owned()), uploads: Mutex::default() })
+        Ok(Self { place: Place::Files(root.to_owned()), sizes: Mutex::default(), uploads: Mutex::default() })
     }
 
     fn path(root: &Path, digest: &str) -> io::Result<PathBuf> {
         Ok(root.join("blobs").join(hex_of(digest).ok_or_else(not_found)?))
     }
 
-    /// The size of a stored blob.
+    /// From now on what has a size has it until it is removed, whatever becomes of its bytes.
+    pub fn remember_sizes(&self) {
+        let known = match &self.place {
+            Place::Memory(blobs) => locked(blobs).iter().map(|(digest, bytes)| (digest.clone(), bytes.len() as u64)).collect(),
+            Place::Files(_) => HashMap::new(),
+        };
+        locked(&self.sizes).get_or_insert(known);
+    }
+
+    /// Whether its size is known without a look.
+    pub fn is_remembered(&self, digest: &str) -> bool {
+        locked(&self.sizes).as_ref().is_some_and(|sizes| sizes.contains_key(digest))
+    }
+
+    /// The size of a blob, as the registry says it.
     pub async fn size(&self, digest: &str) -> Option<u64> {
+        let known = locked(&self.sizes).as_ref().and_then(|sizes| sizes.get(digest).copied());
+        match known {
+            Some(known) => Some(known),
+            None => self.stored_size(digest).await,
+        }
+    }
+
+    async fn stored_size(&self, digest: &str) -> Option<u64> {
         match &self.place {
             Place::Memory(blobs) => locked(blobs).get(digest).map(|bytes| bytes.len() as u64),
             Place::Files(root) => {
@@ -106,6 +130,11 @@ impl Store {
                 Some(meta.len())
             }
         }
+    }
+
+    /// How many bytes of a piece of a blob there are.
+    pub async fn held(&self, digest: &str, start: u64, length: u64) -> u64 {
+        self.stored_size(digest).await.unwrap_or(0).saturating_sub(start).min(length)
     }
 
     /// The whole of a small blob.
@@ -201,6 +230,9 @@ impl Store {
 
     async fn keep(&self, upload: Upload) -> io::Result<String> {
         let digest = upload.digest();
+        if let Some(sizes) = locked(&self.sizes).as_mut() {
+            sizes.insert(digest.clone(), upload.size);
+        }
         match (&self.place, upload.sink) {
             // What has the name already stays, whatever its bytes (seen on 2.12.4).
             (Place::Memory(blobs), Sink::Memory(bytes)) => {
@@ -227,8 +259,16 @@ impl Store {
         }
     }
 
-    /// Removes bytes: garbage collection, or a storage that lost them.
+    /// Removes bytes by garbage collection, which also empties the registry's memory.
     pub async fn remove(&self, digest: &str) -> io::Result<()> {
+        if let Some(sizes) = locked(&self.sizes).as_mut() {
+            sizes.remove(digest);
+        }
+        self.lose(digest).await
+    }
+
+    /// Removes bytes as a storage does that lost them.
+    pub async fn lose(&self, digest: &str) -> io::Result<()> {
         match &self.place {
             Place::Memory(blobs) => {
                 locked(blobs).remove(digest);

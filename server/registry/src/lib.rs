@@ -36,6 +36,6 @@ pub use harbor::{
     RobotSpec, STAGING_LABEL, STAGING_PREFIX, Selector, SystemInfo, SystemRobot, TagInfo,
 };
 pub use limits::{Bandwidth, Counters, Credential, Limits};
-pub use oci::{BlobHead, ManifestHead, Mount, RawManifest, Reference};
+pub use oci::{BlobHead, ManifestHead, Mount, RawManifest, Reference, Served};
 pub use transport::guarded_client;
 pub use version::HarborVersion;

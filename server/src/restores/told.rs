@@ -143,6 +143,7 @@ fn deviation(deviation: &Deviation) -> outcomes::Deviation {
         Deviation::Manifest(digest) => D::Manifest { manifest: digest.short() },
         Deviation::OtherBytes { manifest, actual } => D::OtherBytes { manifest: manifest.short(), actual: actual.short() },
         Deviation::Blob { blob, manifest } => D::Blob { blob: blob.short(), manifest: manifest.short() },
+        Deviation::Spoilt { blob } => D::Spoilt { blob: blob.short() },
         Deviation::OtherSize { blob, found_bytes, size_bytes } => {
             D::OtherSize { blob: blob.short(), found_bytes: whole(*found_bytes), size_bytes: whole(*size_bytes) }
         }

@@ -1,8 +1,9 @@
 //! What Harbor lists and cannot give back whole: its database knows the image, its storage lost a part of it.
 //!
 //! To compare digests such an image is the same, and nobody can pull it. Whoever names an image because it does not pull is told, and
-//! what is missing is sent again. Where Harbor has other bytes under a blob's name it takes none in their place (seen on 2.12.4: an upload of
-//! what is "there" is answered 201 and changes nothing): that is said, with what helps.
+//! what is missing is sent again. Bytes are asked for: a registry that keeps sizes in a cache says of what its storage lost that it is there. Where
+//! Harbor has other bytes under a blob's name it takes none in their place (seen on 2.12.4 and 2.15.2: an upload of what is "there" is answered 201
+//! and changes nothing): that is said, with what helps.
 
 use futures::{StreamExt, TryStreamExt, stream};
 use registry::RegistryError;
@@ -10,7 +11,7 @@ use registry::RegistryError;
 use super::context::{LINES_AT_ONCE, PlanContext, PlanError};
 use super::estimate::BLOBS_LOOKED_UP_MAX;
 use super::model::{BlockReason, Effect, EffectItem, SkipReason};
-use crate::served::{Deviation, Witness};
+use crate::served::{Acceptance, Deviation, Witness};
 
 /// Images looked into. Above, a restore is about more than an image that somebody knows by name, and a look at each of its parts would make it wait.
 const IMAGES_LOOKED_INTO_MAX: usize = 32;
@@ -37,7 +38,7 @@ pub(super) async fn look(cx: &PlanContext, items: &mut [EffectItem]) -> Result<(
 
 /// What Harbor does not give back of it. A part that cannot be asked for is not known to be lost.
 async fn deviations(witness: &Witness<'_>, item: &EffectItem) -> Result<Vec<Deviation>, RegistryError> {
-    match witness.content(&item.repository, &item.then).await {
+    match witness.content(&item.repository, &item.then, Acceptance::IsNothing).await {
         Ok((_, deviations)) => Ok(deviations),
         Err(
             RegistryError::Forbidden { .. }
@@ -51,7 +52,7 @@ async fn deviations(witness: &Witness<'_>, item: &EffectItem) -> Result<Vec<Devi
 
 fn effect_of(deviations: &[Deviation]) -> Option<Effect> {
     let spoilt = deviations.iter().find_map(|deviation| match deviation {
-        Deviation::OtherSize { blob, .. } => Some(*blob),
+        Deviation::OtherSize { blob, .. } | Deviation::Spoilt { blob } => Some(*blob),
         Deviation::OtherBytes { manifest, .. } => Some(*manifest),
         _ => None,
     });

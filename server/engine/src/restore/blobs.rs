@@ -1,11 +1,14 @@
 //! One blob into one repository: there already, mounted, or sent. In this order, and never twice in one run.
 
+use std::collections::BTreeSet;
+
 use registry::{Mount, RegistryError};
 use vault::VaultError;
 use vocab::{AnyDigest, Digest, RepositoryName};
 
 use super::state::{As, State, Trouble, add};
 use crate::control::Event;
+use crate::planned::Deviation;
 
 /// Repositories of the target project tried as mount sources.
 const SOURCES_MAX: usize = 3;
@@ -42,12 +45,17 @@ impl State<'_> {
             return Ok(0);
         }
         // HEAD also protects the blob from garbage collection while the manifest is on its way (harbor.md §4).
-        if self.cx.client.blob_head(target, digest).await?.is_some() {
+        let head = self.cx.client.blob_head(target, digest).await?;
+        let size_bytes = self.cx.vault.size_of(digest).await?.ok_or(VaultError::Missing { digest: *digest });
+        if let Some(head) = head {
+            if let Ok(size_bytes) = size_bytes {
+                self.witness.heard(target, digest, (head.size_bytes, size_bytes));
+            }
             *there = true;
             self.set_home(digest, target);
             return Ok(0);
         }
-        let size_bytes = self.cx.vault.size_of(digest).await?.ok_or(VaultError::Missing { digest: *digest })?;
+        let size_bytes = size_bytes?;
         if size_bytes >= ASK_FROM_BYTES && self.mount_from_asked(target, digest).await? {
             *there = true;
             return Ok(0);
@@ -104,6 +112,26 @@ impl State<'_> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Sends what the target lacks although it accepted what demands it: its storage lost it, and a cache of sizes does not know. Answers the
+    /// bytes sent; zero: sending would not mend it.
+    pub(crate) async fn send_again(&self, target: &RepositoryName, deviations: &[Deviation]) -> Result<u64, Trouble> {
+        let mut lost = BTreeSet::new();
+        for deviation in deviations {
+            let Deviation::Blob { blob, .. } = deviation else { return Ok(0) };
+            let Some(digest) = blob.sha256() else { return Ok(0) };
+            lost.insert(digest);
+        }
+        let mut sent = 0;
+        for digest in lost {
+            let Some(size_bytes) = self.cx.vault.size_of(&digest).await? else { return Ok(sent) };
+            let turn = self.turn(target, &digest, As::Blob);
+            let mut there = turn.lock().await;
+            sent += self.send(target, &digest, size_bytes).await?;
+            *there = true;
+        }
+        Ok(sent)
     }
 
     async fn send(&self, target: &RepositoryName, digest: &Digest, size_bytes: u64) -> Result<u64, Trouble> {

@@ -123,17 +123,29 @@ async fn prove(state: &State<'_>, name: &RepositoryName, lines: Vec<Worked>) -> 
 }
 
 async fn proved(state: &State<'_>, mut result: ItemResult, shown: &Shown<'_>) -> ItemResult {
-    let item = &state.plan.items[result.item];
-    result.outcome = match state.witness.as_planned(item, shown).await {
+    result.outcome = match verdict(state, &mut result, shown).await {
         Ok(Verdict::AsPlanned(proof)) => Outcome::Done { proof },
         Ok(Verdict::Deviates(deviations)) => Outcome::failed(Arc::new(Fault::NotAsPlanned { deviations })),
-        Err(error) => {
-            let trouble = state.judged(Trouble::from(error)).await;
+        Err(trouble) => {
+            let trouble = state.judged(trouble).await;
             state.note(&trouble);
             trouble.outcome()
         }
     };
     result
+}
+
+/// Whether a line is as planned, once what the target turned out to lack was sent.
+async fn verdict(state: &State<'_>, result: &mut ItemResult, shown: &Shown<'_>) -> Result<Verdict, Trouble> {
+    let item = &state.plan.items[result.item];
+    let first = state.witness.as_planned(item, shown).await?;
+    let Verdict::Deviates(deviations) = &first else { return Ok(first) };
+    let sent = state.send_again(&item.repository, deviations).await?;
+    if sent == 0 {
+        return Ok(first);
+    }
+    result.bytes_sent += sent;
+    Ok(state.witness.as_planned(item, shown).await?.after_sending())
 }
 
 /// Tells the gate and whoever listens how a line ended.

@@ -172,6 +172,11 @@ impl Harbor {
 
     /// Any request.
     pub async fn send(&self, who: &As, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Got {
+        self.try_send(who, method, path, headers, body).await.expect("a body")
+    }
+
+    /// The same; `None` where the answer breaks off.
+    pub async fn try_send(&self, who: &As, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Option<Got> {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) };
         let mut request = self.client.request(method.clone(), url);
         if let Some((user, password)) = self.basic(who) {
@@ -188,8 +193,8 @@ impl Harbor {
         }
         let answer = request.send().await.expect("an answer");
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let bytes = answer.bytes().await.expect("a body").to_vec();
-        Got { status, headers, bytes }
+        let bytes = answer.bytes().await.ok()?.to_vec();
+        Some(Got { status, headers, bytes })
     }
 
     pub async fn api_as(&self, who: &As, method: Method, path: &str, body: Option<Value>) -> Got {

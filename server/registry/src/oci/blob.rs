@@ -46,7 +46,7 @@ pub(super) fn points_to_storage(status: StatusCode, headers: &HeaderMap, asked: 
 }
 
 impl Client {
-    fn blob_call(&self, method: Method, repository: &RepositoryName, digest: &AnyDigest, act: &str) -> Call {
+    pub(super) fn blob_call(&self, method: Method, repository: &RepositoryName, digest: &AnyDigest, act: &str) -> Call {
         let what = format!("{act} blob {} of {repository}", digest.short());
         self.v2(method, &format!("{repository}/blobs/{digest}"), Scope::Pull(repository.clone()), what)
     }

@@ -8,6 +8,7 @@ mod pieces;
 mod reading;
 mod schema1;
 mod sending;
+mod served;
 mod upload;
 
 #[cfg(feature = "fuzzing")]
@@ -16,4 +17,5 @@ pub(crate) use self::location::{redirect_target, upload_location};
 pub(crate) use self::reading::content_range;
 pub use blob::BlobHead;
 pub use manifest::{ManifestHead, RawManifest, Reference};
+pub use served::Served;
 pub use upload::Mount;

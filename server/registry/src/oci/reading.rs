@@ -59,6 +59,23 @@ pub(super) struct Opened {
     total_bytes: Option<u64>,
 }
 
+impl Opened {
+    /// What comes of so many bytes, hashed, and how many came. A body that breaks off is over.
+    pub async fn taken(mut self, client: &Client, what: &str, bytes_max: u64) -> (Digest, u64) {
+        let (mut hasher, mut bytes) = (Hasher::new(), 0);
+        while bytes < bytes_max {
+            let chunk = match self.first.take() {
+                Some(first) => Some(first),
+                None => client.transport().chunk(&mut self.response, &self.url, what).await.ok().flatten(),
+            };
+            let Some(chunk) = chunk else { break };
+            hasher.update(&chunk);
+            bytes += chunk.len() as u64;
+        }
+        (hasher.finish(), bytes)
+    }
+}
+
 pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
@@ -69,6 +86,12 @@ pub(crate) fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     let (range, total) = text.split_once('/')?;
     let start = range.split_once('-')?.0.trim().parse().ok()?;
     Some((start, total.trim().parse().ok()))
+}
+
+/// The whole size that an answer tells which has no byte of the range asked for: `bytes */4119`.
+fn unsatisfied(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
+    let told = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim().strip_prefix("bytes */")?.trim().parse().ok();
+    told.filter(|_| status == StatusCode::RANGE_NOT_SATISFIABLE)
 }
 
 /// One blob on its way.
@@ -219,6 +242,7 @@ impl<'a> Reading<'a> {
                 if status.is_success() {
                     return self.opened(followed, offset);
                 }
+                self.too_short(status, followed.response.headers())?;
                 self.refusals += 1;
                 return Err(self.storage_refused(&followed.url, status));
             }
@@ -227,6 +251,7 @@ impl<'a> Reading<'a> {
                 let url = request.url.clone();
                 return self.opened(Followed { response, url, first: None }, offset);
             }
+            self.too_short(status, response.headers())?;
             let asked = retry_after(response.headers(), OffsetDateTime::now_utc());
             let answer = self.client.transport().read(response, ERROR_BYTES_MAX, &request.what).await?;
             if status == StatusCode::UNAUTHORIZED && matches!(self.call.access, Access::V2(_)) {
@@ -238,6 +263,14 @@ impl<'a> Reading<'a> {
                 return Err(error);
             }
             self.again(error, asked).await?;
+        }
+    }
+
+    /// Refuses a blob that ends before the bytes asked for.
+    fn too_short(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), RegistryError> {
+        match (self.size_bytes, unsatisfied(status, headers)) {
+            (Some(expected), Some(actual)) => Err(RegistryError::WrongSize { what: self.call.request.what.clone(), expected, actual }),
+            _ => Ok(()),
         }
     }
 
@@ -289,6 +322,16 @@ mod tests {
         for bad in ["", "bytes", "bytes */4119", "10-19/20", "bytes a-b/c"] {
             assert_eq!(read(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_range_beyond_the_end_tells_the_size() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_RANGE, HeaderValue::from_static("bytes */3"));
+        assert_eq!(unsatisfied(StatusCode::RANGE_NOT_SATISFIABLE, &headers), Some(3));
+        assert_eq!(unsatisfied(StatusCode::NOT_FOUND, &headers), None);
+        headers.insert(CONTENT_RANGE, HeaderValue::from_static("bytes 0-1/3"));
+        assert_eq!(unsatisfied(StatusCode::RANGE_NOT_SATISFIABLE, &headers), None);
     }
 
     #[test]
