@@ -39,7 +39,6 @@ pub async fn settings(state: &AppState, caller: &Caller, query: SettingsQuery) -
     let at = queries::snapshot_at(&mut conn, project_id, query.at.map(|m| m.0)).await?.ok_or_else(nothing)?;
     let vault = crate::copies::open_for(state, &mut conn, at.id).await?;
     let digest = at.digest.parse().map_err(|_| Error::defect("a stored digest cannot be read"))?;
-    let here = Held::read(&vault, &digest).await?;
     let earlier = match query.against {
         Some(against) => {
             let found = queries::snapshot_at(&mut conn, project_id, Some(against.0)).await?.ok_or_else(nothing)?;
@@ -47,7 +46,9 @@ pub async fn settings(state: &AppState, caller: &Caller, query: SettingsQuery) -
         }
         None => before(&mut conn, project_id, at.moment.0).await?,
     };
+    // A vault that does not answer keeps no connection from others.
     drop(conn);
+    let here = Held::read(&vault, &digest).await?;
     let with_harbor = caller.may(Operation::ReadEstate, None);
     let (there, against, since) = compared(&vault, &here, at.moment.0, earlier, query.against.is_some(), with_harbor).await?;
     let mut parts = Vec::new();

@@ -2,14 +2,17 @@
 //! list, and asks no Harbor before it is answered.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use app::pages::PAGES;
 use axum::http::StatusCode;
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 
 use super::fleet::Fleet;
 use super::statements::Statements;
 use crate::http::rules;
+use crate::vaults::health;
 
 /// Most statements of one page, those that find the caller and draw its head among them.
 const MOST: usize = 10;
@@ -28,6 +31,9 @@ const FORMS: [(&str, usize); 2] = [("/plans/new", 12), ("/plans/{id}/edit", 14)]
 
 /// Pages whose reading is an event of its own (console.md §4.2): the audit history, and what an image is made of.
 const RECORDED: [&str; 3] = ["/audit", "/audit/{seq}", "/artifacts"];
+
+/// Pages that show what is in a vault, and open it for that. They hold no connection to the database meanwhile.
+const OF_A_VAULT: [&str; 2] = ["/artifacts", "/projects/{harbor}/{project}/settings"];
 
 fn route_of(address: &str) -> &'static str {
     let path = address.split('?').next().unwrap();
@@ -105,6 +111,68 @@ async fn a_page_asks_each_thing_once_and_as_little_however_much_there_is(pool: P
     }
     for page in PAGES.iter().filter(|page| !most.contains_key(page.path)) {
         wrong.push(format!("{} is on no walk: give Fleet::pages an address of it", page.path));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a page says of a vault is what the last look found, and how old that is; the vault is not asked, but for the two pages that show what is in it.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn no_page_opens_a_vault(pool: PgPool) {
+    let fleet = Fleet::new(pool).await;
+    let vault = fleet.number("select min(vault_id) from vault").await;
+    let olga = fleet.session("olga").await;
+    health::check(&fleet.state, vault).await.unwrap();
+    let pages = fleet.pages().await;
+    let answers = || async {
+        let mut answers = Vec::new();
+        for page in pages.iter().filter(|page| !OF_A_VAULT.contains(&route_of(page))) {
+            answers.push((page, fleet.page(&olga, page).await.0));
+        }
+        answers
+    };
+    let before = answers().await;
+    let place = fleet.estate.folder.path().join("v");
+    let aside = fleet.estate.folder.path().join("aside");
+    std::fs::rename(&place, &aside).unwrap();
+    let states = || async {
+        let mut states = Vec::new();
+        for page in ["/vaults", &format!("/vaults/{vault}")] {
+            let (status, text) = fleet.page(&olga, page).await;
+            assert_eq!(status, StatusCode::OK, "{page}");
+            assert!(text.contains("looked at"), "{page} says how old it is");
+            states.push(text.contains("not there"));
+        }
+        states
+    };
+    assert_eq!(states().await, [false, false], "nobody looked since");
+    assert_eq!(answers().await, before, "nobody needs it");
+    // It was open all the time.
+    health::check(&fleet.state, vault).await.unwrap();
+    assert_eq!(states().await, [true, true]);
+    let (_, home) = fleet.page(&fleet.session("vic").await, "/").await;
+    assert!(home.contains("cannot be read"), "whoever relies on it is told");
+    std::fs::rename(&aside, &place).unwrap();
+    health::check(&fleet.state, vault).await.unwrap();
+    assert_eq!(states().await, [false, false]);
+}
+
+/// Nobody holds a connection while waiting for another: under load all would, and nobody would be answered (503).
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn every_page_and_every_reading_call_makes_do_with_one_connection(pool: PgPool) {
+    let one = PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(3));
+    let one = one.connect_with(pool.connect_options().as_ref().clone()).await.unwrap();
+    let fleet = Fleet::watched(pool, one).await;
+    let mut pages = fleet.pages().await;
+    pages.extend(OF_NOTHING.map(str::to_owned));
+    let (api, mut wrong) = (fleet.readings().await, Vec::new());
+    for login in ["olga", "sam", "aud", "own", "vic"] {
+        let cookie = fleet.session(login).await;
+        for page in pages.iter().chain(&api) {
+            let (status, text) = fleet.page(&cookie, page).await;
+            if status.is_server_error() && !text.contains("upstream") {
+                wrong.push(format!("{login} {page}: {status} {}", &text[..text.len().min(300)]));
+            }
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -77,6 +77,29 @@ impl Fleet {
     }
 }
 
+impl Fleet {
+    /// Every call that reads, about what there is; what a call needs in its question is not given to all of them.
+    pub async fn readings(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (_, route, _) in crate::http::rest::lines().filter(|(method, ..)| *method == "GET") {
+            let id = match route.split('/').nth(3).unwrap_or_default() {
+                "restores" => self.number("select max(request_id) from request where state = 'waiting'").await,
+                "jobs" => self.number("select max(job_id) from job").await,
+                "vaults" => self.number("select min(vault_id) from vault").await,
+                "plans" => self.estate.plan_id,
+                "snapshots" => self.number("select min(snapshot_id) from snapshot").await,
+                _ => self.number("select min(account_id) from account").await,
+            };
+            let named = route.replace("{harbor}", "sim").replace("{project}", "shop").replace("{name}", "sim").replace("{seq}", "1");
+            let path = named.split('/').map(|part| if part.starts_with('{') { id.to_string() } else { part.to_owned() });
+            let path = path.collect::<Vec<_>>().join("/");
+            found.push(format!("{path}?q=web&repo=shop/web&repository=shop/web&tag=1&reference=shop/web:1"));
+            found.push(path);
+        }
+        found
+    }
+}
+
 /// A form as it would be sent.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Form {

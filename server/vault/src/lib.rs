@@ -243,9 +243,14 @@ impl Vault {
         &self.inner.path
     }
 
-    /// Looks again whether this vault is still the one that was opened. Call it before anything that infers loss from
-    /// absence (F-8).
+    /// Looks again whether this vault is still the one that was opened, and where it was. Call it before anything that infers loss from
+    /// absence (F-8), and before what was written counts: through its open folders a vault that was moved away reads and writes as before, where
+    /// nobody looks for it.
     pub async fn check(&self) -> Result<(), VaultError> {
+        let in_place = self.store().is_in_place().await.map_err(|source| self.store_error("look for", source))?;
+        if !in_place {
+            return Err(VaultError::NotAVault { place: self.place() });
+        }
         let marker = find_marker(self.store()).await?.ok_or_else(|| VaultError::NotAVault { place: self.place() })?;
         self.compare(&marker, Some(self.inner.id))
     }

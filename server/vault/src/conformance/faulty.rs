@@ -300,6 +300,10 @@ impl Store for FaultyStore {
         self.around(Operation::Space, String::new, self.inner.space()).await
     }
 
+    async fn is_in_place(&self) -> Result<bool, StoreError> {
+        self.inner.is_in_place().await
+    }
+
     fn lock(&self) -> Option<Lock> {
         self.inner.lock()
     }

@@ -215,6 +215,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Room left; `None` where there is no such figure.
     async fn space(&self) -> Result<Option<Space>, StoreError>;
 
+    /// Whether its place still leads to it: a folder may have been moved away, mounted over or unmounted since it was opened.
+    async fn is_in_place(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     /// How everything that is written once is locked when it is written: see [`Key::is_write_once`]. `None`: it is not.
     fn lock(&self) -> Option<Lock> {
         None

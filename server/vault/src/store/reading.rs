@@ -96,6 +96,10 @@ impl Store for ReadingStore {
         self.inner.space().await
     }
 
+    async fn is_in_place(&self) -> Result<bool, StoreError> {
+        self.inner.is_in_place().await
+    }
+
     fn lock(&self) -> Option<Lock> {
         self.inner.lock()
     }

@@ -90,6 +90,27 @@ async fn a_vault_that_is_swapped_or_gone_is_noticed() {
     assert!(object_path(&folder.path().join("moved"), &digest).exists());
 }
 
+/// F-8: through its open folders it is whole wherever it is.
+#[tokio::test]
+async fn a_vault_that_was_moved_away_is_not_where_it_was_until_it_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("vault"), folder.path().join("aside"));
+    let vault = Vault::init(&path).await.unwrap();
+    let reading = vault.to_read();
+    fs::rename(&path, &aside).unwrap();
+    for vault in [&vault, &reading] {
+        assert!(matches!(vault.check().await, Err(VaultError::NotAVault { .. })));
+    }
+    let other = Vault::init(&path).await.unwrap();
+    assert!(matches!(vault.check().await, Err(VaultError::NotAVault { .. })), "another one stands in its place");
+    other.check().await.unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    fs::rename(&aside, &path).unwrap();
+    for vault in [&vault, &reading] {
+        vault.check().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn pointers_alone_bring_the_catalogue_back() {
     let folder = tempfile::tempdir().unwrap();

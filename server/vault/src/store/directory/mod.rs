@@ -245,6 +245,20 @@ impl Store for DirectoryStore {
         })
         .await
     }
+
+    async fn is_in_place(&self) -> Result<bool, StoreError> {
+        let shared = self.shared.clone();
+        blocking(move || {
+            let failed = |e| shared.error("look at", &shared.place, e);
+            let opened = rustix::fs::fstat(&shared.root).map_err(failed)?;
+            match rustix::fs::stat(&shared.path) {
+                Ok(found) => Ok((found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)),
+                Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(false),
+                Err(error) => Err(failed(error)),
+            }
+        })
+        .await
+    }
 }
 
 #[cfg(test)]
