@@ -9,6 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -177,10 +178,42 @@ fn described() -> OpenApiRouter<Web> {
     nouns.into_iter().fold(OpenApiRouter::with_openapi(Description::openapi()), |router, routes| routes(router))
 }
 
+/// The description with what the gate says of each call: which a token may make, and which only a person may.
+fn with_rules(mut description: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let token =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token, bw_…, made by a person on Profile.")).build();
+    let session = ApiKeyValue::with_description("__Host-breakwater", "The session of a person who signed in; breakwater without TLS.");
+    let components = description.components.get_or_insert_default();
+    components.add_security_scheme("token", SecurityScheme::Http(token));
+    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
+    let of = |name: &str| SecurityRequirement::new(name, std::iter::empty::<String>());
+    for (path, item) in &mut description.paths.paths {
+        let verbs = [("GET", &mut item.get), ("POST", &mut item.post), ("PUT", &mut item.put), ("DELETE", &mut item.delete)];
+        for (verb, operation) in verbs {
+            let Some(operation) = operation else { continue };
+            let rule = lines().find(|(method, route, _)| *method == verb && *route == path.as_str()).map(|(.., rule)| *rule);
+            let said = match rule {
+                Some(Rule::People) => Some("A person's session only, no token."),
+                Some(Rule::Proven) => {
+                    Some("A person's session only, no token; the password must have been entered in the last ten minutes.")
+                }
+                _ => None,
+            };
+            let mut allowed = vec![of("session")];
+            match said {
+                Some(said) => operation.description = Some(said.to_owned()),
+                None => allowed.push(of("token")),
+            }
+            operation.security = Some(allowed);
+        }
+    }
+    description
+}
+
 /// The routes, with the description of themselves.
 pub fn router() -> axum::Router<Web> {
     let (router, description) = described().split_for_parts();
-    let text = description.to_pretty_json().unwrap_or_default();
+    let text = with_rules(description).to_pretty_json().unwrap_or_default();
     router.route(
         "/api/v1/openapi.json",
         get(move || {
@@ -211,5 +244,24 @@ mod tests {
         gate.sort();
         assert_eq!(described, gate);
         assert!(lines().all(|(.., rule)| *rule != Rule::Anyone), "nothing of REST is for strangers");
+    }
+
+    #[test]
+    fn the_description_says_which_calls_no_token_makes() {
+        let (_, description) = described().split_for_parts();
+        let json = serde_json::to_value(with_rules(description)).unwrap();
+        let mut of_people = 0;
+        for (verb, path, rule) in lines().filter(|(_, path, _)| *path != DESCRIPTION.1) {
+            let operation = &json["paths"][path][verb.to_lowercase()];
+            let by_token = operation["security"].as_array().unwrap().iter().any(|way| way.get("token").is_some());
+            assert_eq!(by_token, *rule == Rule::SignedIn, "{verb} {path}");
+            let said = operation["description"].as_str().is_some_and(|said| said.contains("no token"));
+            assert_eq!(said, !by_token, "{verb} {path}: {operation}");
+            of_people += usize::from(said);
+        }
+        assert!(of_people > 10, "{of_people}");
+        for scheme in ["token", "session"] {
+            assert!(json["components"]["securitySchemes"][scheme].is_object(), "{scheme}");
+        }
     }
 }
