@@ -47,6 +47,7 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("/fn/plans/pause", &["days", "reason"]),
     ("/fn/plans/delete", &["to", "owner", "by_plan"]),
     ("/fn/plans/leave", &["to", "owner", "by_plan"]),
+    ("/fn/plans/keep-import", &["owner", "until"]),
     ("/fn/projects/accept", &["gap", "reason", "until"]),
     ("/fn/projects/withdraw", &["reason"]),
     ("/fn/projects/hold", &["reason", "until"]),

@@ -61,6 +61,7 @@ pub const PAGES: &[Page] = &[
     page("/plans", || plans::list_page::PlansPage().into_any()),
     page("/plans/new", || plans::form_page::NewPlanPage().into_any()),
     page("/plans/left", || plans::left_page::LeftPage().into_any()),
+    page("/plans/imports/{id}", || plans::imported_page::ImportPage().into_any()),
     page("/plans/left/{id}", || plans::left_page::DecidePage().into_any()),
     page("/plans/{id}", || plans::plan_page::PlanPage().into_any()),
     page("/plans/{id}/edit", || plans::form_page::EditPlanPage().into_any()),

@@ -536,6 +536,25 @@ async fn deleting_a_plan_asks_what_becomes_of_its_snapshots() {
 }
 
 #[tokio::test]
+async fn images_from_files_are_listed_with_whose_word_keeps_them() {
+    let fake = Fake { me: operator(), imports: vec![fake::import()], ..Fake::default() };
+    let (_, _, page) = get(&fake, "/plans/left", "").await;
+    for text in ["Images from files", "prod-sh/legacy", "kept, since nobody said until when", "/plans/imports/31"] {
+        has(&page, text);
+    }
+    let (_, _, page) = get(&fake, "/plans/imports/31", "").await;
+    for text in [r#"name="until""#, r#"name="owner""#, "Nothing goes for a day after this."] {
+        has(&page, text);
+    }
+    let (_, _, page) = get(&fake, "/plans/imports/31", "lang=zh-CN").await;
+    has(&page, "尚无人说明期限");
+    for nothing in ["/plans/imports/32", "/plans/left/32"] {
+        let (status, ..) = get(&fake, nothing, "").await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{nothing}");
+    }
+}
+
+#[tokio::test]
 async fn a_request_shows_every_line_by_pages_that_are_links_and_says_what_changed() {
     let fake = Fake { me: operator(), request: Some(request()), ..Fake::default() };
     let (status, _, page) = get(&fake, "/restores/88?group=create&repository=shop%2Fweb&page=2", "").await;

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::ApiError;
+use crate::plans::imported::Import;
 use crate::plans::left::Left;
 use crate::plans::types::{Plan, PlanForm, PlanFormPage, PlanPage, PlanPreview};
 
@@ -97,6 +98,24 @@ pub async fn delete_plan(
 pub async fn list_left() -> Result<Vec<Left>, ApiError> {
     use crate::ports::{answer, backend, cx};
     answer(backend().list_left(&cx()).await)
+}
+
+/// Images that came from files, and until when they are kept.
+pub async fn list_imports() -> Result<Vec<Import>, ApiError> {
+    use crate::ports::{answer, backend, cx};
+    answer(backend().list_imports(&cx()).await)
+}
+
+/// Says whose word keeps images that came from files, and until when.
+#[server(prefix = "/fn", endpoint = "plans/keep-import")]
+pub async fn keep_imported(snapshot_id: i64, owner: String, #[server(default)] until: String) -> Result<(), ApiError> {
+    use crate::plans::imported::KeepImport;
+    use crate::ports::{answer_form, backend, cx, done, keep};
+    let form = KeepImport { owner, until };
+    let kept = keep::<KeepImported>(&form);
+    answer_form::<KeepImported, _>(backend().keep_import(&cx(), snapshot_id, form).await, kept)?;
+    done("/plans/left", "It is noted until when these images are kept.", "已记录这些镜像的保留期限。").await;
+    Ok(())
 }
 
 /// Says anew what becomes of the snapshots of a deleted plan.

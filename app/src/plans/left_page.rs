@@ -2,7 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::calls::{DecideLeft, list_left, list_plans};
+use super::calls::{DecideLeft, list_imports, list_left, list_plans};
+use super::imported::Import;
+use super::imported_page::imports_panel;
 use super::left::{Left, LeftTo};
 use super::types::{Keep, Plan};
 use crate::accounts::types::Duty;
@@ -50,14 +52,15 @@ pub fn rule_words(keep: &Keep) -> String {
 /// The page of all.
 #[component]
 pub fn LeftPage() -> impl IntoView {
-    view! { <Load data=list_left() topics=&[Topic::Plans] view=all/> }
+    let data = async { Ok((list_left().await?, list_imports().await?)) };
+    view! { <Load data=data topics=&[Topic::Plans, Topic::Snapshots] view=|(left, imports)| all(left, imports)/> }
 }
 
 fn crumbs() -> Vec<(String, String)> {
     vec![(t("Plans", "备份计划").to_owned(), "/plans".to_owned())]
 }
 
-fn all(left: Vec<Left>) -> AnyView {
+fn all(left: Vec<Left>, imports: Vec<Import>) -> AnyView {
     let title = match left.len() {
         0 => t("No deleted plan left snapshots behind.", "没有遗留快照的已删除计划。").to_owned(),
         1 => t("One deleted plan left snapshots behind.", "1 个已删除的计划遗留有快照。").to_owned(),
@@ -66,6 +69,7 @@ fn all(left: Vec<Left>) -> AnyView {
     view! {
         <PageHead title=title crumbs=crumbs() here=t("Deleted plans", "已删除的计划")/>
         {(!left.is_empty()).then(|| left_panel(left))}
+        {(!imports.is_empty()).then(|| imports_panel(imports))}
     }
     .into_any()
 }
@@ -139,7 +143,7 @@ pub fn DecidePage() -> impl IntoView {
     let id = use_id("id");
     let data = async move {
         let found = list_left().await?.into_iter().find(|left| left.plan_id == id);
-        let left = found.ok_or_else(|| crate::error::ApiError::not_found(crate::refusals::Thing::Plan))?;
+        let left = crate::ports::answer(found.ok_or_else(|| crate::error::ApiError::not_found(crate::refusals::Thing::Plan)))?;
         Ok((left, list_plans().await?))
     };
     view! { <Load data=data topics=&[Topic::Plans] view=|(left, plans)| decide(left, plans)/> }

@@ -4,6 +4,8 @@ pub mod calls;
 pub mod copies;
 pub mod delete_page;
 pub mod form_page;
+pub mod imported;
+pub mod imported_page;
 pub mod left;
 pub mod left_page;
 pub mod list_page;

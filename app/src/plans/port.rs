@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::error::ApiError;
+use crate::plans::imported::{Import, KeepImport};
 use crate::plans::left::{DeletePlanForm, Leave, Left};
 use crate::plans::types::{Plan, PlanForm, PlanFormPage, PlanPage, PlanPreview, Retention, Run};
 use crate::ports::Cx;
@@ -39,4 +40,8 @@ pub trait Plans: Send + Sync {
     async fn list_left(&self, cx: &Cx) -> Result<Vec<Left>, ApiError>;
     /// Says anew what becomes of the snapshots of a deleted plan. Operator.
     async fn decide_left(&self, cx: &Cx, plan_id: i64, leave: Leave) -> Result<(), ApiError>;
+    /// Images that came from files, and until when they are kept. Any duty.
+    async fn list_imports(&self, cx: &Cx) -> Result<Vec<Import>, ApiError>;
+    /// Says whose word keeps them, and until when. Operator.
+    async fn keep_import(&self, cx: &Cx, snapshot_id: i64, form: KeepImport) -> Result<(), ApiError>;
 }

@@ -8,6 +8,7 @@ use crate::error::{ApiError, ErrorKind};
 use crate::harbors::types::*;
 use crate::home::types::Home;
 use crate::jobs::types::*;
+use crate::plans::imported::{Import, KeepImport};
 use crate::plans::left::{DeletePlanForm, Leave, Left};
 use crate::plans::types::*;
 use crate::ports::Cx;
@@ -45,6 +46,7 @@ pub struct Fake {
     pub found: Option<Found>,
     pub gaps: Option<ProjectGaps>,
     pub left: Vec<Left>,
+    pub imports: Vec<Import>,
     pub users: Vec<User>,
     pub tokens: Vec<Token>,
     pub sessions: Vec<OpenSession>,
@@ -222,7 +224,11 @@ nothing! { plans::Plans {
     run_plan(plan_id: i64) -> i64;
     delete_plan(plan_id: i64, form: DeletePlanForm) -> ();
     decide_left(plan_id: i64, leave: Leave) -> ();
+    keep_import(snapshot_id: i64, form: KeepImport) -> ();
 }
+    async fn list_imports(&self, _cx: &Cx) -> Result<Vec<Import>, ApiError> {
+        self.answer(Some(self.imports.clone()))
+    }
     async fn list_left(&self, _cx: &Cx) -> Result<Vec<Left>, ApiError> {
         self.answer(Some(self.left.clone()))
     }
@@ -642,6 +648,23 @@ pub fn left() -> Left {
         to: crate::plans::left::LeftTo::Undecided,
         owner: None,
         by_plan: None,
+        decided_by: None,
+        decided: None,
+    }
+}
+
+pub fn import() -> Import {
+    Import {
+        snapshot_id: 31,
+        harbor: "prod-sh".to_owned(),
+        project: "legacy".to_owned(),
+        moment: moment("2026-11-20T11:54:00Z"),
+        vault_id: 1,
+        vault: "main".to_owned(),
+        tags: 12,
+        artifacts: 12,
+        owner: None,
+        until: None,
         decided_by: None,
         decided: None,
     }

@@ -18,6 +18,10 @@ pub enum PlanVerb {
     Left(Plain),
     /// Say what becomes of the snapshots of a deleted plan
     Leave(upkeep::LeaveOne),
+    /// Images that came from files, and until when they are kept
+    Imports(Plain),
+    /// Say whose word keeps images that came from files, and until when
+    KeepImport(upkeep::KeepOne),
 }
 
 /// A new plan.
@@ -89,6 +93,8 @@ pub async fn plan(verb: PlanVerb) -> Result<(), CliError> {
         }
         PlanVerb::Left(args) => upkeep::left(args).await?,
         PlanVerb::Leave(args) => upkeep::leave(args).await?,
+        PlanVerb::Imports(args) => upkeep::imports(args).await?,
+        PlanVerb::KeepImport(args) => upkeep::keep_import(args).await?,
         PlanVerb::Create(args) => {
             let form = PlanForm {
                 name: args.name,

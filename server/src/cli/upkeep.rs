@@ -1,5 +1,6 @@
 //! The verbs over REST that look after what is kept: gaps, holds, snapshots of deleted plans, and the search.
 
+use app::plans::imported::{Import, KeepImport};
 use app::plans::left::{Leave, Left, LeftTo};
 use app::projects::found::{Found, Presence, SearchHit, SearchNote};
 use app::projects::gaps::{AcceptGap, Gap, ProjectGaps};
@@ -216,6 +217,47 @@ pub async fn left(args: Plain) -> Result<(), CliError> {
 pub async fn leave(args: LeaveOne) -> Result<(), CliError> {
     let form = Leave { to: args.to, owner: args.owner, plan_id: args.by_plan };
     args.remote.api()?.put::<()>(&format!("/left/{}", args.plan), &form).await?;
+    println!("noted; nothing goes by it for a day");
+    Ok(())
+}
+
+/// An import, and its word.
+#[derive(Args)]
+pub struct KeepOne {
+    #[command(flatten)]
+    remote: Remote,
+    /// Number of its snapshot
+    snapshot: i64,
+    /// Login of who answers for keeping it
+    #[arg(long)]
+    owner: String,
+    /// A day (its end, UTC) or a moment; without it until somebody says so
+    #[arg(long, default_value = "")]
+    until: String,
+}
+
+/// `breakwater plan imports`.
+pub async fn imports(args: Plain) -> Result<(), CliError> {
+    let imports: Vec<Import> = args.remote.api()?.get("/imports", &[]).await?;
+    if args.remote.json {
+        return print_json(&imports);
+    }
+    for import in imports {
+        let Import { snapshot_id, harbor, project, vault, tags, .. } = import;
+        let kept = match (import.owner, import.until) {
+            (None, _) => "kept, nobody decided".to_owned(),
+            (Some(owner), None) => format!("kept, for {owner}"),
+            (Some(owner), Some(until)) => format!("kept until {}, for {owner}", until.url()),
+        };
+        println!("{snapshot_id}\t{harbor}/{project}\t{}\t{vault}\t{tags} tags\t{kept}", import.moment.url());
+    }
+    Ok(())
+}
+
+/// `breakwater plan keep-import`.
+pub async fn keep_import(args: KeepOne) -> Result<(), CliError> {
+    let form = KeepImport { owner: args.owner, until: args.until };
+    args.remote.api()?.put::<()>(&format!("/imports/{}", args.snapshot), &form).await?;
     println!("noted; nothing goes by it for a day");
     Ok(())
 }

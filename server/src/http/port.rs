@@ -6,6 +6,7 @@ use app::error::ApiError;
 use app::harbors::types::{ChangeHarbor, CheckList, Harbor, NewHarbor, RenewLogins, Renewed, StagingForm};
 use app::home::types::Home;
 use app::jobs::types::{Job, JobFilter, LogLine};
+use app::plans::imported::{Import, KeepImport};
 use app::plans::left::{DeletePlanForm, Leave, Left};
 use app::plans::types::{Plan, PlanForm, PlanFormPage, PlanPage, PlanPreview, Retention, Run};
 use app::ports::{Cx, accounts::Accounts, audit::Audits, harbors::Harbors, home::Homes, jobs::Jobs, plans::Plans};
@@ -206,6 +207,12 @@ impl Plans for Live {
     }
     async fn list_left(&self, cx: &Cx) -> Result<Vec<Left>, ApiError> {
         api(cx, plans::left::list(&self.state, &Caller::of(cx)?).await)
+    }
+    async fn list_imports(&self, cx: &Cx) -> Result<Vec<Import>, ApiError> {
+        api(cx, plans::imported::list(&self.state, &Caller::of(cx)?).await)
+    }
+    async fn keep_import(&self, cx: &Cx, snapshot_id: i64, form: KeepImport) -> Result<(), ApiError> {
+        api(cx, plans::imported::keep(&self.state, &Caller::of(cx)?, &origin(cx), snapshot_id, form).await)
     }
     async fn decide_left(&self, cx: &Cx, plan_id: i64, leave: Leave) -> Result<(), ApiError> {
         api(cx, plans::left::decide(&self.state, &Caller::of(cx)?, &origin(cx), plan_id, leave).await)

@@ -62,6 +62,7 @@ pub const ROUTES: &[Line] = &[
     ("GET", "/plans/new", SignedIn),
     ("GET", "/plans/left", SignedIn),
     ("GET", "/plans/left/{id}", SignedIn),
+    ("GET", "/plans/imports/{id}", SignedIn),
     ("GET", "/plans/{id}", SignedIn),
     ("GET", "/plans/{id}/edit", SignedIn),
     ("GET", "/plans/{id}/delete", SignedIn),

@@ -3,6 +3,7 @@
 mod backup;
 mod discovery;
 mod due;
+pub mod imported;
 pub mod left;
 mod ops;
 pub mod queries;

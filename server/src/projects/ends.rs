@@ -7,7 +7,7 @@ use time::format_description::well_known::Iso8601;
 use time::{Date, Duration, OffsetDateTime, Time};
 
 /// Reads a day, whose end in UTC is meant, or a moment; none for an empty text. What is over, or further away than `max`, is refused.
-pub(super) async fn ends(conn: &mut PgConnection, text: &str, max: Duration) -> Result<Option<OffsetDateTime>, ApiError> {
+pub(crate) async fn ends(conn: &mut PgConnection, text: &str, max: Duration) -> Result<Option<OffsetDateTime>, ApiError> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);

@@ -4,7 +4,7 @@ pub mod adopt;
 mod browse;
 pub mod catalogue;
 mod changes;
-mod ends;
+pub mod ends;
 mod flights;
 pub mod gaps;
 mod history;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use app::projects::types::{BrowseQuery, TagNow};
+use app::accounts::types::Duty;
+use app::plans::imported::KeepImport;
+use app::projects::types::{BrowseQuery, HoldForm, TagNow};
 use app::units::Moment;
 use engine::Silent;
 use engine::import::{self, Destination, ImportContext};
@@ -16,7 +18,9 @@ use vocab::{Digest, media};
 
 use super::capture::Estate;
 use super::disaster::{figures, rebuilt, story, vault_id};
+use super::world::{origin, person, recorded};
 use crate::access::{Caller, ScopedRole, Via};
+use crate::plans::imported as plans;
 use crate::projects::{self, adopt, catalogue, listing, queries};
 use crate::vaults::reconcile;
 
@@ -142,6 +146,53 @@ async fn an_import_moves_nothing_of_a_living_project(pool: PgPool) {
         .unwrap();
     assert!(moves.iter().all(|moved| *moved == (0, 0, 0)), "{moves:?}");
     assert_eq!(rebuilt(&estate.state, vault_id).await.entered, 0, "and they are entered once");
+}
+
+/// No plan has them, so no rule lets them go: an operator says whose word keeps them and until when.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn images_from_files_are_kept_until_somebody_said(pool: PgPool) {
+    let estate = Estate::new(pool.clone(), &["shop"]).await;
+    let (vault_id, state) = (vault_id(&pool).await, &estate.state);
+    estate.run().await;
+    let operator = person(state, "ops", &[Duty::Operator], "").await;
+    for hours in 1..=3 {
+        imported(&estate, "shop", &["shop/old:1"], OffsetDateTime::now_utc() - time::Duration::hours(hours)).await;
+    }
+    assert_eq!(rebuilt(state, vault_id).await.entered, 3);
+    let listed = async || plans::list(state, &operator).await.unwrap();
+    let before = listed().await;
+    assert_eq!(before.iter().map(|i| (i.project.as_str(), i.tags, i.owner.as_deref())).collect::<Vec<_>>(), [("shop", 1, None); 3]);
+    let ids: Vec<i64> = before.iter().map(|import| import.snapshot_id).collect();
+    let form = |owner: &str, until: &str| KeepImport { owner: owner.to_owned(), until: until.to_owned() };
+    let keep = async |id: i64, form: KeepImport| plans::keep(state, &operator, &origin(), id, form).await;
+    for (form, field) in [(form("nobody", ""), "owner"), (form("ops", "soon"), "until"), (form("ops", "2020-01-01"), "until")] {
+        assert!(keep(ids[0], form).await.unwrap_err().into_api(None).of_field(field).is_some());
+    }
+    let ordinary: i64 = sqlx::query_scalar("select min(snapshot_id) from snapshot").fetch_one(&pool).await.unwrap();
+    keep(ordinary, form("ops", "")).await.expect_err("what a run made has its rule");
+    plans::keep(state, &reader(), &origin(), ids[0], form("ops", "")).await.expect_err("an operator says so");
+    // One until a day, one for ever, and one is held besides.
+    keep(ids[0], form("ops", "2099-01-01")).await.unwrap();
+    keep(ids[1], form("ops", "")).await.unwrap();
+    keep(ids[2], form("ops", "2099-01-01")).await.unwrap();
+    let hold = HoldForm { reason: "the auditors asked".to_owned(), until: String::new() };
+    projects::holds::set(state, &operator, &origin(), ids[2], hold).await.unwrap();
+    let context = super::retention::claimed(&pool).await;
+    let pass = async |sql: &'static str| sqlx::query(sql).execute(&pool).await.unwrap();
+    pass("update import_keep set until = now() where until is not null").await;
+    assert_eq!(plans::expire(&context, vault_id).await.unwrap(), 0, "nothing goes by it for a day");
+    pass("update import_keep set decided_at = now() - interval '25 hours'").await;
+    assert_eq!(plans::expire(&context, vault_id).await.unwrap(), 1);
+    let left: Vec<i64> = listed().await.iter().map(|import| import.snapshot_id).collect();
+    assert!(left.len() == 2 && !left.contains(&ids[0]), "{left:?} of {ids:?}");
+    crate::plans::retention::forget(&context, vault_id, &estate.vault).await.unwrap();
+    let pointers: i64 = sqlx::query_scalar("select count(*) from snapshot_ever where imported and forgotten_at is not null")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(pointers, 1, "its pointer is gone from the vault");
+    assert_eq!(rebuilt(state, vault_id).await.entered, 0, "and it does not come back");
+    assert_eq!((recorded(&pool, "snapshot.import.keep").await, recorded(&pool, "snapshot.expire").await), (3, 1));
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]

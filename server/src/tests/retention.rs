@@ -85,7 +85,7 @@ async fn harbor_of(pool: &PgPool) -> i64 {
     }
 }
 
-async fn claimed(pool: &PgPool) -> JobContext {
+pub(super) async fn claimed(pool: &PgPool) -> JobContext {
     let mut conn = pool.acquire().await.unwrap();
     let job = NewJob {
         work: Work::Backup { run_id: 1 },

@@ -173,7 +173,7 @@ impl Theirs {
                 "restores" if path.contains("/drafts/") => text(&self.draft, "3f9c2a1b-0000-4000-8000-000000000000"),
                 "restores" => number(self.request),
                 "jobs" => number(self.job),
-                "snapshots" => number(self.snapshot),
+                "snapshots" | "imports" => number(self.snapshot),
                 "users" => number(self.account),
                 "tokens" => number(self.token),
                 _ => None,

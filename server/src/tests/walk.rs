@@ -69,7 +69,8 @@ impl Fleet {
         pages.push(format!("/artifacts?h=sim&p=shop&repo=shop/web&digest={digest}"));
         pages.extend(requests.iter().map(|id| format!("/restores/{id}")));
         pages.extend(jobs.iter().map(|id| format!("/jobs/{id}")));
-        pages.extend([format!("/plans/{paused}"), format!("/plans/left/{left}")]);
+        let import = self.number("select min(snapshot_id) from snapshot_ever where imported").await;
+        pages.extend([format!("/plans/{paused}"), format!("/plans/left/{left}"), format!("/plans/imports/{import}")]);
         pages.extend([vault, bucket].map(|vault| format!("/vaults/{vault}")));
         pages.extend(["", "/edit", "/delete"].map(|part| format!("/plans/{plan}{part}")));
         pages.push(format!("/admin/users/{user}"));

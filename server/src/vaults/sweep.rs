@@ -122,6 +122,7 @@ pub async fn sweep_job(context: Arc<JobContext>, vault_id: i64, form: SweepForm)
     context.progress(|p| p.phase = Some(Phase::LettingGo)).await;
     if !form.dry_run {
         crate::plans::left::expire(&context, vault_id, &vault).await?;
+        crate::plans::imported::expire(&context, vault_id).await?;
         crate::plans::retention::forget(&context, vault_id, &vault).await?;
     }
     context.check().await?;

@@ -1,5 +1,6 @@
 //! Plans, their runs, and what deleted ones left.
 
+use app::plans::imported::{Import, KeepImport};
 use app::plans::left::{DeletePlanForm, Leave, Left};
 use app::plans::types::{Plan, PlanForm, PlanPreview, Retention, Run};
 use app::units::Page;
@@ -23,6 +24,8 @@ pub const LINES: &[Line] = &[
     ("GET", "/api/v1/plans/{id}/retention", Rule::SignedIn),
     ("GET", "/api/v1/left", Rule::SignedIn),
     ("PUT", "/api/v1/left/{id}", Rule::SignedIn),
+    ("GET", "/api/v1/imports", Rule::SignedIn),
+    ("PUT", "/api/v1/imports/{id}", Rule::SignedIn),
     ("POST", "/api/v1/plans/{id}/run", Rule::SignedIn),
     ("POST", "/api/v1/plans/{id}/pause", Rule::SignedIn),
     ("POST", "/api/v1/plans/{id}/resume", Rule::SignedIn),
@@ -38,6 +41,8 @@ pub fn routes(router: OpenApiRouter<Web>) -> OpenApiRouter<Web> {
         .routes(routes!(get_retention))
         .routes(routes!(list_left))
         .routes(routes!(decide_left))
+        .routes(routes!(list_imports))
+        .routes(routes!(keep_import))
         .routes(routes!(run_plan))
         .routes(routes!(pause_plan))
         .routes(routes!(resume_plan))
@@ -72,6 +77,10 @@ endpoint!(/// Deleted plans that still have snapshots.
     get "/api/v1/left" "plans" list_left(cx, b) Vec<Left> => b.list_left(cx).await?);
 endpoint!(/// Says anew what becomes of the snapshots of a deleted plan.
     put "/api/v1/left/{id}" "plans" decide_left(cx, b, Path(id): Path<i64>, Body(form): Body<Leave>) () => b.decide_left(cx, id, form).await?);
+endpoint!(/// Images that came from files, and until when they are kept.
+    get "/api/v1/imports" "plans" list_imports(cx, b) Vec<Import> => b.list_imports(cx).await?);
+endpoint!(/// Says whose word keeps images that came from files, and until when.
+    put "/api/v1/imports/{id}" "plans" keep_import(cx, b, Path(id): Path<i64>, Body(form): Body<KeepImport>) () => b.keep_import(cx, id, form).await?);
 endpoint!(/// Queues a run.
     post "/api/v1/plans/{id}/run" "plans" run_plan(cx, b, Path(id): Path<i64>) Queued => Queued { job_id: b.run_plan(cx, id).await? });
 endpoint!(/// Pauses.
