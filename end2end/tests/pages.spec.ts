@@ -1,7 +1,6 @@
 // Every page opens for who may see it, says what it is, and has no accessibility violation; who may not is told nothing.
-import AxeBuilder from "@axe-core/playwright";
-import { expect, test, type BrowserContextOptions, type Page } from "@playwright/test";
-import { harborAdmin, scripted, ready, signedIn } from "./people";
+import { expect, test, type BrowserContextOptions } from "@playwright/test";
+import { harborAdmin, scripted, ready, signedIn, violations } from "./people";
 
 const shop = "/projects/demo/shop";
 const wizard = "/restore/new?h=demo&p=shop&at=2099-01-01T00:00:00Z&item=shop/web:1.4.0";
@@ -18,12 +17,6 @@ const seen: Record<string, string[]> = {
   sec: ["/admin/users", "/admin/users/new", "/admin/users/1", "/me"],
   auditor: ["/audit", "/audit?outcome=denied", "/audit/1", "/admin/users", "/vaults/1", "/plans/1", "/harbors/demo?tab=settings"],
 };
-
-async function violations(page: Page, path: string) {
-  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-  const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();
-  return violations.map((v) => `${path}: ${v.id} ${v.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`);
-}
 
 for (const [login, paths] of Object.entries(seen)) {
   test(`${login} can use every page`, async ({ browser }, info) => {

@@ -1,3 +1,4 @@
+import AxeBuilder from "@axe-core/playwright";
 import { expect, type Browser, type BrowserContextOptions, type Page } from "@playwright/test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -44,4 +45,11 @@ export async function signedIn(browser: Browser, login: string, js: boolean, loo
   await page.waitForURL((url) => url.pathname === "/");
   await ready(page, js);
   return { page, context, errors, close: () => context.close() };
+}
+
+/** What axe finds wrong with a page, by its name. */
+export async function violations(page: Page, name: string) {
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();
+  return violations.map((v) => `${name}: ${v.id} ${v.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`);
 }
