@@ -13,6 +13,7 @@ use super::origin::Ready;
 use super::state::{As, State, Trouble, add};
 use super::{Fault, MISSING_BLOB_ROUNDS_MAX};
 use crate::backup::DEPTH_MAX;
+use crate::planned::Deviation;
 
 /// Blobs of one manifest at a time; the client bounds transfers over all.
 const BLOBS_AT_ONCE: usize = 4;
@@ -177,9 +178,18 @@ impl State<'_> {
         Ok(())
     }
 
-    /// Reads the manifest back by digest.
+    /// Reads the manifest back by digest. One that Harbor took and does not give back was lost by its storage, and a registry that remembers it writes
+    /// none anew (seen on 2.15.2); as a blob its bytes are taken, and it is there again.
     pub(crate) async fn read_back(&self, goal: &Goal) -> Result<(), Trouble> {
-        match self.witness.read_back(&goal.target, &goal.digest).await? {
+        let Some(deviation) = self.witness.read_back(&goal.target, &goal.digest).await? else { return Ok(()) };
+        let lost = matches!(deviation, Deviation::Manifest(_)) && self.cx.vault.size_of(&goal.digest).await?.is_some();
+        let deviation = if lost {
+            self.send_as(&goal.target, &goal.digest.into(), &goal.digest).await?;
+            self.witness.read_back(&goal.target, &goal.digest).await?
+        } else {
+            Some(deviation)
+        };
+        match deviation {
             None => Ok(()),
             Some(deviation) => Err(Fault::NotAsPlanned { deviations: vec![deviation] }.into()),
         }

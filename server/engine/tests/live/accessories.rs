@@ -130,3 +130,34 @@ async fn on_a_real_harbor_signatures_kept_elsewhere_are_captured_and_come_back()
     assert_eq!(live.state(&live.project).await, before, "and what Harbor did not list it does not list now");
     live.remove(&live.project).await;
 }
+
+/// Preview and restore cost requests by artifacts and tags, not by tags times accessories.
+#[tokio::test]
+async fn on_a_real_harbor_one_image_with_230_tags_and_130_referrers_comes_back_with_a_few_requests_for_each() {
+    const TAGS: usize = 230;
+    const REFERRERS: usize = 130;
+    let Some(live) = Live::new().await else { return };
+    let name = live.name("many");
+    let image = images::simple(&name, &[400]);
+    push::image(&live.client, &name, Some("t0"), &image).await;
+    let digest = push::digest(&image.manifest);
+    for tag in 1..TAGS {
+        live.client.create_tag(&push::repository(&name), &digest, &push::tag(&format!("t{tag}"))).await.unwrap();
+    }
+    for number in 0..REFERRERS {
+        let referrer = images::referrer(&image.manifest, images::SPDX, &format!("{{\"number\":{number}}}"));
+        push::image(&live.client, &name, None, &referrer).await;
+    }
+    let snapshot = live.backup(None).await;
+    let before = live.state(&live.project).await;
+    live.client.delete_repository(&push::repository(&name)).await.unwrap();
+    let asked = live.client.counters().requests;
+    let plan = live.plan(snapshot.digest, &live.project, OnConflict::Leave).await;
+    let asked = live.client.counters().requests - asked;
+    assert_eq!((plan.counts().creates, plan.counts().accessories), (TAGS as u64, REFERRERS as u64));
+    assert!(asked < 2 * (TAGS + REFERRERS) as u64, "{asked} requests for the preview");
+    let report = live.execute(&plan).await;
+    assert!(report.requests < 5 * (TAGS + REFERRERS) as u64, "{} requests", report.requests);
+    assert_eq!(live.state(&live.project).await, before);
+    live.remove(&live.project).await;
+}

@@ -176,6 +176,27 @@ async fn a_registry_that_remembers_what_its_storage_lost_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_manifest_that_a_remembering_registry_does_not_write_again_comes_back_as_a_blob() {
+    let h = Harness::new().await;
+    h.sim.remember_sizes();
+    let (amd, arm) = (images::simple("amd64", &[300]), images::simple("arm64", &[400]));
+    for image in [&amd, &arm] {
+        push::image(&h.client, "shop/web", None, image).await;
+    }
+    let index = images::index(&[&amd, &arm]);
+    push::manifest(&h.client, "shop/web", Some("all"), &index).await;
+    let snapshot = h.backup(None).await;
+    for lost in [&arm.manifest, &index] {
+        h.sim.lose(&lost.digest).await.unwrap();
+        let plan = h.plan(&snapshot.digest, &only("shop/web", "all"), &policy(OnConflict::Leave)).await;
+        assert_eq!(plan.items[0].effect, Effect::Mend);
+        let report = h.execute(&plan, &Silent).await;
+        assert!(matches!(report.items[0].outcome, Outcome::Done { .. }), "{:?}", report.items[0].outcome);
+        h.client.manifest_get(&push::repository("shop/web"), &push::digest(lost)).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn what_a_remembering_registry_keeps_out_is_said_with_what_helps() {
     let h = Harness::new().await;
     h.sim.remember_sizes();

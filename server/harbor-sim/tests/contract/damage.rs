@@ -112,6 +112,14 @@ async fn a_registry_that_remembers_says_that_lost_and_cut_blobs_are_there_and_ta
         assert_eq!((comes(&h, &repository, layer, whole).await, comes(&h, &repository, layer, &end).await), (None, None));
         h.upload_again(&repository, layer).await.expect(201);
         assert_eq!(comes(&h, &repository, layer, whole).await, None, "an upload changes nothing");
+
+        // A lost manifest is taken and not written: its bytes come back as a blob's.
+        let manifest = &image.manifest;
+        assert!(h.damage(&manifest.digest, None).await);
+        h.put_manifest(&repository, &manifest.digest, manifest).await.expect(201);
+        h.manifest(&repository, "v1").await.expect(404);
+        h.upload_again(&repository, manifest).await.expect(201);
+        assert_eq!(h.manifest(&repository, "v1").await.expect(200).bytes, manifest.bytes);
     })
     .await;
 }
