@@ -192,8 +192,8 @@ macro_rules! sentences {
         }
     )*) => {
         $(
-            $(#[$meta])*
             #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+            $(#[$meta])*
             #[serde(tag = "code", rename_all = "snake_case")]
             $vis enum $name {
                 $( $(#[$of_variant])* $variant $({ $($(#[$of_field])* $field: $type),* })?, )*

@@ -9,6 +9,7 @@ use crate::units::{count, listed, some};
 
 sentences! {
     /// Why a call is refused.
+    #[schema(as = AccountRefusal)]
     pub enum Refusal {
         /// Two people, one name.
         LoginTaken => ("somebody has this sign-in name already"), ("该用户名已存在");

@@ -6,6 +6,7 @@ use crate::units::listed;
 
 sentences! {
     /// Why a call is refused.
+    #[schema(as = HarborRefusal)]
     pub enum Refusal {
         /// Two harbors, one name.
         HarborNameTaken => ("a harbor of this name is registered already"), ("已登记同名 Harbor");

@@ -4,6 +4,7 @@ use crate::sentence::sentences;
 
 sentences! {
     /// Why a call is refused.
+    #[schema(as = JobRefusal)]
     pub enum Refusal {
         /// It is over.
         Over => ("the job is over already"), ("任务已结束");

@@ -6,6 +6,7 @@ use crate::units::{count, lasting, some};
 
 sentences! {
     /// Why a call is refused.
+    #[schema(as = PlanRefusal)]
     pub enum Refusal {
         /// No name.
         PlanName => ("give the plan a name of 1 to 100 characters"), ("计划名称为 1 至 100 个字符");

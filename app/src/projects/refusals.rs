@@ -5,6 +5,7 @@ use crate::units::{count, some};
 
 sentences! {
     /// Why a call is refused.
+    #[schema(as = ProjectRefusal)]
     pub enum Refusal {
         /// Before everything.
         NothingCaptured => ("nothing was captured at or before this moment"), ("此时刻及之前没有任何快照");

@@ -7,6 +7,7 @@ use crate::units::{count, some};
 
 sentences! {
     /// Why a call is refused.
+    #[schema(as = RestoreRefusal)]
     pub enum Refusal {
         /// It is a request now.
         SentOff => ("this was sent off already; its page shows where it stands"), ("已提交，请在其页面查看进展");

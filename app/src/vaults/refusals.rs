@@ -5,6 +5,7 @@ use crate::troubles::Trouble;
 
 sentences! {
     /// Why a call is refused.
+    #[schema(as = VaultRefusal)]
     pub enum Refusal {
         /// A folder.
         NotABucket => ("this vault is in a folder, not in a bucket"), ("此保管库在目录中，而非存储桶");

@@ -246,6 +246,32 @@ mod tests {
         assert!(lines().all(|(.., rule)| *rule != Rule::Anyone), "nothing of REST is for strangers");
     }
 
+    /// Two types of one name are one in the description, and a value fits a choice twice that names it twice: nothing of it could be read then.
+    #[test]
+    fn no_choice_of_the_description_stands_in_it_twice() {
+        fn walk(value: &serde_json::Value, found: &mut Vec<String>) {
+            if let Some(choices) = value["oneOf"].as_array() {
+                let mut names: Vec<&str> = choices.iter().filter_map(|choice| choice["$ref"].as_str()).collect();
+                let all = names.len();
+                names.sort_unstable();
+                names.dedup();
+                if names.len() < all {
+                    found.push(value.to_string());
+                }
+            }
+            let inner: Vec<&serde_json::Value> = match value {
+                serde_json::Value::Object(fields) => fields.values().collect(),
+                serde_json::Value::Array(all) => all.iter().collect(),
+                _ => Vec::new(),
+            };
+            inner.into_iter().for_each(|inner| walk(inner, found));
+        }
+        let (_, description) = described().split_for_parts();
+        let mut found = Vec::new();
+        walk(&serde_json::to_value(&description).unwrap(), &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
+
     #[test]
     fn the_description_says_which_calls_no_token_makes() {
         let (_, description) = described().split_for_parts();
