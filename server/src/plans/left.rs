@@ -19,7 +19,7 @@ use crate::jobs::{JobContext, JobError};
 use crate::state::AppState;
 
 /// Deleted plans listed.
-const LISTED_MAX: i64 = 500;
+const LISTED_MAX: i64 = 200;
 
 #[derive(sqlx::FromRow)]
 struct Row {

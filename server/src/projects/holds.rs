@@ -17,7 +17,7 @@ use crate::events::{self, Topic};
 use crate::state::AppState;
 
 /// Holds listed of one project.
-const HOLDS_MAX: i64 = 500;
+const HOLDS_MAX: i64 = 200;
 /// The furthest end of a hold that has one: a century.
 const UNTIL_MAX: Duration = Duration::days(36_525);
 

@@ -257,6 +257,8 @@ async fn a_page_of_a_list_has_at_most_two_hundred_rows(pool: PgPool) {
             'outcome', json_build_object('result', 'success'), 'object', json_build_object('type', 'system', 'name', n::text), 'sentence', 'x',
             'time', '2026-11-23T09:30:00.000000Z')::text, 'UTF8')) from generate_series(1, 250) n",
         "insert into repository (project_id, name) select project_id, 'shop/many' || n from project, generate_series(1, 250) n where name = 'shop'",
+        "insert into hold (snapshot_id, reason, made_by) select min(snapshot_id), 'the auditors asked', 'req' from snapshot, generate_series(1, 250) n group by n",
+        "insert into finding (vault_id, kind, object, detail, remedy, found_at) select min(vault_id), 'missing', sha256(('many' || n)::bytea), 'gone', 'verify', now() from vault, generate_series(1, 250) n group by n",
     ] {
         sqlx::query(sql).execute(&pool).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
@@ -283,4 +285,27 @@ async fn a_page_of_a_list_has_at_most_two_hundred_rows(pool: PgPool) {
         paged += 1;
     }
     assert_eq!(paged, 7);
+    let mut long = Vec::new();
+    for login in ["olga", "aud", "own"] {
+        let cookie = fleet.session(login).await;
+        for path in fleet.readings().await.iter().filter(|path| !path.contains("openapi.json") && !path.contains("/lines.")) {
+            let (_, text) = fleet.page(&cookie, path).await;
+            rows_of(&serde_json::from_str(&text).unwrap_or_default(), path, &mut long);
+        }
+    }
+    assert_eq!(long, Vec::<String>::new());
+}
+
+/// Lists of more than 200 rows anywhere in an answer.
+fn rows_of(value: &Value, place: &str, long: &mut Vec<String>) {
+    match value {
+        Value::Array(rows) => {
+            if rows.len() > 200 {
+                long.push(format!("{place}: {} rows", rows.len()));
+            }
+            rows.iter().for_each(|row| rows_of(row, place, long));
+        }
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| rows_of(value, &format!("{place} {name}"), long)),
+        _ => {}
+    }
 }

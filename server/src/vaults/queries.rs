@@ -15,7 +15,7 @@ use vocab::Digest;
 use super::health::Health;
 
 /// Findings answered at most.
-const FINDINGS_MAX: i64 = 500;
+const FINDINGS_MAX: i64 = 200;
 
 /// A vault as stored, with counts.
 #[derive(Debug, Clone, sqlx::FromRow)]
