@@ -19,7 +19,6 @@ pub mod projects;
 pub mod refusals;
 pub mod render;
 pub mod restores;
-pub mod said;
 pub mod sentence;
 pub mod session;
 pub mod text;

@@ -314,7 +314,7 @@ fn staged() -> crate::harbors::types::Staging {
         looked: Some(at),
         left: 3,
         foreign: vec!["breakwater-staging-4f2a/own".to_owned()],
-        trouble: Some("the harbor failed with status 500".to_owned()),
+        trouble: Some(crate::sentence::Said::Then("the harbor failed with status 500".to_owned())),
         replicated_by: vec!["to-dr".to_owned()],
         last_use: Some(StagingUse { at, images: 12, job_id: 88 }),
     }

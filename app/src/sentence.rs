@@ -240,6 +240,54 @@ macro_rules! sentences {
 }
 pub(crate) use sentences;
 
+/// Makes one enum of several that [`sentences!`] made. The code says which, so no two of them have the same one: a test of whoever uses this
+/// compares `codes`.
+macro_rules! one_of {
+    (
+        $(#[$meta:meta])*
+        $vis:vis enum $name:ident { $( $(#[$of_variant:meta])* $variant:ident($type:ty), )* }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        #[serde(untagged)]
+        $vis enum $name {
+            $( $(#[$of_variant])* $variant($type), )*
+        }
+
+        impl $crate::sentence::Sentence for $name {
+            fn say(&self, lang: $crate::text::Lang) -> String {
+                match self {
+                    $( Self::$variant(one) => $crate::sentence::Sentence::say(one, lang), )*
+                }
+            }
+        }
+
+        $(
+            impl From<$type> for $name {
+                fn from(one: $type) -> Self {
+                    Self::$variant(one)
+                }
+            }
+
+            impl From<$type> for $crate::sentence::Said<$name> {
+                fn from(one: $type) -> Self {
+                    Self::Now($name::$variant(one))
+                }
+            }
+        )*
+
+        #[cfg(test)]
+        impl $name {
+            fn codes() -> Vec<String> {
+                let mut all = Vec::new();
+                $( all.extend($crate::sentence::codes::<$type>()); )*
+                all
+            }
+        }
+    };
+}
+pub(crate) use one_of;
+
 /// Names and units that a Chinese sentence has as they are.
 #[cfg(test)]
 const AS_IT_IS: &[&str] = &[

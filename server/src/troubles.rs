@@ -182,6 +182,8 @@ mod tests {
     use std::time::Duration;
 
     use app::projects::gap_causes::GapValues;
+    use app::projects::limits::LimitText;
+    use app::sentence::Example as _;
     use vocab::Digest;
 
     use super::*;
@@ -229,6 +231,16 @@ mod tests {
         for error in errors() {
             assert_eq!(serde_json::from_value::<Trouble>(error.facts()).unwrap(), registry(&error), "{error}");
             assert!(!matches!(registry(&error), Trouble::Unforeseen { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_value_a_snapshot_keeps_of_a_limit_is_known() {
+        let kept: Vec<serde_json::Value> = serde_json::from_str(include_str!("../engine/tests/fixtures/limit_values.json")).unwrap();
+        assert_eq!(kept.len(), LimitText::VARIANTS);
+        for values in kept {
+            let read = serde_json::from_value::<LimitText>(values.clone());
+            assert!(read.is_ok(), "{values}: {read:?}");
         }
     }
 

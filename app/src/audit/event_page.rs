@@ -6,7 +6,7 @@ use super::calls::get_audit;
 use super::list_page::{by_token, row};
 use super::outcome_word;
 use super::types::AuditDetail;
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 
@@ -29,7 +29,7 @@ fn detail(detail: AuditDetail) -> AnyView {
         (Tone::Fail, text)
     };
     let related = detail.related.into_iter().map(row).collect::<Vec<_>>();
-    let title = format!("{}: {}", event.actor, said(&event.sentence));
+    let title = format!("{}: {}", event.actor, event.sentence.say(lang()));
     view! {
         <PageHead title=title crumbs=vec![(t("Audit", "审计").to_owned(), "/audit".to_owned())] here=format!("#{}", event.seq)>
             <Status tone=tone text=word/>

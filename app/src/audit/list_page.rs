@@ -7,7 +7,7 @@ use super::outcome_word;
 use super::types::{AuditEvent, AuditFilter, AuditPage as AuditRows};
 use crate::accounts::types::Duty;
 use crate::jobs::list_page::choice;
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::session::types::Shell;
 use crate::text::{lang, t};
 use crate::ui::*;
@@ -129,7 +129,7 @@ pub fn row(event: AuditEvent) -> impl IntoView {
             <Cell label=t("Time", "时间")><Exact at=event.at/></Cell>
             <Cell label=t("Who", "操作者")>{event.actor}{event.token.map(|id| view! { <span class="note block">{by_token(id)}</span> })}{event.ip.map(|ip| view! { <span class="note block">{ip}</span> })}</Cell>
             <Cell label=t("What", "动作")><code class="mono">{event.action}</code></Cell>
-            <Cell label=t("Event", "事件")>{said(&event.sentence)}</Cell>
+            <Cell label=t("Event", "事件")>{event.sentence.say(lang())}</Cell>
             <Cell label=t("Outcome", "结果")><Status tone=tone text=word/></Cell>
         </tr>
     }

@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod event_page;
+pub mod events;
 pub mod list_page;
 pub mod types;
 

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::events::Event;
+use crate::sentence::Said;
 use crate::units::Moment;
 
 /// One event.
@@ -30,8 +32,8 @@ pub struct AuditEvent {
     pub ip: Option<String>,
     /// Request id.
     pub request_id: Option<String>,
-    /// One sentence.
-    pub sentence: String,
+    /// What happened; of records of before the text as it was said then.
+    pub sentence: Said<Event>,
     /// Number of the token that acted, if one did.
     #[serde(default)]
     pub token: Option<i64>,

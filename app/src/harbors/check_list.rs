@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 
 use super::types::{Check, CheckList, CheckOutcome};
-use crate::text::t;
+use crate::sentence::Sentence as _;
+use crate::text::{lang, t};
 use crate::ui::status::StatusShape;
 use crate::ui::*;
 
@@ -39,10 +40,10 @@ fn line(check: Check) -> AnyView {
         <li>
             <StatusShape tone=tone/>
             <div>
-                <p><span class="unseen">{word}</span><span class="what">{crate::said::said(&check.title)}</span></p>
-                <p class="note">{crate::said::said(&check.detail)}</p>
+                <p><span class="unseen">{word}</span><span class="what">{check.title.say(lang())}</span></p>
+                <p class="note">{check.detail.say(lang())}</p>
                 {missing}
-                {check.remedy.map(|r| view! { <p class="remedy">{crate::said::said(&r)}</p> })}
+                {check.remedy.map(|r| view! { <p class="remedy">{r.say(lang())}</p> })}
             </div>
         </li>
     }

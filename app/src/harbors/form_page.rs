@@ -6,7 +6,8 @@ use super::calls::{CreateHarbor, TryHarbor};
 use super::check_list::CheckListView;
 use super::staging::{StagingByHand, WhatStagingDoes};
 use crate::accounts::types::Duty;
-use crate::text::t;
+use crate::sentence::Sentence as _;
+use crate::text::{lang, t};
 use crate::ui::*;
 
 /// The page.
@@ -103,7 +104,7 @@ fn Outcome() -> impl IntoView {
     let refused = came.error.map(|error| {
         let text = error_text(&error);
         let lines = error.fields.iter().filter(|f| f.message != *error.message);
-        let lines = lines.map(|f| view! { <p class="note">{crate::said::told(&f.message)}</p> }).collect_view();
+        let lines = lines.map(|f| view! { <p class="note">{f.message.say(lang())}</p> }).collect_view();
         view! { <Callout tone=Tone::Fail><p>{text}</p>{lines}</Callout> }
     });
     view! {

@@ -10,6 +10,7 @@ use super::settings::SettingsForm;
 use super::staging::{StagingState, StagingSwitch};
 use super::types::{CheckList, Harbor, HarborState};
 use crate::accounts::types::Duty;
+use crate::sentence::Sentence as _;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::count;
@@ -116,7 +117,7 @@ fn connection(harbor: Harbor) -> AnyView {
     let (url, detail, read) = (harbor.url, harbor.state_detail, harbor.read_login);
     let told = (!harbor.outline).then(|| {
         view! {
-            <Kv key=t("Last contact", "最近连接")>{detail}</Kv>
+            <Kv key=t("Last contact", "最近连接")>{detail.map(|detail| detail.say(lang()))}</Kv>
             <Kv key=t("Login for backup", "备份登录")><code class="mono">{read}</code></Kv>
             <Kv key=t("Login for restore", "恢复登录")>{write}</Kv>
         }

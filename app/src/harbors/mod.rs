@@ -2,8 +2,10 @@
 
 pub mod calls;
 pub mod check_list;
+pub mod checks;
 pub mod form_page;
 pub mod harbor_page;
+pub mod headings;
 pub mod list_page;
 pub mod logins;
 pub mod refusals;

@@ -1,6 +1,7 @@
 //! Why a call is refused: what is at fault with a form or request about harbors.
 
-use crate::sentence::sentences;
+use super::checks::{Advice, Detail, Heading};
+use crate::sentence::{Said, en, sentences, zh};
 use crate::text::Lang::ZhCn;
 use crate::units::listed;
 
@@ -91,5 +92,22 @@ sentences! {
         CapRange => ("a cap is 64 KiB/s to 100 Gbit/s"), ("限速范围为 64 KiB/s 至 100 Gbit/s");
         /// A connection that does not do.
         ChecksFailed => ("the connection does not do for backup"), ("该连接不可用于备份");
+        /// A line of the check-list is bad.
+        CheckFailed {
+            /// What was tried.
+            heading: Said<Heading>,
+            /// What was found.
+            detail: Said<Detail>,
+        } => ("{}: {}", en(heading), en(detail)), ("{}：{}", zh(heading), zh(detail));
+        /// What is bad about a field.
+        Found {
+            /// What was found.
+            detail: Said<Detail>,
+        } => ("{}", en(detail)), ("{}", zh(detail));
+        /// What helps.
+        Advised {
+            /// What to do.
+            advice: Said<Advice>,
+        } => ("{}", en(advice)), ("{}", zh(advice));
     }
 }

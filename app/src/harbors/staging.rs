@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::calls::SetStaging;
 use super::types::{Harbor, Staging};
+use crate::sentence::Sentence as _;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::count;
@@ -141,7 +142,7 @@ pub fn StagingState(staging: Staging) -> impl IntoView {
             </Kv>
         }
     });
-    let trouble = staging.trouble.map(|text| view! { <Kv key=t("Trouble", "问题")>{crate::said::said(&text)}</Kv> });
+    let trouble = staging.trouble.map(|text| view! { <Kv key=t("Trouble", "问题")>{text.say(lang())}</Kv> });
     let looked = staging.looked.map(|at| view! { <Kv key=t("Looked into", "最近检查")><When at=at brief=true/></Kv> });
     view! {
         <Panel title=t("Images that a policy blocks", "被策略拦截的镜像")>

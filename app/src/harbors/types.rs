@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::checks::{Advice, Detail, Heading};
+use super::sentences::{Contact, StagingTrouble};
+use crate::sentence::Said;
 use crate::units::Moment;
 
 /// Whether a harbor answered last time.
@@ -32,8 +35,8 @@ pub struct Harbor {
     pub version: Option<String>,
     /// State at the last contact.
     pub state: HarborState,
-    /// What the last contact said, one sentence.
-    pub state_detail: String,
+    /// What the last contact came to; none: there was none, or it is not for the caller.
+    pub state_detail: Option<Said<Contact>>,
     /// Last contact.
     pub checked: Option<Moment>,
     /// Login used for backup.
@@ -77,7 +80,7 @@ impl Harbor {
             logins: Vec::new(),
             secret_set: None,
             // What a login was refused for names it.
-            state_detail: String::new(),
+            state_detail: None,
             projects,
             projects_protected: covered,
             outline: true,
@@ -174,7 +177,7 @@ pub struct Staging {
     /// Repositories found there that Breakwater did not put there; while there are any, nothing is copied.
     pub foreign: Vec<String>,
     /// What went wrong last.
-    pub trouble: Option<String>,
+    pub trouble: Option<Said<StagingTrouble>>,
     /// Replication policies of the harbor that would also copy on what is copied there.
     pub replicated_by: Vec<String>,
     /// The last run that used it.
@@ -334,13 +337,13 @@ pub struct Check {
     /// Stable name.
     pub code: String,
     /// What was checked.
-    pub title: String,
+    pub title: Said<Heading>,
     /// How it came out.
     pub outcome: CheckOutcome,
     /// What was found.
-    pub detail: String,
+    pub detail: Said<Detail>,
     /// What to do.
-    pub remedy: Option<String>,
+    pub remedy: Option<Said<Advice>>,
     /// Permissions that are missing, as Harbor names them: `repository:pull`.
     pub missing: Vec<String>,
 }

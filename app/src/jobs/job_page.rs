@@ -82,7 +82,7 @@ fn log_view(lines: Vec<LogLine>) -> AnyView {
                     <a class="log-seq" href=format!("#{anchor}")>{line.seq}</a>
                     <time class="log-time" datetime=line.at.url() title=line.at.long()>{long(line.at)}</time>
                     <span class="log-level">{line.level.clone()}</span>
-                    <span class="log-text">{line.text}</span>
+                    <span class="log-text">{line.text.say(lang())}</span>
                 </li>
             }
         })

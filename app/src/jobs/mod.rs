@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod failures;
 pub mod job_page;
+pub mod lines;
 pub mod list_page;
 pub mod refusals;
 pub mod sentences;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::failures::{Failure, Help};
+use super::lines::Line;
 use super::sentences::{Phase, Title};
 use crate::sentence::Said;
 use crate::units::Moment;
@@ -82,8 +83,8 @@ pub struct LogLine {
     pub at: Moment,
     /// `info`, `warn`, `error`.
     pub level: String,
-    /// Text.
-    pub text: String,
+    /// What it says.
+    pub text: Said<Line>,
 }
 
 /// Filter of the job list.

@@ -1,5 +1,6 @@
 //! See [`types`] for the words and `port` for what the backend answers.
 
+pub mod basis;
 pub mod calls;
 pub mod copies;
 pub mod delete_page;

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::types::Run;
-use super::words::{hint_words, run_status, trigger_words};
+use super::words::{run_status, trigger_words};
 use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::clock::span_words;
@@ -45,7 +45,7 @@ fn row(run: Run) -> AnyView {
         let text = format!("{} {}", count(run.projects_unchanged), t("unchanged", "未变更"));
         view! { <span class="note">" "{text}</span> }
     });
-    let hint = (!run.hint.is_empty()).then(|| view! { <span class="note block">{hint_words(&run.hint)}</span> });
+    let hint = run.hint.map(|hint| view! { <span class="note block">{hint.say(lang())}</span> });
     let versions =
         (!run.harbor_versions.is_empty()).then(|| view! { <span class="note block">"Harbor "{run.harbor_versions.join(" → ")}</span> });
     view! {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::basis::Basis;
 use super::sentences::{KeepReason, PlanWarning, Schedule};
 use crate::jobs::failures::Failure;
 use crate::refusals::Refusal;
@@ -362,8 +363,8 @@ pub struct Run {
     pub requests: i64,
     /// Gaps named.
     pub gaps: i64,
-    /// What its first look at the harbor rested on.
-    pub hint: String,
+    /// What its first look at the harbor rested on; none: it did not look yet.
+    pub hint: Option<Said<Basis>>,
     /// Versions of the Harbor it spoke with, in their order: one, or two where the Harbor was upgraded meanwhile. None: it did not say.
     pub harbor_versions: Vec<String>,
     /// Projects it took as unchanged and sealed again without listing them.

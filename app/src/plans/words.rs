@@ -3,8 +3,7 @@
 use leptos::prelude::*;
 
 use super::types::{DayState, Paused, Plan};
-use crate::said::said;
-use crate::text::{Lang, lang, t};
+use crate::text::{lang, t};
 use crate::ui::clock::span_words;
 use crate::ui::status::StatusShape;
 use crate::ui::{Status, Tone, When, long, minute, use_now};
@@ -49,20 +48,6 @@ pub fn plan_now(plan: &Plan) -> AnyView {
         </span>
     }
     .into_any()
-}
-
-/// What the first look of a run rested on.
-#[must_use]
-pub fn hint_words(hint: &str) -> String {
-    let (lead, why) = match hint.strip_prefix("none: ") {
-        Some(why) => (t("every project was listed", "已列出所有项目"), why),
-        None => (t("changes found by", "变更依据"), hint),
-    };
-    let why: Vec<String> = why.split("; ").map(said).collect();
-    match lang() {
-        Lang::En => format!("{lead}: {}", why.join("; ")),
-        Lang::ZhCn => format!("{lead}：{}", why.join("；")),
-    }
 }
 
 /// State of a run.

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sentence::{en, sentences, zh};
+use crate::harbors::sentences::StagingTrouble;
+use crate::sentence::{Said, en, sentences, zh};
 use crate::troubles::Trouble;
 use crate::units::{count, some};
 
@@ -126,8 +127,8 @@ sentences! {
         /// The staging project must not be used.
         Unusable {
             /// Why.
-            why: String,
-        } => ("it was not copied to be read: {why}"), ("未复制以供读取：{why}");
+            why: Said<StagingTrouble>,
+        } => ("it was not copied to be read: {}", en(why)), ("未复制以供读取：{}", zh(why));
     }
 
     /// What cannot be done because of a gap.

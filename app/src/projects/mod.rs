@@ -10,6 +10,7 @@ pub mod gap_words;
 pub mod gaps;
 pub mod gaps_page;
 pub mod hold_parts;
+pub mod limits;
 pub mod list_page;
 pub mod now_pages;
 pub mod refusals;

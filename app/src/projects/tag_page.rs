@@ -10,6 +10,7 @@ use super::ribbon::{across, percent};
 use super::search_page::InHarborNow;
 use super::types::{TagHistory, TagSpan};
 use super::{artifact_href, project_href, restore_href, tag_href};
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::{Moment, bytes, count, short_digest};
@@ -92,13 +93,13 @@ fn row(history: &TagHistory, span: &TagSpan, asks: bool) -> AnyView {
                 {(span.accessories > 0).then(|| view! { <span class="note block">{lang().pick(format!("{} accessories", span.accessories), format!("{} 个附件", span.accessories))}</span> })}
             </Cell>
             <Cell label=t("From", "自")><Exact at=span.from/></Cell>
-            <Cell label=t("To", "至")>{span.to.map_or_else(|| until, |to| view! { <Exact at=to/> }.into_any())}{span.ended.clone().map(|e| view! { <span class="note block">{e}</span> })}</Cell>
+            <Cell label=t("To", "至")>{span.to.map_or_else(|| until, |to| view! { <Exact at=to/> }.into_any())}{span.ended.clone().map(|e| view! { <span class="note block">{e.say(lang())}</span> })}</Cell>
             <Cell label=t("Kind", "类型")>{kind}</Cell>
             <Cell label=t("Size", "大小") number=true>{bytes(span.size_bytes)}</Cell>
             <Cell label=t("Snapshots", "快照") number=true>{count(span.snapshots)}</Cell>
             <Cell label=t("Restorable", "可恢复")>
                 {match (&span.not_restorable, in_harbor) {
-                    (Some(why), _) => view! { <Status tone=Tone::Fail text=t("no", "否")/><span class="note block">{why.clone()}</span> }.into_any(),
+                    (Some(why), _) => view! { <Status tone=Tone::Fail text=t("no", "否")/><span class="note block">{why.say(lang())}</span> }.into_any(),
                     (None, true) => view! { <Status tone=Tone::Ok text=t("in Harbor now", "现在 Harbor 中")/> }.into_any(),
                     (None, false) => view! { <Status tone=Tone::Ok text=t("yes", "是")/> }.into_any(),
                 }}

@@ -14,7 +14,6 @@ use super::{changes_href, gaps_href, project_href, protection_word, settings_hre
 use crate::accounts::types::Duty;
 use crate::plans::left::Left;
 use crate::plans::left_page::left_words;
-use crate::said::said;
 use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
@@ -162,7 +161,7 @@ fn limits_panel(limits: Vec<Limit>) -> AnyView {
     let note = t("where nobody can tell from outside whether everything was seen", "外部无法判断是否已看到全部内容之处");
     let rows = limits
         .into_iter()
-        .map(|l| view! { <tr><Cell><code class="mono">{l.subject}</code></Cell><Cell label=t("What is known", "已知情况")>{said(&l.text)}</Cell></tr> })
+        .map(|l| view! { <tr><Cell><code class="mono">{l.subject}</code></Cell><Cell label=t("What is known", "已知情况")>{l.text.say(lang())}</Cell></tr> })
         .collect_view();
     view! {
         <Panel title=t("Limits of this snapshot", "该快照的局限") note=note>

@@ -7,6 +7,7 @@ use super::gap_words::snapshot_word;
 use super::hold_parts::HoldPanel;
 use super::types::{LiveDiff, Snapshot, Timeline};
 use super::{project_href, restore_href};
+use crate::sentence::Sentence as _;
 use crate::text::{lang, t};
 use crate::ui::*;
 use crate::units::{bytes, count, short_digest};
@@ -34,7 +35,7 @@ pub fn Difference(harbor: String, project: String, at: String, diff: LiveDiff) -
         return view! {
             <Panel title=t("What differs from now", "与当前的差异") padded=true>
                 <Callout tone=Tone::Warn>
-                    <p>{crate::said::told(&error)}</p>
+                    <p>{error.say(lang())}</p>
                     <p class="note">{t("What was captured stays fully browsable; only the comparison waits.", "已捕获的内容仍可完整浏览，仅对比暂不可用。")}</p>
                 </Callout>
             </Panel>

@@ -5,6 +5,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::found::InHarbor;
 use super::gaps::Gap;
+use super::limits::{LimitText, NotRestorable, SpanEnd};
 use super::sentences::Happened;
 use crate::plans::left::Left;
 use crate::refusals::Refusal;
@@ -265,7 +266,7 @@ pub struct Limit {
     /// Repository or project.
     pub subject: String,
     /// What was asked, and what may be left.
-    pub text: String,
+    pub text: Said<LimitText>,
 }
 
 /// Something that happened, for the lanes of the ribbon.
@@ -480,8 +481,8 @@ pub struct TagSpan {
     pub from: Moment,
     /// First snapshot that no longer did; none = the newest one still has it, which says nothing of Harbor now: see [`TagHistory::in_harbor`].
     pub to: Option<Moment>,
-    /// Why it ended: `moved`, `gone`; `restored by #88` where known.
-    pub ended: Option<String>,
+    /// Why it ended, or that it was never in this Harbor.
+    pub ended: Option<Said<SpanEnd>>,
     /// Kind.
     pub kind: String,
     /// Bytes.
@@ -493,7 +494,7 @@ pub struct TagSpan {
     /// Snapshots that hold it.
     pub snapshots: i64,
     /// Whether it can be restored; if not, why.
-    pub not_restorable: Option<String>,
+    pub not_restorable: Option<Said<NotRestorable>>,
     /// A moment to restore it from.
     pub restore_at: Moment,
 }

@@ -2,49 +2,10 @@
 
 pub mod general;
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 pub use self::general::{General, Thing};
-use crate::sentence::{Example, Said, Sentence};
-use crate::text::Lang;
+use crate::sentence::{Example, one_of};
 use crate::troubles::Trouble;
 use crate::{accounts, harbors, jobs, plans, projects, restores, vaults};
-
-/// One enum of these: its code says which, so no two of them have the same one.
-macro_rules! one_of {
-    ($( $variant:ident($type:ty) ),* $(,)?) => {
-        /// Why a call is refused.
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-        #[serde(untagged)]
-        pub enum Refusal {
-            $( #[doc = concat!("Of ", stringify!($variant), ".")] $variant($type), )*
-        }
-
-        impl Sentence for Refusal {
-            fn say(&self, lang: Lang) -> String {
-                match self {
-                    $( Self::$variant(refusal) => refusal.say(lang), )*
-                }
-            }
-        }
-
-        $(
-            impl From<$type> for Said<Refusal> {
-                fn from(refusal: $type) -> Self {
-                    Self::Now(Refusal::$variant(refusal))
-                }
-            }
-        )*
-
-        #[cfg(test)]
-        fn codes() -> Vec<String> {
-            let mut all = Vec::new();
-            $( all.extend(crate::sentence::codes::<$type>()); )*
-            all
-        }
-    };
-}
 
 impl Example for Refusal {
     fn example(name: &str, turn: usize) -> Self {
@@ -53,15 +14,27 @@ impl Example for Refusal {
 }
 
 one_of! {
-    General(General),
-    Accounts(accounts::refusals::Refusal),
-    Harbors(harbors::refusals::Refusal),
-    Jobs(jobs::refusals::Refusal),
-    Plans(plans::refusals::Refusal),
-    Projects(projects::refusals::Refusal),
-    Restores(restores::refusals::Refusal),
-    Vaults(vaults::refusals::Refusal),
-    Trouble(Trouble),
+    /// Why a call is refused.
+    pub enum Refusal {
+        /// Of whatever.
+        General(General),
+        /// Of accounts.
+        Accounts(accounts::refusals::Refusal),
+        /// Of harbors.
+        Harbors(harbors::refusals::Refusal),
+        /// Of jobs.
+        Jobs(jobs::refusals::Refusal),
+        /// Of plans.
+        Plans(plans::refusals::Refusal),
+        /// Of projects.
+        Projects(projects::refusals::Refusal),
+        /// Of restores.
+        Restores(restores::refusals::Refusal),
+        /// Of vaults.
+        Vaults(vaults::refusals::Refusal),
+        /// Trouble outside.
+        Trouble(Trouble),
+    }
 }
 
 #[cfg(test)]
@@ -72,7 +45,7 @@ mod tests {
 
     #[test]
     fn a_code_says_which_refusal_it_is() {
-        let codes = codes();
+        let codes = Refusal::codes();
         let mut seen = HashSet::new();
         let twice: Vec<&String> = codes.iter().filter(|code| !seen.insert(*code)).collect();
         assert!(twice.is_empty() && codes.len() > 150, "{twice:?}");

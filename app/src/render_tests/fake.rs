@@ -423,7 +423,7 @@ pub fn harbor(state: HarborState) -> Harbor {
         url: "https://harbor.example.org".to_owned(),
         version: Some("v2.12.0".to_owned()),
         state,
-        state_detail: "the login was refused".to_owned(),
+        state_detail: Some(crate::sentence::Said::Then("the login was refused".to_owned())),
         checked: Some(moment("2026-11-23T11:54:00Z")),
         read_login: "robot$read".to_owned(),
         write_login: None,

@@ -148,6 +148,22 @@ pub struct Ended {
     pub bytes_sent: i64,
 }
 
+impl Example for Effects {
+    fn example(_name: &str, turn: usize) -> Self {
+        let figure = |place: usize| if turn % 4 == place { i64::example("", turn / 4) } else { 0 };
+        Self {
+            project: String::example("project", turn),
+            creates_project: turn % 4 == 0 && turn % 8 > 3,
+            tags_created: figure(0),
+            tags_moved: figure(1),
+            images_mended: figure(2),
+            accessories: figure(2),
+            blocked: figure(3),
+            ..Self::default()
+        }
+    }
+}
+
 impl Example for Ended {
     fn example(_name: &str, turn: usize) -> Self {
         let figure = i64::example("", turn);

@@ -15,9 +15,9 @@ use super::came_back::came_back;
 use super::page_state::error_text;
 use super::status::{StatusShape, Tone};
 use crate::error::ApiError;
-use crate::said::told;
+use crate::sentence::Sentence as _;
 use crate::session::calls::StepUp;
-use crate::text::t;
+use crate::text::{lang, t};
 
 /// What a form's fields need to know.
 #[derive(Clone)]
@@ -72,7 +72,7 @@ impl FormState {
     /// What is wrong with a field.
     #[must_use]
     pub fn error_of(&self, name: &str) -> Option<String> {
-        self.error.as_ref()?.of_field(name).map(told)
+        self.error.as_ref()?.of_field(name).map(|message| message.say(lang()))
     }
 }
 
@@ -134,7 +134,7 @@ pub fn ErrorSummary() -> impl IntoView {
             // Lines of a check-list belong to no field.
             let at_field = !f.field.contains(':');
             let href = at_field.then(|| format!("#{}", form.input_id(&f.field)));
-            view! { <li><a href=href>{told(&f.message)}</a></li> }
+            view! { <li><a href=href>{f.message.say(lang())}</a></li> }
         })
         .collect_view();
     let many = error.fields.len() > 1 || error.fields.first().is_some_and(|f| f.message != *error.message);

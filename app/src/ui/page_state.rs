@@ -9,9 +9,9 @@ use super::region::{Topic, region as region_of};
 use super::status::{StatusShape, Tone};
 use crate::address::Address;
 use crate::error::{ApiError, ErrorKind};
-use crate::said::told;
+use crate::sentence::Sentence as _;
 use crate::session::types::{Me, Shell};
-use crate::text::t;
+use crate::text::{lang, t};
 
 /// The shell of the page that is drawn, asked for before anything is.
 #[derive(Clone)]
@@ -65,7 +65,7 @@ where
 /// A failure in the reader's language.
 #[must_use]
 pub fn error_text(error: &ApiError) -> String {
-    told(&error.message)
+    error.message.say(lang())
 }
 
 fn heading(kind: ErrorKind) -> &'static str {

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::calls::{OpenVault, RebuildFromVault};
 use super::types::{Drift, Rebuilt, Vault};
 use crate::accounts::types::Duty;
-use crate::said::said;
+use crate::sentence::Sentence as _;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
 use crate::units::count;
@@ -138,7 +138,7 @@ pub fn rebuilt_panel(rebuilt: Rebuilt) -> AnyView {
         let rows = left_out
             .into_iter()
             .map(|line| {
-                view! { <tr><Cell>{line.what}</Cell><Cell label=t("Snapshots", "快照") number=true>{count(line.count)}</Cell><Cell label=t("Why", "原因")>{said(&line.why)}</Cell></tr> }
+                view! { <tr><Cell>{line.what}</Cell><Cell label=t("Snapshots", "快照") number=true>{count(line.count)}</Cell><Cell label=t("Why", "原因")>{line.why.say(lang())}</Cell></tr> }
             })
             .collect_view();
         view! { <DataTable caption=t("Left out", "未录入") cols=cols>{rows}</DataTable> }

@@ -4,6 +4,7 @@ pub mod bucket;
 pub mod calls;
 pub mod capacity;
 pub mod disaster;
+pub mod findings;
 pub mod form_page;
 pub mod list_page;
 pub mod lock;

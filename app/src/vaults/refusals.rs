@@ -1,6 +1,7 @@
 //! Why a call is refused: what is at fault with a form or request about vaults.
 
-use crate::sentence::{en, sentences, zh};
+use crate::harbors::checks::Detail;
+use crate::sentence::{Said, en, sentences, zh};
 use crate::troubles::Trouble;
 
 sentences! {
@@ -47,7 +48,7 @@ sentences! {
         /// A bucket whose locks do not hold.
         LockNotKept {
             /// What was found.
-            why: String,
-        } => ("this bucket does not lock what it is told to: {why}"), ("此存储桶未按要求锁定：{why}");
+            why: Said<Detail>,
+        } => ("this bucket does not lock what it is told to: {}", en(why)), ("此存储桶未按要求锁定：{}", zh(why));
     }
 }

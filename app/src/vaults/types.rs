@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use super::findings::{FindingHelp, HealedBy, LeftOutWhy, Means};
 use super::sentences::Standing;
 use crate::harbors::types::CheckList;
 use crate::sentence::Said;
@@ -180,7 +181,7 @@ pub struct LeftOut {
     /// How many.
     pub count: i64,
     /// Why, and what to do.
-    pub why: String,
+    pub why: Said<LeftOutWhy>,
 }
 
 /// How a vault is read to see that every byte is whole.
@@ -442,13 +443,13 @@ pub struct Finding {
     /// Digest of the object.
     pub object: String,
     /// What it means.
-    pub detail: String,
+    pub detail: Said<Means>,
     /// What to do.
-    pub remedy: String,
+    pub remedy: Said<FindingHelp>,
     /// Since when.
     pub found: Moment,
     /// When it was healed.
     pub healed: Option<Moment>,
-    /// Where the object was had again.
-    pub healed_by: String,
+    /// Where the object was had again, or why it is needed no more.
+    pub healed_by: Option<Said<HealedBy>>,
 }

@@ -13,7 +13,6 @@ use super::sweeps::{sweep_panel, sweeps_panel};
 use super::types::{Capacity, Finding, Sweep, Vault, VaultState};
 use crate::plans::left::Left;
 use crate::plans::left_page::left_panel;
-use crate::said::said;
 use crate::sentence::Sentence as _;
 use crate::text::{Lang, lang, t};
 use crate::ui::*;
@@ -123,6 +122,20 @@ fn facts(vault: &Vault) -> AnyView {
     .into_any()
 }
 
+/// A kind of findings.
+fn kind_word(kind: &str) -> String {
+    let word = match kind {
+        "missing" => t("missing", "丢失"),
+        "corrupt" => t("corrupt", "损坏"),
+        "wrong_size" => t("of another size", "大小不符"),
+        "unreadable" => t("unreadable", "不可读"),
+        "unreachable" => t("unreachable", "无法访问"),
+        "lock_short" => t("locked too short", "锁定时间不足"),
+        other => return other.to_owned(),
+    };
+    word.to_owned()
+}
+
 fn findings_panel(findings: Vec<Finding>, verified: bool) -> AnyView {
     if findings.is_empty() {
         let text = if verified {
@@ -138,17 +151,17 @@ fn findings_panel(findings: Vec<Finding>, verified: bool) -> AnyView {
         .into_iter()
         .map(|f| {
             let state = match f.healed {
-                Some(at) => view! { <Status tone=Tone::Ok text=t("healed", "已修复")/>" "<When at=at brief=true/><p class="note">{said(&f.healed_by)}</p> }.into_any(),
+                Some(at) => view! { <Status tone=Tone::Ok text=t("healed", "已修复")/>" "<When at=at brief=true/>{f.healed_by.map(|by| view! { <p class="note">{by.say(lang())}</p> })} }.into_any(),
                 None => view! { <Status tone=Tone::Fail text=t("open", "未修复")/>" "<When at=f.found brief=true/> }.into_any(),
             };
             // The object is in the first column, and what is healed needs nothing to be done.
-            let means = f.detail.replace(&f.object, &short_digest(&f.object));
-            let remedy = f.healed.is_none().then(|| view! { <p class="note">{said(&f.remedy)}</p> });
+            let means = f.detail.say(lang()).replace(&f.object, &short_digest(&f.object));
+            let remedy = f.healed.is_none().then(|| view! { <p class="note">{f.remedy.say(lang())}</p> });
             view! {
                 <tr>
                     <Cell><span class="short"><Digest value=f.object/></span></Cell>
-                    <Cell label=t("What", "类型")>{f.kind}</Cell>
-                    <Cell label=t("Means", "影响")>{said(&means)}{remedy}</Cell>
+                    <Cell label=t("What", "类型")>{kind_word(&f.kind)}</Cell>
+                    <Cell label=t("Means", "影响")>{means}{remedy}</Cell>
                     <Cell label=t("State", "状态")>{state}</Cell>
                 </tr>
             }

@@ -54,6 +54,8 @@ pub enum Event {
         level: Level,
         /// One sentence.
         text: String,
+        /// The same as a value: a code and its facts.
+        values: serde_json::Value,
     },
 }
 

@@ -2,6 +2,7 @@
 //!
 //! *Corrupt* is never confused with *unreachable*: only the first says that something is lost (I-6).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use vault::{Vault, VaultError, Why};
@@ -9,6 +10,9 @@ use vocab::Digest;
 
 /// Bytes that one walk hashes because a size is not the one that is stated.
 const DOUBTED_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
+
+/// What could not be looked at.
+const UNREACHABLE: &str = "unreachable";
 
 /// How thorough.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,8 +33,40 @@ pub enum Severity {
     Loss,
 }
 
+/// What is the matter with an object.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// The vault says so.
+    Vault(Arc<VaultError>),
+    /// Of a manifest, or of what it needs.
+    Manifest(Why),
+    /// Its bytes do not match its name, and were set aside.
+    SetAside,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Vault(error) => error.fmt(f),
+            Self::Manifest(why) => why.fmt(f),
+            Self::SetAside => f.write_str("its bytes do not match its name; it was moved to quarantine"),
+        }
+    }
+}
+
+/// What helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// The disk or the mount.
+    LookAtDisk,
+    /// Another backup.
+    BackUpAgain,
+    /// A verification, which takes it from elsewhere.
+    Heal,
+}
+
 /// One thing that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Finding {
     /// `missing`, `corrupt`, `unreadable`, `unreachable`.
     pub kind: String,
@@ -40,48 +76,60 @@ pub struct Finding {
     pub object: Digest,
     /// What needs it: a repository, a tag, the snapshot.
     pub subject: String,
-    /// One sentence.
-    pub detail: String,
+    /// What is the matter.
+    pub fault: Fault,
     /// What helps.
-    pub remedy: String,
+    pub remedy: Remedy,
+}
+
+/// Errors of a store are no values: two findings are the same when they say the same of the same object.
+impl PartialEq for Finding {
+    fn eq(&self, other: &Self) -> bool {
+        let of = |finding: &Self| (finding.kind.clone(), finding.object, finding.subject.clone(), finding.fault.to_string());
+        of(self) == of(other)
+    }
 }
 
 impl Finding {
-    pub(crate) fn new(kind: &str, object: Digest, subject: &str, detail: String) -> Self {
+    fn new(kind: &str, object: Digest, subject: &str, fault: Fault) -> Self {
         let (severity, remedy) = match kind {
-            "unreachable" => (Severity::Unknown, "look at the disk or the mount, then verify again"),
-            "unreadable" => (Severity::Loss, "back the project up again; an earlier snapshot may be whole"),
-            _ => (Severity::Loss, "verify the vault: it takes the object from another vault or from the harbor, where one of them has it"),
+            UNREACHABLE => (Severity::Unknown, Remedy::LookAtDisk),
+            "unreadable" => (Severity::Loss, Remedy::BackUpAgain),
+            _ => (Severity::Loss, Remedy::Heal),
         };
-        let (subject, remedy) = (subject.to_owned(), remedy.to_owned());
-        Self { kind: kind.to_owned(), severity, object, subject, detail, remedy }
+        Self { kind: kind.to_owned(), severity, object, subject: subject.to_owned(), fault, remedy }
+    }
+
+    /// The vault itself cannot be asked.
+    pub(crate) fn unreachable(error: VaultError, object: Digest) -> Self {
+        Self::new(UNREACHABLE, object, "the vault", Fault::Vault(Arc::new(error)))
     }
 
     /// What an error about an object means.
     #[must_use]
-    pub fn of(error: &VaultError, object: Digest, subject: &str) -> Self {
-        let kind = match error {
+    pub fn of(error: VaultError, object: Digest, subject: &str) -> Self {
+        let kind = match &error {
             VaultError::Missing { .. } => "missing",
             VaultError::Corrupt { .. } => "corrupt",
             VaultError::Tree { .. } | VaultError::TooLarge { .. } => "unreadable",
-            _ => "unreachable",
+            _ => UNREACHABLE,
         };
-        let object = match error {
+        let object = match &error {
             // Indexes and settings are stored in parts: what is lost may be one of those.
             VaultError::Missing { digest } | VaultError::Corrupt { digest, .. } => *digest,
             _ => object,
         };
-        Self::new(kind, object, subject, error.to_string())
+        Self::new(kind, object, subject, Fault::Vault(Arc::new(error)))
     }
 
     /// What is the matter with a manifest.
-    pub(crate) fn lack(why: &Why, object: Digest, subject: &str) -> Self {
-        let kind = match why {
+    pub(crate) fn lack(why: Why, object: Digest, subject: &str) -> Self {
+        let kind = match &why {
             Why::Missing => "missing",
             Why::Corrupt => "corrupt",
             _ => "unreadable",
         };
-        Self::new(kind, object, subject, why.to_string())
+        Self::new(kind, object, subject, Fault::Manifest(why))
     }
 
     /// Whether the snapshot is degraded by it, and not merely unchecked.
@@ -125,5 +173,5 @@ pub(crate) async fn blob(
         Ok(_) => vault.verify_object(&digest).await.map(|_| ()),
         Err(error) => Err(error),
     };
-    looked.err().map(|error| Finding::of(&error, digest, subject))
+    looked.err().map(|error| Finding::of(error, digest, subject))
 }

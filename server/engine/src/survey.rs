@@ -172,7 +172,7 @@ impl<'a> Survey<'a> {
         } else {
             match self.vault.snapshot(digest).await {
                 Ok(index) => self.index(&index).await,
-                Err(error) => Faults::from([self.keep(Finding::of(&error, *digest, "the snapshot"))]),
+                Err(error) => Faults::from([self.keep(Finding::of(error, *digest, "the snapshot"))]),
             }
         };
         for at in &faults {
@@ -232,7 +232,7 @@ impl<'a> Survey<'a> {
         }
         let read = self.vault.settings(of, &digest).await;
         let found = match read {
-            Err(error) => Some(Finding::of(&error, digest, subject)),
+            Err(error) => Some(Finding::of(error, digest, subject)),
             // Restores do without it; other tools that read the vault do not.
             Ok(_) => self.empty(subject).await,
         };
@@ -244,7 +244,7 @@ impl<'a> Survey<'a> {
     async fn empty(&self, subject: &str) -> Option<Finding> {
         let digest = Digest::of(tree::OCI_EMPTY_BYTES);
         if self.is_lost(&digest) {
-            return Some(Finding::of(&VaultError::Missing { digest }, digest, subject));
+            return Some(Finding::of(VaultError::Missing { digest }, digest, subject));
         }
         finding::blob(self.vault, self.depth, digest, Some(tree::OCI_EMPTY_BYTES.len() as u64), subject, &self.doubted).await
     }
@@ -255,7 +255,7 @@ impl<'a> Survey<'a> {
         }
         match self.vault.repository(digest).await {
             Ok(index) => self.repository(harbor, name, &index).await,
-            Err(error) => Faults::from([self.keep(Finding::of(&error, *digest, name.as_str()))]),
+            Err(error) => Faults::from([self.keep(Finding::of(error, *digest, name.as_str()))]),
         }
     }
 
@@ -348,7 +348,7 @@ impl<'a> Survey<'a> {
                 if self.only.is_some() {
                     if self.is_lost(&blob.object) {
                         let digest = blob.object;
-                        let finding = Finding::of(&VaultError::Missing { digest }, digest, &manifest.subject);
+                        let finding = Finding::of(VaultError::Missing { digest }, digest, &manifest.subject);
                         self.bad.entry(digest).or_insert(finding);
                     }
                 } else if self.blobs.insert(self.key.hash_one(blob.object)) {
@@ -371,7 +371,7 @@ impl<'a> Survey<'a> {
     }
 
     fn lost(&mut self, digest: Digest, subject: &str) -> usize {
-        self.keep(Finding::of(&VaultError::Missing { digest }, digest, subject))
+        self.keep(Finding::of(VaultError::Missing { digest }, digest, subject))
     }
 
     fn keep(&mut self, finding: Finding) -> usize {
@@ -389,12 +389,12 @@ impl<'a> Survey<'a> {
 async fn parts(vault: &Vault, only: Option<&HashSet<Digest>>, fresh: &Fresh, names: &Names) -> Result<Parts, Finding> {
     let Fresh { digest, told, subject } = fresh;
     if only.is_some_and(|only| only.contains(digest)) {
-        return Err(Finding::of(&VaultError::Missing { digest: *digest }, *digest, subject));
+        return Err(Finding::of(VaultError::Missing { digest: *digest }, *digest, subject));
     }
-    let read = vault.needs(digest, told).await.map_err(|error| Finding::of(&error, *digest, subject))?;
-    let needs = read.map_err(|why| Finding::lack(&why, *digest, subject))?;
+    let read = vault.needs(digest, told).await.map_err(|error| Finding::of(error, *digest, subject))?;
+    let needs = read.map_err(|why| Finding::lack(why, *digest, subject))?;
     if let Some(name) = &needs.unknown {
-        return Err(Finding::lack(&Why::NoDigest(name.clone()), *digest, subject));
+        return Err(Finding::lack(Why::NoDigest(name.clone()), *digest, subject));
     }
     let mut blobs = Vec::with_capacity(needs.blobs.len());
     for need in needs.blobs.iter().filter(|need| need.demand != Demand::Nobody) {
@@ -404,7 +404,7 @@ async fn parts(vault: &Vault, only: Option<&HashSet<Digest>>, fresh: &Fresh, nam
             AnyDigest::Other(name) => match names.get(name) {
                 Some(object) => *object,
                 None if optional => continue,
-                None => return Err(Finding::lack(&Why::NoDigest(need.digest.to_string()), *digest, subject)),
+                None => return Err(Finding::lack(Why::NoDigest(need.digest.to_string()), *digest, subject)),
             },
         };
         blobs.push(Blob { object, claim_bytes: need.claim_bytes, optional });

@@ -22,7 +22,7 @@ pub async fn snapshot(vault: &Vault, digest: &Digest) -> Vec<Finding> {
 pub async fn snapshot_to(vault: &Vault, digest: &Digest, depth: Depth) -> Vec<Finding> {
     // With the wrong disk mounted everything looks lost (F-8).
     if let Err(error) = vault.check().await {
-        return vec![Finding::new("unreachable", *digest, "the vault", error.to_string())];
+        return vec![Finding::unreachable(error, *digest)];
     }
     let mut survey = Survey::new(vault, depth);
     survey.snapshot(digest).await;

@@ -15,9 +15,12 @@ use crate::harbor::{Permission, Project, STAGING_PREFIX, SystemInfo};
 use crate::oci::Reference;
 use crate::version::HarborVersion;
 
+mod found;
 mod front;
 mod rights;
 mod staging;
+
+pub use self::found::{Advice, Found, Lack, Untried};
 
 /// Largest clock difference that is no trouble: Harbor's own leeway for tokens.
 const CLOCK_SKEW_S_MAX: i64 = 60;
@@ -44,32 +47,36 @@ pub enum Outcome {
 }
 
 /// One row of the list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Check {
-    /// A stable word.
+    /// A stable word: what was tried.
     pub code: &'static str,
-    pub title: String,
     pub outcome: Outcome,
-    pub detail: String,
+    pub found: Found,
     /// What to do, where there is something.
-    pub remedy: Option<String>,
+    pub advice: Option<Advice>,
     /// Rights that are missing.
     pub missing: Vec<Permission>,
 }
 
 impl Check {
-    fn new(code: &'static str, title: &str, outcome: Outcome, detail: impl Into<String>) -> Self {
-        Self { code, title: title.to_owned(), outcome, detail: detail.into(), remedy: None, missing: Vec::new() }
+    fn new(code: &'static str, outcome: Outcome, found: Found) -> Self {
+        Self { code, outcome, found, advice: None, missing: Vec::new() }
     }
 
-    fn remedy(mut self, text: &str) -> Self {
-        self.remedy = Some(text.to_owned());
+    fn advice(mut self, advice: Advice) -> Self {
+        self.advice = Some(advice);
+        self
+    }
+
+    fn missing(mut self, missing: Vec<Permission>) -> Self {
+        self.missing = missing;
         self
     }
 }
 
-fn failed(code: &'static str, title: &str, error: &RegistryError) -> Check {
-    Check::new(code, title, Outcome::Fail, error.to_string())
+fn failed(code: &'static str, error: RegistryError) -> Check {
+    Check::new(code, Outcome::Fail, Found::Trouble(error))
 }
 
 /// An artifact to read as a test.
@@ -94,15 +101,14 @@ impl Client {
         let info = self.check_version(&mut rows).await;
         let Some(info) = info else { return rows };
         if let Err(error) = self.prove_login().await {
-            let row = failed("login", "Login", &error);
-            rows.push(row.remedy("give the login's current secret, or let Breakwater make new robots"));
+            rows.push(failed("login", error).advice(Advice::GiveSecret));
             return rows;
         }
         rows.push(self.login_row());
         let projects = match self.projects().await {
             Ok(projects) => projects,
             Err(error) => {
-                rows.push(failed("projects", "List projects", &error));
+                rows.push(failed("projects", error));
                 return rows;
             }
         };
@@ -124,41 +130,39 @@ impl Client {
         match self.fetch(&call).await {
             Ok(answer) if answer.status.is_redirection() => {
                 let error = self.refusal(&answer, "ping", None);
-                failed("tcp", "Connection", &error).remedy("register the address that the registry redirects to")
+                failed("tcp", error).advice(Advice::RegisterTarget)
             }
-            Ok(_) if safe => Check::new("connection", "Connection", Outcome::Pass, "answers over TLS"),
-            Ok(_) => Check::new("connection", "Connection", Outcome::Warn, "answers, without encryption")
-                .remedy("use https, so that secrets cannot be read on the way"),
-            Err(error) => connection_failure(&error),
+            Ok(_) if safe => Check::new("connection", Outcome::Pass, Found::AnswersOverTls),
+            Ok(_) => Check::new("connection", Outcome::Warn, Found::AnswersPlainly).advice(Advice::UseHttps),
+            Err(error) => connection_failure(error),
         }
     }
 
     async fn check_version(&self, rows: &mut Vec<Check>) -> Option<SystemInfo> {
-        const TITLE: &str = "Harbor's version";
+        const CODE: &str = "api_version";
         let info = match self.system_info().await {
             Ok(info) => info,
             Err(error) => {
                 let row = match error {
                     RegistryError::NotFound { .. } | RegistryError::Protocol { .. } | RegistryError::Unsupported { .. } => {
-                        Check::new("api_version", TITLE, Outcome::Fail, "there is no Harbor API v2.0 at this address")
-                            .remedy("give the address of a Harbor 2.8 or later")
+                        Check::new(CODE, Outcome::Fail, Found::NoHarborApi).advice(Advice::GiveHarbor)
                     }
-                    other => failed("api_version", TITLE, &other),
+                    other => failed(CODE, other),
                 };
                 rows.push(row);
                 return None;
             }
         };
         let row = match info.version {
-            Some(version) if !version.is_known() => Check::new("api_version", TITLE, Outcome::Fail, format!("{version} is not supported"))
-                .remedy("use Harbor 2.8 or a later 2.x"),
-            Some(version) if version < HarborVersion::SUPPORTED_MIN => {
-                Check::new("api_version", TITLE, Outcome::Warn, format!("{version} is older than what is tested"))
-                    .remedy("upgrade to Harbor 2.8 or later")
+            Some(version) if !version.is_known() => {
+                Check::new(CODE, Outcome::Fail, Found::VersionUnsupported(version)).advice(Advice::UseVersion2)
             }
-            Some(version) => Check::new("api_version", TITLE, Outcome::Pass, version.to_string()),
+            Some(version) if version < HarborVersion::SUPPORTED_MIN => {
+                Check::new(CODE, Outcome::Warn, Found::VersionOld(version)).advice(Advice::UpgradeHarbor)
+            }
+            Some(version) => Check::new(CODE, Outcome::Pass, Found::Version(version)),
             // Before 2.13 and with a wrong login there is none; the login is checked next.
-            None => Check::new("api_version", TITLE, Outcome::Warn, "Harbor does not tell its version to this login"),
+            None => Check::new(CODE, Outcome::Warn, Found::VersionUntold),
         };
         let supported = row.outcome != Outcome::Fail;
         rows.push(row);
@@ -166,32 +170,29 @@ impl Client {
     }
 
     fn login_row(&self) -> Check {
+        let login = self.username().to_owned();
         if self.auth().is_robot() {
-            return Check::new("login", "Login", Outcome::Pass, format!("{} is accepted", self.username()));
+            return Check::new("login", Outcome::Pass, Found::Accepted { login });
         }
-        let detail = format!(
-            "{} is accepted; it seems to be a user, whose password costs Harbor about 0.1 s of CPU at each request",
-            self.username()
-        );
-        Check::new("login", "Login", Outcome::Warn, detail).remedy("use a robot account")
+        Check::new("login", Outcome::Warn, Found::AcceptedUser { login }).advice(Advice::UseRobot)
     }
 
     /// Reads one manifest and looks at one blob, and proves that Harbor did not count it. Answers what was read. One image that cannot be read is a
     /// gap of its backups and says nothing of the connection, so a few are tried.
     async fn check_sample(&self, kind: CheckKind, projects: &[Project], rows: &mut Vec<Check>) -> Option<Sample> {
-        const TITLE: &str = "Read an image";
+        const CODE: &str = "pull";
         let samples = match self.samples(projects).await {
             Ok(samples) => samples,
             Err(error) => {
-                rows.push(failed("pull", TITLE, &error));
+                rows.push(failed(CODE, error));
                 return None;
             }
         };
         let mut refused: Option<(Sample, RegistryError)> = None;
         for mut sample in samples {
             match self.read_sample(&mut sample).await {
-                Ok(text) => {
-                    rows.push(Check::new("pull", TITLE, Outcome::Pass, text));
+                Ok(()) => {
+                    rows.push(Check::new(CODE, Outcome::Pass, Found::SampleRead { repository: sample.repository.clone() }));
                     if kind == CheckKind::Backup {
                         rows.push(self.counted_row(&sample).await);
                         rows.push(self.referrers_row(&sample).await);
@@ -200,21 +201,18 @@ impl Client {
                 }
                 Err(error) if is_of_one_image(&error) => refused = refused.or(Some((sample, error))),
                 Err(error) => {
-                    rows.push(failed("pull", TITLE, &error));
+                    rows.push(failed(CODE, error));
                     return Some(sample);
                 }
             }
         }
         let Some((sample, error)) = refused else {
-            rows.push(Check::new("pull", TITLE, Outcome::Warn, "no image was found to try this with"));
+            rows.push(Check::new(CODE, Outcome::Warn, Found::NoSample));
             return None;
         };
-        let row = failed("pull", TITLE, &error);
         rows.push(match error {
-            RegistryError::BlockedByPolicy { .. } => {
-                Check { outcome: Outcome::Warn, ..row.remedy("images that the project's policy blocks become named gaps") }
-            }
-            _ => row,
+            RegistryError::BlockedByPolicy { .. } => Check { outcome: Outcome::Warn, ..failed(CODE, error).advice(Advice::BecomesGaps) },
+            error => failed(CODE, error),
         });
         Some(sample)
     }
@@ -243,7 +241,7 @@ impl Client {
         Ok(samples)
     }
 
-    async fn read_sample(&self, sample: &mut Sample) -> Result<String, RegistryError> {
+    async fn read_sample(&self, sample: &mut Sample) -> Result<(), RegistryError> {
         self.manifest_head(&sample.repository, &Reference::Digest(sample.digest)).await?;
         let raw = self.manifest_get(&sample.repository, &sample.digest).await?;
         sample.blob = Manifest::parse(&raw.media_type, &raw.bytes).ok().and_then(|m| m.blob_digests().next());
@@ -252,33 +250,25 @@ impl Client {
         {
             return Err(RegistryError::NotFound { what: format!("blob {} of {}, which Harbor lists,", blob.short(), sample.repository) });
         }
-        Ok(format!("a manifest of {} was read and its digest is right", sample.repository))
+        Ok(())
     }
 
     async fn counted_row(&self, sample: &Sample) -> Check {
-        const TITLE: &str = "Reading does not count as a pull";
+        const CODE: &str = "silent";
         match self.repository(&sample.repository).await {
-            Ok(Some(now)) if now.pull_count == sample.pull_count => {
-                Check::new("silent", TITLE, Outcome::Pass, "Harbor's pull counter did not move")
-            }
-            Ok(Some(_)) => {
-                Check::new("silent", TITLE, Outcome::Warn, "Harbor's pull counter moved meanwhile, perhaps by somebody else's pull")
-                    .remedy("test again; a retention rule by last pull would be misled if this stays")
-            }
-            Ok(None) => Check::new("silent", TITLE, Outcome::Warn, "the repository vanished meanwhile"),
-            Err(error) => failed("silent", TITLE, &error),
+            Ok(Some(now)) if now.pull_count == sample.pull_count => Check::new(CODE, Outcome::Pass, Found::NotCounted),
+            Ok(Some(_)) => Check::new(CODE, Outcome::Warn, Found::CounterMoved).advice(Advice::TestAgain),
+            Ok(None) => Check::new(CODE, Outcome::Warn, Found::RepositoryVanished),
+            Err(error) => failed(CODE, error),
         }
     }
 
     async fn referrers_row(&self, sample: &Sample) -> Check {
-        const TITLE: &str = "Signatures and referrers";
+        const CODE: &str = "referrers";
         match self.referrers(&sample.repository, &sample.digest).await {
-            Ok(_) => Check::new("referrers", TITLE, Outcome::Pass, "can be read"),
-            Err(RegistryError::Unsupported { .. }) => {
-                Check::new("referrers", TITLE, Outcome::Warn, "this version has no referrers; signatures by tag are kept")
-                    .remedy("upgrade to Harbor 2.8 or later")
-            }
-            Err(error) => failed("referrers", TITLE, &error),
+            Ok(_) => Check::new(CODE, Outcome::Pass, Found::CanBeRead),
+            Err(RegistryError::Unsupported { .. }) => Check::new(CODE, Outcome::Warn, Found::NoReferrers).advice(Advice::UpgradeHarbor),
+            Err(error) => failed(CODE, error),
         }
     }
 }
@@ -296,41 +286,29 @@ const fn is_of_one_image(error: &RegistryError) -> bool {
     )
 }
 
-fn connection_failure(error: &RegistryError) -> Check {
-    const TITLE: &str = "Connection";
-    match error {
-        RegistryError::Unresolved { .. } => {
-            failed("dns", TITLE, error).remedy("check the name, and that this machine's name servers know it")
-        }
-        RegistryError::Tls { .. } => {
-            failed("tls", TITLE, error).remedy("put the certificate in order, or give the certificate of its authority")
-        }
-        RegistryError::AddressRefused { .. } => failed("tcp", TITLE, error).remedy("ask the operator of Breakwater to allow this network"),
-        other => failed("tcp", TITLE, other).remedy("check address, port and firewall, and that Harbor runs"),
-    }
+fn connection_failure(error: RegistryError) -> Check {
+    let (code, advice) = match error {
+        RegistryError::Unresolved { .. } => ("dns", Advice::CheckName),
+        RegistryError::Tls { .. } => ("tls", Advice::FixCertificate),
+        RegistryError::AddressRefused { .. } => ("tcp", Advice::AllowNetwork),
+        _ => ("tcp", Advice::CheckAddress),
+    };
+    failed(code, error).advice(advice)
 }
 
 fn mode_row(kind: CheckKind, info: &SystemInfo) -> Option<Check> {
-    (kind == CheckKind::Restore && info.read_only).then(|| {
-        Check::new("read_only", "Harbor takes changes", Outcome::Warn, "Harbor is in read-only mode; restores wait until it ends")
-            .remedy("ask Harbor's administrator to end read-only mode")
-    })
+    (kind == CheckKind::Restore && info.read_only)
+        .then(|| Check::new("read_only", Outcome::Warn, Found::ReadOnlyMode).advice(Advice::EndReadOnly))
 }
 
 fn clock_row(info: &SystemInfo, now: OffsetDateTime) -> Check {
-    const TITLE: &str = "Clocks agree";
-    let Some(theirs) = info.current_time else { return Check::new("clock", TITLE, Outcome::Warn, "Harbor does not tell its time") };
+    const CODE: &str = "clock";
+    let Some(theirs) = info.current_time else { return Check::new(CODE, Outcome::Warn, Found::ClockUntold) };
     let skew_s = (theirs - now).whole_seconds();
     if skew_s.abs() <= CLOCK_SKEW_S_MAX {
-        return Check::new("clock", TITLE, Outcome::Pass, "the clocks agree");
+        return Check::new(CODE, Outcome::Pass, Found::ClocksAgree);
     }
-    Check::new(
-        "clock",
-        TITLE,
-        Outcome::Warn,
-        format!("Harbor's clock is {} s {}", skew_s.abs(), if skew_s > 0 { "ahead" } else { "behind" }),
-    )
-    .remedy("synchronise the clocks; times of tags and tokens depend on them")
+    Check::new(CODE, Outcome::Warn, Found::ClockOff { skew_s }).advice(Advice::SetClocks)
 }
 
 #[cfg(test)]
@@ -354,7 +332,7 @@ mod tests {
         let now = datetime!(2026-11-23 12:00 UTC);
         assert_eq!(clock_row(&info(Some(now)), now).outcome, Outcome::Pass);
         let ahead = clock_row(&info(Some(datetime!(2026-11-23 12:05 UTC))), now);
-        assert_eq!((ahead.outcome, ahead.detail.as_str()), (Outcome::Warn, "Harbor's clock is 300 s ahead"));
+        assert!(matches!((ahead.outcome, ahead.found), (Outcome::Warn, Found::ClockOff { skew_s: 300 })));
         assert_eq!(clock_row(&info(None), now).outcome, Outcome::Warn);
     }
 

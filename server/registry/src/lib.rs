@@ -26,7 +26,7 @@ mod version;
 
 pub use address::{AddressRule, Refused};
 pub use cap::BodyCap;
-pub use check::{Check, CheckKind, Outcome};
+pub use check::{Advice, Check, CheckKind, Found, Lack, Outcome, Untried};
 pub use client::Client;
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{BoxError, RegistryError};

@@ -203,7 +203,7 @@ async fn checks(harbor: &Harbor, reader: &Client, writer: &Client) {
     for (client, kind) in [(reader, CheckKind::Backup), (writer, CheckKind::Restore)] {
         let rows = client.check_list(kind).await;
         for row in &rows {
-            println!("  {:?} {:<16} {:?} {}", kind, row.code, row.outcome, row.detail);
+            println!("  {:?} {:<16} {:?} {:?}", kind, row.code, row.outcome, row.found);
         }
         assert!(rows.iter().all(|r| r.outcome != Outcome::Fail), "{rows:#?}");
         assert!(rows.iter().all(|r| r.missing.is_empty()), "{rows:#?}");
@@ -233,7 +233,7 @@ async fn capped(harbor: &Harbor, prefix: &str, litter: &mut Litter, repo: &Repos
         let told = client(&proxy.url(), &made.name, made.secret.clone());
         let rows = told.check_list(CheckKind::Restore).await;
         let row = rows.iter().find(|row| row.code == "body_size").unwrap();
-        println!("  {act:?}: {}", row.detail);
+        println!("  {act:?}: {:?}", row.found);
         assert_eq!((row.outcome, told.body_bytes_max()), (Outcome::Warn, Some(1024 * 1024)), "{act:?}: {row:?}");
     }
 }

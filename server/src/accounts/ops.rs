@@ -2,6 +2,7 @@
 
 use app::accounts::exclusion::{self, Conflict};
 use app::accounts::types::{ChangeRoles, Duty, Grant, NewUser, OneTime, Role, User};
+use app::audit::events::AccountEvent;
 use app::error::{ApiError, ErrorKind};
 use app::units::{Moment, Page};
 use secrecy::SecretString;
@@ -114,7 +115,7 @@ async fn create(state: &AppState, actor: &Actor, by: By<'_>, form: NewUser, excl
     let sealed = seal::seal(&mut tx, by.account).await?;
     let made = load_user(&mut tx, account_id).await?;
     events::notify(&mut tx, Topic::Accounts).await?;
-    let event = Event::new("user.create", "user", &login, format!("made the account {login}"))
+    let event = Event::new("user.create", "user", &login, AccountEvent::AccountMade { login: login.clone() })
         .with("after", json!({ "duties": made.duties, "grants": made.grants }));
     audit::record(&mut tx, actor, event).await?;
     seal::record(&mut tx, actor, sealed).await?;
@@ -215,7 +216,7 @@ pub async fn change_roles(state: &AppState, caller: &Caller, origin: &Origin, fo
     let sealed = seal::seal(&mut tx, Some(caller.account_id)).await?;
     let after = load_user(&mut tx, form.user_id).await?;
     events::notify(&mut tx, Topic::Accounts).await?;
-    let event = Event::new("role.grant", "user", &after.login, format!("changed the roles of {}", after.login))
+    let event = Event::new("role.grant", "user", &after.login, AccountEvent::RolesChanged { login: after.login.clone() })
         .with("reason", form.reason.trim())
         .with("before", json!({ "duties": before.duties, "grants": before.grants }))
         .with("after", json!({ "duties": after.duties, "grants": after.grants }));
@@ -243,8 +244,13 @@ pub async fn set_disabled(state: &AppState, caller: &Caller, origin: &Origin, us
     let sealed = seal::seal(&mut tx, Some(caller.account_id)).await?;
     let after = load_user(&mut tx, user_id).await?;
     events::notify(&mut tx, Topic::Accounts).await?;
-    let (action, verb) = if disabled { ("user.disable", "switched off") } else { ("user.enable", "switched on") };
-    let event = Event::new(action, "user", &after.login, format!("{verb} the account {}", after.login));
+    let of = after.login.clone();
+    let (action, what) = if disabled {
+        ("user.disable", AccountEvent::AccountOff { login: of })
+    } else {
+        ("user.enable", AccountEvent::AccountOn { login: of })
+    };
+    let event = Event::new(action, "user", &after.login, what);
     let actor = Actor::caller(caller, origin);
     audit::record(&mut tx, &actor, event).await?;
     seal::record(&mut tx, &actor, sealed).await?;
@@ -260,12 +266,7 @@ pub async fn reset_password(state: &AppState, caller: &Caller, origin: &Origin, 
     not_oneself(caller, user_id)?;
     let login = get_user(state, caller, user_id).await?.login;
     let password = crate::crypto::random_token().chars().take(ONE_TIME_CHARS).collect::<String>();
-    let event = Event::new(
-        "password.reset",
-        "user",
-        &login,
-        format!("gave {login} a password that works once; sessions, tokens and open votes of the account ended"),
-    );
+    let event = Event::new("password.reset", "user", &login, AccountEvent::PasswordReset { login: login.clone() });
     store_password(state, &Actor::caller(caller, origin), user_id, password.clone(), queries::ChosenBy::Other, event).await?;
     Ok(OneTime { password })
 }
@@ -281,7 +282,7 @@ pub async fn change_password(state: &AppState, caller: &Caller, origin: &Origin,
         return Err(ApiError::field("password", app::accounts::refusals::Refusal::SamePassword).into());
     }
     let login = &caller.login;
-    let event = Event::new("password.change", "user", login, format!("changed the password of {login}; its sessions and tokens ended"));
+    let event = Event::new("password.change", "user", login, AccountEvent::PasswordChanged { login: login.clone() });
     store_password(state, &Actor::caller(caller, origin), caller.account_id, new, queries::ChosenBy::Owner, event).await
 }
 
@@ -296,7 +297,7 @@ pub async fn prove(state: &AppState, caller: &Caller, origin: &Origin, field: &'
         throttle::forget(&mut *state.pool.acquire().await?, &caller.login, origin.ip).await?;
         return Ok(());
     }
-    let event = Event::new("auth.stepup", "user", &caller.login, format!("{} entered a wrong password", caller.login))
+    let event = Event::new("auth.stepup", "user", &caller.login, AccountEvent::PasswordWrong { login: caller.login.clone() })
         .outcome(audit::Outcome::Failure, "bad_credentials");
     audit::record_alone(&state.pool, &Actor::caller(caller, origin), event).await?;
     Err(ApiError::field(field, app::accounts::refusals::Refusal::WrongPassword).into())

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use app::accounts::types::Duty;
+use app::audit::events::{AccountEvent, Alone};
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -55,20 +56,21 @@ pub async fn seal(conn: &mut PgConnection, by: Option<i64>) -> Result<Option<Eve
     }
     let Some(named) = three(&holders) else { return Ok(None) };
     queries::set_sealed(conn).await?;
-    let mut reduced = Vec::new();
+    let (mut reduced, mut alone) = (Vec::new(), Vec::new());
     for (account_id, duty) in kept(&holders, named) {
         queries::set_duties(conn, account_id, &[load::duty_name(duty)]).await?;
         if by != Some(account_id) {
             queries::bump(conn, account_id).await?;
         }
         let login = queries::login_of(conn, account_id).await?.unwrap_or_default();
+        alone.push(match duty {
+            Duty::Operator => Alone::OperatorAlone { login: login.clone() },
+            Duty::Secadmin => Alone::SecadminAlone { login: login.clone() },
+            Duty::Auditor => Alone::AuditorAlone { login: login.clone() },
+        });
         reduced.push(json!({ "login": login, "before": holders.get(&account_id), "after": [duty] }));
     }
-    let names = reduced.iter().filter_map(|one| Some(format!("{} is {} alone", one["login"].as_str()?, one["after"][0].as_str()?)));
-    let names: Vec<String> = names.collect();
-    let told = if names.is_empty() { String::new() } else { format!("; {}", names.join(", ")) };
-    let sentence = format!("the set-up is over: three people hold the three duties{told}");
-    Ok(Some(Event::new("bootstrap.seal", "duties", "set-up", sentence).with("reduced", reduced)))
+    Ok(Some(Event::new("bootstrap.seal", "duties", "set-up", AccountEvent::SetUpOver { alone }).with("reduced", reduced)))
 }
 
 /// Records the end of the set-up, where this transaction ended it.

@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 
 use app::accounts::types::{MadeToken, NewToken, Token, TokenScope};
+use app::audit::events::AccountEvent;
 use app::error::ApiError;
 use app::units::Moment;
 use ipnet::IpNet;
@@ -163,9 +164,13 @@ pub async fn create_token_for(state: &AppState, actor: &Actor, account_id: i64, 
     let id = token_queries::insert(&mut tx, &new).await?;
     let made = token_queries::of(&mut tx, Some(account_id)).await?.into_iter().find(|t| t.api_token_id == id).map(token);
     let made = made.ok_or_else(|| Error::defect("a token just made is not in the list"))?;
-    let event =
-        Event::new("token.create", "token", id.to_string(), format!("made the {scope} token “{name}” of {login} for {} days", form.days))
-            .with("after", serde_json::json!({ "networks": made.networks, "projects": made.projects }));
+    let (days, owner) = (i64::from(form.days), login.to_owned());
+    let what = match form.scope {
+        TokenScope::Read => AccountEvent::ReadTokenMade { name, login: owner, days },
+        TokenScope::Write => AccountEvent::WriteTokenMade { name, login: owner, days },
+    };
+    let event = Event::new("token.create", "token", id.to_string(), what)
+        .with("after", serde_json::json!({ "networks": made.networks, "projects": made.projects }));
     audit::record(&mut tx, actor, event).await?;
     tx.commit().await?;
     Ok(MadeToken { token: made, secret })
@@ -195,7 +200,7 @@ async fn end(state: &AppState, actor: &Actor, by: &str, account_id: Option<i64>,
     let ended = token_queries::revoke(&mut tx, account_id, token_id, by).await?;
     let (name, owner) = ended.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Token))?;
     events::notify(&mut tx, Topic::Accounts).await?;
-    let event = Event::new("token.revoke", "token", token_id.to_string(), format!("ended the token “{name}” of {owner}"));
+    let event = Event::new("token.revoke", "token", token_id.to_string(), AccountEvent::TokenEnded { name, login: owner });
     audit::record(&mut tx, actor, event).await?;
     tx.commit().await?;
     Ok(())

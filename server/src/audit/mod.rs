@@ -3,6 +3,7 @@
 //! [`record`] is called last in a transaction, because it locks the chain's head until commit. A refusal or failure has no
 //! transaction of its own to join, so [`record_alone`] makes one. If the record cannot be written the change does not happen.
 //! Records are canonical JSON: sorted keys, no spaces, control characters escaped. Values that are secret never come here.
+//! What happened is kept as a code with its fields (form 2; before, form 1, as an English sentence) and said when it is read.
 
 pub mod chain;
 mod ops;
@@ -11,6 +12,8 @@ mod queries;
 pub use ops::{get, list, seal, verify, verify_pool};
 pub use queries::SEAL;
 
+use app::audit::events::{Event as Told, SystemEvent};
+use app::sentence::Said;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
@@ -19,7 +22,7 @@ use crate::error::Error;
 
 /// The action of a refusal.
 const DENIED: &str = "authz.denied";
-/// Longest text in a record, in characters: a sentence, a reason, a name, any field.
+/// Longest text in a record, in characters: a reason, a name, any field.
 const TEXT_CHARS_MAX: usize = 2_000;
 /// Most members of a list in a record.
 const LIST_MAX: usize = 200;
@@ -132,7 +135,7 @@ pub struct Event {
     action: &'static str,
     object_type: &'static str,
     object: String,
-    sentence: String,
+    what: Told,
     outcome: Outcome,
     reason_code: Option<String>,
     project: Option<String>,
@@ -140,14 +143,14 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event `object.verb` of console.md §4.2 about one object, in one sentence.
+    /// An event `object.verb` of console.md §4.2 about one object; `what` is said in the language of whoever reads it.
     #[must_use]
-    pub fn new(action: &'static str, object_type: &'static str, object: impl Into<String>, sentence: impl Into<String>) -> Self {
+    pub fn new(action: &'static str, object_type: &'static str, object: impl Into<String>, what: impl Into<Told>) -> Self {
         Self {
             action,
             object_type,
             object: object.into(),
-            sentence: sentence.into(),
+            what: what.into(),
             outcome: Outcome::Success,
             reason_code: None,
             project: None,
@@ -184,7 +187,7 @@ impl Event {
 pub async fn record(conn: &mut PgConnection, actor: &Actor, event: Event) -> Result<i64, Error> {
     let now = crate::clock::now(conn).await?;
     let done = matches!(event.outcome, Outcome::Success | Outcome::Partial);
-    let bytes = canonical(actor, event, now);
+    let bytes = canonical(actor, event, now).map_err(|error| Error::defect(error.to_string()))?;
     let seq = queries::append(conn, &bytes).await?;
     if done {
         crate::idempotency::keep(conn, seq).await?;
@@ -212,17 +215,18 @@ pub async fn refused(pool: &sqlx::PgPool, caller: &Caller, origin: &Origin, what
     if queries::refused_before(&mut tx, &origin.request_id, &caller.login, what).await? {
         return Ok(());
     }
-    let event = Event::new(DENIED, "operation", what, format!("was refused {what}")).outcome(Outcome::Denied, "forbidden");
+    let event =
+        Event::new(DENIED, "operation", what, SystemEvent::Refused { operation: what.to_owned() }).outcome(Outcome::Denied, "forbidden");
     record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     Ok(())
 }
 
-fn canonical(actor: &Actor, event: Event, now: time::OffsetDateTime) -> Vec<u8> {
+fn canonical(actor: &Actor, event: Event, now: time::OffsetDateTime) -> serde_json::Result<Vec<u8>> {
     let micros = now.replace_nanosecond(now.microsecond() * 1_000).unwrap_or(now);
     let time = micros.format(&time::format_description::well_known::Rfc3339).unwrap_or_default();
     let mut document = json!({
-        "v": 1,
+        "v": 2,
         "id": uuid::Uuid::now_v7(),
         "time": time,
         "actor": { "type": actor.kind, "id": actor.id, "name": clip(&actor.name) },
@@ -230,7 +234,7 @@ fn canonical(actor: &Actor, event: Event, now: time::OffsetDateTime) -> Vec<u8> 
         "action": event.action,
         "outcome": { "result": event.outcome.name(), "reason_code": event.reason_code },
         "object": { "type": event.object_type, "name": clip(&event.object), "project": event.project },
-        "sentence": clip(&event.sentence),
+        "event": clipped(serde_json::to_value(&event.what)?, DEPTH_MAX),
         "request_id": actor.request_id,
         "app_version": crate::VERSION,
     });
@@ -243,7 +247,23 @@ fn canonical(actor: &Actor, event: Event, now: time::OffsetDateTime) -> Vec<u8> 
         map.extend(event.fields.into_iter().map(|(name, value)| (name, clipped(value, DEPTH_MAX))));
     }
     // serde_json keeps object keys sorted (no `preserve_order`), so the same value is always the same bytes.
-    document.to_string().into_bytes()
+    Ok(document.to_string().into_bytes())
+}
+
+/// What a record says. It is read from the very bytes that are hashed, so that nothing else can be shown in its place: records of the first form
+/// have an English sentence, those since have code and fields.
+fn said(record: &[u8]) -> Said<Told> {
+    #[derive(serde::Deserialize)]
+    struct Record {
+        event: Option<Said<Told>>,
+        sentence: Option<String>,
+    }
+    match serde_json::from_slice::<Record>(record) {
+        Ok(Record { event: Some(event), .. }) => event,
+        Ok(Record { sentence: Some(sentence), .. }) => Said::Then(sentence),
+        // Somebody changed it; the check of the chain says so.
+        _ => Said::Then(clip(&String::from_utf8_lossy(record))),
+    }
 }
 
 /// A field within the limits of a record, whatever somebody typed: a record is hashed and kept for ever.

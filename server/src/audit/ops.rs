@@ -1,5 +1,6 @@
 //! Reading and checking the history.
 
+use app::audit::events::SystemEvent;
 use app::audit::types::{AuditDetail, AuditFilter, AuditPage, ChainCheck};
 use app::error::{ApiError, ErrorKind};
 use app::units::Moment;
@@ -80,13 +81,12 @@ pub async fn list(state: &AppState, caller: &Caller, origin: &Origin, filter: Au
     let (matching, total) = queries::matching(&mut tx, &sight, &bound).await.map_err(too_broad)?;
     queries::end_search(&mut tx).await?;
     let (matching, matching_more) = (matching.min(queries::COUNT_MAX), matching > queries::COUNT_MAX);
-    let matched = if matching_more { format!("more than {matching}") } else { matching.to_string() };
     if scope.all {
-        let sentence = match events.first().zip(events.last()) {
-            Some((first, last)) => format!("read the audit events {} to {}, {matched} matched", last.seq, first.seq),
-            None => format!("read the audit history, {matched} events matched"),
+        let what = match events.first().zip(events.last()) {
+            Some((first, last)) => SystemEvent::HistoryRead { first: last.seq, last: first.seq, matched: matching, more: matching_more },
+            None => SystemEvent::HistoryReadEmpty { matched: matching, more: matching_more },
         };
-        let event = Event::new("audit.query", "audit", "history", sentence);
+        let event = Event::new("audit.query", "audit", "history", what);
         record(&mut tx, &Actor::caller(caller, origin), event).await?;
     }
     tx.commit().await?;
@@ -119,7 +119,7 @@ pub async fn get(state: &AppState, caller: &Caller, origin: &Origin, seq: i64) -
         event.ip = None;
         text = "the raw record is shown to auditors".to_owned();
     } else {
-        let opened = Event::new("audit.query", "audit", seq.to_string(), format!("opened the audit event {seq}"));
+        let opened = Event::new("audit.query", "audit", seq.to_string(), SystemEvent::EventOpened { seq });
         record(&mut tx, &Actor::caller(caller, origin), opened).await?;
     }
     tx.commit().await?;
@@ -140,7 +140,7 @@ pub async fn verify_pool(pool: &PgPool, actor: &Actor) -> Result<ChainCheck, Err
     let mut tx = pool.begin().await?;
     let at = queries::keep_check(&mut tx, progress.events, &progress.head, progress.broken).await?;
     let outcome = if progress.broken.is_some() { Outcome::Failure } else { Outcome::Success };
-    let mut event = Event::new("audit.verify", "audit", "history", format!("verified {} audit events", progress.events));
+    let mut event = Event::new("audit.verify", "audit", "history", SystemEvent::ChainVerified { events: progress.events });
     if let Some((seq, how)) = progress.broken {
         event = event.outcome(outcome, "chain_broken").with("broken_seq", seq).with("broken_how", how);
     }

@@ -38,7 +38,7 @@ pub struct Sight<'a> {
 const SEEN: &str = "($1 or actor = $3 or project like any($2) or action like any($4))";
 
 const COLUMNS: &str =
-    "seq, happened_at, actor_type, actor, action, outcome, object_type, object, project, ip, request_id, sentence, token_id";
+    "seq, happened_at, actor_type, actor, action, outcome, object_type, object, project, ip, request_id, record, token_id";
 
 fn event(row: &PgRow) -> sqlx::Result<AuditEvent> {
     Ok(AuditEvent {
@@ -53,7 +53,7 @@ fn event(row: &PgRow) -> sqlx::Result<AuditEvent> {
         project: row.try_get("project")?,
         ip: row.try_get("ip")?,
         request_id: row.try_get("request_id")?,
-        sentence: row.try_get("sentence")?,
+        sentence: super::said(row.try_get("record")?),
         token: row.try_get("token_id")?,
     })
 }
@@ -156,7 +156,7 @@ pub async fn head(conn: &mut PgConnection) -> sqlx::Result<(i64, Vec<u8>)> {
 
 /// One record with its hashes.
 pub async fn one(conn: &mut PgConnection, sight: &Sight<'_>, seq: i64) -> sqlx::Result<Option<(AuditEvent, Link)>> {
-    let sql = sqlx::AssertSqlSafe(format!("select {COLUMNS}, record, prev_hash, hash from audit_record where seq = $5 and {SEEN}"));
+    let sql = sqlx::AssertSqlSafe(format!("select {COLUMNS}, prev_hash, hash from audit_record where seq = $5 and {SEEN}"));
     let row = seen!(sqlx::query(sql), sight).bind(seq).fetch_optional(conn).await?;
     row.map(|row| {
         let link = Link { seq, record: row.try_get("record")?, prev_hash: row.try_get("prev_hash")?, hash: row.try_get("hash")? };

@@ -1,6 +1,8 @@
 //! `breakwater harbor …`: harbors over the API, and two verbs at the server itself.
 
+use app::harbors::sentences::Contact;
 use app::harbors::types::{CheckList, CheckOutcome, Harbor, NewHarbor, StagingForm};
+use app::sentence::Said;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -112,6 +114,10 @@ pub struct AddHarbor {
     json: bool,
 }
 
+fn contact(said: Option<&Said<Contact>>) -> String {
+    said.map_or_else(|| "not asked yet".to_owned(), ToString::to_string)
+}
+
 /// `breakwater harbor …`.
 pub async fn harbor(verb: HarborVerb) -> Result<(), CliError> {
     match verb {
@@ -121,7 +127,8 @@ pub async fn harbor(verb: HarborVerb) -> Result<(), CliError> {
                 return print_json(&harbors);
             }
             for h in harbors {
-                println!("{}\t{}\t{}\t{} projects, {} protected", h.name, h.url, h.state_detail, h.projects, h.projects_protected);
+                let said = contact(h.state_detail.as_ref());
+                println!("{}\t{}\t{said}\t{} projects, {} protected", h.name, h.url, h.projects, h.projects_protected);
             }
         }
         HarborVerb::Add(args) => {
@@ -137,7 +144,7 @@ pub async fn harbor(verb: HarborVerb) -> Result<(), CliError> {
             if args.json {
                 return print_json(&made);
             }
-            println!("registered {}: {}", made.name, made.state_detail);
+            println!("registered {}: {}", made.name, contact(made.state_detail.as_ref()));
         }
         HarborVerb::Staging(args) => stage(args).await?,
         HarborVerb::Inventory(args) => {

@@ -12,6 +12,7 @@ use vault::store::bucket::{BucketPlace, BucketStore, Outcome, is_fit};
 
 use super::{CliError, everywhere};
 use crate::error::chain;
+use crate::vaults::told;
 
 /// A vault.
 #[derive(Args)]
@@ -98,8 +99,9 @@ impl Place {
         let probes = store.probe().await;
         for probe in probes.iter().filter(|probe| probe.outcome != Outcome::Pass) {
             let mark = if probe.outcome == Outcome::Fail { "FAILED" } else { "warning" };
-            let remedy = probe.remedy.map_or_else(String::new, |remedy| format!(" → {remedy}"));
-            eprintln!("{mark}\t{}\t{}{remedy}", probe.promise.code(), probe.detail);
+            let check = told::probe(probe);
+            let remedy = check.remedy.map_or_else(String::new, |remedy| format!(" → {remedy}"));
+            eprintln!("{mark}\t{}\t{}{remedy}", check.code, check.detail);
         }
         if !is_fit(&probes) {
             return Err(CliError::Failed("a vault would not be safe in this bucket; nothing was made".to_owned()));

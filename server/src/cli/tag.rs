@@ -58,7 +58,7 @@ pub async fn tag(verb: TagVerb) -> Result<(), CliError> {
                     short_digest(&span.digest),
                     span.from.url(),
                     bytes(span.size_bytes),
-                    span.ended.unwrap_or_default()
+                    span.ended.map(|ended| ended.to_string()).unwrap_or_default()
                 );
             }
             println!("{}", upkeep::in_harbor(history.in_harbor.as_ref(), history.live_error.as_ref()));

@@ -165,7 +165,7 @@ async fn verify(args: &Place) -> Result<(), CliError> {
     while let Some(pointer) = pointers.next().await {
         for finding in engine::verify::snapshot(&vault, &pointer?.snapshot.digest).await {
             faults += 1;
-            println!("{}\t{}\t{}", finding.kind, finding.object, finding.detail);
+            println!("{}\t{}\t{}", finding.kind, finding.object, finding.fault);
         }
     }
     println!("{objects} objects, {}, {faults} faults", size(bytes));

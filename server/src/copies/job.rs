@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
+use app::audit::events::ProjectEvent;
 use app::jobs::failures::{Failure, Help};
+use app::jobs::lines::Line;
 use app::jobs::sentences::{Phase, Title};
 use app::units::Moment;
 use engine::copy::{self, Copied, CopyContext, CopyError};
@@ -15,7 +17,7 @@ use vocab::Digest;
 
 use super::queries::{self, Wanted};
 use crate::audit::{self, Actor, Event};
-use crate::error::{Error, chain};
+use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::jobs::queries::End;
 use crate::jobs::{self, JobContext, JobError, NewJob, Stop, Work};
@@ -73,7 +75,7 @@ pub async fn copy_job(context: Arc<JobContext>, plan_id: i64, vault_id: i64) -> 
     if copied > 0
         && let Err(error) = job.to.rebuild_index().await
     {
-        context.log("warn", format!("index.json could not be made anew: {}", chain(&error))).await;
+        context.log("warn", Line::NoIndexJson { why: troubles::vault(&error) }).await;
     }
     match failed {
         None => Ok(()),
@@ -114,7 +116,6 @@ impl Job<'_> {
             before = Some((last.moment, last.snapshot_id));
             for row in rows {
                 self.context.check().await?;
-                let at = Moment(row.moment).long();
                 let phase = Phase::Snapshot { project: row.project.to_string(), moment: Moment(row.moment) };
                 self.context.progress(|p| p.phase = Some(phase)).await;
                 match self.one(&row).await? {
@@ -122,7 +123,8 @@ impl Job<'_> {
                     Err(error) => {
                         let count = failed.as_ref().map_or(0, |(count, _)| *count);
                         if count < LOGGED_MAX as u64 {
-                            self.context.log("error", format!("{} at {at}: {error}", row.project)).await;
+                            let (project, moment, why) = (row.project.to_string(), Moment(row.moment), error.failure());
+                            self.context.log("error", Line::NotCopied { project, moment, why }).await;
                         }
                         failed = Some((count + 1, failed.map_or(error, |(_, first)| first)));
                     }
@@ -174,8 +176,9 @@ impl Job<'_> {
         crate::vaults::queries::add_stored(&mut tx, self.to_id, bytes).await?;
         events::notify(&mut tx, Topic::Plans).await?;
         events::notify(&mut tx, Topic::Snapshots).await?;
-        let sentence = format!("copied the snapshot of {harbor}/{project} at {} to the vault {to}", Moment(row.moment).long());
-        let event = Event::new("snapshot.copy", "snapshot", row.snapshot_id.to_string(), sentence)
+        let what =
+            ProjectEvent::Copied { project: format!("{harbor}/{project}"), moment: Moment(row.moment), vault: to.as_str().to_owned() };
+        let event = Event::new("snapshot.copy", "snapshot", row.snapshot_id.to_string(), what)
             .project(harbor, project)
             .with("digest", format!("sha256:{}", hex::encode(&row.digest)))
             .with("vault", to.as_str())

@@ -4,7 +4,9 @@
 
 use std::collections::HashSet;
 
+use app::audit::events::HarborEvent;
 use app::error::{ApiError, ErrorKind};
+use app::harbors::checks::{Advice, Detail, Heading, LoginNote};
 use app::harbors::types::{Check, CheckList, CheckOutcome, LoginPurpose, LoginState, RenewLogins, Renewed};
 use app::units::Moment;
 use registry::{Client, RobotSpec, SystemRobot};
@@ -83,31 +85,26 @@ pub async fn add(read: &Client, names: Names<'_>, before: &[LoginState], checks:
 }
 
 fn row(logins: &[LoginState]) -> Check {
-    let mut trouble = Vec::new();
+    let mut notes = Vec::new();
     for login in logins {
+        let name = login.login.clone();
         match (login.ends_in_days, login.expires) {
-            (Some(days), Some(at)) if days >= 0 => {
-                trouble.push(format!(
-                    "{} ends on {}, in {days} days; from then on Harbor takes its calls for nobody's",
-                    login.login,
-                    at.0.date()
-                ));
-            }
-            (Some(_), Some(at)) => trouble.push(format!("{} ended on {}", login.login, at.0.date())),
+            (Some(days), Some(at)) if days >= 0 => notes.push(LoginNote::Ends { login: name.clone(), at, days }),
+            (Some(_), Some(at)) => notes.push(LoginNote::Ended { login: name.clone(), at }),
             _ => {}
         }
         if !login.surplus.is_empty() {
-            trouble.push(format!("{} may do what nothing needs: {}", login.login, login.surplus.join(", ")));
+            notes.push(LoginNote::Surplus { login: name, rights: login.surplus.clone() });
         }
     }
-    let untold = logins.iter().filter(|login| !login.told).map(|login| login.login.as_str()).collect::<Vec<_>>();
-    let (outcome, detail) = match (trouble.is_empty(), untold.as_slice()) {
-        (false, _) => (CheckOutcome::Warn, trouble.join("; ")),
-        (true, []) => (CheckOutcome::Pass, "no login ends soon, and none may do what nothing needs".to_owned()),
-        (true, untold) => (CheckOutcome::Pass, format!("Harbor does not tell it of {}", untold.join(", "))),
+    let logins: Vec<String> = logins.iter().filter(|login| !login.told).map(|login| login.login.clone()).collect();
+    let (outcome, detail) = match (notes.is_empty(), logins.is_empty()) {
+        (false, _) => (CheckOutcome::Warn, Detail::LoginNotes { notes }),
+        (true, true) => (CheckOutcome::Pass, Detail::LoginsWell),
+        (true, false) => (CheckOutcome::Pass, Detail::LoginsUntold { logins }),
     };
-    let remedy = (outcome != CheckOutcome::Pass).then(|| "make the logins anew on the settings of this harbor".to_owned());
-    Check { code: "logins".to_owned(), title: "End and rights of the logins".to_owned(), outcome, detail, remedy, missing: Vec::new() }
+    let remedy = (outcome != CheckOutcome::Pass).then(|| Advice::RenewLogins.into());
+    Check { code: "logins".to_owned(), title: Heading::Logins.into(), outcome, detail: detail.into(), remedy, missing: Vec::new() }
 }
 
 /// The same for a registered harbor; none where it is asked at another address than before, where what was told of it counts for nothing.
@@ -245,7 +242,7 @@ async fn keep(
     ops::keep_checks(&mut tx, reach.harbor_id, checks).await?;
     queries::set_logins(&mut tx, reach.harbor_id, logins).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
-    let event = Event::new("harbor.logins.renew", "harbor", &reach.name, format!("made the logins of the harbor {} anew", reach.name))
+    let event = Event::new("harbor.logins.renew", "harbor", &reach.name, HarborEvent::LoginsRenewed { harbor: reach.name.clone() })
         .with("before", json!({ "read_login": reach.read_login, "write_login": reach.write_login, "staging_login": reach.staging_login }))
         .with(
             "after",

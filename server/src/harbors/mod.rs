@@ -7,6 +7,7 @@ mod ops;
 pub mod queries;
 mod robots;
 pub mod staging;
+pub(crate) mod told;
 
 pub use clients::{Access, client};
 pub use logins::renew as renew_logins;

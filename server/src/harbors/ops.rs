@@ -3,11 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use app::audit::events::HarborEvent;
 use app::error::{ApiError, ErrorKind};
+use app::harbors::checks::Detail;
+use app::harbors::sentences;
 use app::harbors::types::{ChangeHarbor, Check, CheckList, CheckOutcome, Harbor, NewHarbor};
+use app::jobs::lines::Line;
 use app::jobs::sentences::Title;
 use app::sentence::Said;
-use app::units::Moment;
+use app::units::{Moment, figure};
 use registry::{CheckKind, Client};
 use secrecy::SecretString;
 use serde_json::json;
@@ -16,7 +20,7 @@ use sqlx::PgConnection;
 use super::bandwidth;
 use super::clients::{self, Access, client, unstored};
 use super::queries::{self, Contact, Listed, Reach, Stored, View};
-use super::{logins, robots, staging};
+use super::{logins, robots, staging, told};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::crypto::Place;
@@ -154,7 +158,7 @@ async fn store(state: &AppState, actor: &Actor, form: &NewHarbor, logins: &Login
     queries::set_logins(&mut tx, harbor_id, &told).await?;
     clients::keep_body_cap(&mut tx, harbor_id, write.as_ref().unwrap_or(&read)).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
-    let event = Event::new("harbor.register", "harbor", name, format!("registered the harbor {name}"))
+    let event = Event::new("harbor.register", "harbor", name, HarborEvent::HarborRegistered { harbor: name.to_owned() })
         .with("after", json!({ "url": form.url.trim(), "read_login": logins.read.name, "write_login": logins.write.as_ref().map(|w| &w.name), "plain_http": form.plain_http }));
     audit::record(&mut tx, actor, event).await?;
     tx.commit().await?;
@@ -175,7 +179,7 @@ async fn stage(state: &AppState, actor: &Actor, harbor_id: i64, form: &NewHarbor
         }
     };
     let Err(error) = staging::switch_on(state, actor, &reach, way).await else { return Ok(()) };
-    let trouble = format!("it could not be switched on: {}", error.into_api(None).message);
+    let trouble = sentences::StagingTrouble::NotSwitchedOn { why: *error.into_api(None).message };
     let mut conn = state.pool.acquire().await?;
     let look = staging::queries::Look { left: 0, foreign: &[], trouble: Some(&trouble) };
     staging::queries::looked(&mut conn, harbor_id, &look).await?;
@@ -290,14 +294,9 @@ pub(super) fn may_be_kept(checks: &CheckList) -> bool {
 
 pub(super) fn refused(checks: &CheckList) -> Error {
     let worst: Vec<&Check> = checks.checks.iter().filter(|c| c.outcome == CheckOutcome::Fail).collect();
-    let text = worst
-        .first()
-        .map_or_else(|| app::harbors::refusals::Refusal::ChecksFailed.into(), |c| Said::Then(format!("{}: {}", c.title, c.detail)));
-    let mut error = ApiError::new(ErrorKind::Invalid, "checks_failed", text);
-    for check in worst {
-        error = error.and_field(format!("check:{}", check.code), Said::Then(check.remedy.clone().unwrap_or_else(|| check.detail.clone())));
-    }
-    error.into()
+    let text = worst.first().map_or_else(|| app::harbors::refusals::Refusal::ChecksFailed.into(), |row| told::refusal(row));
+    let error = ApiError::new(ErrorKind::Invalid, "checks_failed", text);
+    worst.into_iter().fold(error, told::field).into()
 }
 
 /// Runs both check-lists into one: restore rows only where they say more than backup rows.
@@ -309,8 +308,8 @@ pub(super) async fn run_checks(read: &Client, write: Option<&Client>) -> CheckLi
     };
     let backup_ok = backup.iter().all(|c| c.outcome != registry::Outcome::Fail);
     let restore_ok = restore.iter().all(|c| c.outcome != registry::Outcome::Fail);
-    let mut checks: Vec<Check> = backup.into_iter().map(check_row).collect();
-    for row in restore.into_iter().map(check_row) {
+    let mut checks: Vec<Check> = backup.iter().map(told::row).collect();
+    for row in restore.iter().map(told::row) {
         if !checks.iter().any(|c| c.code == row.code) {
             // Without restore rights the harbor is "backup only": worth knowing, no failure.
             let outcome = if row.outcome == CheckOutcome::Fail { CheckOutcome::Warn } else { row.outcome };
@@ -318,21 +317,6 @@ pub(super) async fn run_checks(read: &Client, write: Option<&Client>) -> CheckLi
         }
     }
     CheckList { checks, at: Moment(time::OffsetDateTime::now_utc()), backup_ok, restore_ok: backup_ok && restore_ok }
-}
-
-pub(super) fn check_row(check: registry::Check) -> Check {
-    Check {
-        code: check.code.to_owned(),
-        title: check.title,
-        outcome: match check.outcome {
-            registry::Outcome::Pass => CheckOutcome::Pass,
-            registry::Outcome::Warn => CheckOutcome::Warn,
-            registry::Outcome::Fail => CheckOutcome::Fail,
-        },
-        detail: check.detail,
-        remedy: check.remedy,
-        missing: check.missing.iter().map(ToString::to_string).collect(),
-    }
 }
 
 /// Adds what there is to say of staging. Trouble with it is no trouble of backup or restore, so nothing of it fails the list.
@@ -362,12 +346,17 @@ pub(super) async fn keep_checks(conn: &mut PgConnection, harbor_id: i64, checks:
         Some(c) if matches!(c.code.as_str(), "dns" | "tcp" | "tls" | "connection" | "api_version") => "unreachable",
         Some(_) => "refused",
     };
-    let detail = failed.map_or_else(
-        || if checks.restore_ok { "ready for backup and restore".to_owned() } else { "ready for backup only".to_owned() },
-        |c| format!("{}: {}", c.title, c.detail),
-    );
-    let version =
-        checks.checks.iter().find(|c| c.code == "api_version").and_then(|c| c.detail.split_whitespace().find(|w| w.starts_with('v')));
+    let detail = match failed {
+        None if checks.restore_ok => sentences::Contact::Ready,
+        None => sentences::Contact::ReadyForBackup,
+        Some(c) => sentences::Contact::CheckFailed { heading: c.title.clone(), detail: c.detail.clone() },
+    };
+    let version = checks.checks.iter().find_map(|c| match &c.detail {
+        Said::Now(Detail::Version { version } | Detail::VersionOld { version } | Detail::VersionUnsupported { version }) => {
+            Some(version.as_str())
+        }
+        _ => None,
+    });
     let value = serde_json::to_value(checks).map_err(|e| Error::defect(e.to_string()))?;
     let contact = Contact { state, detail: &detail, version, check_list: Some(value), can_restore: Some(checks.restore_ok) };
     queries::contact(conn, harbor_id, &contact).await?;
@@ -445,7 +434,7 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     queries::set_logins(&mut tx, reach.harbor_id, &told).await?;
     clients::keep_body_cap(&mut tx, reach.harbor_id, write.as_ref().unwrap_or(&read)).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
-    let event = Event::new("harbor.update", "harbor", &form.harbor, format!("changed the harbor {}", form.harbor))
+    let event = Event::new("harbor.update", "harbor", &form.harbor, HarborEvent::HarborChanged { harbor: form.harbor.clone() })
         .with("before", reached(&reach.url, (&reach.read_login, reach.write_login.as_deref()), &reach.bandwidth, &reach.bandwidth_zone))
         .with("after", reached(form.url.trim(), (&logins.read.name, logins.write.as_ref().map(|w| w.name.as_str())), &caps, &zone));
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
@@ -473,7 +462,7 @@ pub async fn check(state: &AppState, caller: &Caller, origin: &Origin, name: &st
     queries::set_logins(&mut tx, reach.harbor_id, &told).await?;
     clients::keep_body_cap(&mut tx, reach.harbor_id, write.as_ref().unwrap_or(&read)).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
-    let event = Event::new("harbor.test", "harbor", name, format!("tested the connection to {name}"))
+    let event = Event::new("harbor.test", "harbor", name, HarborEvent::ConnectionTested { harbor: name.to_owned() })
         .with("backup_ok", checks.backup_ok)
         .with("restore_ok", checks.restore_ok);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
@@ -504,11 +493,12 @@ pub async fn remove(state: &AppState, caller: &Caller, origin: &Origin, name: &s
     let left = queries::reach(&mut tx, reach.harbor_id).await?.and_then(|now| now.staging_project);
     queries::remove(&mut tx, reach.harbor_id).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
-    let sentence = match &left {
-        Some(project) => format!("removed the harbor {name}; its snapshots stay, and so does the staging project {project} in it"),
-        None => format!("removed the harbor {name}; its snapshots stay"),
+    let harbor = name.to_owned();
+    let what = match left {
+        Some(project) => HarborEvent::HarborRemovedStagingStays { harbor, project },
+        None => HarborEvent::HarborRemoved { harbor },
     };
-    let event = Event::new("harbor.remove", "harbor", name, sentence);
+    let event = Event::new("harbor.remove", "harbor", name, what);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     Ok(())
@@ -586,18 +576,22 @@ pub async fn keep_listing(
                 })
                 .collect();
             queries::keep_projects(&mut tx, harbor_id, &listed).await?;
-            contact(&mut tx, harbor_id, "healthy", "answered, and the login is good").await?
+            contact(&mut tx, harbor_id, "healthy", sentences::Contact::Answered).await?
         }
-        Err(error) => contact(&mut tx, harbor_id, clients::state_after(error), &error.to_string()).await?,
+        Err(error) => {
+            let why = sentences::Contact::Trouble { why: crate::troubles::registry(error) };
+            contact(&mut tx, harbor_id, clients::state_after(error), why).await?
+        }
     };
     events::notify(&mut tx, Topic::Harbors).await?;
     let now = result.as_ref().map_or_else(clients::state_after, |_| "healthy");
     if before.as_deref() != Some(now) {
-        let (action, sentence) = match now {
-            "healthy" => ("harbor.recovered", format!("the harbor {} answers", reach.name)),
-            _ => ("harbor.unreachable", format!("the harbor {} does not answer as it should", reach.name)),
+        let harbor = reach.name.clone();
+        let (action, what) = match now {
+            "healthy" => ("harbor.recovered", HarborEvent::HarborAnswers { harbor }),
+            _ => ("harbor.unreachable", HarborEvent::HarborSilent { harbor }),
         };
-        audit::record(&mut tx, &Actor::system("inventory"), Event::new(action, "harbor", &reach.name, sentence)).await?;
+        audit::record(&mut tx, &Actor::system("inventory"), Event::new(action, "harbor", &reach.name, what)).await?;
     }
     tx.commit().await?;
     Ok(result?)
@@ -616,8 +610,8 @@ async fn without_staging(state: &AppState, reach: &Reach, projects: Vec<registry
     Ok(kept)
 }
 
-async fn contact(conn: &mut PgConnection, harbor_id: i64, state: &str, detail: &str) -> Result<Option<String>, Error> {
-    let contact = Contact { state, detail, version: None, check_list: None, can_restore: None };
+async fn contact(conn: &mut PgConnection, harbor_id: i64, state: &str, detail: sentences::Contact) -> Result<Option<String>, Error> {
+    let contact = Contact { state, detail: &detail, version: None, check_list: None, can_restore: None };
     Ok(queries::contact(conn, harbor_id, &contact).await?)
 }
 
@@ -639,7 +633,8 @@ pub async fn list_projects_now(state: &AppState, caller: &Caller, origin: &Origi
     let mut tx = state.pool.begin().await?;
     let queued = jobs::enqueue(&mut tx, &inventory(reach.harbor_id, name, &caller.login, Some(caller.account_id))).await?;
     if queued.new {
-        let event = Event::new("harbor.inventory", "harbor", name, format!("asked for the projects of {name}")).with("job", queued.job_id);
+        let event = Event::new("harbor.inventory", "harbor", name, HarborEvent::ProjectsAsked { harbor: name.to_owned() })
+            .with("job", queued.job_id);
         audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     }
     tx.commit().await?;
@@ -671,6 +666,6 @@ pub async fn inventory_job(context: Arc<JobContext>, harbor_id: i64) -> Result<(
     if let Some(reach) = reach {
         staging::tidy(&context.state, &reach, &Actor::job(context.job_id), None).await?;
     }
-    context.log("info", format!("{} projects listed", projects.len())).await;
+    context.log("info", Line::ProjectsListed { projects: figure(projects.len()) }).await;
     Ok(())
 }

@@ -84,7 +84,7 @@ fn view(row: &PgRow) -> sqlx::Result<View> {
                 "unreachable" => HarborState::Unreachable,
                 _ => HarborState::Unknown,
             },
-            state_detail: row.try_get("state_detail")?,
+            state_detail: row.try_get::<Option<Json<_>>, _>("state_detail")?.map(|said| said.0),
             checked: row.try_get::<Option<OffsetDateTime>, _>("checked_at")?.map(Moment),
             read_login: row.try_get("read_login")?,
             write_login: row.try_get("write_login")?,
@@ -121,7 +121,7 @@ fn staging(row: &PgRow) -> sqlx::Result<Staging> {
         looked: row.try_get::<Option<OffsetDateTime>, _>("staging_looked_at")?.map(Moment),
         left: row.try_get("staging_left")?,
         foreign: row.try_get("staging_foreign")?,
-        trouble: row.try_get("staging_trouble")?,
+        trouble: row.try_get::<Option<Json<_>>, _>("staging_trouble")?.map(|said| said.0),
         replicated_by: row.try_get("staging_replicated")?,
         last_use,
     })
@@ -292,7 +292,7 @@ pub struct Contact<'a> {
     /// State.
     pub state: &'a str,
     /// One sentence.
-    pub detail: &'a str,
+    pub detail: &'a app::harbors::sentences::Contact,
     /// Version.
     pub version: Option<&'a str>,
     /// Check-list, if one was run.
@@ -314,7 +314,7 @@ pub async fn contact(conn: &mut PgConnection, harbor_id: i64, contact: &Contact<
     )
     .bind(harbor_id)
     .bind(contact.state)
-    .bind(contact.detail)
+    .bind(Json(contact.detail))
     .bind(contact.version)
     .bind(&contact.check_list)
     .bind(contact.can_restore)

@@ -5,7 +5,6 @@ use app::home::concerns::{Matter, Topic};
 use app::home::types::{Concern, Home, SetUpStep};
 use app::jobs::types::Job;
 use app::projects::types::{Project, Protection};
-use app::sentence::Said;
 use app::vaults::types::VaultNow;
 
 use crate::access::{Caller, Operation};
@@ -94,10 +93,9 @@ fn concerns(projects: &[Project], harbors: &[app::harbors::types::Harbor], vault
         all.push(concern(
             "failed",
             title,
-            if harbor.outline {
-                Matter::Harbor { harbor: name }
-            } else {
-                Matter::HarborTrouble { harbor: name, why: Said::Then(harbor.state_detail.clone()) }
+            match harbor.state_detail.clone() {
+                None => Matter::Harbor { harbor: name },
+                Some(why) => Matter::HarborTrouble { harbor: name, why },
             },
             format!("/harbors/{}", harbor.name),
             "look",

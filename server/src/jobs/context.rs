@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use app::jobs::failures::{Failure, Help};
+use app::jobs::lines::Line;
 use sqlx::PgConnection;
 
 use super::queries::{self, Claimed, Progress};
@@ -49,6 +50,15 @@ pub enum JobError {
 }
 
 impl JobError {
+    /// Why it ended.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Stopped(_) => Failure::WorkerStopped,
+            Self::Transient { failure, .. } | Self::Permanent { failure, .. } | Self::Refused { failure, .. } => failure.clone(),
+        }
+    }
+
     /// What a registry's refusal means for a job, and what helps.
     #[must_use]
     pub fn registry(error: &registry::RegistryError) -> Self {
@@ -185,15 +195,15 @@ impl JobContext {
     }
 
     /// Adds a line to the log. A log that cannot be written does not stop the work.
-    pub async fn log(&self, level: &'static str, text: impl AsRef<str>) {
-        let text: String = text.as_ref().chars().take(4_000).collect();
+    pub async fn log(&self, level: &'static str, line: impl Into<Line>) {
+        let line = line.into();
         let written = async {
             let mut conn = self.state.pool.acquire().await?;
-            queries::log(&mut conn, self.job_id, self.epoch, level, &text).await?;
+            queries::log(&mut conn, self.job_id, self.epoch, level, &line).await?;
             events::notify(&mut conn, Topic::Jobs).await
         };
         if let Err(error) = written.await {
-            tracing::warn!(job.id = self.job_id, error = %crate::error::chain(&error), line = text, "cannot write a job's log");
+            tracing::warn!(job.id = self.job_id, error = %crate::error::chain(&error), line = %line, "cannot write a job's log");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Looking at jobs, stopping and repeating them.
 
+use app::audit::events::SystemEvent;
 use app::error::{ApiError, ErrorKind};
 use app::jobs::types::{Job, JobFilter, JobState, LogLine};
 use app::units::Page;
@@ -78,7 +79,8 @@ pub async fn cancel(state: &AppState, caller: &Caller, origin: &Origin, job_id: 
         }
     }
     events::notify(&mut tx, Topic::Jobs).await?;
-    let event = Event::new("job.cancel", "job", job_id.to_string(), format!("asked job {job_id} to stop: {}", row.job.title));
+    let event =
+        Event::new("job.cancel", "job", job_id.to_string(), SystemEvent::JobStopAsked { job: job_id, title: row.job.title.clone() });
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     get(state, caller, job_id).await
@@ -103,7 +105,7 @@ pub async fn retry(state: &AppState, caller: &Caller, origin: &Origin, job_id: i
     crate::plans::reopen_run(&mut tx, job_id).await?;
     events::notify(&mut tx, Topic::Jobs).await?;
     events::notify(&mut tx, Topic::Work).await?;
-    let event = Event::new("job.retry", "job", job_id.to_string(), format!("queued job {job_id} again: {}", row.job.title));
+    let event = Event::new("job.retry", "job", job_id.to_string(), SystemEvent::JobAgain { job: job_id, title: row.job.title.clone() });
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     get(state, caller, job_id).await

@@ -1,8 +1,10 @@
 //! The SQL of jobs. Times are the database's.
 
 use app::jobs::failures::{Failure, Help};
+use app::jobs::lines::Line;
 use app::jobs::sentences::Phase;
 use app::jobs::types::{Job, JobFilter, JobState, LogLine};
+use app::sentence::Said;
 use app::units::Moment;
 use serde_json::Value;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -218,7 +220,7 @@ pub async fn finish(conn: &mut PgConnection, job_id: i64, epoch: i64, end: &End)
 }
 
 /// Adds a line to a job's log, with the fencing of the epoch.
-pub async fn log(conn: &mut PgConnection, job_id: i64, epoch: i64, level: &str, text: &str) -> sqlx::Result<()> {
+pub async fn log(conn: &mut PgConnection, job_id: i64, epoch: i64, level: &str, line: &Line) -> sqlx::Result<()> {
     sqlx::query(
         "insert into job_log (job_id, seq, level, text)
          select j.job_id, coalesce((select max(l.seq) from job_log l where l.job_id = j.job_id), 0) + 1, $3, $4
@@ -230,7 +232,7 @@ pub async fn log(conn: &mut PgConnection, job_id: i64, epoch: i64, level: &str, 
     .bind(job_id)
     .bind(epoch)
     .bind(level)
-    .bind(text)
+    .bind(Json(line))
     .bind(LOG_LINES_MAX)
     .execute(conn)
     .await?;
@@ -360,9 +362,11 @@ pub async fn page(conn: &mut PgConnection, filter: &JobFilter, reach: &Reach, be
     rows.iter().map(job).collect()
 }
 
+type LineRow = (i64, OffsetDateTime, String, Json<Said<Line>>);
+
 /// Lines after `after`; without it the last ones.
 pub async fn lines(conn: &mut PgConnection, job_id: i64, after: Option<i64>) -> sqlx::Result<Vec<LogLine>> {
-    let rows: Vec<(i64, OffsetDateTime, String, String)> = match after {
+    let rows: Vec<LineRow> = match after {
         Some(after) => {
             sqlx::query_as("select seq, at, level, text from job_log where job_id = $1 and seq > $2 order by seq limit $3")
                 .bind(job_id)
@@ -372,7 +376,7 @@ pub async fn lines(conn: &mut PgConnection, job_id: i64, after: Option<i64>) -> 
                 .await?
         }
         None => {
-            let mut rows: Vec<(i64, OffsetDateTime, String, String)> =
+            let mut rows: Vec<LineRow> =
                 sqlx::query_as("select seq, at, level, text from job_log where job_id = $1 order by seq desc limit $2")
                     .bind(job_id)
                     .bind(LOG_ROWS)
@@ -382,7 +386,7 @@ pub async fn lines(conn: &mut PgConnection, job_id: i64, after: Option<i64>) -> 
             rows
         }
     };
-    Ok(rows.into_iter().map(|(seq, at, level, text)| LogLine { seq, at: Moment(at), level, text }).collect())
+    Ok(rows.into_iter().map(|(seq, at, level, text)| LogLine { seq, at: Moment(at), level, text: text.0 }).collect())
 }
 
 /// Asks a job to stop. A queued one is stopped at once; answers with its state then, or nothing if it is over.

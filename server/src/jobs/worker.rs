@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use app::jobs::failures::{Failure, Help};
+use app::jobs::lines::Line;
+use app::units::figure;
 use app::vaults::types::SweepForm;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -194,12 +196,15 @@ async fn end(context: &JobContext, work: Option<&Work>, result: Result<(), JobEr
         return;
     };
     let (level, line) = match &end {
-        End::Done => ("info", "done".to_owned()),
-        End::Cancelled => ("warn", "stopped by a person".to_owned()),
-        End::Again { error, wait_s, .. } => ("warn", format!("{error}; next try in {wait_s:.0} s")),
-        End::Dead { error, .. } => ("error", error.to_string()),
+        End::Done => ("info", Line::Done),
+        End::Cancelled => ("warn", Line::StoppedByPerson),
+        End::Again { error, wait_s, .. } => {
+            let seconds = figure(Duration::from_secs_f64(wait_s.max(0.0)).as_secs());
+            ("warn", Line::TryAgain { why: error.clone(), seconds })
+        }
+        End::Dead { error, .. } => ("error", Line::Failed { why: error.clone() }),
     };
-    context.log(level, &line).await;
+    context.log(level, line.clone()).await;
     let ended = async {
         let mut tx = context.state.pool.begin().await?;
         if queries::finish(&mut tx, context.job_id, context.epoch, &end).await? {
@@ -218,7 +223,7 @@ async fn end(context: &JobContext, work: Option<&Work>, result: Result<(), JobEr
     };
     match ended.await {
         Ok(false) => tracing::warn!(job.id = context.job_id, "lease was lost; another worker goes on"),
-        Ok(true) => tracing::info!(job.id = context.job_id, job.end = line, "job ended"),
+        Ok(true) => tracing::info!(job.id = context.job_id, job.end = %line, "job ended"),
         Err(error) => {
             tracing::error!(job.id = context.job_id, error = %chain(&error), "cannot write the end of a job; its lease ends by itself")
         }

@@ -5,8 +5,12 @@
 
 use std::sync::Arc;
 
+use app::audit::events::VaultEvent;
 use app::jobs::failures::{Failure, Help};
+use app::jobs::lines::Line;
 use app::jobs::sentences::Phase;
+use app::troubles::Trouble;
+use app::units::{Moment, figure};
 use engine::backup::{BackupContext, BackupError, Reconcile, SnapshotOutcome};
 use engine::finding::Finding;
 use time::OffsetDateTime;
@@ -21,7 +25,7 @@ use crate::error::{Error, chain};
 use crate::events::{self, Topic};
 use crate::harbors::{self, Access};
 use crate::jobs::{JobContext, JobError, Stop};
-use crate::projects::{adopt, catalogue};
+use crate::projects::{adopt, catalogue, gaps};
 use crate::troubles;
 
 /// Snapshots looked into for the Harbor's settings of before.
@@ -78,7 +82,7 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
         events::notify(&mut tx, Topic::Plans).await?;
         tx.commit().await?;
     }
-    context.log("info", run.look.sentence(run.last_full)).await;
+    context.log("info", Line::FirstLook { basis: run.look.basis(), full: run.last_full.map(Moment) }).await;
     let mut compared = Findings::default();
     let done = all_projects(&context, &run, &projects, &mut compared).await;
     let ended = match &run.staging {
@@ -97,18 +101,18 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
         queries::run(&mut conn, run_id).await?.map_or(0, |row| row.projects_unchanged)
     };
     if spared > 0 {
-        context.log("info", format!("{spared} projects are unchanged as far as the hint shows, and were sealed without a listing")).await;
+        context.log("info", Line::Unchanged { projects: spared }).await;
     }
     // Retention comes after the new snapshots, which may be what makes older ones dispensable. It is no part of the backup's success.
     match retention::expire(&context, &run.plan, &run.vault).await {
         Ok(0) => {}
-        Ok(gone) => context.log("info", format!("{gone} snapshots let go by the plan's rule")).await,
+        Ok(gone) => context.log("info", Line::LetGo { snapshots: figure(gone) }).await,
         Err(JobError::Stopped(stop)) => return Err(stop.into()),
-        Err(error) => context.log("warn", format!("retention could not finish and goes on with the next run: {error}")).await,
+        Err(error) => context.log("warn", Line::RetentionBrokeOff { why: error.failure() }).await,
     }
     // Foreign tools list a vault by its index.json; it is made from the pointers, so a failure here loses nothing.
     if let Err(error) = run.vault.rebuild_index().await {
-        context.log("warn", format!("index.json could not be made anew: {}", chain(&error))).await;
+        context.log("warn", Line::NoIndexJson { why: troubles::vault(&error) }).await;
     }
     finish(&context, failures).await
 }
@@ -134,7 +138,7 @@ async fn all_projects(
             Ok(()) => {}
             Err(JobError::Stopped(stop)) => return Err(stop.into()),
             Err(error) => {
-                context.log("error", format!("{project}: {error}")).await;
+                context.log("error", Line::ProjectFailed { project: project.to_string(), why: error.failure() }).await;
                 let refused = matches!(error, JobError::Refused { .. });
                 failures.push((project.clone(), error));
                 if refused {
@@ -202,9 +206,7 @@ async fn note_upgrade(context: &JobContext, run: &Run) -> Result<(), JobError> {
     let mut conn = context.state.pool.acquire().await?;
     queries::set_version(&mut conn, run.run_id, version.as_deref()).await?;
     if version != run.version {
-        let word = |version: Option<&str>| version.unwrap_or("of an unknown version").to_owned();
-        let text = format!("the Harbor was {} when this try began and is {} now", word(run.version.as_deref()), word(version.as_deref()));
-        context.log("warn", text).await;
+        context.log("warn", Line::Upgraded { was: run.version.clone(), is: version }).await;
     }
     Ok(())
 }
@@ -227,12 +229,12 @@ async fn projects(context: &JobContext, run: &Run, only: Option<String>) -> Resu
             continue;
         }
         if proxy {
-            context.log("info", format!("{name} is a cache of another registry and is left out")).await;
+            context.log("info", Line::CacheLeftOut { project: name }).await;
             continue;
         }
-        match name.parse() {
+        match name.parse::<ProjectName>() {
             Ok(parsed) => names.push(parsed),
-            Err(error) => context.log("warn", format!("left out: {error}")).await,
+            Err(error) => context.log("warn", Line::NameLeftOut { project: name, why: error.to_string() }).await,
         }
     }
     if let Some(only) = only
@@ -297,7 +299,7 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
     }
     context.log("info", summary(project, &outcome)).await;
     for gap in outcome.index.gaps.iter().take(50) {
-        context.log("warn", format!("gap: {} {}: {}", gap.kind, gap.subject, gap.cause)).await;
+        context.log("warn", Line::Gap { subject: gap.subject.clone(), cause: gaps::cause_of(gap) }).await;
     }
     Ok(())
 }
@@ -311,7 +313,7 @@ async fn harbor_settings(context: &JobContext, run: &Run, projects: &[ProjectNam
     match Box::pin(engine::backup::harbor_settings(&run.client, &run.vault, known.as_ref())).await {
         Ok(stored) => Some(stored),
         Err(error) => {
-            context.log("warn", format!("the Harbor's own settings could not be read this time: {}", chain(&error))).await;
+            context.log("warn", Line::NoHarborSettings { why: backup_trouble(&error) }).await;
             None
         }
     }
@@ -367,13 +369,14 @@ async fn told<T>(context: &JobContext, run: &Run, outcome: Result<T, BackupError
         Ok(done) => return Ok(done),
         Err(error) => error,
     };
-    if let BackupError::Vault(lost @ VaultError::Missing { digest }) = &error {
-        let finding = Finding::of(lost, *digest, "a backup");
+    if let BackupError::Vault(VaultError::Missing { digest }) = &error {
+        let finding = Finding::of(VaultError::Missing { digest: *digest }, *digest, "a backup");
         let mut tx = context.state.pool.begin().await?;
         context.fence(&mut tx).await?;
-        let Finding { kind, object, detail, remedy, .. } = &finding;
-        if crate::vaults::queries::find(&mut tx, run.plan.vault_id, kind, object, detail, remedy).await? {
-            let event = Event::new("vault.mismatch.found", "object", object.to_string(), format!("{kind} object found: {detail}"))
+        let Finding { kind, object, .. } = &finding;
+        let (detail, remedy) = crate::vaults::told::finding(&finding);
+        if crate::vaults::queries::find(&mut tx, run.plan.vault_id, kind, object, (&detail, &remedy)).await? {
+            let event = Event::new("vault.mismatch.found", "object", object.to_string(), VaultEvent::Found { means: detail.clone() })
                 .outcome(Outcome::Failure, kind.clone());
             audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
         }
@@ -402,7 +405,7 @@ async fn compare(
     if missed && changes.added + changes.removed + changes.moved > 0 {
         compared.missed.push(project.clone());
     } else if outcome.stats.repositories_changed > 0 {
-        context.log("info", format!("{project}: the full listing found what the hint does not show, labels perhaps")).await;
+        context.log("info", Line::ChangeUntold { project: project.to_string() }).await;
     }
 }
 
@@ -420,8 +423,7 @@ async fn judge(context: &JobContext, run: &Run, mut found: Findings, whole: bool
         return Ok(());
     }
     for project in &found.missed {
-        let text = "what the hint rests on did not show that its tags changed; it is not followed until a full listing finds none of that";
-        context.log("warn", format!("{project}: {text}")).await;
+        context.log("warn", Line::HintMissed { project: project.to_string() }).await;
     }
     let mut conn = context.state.pool.acquire().await?;
     run.look.judge(&mut conn, run.plan.harbor_id, &found).await?;
@@ -450,23 +452,32 @@ async fn adopt_sealed(
         events::notify(&mut tx, Topic::Snapshots).await?;
         tx.commit().await?;
         if entered {
-            context.log("info", format!("{project}: entered a snapshot that was sealed before its worker died")).await;
+            context.log("info", Line::EnteredSealed { project: project.to_string() }).await;
         }
     }
     Ok(())
 }
 
-fn summary(project: &ProjectName, outcome: &SnapshotOutcome) -> String {
+fn summary(project: &ProjectName, outcome: &SnapshotOutcome) -> Line {
     let s = &outcome.stats;
-    let bytes = app::units::bytes(i64::try_from(s.bytes_new).unwrap_or(i64::MAX));
-    format!(
-        "{project}: {} tags, {} artifacts, {} new objects, {bytes}, {} requests, snapshot {}",
-        s.tags,
-        s.artifacts,
-        s.blobs_new,
-        s.requests,
-        outcome.digest.short()
-    )
+    Line::Sealed {
+        project: project.to_string(),
+        tags: figure(s.tags),
+        artifacts: figure(s.artifacts),
+        new_objects: figure(s.blobs_new),
+        new_bytes: figure(s.bytes_new),
+        requests: figure(s.requests),
+        snapshot: outcome.digest.short(),
+    }
+}
+
+/// Why settings were not read.
+fn backup_trouble(error: &BackupError) -> Trouble {
+    match error {
+        BackupError::Registry(inner) => troubles::registry(inner),
+        BackupError::Vault(inner) => troubles::vault(inner),
+        other => Trouble::Unforeseen { error: chain(other) },
+    }
 }
 
 fn backup_error(error: &BackupError) -> JobError {
@@ -553,9 +564,10 @@ impl engine::Progress for Observer {
                 engine::Event::Item { .. } => context.progress(|p| p.items_done += 1).await,
                 engine::Event::Bytes(bytes) => context.progress(|p| p.bytes_done += whole(bytes)).await,
                 engine::Event::Phase(_) => {}
-                engine::Event::Note { level, text } => {
+                engine::Event::Note { level, text, values } => {
                     let level = if level == engine::Level::Warn { "warn" } else { "info" };
-                    context.log(level, text).await;
+                    let noted = serde_json::from_value(values).map(|what| Line::Noted { what });
+                    context.log(level, noted.unwrap_or(Line::NotedPlainly { note: text })).await;
                 }
             }
         });

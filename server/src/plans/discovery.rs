@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use app::plans::basis::ListedWhy;
 use engine::backup::SnapshotOutcome;
 use engine::backup::discovery::{Basis, Discovery, KnownState, OVERLAP, Since};
 use engine::backup::tail::Mark;
@@ -16,7 +17,7 @@ use vocab::{Digest, ProjectName};
 
 use super::queries::Row;
 use super::scope::Scope;
-use super::set_back;
+use super::{set_back, told};
 use crate::error::Error;
 use crate::harbors;
 use crate::harbors::queries::Reach;
@@ -105,23 +106,15 @@ impl RunDiscovery {
         }
     }
 
-    /// What it rests on, in one sentence.
-    pub fn basis(&self) -> String {
-        match self.discovery.basis {
-            Basis::UpdateTimes if !self.is_followed() => "none: the last full listing found what update times did not show".to_owned(),
-            Basis::AuditLog if !self.is_followed() && self.record.audit_missed => {
-                "none: a listing found what the Harbor's audit log did not name".to_owned()
-            }
-            Basis::AuditLog if !self.is_followed() => "none: no listing has found yet that the Harbor's audit log names pushes".to_owned(),
-            _ => self.discovery.sentence(),
-        }
-    }
-
-    /// One sentence for the job's log.
-    pub fn sentence(&self, full: Option<OffsetDateTime>) -> String {
-        let last =
-            full.map_or_else(|| "never".to_owned(), |at| at.format(&time::format_description::well_known::Rfc3339).unwrap_or_default());
-        format!("hint: {}; last full listing: {last}", self.basis())
+    /// What it rests on.
+    pub fn basis(&self) -> app::plans::basis::Basis {
+        let why = match self.discovery.basis {
+            Basis::UpdateTimes if !self.is_followed() => ListedWhy::TimesMissed,
+            Basis::AuditLog if !self.is_followed() && self.record.audit_missed => ListedWhy::LogMissed,
+            Basis::AuditLog if !self.is_followed() => ListedWhy::LogUnproved,
+            _ => return told::basis(&self.discovery),
+        };
+        app::plans::basis::Basis::Listed { why, log: None }
     }
 
     /// The project as the harbor shows it.

@@ -1,5 +1,6 @@
 //! Queues what the schedules say. However many workers look, each due run is queued once: the plan's row is locked while it is moved on.
 
+use app::audit::events::PlanEvent;
 use time::OffsetDateTime;
 
 use super::queries;
@@ -39,8 +40,8 @@ pub async fn queue_due(state: &AppState) -> Result<(), Error> {
         let wish = Wish { trigger: "schedule", by: "schedule", account_id: None, only: None, fresh: false };
         let queued = queue(&mut tx, &plan, &wish).await?;
         if queued.new {
-            let event =
-                Event::new("backup.job.queue", "plan", &plan.name, format!("the plan {} is due", plan.name)).with("job", queued.job_id);
+            let event = Event::new("backup.job.queue", "plan", &plan.name, PlanEvent::PlanDue { plan: plan.name.clone() })
+                .with("job", queued.job_id);
             audit::record(&mut tx, &Actor::system("schedule"), event).await?;
         }
         tx.commit().await?;
@@ -53,7 +54,7 @@ async fn end_pauses(state: &AppState) -> Result<(), Error> {
     for (plan_id, name, cron, zone) in queries::pauses_over(&mut tx).await? {
         let next = Schedule::parse(&cron, &zone)?.next_after(crate::clock::now(&mut tx).await?);
         queries::resume(&mut tx, plan_id, next).await?;
-        let event = Event::new("plan.resume", "plan", &name, format!("the pause of the plan {name} is over"));
+        let event = Event::new("plan.resume", "plan", &name, PlanEvent::PauseOver { plan: name.clone() });
         audit::record(&mut tx, &Actor::system("schedule"), event).await?;
     }
     tx.commit().await?;

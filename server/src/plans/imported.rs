@@ -2,6 +2,7 @@
 //! go with the next sweep of their vault, by the same rules as every other snapshot: not while a hold or an open request needs them, and not
 //! within a day of the decision.
 
+use app::audit::events::ProjectEvent;
 use app::error::ApiError;
 use app::plans::imported::{Import, KeepImport};
 use app::units::Moment;
@@ -100,10 +101,14 @@ pub async fn keep(state: &AppState, caller: &Caller, origin: &Origin, snapshot_i
     .execute(&mut *tx)
     .await?;
     events::notify(&mut tx, Topic::Snapshots).await?;
-    let end = until.map_or_else(|| "until somebody says so".to_owned(), |until| format!("until {}", Moment(until).long()));
-    let sentence = format!("said of the images from files in {harbor}/{project} at {}: kept for {owner} {end}", Moment(moment).long());
+    let what = ProjectEvent::ImportKept {
+        project: format!("{harbor}/{project}"),
+        moment: Moment(moment),
+        owner: owner.clone(),
+        until: until.map(Moment),
+    };
     let text = |until: Option<OffsetDateTime>| until.map(|until| Moment(until).url());
-    let event = Event::new("snapshot.import.keep", "snapshot", snapshot_id.to_string(), sentence)
+    let event = Event::new("snapshot.import.keep", "snapshot", snapshot_id.to_string(), what)
         .project(&harbor, &project)
         .with("owner_before", owner_before)
         .with("until_before", text(until_before))
@@ -145,9 +150,9 @@ pub async fn expire(context: &JobContext, vault_id: i64) -> Result<u64, JobError
         if !queries::expire(&mut tx, snapshot_id).await? {
             continue;
         }
-        let sentence =
-            format!("let go of the images from files in {harbor}/{project} at {}, kept for {owner} until now", Moment(moment).long());
-        let event = Event::new("snapshot.expire", "snapshot", snapshot_id.to_string(), sentence).project(&harbor, &project);
+        let place = format!("{harbor}/{project}");
+        let what = ProjectEvent::ImportLetGo { project: place, moment: Moment(moment), owner };
+        let event = Event::new("snapshot.expire", "snapshot", snapshot_id.to_string(), what).project(&harbor, &project);
         audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
         events::notify(&mut tx, Topic::Snapshots).await?;
         tx.commit().await?;

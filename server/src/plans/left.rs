@@ -1,6 +1,7 @@
 //! Snapshots of deleted plans: without a word of a person they are all kept. Whoever deletes a plan says what becomes of them, and an
 //! operator may say so anew at any time; nothing goes by that for a day.
 
+use app::audit::events::{LeftRule, PlanEvent};
 use app::error::ApiError;
 use app::plans::left::{Leave, Left, LeftTo};
 use app::plans::types::Keep;
@@ -105,7 +106,7 @@ pub(super) struct Decision {
     owner: Option<String>,
     plan_id: Option<i64>,
     /// For the audit history.
-    pub words: String,
+    pub said: LeftRule,
 }
 
 /// Reads what a person wants for the snapshots of a plan; none where nothing is said.
@@ -119,9 +120,9 @@ pub(super) async fn read(conn: &mut PgConnection, (plan_id, harbor_id): (i64, i6
                 .fetch_optional(conn)
                 .await?;
             let owner = owner.ok_or_else(|| wrong("owner", app::plans::refusals::Refusal::NamePlanKeeper))?;
-            Decision { to: "kept", words: format!("its snapshots are all kept, for {owner}"), owner: Some(owner), plan_id: None }
+            Decision { to: "kept", said: LeftRule::AllKept { owner: owner.clone() }, owner: Some(owner), plan_id: None }
         }
-        "rule" => Decision { to: "rule", owner: None, plan_id: None, words: "its snapshots are kept by the rule it had".to_owned() },
+        "rule" => Decision { to: "rule", owner: None, plan_id: None, said: LeftRule::OldRule },
         "plan" => {
             let other = match leave.plan_id {
                 Some(other) if other != plan_id => queries::one(conn, other).await?,
@@ -130,8 +131,7 @@ pub(super) async fn read(conn: &mut PgConnection, (plan_id, harbor_id): (i64, i6
             // Of one Harbor, since projects of two may have the same name.
             let other = other.filter(|other| other.harbor_id == harbor_id);
             let other = other.ok_or_else(|| wrong("by_plan", app::plans::refusals::Refusal::ChooseOtherPlan))?;
-            let words = format!("its snapshots are kept by the rule of the plan {}", other.name);
-            Decision { to: "plan", owner: None, plan_id: Some(other.plan_id), words }
+            Decision { to: "plan", owner: None, plan_id: Some(other.plan_id), said: LeftRule::RuleOfPlan { plan: other.name } }
         }
         _ => return Err(wrong("to", app::plans::refusals::Refusal::SayWhatBecomes)),
     }))
@@ -174,7 +174,7 @@ pub async fn decide(state: &AppState, caller: &Caller, origin: &Origin, plan_id:
     let decision = decision.ok_or_else(|| ApiError::field("to", app::plans::refusals::Refusal::SayWhatBecomes))?;
     store(&mut tx, plan_id, &decision, &caller.login).await?;
     events::notify(&mut tx, Topic::Plans).await?;
-    let event = Event::new("plan.left.decide", "plan", &name, format!("said of the deleted plan {name}: {}", decision.words))
+    let event = Event::new("plan.left.decide", "plan", &name, PlanEvent::LeftDecided { plan: name.clone(), left: decision.said })
         .with("before", before)
         .with("after", decision.to);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;

@@ -12,6 +12,7 @@ mod runs;
 pub mod schedule;
 mod scope;
 mod set_back;
+mod told;
 mod view;
 
 pub use backup::{Observer, backup_job, stop_of};

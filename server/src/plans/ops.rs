@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use app::audit::events::{LeftRule, PlanEvent};
 use app::error::{ApiError, ErrorKind};
 use app::plans::left::DeletePlanForm;
 use app::plans::sentences::PlanWarning;
@@ -323,7 +324,7 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
     let (plan_id, event) = match form.plan_id {
         None => {
             let id = queries::insert(&mut tx, &stored, &caller.login).await.map_err(taken)?;
-            (id, Event::new("plan.create", "plan", &checked.name, format!("made the plan {}", checked.name)))
+            (id, Event::new("plan.create", "plan", &checked.name, PlanEvent::PlanMade { plan: checked.name.clone() }))
         }
         Some(id) => {
             let before = row(&mut tx, id).await?;
@@ -339,7 +340,10 @@ pub async fn save(state: &AppState, caller: &Caller, origin: &Origin, form: Plan
             let was = json!({ "vault": before.vault_id, "copies": copies, "include": before.include, "exclude": before.exclude, "cron": before.cron,
                 "zone": before.zone, "rpo_s": before.rpo_s, "name": before.name, "keep": before.keep.0,
                 "full_every_h": before.full_every_h });
-            (id, Event::new("plan.update", "plan", &checked.name, format!("changed the plan {}", checked.name)).with("before", was))
+            (
+                id,
+                Event::new("plan.update", "plan", &checked.name, PlanEvent::PlanChanged { plan: checked.name.clone() }).with("before", was),
+            )
         }
     };
     copies::queries::set_vaults(&mut tx, plan_id, &further).await?;
@@ -381,8 +385,8 @@ pub async fn pause(state: &AppState, caller: &Caller, origin: &Origin, plan_id: 
     let plan = row(&mut tx, plan_id).await?;
     queries::pause(&mut tx, plan_id, i32::try_from(days).unwrap_or(1), &caller.login, reason.trim()).await?;
     events::notify(&mut tx, Topic::Plans).await?;
-    let event = Event::new("plan.pause", "plan", &plan.name, format!("paused the plan {} for {days} days", plan.name))
-        .with("reason", reason.trim());
+    let event =
+        Event::new("plan.pause", "plan", &plan.name, PlanEvent::PlanPaused { plan: plan.name.clone(), days }).with("reason", reason.trim());
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     get(state, caller, plan_id).await
@@ -396,7 +400,7 @@ pub async fn resume(state: &AppState, caller: &Caller, origin: &Origin, plan_id:
     let next = Schedule::parse(&plan.cron, &plan.zone)?.next_after(crate::clock::now(&mut tx).await?);
     queries::resume(&mut tx, plan_id, next).await?;
     events::notify(&mut tx, Topic::Plans).await?;
-    let event = Event::new("plan.resume", "plan", &plan.name, format!("resumed the plan {}", plan.name));
+    let event = Event::new("plan.resume", "plan", &plan.name, PlanEvent::PlanResumed { plan: plan.name.clone() });
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     get(state, caller, plan_id).await
@@ -414,19 +418,19 @@ pub async fn delete(state: &AppState, caller: &Caller, origin: &Origin, plan_id:
         return Err(ApiError::new(ErrorKind::Conflict, "plan_running", app::plans::refusals::Refusal::Running).into());
     }
     let decision = left::read(&mut tx, (plan_id, plan.harbor_id), &form.left).await?;
-    let words = match &decision {
-        Some(decision) => decision.words.clone(),
+    let left = match &decision {
+        Some(decision) => decision.said.clone(),
         None if left::has_snapshots(&mut tx, plan_id).await? => {
             return Err(ApiError::field("to", app::plans::refusals::Refusal::SayWhatBecomes).into());
         }
-        None => "it has no snapshots".to_owned(),
+        None => LeftRule::NoSnapshots,
     };
     queries::delete(&mut tx, plan_id).await?;
     if let Some(decision) = &decision {
         left::store(&mut tx, plan_id, decision, &caller.login).await?;
     }
     events::notify(&mut tx, Topic::Plans).await?;
-    let event = Event::new("plan.delete", "plan", &plan.name, format!("deleted the plan {}; {words}", plan.name));
+    let event = Event::new("plan.delete", "plan", &plan.name, PlanEvent::PlanDeleted { plan: plan.name.clone(), left });
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     Ok(())

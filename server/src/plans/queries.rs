@@ -1,6 +1,7 @@
 //! The SQL of plans and runs.
 
 use app::jobs::failures::Failure;
+use app::plans::basis::Basis;
 use app::plans::types::Keep;
 use app::sentence::Said;
 use sqlx::PgConnection;
@@ -218,7 +219,7 @@ pub struct RunRow {
     pub bytes_new: i64,
     pub requests: i64,
     pub gaps: i64,
-    pub hint: String,
+    pub hint: Option<Json<Said<Basis>>>,
     pub harbor_version_start: Option<String>,
     pub harbor_version_end: Option<String>,
     pub projects_unchanged: i64,
@@ -351,10 +352,10 @@ pub async fn last_full(conn: &mut PgConnection, plan_id: i64, run_id: i64) -> sq
 }
 
 /// Notes what the first look of a run rested on, and what it cost.
-pub async fn set_hint(conn: &mut PgConnection, run_id: i64, hint: &str, requests: i64) -> sqlx::Result<()> {
+pub async fn set_hint(conn: &mut PgConnection, run_id: i64, hint: &Basis, requests: i64) -> sqlx::Result<()> {
     sqlx::query("update run set hint = $2, requests = requests + $3 where run_id = $1")
         .bind(run_id)
-        .bind(hint)
+        .bind(Json(hint))
         .bind(requests)
         .execute(conn)
         .await?;

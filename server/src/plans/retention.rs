@@ -7,10 +7,12 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use app::audit::events::ProjectEvent;
+use app::jobs::lines::Line;
 use app::plans::sentences::{KeepReason, Unit};
 use app::plans::types::{Keep, Kept, Retention};
 use app::sentence::Said;
-use app::units::Moment;
+use app::units::{Moment, figure};
 use engine::retention::{self, Candidate, Reason, Rule};
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
@@ -238,7 +240,7 @@ pub async fn expire(context: &JobContext, plan: &queries::Row, vault: &Vault) ->
         return Ok(0);
     }
     if !crate::vaults::reconcile::may_let_go(&context.state, plan.vault_id).await? {
-        context.log("warn", "the catalogue and the vault differ: nothing is let go until it is rebuilt").await;
+        context.log("warn", Line::RetentionAdrift).await;
         return Ok(0);
     }
     let (rows, now, since) = {
@@ -247,7 +249,7 @@ pub async fn expire(context: &JobContext, plan: &queries::Row, vault: &Vault) ->
         (queries::keepable(&mut conn, plan.plan_id).await?, now, queries::keep_since(&mut conn, plan.plan_id).await?)
     };
     if since + COOLING > now {
-        context.log("info", "the retention rule was changed less than a day ago: nothing is let go yet").await;
+        context.log("info", Line::RetentionCooling).await;
         return Ok(0);
     }
     let mut gone = 0;
@@ -275,9 +277,9 @@ async fn let_go(context: &JobContext, plan: &queries::Row, row: &Row) -> Result<
     if !queries::expire(&mut tx, row.snapshot_id).await? {
         return Ok(false);
     }
-    let sentence =
-        format!("the plan {} let go of the snapshot of {}/{} at {}", plan.name, plan.harbor, row.project, Moment(row.moment).long());
-    let event = Event::new("snapshot.expire", "snapshot", row.snapshot_id.to_string(), sentence)
+    let project = format!("{}/{}", plan.harbor, row.project);
+    let what = ProjectEvent::LetGo { plan: plan.name.clone(), project, moment: Moment(row.moment) };
+    let event = Event::new("snapshot.expire", "snapshot", row.snapshot_id.to_string(), what)
         .project(&plan.harbor, &row.project)
         .with("digest", format!("sha256:{}", hex::encode(&row.digest)))
         .with("moment", Moment(row.moment).url())
@@ -320,7 +322,7 @@ pub async fn forget(context: &JobContext, vault_id: i64, vault: &Vault) -> Resul
         }
     }
     if locked > 0 {
-        context.log("info", format!("{locked} snapshots that were let go are still locked in the vault; they go when that is over")).await;
+        context.log("info", Line::StillLocked { snapshots: figure(locked) }).await;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Runs of plans: asked for by people, queued with their job in one transaction, ended with it.
 
+use app::audit::events::{PlanEvent, ProjectEvent};
 use app::error::{ApiError, ErrorKind};
 use app::jobs::sentences::Title;
 use app::plans::types::Run;
@@ -98,7 +99,7 @@ pub async fn run_now(state: &AppState, caller: &Caller, origin: &Origin, plan_id
     let queued = queue(&mut tx, &plan, &wish).await?;
     if queued.new {
         let event =
-            Event::new("plan.run_now", "plan", &plan.name, format!("asked for a run of the plan {}", plan.name)).with("job", queued.job_id);
+            Event::new("plan.run_now", "plan", &plan.name, PlanEvent::RunAsked { plan: plan.name.clone() }).with("job", queued.job_id);
         audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     }
     tx.commit().await?;
@@ -120,9 +121,10 @@ pub async fn queue_project(state: &AppState, caller: &Caller, origin: &Origin, h
     let wish = Wish { trigger: trigger(origin), by: &caller.login, account_id: Some(caller.account_id), only: Some(project), fresh: true };
     let queued = queue(&mut tx, &plan, &wish).await?;
     if queued.new {
-        let event = Event::new("plan.run_now", "project", project, format!("asked for a backup of {}/{project}", harbor.1))
-            .project(harbor.1, project)
-            .with("job", queued.job_id);
+        let event =
+            Event::new("plan.run_now", "project", project, ProjectEvent::BackupAsked { project: format!("{}/{project}", harbor.1) })
+                .project(harbor.1, project)
+                .with("job", queued.job_id);
         audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     }
     tx.commit().await?;
@@ -174,19 +176,17 @@ pub async fn settle_run(conn: &mut PgConnection, job_id: i64, run_id: i64, end: 
     }
     events::notify(conn, Topic::Plans).await?;
     let event = match state {
-        "failed" => Event::new(
-            "backup.job.fail",
-            "plan",
-            &plan,
-            format!("a run of {plan} failed: {}", error.map(ToString::to_string).unwrap_or_default()),
-        )
-        .outcome(Outcome::Failure, "failed"),
+        "failed" => {
+            let what = PlanEvent::RunFailed { plan: plan.clone(), why: error.cloned().map(Into::into) };
+            Event::new("backup.job.fail", "plan", &plan, what).outcome(Outcome::Failure, "failed")
+        }
         "cancelled" => {
-            Event::new("backup.job.cancel", "plan", &plan, format!("a run of {plan} was stopped")).outcome(Outcome::Partial, "cancelled")
+            let what = PlanEvent::RunStopped { plan: plan.clone() };
+            Event::new("backup.job.cancel", "plan", &plan, what).outcome(Outcome::Partial, "cancelled")
         }
         _ => {
-            let sentence = format!("a run of {plan} backed up {} projects of {harbor}", run.projects_done);
-            let event = Event::new("backup.job.finish", "plan", &plan, sentence);
+            let what = PlanEvent::RunDone { plan: plan.clone(), projects: i64::from(run.projects_done), harbor };
+            let event = Event::new("backup.job.finish", "plan", &plan, what);
             if state == "gaps" { event.outcome(Outcome::Partial, "gaps") } else { event }
         }
     };

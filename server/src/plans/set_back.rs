@@ -3,6 +3,8 @@
 //! Whatever was known of its projects is forgotten in the transaction that notes it, so that no plan follows a hint from the time before, and the next run of each
 //! plan asks everything again. What was captured of the time the harbor lost is worth most now: retention spares it for [`KEPT_DAYS`].
 
+use app::audit::events::HarborEvent;
+use app::jobs::lines::Line;
 use engine::backup::discovery::Discovery;
 use engine::backup::sight::{SetBack, Sight};
 use sqlx::PgConnection;
@@ -42,8 +44,7 @@ pub async fn keep(context: &JobContext, reach: &Reach, discovery: &Discovery, be
     }
     tx.commit().await?;
     if let Some(SetBack { evidence, .. }) = &discovery.set_back {
-        let text = format!("the Harbor was set back to an older state of its database: {evidence}; everything is listed anew");
-        context.log("warn", text).await;
+        context.log("warn", Line::SetBack { evidence: super::told::evidence(evidence) }).await;
     }
     Ok(())
 }
@@ -62,8 +63,8 @@ async fn note(conn: &mut PgConnection, actor: &Actor, reach: &Reach, found: &Set
         .execute(&mut *conn)
         .await?;
     events::notify(conn, Topic::Harbors).await?;
-    let sentence = format!("the harbor {} was set back to an older state of its database: {evidence}", reach.name);
-    let event = Event::new("harbor.set_back", "harbor", &reach.name, sentence)
+    let what = HarborEvent::HarborSetBack { harbor: reach.name.clone(), evidence: super::told::evidence(&found.evidence) };
+    let event = Event::new("harbor.set_back", "harbor", &reach.name, what)
         .outcome(Outcome::Partial, "set_back")
         .with("looked_at", looked_at.to_string())
         .with("kept_until", found.kept_until.map(|at| at.to_string()))

@@ -94,7 +94,7 @@ pub fn run(row: RunRow) -> Run {
         bytes_new: row.bytes_new,
         requests: row.requests,
         gaps: row.gaps,
-        hint: row.hint,
+        hint: row.hint.map(|hint| hint.0),
         harbor_versions: {
             let mut versions: Vec<String> = row.harbor_version_start.into_iter().chain(row.harbor_version_end).collect();
             versions.dedup();

@@ -4,6 +4,7 @@
 //! A run enters only what was sealed later than the newest snapshot the catalogue has: spans grow forwards, and a worker that slept past
 //! its lease may have sealed what a later snapshot has overtaken. Such a one stays in the vault, whole, until a rebuild enters it.
 
+use app::audit::events::ProjectEvent;
 use std::collections::HashSet;
 
 use futures::TryStreamExt as _;
@@ -101,8 +102,8 @@ pub async fn enter(conn: &mut PgConnection, actor: &Actor, prepared: &Prepared, 
 
 /// Its audit record.
 pub async fn record(conn: &mut PgConnection, actor: &Actor, snapshot_id: i64, pointer: &Pointer) -> Result<(), Error> {
-    let sentence = format!("entered a sealed snapshot of {}/{} that the catalogue did not have", pointer.harbor, pointer.project);
-    let event = Event::new("snapshot.adopt", "snapshot", snapshot_id.to_string(), sentence)
+    let what = ProjectEvent::Adopted { project: format!("{}/{}", pointer.harbor, pointer.project) };
+    let event = Event::new("snapshot.adopt", "snapshot", snapshot_id.to_string(), what)
         .project(pointer.harbor.as_ref(), pointer.project.as_str())
         .with("digest", pointer.snapshot.digest.to_string());
     audit::record(conn, actor, event).await?;

@@ -1,5 +1,6 @@
 //! What a project held at a moment, and the parts of one artifact.
 
+use app::audit::events::ProjectEvent;
 use app::error::{ApiError, ErrorKind};
 use app::projects::gaps::Gap;
 use app::projects::types::{ArtifactDetail, Browse, BrowseQuery, RepositoryAt, TagAt, TagNow};
@@ -166,8 +167,13 @@ pub async fn artifact(
         (crate::copies::open_for(state, &mut conn, snapshot_id).await?, accessories, tags, media_type)
     };
     let bytes = vault.get_bytes(&digest, MANIFEST_BYTES_MAX).await?;
-    let event = Event::new("snapshot.read.manifest", "artifact", digest.to_string(), format!("read the manifest of {repository}@{digest}"))
-        .project(harbor, project);
+    let event = Event::new(
+        "snapshot.read.manifest",
+        "artifact",
+        digest.to_string(),
+        ProjectEvent::ManifestRead { image: format!("{repository}@{digest}") },
+    )
+    .project(harbor, project);
     audit::record_alone(&state.pool, &Actor::caller(caller, origin), event).await?;
     let parsed = Manifest::parse(&media_type, &bytes).ok();
     let mut config = None;

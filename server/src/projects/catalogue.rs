@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use app::audit::events::ProjectEvent;
 use app::error::{ApiError, ErrorKind};
+use app::units::figure;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 use sqlx::{PgConnection, PgExecutor};
@@ -460,12 +462,8 @@ pub async fn record_snapshot(
 ) -> Result<(), Error> {
     let sealed = &prepared.sealed;
     let gaps = gap_count(&sealed.index);
-    let sentence = if gaps == 0 {
-        format!("captured {harbor}/{project}: {} tags", changes.tags)
-    } else {
-        format!("captured {harbor}/{project} with {gaps} gaps: {} tags", changes.tags)
-    };
-    let mut event = Event::new("snapshot.create", "snapshot", changes.snapshot_id.to_string(), sentence)
+    let what = ProjectEvent::Captured { project: format!("{harbor}/{project}"), tags: figure(changes.tags), gaps: figure(gaps) };
+    let mut event = Event::new("snapshot.create", "snapshot", changes.snapshot_id.to_string(), what)
         .project(harbor, project)
         .with("digest", sealed.digest.to_string())
         .with("after", json!({ "added": changes.added, "removed": changes.removed, "moved": changes.moved, "gaps": gaps }));

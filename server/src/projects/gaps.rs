@@ -5,11 +5,12 @@
 
 use std::collections::HashMap;
 
+use app::audit::events::ProjectEvent;
 use app::error::{ApiError, ErrorKind};
 use app::projects::gap_causes::{Consequence, GapCause, GapValues, Remedy};
 use app::projects::gaps::{AcceptGap, Acceptance, Gap, ProjectGaps, Withdrawn};
 use app::sentence::Said;
-use app::units::Moment;
+use app::units::{Moment, figure};
 use serde::Deserialize as _;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
@@ -80,6 +81,12 @@ impl GapSays {
         let remedy = (!remedy.is_empty()).then_some(Said::Then(remedy));
         Self { cause: Said::Then(cause), consequence, remedy }
     }
+}
+
+/// Why there is a gap, of a snapshot that was just sealed.
+pub(crate) fn cause_of(gap: &vault::tree::Gap) -> Said<GapCause> {
+    let values = gap.values.as_ref().and_then(|values| serde_json::to_value(values).ok());
+    GapSays::of(values.as_ref(), gap.cause.clone(), gap.consequence.clone(), gap.remedy.clone()).cause
 }
 
 impl Row {
@@ -297,13 +304,14 @@ pub async fn accept(
         .take(NAMED_MAX)
         .map(|gap| serde_json::json!({ "kind": gap.kind, "subject": gap.subject, "digest": gap.digest, "cause": gap.cause }))
         .collect();
-    let sentence = match open.as_slice() {
-        [gap] => format!("accepted a gap of {harbor}/{project}: {}", gap.subject),
-        gaps => format!("accepted {} gaps of {harbor}/{project}", gaps.len()),
+    let count = figure(open.len());
+    let of = format!("{harbor}/{project}");
+    let what = match open.as_slice() {
+        [gap] => ProjectEvent::GapAccepted { project: of, subject: gap.subject.clone() },
+        _ => ProjectEvent::GapsAccepted { project: of, gaps: count },
     };
-    let count = i64::try_from(open.len()).unwrap_or(i64::MAX);
     events::notify(&mut tx, Topic::Snapshots).await?;
-    let event = Event::new("backup.gap.accept", "snapshot", form.snapshot_id.to_string(), sentence)
+    let event = Event::new("backup.gap.accept", "snapshot", form.snapshot_id.to_string(), what)
         .project(harbor, project)
         .with("reason", why)
         .with("until", Moment(until).url())
@@ -382,9 +390,8 @@ pub async fn withdraw(
     .await?;
     let subject = subject.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Acceptance))?;
     events::notify(&mut tx, Topic::Snapshots).await?;
-    let sentence = format!("withdrew the acceptance of a gap of {harbor}/{project}: {subject}");
-    let event =
-        Event::new("backup.gap.revoke", "acceptance", acceptance.to_string(), sentence).project(harbor, project).with("reason", why);
+    let what = ProjectEvent::GapRevoked { project: format!("{harbor}/{project}"), subject };
+    let event = Event::new("backup.gap.revoke", "acceptance", acceptance.to_string(), what).project(harbor, project).with("reason", why);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     Ok(())

@@ -2,6 +2,7 @@
 
 use app::error::ApiError;
 use app::projects::found::{InHarbor, Presence};
+use app::projects::limits::{NotRestorable, SpanEnd};
 use app::projects::types::{TagHistory, TagSpan};
 use app::units::Moment;
 use vocab::{Digest, Tag};
@@ -72,7 +73,7 @@ pub async fn tag_history(
             span(row, if follows { later[i].clone() } else { None })
         })
         .collect();
-    spans.extend(imported.into_iter().map(|row| TagSpan { ended: Some("imported from files".to_owned()), ..span(row, None) }));
+    spans.extend(imported.into_iter().map(|row| TagSpan { ended: Some(SpanEnd::Imported.into()), ..span(row, None) }));
     spans.sort_by_key(|span| std::cmp::Reverse(span.from));
     Ok(TagHistory {
         harbor: harbor.to_owned(),
@@ -100,12 +101,11 @@ fn captured(newest: &SpanRow, known_to: time::OffsetDateTime) -> InHarbor {
 
 fn span(row: SpanRow, next: Option<(Vec<u8>, Option<i64>)>) -> TagSpan {
     let ended = row.to_at.map(|_| match next {
-        Some((_, Some(request))) => format!("moved by restore #{request}"),
-        Some(_) => "moved to another image".to_owned(),
-        None => "gone from Harbor".to_owned(),
+        Some((_, Some(request))) => SpanEnd::MovedByRestore { request }.into(),
+        Some(_) => SpanEnd::Moved.into(),
+        None => SpanEnd::GoneFromHarbor.into(),
     });
-    let not_restorable =
-        row.restore_at.is_none().then(|| "every snapshot that holds it is damaged; run its plan again while Harbor has it".to_owned());
+    let not_restorable = row.restore_at.is_none().then(|| NotRestorable::Damaged.into());
     TagSpan {
         digest: digest_text(&row.digest),
         from: Moment(row.from_at),

@@ -2,6 +2,7 @@
 //!
 //! A hold ends by itself, or is released with a reason by who set it, by an owner of the project or by an operator.
 
+use app::audit::events::ProjectEvent;
 use app::error::ApiError;
 use app::projects::types::{HeldMoment, Hold, HoldForm};
 use app::units::Moment;
@@ -56,9 +57,8 @@ pub async fn set(state: &AppState, caller: &Caller, origin: &Origin, snapshot_id
         .execute(&mut *tx)
         .await?;
     events::notify(&mut tx, Topic::Snapshots).await?;
-    let end = until.map_or_else(|| "without an end".to_owned(), |until| format!("until {}", Moment(until).long()));
-    let sentence = format!("holds the snapshot of {harbor}/{project} at {}, {end}", Moment(moment).long());
-    let event = Event::new("snapshot.hold.set", "snapshot", snapshot_id.to_string(), sentence)
+    let what = ProjectEvent::Held { project: format!("{harbor}/{project}"), moment: Moment(moment), until: until.map(Moment) };
+    let event = Event::new("snapshot.hold.set", "snapshot", snapshot_id.to_string(), what)
         .project(&harbor, &project)
         .with("reason", why)
         .with("until", until.map(|until| Moment(until).url()));
@@ -96,8 +96,8 @@ pub async fn release(state: &AppState, caller: &Caller, origin: &Origin, hold_id
         return Err(ApiError::not_found(app::refusals::Thing::Hold).into());
     }
     events::notify(&mut tx, Topic::Snapshots).await?;
-    let sentence = format!("released the hold of {by} on the snapshot of {harbor}/{project} at {}", Moment(moment).long());
-    let event = Event::new("snapshot.hold.release", "snapshot", snapshot_id.to_string(), sentence)
+    let what = ProjectEvent::HoldReleased { by, project: format!("{harbor}/{project}"), moment: Moment(moment) };
+    let event = Event::new("snapshot.hold.release", "snapshot", snapshot_id.to_string(), what)
         .project(&harbor, &project)
         .with("hold", hold_id)
         .with("reason", why);

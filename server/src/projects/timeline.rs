@@ -3,6 +3,7 @@
 use app::error::ApiError;
 use app::projects::sentences::Happened;
 use app::projects::types::{Limit, Timeline, TimelineEvent};
+use app::sentence::Said;
 use app::units::Moment;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
@@ -79,7 +80,11 @@ pub async fn timeline(
     let (snapshots, whole) = queries::window(&mut conn, project_id, from, to, DRAWN_MAX).await?;
     // Before the first snapshot there is that one to go to.
     let after = if around.at.is_some() { around.after } else { around.known.0 };
-    let limit = |l: vault::tree::Limit| Limit { kind: l.kind, subject: l.subject, text: l.text };
+    let limit = |l: vault::tree::Limit| {
+        // Those of before are a sentence alone.
+        let told = l.values.and_then(|values| serde_json::to_value(values).and_then(serde_json::from_value).ok());
+        Limit { kind: l.kind, subject: l.subject, text: told.map_or(Said::Then(l.text), Said::Now) }
+    };
     Ok(Timeline {
         snapshots,
         events: happened(&mut conn, &place, from, to).await?,

@@ -1,5 +1,6 @@
 //! Drafts: the form, its effect plan against the live harbor, and sending it off.
 
+use app::audit::events::RestoreEvent;
 use app::error::{ApiError, ErrorKind};
 use app::jobs::sentences::Title;
 use app::restores::types::{Draft, DraftPage, LineFilter, Request, RestoreForm, Submit};
@@ -318,17 +319,16 @@ pub async fn submit(state: &AppState, caller: &Caller, origin: &Origin, form: Su
     }
     events::notify(&mut tx, Topic::Requests).await?;
     let action = if row.undo_of.is_some() { "restore.undo.submit" } else { "restore.submit" };
-    let event = Event::new(
-        action,
-        "request",
-        row.request_id.to_string(),
-        format!("asked for restore #{}: {}", row.request_id, fresh.plan.sentence),
-    )
-    .project(&row.harbor, &row.target_project)
-    .with("plan_hash", form.plan_hash.as_str())
-    .with("reason", reason)
-    .with("category", form.category.as_str())
-    .with("after", json!({ "creates": fresh.plan.creates, "moves": fresh.plan.moves, "risk": row.risk, "votes_needed": row.votes_needed }));
+    let what = RestoreEvent::RestoreAsked { request: row.request_id, effects: fresh.plan.effects.clone() };
+    let event = Event::new(action, "request", row.request_id.to_string(), what)
+        .project(&row.harbor, &row.target_project)
+        .with("plan_hash", form.plan_hash.as_str())
+        .with("reason", reason)
+        .with("category", form.category.as_str())
+        .with(
+            "after",
+            json!({ "creates": fresh.plan.creates, "moves": fresh.plan.moves, "risk": row.risk, "votes_needed": row.votes_needed }),
+        );
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     super::get(state, caller, number).await

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
+use app::audit::events::RestoreEvent;
 use app::jobs::failures::{Failure, Help};
+use app::jobs::lines::Line;
 use app::jobs::sentences::Phase;
 use app::restores::outcomes::{Lapse, Outcome as End};
 use app::restores::types::RequestState;
@@ -49,9 +51,9 @@ pub async fn restore_job(context: Arc<JobContext>, request_id: i64) -> Result<()
             }
             begin(&context, &row).await?;
         }
-        "running" => context.log("info", "going on where the last try broke off").await,
-        other => {
-            context.log("info", format!("nothing to do: the request is {other}")).await;
+        "running" => context.log("info", Line::GoingOn).await,
+        _ => {
+            context.log("info", Line::NothingToDo).await;
             return Ok(());
         }
     }
@@ -98,18 +100,12 @@ async fn ask_again(context: &JobContext, row: &Row, fresh: &EffectPlan) -> Resul
     let lapse = if view::stored_plan(row)?.version == EFFECT_VERSION { Lapse::HarborChanged } else { Lapse::OlderForm };
     let new = queries::Replan { plan: &plan, hash: hash.as_bytes(), effects: &effects, risk, votes, rule: &rule, decide_h, lapse: &lapse };
     queries::replan(&mut tx, row.request_id, new).await?;
-    let (sentence, log) = match &lapse {
-        Lapse::HarborChanged | Lapse::PasswordReset => (
-            format!("Harbor changed, so the votes on restore #{} lapsed", row.request_id),
-            "Harbor changed since approval, so the effect is another one; the request waits for new votes",
-        ),
-        Lapse::OlderForm => (
-            format!("the plan of restore #{} was made by an earlier version of this program, so its votes lapsed", row.request_id),
-            "the approved plan was made by an earlier version of this program; it was made anew, and the request waits for new votes",
-        ),
+    let (what, log) = match &lapse {
+        Lapse::HarborChanged | Lapse::PasswordReset => (RestoreEvent::VotesLapsed { request: row.request_id }, Line::EffectChanged),
+        Lapse::OlderForm => (RestoreEvent::PlanOutdated { request: row.request_id }, Line::PlanOutdated),
     };
     events::notify(&mut tx, Topic::Requests).await?;
-    let event = Event::new("restore.replan", "request", row.request_id.to_string(), sentence)
+    let event = Event::new("restore.replan", "request", row.request_id.to_string(), what)
         .project(&row.harbor, &row.target_project)
         .with("plan_hash", hash.hex())
         .with("plan_hash_before", hex::encode(&row.plan_hash));
@@ -135,9 +131,10 @@ async fn begin(context: &JobContext, row: &Row) -> Result<(), JobError> {
     }
     queries::start(&mut tx, row.request_id).await?;
     events::notify(&mut tx, Topic::Requests).await?;
-    let event = Event::new("restore.start", "request", row.request_id.to_string(), format!("restore #{} starts to write", row.request_id))
-        .project(&row.harbor, &row.target_project)
-        .with("plan_hash", hex::encode(&row.plan_hash));
+    let event =
+        Event::new("restore.start", "request", row.request_id.to_string(), RestoreEvent::RestoreStarted { request: row.request_id })
+            .project(&row.harbor, &row.target_project)
+            .with("plan_hash", hex::encode(&row.plan_hash));
     audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
     tx.commit().await?;
     Ok(())
@@ -176,12 +173,17 @@ async fn finish(context: &JobContext, row: &Row, plan: &EffectPlan, report: &Rep
         RequestState::Issues => Outcome::Partial,
         _ => Outcome::Failure,
     };
-    let event = Event::new("restore.finish", "request", row.request_id.to_string(), format!("restore #{} ended: {told}", row.request_id))
-        .project(&row.harbor, &row.target_project)
-        .with("plan_hash", hex::encode(&row.plan_hash))
-        .with("bytes_sent", ended.bytes_sent)
-        .with("items", report.items.len())
-        .outcome(outcome, view::state_word(state));
+    let event = Event::new(
+        "restore.finish",
+        "request",
+        row.request_id.to_string(),
+        RestoreEvent::RestoreEnded { request: row.request_id, outcome: told.into() },
+    )
+    .project(&row.harbor, &row.target_project)
+    .with("plan_hash", hex::encode(&row.plan_hash))
+    .with("bytes_sent", ended.bytes_sent)
+    .with("items", report.items.len())
+    .outcome(outcome, view::state_word(state));
     audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
     tx.commit().await?;
     Ok(())
@@ -210,9 +212,14 @@ pub async fn settle_request(conn: &mut PgConnection, job_id: i64, request_id: i6
     }
     queries::set_state(conn, request_id, state, Some(&detail), true).await?;
     events::notify(conn, Topic::Requests).await?;
-    let event = Event::new("restore.finish", "request", request_id.to_string(), format!("restore #{request_id} ended: {detail}"))
-        .project(&row.harbor, &row.target_project)
-        .outcome(if state == "cancelled" { Outcome::Partial } else { Outcome::Failure }, state);
+    let event = Event::new(
+        "restore.finish",
+        "request",
+        request_id.to_string(),
+        RestoreEvent::RestoreEnded { request: request_id, outcome: detail.into() },
+    )
+    .project(&row.harbor, &row.target_project)
+    .outcome(if state == "cancelled" { Outcome::Partial } else { Outcome::Failure }, state);
     audit::record(conn, &Actor::job(job_id), event).await?;
     Ok(())
 }
@@ -240,7 +247,7 @@ impl engine::Gate for Gate {
         match standing.await {
             Ok(None) => Ok(()),
             Ok(Some(why)) => {
-                self.context.log("error", format!("stopped before the next write: {why}")).await;
+                self.context.log("error", Line::WritingStopped { why }).await;
                 Err(engine::Stop::ApprovalLost)
             }
             Err(error) => {
@@ -288,18 +295,13 @@ impl engine::Gate for Gate {
             tracing::warn!(request.id = self.request_id, error = %chain(&error), "cannot record the outcome of an item");
             engine::Stop::LeaseLost
         });
-        let level = if outcome == "failed" { "error" } else { "info" };
-        self.context
-            .log(
-                level,
-                format!(
-                    "{}{}: {outcome}{}",
-                    result.repository,
-                    result.tag.as_ref().map_or_else(String::new, |tag| format!(":{tag}")),
-                    detail.map_or_else(String::new, |detail| format!(" {detail}"))
-                ),
-            )
-            .await;
+        let image = format!("{}{}", result.repository, result.tag.as_ref().map_or_else(String::new, |tag| format!(":{tag}")));
+        let (level, line) = match outcome {
+            "failed" => ("error", Line::ItemFailed { image, outcome: detail }),
+            "skipped" => ("info", Line::ItemSkipped { image }),
+            _ => ("info", Line::ItemDone { image, outcome: detail }),
+        };
+        self.context.log(level, line).await;
         ended
     }
 }

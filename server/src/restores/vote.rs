@@ -1,5 +1,6 @@
 //! Votes, and the ways a request ends before it runs. Rules are checked in the transaction, with the request's row locked (F-51).
 
+use app::audit::events::RestoreEvent;
 use app::error::{ApiError, ErrorKind};
 use app::restores::outcomes::{Outcome as End, WhyNot};
 use app::restores::refusals::Refusal;
@@ -39,14 +40,10 @@ pub async fn cast(state: &AppState, caller: &Caller, origin: &Origin, form: Cast
     let row = visible(&mut tx, caller, form.request_id).await?;
     if let Some(why) = policy::why_not(caller, row.account_id, row.risk, row.harbor_id, &row.target_project) {
         drop(tx);
-        let event = Event::new(
-            "authz.denied",
-            "request",
-            row.request_id.to_string(),
-            format!("was not allowed to vote on restore #{}", row.request_id),
-        )
-        .project(&row.harbor, &row.target_project)
-        .outcome(Outcome::Denied, "not_an_approver");
+        let what = RestoreEvent::VoteNotAllowed { request: row.request_id };
+        let event = Event::new("authz.denied", "request", row.request_id.to_string(), what)
+            .project(&row.harbor, &row.target_project)
+            .outcome(Outcome::Denied, "not_an_approver");
         audit::record_alone(&state.pool, &Actor::caller(caller, origin), event).await?;
         return Err(ApiError::new(ErrorKind::Forbidden, "may_not_vote", Refusal::MayNotVote { why }).into());
     }
@@ -76,8 +73,12 @@ pub async fn cast(state: &AppState, caller: &Caller, origin: &Origin, form: Cast
     queries::insert_vote(&mut tx, row.request_id, caller.account_id, approve, comment, &row.plan_hash).await.map_err(twice)?;
     let quorum = decide(&mut tx, &row, approve, comment, caller).await?;
     events::notify(&mut tx, Topic::Requests).await?;
-    let (action, verb) = if approve { ("restore.vote.approve", "approved") } else { ("restore.vote.deny", "refused") };
-    let event = Event::new(action, "request", row.request_id.to_string(), format!("{verb} restore #{}", row.request_id))
+    let (action, what) = if approve {
+        ("restore.vote.approve", RestoreEvent::RestoreApproved { request: row.request_id })
+    } else {
+        ("restore.vote.deny", RestoreEvent::RestoreRefused { request: row.request_id })
+    };
+    let event = Event::new(action, "request", row.request_id.to_string(), what)
         .project(&row.harbor, &row.target_project)
         .with("plan_hash", form.plan_hash.as_str())
         .with("comment", comment)
@@ -115,7 +116,7 @@ pub async fn withdraw(state: &AppState, caller: &Caller, origin: &Origin, reques
     }
     queries::set_state(&mut tx, request_id, "withdrawn", None, true).await?;
     events::notify(&mut tx, Topic::Requests).await?;
-    let event = Event::new("restore.withdraw", "request", request_id.to_string(), format!("took restore #{request_id} back"))
+    let event = Event::new("restore.withdraw", "request", request_id.to_string(), RestoreEvent::RestoreWithdrawn { request: request_id })
         .project(&row.harbor, &row.target_project);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
@@ -142,7 +143,7 @@ pub async fn cancel(state: &AppState, caller: &Caller, origin: &Origin, request_
     }
     events::notify(&mut tx, Topic::Requests).await?;
     events::notify(&mut tx, Topic::Jobs).await?;
-    let event = Event::new("restore.cancel", "request", request_id.to_string(), format!("asked restore #{request_id} to stop"))
+    let event = Event::new("restore.cancel", "request", request_id.to_string(), RestoreEvent::RestoreStopAsked { request: request_id })
         .project(&row.harbor, &row.target_project);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
@@ -165,7 +166,12 @@ pub async fn expire_due(state: &AppState) -> Result<(), Error> {
 async fn expire(conn: &mut PgConnection, request_id: i64, why: &End) -> Result<(), Error> {
     queries::set_state(conn, request_id, "expired", Some(why), true).await?;
     events::notify(conn, Topic::Requests).await?;
-    let event = Event::new("restore.expire", "request", request_id.to_string(), format!("restore #{request_id} expired: {why}"));
+    let event = Event::new(
+        "restore.expire",
+        "request",
+        request_id.to_string(),
+        RestoreEvent::RestoreExpired { request: request_id, why: why.clone().into() },
+    );
     audit::record(conn, &Actor::system("schedule"), event).await?;
     Ok(())
 }

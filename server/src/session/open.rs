@@ -1,6 +1,7 @@
 //! Sessions that are open: looked at, and ended.
 
 use app::accounts::types::{EndSessions, OpenSession};
+use app::audit::events::AccountEvent;
 use app::error::ApiError;
 use app::units::Moment;
 use sqlx::PgConnection;
@@ -88,13 +89,13 @@ pub async fn end_sessions(state: &AppState, caller: &Caller, origin: &Origin, fo
     let mut tx = state.pool.begin().await?;
     let login = accounts::login_of(&mut tx, account_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Account))?;
     let ended = end(&mut tx, account_id, form.session_id, caller.session).await?;
-    let sentence = match form.session_id {
+    let what = match form.session_id {
         Some(_) if ended == 0 => return Err(ApiError::not_found(app::refusals::Thing::Session).into()),
-        Some(id) => format!("ended session {id} of {login}"),
-        None => format!("ended {ended} sessions of {login}"),
+        Some(session) => AccountEvent::SessionEnded { session, login: login.clone() },
+        None => AccountEvent::SessionsEnded { sessions: app::units::figure(ended), login: login.clone() },
     };
     events::notify(&mut tx, Topic::Accounts).await?;
-    let event = Event::new("session.revoke", "user", login, sentence);
+    let event = Event::new("session.revoke", "user", login, what);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     Ok(i64::try_from(ended).unwrap_or(i64::MAX))

@@ -1,6 +1,7 @@
 //! Signing in and out, and the first-run set-up.
 
 use app::accounts::types::{Duty, NewUser};
+use app::audit::events::AccountEvent;
 use app::error::{ApiError, ErrorKind};
 use app::ports::Cx;
 use app::session::types::{SetUp, SignIn};
@@ -54,18 +55,19 @@ pub async fn sign_in(state: &AppState, cx: &Cx, form: SignIn) -> Result<String, 
     let known = accounts::credentials(&mut *state.pool.acquire().await?, &login).await?;
     // What was typed is named only where it is somebody's name: it may be a password in the wrong field.
     let named = if known.is_some() { login.as_str() } else { "an unknown name" };
+    let of = || known.as_ref().map(|_| login.clone());
     if let Err(error) = throttle::admit(&state.pool, &login, origin.ip).await {
-        let event = Event::new("auth.login.fail", "session", named, format!("was kept from trying to sign in as {named} for a while"))
-            .outcome(Outcome::Denied, "throttled");
+        let what = of().map_or(AccountEvent::SignInThrottledUnknown, |login| AccountEvent::SignInThrottled { login });
+        let event = Event::new("auth.login.fail", "session", named, what).outcome(Outcome::Denied, "throttled");
         audit::record_alone(&state.pool, &Actor::anonymous(named, &origin), event).await?;
         return Err(error);
     }
     let hash = known.as_ref().filter(|k| k.active).map(|k| k.hash.clone());
     let password = SecretString::from(form.password);
     let good = accounts::password::verify(state, password.clone(), hash).await?;
+    let failed = of().map_or(AccountEvent::SignInFailedUnknown, |login| AccountEvent::SignInFailed { login });
     let Some(account) = known.filter(|_| good) else {
-        let event = Event::new("auth.login.fail", "session", named, format!("failed to sign in as {named}"))
-            .outcome(Outcome::Failure, "bad_credentials");
+        let event = Event::new("auth.login.fail", "session", named, failed).outcome(Outcome::Failure, "bad_credentials");
         audit::record_alone(&state.pool, &Actor::anonymous(named, &origin), event).await?;
         return Err(ApiError::new(ErrorKind::Invalid, "bad_credentials", app::accounts::refusals::Refusal::BadCredentials).into());
     };
@@ -76,7 +78,7 @@ pub async fn sign_in(state: &AppState, cx: &Cx, form: SignIn) -> Result<String, 
     let session = session_of(cx)?;
     let mut tx = state.pool.begin().await?;
     throttle::forget(&mut tx, &login, origin.ip).await?;
-    let event = Event::new("auth.login", "session", &login, format!("{login} signed in"));
+    let event = Event::new("auth.login", "session", &login, AccountEvent::SignedIn { login: login.clone() });
     audit::record(&mut tx, &Actor::anonymous(&login, &origin), event).await?;
     tx.commit().await?;
     session.cycle_id().await.map_err(|e| store_error(&e))?;
@@ -102,7 +104,7 @@ pub async fn step_up(state: &AppState, cx: &Cx, password: &str) -> Result<(), Er
     let origin = origin_of(cx);
     accounts::prove(state, &caller, &origin, "password_again", password).await?;
     let session = session_of(cx)?;
-    let event = Event::new("auth.stepup", "session", &caller.login, format!("{} entered the password again", caller.login));
+    let event = Event::new("auth.stepup", "session", &caller.login, AccountEvent::PasswordAgain { login: caller.login.clone() });
     audit::record_alone(&state.pool, &Actor::caller(&caller, &origin), event).await?;
     session.cycle_id().await.map_err(|e| store_error(&e))?;
     keep_proof(&session).await
@@ -114,7 +116,7 @@ pub async fn sign_out(state: &AppState, cx: &Cx) -> Result<(), Error> {
     if caller.via != Via::Session {
         return Err(ApiError::new(ErrorKind::Invalid, "no_session", app::accounts::refusals::Refusal::TokenNoSession).into());
     }
-    let event = Event::new("auth.logout", "session", &caller.login, format!("{} signed out", caller.login));
+    let event = Event::new("auth.logout", "session", &caller.login, AccountEvent::SignedOut { login: caller.login.clone() });
     audit::record_alone(&state.pool, &Actor::caller(&caller, &origin_of(cx)), event).await?;
     session_of(cx)?.flush().await.map_err(|e| store_error(&e))?;
     // Streams that this session opened end now, in this process and the others.

@@ -1,13 +1,20 @@
 //! The chain on Postgres: nothing is changed in place, and what a superuser changes is found (I-22..I-25, F-52, F-53).
 
+use app::audit::events::SystemEvent;
+use app::sentence::{Said, Sentence as _};
+use app::text::Lang;
 use sqlx::PgPool;
 
 use super::world::{harbor, origin, person, state};
 use crate::audit::{self, Actor, Event};
 
+fn did_it() -> SystemEvent {
+    SystemEvent::Refused { operation: "it".to_owned() }
+}
+
 async fn events(pool: &PgPool, count: usize) {
     for n in 0..count {
-        audit::record_alone(pool, &Actor::command_line(), Event::new("a.b", "thing", n.to_string(), "did it")).await.unwrap();
+        audit::record_alone(pool, &Actor::command_line(), Event::new("a.b", "thing", n.to_string(), did_it())).await.unwrap();
     }
 }
 
@@ -19,7 +26,7 @@ async fn broken(pool: &PgPool) -> Option<i64> {
 async fn records_cannot_be_changed_deleted_or_truncated(pool: PgPool) {
     events(&pool, 2).await;
     for sql in [
-        "update audit_record set sentence = 'x'",
+        "update audit_record set object = 'x'",
         "delete from audit_record",
         "truncate audit_record",
         "delete from audit_head",
@@ -37,6 +44,56 @@ async fn what_is_changed_behind_the_triggers_is_found(pool: PgPool) {
     sqlx::query("alter table audit_record disable trigger user").execute(&pool).await.unwrap();
     sqlx::query("update audit_record set record = convert_to('{}', 'UTF8') where seq = 3").execute(&pool).await.unwrap();
     assert_eq!(broken(&pool).await, Some(3));
+}
+
+/// A record as the first form had it, to the byte.
+const OLD: &str = r#"{"action":"plan.create","actor":{"id":"","name":"command line","type":"bootstrap"},"app_version":"0.1.0","id":"019ab6a4-5b0e-7d10-8d52-8f0c1d2e3f40","object":{"name":"nightly","project":null,"type":"plan"},"outcome":{"reason_code":null,"result":"success"},"request_id":null,"sentence":"made the plan nightly","source":{"interface":"cli","ip":null},"time":"2026-11-23T09:30:00.123456Z","v":1}"#;
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_record_of_before_is_as_it_was_said_then_and_one_of_now_is_in_the_readers_language_and_both_are_in_the_chain(pool: PgPool) {
+    let state = state(pool.clone());
+    let auditor = person(&state, "aud", &[app::accounts::types::Duty::Auditor], "").await;
+    let old: i64 = sqlx::query_scalar("select audit_append($1)").bind(OLD.as_bytes()).fetch_one(&pool).await.unwrap();
+    let what = app::audit::events::PlanEvent::PlanPaused { plan: "nightly".to_owned(), days: 1 };
+    let new = audit::record_alone(&pool, &Actor::command_line(), Event::new("plan.pause", "plan", "nightly", what)).await.unwrap();
+    assert_eq!(broken(&pool).await, None);
+
+    let at = audit::get(&state, &auditor, &origin(), old).await.unwrap();
+    assert_eq!((at.event.sentence, at.record.as_str(), at.intact), (Said::Then("made the plan nightly".to_owned()), OLD, true));
+    let at = audit::get(&state, &auditor, &origin(), new).await.unwrap();
+    assert!(at.intact && at.record.contains(r#""event":{"code":"plan_paused","days":1,"plan":"nightly"}"#), "{}", at.record);
+    assert_eq!(at.event.sentence.say(Lang::En), "paused the plan nightly for 1 day");
+    assert_eq!(at.event.sentence.say(Lang::ZhCn), "暂停备份计划 nightly，共 1 天");
+    let listed = audit::list(&state, &auditor, &origin(), app::audit::types::AuditFilter::default()).await.unwrap();
+    let said = |seq| listed.events.iter().find(|event| event.seq == seq).unwrap().sentence.to_string();
+    assert_eq!((said(old).as_str(), said(new).as_str()), ("made the plan nightly", "paused the plan nightly for 1 day"));
+}
+
+/// What is shown is what is hashed: there is nothing beside it that could be changed.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn another_code_or_figure_in_a_record_is_found(pool: PgPool) {
+    let state = state(pool.clone());
+    let auditor = person(&state, "aud", &[app::accounts::types::Duty::Auditor], "").await;
+    let what = |days| app::audit::events::PlanEvent::PlanPaused { plan: "nightly".to_owned(), days };
+    let mut seqs = Vec::new();
+    for days in [7, 7] {
+        seqs.push(
+            audit::record_alone(&pool, &Actor::command_line(), Event::new("plan.pause", "plan", "nightly", what(days))).await.unwrap(),
+        );
+    }
+    sqlx::query("alter table audit_record disable trigger user").execute(&pool).await.unwrap();
+    for (from, to) in [(r#""days":7"#, r#""days":70"#), ("plan_paused", "plan_resumed")] {
+        let edit = "update audit_record set record = convert_to(replace(convert_from(record, 'UTF8'), $2, $3), 'UTF8') where seq = $1";
+        sqlx::query(edit).bind(seqs[1]).bind(from).bind(to).execute(&pool).await.unwrap();
+        assert_eq!(broken(&pool).await, Some(seqs[1]), "{from}");
+        assert!(!audit::get(&state, &auditor, &origin(), seqs[1]).await.unwrap().intact);
+        sqlx::query(edit).bind(seqs[1]).bind(to).bind(from).execute(&pool).await.unwrap();
+        assert_eq!(broken(&pool).await, None);
+    }
+    // What is no record any more is shown as it lies there.
+    sqlx::query("update audit_record set record = 'not a record' where seq = $1").bind(seqs[0]).execute(&pool).await.unwrap();
+    let shown = audit::get(&state, &auditor, &origin(), seqs[0]).await.unwrap();
+    assert_eq!((shown.event.sentence, shown.intact), (Said::Then("not a record".to_owned()), false));
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
@@ -95,7 +152,7 @@ async fn each_sees_of_the_history_what_the_matrix_says(pool: PgPool) {
     let state = state(pool.clone());
     harbor(&pool, "prod").await;
     let event = |action, project: Option<&str>| {
-        let event = Event::new(action, "thing", "thing", "did it");
+        let event = Event::new(action, "thing", "thing", did_it());
         match project {
             Some(project) => event.project("prod", project),
             None => event,
@@ -116,7 +173,7 @@ async fn each_sees_of_the_history_what_the_matrix_says(pool: PgPool) {
         let caller = person(&state, name, duties, grants).await;
         let things = sees(&state, &caller).await.into_iter().filter(|object| object == "thing").count();
         assert_eq!(things, expected, "{name}");
-        audit::record_alone(&pool, &Actor::caller(&caller, &origin()), Event::new("t.own", "own act", name, "did it")).await.unwrap();
+        audit::record_alone(&pool, &Actor::caller(&caller, &origin()), Event::new("t.own", "own act", name, did_it())).await.unwrap();
         assert_eq!(sees(&state, &caller).await.contains(&name.to_owned()), name != "vic", "{name} and what they did");
     }
 }
@@ -141,7 +198,7 @@ async fn whatever_part_of_the_history_is_read_is_recorded(pool: PgPool) {
 async fn a_record_stays_small_whatever_somebody_types(pool: PgPool) {
     let long = "x".repeat(200_000);
     let many: Vec<String> = (0..5_000).map(|n| n.to_string()).collect();
-    let event = Event::new("t.long", "thing", &long, &long)
+    let event = Event::new("t.long", "thing", &long, SystemEvent::Refused { operation: long.clone() })
         .with("reason", long.as_str())
         .with("after", serde_json::json!({ "grants": many, "why": { "deep": long } }));
     let seq = audit::record_alone(&pool, &Actor::command_line(), event).await.unwrap();

@@ -30,7 +30,6 @@ pub(super) struct Estate {
 }
 
 /// A run as it ended.
-#[derive(sqlx::FromRow)]
 pub(super) struct Ran {
     pub projects_done: i64,
     pub projects_unchanged: i64,
@@ -146,11 +145,11 @@ impl Estate {
             .execute(&mut *conn)
             .await
             .ok();
-        sqlx::query_as("select projects_done, projects_unchanged, requests, gaps, hint, full_reconcile from run where run_id = $1")
-            .bind(run_id)
-            .fetch_one(&mut *conn)
-            .await
-            .unwrap()
+        type Columns = (i64, i64, i64, i64, sqlx::types::Json<app::plans::basis::Basis>, bool);
+        let sql = "select projects_done, projects_unchanged, requests, gaps, hint, full_reconcile from run where run_id = $1";
+        let (projects_done, projects_unchanged, requests, gaps, hint, full_reconcile): Columns =
+            sqlx::query_as(sql).bind(run_id).fetch_one(&mut *conn).await.unwrap();
+        Ran { projects_done, projects_unchanged, requests, gaps, hint: hint.to_string(), full_reconcile }
     }
 
     /// An hour passes in which nothing is pushed. What the last look saw is as much older, which the Harbor alone cannot be told.
@@ -230,7 +229,7 @@ async fn a_plan_over_unchanged_projects_costs_five_requests_in_all(pool: PgPool)
     let second = estate.run().await;
     assert_eq!(estate.sim.control().total(), 5, "{:?}", estate.sim.control().seen());
     assert_eq!((second.projects_done, second.projects_unchanged, second.requests, second.gaps), (12, 12, 5, 0));
-    assert_eq!(second.hint, "repository update times");
+    assert_eq!(second.hint, "changes found by: repository update times");
     let snapshots: i64 =
         sqlx::query_scalar("select count(*) from snapshot where tags = 2 and logical_bytes > 0").fetch_one(&pool).await.unwrap();
     assert_eq!(snapshots, 24, "each moment is there, with its figures");
@@ -284,10 +283,10 @@ async fn before_2_15_2_the_audit_log_spares_listings_once_a_listing_found_that_i
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let estate = Estate::with(pool.clone(), &names, Version::V2_12_4).await;
     let first = estate.run().await;
-    assert_eq!((first.full_reconcile, first.hint.as_str()), (true, "none: nothing was listed before"));
+    assert_eq!((first.full_reconcile, first.hint.as_str()), (true, "every project was listed: nothing was listed before"));
     let second = estate.run().await;
     assert_eq!((second.projects_done, second.projects_unchanged), (12, 0), "not believed yet");
-    assert_eq!(second.hint, "none: no listing has found yet that the Harbor's audit log names pushes");
+    assert_eq!(second.hint, "every project was listed: no listing has found yet that the Harbor's audit log names pushes");
     assert_eq!(estate.audit_record().await, (None, false), "nothing was pushed");
     estate.push("p3/web", "2").await;
     assert_eq!(estate.run().await.projects_unchanged, 0);
@@ -299,7 +298,7 @@ async fn before_2_15_2_the_audit_log_spares_listings_once_a_listing_found_that_i
         estate.sim.control().reset_counts();
         let ran = estate.run().await;
         assert_eq!(estate.sim.control().total(), requests, "{:?}", estate.sim.control().seen());
-        assert_eq!((ran.projects_done, ran.projects_unchanged, ran.hint.as_str()), (12, 12, "the Harbor's audit log"));
+        assert_eq!((ran.projects_done, ran.projects_unchanged, ran.hint.as_str()), (12, 12, "changes found by: the Harbor's audit log"));
     }
     estate.push("p5/api", "2").await;
     assert_eq!(estate.run().await.projects_unchanged, 11);
@@ -330,7 +329,10 @@ async fn a_change_that_the_audit_log_does_not_name_is_found_by_the_full_listing_
         estate.configure(serde_json::json!({ "skip_audit_log_database": false, "disabled_audit_log_event_types": "" })).await;
         estate.push("prod/api", "3").await;
         let ran = estate.run().await;
-        assert_eq!((ran.projects_unchanged, ran.hint.as_str()), (0, "none: a listing found what the Harbor's audit log did not name"));
+        assert_eq!(
+            (ran.projects_unchanged, ran.hint.as_str()),
+            (0, "every project was listed: a listing found what the Harbor's audit log did not name")
+        );
         assert_eq!(estate.audit_record().await, (None, true), "only a run that asks everything again proves it anew");
         estate.push("prod/api", "4").await;
         estate.full().await;

@@ -156,7 +156,7 @@ impl Fleet {
             "insert into hold (snapshot_id, reason, made_by)
              select s.snapshot_id, 'the auditors asked', 'req' from snapshot s join project p using (project_id), generate_series(1, $1) where p.name = 'shop'",
             "insert into finding (vault_id, kind, object, detail, remedy, found_at)
-             select vault_id, 'missing', sha256(('o' || n)::bytea), 'gone', 'verify', now() from vault, generate_series(1, $1) n on conflict do nothing",
+             select vault_id, 'missing', sha256(('o' || n)::bytea), '\"gone\"', '\"verify\"', now() from vault, generate_series(1, $1) n on conflict do nothing",
         ] {
             sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).bind(by).execute(&self.estate.pool).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
         }

@@ -148,14 +148,14 @@ async fn what_is_stored_is_text_on_every_page(pool: PgPool) {
     let vault = fleet.number("select min(vault_id) from vault").await;
     for sql in [
         "update account set display_name = left($1, 100)",
-        "update harbor set state = 'refused', state_detail = $1, secret_set_by = $1, product_version = $1, staging_trouble = $1",
+        "update harbor set state = 'refused', state_detail = to_jsonb($1::text), secret_set_by = $1, product_version = $1, staging_trouble = to_jsonb($1::text)",
         "update job set title = to_jsonb($1::text), error = to_jsonb($1::text), remedy = jsonb_build_object('code', $1::text), trigger = $1",
-        "insert into job_log (job_id, seq, level, text) select max(job_id), 900, 'error', $1 from job",
+        "insert into job_log (job_id, seq, level, text) select max(job_id), 900, 'error', to_jsonb($1::text) from job",
         "update request set reason = $1, ticket = $1, outcome_detail = to_jsonb($1::text), rule = jsonb_build_object('code', 'none', 'text', $1::text), effects = effects || jsonb_build_object('only', $1::text)",
         "insert into vote (request_id, account_id, approve, comment, plan_hash) select q.request_id, a.account_id, true, $1, q.plan_hash
            from (select request_id, plan_hash from request where state = 'waiting' order by request_id desc limit 1) q, (select min(account_id) as account_id from account) a",
         "update hold set reason = $1, made_by = $1",
-        "update finding set kind = $1, detail = $1, remedy = $1",
+        "update finding set kind = $1, detail = to_jsonb($1::text), remedy = to_jsonb($1::text)",
         "update plan set name = plan_id || $1, paused_at = now(), paused_by = $1, paused_reason = $1",
         "update repository set name = 'shop/' || repository_id || $1 where name not like 'shop/web'",
         "update tag_span set tag = $1 where tag = '1' and repository_id <> (select repository_id from repository where name = 'shop/web')",

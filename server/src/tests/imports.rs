@@ -132,8 +132,8 @@ async fn an_import_moves_nothing_of_a_living_project(pool: PgPool) {
     assert_eq!(detail.tags, ["9"]);
     let history = projects::tag_history(&estate.state, &reader(), "sim", "shop", "shop/lost", "9", true).await.unwrap();
     assert_eq!(
-        history.spans.iter().map(|span| (span.restore_at.0, span.ended.as_deref())).collect::<Vec<_>>(),
-        [(now, Some("imported from files"))]
+        history.spans.iter().map(|span| (span.restore_at.0, span.ended.clone())).collect::<Vec<_>>(),
+        [(now, Some(app::projects::limits::SpanEnd::Imported.into()))]
     );
 
     // The next run finds the project as it was.

@@ -94,7 +94,8 @@ async fn the_end_of_a_login_and_rights_beyond_its_need_are_told_before_it_ends(p
     let checks = harbors::last_check(&w.state, &w.ops, "prod").await.unwrap().unwrap();
     let row = checks.checks.iter().find(|row| row.code == "logins").unwrap();
     assert_eq!(row.outcome, CheckOutcome::Warn);
-    assert!(row.detail.contains("in 9 days") && row.detail.contains("tag:delete"), "{}", row.detail);
+    let detail = row.detail.to_string();
+    assert!(detail.contains("in 9 days") && detail.contains("tag:delete"), "{detail}");
     let home = crate::home::home(&w.state, &w.ops).await.unwrap();
     assert!(
         home.concerns

@@ -6,6 +6,7 @@ mod calls;
 mod capacity;
 mod capture;
 mod catalogue;
+mod chinese;
 mod classes;
 mod copies;
 mod disaster;

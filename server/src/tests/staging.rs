@@ -243,7 +243,7 @@ async fn a_staging_project_that_somebody_deleted_is_told_while_it_is_on_and_forg
     let causes: Vec<String> =
         sqlx::query_scalar("select g->>'cause' from snapshot s, jsonb_array_elements(s.gaps) g").fetch_all(&w.e.pool).await.unwrap();
     assert!(!causes.is_empty() && causes.iter().all(|cause| cause.contains("does not exist any more")), "{causes:?}");
-    assert!(w.harbor().await.staging.trouble.unwrap().contains("does not exist any more"));
+    assert!(w.harbor().await.staging.trouble.unwrap().to_string().contains("does not exist any more"));
     assert_eq!(w.off().await.staging, app::harbors::types::Staging::default());
     w.on().await;
     assert_eq!(w.e.run().await.gaps, 0);

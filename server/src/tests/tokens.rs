@@ -139,6 +139,10 @@ async fn a_token_is_bound_to_what_its_owner_reaches(pool: PgPool) {
     assert!(caller.roles.is_empty() && caller.bounds.is_some(), "bound to nothing is not unbound");
 }
 
+fn did_it() -> app::audit::events::SystemEvent {
+    app::audit::events::SystemEvent::Refused { operation: "it".to_owned() }
+}
+
 /// The chain of before goes on, and new records say who acted and with what.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn which_token_acted_is_in_the_hashed_record(pool: PgPool) {
@@ -150,10 +154,10 @@ async fn which_token_acted_is_in_the_hashed_record(pool: PgPool) {
     let (id, secret) = made(&state, &dev, new(TokenScope::Write)).await;
     let caller = accounts::caller_of_token(&pool, &secret, &origin()).await.unwrap().unwrap();
     let by_token =
-        audit::record_alone(&pool, &Actor::caller(&caller, &origin()), Event::new("t.one", "thing", "x", "did it")).await.unwrap();
+        audit::record_alone(&pool, &Actor::caller(&caller, &origin()), Event::new("t.one", "thing", "x", did_it())).await.unwrap();
     let in_session = Caller { session: Some(77), ..dev.clone() };
     let by_person =
-        audit::record_alone(&pool, &Actor::caller(&in_session, &origin()), Event::new("t.two", "thing", "x", "did it")).await.unwrap();
+        audit::record_alone(&pool, &Actor::caller(&in_session, &origin()), Event::new("t.two", "thing", "x", did_it())).await.unwrap();
     for (seq, token, session) in [(1, None, None), (by_token, Some(id), None), (by_person, None, Some(77))] {
         let detail = audit::get(&state, &auditor, &origin(), seq).await.unwrap();
         assert!(detail.intact);

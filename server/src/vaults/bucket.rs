@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use app::audit::events::VaultEvent;
 use app::error::{ApiError, ErrorKind};
-use app::harbors::types::{Check, CheckList, CheckOutcome};
-use app::sentence::Said;
+use app::harbors::types::{CheckList, CheckOutcome};
 use app::units::Moment;
 use app::vaults::types::{Bucket, ChangeBucket, NewVault, Vault};
 use registry::{Endpoint, Limits};
@@ -13,10 +13,10 @@ use serde_json::json;
 use sqlx::types::Json;
 use time::OffsetDateTime;
 use vault::VaultError;
-use vault::store::bucket::{BucketPlace, BucketStore, Outcome, PlaceError, Probe, Promise, is_fit};
+use vault::store::bucket::{BucketPlace, BucketStore, PlaceError, Promise, is_fit};
 
 use super::queries::{self, BucketRow};
-use super::{health, lock, ops, reconcile};
+use super::{health, lock, ops, reconcile, told};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::crypto::Place;
@@ -130,38 +130,8 @@ async fn tried(state: &AppState, reach: Reach<'_>) -> Result<Tried, Error> {
     let probes = store.probe().await;
     let fit = is_fit(&probes);
     let now = Moment(OffsetDateTime::now_utc());
-    let checks = CheckList { checks: probes.into_iter().map(line).collect(), at: now, backup_ok: fit, restore_ok: fit };
+    let checks = CheckList { checks: probes.iter().map(told::probe).collect(), at: now, backup_ok: fit, restore_ok: fit };
     Ok(Tried { store, endpoint: endpoint.url.as_str().trim_end_matches('/').to_owned(), name, checks })
-}
-
-fn line(probe: Probe) -> Check {
-    let title = match probe.promise {
-        Promise::Reach => "The bucket answers",
-        Promise::ConditionalPut => "Nothing is overwritten",
-        Promise::Checksum => "Damaged bytes are refused",
-        Promise::ReadBack => "What is put is read back",
-        Promise::List => "What is put is listed",
-        Promise::Parts => "Large objects",
-        Promise::Copy => "Copies inside the bucket",
-        Promise::Unfinished => "Unfinished uploads",
-        Promise::Delete => "What is deleted is gone",
-        Promise::Versions => "Old versions",
-        Promise::Locks => "Object lock",
-        Promise::LockKept => "A lock that is kept",
-        _ => "More",
-    };
-    Check {
-        code: probe.promise.code().to_owned(),
-        title: title.to_owned(),
-        outcome: match probe.outcome {
-            Outcome::Pass => CheckOutcome::Pass,
-            Outcome::Warn => CheckOutcome::Warn,
-            Outcome::Fail => CheckOutcome::Fail,
-        },
-        detail: probe.detail,
-        remedy: probe.remedy.map(str::to_owned),
-        missing: Vec::new(),
-    }
 }
 
 /// Whether a bucket locks what it is told to lock, as far as was tried.
@@ -181,15 +151,11 @@ fn refused(checks: &CheckList) -> Error {
         return Error::defect("a bucket was refused and nothing had failed".to_owned());
     };
     if worst.code != Promise::Reach.code() {
-        let text = Said::Then(format!("{}: {}", worst.title, worst.detail));
-        let mut error = ApiError::new(ErrorKind::Invalid, "checks_failed", text);
-        for check in checks.checks.iter().filter(|check| check.outcome == CheckOutcome::Fail) {
-            error =
-                error.and_field(format!("check:{}", check.code), Said::Then(check.remedy.clone().unwrap_or_else(|| check.detail.clone())));
-        }
-        return error.into();
+        let error = ApiError::new(ErrorKind::Invalid, "checks_failed", crate::harbors::told::refusal(worst));
+        let failed = checks.checks.iter().filter(|check| check.outcome == CheckOutcome::Fail);
+        return failed.fold(error, crate::harbors::told::field).into();
     }
-    let said = worst.detail.to_ascii_lowercase();
+    let said = worst.detail.to_string().to_ascii_lowercase();
     // S3's own codes, and the words of servers that have codes of theirs.
     let field = [
         ("nosuchbucket", "bucket"),
@@ -200,7 +166,7 @@ fn refused(checks: &CheckList) -> Error {
         ("access key", "access_key"),
     ];
     let field = field.iter().find(|(word, _)| said.contains(word)).map_or("endpoint", |(_, field)| field);
-    ApiError::field(field, Said::Then(worst.detail.clone())).into()
+    ApiError::field(field, app::harbors::refusals::Refusal::Found { detail: worst.detail.clone() }).into()
 }
 
 fn in_bucket(error: &VaultError) -> Error {
@@ -264,8 +230,8 @@ pub(super) async fn register(state: &AppState, actor: &Actor, name: String, form
     };
     queries::set_bucket(&mut tx, &row).await?;
     events::notify(&mut tx, Topic::Vaults).await?;
-    let (action, verb) = if adopted { ("vault.adopt", "adopted") } else { ("vault.create", "made") };
-    let event = Event::new(action, "vault", &name, format!("{verb} the vault {name}"))
+    let (action, what) = ops::made(&name, adopted);
+    let event = Event::new(action, "vault", &name, what)
         .with("path", tried.name.as_str())
         .with("read_only", found)
         .with("vault_uuid", vault.id().to_string())
@@ -355,7 +321,7 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     queries::set_bucket(&mut tx, &changed).await?;
     queries::set_path(&mut tx, row.vault_id, &tried.name).await?;
     events::notify(&mut tx, Topic::Vaults).await?;
-    let event = Event::new("vault.update", "vault", &name, format!("changed the bucket of the vault {name}"))
+    let event = Event::new("vault.update", "vault", &name, VaultEvent::BucketChanged { vault: name.clone() })
         .with("before", described(&row))
         .with("after", described(&changed))
         .with("new_secret", new_secret);
@@ -373,7 +339,7 @@ pub async fn check(state: &AppState, caller: &Caller, origin: &Origin, vault_id:
     let mut tx = state.pool.begin().await?;
     queries::set_checks(&mut tx, vault_id, &checks).await?;
     events::notify(&mut tx, Topic::Vaults).await?;
-    let event = Event::new("vault.test", "vault", &name, format!("tested the bucket of the vault {name}")).with("fit", fit);
+    let event = Event::new("vault.test", "vault", &name, VaultEvent::BucketTested { vault: name.clone() }).with("fit", fit);
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     tx.commit().await?;
     health::check(state, vault_id).await?;

@@ -3,7 +3,12 @@
 
 use std::sync::Arc;
 
+use app::audit::events::VaultEvent;
+use app::jobs::failures::Failure;
+use app::jobs::lines::Line;
 use app::jobs::sentences::Phase;
+use app::troubles::Trouble;
+use app::vaults::findings::HealedBy;
 use engine::finding::Severity;
 use engine::survey::{Lack, Place};
 use vault::tree::OCI_EMPTY_BYTES;
@@ -16,6 +21,7 @@ use crate::error::{Error, chain};
 use crate::events::{self, Topic};
 use crate::harbors::{self, Access};
 use crate::jobs::{JobContext, JobError};
+use crate::troubles;
 
 /// Objects one job tries to heal.
 const OBJECTS_MAX: usize = 10_000;
@@ -43,11 +49,11 @@ pub async fn all(context: &Arc<JobContext>, vault_id: i64, vault: &Vault, lacks:
         queries::heal(&mut tx, vault_id, digest.as_bytes(), &by).await?;
         queries::add_stored(&mut tx, vault_id, i64::try_from(bytes).unwrap_or(i64::MAX)).await?;
         events::notify(&mut tx, Topic::Vaults).await?;
-        let event = Event::new("vault.object.heal", "object", digest.to_string(), format!("healed a lost object: taken from {by}"))
+        let event = Event::new("vault.object.heal", "object", digest.to_string(), VaultEvent::Healed { by: by.clone() })
             .with("bytes", i64::try_from(bytes).unwrap_or(i64::MAX));
         audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
         tx.commit().await?;
-        context.log("info", format!("{digest} is whole again: taken from {by}")).await;
+        context.log("info", Line::Healed { object: digest.to_string(), by }).await;
         healed += 1;
     }
     Ok(healed)
@@ -67,8 +73,8 @@ async fn others(context: &JobContext, vault_id: i64) -> Result<Vec<(String, Vaul
     let mut open = Vec::new();
     for row in queries::all(&mut conn).await?.into_iter().filter(|row| row.vault_id != vault_id) {
         match super::open(&context.state, &mut conn, row.vault_id).await {
-            Ok(vault) => open.push((format!("the vault {}", row.name), vault)),
-            Err(error) => context.log("warn", format!("the vault {} cannot be asked: {}", row.name, chain(&error))).await,
+            Ok(vault) => open.push((row.name, vault)),
+            Err(error) => context.log("warn", Line::VaultSilent { vault: row.name, why: troubles::failure(&error) }).await,
         }
     }
     Ok(open)
@@ -80,33 +86,44 @@ async fn one(
     digest: &Digest,
     lack: &Lack,
     others: &[(String, Vault)],
-) -> Result<Option<(String, u64)>, JobError> {
+) -> Result<Option<(HealedBy, u64)>, JobError> {
     if let Some(bytes) = vault.revive_object(digest).await.map_err(Error::from)? {
-        return Ok(Some(("an older version in the same bucket".to_owned(), bytes)));
+        return Ok(Some((HealedBy::OlderVersion, bytes)));
     }
     if *digest == Digest::of(OCI_EMPTY_BYTES) {
         vault.put_bytes(OCI_EMPTY_BYTES).await.map_err(Error::from)?;
-        return Ok(Some(("what is always the same".to_owned(), OCI_EMPTY_BYTES.len() as u64)));
+        return Ok(Some((HealedBy::AlwaysSame, OCI_EMPTY_BYTES.len() as u64)));
     }
     for (name, other) in others {
         if !matches!(other.size_of(digest).await, Ok(Some(_))) {
             continue;
         }
         match vault.put(digest, None, other.get(digest)).await {
-            Ok(stored) => return Ok(Some((name.clone(), stored.size_bytes))),
+            Ok(stored) => return Ok(Some((HealedBy::Vault { vault: name.clone() }, stored.size_bytes))),
             Err(PutError::Vault(error)) if !is_theirs(&error) => return Err(Error::from(error).into()),
-            Err(error) => context.log("warn", format!("{digest} cannot be had from {name}: {}", chain(&error))).await,
+            Err(error) => {
+                let from = HealedBy::Vault { vault: name.clone() };
+                context.log("warn", Line::NotFrom { object: digest.to_string(), from, why: not_put(&error) }).await;
+            }
         }
     }
     for place in &lack.places {
-        let name = format!("{} of {}", place.repository, place.harbor);
+        let by = HealedBy::Harbor { repository: place.repository.to_string(), harbor: place.harbor.clone() };
         match from_harbor(context, vault, digest, place).await {
-            Ok(Some(bytes)) => return Ok(Some((name, bytes))),
+            Ok(Some(bytes)) => return Ok(Some((by, bytes))),
             Ok(None) => {}
-            Err(error) => context.log("warn", format!("{digest} cannot be had from {name}: {error}")).await,
+            Err(why) => context.log("warn", Line::NotFrom { object: digest.to_string(), from: by, why }).await,
         }
     }
     Ok(None)
+}
+
+/// Why an object was not stored.
+fn not_put<E: std::error::Error + 'static>(error: &PutError<E>) -> Failure {
+    match error {
+        PutError::Vault(error) => troubles::vault(error).into(),
+        other => Trouble::Unforeseen { error: chain(other) }.into(),
+    }
 }
 
 /// Whether another source may still do better.
@@ -114,19 +131,20 @@ fn is_theirs(error: &VaultError) -> bool {
     matches!(error, VaultError::WrongBytes { .. })
 }
 
-async fn from_harbor(context: &JobContext, vault: &Vault, digest: &Digest, place: &Place) -> Result<Option<u64>, String> {
-    let said = |error: Error| chain(&error);
+async fn from_harbor(context: &JobContext, vault: &Vault, digest: &Digest, place: &Place) -> Result<Option<u64>, Failure> {
+    let said = |error: Error| troubles::failure(&error);
     let reach = {
-        let mut conn = context.state.pool.acquire().await.map_err(|e| e.to_string())?;
-        harbors::queries::reach_by_name(&mut conn, &place.harbor).await.map_err(|e| e.to_string())?
+        let mut conn = context.state.pool.acquire().await.map_err(|error| said(error.into()))?;
+        harbors::queries::reach_by_name(&mut conn, &place.harbor).await.map_err(|error| said(error.into()))?
     };
     let Some(reach) = reach.filter(|reach| !reach.removed) else { return Ok(None) };
     let client = harbors::client(&context.state, &reach, Access::Read).map_err(said)?;
     if place.manifest {
-        let manifest = client.manifest_get(&place.repository, digest).await.map_err(|e| chain(&e))?;
-        let stored = vault.put_bytes(&manifest.bytes).await.map_err(|e| chain(&e))?;
+        let manifest = client.manifest_get(&place.repository, digest).await.map_err(|error| said(error.into()))?;
+        let stored = vault.put_bytes(&manifest.bytes).await.map_err(|error| said(error.into()))?;
         return Ok((stored == *digest).then_some(manifest.bytes.len() as u64));
     }
-    let stored = vault.put(digest, None, client.blob_get_unhashed(&place.repository, digest, None)).await.map_err(|e| chain(&e))?;
+    let stored =
+        vault.put(digest, None, client.blob_get_unhashed(&place.repository, digest, None)).await.map_err(|error| not_put(&error))?;
     Ok(Some(stored.size_bytes))
 }

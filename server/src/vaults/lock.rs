@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use app::audit::events::VaultEvent;
 use app::error::{ApiError, ErrorKind};
+use app::jobs::lines::Line;
 use app::jobs::sentences::Phase;
-use app::units::Moment;
+use app::units::{Moment, figure};
+use app::vaults::findings::{FindingHelp, Means};
 use app::vaults::types::{ChangeLock, Lock};
 use futures::TryStreamExt as _;
 use serde_json::json;
@@ -90,15 +93,13 @@ pub async fn change(state: &AppState, caller: &Caller, origin: &Origin, form: Ch
     let weaker = after < before || (row.lock_mode == "compliance" && mode == Mode::Governance);
     let mut tx = state.pool.begin().await?;
     queries::set_lock(&mut tx, form.vault_id, mode.as_str(), days).await?;
-    let (action, sentence) = if weaker {
-        (
-            "vault.lock.weaken",
-            format!("weakened the lock of the vault {name}: {after} days, {}; what is locked stays locked", mode.as_str()),
-        )
+    let (vault, kept_days, word) = (name.clone(), i64::from(after), mode.as_str().to_owned());
+    let (action, what) = if weaker {
+        ("vault.lock.weaken", VaultEvent::LockWeakened { vault, days: kept_days, mode: word })
     } else {
-        ("vault.lock.set", format!("set the lock of the vault {name}: {after} days, {}", mode.as_str()))
+        ("vault.lock.set", VaultEvent::LockSet { vault, days: kept_days, mode: word })
     };
-    let event = Event::new(action, "vault", &name, sentence)
+    let event = Event::new(action, "vault", &name, what)
         .with("before", json!({ "days": before, "mode": row.lock_mode }))
         .with("after", json!({ "days": after, "mode": mode.as_str() }));
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
@@ -156,7 +157,7 @@ pub(super) async fn look(
         queries::locks_extended(&mut conn, vault_id, None).await?;
     }
     if extended > 0 {
-        context.log("info", format!("{extended} locks were extended")).await;
+        context.log("info", Line::LocksExtended { locks: figure(extended) }).await;
     }
     Ok(extended)
 }
@@ -165,18 +166,17 @@ pub(super) async fn look(
 async fn found(context: &Arc<JobContext>, vault_id: i64, short: &[Short]) -> Result<(), JobError> {
     let refused = short.iter().find(|short| short.refused.is_some());
     let Some(first) = refused.or_else(|| short.first()) else { return Ok(()) };
-    let until = |at: Option<time::OffsetDateTime>| at.map_or_else(|| "not at all".to_owned(), |at| format!("until {}", Moment(at).long()));
-    let least = short.iter().map(|short| short.was).min().flatten();
-    let mut detail =
-        format!("{} objects that {} needs were locked {}, not {}", short.len(), first.pointer, until(least), until(Some(first.needed)));
-    if let Some(why) = &first.refused {
-        detail = format!("{detail}; they cannot be locked: {why}");
-    }
-    let remedy = "find out who can lift locks or forge the small files of the vault, and give the bucket another key";
+    let detail = Means::LocksShort {
+        objects: figure(short.len()),
+        pointer: first.pointer.to_string(),
+        was: short.iter().map(|short| short.was).min().flatten().map(Moment),
+        needed: Moment(first.needed),
+        refused: first.refused.clone(),
+    };
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
-    if queries::find(&mut tx, vault_id, KIND, &first.object, &detail, remedy).await? {
-        let event = Event::new("vault.mismatch.found", "object", first.object.to_string(), format!("a lock is too short: {detail}"))
+    if queries::find(&mut tx, vault_id, KIND, &first.object, (&detail, &FindingHelp::FindWhoLifts)).await? {
+        let event = Event::new("vault.mismatch.found", "object", first.object.to_string(), VaultEvent::Found { means: detail.clone() })
             .with("objects", i64::try_from(short.len()).unwrap_or(i64::MAX))
             .outcome(Outcome::Failure, KIND);
         audit::record(&mut tx, &Actor::job(context.job_id), event).await?;
@@ -186,7 +186,7 @@ async fn found(context: &Arc<JobContext>, vault_id: i64, short: &[Short]) -> Res
     }
     events::notify(&mut tx, Topic::Vaults).await?;
     tx.commit().await?;
-    context.log("error", detail).await;
+    context.log("error", Line::Found { object: first.object.to_string(), means: detail }).await;
     Ok(())
 }
 
@@ -217,8 +217,7 @@ pub(super) async fn pointers(by: &Actor, state: &AppState, vault_id: i64, vault:
             continue;
         }
         let mut tx = state.pool.begin().await?;
-        let event =
-            Event::new("vault.object.heal", "object", name.to_string(), "brought a pointer back from an older version in the same bucket");
+        let event = Event::new("vault.object.heal", "object", name.to_string(), VaultEvent::PointerRevived);
         audit::record(&mut tx, by, event).await?;
         tx.commit().await?;
         revived += 1;

@@ -11,6 +11,7 @@ pub mod queries;
 pub mod rebuild;
 pub mod reconcile;
 pub mod sweep;
+pub(crate) mod told;
 mod verify;
 
 pub use ops::{

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use app::audit::events::VaultEvent;
 use app::error::{ApiError, ErrorKind};
 use app::jobs::sentences::Title;
 use app::units::Moment;
@@ -120,7 +121,7 @@ pub async fn set_open(state: &AppState, caller: &Caller, origin: &Origin, vault_
     let mut tx = state.pool.begin().await?;
     let row = queries::one(&mut tx, vault_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Vault))?;
     if queries::set_read_only(&mut tx, vault_id, false).await? {
-        let event = Event::new("vault.open", "vault", &row.name, format!("opened the vault {} for writing", row.name));
+        let event = Event::new("vault.open", "vault", &row.name, VaultEvent::VaultOpened { vault: row.name.clone() });
         audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
         events::notify(&mut tx, Topic::Vaults).await?;
     }
@@ -140,8 +141,8 @@ pub async fn set_scrub(state: &AppState, caller: &Caller, origin: &Origin, form:
     let mut tx = state.pool.begin().await?;
     let row = queries::one(&mut tx, form.vault_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Vault))?;
     queries::set_scrub(&mut tx, form.vault_id, form.days, form.mib_s).await?;
-    let sentence = format!("changed how the vault {} is read: everything within {} days", row.name, form.days);
-    let event = Event::new("vault.update", "vault", &row.name, sentence)
+    let what = VaultEvent::ReadingChanged { vault: row.name.clone(), days: i64::from(form.days) };
+    let event = Event::new("vault.update", "vault", &row.name, what)
         .with("before", serde_json::json!({ "days": row.scrub_days, "mib_s": row.scrub_mib_s }))
         .with("after", serde_json::json!({ "days": form.days, "mib_s": form.mib_s }));
     audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
@@ -230,8 +231,8 @@ pub async fn register(state: &AppState, actor: &Actor, form: NewVault) -> Result
     let vault_id = insert(&mut tx, &name, &path, &vault, "path").await?;
     queries::set_read_only(&mut tx, vault_id, found).await?;
     events::notify(&mut tx, Topic::Vaults).await?;
-    let (action, verb) = if adopted { ("vault.adopt", "adopted") } else { ("vault.create", "made") };
-    let event = Event::new(action, "vault", &name, format!("{verb} the vault {name}"))
+    let (action, what) = made(&name, adopted);
+    let event = Event::new(action, "vault", &name, what)
         .with("path", path.as_str())
         .with("read_only", found)
         .with("vault_uuid", vault.id().to_string());
@@ -309,7 +310,7 @@ pub async fn start_verify(state: &AppState, caller: &Caller, origin: &Origin, va
     let job = verification(vault_id, &row.name, Scope::All, &caller.login, Some(caller.account_id));
     let queued = jobs::enqueue(&mut tx, &job).await?;
     if queued.new {
-        let event = Event::new("vault.verify.start", "vault", &row.name, format!("asked to verify the vault {}", row.name))
+        let event = Event::new("vault.verify.start", "vault", &row.name, VaultEvent::VerifyAsked { vault: row.name.clone() })
             .with("job", queued.job_id);
         audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     }
@@ -345,4 +346,10 @@ pub async fn findings(state: &AppState, caller: &Caller, vault_id: i64) -> Resul
         return Err(ApiError::new(ErrorKind::NotFound, "not_found", app::plans::refusals::Refusal::NoVault).into());
     }
     Ok(queries::findings(&mut conn, vault_id).await?)
+}
+
+/// The event of a vault that was made, or was there.
+pub(super) fn made(name: &str, adopted: bool) -> (&'static str, VaultEvent) {
+    let vault = name.to_owned();
+    if adopted { ("vault.adopt", VaultEvent::VaultAdopted { vault }) } else { ("vault.create", VaultEvent::VaultMade { vault }) }
 }

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use app::harbors::types::CheckList;
+use app::sentence::Said;
 use app::units::Moment;
+use app::vaults::findings::{FindingHelp, HealedBy, Means};
 use app::vaults::types::{Drift, Finding, Rebuilt};
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -264,7 +266,13 @@ pub async fn verified(conn: &mut PgConnection, vault_id: i64, stored_bytes: i64)
 }
 
 /// Opens a finding, once; true = it is new. An object that is known to be lost is not found again under another word.
-pub async fn find(conn: &mut PgConnection, vault_id: i64, kind: &str, object: &Digest, detail: &str, remedy: &str) -> sqlx::Result<bool> {
+pub async fn find(
+    conn: &mut PgConnection,
+    vault_id: i64,
+    kind: &str,
+    object: &Digest,
+    (means, remedy): (&Means, &FindingHelp),
+) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "insert into finding (vault_id, kind, object, detail, remedy) select $1, $2, $3, $4, $5
           where not exists (select from finding where vault_id = $1 and object = $3 and healed_at is null
@@ -274,8 +282,8 @@ pub async fn find(conn: &mut PgConnection, vault_id: i64, kind: &str, object: &D
     .bind(vault_id)
     .bind(kind)
     .bind(object.as_bytes().as_slice())
-    .bind(detail)
-    .bind(remedy)
+    .bind(Json(means))
+    .bind(Json(remedy))
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -300,14 +308,14 @@ pub async fn has_losses(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<
 }
 
 /// Closes the findings about an object.
-pub async fn heal(conn: &mut PgConnection, vault_id: i64, object: &[u8], by: &str) -> sqlx::Result<()> {
+pub async fn heal(conn: &mut PgConnection, vault_id: i64, object: &[u8], by: &HealedBy) -> sqlx::Result<()> {
     sqlx::query(
         "update finding set healed_at = now(), healed_by = $3
           where vault_id = $1 and object = $2 and healed_at is null and kind <> 'lock_short'",
     )
     .bind(vault_id)
     .bind(object)
-    .bind(by)
+    .bind(Json(by))
     .execute(conn)
     .await?;
     Ok(())
@@ -316,11 +324,12 @@ pub async fn heal(conn: &mut PgConnection, vault_id: i64, object: &[u8], by: &st
 /// Closes the findings of losses that no snapshot suffers from any more.
 pub async fn no_longer_lost(conn: &mut PgConnection, vault_id: i64, objects: &[Vec<u8>]) -> sqlx::Result<()> {
     sqlx::query(
-        "update finding set healed_at = now(), healed_by = 'every snapshot has what it needs of it'
+        "update finding set healed_at = now(), healed_by = $3
           where vault_id = $1 and healed_at is null and kind not in ('unreachable', 'lock_short') and object = any($2)",
     )
     .bind(vault_id)
     .bind(objects)
+    .bind(Json(HealedBy::NothingLacks))
     .execute(conn)
     .await?;
     Ok(())
@@ -403,7 +412,16 @@ pub async fn snapshots(conn: &mut PgConnection, vault_id: i64, after: i64, limit
 }
 
 /// Id, kind, object, detail, remedy, found and healed.
-type FindingRow = (i64, String, Vec<u8>, String, String, OffsetDateTime, Option<OffsetDateTime>, String);
+type FindingRow = (
+    i64,
+    String,
+    Vec<u8>,
+    Json<Said<Means>>,
+    Json<Said<FindingHelp>>,
+    OffsetDateTime,
+    Option<OffsetDateTime>,
+    Option<Json<Said<HealedBy>>>,
+);
 
 /// Id, job, whether it only looked, end and outcome.
 pub type SweepRow = (i64, i64, bool, OffsetDateTime, Json<Swept>);
@@ -462,11 +480,11 @@ pub async fn findings(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Ve
             id,
             kind,
             object: format!("sha256:{}", hex::encode(object)),
-            detail,
-            remedy,
+            detail: detail.0,
+            remedy: remedy.0,
             found: Moment(found),
             healed: healed.map(Moment),
-            healed_by,
+            healed_by: healed_by.map(|by| by.0),
         })
         .collect())
 }
@@ -474,11 +492,12 @@ pub async fn findings(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<Ve
 /// Closes the findings of locks that are long enough now: that of one object, or all.
 pub async fn locks_extended(conn: &mut PgConnection, vault_id: i64, object: Option<&Digest>) -> sqlx::Result<()> {
     sqlx::query(
-        "update finding set healed_at = now(), healed_by = 'its lock was extended'
+        "update finding set healed_at = now(), healed_by = $3
           where vault_id = $1 and healed_at is null and kind = 'lock_short' and ($2::bytea is null or object = $2)",
     )
     .bind(vault_id)
     .bind(object.map(|object| object.as_bytes().as_slice()))
+    .bind(Json(HealedBy::LockExtended))
     .execute(conn)
     .await?;
     Ok(())

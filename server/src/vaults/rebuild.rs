@@ -7,9 +7,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use app::audit::events::VaultEvent;
 use app::jobs::failures::Failure;
+use app::jobs::lines::Line;
 use app::jobs::sentences::{Phase, Title};
-use app::units::Moment;
+use app::units::{Moment, figure};
+use app::vaults::findings::LeftOutWhy;
 use app::vaults::types::{LeftOut, Rebuilt};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -17,14 +20,15 @@ use vault::{Pointer, PointerName, Vault, VaultError};
 use vocab::Digest;
 
 use super::reconcile::{self, Entry};
-use super::{lock, queries};
+use super::{lock, queries, told};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event, Outcome};
-use crate::error::{Error, chain};
+use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::jobs::{self, JobContext, JobError, NewJob, Work};
 use crate::projects::{adopt, catalogue, imports, replay};
 use crate::state::AppState;
+use crate::troubles;
 
 /// Lines kept about what could not be entered.
 const LEFT_OUT_MAX: usize = 200;
@@ -66,10 +70,10 @@ impl By {
         }
     }
 
-    async fn log(&self, level: &'static str, text: &str) {
+    async fn log(&self, level: &'static str, line: Line) {
         match self {
-            Self::Job(context) => context.log(level, text).await,
-            Self::CommandLine => println!("{text}"),
+            Self::Job(context) => context.log(level, line).await,
+            Self::CommandLine => println!("{line}"),
         }
     }
 }
@@ -92,8 +96,8 @@ pub async fn start(state: &AppState, caller: &Caller, origin: &Origin, vault_id:
     };
     let queued = jobs::enqueue(&mut tx, &job).await?;
     if queued.new {
-        let sentence = format!("asked to rebuild the catalogue from the vault {}", row.name);
-        let event = Event::new("vault.rebuild.start", "vault", &row.name, sentence).with("job", queued.job_id);
+        let what = VaultEvent::RebuildAsked { vault: row.name.clone() };
+        let event = Event::new("vault.rebuild.start", "vault", &row.name, what).with("job", queued.job_id);
         audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
     }
     tx.commit().await?;
@@ -138,7 +142,7 @@ impl Rebuild<'_> {
         if !read_only {
             let revived = lock::pointers(&self.by.actor(), self.state, self.vault_id, &self.vault, true).await?;
             if revived > 0 {
-                self.by.log("info", &format!("{revived} pointers are back from older versions in the same bucket")).await;
+                self.by.log("info", Line::PointersBack { pointers: revived }).await;
             }
         }
         let difference = reconcile::difference(&self.state.pool, &self.vault, self.vault_id, true).await?;
@@ -152,14 +156,14 @@ impl Rebuild<'_> {
         if self.out.restored > 0
             && let Err(error) = self.vault.rebuild_index().await
         {
-            self.by.log("warn", &format!("index.json could not be made anew: {}", chain(&error))).await;
+            self.by.log("warn", Line::NoIndexJson { why: troubles::vault(&error) }).await;
         }
         self.returned(&difference.returned).await
     }
 
-    fn left_out(&mut self, what: String, count: usize, why: &str) {
+    fn left_out(&mut self, what: String, count: usize, why: LeftOutWhy) {
         if self.out.left_out.len() < LEFT_OUT_MAX {
-            self.out.left_out.push(LeftOut { what, count: i64::try_from(count).unwrap_or(i64::MAX), why: why.to_owned() });
+            self.out.left_out.push(LeftOut { what, count: i64::try_from(count).unwrap_or(i64::MAX), why: why.into() });
         }
     }
 
@@ -169,7 +173,7 @@ impl Rebuild<'_> {
             *harbors.entry(name.harbor().to_string()).or_default() += 1;
         }
         for (harbor, count) in harbors {
-            self.left_out(harbor, count, "no Harbor of this name is registered: register one under it, then rebuild again");
+            self.left_out(harbor, count, LeftOutWhy::NoHarbor);
         }
     }
 
@@ -179,7 +183,7 @@ impl Rebuild<'_> {
             Ok(pointer) => Ok(pointer),
             Err(error) if error.is_transient() => Err(Error::from(error).into()),
             Err(error) => {
-                self.left_out(name.to_string(), 1, &format!("its pointer cannot be used: {}", chain(&error)));
+                self.left_out(name.to_string(), 1, LeftOutWhy::PointerUnusable { why: troubles::vault(&error) });
                 Ok(None)
             }
         }
@@ -224,7 +228,7 @@ impl Rebuild<'_> {
                 self.insert(project_id, &pointers).await?;
             }
             let entered = self.out.entered - before;
-            self.by.log("info", &format!("{harbor}/{project}: {entered} of {} snapshots entered", pointers.len())).await;
+            self.by.log("info", Line::Entered { project: format!("{harbor}/{project}"), entered, of: figure(pointers.len()) }).await;
         }
         Ok(())
     }
@@ -306,11 +310,7 @@ impl Rebuild<'_> {
     fn unreadable(&mut self, pointer: &Pointer) {
         let what = format!("{}/{} {}", pointer.harbor, pointer.project, Moment(pointer.moment).long());
         if self.out.left_out.iter().all(|line| line.what != what) {
-            self.left_out(
-                what,
-                1,
-                "something its index needs is lost or damaged: verify the vault, which heals what it can, then rebuild again",
-            );
+            self.left_out(what, 1, LeftOutWhy::IndexLost);
         }
     }
 
@@ -332,13 +332,13 @@ impl Rebuild<'_> {
             self.out.restored += 1;
             return Ok(());
         }
-        let error = VaultError::Missing { digest };
-        let finding = engine::finding::Finding::of(&error, digest, "the snapshot");
+        let finding = engine::finding::Finding::of(VaultError::Missing { digest }, digest, "the snapshot");
+        let (means, remedy) = told::finding(&finding);
         let mut tx = self.state.pool.begin().await?;
-        queries::find(&mut tx, self.vault_id, &finding.kind, &digest, &finding.detail, &finding.remedy).await?;
+        queries::find(&mut tx, self.vault_id, &finding.kind, &digest, (&means, &remedy)).await?;
         queries::set_degraded(&mut tx, self.vault_id, &[entry.snapshot_id], true).await?;
-        let sentence = format!("the vault {} lost a snapshot of the catalogue", self.name);
-        let event = Event::new("vault.mismatch.found", "object", digest.to_string(), sentence).outcome(Outcome::Failure, "missing");
+        let what = VaultEvent::SnapshotLost { vault: self.name.clone() };
+        let event = Event::new("vault.mismatch.found", "object", digest.to_string(), what).outcome(Outcome::Failure, "missing");
         audit::record(&mut tx, &self.by.actor(), event).await?;
         events::notify(&mut tx, Topic::Snapshots).await?;
         self.by.fence(&mut tx).await?;
@@ -362,7 +362,7 @@ impl Rebuild<'_> {
         let (harbor, project) = (index.harbor, index.project);
         let pointer = Pointer { harbor, project, moment, id: entry.pointer_id, snapshot, signature: None };
         self.vault.put_pointer(&pointer).await.map_err(Error::from)?;
-        self.by.log("info", &format!("{}/{}: a snapshot has its pointer again", pointer.harbor, pointer.project)).await;
+        self.by.log("info", Line::PointerRestored { project: format!("{}/{}", pointer.harbor, pointer.project) }).await;
         Ok(true)
     }
 
@@ -376,7 +376,7 @@ impl Rebuild<'_> {
         queries::forget_again(&mut tx, self.vault_id, &ids).await?;
         self.by.fence(&mut tx).await?;
         tx.commit().await?;
-        self.by.log("info", &format!("{} snapshots that were let go are back; the next sweep lets them go again", ids.len())).await;
+        self.by.log("info", Line::BackAgain { snapshots: figure(ids.len()) }).await;
         Ok(())
     }
 
@@ -384,12 +384,9 @@ impl Rebuild<'_> {
         let drift = reconcile::difference(&self.state.pool, &self.vault, self.vault_id, false).await?.drift();
         let Rebuilt { entered, copies, restored, lost, left_out, .. } = &self.out;
         let missing: i64 = left_out.iter().map(|line| line.count).sum();
-        let sentence = format!(
-            "rebuilt the catalogue from the vault {}: {entered} snapshots entered, {copies} copies found, {restored} pointers restored, \
-             {lost} lost, {missing} left out",
-            self.name
-        );
-        let mut event = Event::new("vault.rebuild.finish", "vault", &self.name, sentence.clone())
+        let vault = self.name.clone();
+        let what = VaultEvent::Rebuilt { vault, entered: *entered, copies: *copies, restored: *restored, lost: *lost, missing };
+        let mut event = Event::new("vault.rebuild.finish", "vault", &self.name, what.clone())
             .with("entered", *entered)
             .with("copies", *copies)
             .with("restored", *restored)
@@ -406,9 +403,9 @@ impl Rebuild<'_> {
         self.by.fence(&mut tx).await?;
         tx.commit().await?;
         for line in left_out {
-            self.by.log("warn", &format!("left out: {} ({}): {}", line.what, line.count, line.why)).await;
+            self.by.log("warn", Line::LeftOut { what: line.what.clone(), snapshots: line.count, why: line.why.clone() }).await;
         }
-        self.by.log("info", &sentence).await;
+        self.by.log("info", Line::OfVault { event: what }).await;
         Ok(self.out)
     }
 }

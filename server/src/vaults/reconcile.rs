@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
+use app::audit::events::VaultEvent;
 use app::vaults::types::Drift;
 use futures::TryStreamExt as _;
 use sqlx::{PgConnection, PgPool};
@@ -180,15 +181,13 @@ pub async fn keep(conn: &mut PgConnection, vault_id: i64, drift: Option<Drift>) 
     }
     let event = match drift {
         Some(Drift { unknown, lost, returned }) => {
-            let sentence =
-                format!("the catalogue and the vault {name} differ: nothing is let go or swept until it is rebuilt from the vault");
-            Event::new("vault.drift.found", "vault", &name, sentence)
+            Event::new("vault.drift.found", "vault", &name, VaultEvent::DriftFound { vault: name.clone() })
                 .with("unknown_snapshots", unknown)
                 .with("lost_snapshots", lost)
                 .with("returned_snapshots", returned)
                 .outcome(Outcome::Failure, "drift")
         }
-        None => Event::new("vault.drift.end", "vault", &name, format!("the catalogue and the vault {name} agree again")),
+        None => Event::new("vault.drift.end", "vault", &name, VaultEvent::DriftOver { vault: name.clone() }),
     };
     audit::record(conn, &Actor::system("vaults"), event).await?;
     events::notify(conn, Topic::Vaults).await?;

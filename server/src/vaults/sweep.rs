@@ -3,18 +3,20 @@
 
 use std::sync::Arc;
 
+use app::audit::events::VaultEvent;
 use app::error::ApiError;
 use app::jobs::failures::{Failure, Help};
+use app::jobs::lines::Line;
 use app::jobs::sentences::{Phase, Title};
-use app::units::{Moment, bytes};
+use app::units::Moment;
 use app::vaults::types::{Amount, Sweep, SweepForm};
 use sqlx::PgConnection;
 use vault::{Swept, TEMP_AGE, Terms, Vault, VaultError};
 
-use super::{queries, reconcile};
+use super::{queries, reconcile, told};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
-use crate::error::{Error, chain};
+use crate::error::Error;
 use crate::events::{self, Topic};
 use crate::jobs::{self, Enqueued, JobContext, JobError, NewJob, Work};
 use crate::state::AppState;
@@ -45,7 +47,7 @@ pub async fn start(state: &AppState, caller: &Caller, origin: &Origin, vault_id:
     let row = queries::one(&mut tx, vault_id).await?.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Vault))?;
     let Enqueued { job_id, new } = jobs::enqueue(&mut tx, &job(vault_id, &row.name, form, &caller.login, Some(caller.account_id))).await?;
     if new && !form.dry_run {
-        let event = Event::new("vault.sweep.start", "vault", &row.name, format!("asked for a sweep of the vault {}", row.name))
+        let event = Event::new("vault.sweep.start", "vault", &row.name, VaultEvent::SweepAsked { vault: row.name.clone() })
             .with("job", job_id)
             .with("however_much", form.however_much);
         audit::record(&mut tx, &Actor::caller(caller, origin), event).await?;
@@ -132,7 +134,7 @@ pub async fn sweep_job(context: Arc<JobContext>, vault_id: i64, form: SweepForm)
         terms.share_max_percent = 100;
     }
     let swept = vault.sweep(&terms).await.map_err(|error| refused(&error))?;
-    context.log("info", sentence(&swept, form.dry_run)).await;
+    context.log("info", Line::Swept { parts: told::swept(&swept, form.dry_run) }).await;
     if !form.dry_run {
         tidy(&context, &vault).await;
     }
@@ -147,11 +149,11 @@ pub async fn sweep_job(context: Arc<JobContext>, vault_id: i64, form: SweepForm)
 async fn tidy(context: &JobContext, vault: &Vault) {
     match vault.clean_temp(TEMP_AGE).await {
         Ok(cleaned) if cleaned.count > 0 => {
-            let text = format!("tidied up {} leftovers ({})", cleaned.count, bytes(whole(cleaned.size_bytes)));
-            context.log("info", text).await;
+            let line = Line::TidiedUp { leftovers: whole(cleaned.count), size_bytes: whole(cleaned.size_bytes) };
+            context.log("info", line).await;
         }
         Ok(_) => {}
-        Err(error) => context.log("warn", format!("leftovers could not be tidied up: {}", chain(&error))).await,
+        Err(error) => context.log("warn", Line::NotTidiedUp { why: troubles::vault(&error) }).await,
     }
 }
 
@@ -164,8 +166,8 @@ async fn record(conn: &mut PgConnection, context: &JobContext, row: &queries::Ro
     let parts = [swept.needed, swept.young, swept.condemned, swept.waiting, swept.locked, swept.old_versions];
     let stored = parts.iter().map(|part| part.size_bytes).sum();
     queries::swept(conn, row.vault_id, whole(stored)).await?;
-    let text = format!("swept the vault {}: {}", row.name, sentence(swept, false));
-    let event = Event::new("vault.sweep.finish", "vault", &row.name, text)
+    let what = VaultEvent::SweepDone { vault: row.name.clone(), parts: told::swept(swept, false) };
+    let event = Event::new("vault.sweep.finish", "vault", &row.name, what)
         .with("snapshots", swept.snapshots)
         .with("condemned_objects", swept.condemned.count)
         .with("deleted_objects", swept.deleted.count)
@@ -174,29 +176,6 @@ async fn record(conn: &mut PgConnection, context: &JobContext, row: &queries::Ro
         .with("locked_objects", swept.locked.count);
     audit::record(conn, &Actor::job(context.job_id), event).await?;
     Ok(())
-}
-
-fn sentence(swept: &Swept, dry_run: bool) -> String {
-    let amount = |a: vault::Amount| format!("{} objects ({})", a.count, bytes(whole(a.size_bytes)));
-    let (condemned, deleted) = if dry_run { ("would set aside", "would delete") } else { ("set aside", "deleted") };
-    let mut parts = vec![
-        format!("{} snapshots need {}", swept.snapshots, amount(swept.needed)),
-        format!("{condemned} {}", amount(swept.condemned)),
-        format!("{deleted} {} that were set aside before", amount(swept.deleted)),
-    ];
-    if swept.returned.count > 0 {
-        parts.push(format!("put back {}", amount(swept.returned)));
-    }
-    if swept.waiting.count > 0 {
-        parts.push(format!("{} wait", amount(swept.waiting)));
-    }
-    if let Some(until) = swept.locked_until {
-        parts.push(format!("{} are needed by none and locked, the last until {}", amount(swept.locked), Moment(until).long()));
-    }
-    if swept.old_versions.count > 0 {
-        parts.push(format!("{} are kept as old versions", amount(swept.old_versions)));
-    }
-    parts.join("; ")
 }
 
 fn refused(error: &VaultError) -> JobError {

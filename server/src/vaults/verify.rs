@@ -7,9 +7,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use app::audit::events::VaultEvent;
 use app::jobs::failures::Failure;
+use app::jobs::lines::Line;
 use app::jobs::sentences::Phase;
-use engine::finding::{Depth, Finding};
+use app::units::figure;
+use app::vaults::findings::HealedBy;
+use engine::finding::{Depth, Fault, Finding};
 use engine::survey::{Lack, SnapshotState, Survey};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
@@ -18,7 +22,7 @@ use vault::{Vault, VaultError};
 use vocab::Digest;
 
 use super::partitions::{self, RateLimit};
-use super::{heal, lock, queries};
+use super::{heal, lock, queries, told};
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::Error;
 use crate::events::{self, Topic};
@@ -104,7 +108,7 @@ pub async fn verify_job(context: Arc<JobContext>, vault_id: i64, scope: Scope) -
         let revived = lock::pointers(&actor, &context.state, vault_id, &job.vault, false).await?;
         job.tally.healed += revived;
         if revived > 0 {
-            context.log("info", format!("{revived} pointers are back from older versions in the same bucket")).await;
+            context.log("info", Line::PointersBack { pointers: revived }).await;
         }
     }
     job.read(scope, row.scrub_days, &Arc::new(RateLimit::new(row.scrub_mib_s))).await?;
@@ -132,9 +136,8 @@ pub async fn verify_job(context: Arc<JobContext>, vault_id: i64, scope: Scope) -
         queries::verified(&mut tx, vault_id, stored).await?;
     }
     events::notify(&mut tx, Topic::Vaults).await?;
-    let sentence =
-        format!("verified {} objects of the vault {}: {} findings, {} objects healed", tally.objects, row.name, findings, tally.healed);
-    let mut event = Event::new("vault.verify.finish", "vault", &row.name, sentence.clone())
+    let what = VaultEvent::Verified { objects: tally.objects, vault: row.name.clone(), findings, healed: tally.healed };
+    let mut event = Event::new("vault.verify.finish", "vault", &row.name, what.clone())
         .with("objects", tally.objects)
         .with("bytes", tally.bytes)
         .with("findings", findings)
@@ -146,7 +149,7 @@ pub async fn verify_job(context: Arc<JobContext>, vault_id: i64, scope: Scope) -
     }
     audit::record(&mut tx, &Actor::job(context.job_id), event).await.map_err(JobError::from)?;
     tx.commit().await?;
-    context.log("info", sentence).await;
+    context.log("info", Line::OfVault { event: what }).await;
     Ok(())
 }
 
@@ -187,9 +190,9 @@ impl Job<'_> {
         let extended = lock::look(self.context, self.vault_id, &self.vault, Scope::Locks, HashSet::new()).await?;
         let mut tx = self.context.state.pool.begin().await?;
         self.context.fence(&mut tx).await?;
-        let sentence = format!("extended {extended} locks of the vault {name}");
-        let event =
-            Event::new("vault.lock.extend", "vault", name, sentence).with("extended_locks", i64::try_from(extended).unwrap_or(i64::MAX));
+        let locks = figure(extended);
+        let what = VaultEvent::LocksExtended { locks, vault: name.to_owned() };
+        let event = Event::new("vault.lock.extend", "vault", name, what).with("extended_locks", locks);
         audit::record(&mut tx, &Actor::job(self.context.job_id), event).await.map_err(JobError::from)?;
         tx.commit().await?;
         Ok(())
@@ -242,7 +245,7 @@ impl Job<'_> {
                         self.tally.bytes += i64::try_from(size_bytes).unwrap_or(i64::MAX);
                         if known_bad.contains(digest.as_bytes().as_slice()) {
                             let mut conn = self.context.state.pool.acquire().await?;
-                            queries::heal(&mut conn, self.vault_id, digest.as_bytes(), "it was stored anew").await?;
+                            queries::heal(&mut conn, self.vault_id, digest.as_bytes(), &HealedBy::StoredAnew).await?;
                         }
                     }
                     Err(Unread::Stopped(stop)) => return Err(stop.into()),
@@ -253,7 +256,7 @@ impl Job<'_> {
                     Err(Unread::Vault(VaultError::Missing { .. })) => {}
                     Err(Unread::Vault(error)) => {
                         unread.insert(partitions::part_of(&digest));
-                        let finding = Finding::of(&error, digest, "the object");
+                        let finding = Finding::of(error, digest, "the object");
                         let mut tx = self.context.state.pool.begin().await?;
                         self.context.fence(&mut tx).await?;
                         let said = self.report(&mut tx, &finding, 0).await?;
@@ -323,9 +326,9 @@ impl Job<'_> {
         self.context.fence(&mut tx).await?;
         let mut said = Vec::new();
         for digest in damaged {
-            let mut finding = Finding::of(&VaultError::Corrupt { digest: *digest, actual: *digest, size_bytes: 0 }, *digest, "the object");
+            let mut finding = Finding::of(VaultError::Corrupt { digest: *digest, actual: *digest, size_bytes: 0 }, *digest, "the object");
             if !self.read_only {
-                "its bytes do not match its name; it was moved to quarantine".clone_into(&mut finding.detail);
+                finding.fault = Fault::SetAside;
             }
             said.extend(self.report(&mut tx, &finding, hit.len()).await?);
         }
@@ -342,7 +345,7 @@ impl Job<'_> {
                 Ok(_) | Err(VaultError::Missing { .. }) => {}
                 Err(VaultError::Intact { .. }) => {
                     let mut conn = self.context.state.pool.acquire().await?;
-                    queries::heal(&mut conn, self.vault_id, digest.as_bytes(), "it was stored anew").await?;
+                    queries::heal(&mut conn, self.vault_id, digest.as_bytes(), &HealedBy::StoredAnew).await?;
                 }
                 Err(error) => return Err(Error::from(error).into()),
             }
@@ -420,20 +423,21 @@ impl Job<'_> {
     }
 
     /// Opens a finding unless the object has one, with its audit row; answers the line for the log, which is written once this is committed.
-    async fn report(&mut self, conn: &mut sqlx::PgConnection, finding: &Finding, hit: usize) -> Result<Option<String>, JobError> {
-        let Finding { kind, object, detail, remedy, .. } = finding;
+    async fn report(&mut self, conn: &mut sqlx::PgConnection, finding: &Finding, hit: usize) -> Result<Option<Line>, JobError> {
+        let Finding { kind, object, .. } = finding;
+        let (detail, remedy) = told::finding(finding);
         self.found.insert(*object);
-        if !queries::find(conn, self.vault_id, kind, object, detail, remedy).await? {
+        if !queries::find(conn, self.vault_id, kind, object, (&detail, &remedy)).await? {
             return Ok(None);
         }
-        let event = Event::new("vault.mismatch.found", "object", object.to_string(), format!("{kind} object found: {detail}"))
+        let event = Event::new("vault.mismatch.found", "object", object.to_string(), VaultEvent::Found { means: detail.clone() })
             .with("degraded_snapshots", i64::try_from(hit).unwrap_or(i64::MAX))
             .outcome(Outcome::Failure, kind.clone());
         audit::record(conn, &Actor::job(self.context.job_id), event).await?;
-        Ok(Some(format!("{kind} {object}: {detail}")))
+        Ok(Some(Line::Found { object: object.to_string(), means: detail }))
     }
 
-    async fn say(&self, lines: impl IntoIterator<Item = String>) {
+    async fn say(&self, lines: impl IntoIterator<Item = Line>) {
         for line in lines {
             self.context.log("error", line).await;
         }

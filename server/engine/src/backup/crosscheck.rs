@@ -36,6 +36,7 @@ pub(crate) async fn moves(client: &Client, listed: &Listed) -> Result<Vec<Note>,
         code: "tag_gone",
         subject: tag_subject(&repository, &tag),
         text: "the tag was removed during the backup; it is recorded as first seen".to_owned(),
+        facts: serde_json::json!({ "recorded": true }),
     }));
     notes.sort_by(|one, other| one.subject.cmp(&other.subject));
     Ok(notes)

@@ -117,7 +117,9 @@ pub(crate) enum StagingFault {
         text: String,
     },
     Unusable {
-        why: String,
+        why: Value,
+        #[serde(skip)]
+        text: String,
     },
 }
 
@@ -126,7 +128,7 @@ impl fmt::Display for StagingFault {
         match self {
             Self::Failed { project, text, .. } => write!(f, "it cannot be read through {project}: {text}"),
             Self::GivenUp { project, text, .. } => write!(f, "it was not copied to be read: it cannot be read through {project}: {text}"),
-            Self::Unusable { why } => write!(f, "it was not copied to be read: {why}"),
+            Self::Unusable { text, .. } => write!(f, "it was not copied to be read: {text}"),
         }
     }
 }
@@ -337,7 +339,11 @@ fn cut(text: String) -> String {
 fn shortened(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(cut(text)),
-        Value::Object(map) => Value::Object(map.into_iter().map(|(name, value)| (name, shortened(value))).collect()),
+        Value::Object(map) => {
+            // What is not known has no place among the facts of a snapshot.
+            let known = map.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(known.map(|(name, value)| (name, shortened(value))).collect())
+        }
         other => other,
     }
 }
@@ -392,7 +398,10 @@ mod tests {
             Reason::Part { part: text("sha256:a"), why: Box::new(Reason::TooDeep { levels: 8 }) },
             blocked(failed(false)),
             blocked(failed(true)),
-            blocked(StagingFault::Unusable { why: text("switched off") }),
+            blocked(StagingFault::Unusable {
+                why: serde_json::json!({ "code": "gone", "project": "breakwater-staging" }),
+                text: text("it does not exist any more"),
+            }),
             Reason::ListingShort { counted: 2, listed: 1 },
             Reason::More { gaps: 7 },
             Reason::NotAmongFiles { what: text("sha256:a") },

@@ -27,6 +27,7 @@ use super::accessories::Search;
 use super::collect::{Nodes, about};
 use super::fetch::Fetcher;
 use super::gap::{Cause, artifact_subject, tag_subject};
+use super::limit::Told;
 use super::listing::Listed;
 use super::{BackupError, Note, Reconcile};
 use crate::content;
@@ -47,8 +48,6 @@ const LOG_ROWS_MAX: usize = 1_000;
 const ASKED_AT_ONCE: usize = 8;
 /// The layer by which Harbor knows a signature of cosign's old kind.
 const COSIGN_LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
-/// Most limits of one snapshot; the rest is counted in one more.
-const LIMITS_MAX: usize = 100;
 
 /// What came of the search; what was found is among the nodes.
 #[derive(Default)]
@@ -132,8 +131,7 @@ impl<'a> Hidden<'a> {
     /// Asks for each, and adds what is there.
     async fn look_up(&mut self, repository: &RepositoryName, mut wanted: Vec<Reference>, nodes: &mut Nodes) -> Result<(), BackupError> {
         if wanted.len() > LOOKED_UP_MAX {
-            let text = format!("{LOOKED_UP_MAX} of {} tags and artifacts that Harbor does not list were looked up", wanted.len());
-            self.limit(ASKED_IN_PART, repository, text);
+            self.limit(repository, &Told::LookedUpInPart { looked: LOOKED_UP_MAX, of: wanted.len() });
             wanted.truncate(LOOKED_UP_MAX);
         }
         let search = self.search;
@@ -208,8 +206,7 @@ impl<'a> Hidden<'a> {
         }
         if questions.len() > REFERRERS_ASKED_MAX {
             for repository in questions[REFERRERS_ASKED_MAX..].iter().map(|(name, _)| name.clone()).collect::<BTreeSet<_>>() {
-                let text = format!("what refers to an image was asked of {REFERRERS_ASKED_MAX} of {} images", questions.len());
-                self.limit(ASKED_IN_PART, &repository, text);
+                self.limit(&repository, &Told::ReferrersInPart { asked: REFERRERS_ASKED_MAX, images: questions.len() });
             }
             questions.truncate(REFERRERS_ASKED_MAX);
         }
@@ -277,8 +274,8 @@ impl<'a> Hidden<'a> {
                 Err(BackupError::Registry(RegistryError::Unsupported { .. })) => return Ok(()),
                 Err(BackupError::Registry(error)) => {
                     let error = search.breaker.failure(error)?;
-                    let text = format!("what refers to {} could not be asked: {error}", subject.short());
-                    self.limit(ASKED_IN_PART, &repository, text);
+                    let told = Told::ReferrersUnasked { image: subject.short(), why: error.facts(), text: error.to_string() };
+                    self.limit(&repository, &told);
                 }
                 Err(other) => return Err(other),
             }
@@ -333,34 +330,18 @@ impl<'a> Hidden<'a> {
             *places.entry(seen.repository.clone()).or_default() += 1;
         }
         for (repository, count) in places {
-            let found = match count {
-                0 if nodes.of_repository(&repository) > 0 => "what Harbor lists there is about images that are not there".to_owned(),
-                0 => "Harbor counts and lists no artifact there, and none was found by tags or as referrers of this project's images"
-                    .to_owned(),
-                1 => "1 artifact that Harbor does not list was found there".to_owned(),
-                n => format!("{n} artifacts that Harbor does not list were found there"),
+            let told = match count {
+                0 if nodes.of_repository(&repository) > 0 => Told::ListedAboutGone,
+                0 => Told::NothingListed,
+                artifacts => Told::Unlisted { artifacts },
             };
-            let text =
-                format!("{found}; a signature or the like without a tag, about an image that is not in this project, may be there unseen");
-            self.limit(HIDDEN_UNTAGGED, &repository, text);
+            self.limit(&repository, &told);
         }
     }
 
-    fn limit(&mut self, kind: &str, repository: &RepositoryName, text: String) {
-        self.unlisted.limits.push(Limit { kind: kind.to_owned(), subject: repository.to_string(), text });
+    fn limit(&mut self, repository: &RepositoryName, told: &Told) {
+        self.unlisted.limits.push(told.limit(repository.to_string()));
     }
-}
-
-/// No more limits than a snapshot has room for.
-pub(crate) fn bounded(mut limits: Vec<Limit>, project: &vocab::ProjectName) -> Vec<Limit> {
-    limits.sort();
-    limits.dedup_by(|one, other| one.kind == other.kind && one.subject == other.subject);
-    if limits.len() > LIMITS_MAX {
-        let text = format!("the same holds of {} more repositories", limits.len() - LIMITS_MAX);
-        limits.truncate(LIMITS_MAX);
-        limits.push(Limit { kind: HIDDEN_UNTAGGED.to_owned(), subject: project.to_string(), text });
-    }
-    limits
 }
 
 /// A manifest of the vault; none that is lost, damaged or not understood.
@@ -384,5 +365,5 @@ fn is_hidden(manifest: &Manifest) -> bool {
 
 fn passed(repository: &RepositoryName, tag: &Tag) -> Note {
     let text = "the tag was removed while the backup ran".to_owned();
-    Note { code: "tag_gone", subject: tag_subject(repository, tag), text }
+    Note { code: "tag_gone", subject: tag_subject(repository, tag), text, facts: serde_json::Value::Null }
 }

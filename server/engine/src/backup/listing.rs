@@ -244,6 +244,7 @@ pub(crate) fn moved(repository: &RepositoryName, tag: &Tag, first: &Digest, late
         code: "tag_moved",
         subject: tag_subject(repository, tag),
         text: format!("the tag moved during the backup, from {} to {}; it is recorded as first seen", first.short(), later.short()),
+        facts: serde_json::json!({ "first": first.short(), "later": later.short() }),
     }
 }
 

@@ -19,6 +19,7 @@ pub mod discovery;
 pub(crate) mod fetch;
 pub mod gap;
 pub mod hidden;
+mod limit;
 mod listing;
 pub(crate) mod manifests;
 pub(crate) mod previous;
@@ -134,12 +135,26 @@ pub struct Stats {
 /// Something worth knowing that is no gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    /// Stable word: `tag_moved`, `tag_gone`, `kept_elsewhere`, `proxy_cache` …
+    /// Stable word: `tag_moved`, `tag_gone`, `kept_elsewhere`, `proxy_cache` … Never given another meaning.
     pub code: &'static str,
     /// `repository:tag` or the like.
     pub subject: String,
     /// One sentence.
     pub text: String,
+    /// What the sentence says, by name; `null` where the code says it all.
+    pub facts: serde_json::Value,
+}
+
+impl Note {
+    /// The note as a value: its code, its subject and its facts.
+    #[must_use]
+    pub fn values(&self) -> serde_json::Value {
+        let mut values = serde_json::json!({ "code": self.code, "subject": self.subject });
+        if let (Some(values), serde_json::Value::Object(facts)) = (values.as_object_mut(), &self.facts) {
+            values.extend(facts.clone());
+        }
+        values
+    }
 }
 
 /// Why there is no snapshot.

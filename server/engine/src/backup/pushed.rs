@@ -36,7 +36,7 @@ impl PushTimes {
     pub(crate) fn into_text(self, project: &str) -> Result<Option<PushTimesText>, Note> {
         if self.too_many {
             let text = "there are more push times than fit one object; a restore cannot know in which order images came".to_owned();
-            return Err(Note { code: "push_times_left", subject: project.to_owned(), text });
+            return Err(Note { code: "push_times_left", subject: project.to_owned(), text, facts: serde_json::Value::Null });
         }
         Ok(Some(self.text).filter(|text| !text.is_empty()))
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use registry::{Client, Project};
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::tree::{ELSEWHERE_MAX, Elsewhere, Gap, Limit, RepositoryDescriptor, RepositoryIndex, SettingsOf, SnapshotIndex};
@@ -15,7 +16,8 @@ use super::assemble::assemble;
 use super::collect::Nodes;
 use super::fetch::Fetcher;
 use super::gap;
-use super::hidden::{self, Hidden};
+use super::hidden::Hidden;
+use super::limit;
 use super::listing::{ARTIFACTS_AT_A_TIME, Front, Listed, Part, front, list, short_gap};
 use super::previous::Previous;
 use super::pushed::PushTimes;
@@ -78,7 +80,7 @@ async fn run(
     outcome.stats.requests = cx.client.counters().requests.saturating_sub(requests_before);
     for note in &outcome.notes {
         let level = if note.code.starts_with("tag_") { Level::Warn } else { Level::Info };
-        cx.progress.event(Event::Note { level, text: format!("{}: {}", note.subject, note.text) });
+        cx.progress.event(Event::Note { level, text: format!("{}: {}", note.subject, note.text), values: note.values() });
     }
     Ok(outcome)
 }
@@ -211,7 +213,7 @@ impl Run<'_> {
             started: self.started,
             finished: OffsetDateTime::now_utc().max(self.started),
             gaps: gap::bounded(gaps, self.project.name.as_str()),
-            limits: hidden::bounded(limits, &self.project.name),
+            limits: limit::bounded(limits, &self.project.name),
             config: Some(self.config().await?),
             repositories,
             elsewhere: bounded_elsewhere(elsewhere),
@@ -256,12 +258,14 @@ fn proxy_note(project: &Project) -> Option<Note> {
         code: "proxy_cache",
         subject: project.name.to_string(),
         text: "the project is a cache of another registry: what it holds today was backed up, and cannot be pushed back to it".to_owned(),
+        facts: Value::Null,
     })
 }
 
 fn staged_note(project: &Project, area: &Area) -> Option<Note> {
     let text = format!("{} images that a policy blocks were read through {}", area.images(), area.project());
-    (area.images() > 0).then(|| Note { code: "read_through_staging", subject: project.name.to_string(), text })
+    let facts = json!({ "images": area.images(), "staging": area.project() });
+    (area.images() > 0).then(|| Note { code: "read_through_staging", subject: project.name.to_string(), text, facts })
 }
 
 fn elsewhere_note(project: &Project, elsewhere: &[Elsewhere]) -> Option<Note> {
@@ -272,7 +276,8 @@ fn elsewhere_note(project: &Project, elsewhere: &[Elsewhere]) -> Option<Note> {
         first.object.short(),
         first.needed_by
     );
-    Some(Note { code: "kept_elsewhere", subject: project.name.to_string(), text })
+    let facts = json!({ "layers": elsewhere.len(), "layer": first.object.short(), "image": first.needed_by });
+    Some(Note { code: "kept_elsewhere", subject: project.name.to_string(), text, facts })
 }
 
 /// No more than [`ELSEWHERE_MAX`], the same ones in every run.

@@ -122,7 +122,7 @@ pub(super) fn note(place: &str, parts: &Parts) -> Option<Note> {
         "the archive has no manifests; for {} of its images one was made of configuration and layers, always the same",
         parts.manifests.len()
     );
-    (!parts.manifests.is_empty()).then(|| Note { code: "manifest_made", subject: place.to_owned(), text })
+    (!parts.manifests.is_empty()).then(|| Note { code: "manifest_made", subject: place.to_owned(), text, facts: serde_json::Value::Null })
 }
 
 fn found(name: Name, digest: Digest) -> Found {

@@ -215,7 +215,7 @@ fn image(entry: &Entry) -> Result<Found, (String, String)> {
 }
 
 pub(super) fn left_out(subject: &str, text: &str) -> Note {
-    Note { code: "left_out", subject: subject.to_owned(), text: text.to_owned() }
+    Note { code: "left_out", subject: subject.to_owned(), text: text.to_owned(), facts: serde_json::Value::Null }
 }
 
 #[cfg(test)]

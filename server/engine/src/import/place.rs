@@ -172,7 +172,7 @@ fn claim(found: &[Found], targets: &mut [Result<Target, Refusal>], notes: &mut V
                 image.digest.short(),
                 before.digest.short()
             );
-            notes.push(Note { code: "tag_twice", subject, text });
+            notes.push(Note { code: "tag_twice", subject, text, facts: serde_json::Value::Null });
             for holder in std::mem::replace(&mut claim.holders, vec![place]) {
                 if let Ok(target) = &mut targets[holder] {
                     target.tag = None;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use engine::backup::staging::{COPIES_AT_ONCE, STAGING_FAILURES_MAX, Session, Staging, StagingGate, contents, remove};
+use engine::backup::staging::{COPIES_AT_ONCE, STAGING_FAILURES_MAX, Session, Staging, StagingGate, Unusable, contents, remove};
 use engine::backup::{self, BackupContext, BackupError, Reconcile, SnapshotOutcome, gap};
 use engine::{Silent, Stop};
 use harbor_sim::{Action, Class, Gate, Match, Nth, Severity, images};
@@ -258,7 +258,13 @@ async fn a_staging_project_that_must_not_be_used_is_not_and_the_gap_says_why() {
     let w = World::new().await;
     push::image(&w.h.client, "shop/web", Some("1"), &images::simple("a", &[100])).await;
     w.trust(true).await;
-    let cx = BackupContext { staging: Some(Staging { unusable: Some("somebody uses it".to_owned()), ..w.staging() }), ..w.context() };
+    let cx = BackupContext {
+        staging: Some(Staging {
+            unusable: Some(Unusable { why: serde_json::json!({ "code": "gone", "project": "x" }), text: "somebody uses it".to_owned() }),
+            ..w.staging()
+        }),
+        ..w.context()
+    };
     let outcome = backup::project(&cx, &shop(), None).await.unwrap();
     assert_eq!((w.copy_calls(), gaps(&outcome)), (0, vec![(gap::BLOCKED_BY_POLICY, "shop/web:1")]));
     assert!(outcome.index.gaps[0].cause.contains("somebody uses it"));

@@ -10,7 +10,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, StatusCode};
 use vocab::RepositoryName;
 
-use super::{Check, Outcome, Sample, failed};
+use super::{Advice, Check, Found, Outcome, Sample, Untried, failed};
 use crate::auth::Scope;
 use crate::cap::{PIECE_BYTES_MAX, PIECE_BYTES_MIN};
 use crate::client::{Client, Lane};
@@ -40,12 +40,6 @@ const BREAKS_MAX: u32 = 2;
 /// An upload no registry has begun.
 const NO_UPLOAD: &str = "00000000-0000-4000-8000-000000000000";
 
-/// What to do about a storage that cannot be read.
-const STORAGE_REMEDY: &str = "make this name and network reachable from Breakwater (for a private network: start it with --allow-net), or let the registry hand \
-                              blobs out itself: redirect: disable: true in the storage section of its configuration (disableredirect: true in Harbor's)";
-/// What to do about a cap.
-const BODY_REMEDY: &str = "raise the limit of the proxy, load balancer or CDN before Harbor (nginx: client_max_body_size 0)";
-
 /// How far a try of bodies came.
 struct Tried {
     /// Largest that passed, in bytes.
@@ -60,14 +54,13 @@ impl Client {
     /// Whether the bytes of a blob can be had where the registry says they are. No row where no blob is known.
     pub(super) async fn storage_row(&self, sample: Option<&Sample>) -> Option<Check> {
         const CODE: &str = "storage";
-        const TITLE: &str = "Read layers from the storage";
         let sample = sample?;
         let blob = sample.blob?;
         Some(match self.for_run().blob_source(&sample.repository, &blob).await {
-            Ok(None) => Check::new(CODE, TITLE, Outcome::Pass, "Harbor hands them out itself"),
-            Ok(Some(host)) => Check::new(CODE, TITLE, Outcome::Pass, format!("Harbor points to {host}, which answers")),
-            Err(error @ RegistryError::StorageUnreachable { .. }) => failed(CODE, TITLE, &error).remedy(STORAGE_REMEDY),
-            Err(error) => failed(CODE, TITLE, &error),
+            Ok(None) => Check::new(CODE, Outcome::Pass, Found::StorageItself),
+            Ok(Some(host)) => Check::new(CODE, Outcome::Pass, Found::StorageAnswers { host }),
+            Err(error @ RegistryError::StorageUnreachable { .. }) => failed(CODE, error).advice(Advice::OpenStorage),
+            Err(error) => failed(CODE, error),
         })
     }
 
@@ -75,36 +68,27 @@ impl Client {
     /// contrast to an upload that is begun and given up: deleting one needs a right that no login of Breakwater has.
     pub(super) async fn body_row(&self, sample: Option<&Sample>, info: &SystemInfo) -> Check {
         const CODE: &str = "body_size";
-        const TITLE: &str = "Send large bodies";
-        let untried = |why: &str| Check::new(CODE, TITLE, Outcome::Warn, format!("not tried: {why}"));
+        let untried = |why: Untried| Check::new(CODE, Outcome::Warn, Found::BodiesUntried(why));
         if info.read_only {
-            return untried("Harbor is in read-only mode");
+            return untried(Untried::ReadOnly);
         }
-        let Some(sample) = sample else { return untried("there is no repository to try it in") };
+        let Some(sample) = sample else { return untried(Untried::NoRepository) };
         let tried = match self.try_bodies(&sample.repository).await {
             Ok(tried) => tried,
-            Err(RegistryError::Forbidden { .. } | RegistryError::NotFound { .. }) => return untried("this login may not push there"),
-            Err(error) => return untried(&error.to_string()),
+            Err(RegistryError::Forbidden { .. } | RegistryError::NotFound { .. }) => return untried(Untried::MayNotPush),
+            Err(error) => return untried(Untried::Trouble(error)),
         };
         let known = tried.refused.map(|refused| if tried.passed > 0 { tried.passed } else { refused });
         if !tried.cut || known.is_some() {
             self.cap().set(known);
         }
-        let rest = if tried.cut { "; larger ones were not tried, since this took long" } else { "" };
         match tried.refused {
-            None if tried.passed == 0 => untried("sending took too long"),
-            None => Check::new(CODE, TITLE, Outcome::Pass, format!("bodies of {} reach Harbor{rest}", size(tried.passed))),
+            None if tried.passed == 0 => untried(Untried::TooLong),
+            None => Check::new(CODE, Outcome::Pass, Found::BodiesPass { size_bytes: tried.passed, cut: tried.cut }),
             Some(refused) if tried.passed == 0 => {
-                let text = format!("something before Harbor refuses bodies of more than {}: nothing can be sent", size(refused - 1));
-                Check::new(CODE, TITLE, Outcome::Fail, text).remedy(BODY_REMEDY)
+                Check::new(CODE, Outcome::Fail, Found::BodiesRefused { limit_bytes: refused - 1 }).advice(Advice::RaiseBodyLimit)
             }
-            Some(_) => {
-                let text = format!(
-                    "something before Harbor refuses bodies of more than {}: layers are sent in pieces of that size, and a larger manifest cannot be sent",
-                    size(tried.passed)
-                );
-                Check::new(CODE, TITLE, Outcome::Warn, text).remedy(BODY_REMEDY)
-            }
+            Some(_) => Check::new(CODE, Outcome::Warn, Found::BodiesCapped { limit_bytes: tried.passed }).advice(Advice::RaiseBodyLimit),
         }
     }
 
@@ -117,16 +101,6 @@ impl Client {
             Err(_) => probe.tried.cut = true,
         }
         Ok(probe.tried)
-    }
-}
-
-fn size(bytes: u64) -> String {
-    if bytes >= MIB && bytes.is_multiple_of(MIB) {
-        format!("{} MiB", bytes / MIB)
-    } else if bytes.is_multiple_of(KIB) {
-        format!("{} KiB", bytes / KIB)
-    } else {
-        format!("{bytes} bytes")
     }
 }
 
@@ -238,6 +212,5 @@ mod tests {
         let parts: Vec<_> = zeros(SENT_BYTES_MAX + 1, Duration::ZERO)().collect().await;
         let sum: usize = parts.iter().map(|part| part.as_ref().map_or(0, Bytes::len)).sum();
         assert!(parts.last().is_some_and(Result::is_err) && (sum as u64) < 2 * PACED_BYTES, "{sum}");
-        assert_eq!((size(4 << 20).as_str(), size(1023).as_str(), size(65_536).as_str()), ("4 MiB", "1023 bytes", "64 KiB"));
     }
 }

@@ -1,6 +1,6 @@
 //! Whether a login may stage: everything it needs in the staging project, and nothing that changes any other.
 
-use super::{Check, Outcome, failed};
+use super::{Advice, Check, Found, Outcome, failed};
 use crate::client::Client;
 use crate::error::RegistryError;
 use crate::harbor::rights::{STAGE_FROM, STAGE_IN};
@@ -16,27 +16,21 @@ fn lacking(has: &[Permission], needed: &[(&str, &str)]) -> Vec<Permission> {
     needed.iter().map(|(resource, action)| Permission::new(resource, action)).filter(|right| !has.contains(right)).collect()
 }
 
-fn named(rights: &[Permission]) -> String {
-    rights.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
 impl Client {
     /// Rows about reading through `staging`, for this client's login; `others` are projects of the Harbor. Changes nothing.
     pub async fn check_staging(&self, staging: &ProjectName, others: &[Project]) -> Vec<Check> {
         if let Err(error) = self.prove_login().await {
-            let row = failed("staging_login", "Login for staging", &error);
-            return vec![row.remedy("give the login's current secret, or switch staging off and on again")];
+            return vec![failed("staging_login", error).advice(Advice::GiveStagingSecret)];
         }
-        let mut rows = vec![Check::new("staging_login", "Login for staging", Outcome::Pass, format!("{} is accepted", self.username()))];
+        let mut rows = vec![Check::new("staging_login", Outcome::Pass, Found::Accepted { login: self.username().to_owned() })];
         let project = match self.project(staging).await {
             Ok(Some(project)) => project,
             Ok(None) => {
-                let error = RegistryError::NotFound { what: format!("the project {staging}") };
-                rows.push(failed("staging_project", "Staging project", &error));
+                rows.push(failed("staging_project", RegistryError::NotFound { what: format!("the project {staging}") }));
                 return rows;
             }
             Err(error) => {
-                rows.push(failed("staging_project", "Staging project", &error));
+                rows.push(failed("staging_project", error));
                 return rows;
             }
         };
@@ -49,82 +43,72 @@ impl Client {
 
     async fn staging_rights(&self, project: &Project) -> Check {
         const CODE: &str = "staging_rights";
-        const TITLE: &str = "Rights in the staging project";
         match self.permissions(&format!("/project/{}", project.id)).await {
             Ok(has) => {
                 let missing = lacking(&has, &STAGE_IN);
                 if missing.is_empty() {
-                    return Check::new(CODE, TITLE, Outcome::Pass, "copy into it, read and clear it");
+                    return Check::new(CODE, Outcome::Pass, Found::StagingAllowed);
                 }
-                let mut row = Check::new(CODE, TITLE, Outcome::Fail, format!("missing in {}: {}", project.name, named(&missing)));
-                row.missing = missing;
-                row.remedy("add these rights to the robot, in this project only")
+                let found = Found::StagingMissing { project: project.name.clone() };
+                Check::new(CODE, Outcome::Fail, found).advice(Advice::AddStagingRights).missing(missing)
             }
-            Err(error) => failed(CODE, TITLE, &error),
+            Err(error) => failed(CODE, error),
         }
     }
 
     async fn staging_quota(&self, staging: &ProjectName) -> Check {
         const CODE: &str = "staging_quota";
-        const TITLE: &str = "Room in the staging project";
         match self.project_quota(staging).await {
             Ok(Some(quota)) => match quota.hard_bytes {
-                None => Check::new(CODE, TITLE, Outcome::Pass, "no limit; a copy takes next to no space in the storage"),
-                Some(limit) => {
-                    Check::new(CODE, TITLE, Outcome::Warn, format!("images above {limit} bytes cannot be read through it, and stay gaps"))
-                        .remedy("set the project's quota to unlimited: a copy takes next to no space in the storage")
+                None => Check::new(CODE, Outcome::Pass, Found::StagingUnlimited),
+                Some(limit_bytes) => {
+                    Check::new(CODE, Outcome::Warn, Found::StagingLimited { limit_bytes }).advice(Advice::LiftStagingQuota)
                 }
             },
-            Ok(None) => Check::new(CODE, TITLE, Outcome::Warn, "this login may not see the project's quota"),
-            Err(error) => failed(CODE, TITLE, &error),
+            Ok(None) => Check::new(CODE, Outcome::Warn, Found::StagingQuotaUnseen),
+            Err(error) => failed(CODE, error),
         }
     }
 
     /// Whatever goes wrong with this login must stay inside its project.
     async fn staging_elsewhere(&self, staging: &ProjectName, others: &[Project]) -> Check {
         const CODE: &str = "staging_elsewhere";
-        const TITLE: &str = "Other projects are out of its reach";
         let mut others: Vec<&Project> = others.iter().filter(|p| p.name != *staging && !p.is_proxy_cache()).collect();
         others.sort_by_key(|project| project.public());
         for project in others.into_iter().take(OTHERS_MAX) {
             let has = match self.permissions(&format!("/project/{}", project.id)).await {
                 Ok(has) => has,
-                Err(error) => return failed(CODE, TITLE, &error),
+                Err(error) => return failed(CODE, error),
             };
-            let too_much: Vec<Permission> =
+            let rights: Vec<Permission> =
                 has.iter().filter(|right| !matches!(right.action.as_str(), "list" | "read" | "pull")).cloned().collect();
-            if !too_much.is_empty() {
-                return Check::new(CODE, TITLE, Outcome::Fail, format!("in {} it may: {}", project.name, named(&too_much)))
-                    .remedy("take these rights from the robot: it needs artifact:read in all projects, and the rest in its own only");
+            if !rights.is_empty() {
+                let found = Found::MayTooMuch { project: project.name.clone(), rights };
+                return Check::new(CODE, Outcome::Fail, found).advice(Advice::TakeRights);
             }
             let missing = lacking(&has, &STAGE_FROM);
             if !missing.is_empty() {
-                let mut row = Check::new(CODE, TITLE, Outcome::Fail, format!("missing in {}: {}", project.name, named(&missing)));
-                row.missing = missing;
-                return row.remedy("give the robot artifact:read in all projects: nothing can be copied from one without");
+                let found = Found::StagingMissing { project: project.name.clone() };
+                return Check::new(CODE, Outcome::Fail, found).advice(Advice::GiveArtifactRead).missing(missing);
             }
         }
-        Check::new(CODE, TITLE, Outcome::Pass, "it may look artifacts up there, and change nothing")
+        Check::new(CODE, Outcome::Pass, Found::ElsewhereReadOnly)
     }
 }
 
 fn project_row(project: &Project) -> Check {
     const CODE: &str = "staging_project";
-    const TITLE: &str = "Staging project";
-    let name = &project.name;
-    let policies: Vec<&str> =
+    let policies: Vec<&'static str> =
         POLICIES.into_iter().filter(|policy| project.metadata.get(*policy).is_some_and(|value| value == "true")).collect();
-    if project.public() {
-        return Check::new(CODE, TITLE, Outcome::Fail, format!("{name} is public: everybody could pull what is copied there"))
-            .remedy("make it private");
+    let (is_public, is_cache, project) = (project.public(), project.is_proxy_cache(), project.name.clone());
+    if is_public {
+        return Check::new(CODE, Outcome::Fail, Found::StagingPublic { project }).advice(Advice::MakePrivate);
     }
-    if project.is_proxy_cache() {
-        return Check::new(CODE, TITLE, Outcome::Fail, format!("{name} is a cache of another registry and takes no copies"))
-            .remedy("give a project of its own");
+    if is_cache {
+        return Check::new(CODE, Outcome::Fail, Found::StagingCache { project }).advice(Advice::GiveOwnProject);
     }
     if policies.is_empty() {
-        return Check::new(CODE, TITLE, Outcome::Pass, format!("{name} is private and has no policy"));
+        return Check::new(CODE, Outcome::Pass, Found::StagingPrivate { project });
     }
-    Check::new(CODE, TITLE, Outcome::Fail, format!("{name} has the policies {}, which block there too", policies.join(", ")))
-        .remedy("switch them off in this project")
+    Check::new(CODE, Outcome::Fail, Found::StagingPolicies { project, policies }).advice(Advice::SwitchPoliciesOff)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use harbor_sim::{Config, Running, Version};
-use registry::{Artifact, CheckKind, Client, Mount, Outcome, Reference, RegistryError, RobotSpec};
+use registry::{Artifact, CheckKind, Client, Found, Mount, Outcome, Reference, RegistryError, RobotSpec};
 use secrecy::ExposeSecret;
 use testkit::{Image, images};
 use vocab::ProjectName;
@@ -186,7 +186,7 @@ async fn least_privilege_robots_can_do_their_work_and_no_more() {
         let push_row = rows.iter().find(|r| r.code == "push").unwrap();
         assert_eq!(push_row.outcome, Outcome::Fail);
         assert!(
-            push_row.missing.iter().any(|p| p.to_string() == "repository:push") && push_row.detail.contains("repository:push"),
+            push_row.missing.iter().any(|p| p.to_string() == "repository:push") && matches!(push_row.found, Found::MissingIn { .. }),
             "{push_row:?}"
         );
 

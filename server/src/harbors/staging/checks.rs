@@ -1,18 +1,20 @@
 //! What the check-list of a harbor says of staging.
 
+use app::harbors::checks::{Advice, Detail, Heading};
 use app::harbors::types::{Check, CheckOutcome};
 use registry::{Client, RegistryError, STAGING_PREFIX};
 use serde_json::Value;
 use vocab::ProjectName;
 
-use super::super::ops::check_row;
+use crate::harbors::told;
+use crate::troubles;
 
 /// Rows for a staging project and its login; `reader` is the login for backup, which sees the other projects.
 pub async fn rows(reader: &Client, stager: &Client, project: &ProjectName) -> Vec<Check> {
     let others = reader.projects().await.unwrap_or_default();
-    let mut rows: Vec<Check> = stager.check_staging(project, &others).await.into_iter().map(check_row).collect();
+    let mut rows: Vec<Check> = stager.check_staging(project, &others).await.into_iter().map(|row| told::row(&row)).collect();
     let policies = replicated(reader, Some(project)).await;
-    rows.push(replication_row(&policies));
+    rows.push(replication_row(policies));
     rows
 }
 
@@ -24,25 +26,21 @@ pub async fn replicated(reader: &Client, project: Option<&ProjectName>) -> Resul
     Ok(engine::backup::staging::replicated_by(&policies, project.unwrap_or(&any)))
 }
 
-fn replication_row(policies: &Result<Vec<String>, RegistryError>) -> Check {
-    let (outcome, detail, remedy) = match policies {
-        Ok(policies) if policies.is_empty() => (CheckOutcome::Pass, "no replication policy takes what is copied there".to_owned(), None),
+fn replication_row(policies: Result<Vec<String>, RegistryError>) -> Check {
+    let (outcome, detail, advice) = match policies {
+        Ok(policies) if policies.is_empty() => (CheckOutcome::Pass, Detail::NotReplicated, None),
         Ok(policies) => {
-            let detail = format!("these policies also replicate each copy: {}", policies.join(", "));
-            let remedy = format!("give them a name filter that excludes {STAGING_PREFIX}*/**");
-            (CheckOutcome::Warn, detail, Some(remedy))
+            let advice = Advice::FilterReplication { pattern: format!("{STAGING_PREFIX}*/**") };
+            (CheckOutcome::Warn, Detail::Replicated { policies }, Some(advice))
         }
-        Err(error) => {
-            let remedy = "look at the replication policies on events yourself, or give the backup login replication-policy:list";
-            (CheckOutcome::Warn, format!("replication policies cannot be read: {error}"), Some(remedy.to_owned()))
-        }
+        Err(error) => (CheckOutcome::Warn, Detail::ReplicationUnread { why: troubles::registry(&error) }, Some(Advice::LookAtReplication)),
     };
     Check {
         code: "staging_replication".to_owned(),
-        title: "Copies are not replicated".to_owned(),
+        title: Heading::StagingReplication.into(),
         outcome,
-        detail,
-        remedy,
+        detail: detail.into(),
+        remedy: advice.map(Into::into),
         missing: Vec::new(),
     }
 }

@@ -1,6 +1,8 @@
 //! The SQL of staging.
 
+use app::harbors::sentences::StagingTrouble;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use engine::backup::staging::Session;
 
@@ -51,7 +53,7 @@ pub struct Look<'a> {
     /// Repositories of somebody else.
     pub foreign: &'a [String],
     /// What went wrong.
-    pub trouble: Option<&'a str>,
+    pub trouble: Option<&'a StagingTrouble>,
 }
 
 /// Keeps it.
@@ -62,7 +64,7 @@ pub async fn looked(conn: &mut PgConnection, harbor_id: i64, look: &Look<'_>) ->
     .bind(harbor_id)
     .bind(look.left)
     .bind(look.foreign)
-    .bind(look.trouble)
+    .bind(look.trouble.map(Json))
     .execute(conn)
     .await?;
     Ok(())

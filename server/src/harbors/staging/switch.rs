@@ -4,9 +4,9 @@
 //! from the operator), the login is checked to reach nothing else, and only then is it stored. Off: what is left there is removed and the
 //! project with it, at once or at the next look.
 
+use app::audit::events::HarborEvent;
 use app::error::{ApiError, ErrorKind};
 use app::harbors::types::{Check, CheckOutcome, Harbor, StagingForm};
-use app::sentence::Said;
 use engine::backup::staging as copies;
 use registry::{Client, Permission, RegistryError, RobotSpec, STAGING_PREFIX};
 use secrecy::SecretString;
@@ -22,7 +22,7 @@ use crate::events::{self, Topic};
 use crate::harbors::clients::{Access, client, unstored};
 use crate::harbors::ops::{SECRET_BYTES_MAX, given, registered};
 use crate::harbors::queries::{Reach, reach};
-use crate::harbors::robots;
+use crate::harbors::{robots, told};
 use crate::state::AppState;
 
 /// How the staging project and its login come about.
@@ -117,8 +117,8 @@ async fn make(state: &AppState, actor: &Actor, found: &Reach, admin: &Client) ->
     // Before it is there: a crash from here on leaves nothing that nobody knows.
     let mut tx = state.pool.begin().await?;
     queries::set_project(&mut tx, found.harbor_id, Some(project.as_str())).await?;
-    let sentence = format!("is about to make the project {project} in {}, to read there what a policy blocks", found.name);
-    audit::record(&mut tx, actor, Event::new("harbor.staging.prepare", "harbor", &found.name, sentence)).await?;
+    let what = HarborEvent::StagingPrepared { project: project.to_string(), harbor: found.name.clone() };
+    audit::record(&mut tx, actor, Event::new("harbor.staging.prepare", "harbor", &found.name, what)).await?;
     tx.commit().await?;
     if let Err(error) = admin.create_project(&project, false).await {
         if error.is_transient() {
@@ -179,8 +179,8 @@ async fn accept(
     queries::on(&mut tx, found.harbor_id, login, &sealed).await?;
     queries::replicated(&mut tx, found.harbor_id, &policies).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
-    let sentence = format!("allows {} images that a policy blocks to be copied into {project} and read there", found.name);
-    let event = Event::new("harbor.staging.on", "harbor", &found.name, sentence)
+    let what = HarborEvent::StagingOn { harbor: found.name.clone(), project: project.to_string() };
+    let event = Event::new("harbor.staging.on", "harbor", &found.name, what)
         .with("before", json!({ "staging": false }))
         .with("after", json!({ "staging": true, "project": project, "login": login, "replicated_by": policies }));
     audit::record(&mut tx, actor, event).await?;
@@ -189,9 +189,7 @@ async fn accept(
 }
 
 fn refusal(row: &Check) -> ApiError {
-    let text = Said::Then(format!("{}: {}", row.title, row.detail));
-    let error = ApiError::new(ErrorKind::Invalid, "checks_failed", text);
-    error.and_field(format!("check:{}", row.code), Said::Then(row.remedy.clone().unwrap_or_else(|| row.detail.clone())))
+    told::field(ApiError::new(ErrorKind::Invalid, "checks_failed", told::refusal(row)), row)
 }
 
 fn conflict(code: &str, text: app::harbors::refusals::Refusal) -> ApiError {
@@ -231,8 +229,8 @@ async fn undo(state: &AppState, actor: &Actor, found: &Reach, admin: &Client, pr
         }
         let mut tx = state.pool.begin().await?;
         queries::forget(&mut tx, found.harbor_id).await?;
-        let sentence = format!("removed the staging project {project} of {}, which did not come into use", found.name);
-        audit::record(&mut tx, actor, Event::new("harbor.staging.remove", "harbor", &found.name, sentence)).await?;
+        let what = HarborEvent::StagingTakenBack { project: project.to_string(), harbor: found.name.clone() };
+        audit::record(&mut tx, actor, Event::new("harbor.staging.remove", "harbor", &found.name, what)).await?;
         tx.commit().await?;
         Ok(())
     };
@@ -247,8 +245,7 @@ pub async fn switch_off(state: &AppState, actor: &Actor, found: &Reach) -> Resul
     queries::off(&mut tx, found.harbor_id).await?;
     events::notify(&mut tx, Topic::Harbors).await?;
     if found.staging {
-        let sentence = format!("images of {} that a policy blocks are no longer copied and read", found.name);
-        let event = Event::new("harbor.staging.off", "harbor", &found.name, sentence)
+        let event = Event::new("harbor.staging.off", "harbor", &found.name, HarborEvent::StagingOff { harbor: found.name.clone() })
             .with("before", json!({ "staging": true, "project": found.staging_project, "login": found.staging_login }))
             .with("after", json!({ "staging": false }));
         audit::record(&mut tx, actor, event).await?;

@@ -1,5 +1,8 @@
 //! Looks into a staging project, removes what work that is over left there, and removes the project where it was switched off.
 
+use app::audit::events::HarborEvent;
+use app::harbors::sentences::StagingTrouble;
+use app::units::figure;
 use engine::backup::staging::{self, Session};
 use registry::{Client, RegistryError};
 use vocab::ProjectName;
@@ -11,6 +14,7 @@ use crate::events::{self, Topic};
 use crate::harbors::clients::{Access, client};
 use crate::harbors::queries::Reach;
 use crate::state::AppState;
+use crate::troubles;
 
 /// What was found.
 #[derive(Debug, Clone, Default)]
@@ -22,17 +26,24 @@ pub struct Tidied {
     /// Repositories of somebody else.
     pub foreign: Vec<String>,
     /// What went wrong.
-    pub trouble: Option<String>,
+    pub trouble: Option<StagingTrouble>,
     /// The project is gone for good.
     pub gone: bool,
 }
 
 impl Tidied {
     /// Why nothing may be copied there now.
-    pub fn unusable(&self, project: &ProjectName) -> Option<String> {
-        let foreign = || format!("{project} holds {}, which Breakwater did not put there", self.foreign.join(", "));
-        self.trouble.clone().filter(|_| self.left == 0).or_else(|| (!self.foreign.is_empty()).then(foreign))
+    pub fn unusable(&self, project: &ProjectName) -> Option<StagingTrouble> {
+        let foreign = || {
+            let (repository, more) = self.foreign.split_first()?;
+            Some(StagingTrouble::Foreign { project: project.to_string(), repository: repository.clone(), more: figure(more.len()) })
+        };
+        self.trouble.clone().filter(|_| self.left == 0).or_else(foreign)
     }
+}
+
+fn trouble(error: &RegistryError) -> StagingTrouble {
+    StagingTrouble::Trouble { why: troubles::registry(error) }
 }
 
 /// Tidies the staging project of a harbor, if it has one. `ended` is work whose copies are not needed any more although its job still runs. An
@@ -42,21 +53,20 @@ pub async fn tidy(state: &AppState, reach: &Reach, actor: &Actor, ended: Option<
         return Ok(Tidied::default());
     };
     if reach.staging_login.is_none() {
-        let trouble = "it was never finished: switch it on with an administrator's login, which finishes or removes it";
-        return keep(state, reach, actor, Tidied { trouble: Some(trouble.to_owned()), ..Tidied::default() }).await;
+        return keep(state, reach, actor, Tidied { trouble: Some(StagingTrouble::Unfinished), ..Tidied::default() }).await;
     }
     let client = client(state, reach, Access::Staging)?;
     let mut tidied = match cleared(state, &client, &project, ended).await? {
         Ok(tidied) => tidied,
         Err(RegistryError::NotFound { .. }) => Tidied { gone: true, ..Tidied::default() },
-        Err(error) => Tidied { trouble: Some(error.to_string()), ..Tidied::default() },
+        Err(error) => Tidied { trouble: Some(trouble(&error)), ..Tidied::default() },
     };
     if reach.staging && tidied.gone {
-        tidied = Tidied { trouble: Some(format!("{project} does not exist any more")), ..Tidied::default() };
+        tidied = Tidied { trouble: Some(StagingTrouble::Gone { project: project.to_string() }), ..Tidied::default() };
     } else if !reach.staging && !tidied.gone && tidied.trouble.is_none() && tidied.foreign.is_empty() {
         match client.delete_project(&project).await {
             Ok(()) | Err(RegistryError::NotFound { .. }) => tidied.gone = true,
-            Err(error) => tidied.trouble = Some(error.to_string()),
+            Err(error) => tidied.trouble = Some(trouble(&error)),
         }
     }
     keep(state, reach, actor, tidied).await
@@ -95,7 +105,7 @@ async fn cleared(
         removed,
         left: i64::try_from(copies.len() as u64 - removed).unwrap_or(i64::MAX),
         foreign: found.foreign.iter().map(ToString::to_string).collect(),
-        trouble: kept.map(|error| error.to_string()),
+        trouble: kept.as_ref().map(trouble),
         gone: false,
     }))
 }
@@ -106,18 +116,18 @@ async fn keep(state: &AppState, reach: &Reach, actor: &Actor, tidied: Tidied) ->
     if tidied.gone {
         queries::forget(&mut tx, reach.harbor_id).await?;
     } else {
-        let look = Look { left: tidied.left, foreign: &tidied.foreign, trouble: tidied.trouble.as_deref() };
+        let look = Look { left: tidied.left, foreign: &tidied.foreign, trouble: tidied.trouble.as_ref() };
         queries::looked(&mut tx, reach.harbor_id, &look).await?;
     }
     events::notify(&mut tx, Topic::Harbors).await?;
     if tidied.gone {
-        let event =
-            Event::new("harbor.staging.remove", "harbor", &reach.name, format!("removed the staging project {project} of {}", reach.name));
+        let what = HarborEvent::StagingRemoved { project: project.to_owned(), harbor: reach.name.clone() };
+        let event = Event::new("harbor.staging.remove", "harbor", &reach.name, what);
         audit::record(&mut tx, actor, event).await?;
     } else if tidied.removed > 0 {
-        let sentence = format!("removed {} copies that were left in {project} of {}", tidied.removed, reach.name);
-        let event = Event::new("harbor.staging.clear", "harbor", &reach.name, sentence);
-        let removed = i64::try_from(tidied.removed).unwrap_or(i64::MAX);
+        let removed = figure(tidied.removed);
+        let what = HarborEvent::StagingCleared { copies: removed, project: project.to_owned(), harbor: reach.name.clone() };
+        let event = Event::new("harbor.staging.clear", "harbor", &reach.name, what);
         audit::record(&mut tx, actor, event.with("removed", removed).with("left", tidied.left)).await?;
     }
     tx.commit().await?;

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use app::audit::events::HarborEvent;
+use app::harbors::sentences::StagingTrouble;
+use app::jobs::lines::Line;
+use app::units::figure;
 use engine::Stop;
-use engine::backup::staging::{Session, Staging, StagingGate};
+use engine::backup::staging::{Session, Staging, StagingGate, Unusable};
 use tokio::sync::OnceCell;
 use vocab::{Digest, ProjectName, RepositoryName};
 
@@ -23,7 +27,7 @@ pub struct Use {
     run_id: i64,
     reach: Reach,
     project: ProjectName,
-    unusable: Option<String>,
+    unusable: Option<StagingTrouble>,
     begun: OnceCell<()>,
     copied: Mutex<BTreeMap<ProjectName, i64>>,
 }
@@ -33,13 +37,13 @@ impl Use {
     pub async fn begin(context: &Arc<JobContext>, run_id: i64, reach: &Reach) -> Result<Option<Arc<Self>>, JobError> {
         let tidied = tidy(&context.state, reach, &Actor::job(context.job_id), None).await?;
         if tidied.removed > 0 {
-            context.log("info", format!("{} copies that were left in the staging project were removed", tidied.removed)).await;
+            context.log("info", Line::CopiesRemoved { copies: figure(tidied.removed) }).await;
         }
         let project = reach.staging_project.as_deref().and_then(|name| name.parse::<ProjectName>().ok());
         let Some(project) = project.filter(|_| reach.staging) else { return Ok(None) };
         let unusable = tidied.unusable(&project);
         if let Some(why) = &unusable {
-            context.log("warn", format!("images that a policy blocks are not read this time: {why}")).await;
+            context.log("warn", Line::StagingUnusable { why: why.clone() }).await;
         }
         Ok(Some(Arc::new(Self {
             context: Arc::clone(context),
@@ -59,7 +63,7 @@ impl Use {
             project: self.project.clone(),
             session: self.session(),
             gate: Arc::clone(self) as Arc<dyn StagingGate>,
-            unusable: self.unusable.clone(),
+            unusable: self.unusable.as_ref().map(unusable).transpose()?,
         })
     }
 
@@ -85,8 +89,8 @@ impl Use {
         }
         let tidied = tidy(&self.context.state, &self.reach, &Actor::job(self.context.job_id), Some(self.session())).await?;
         if tidied.left > 0 {
-            let why = tidied.trouble.unwrap_or_default();
-            self.context.log("warn", format!("{} copies stay in {} for now: {why}", tidied.left, self.project)).await;
+            let line = Line::CopiesStay { copies: tidied.left, project: self.project.to_string(), why: tidied.trouble };
+            self.context.log("warn", line).await;
         }
         Ok(())
     }
@@ -95,13 +99,18 @@ impl Use {
         let mut tx = self.context.state.pool.begin().await?;
         self.context.fence(&mut tx).await?;
         if queries::begin_use(&mut tx, self.run_id, self.project.as_str()).await? {
-            let sentence = format!("a run begins to read images that a policy blocks through {} of {}", self.project, self.reach.name);
-            let event = Event::new("backup.staging.start", "harbor", &self.reach.name, sentence).with("run", self.run_id);
+            let what = HarborEvent::StagingBegun { project: self.project.to_string(), harbor: self.reach.name.clone() };
+            let event = Event::new("backup.staging.start", "harbor", &self.reach.name, what).with("run", self.run_id);
             audit::record(&mut tx, &Actor::job(self.context.job_id), event).await?;
         }
         tx.commit().await?;
         Ok(())
     }
+}
+
+fn unusable(why: &StagingTrouble) -> Result<Unusable, Error> {
+    let text = why.to_string();
+    Ok(Unusable { why: serde_json::to_value(why).map_err(|error| Error::defect(error.to_string()))?, text })
 }
 
 #[async_trait::async_trait]
@@ -126,9 +135,8 @@ impl StagingGate for Use {
 /// The outcome of a run that is over, in the transaction that ends it.
 pub async fn settle(conn: &mut PgConnection, actor: &Actor, run_id: i64) -> Result<(), Error> {
     let Some(used) = queries::end_use(conn, run_id).await? else { return Ok(()) };
-    let sentence =
-        format!("had {} images that a policy blocks copied to {} of {}, to read them there", used.images, used.project, used.harbor);
-    let event = Event::new("backup.staging.finish", "harbor", &used.harbor, sentence)
+    let what = HarborEvent::StagingUsed { images: used.images, project: used.project, harbor: used.harbor.clone() };
+    let event = Event::new("backup.staging.finish", "harbor", &used.harbor, what)
         .with("run", run_id)
         .with("images", used.images)
         .with("projects", used.projects)

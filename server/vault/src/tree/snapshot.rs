@@ -134,6 +134,9 @@ pub struct Limit {
     pub subject: String,
     /// What was asked and what may be left, as a sentence.
     pub text: String,
+    /// The same as a value. Absent in snapshots of before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Facts>,
 }
 
 /// The sentences of a layer that is elsewhere, as values.

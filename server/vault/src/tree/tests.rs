@@ -114,7 +114,7 @@ proptest! {
             .map(|seed| (format!("prod/r{seed:03}").parse().unwrap(), RepositoryDescriptor { digest: Digest::of(&[*seed]), size: 5 }))
             .collect();
         let config = has_config.then(|| super::descriptor(media::OCI_MANIFEST, Digest::of(b"config"), 9, PROJECT_TYPE));
-        let limits = gaps.iter().map(|(kind, subject, text)| Limit { kind: kind.clone(), subject: subject.clone(), text: text.clone() });
+        let limits = gaps.iter().map(|(kind, subject, text)| Limit { kind: kind.clone(), subject: subject.clone(), text: text.clone(), values: Some(Facts::Number(7)) });
         let limits: Vec<Limit> = limits.collect();
         let gaps: Vec<Gap> = gaps
             .into_iter()

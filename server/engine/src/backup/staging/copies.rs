@@ -256,7 +256,8 @@ impl Round<'_> {
             Ok(()) | Err(RegistryError::NotFound { .. }) => {}
             Err(error) => {
                 let text = format!("the copy {copy} could not be removed yet: {error}");
-                self.fetcher.progress.event(Event::Note { level: Level::Warn, text });
+                let values = serde_json::json!({ "code": "copy_stays", "subject": copy, "why": error.facts() });
+                self.fetcher.progress.event(Event::Note { level: Level::Warn, text, values });
             }
         }
     }

@@ -94,7 +94,16 @@ pub struct Staging {
     /// Asked before each.
     pub gate: Arc<dyn StagingGate>,
     /// Why it must not be used now; what is blocked then says so.
-    pub unusable: Option<String>,
+    pub unusable: Option<Unusable>,
+}
+
+/// Why a staging project must not be used now.
+#[derive(Debug, Clone)]
+pub struct Unusable {
+    /// As a value, kept in snapshots: a code and its facts, without lists.
+    pub why: serde_json::Value,
+    /// In English.
+    pub text: String,
 }
 
 /// The staging project during one backup.
@@ -116,7 +125,7 @@ struct Room {
 
 impl Area {
     pub(crate) fn new(staging: Staging) -> Self {
-        let given_up = staging.unusable.clone().map(|why| (StagingFault::Unusable { why }, Remedy::TestHarbor));
+        let given_up = staging.unusable.clone().map(|Unusable { why, text }| (StagingFault::Unusable { why, text }, Remedy::TestHarbor));
         Self {
             staging,
             room: OnceCell::new(),

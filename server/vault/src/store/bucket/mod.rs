@@ -38,6 +38,7 @@
 //! puts it again.
 
 mod copy;
+mod found;
 mod listing;
 mod place;
 mod probe;
@@ -65,6 +66,7 @@ use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 use vocab::Digest;
 
+pub use self::found::{Advice, Found};
 pub use self::place::{BucketPlace, PlaceError};
 pub use self::probe::{Outcome, Probe, Promise, can_lock, is_fit};
 use self::versions::VERSION_ID;

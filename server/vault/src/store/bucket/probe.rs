@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 use vocab::Digest;
 
+use super::found::{Advice, Found};
 use super::wire::{Ask, CHECKSUM};
 use super::writer::Upload;
 use super::{BucketStore, Shared};
@@ -87,16 +88,15 @@ pub struct Probe {
     pub promise: Promise,
     /// How it ended.
     pub outcome: Outcome,
-    /// One sentence.
-    pub detail: String,
+    /// What was seen.
+    pub found: Found,
     /// What to do about it.
-    pub remedy: Option<&'static str>,
+    pub advice: Option<Advice>,
 }
 
 /// For how long a file is locked to see whether it is, in governance mode; and for how long at the second try.
 const SHORT: Duration = Duration::from_secs(20);
 const LONGER: Duration = Duration::from_secs(60);
-const UNFIT: &str = "use an S3 server that keeps this promise, or a newer version of this one";
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -149,15 +149,19 @@ pub fn can_lock(probes: &[Probe]) -> bool {
 }
 
 impl Probing<'_> {
-    fn say(&mut self, promise: Promise, outcome: Outcome, detail: impl Into<String>, remedy: Option<&'static str>) {
-        self.found.push(Probe { promise, outcome, detail: detail.into(), remedy });
+    fn say(&mut self, promise: Promise, outcome: Outcome, found: Found, advice: Option<Advice>) {
+        self.found.push(Probe { promise, outcome, found, advice });
     }
 
-    fn judge(&mut self, promise: Promise, kept: Result<bool, StoreError>, good: &'static str, bad: &'static str) {
+    fn failed(&mut self, promise: Promise, error: &StoreError, advice: Advice) {
+        self.say(promise, Outcome::Fail, Found::Failed { why: chain(error) }, Some(advice));
+    }
+
+    fn judge(&mut self, promise: Promise, kept: Result<bool, StoreError>, good: Found, bad: Found) {
         match kept {
             Ok(true) => self.say(promise, Outcome::Pass, good, None),
-            Ok(false) => self.say(promise, Outcome::Fail, bad, Some(UNFIT)),
-            Err(error) => self.say(promise, Outcome::Fail, chain(&error), Some("see what the server says, then test again")),
+            Ok(false) => self.say(promise, Outcome::Fail, bad, Some(Advice::OtherServer)),
+            Err(error) => self.failed(promise, &error, Advice::SeeServer),
         }
     }
 
@@ -170,58 +174,37 @@ impl Probing<'_> {
         let answered = self.shared.wire().ask(&ask).await;
         let error = match answered {
             Ok(answer) if answer.status.is_success() => {
-                self.say(Promise::Reach, Outcome::Pass, "the bucket answers, and the key may list it", None);
+                self.say(Promise::Reach, Outcome::Pass, Found::Answers, None);
                 return true;
             }
             Ok(answer) => self.shared.wire().refused(&ask, &answer),
             Err(error) => error,
         };
-        let remedy = "check address, region, bucket and key; the key needs to list, read, write and delete";
-        self.say(Promise::Reach, Outcome::Fail, chain(&error), Some(remedy));
+        self.failed(Promise::Reach, &error, Advice::CheckBucket);
         false
     }
 
     async fn all(&mut self) {
         let here = Bytes::from_static(b"breakwater was here");
         let kept = self.conditional_put(&here).await;
-        self.judge(
-            Promise::ConditionalPut,
-            kept,
-            "a put that must not replace is refused when the name is taken",
-            "a put that must not replace replaced what was there",
-        );
+        self.judge(Promise::ConditionalPut, kept, Found::PutRefused, Found::PutReplaced);
         let kept = self.checksum(&here).await;
-        self.judge(
-            Promise::Checksum,
-            kept,
-            "bytes that differ from their checksum are refused",
-            "bytes that differ from their checksum were stored",
-        );
+        self.judge(Promise::Checksum, kept, Found::ChecksumHeld, Found::ChecksumIgnored);
         let path = self.path("first");
         let kept = self.shared.read("the probe", &path, 1_024).await.map(|bytes| bytes == here);
-        self.judge(Promise::ReadBack, kept, "what is put is read back at once", "what was put is not what is read back");
+        self.judge(Promise::ReadBack, kept, Found::ReadAtOnce, Found::ReadDiffers);
         let kept = self.is_listed(&path).await;
-        self.judge(Promise::List, kept, "what is put is listed at once", "what was put is not listed");
+        self.judge(Promise::List, kept, Found::ListedAtOnce, Found::NotListed);
         self.parts(&here).await;
         let kept = self.copy(&path, &here).await;
-        self.judge(Promise::Copy, kept, "objects can be copied inside the bucket", "a copy inside the bucket differs from its source");
+        self.judge(Promise::Copy, kept, Found::Copies, Found::CopyDiffers);
         let unfinished = Ask::new(Method::GET, "", "list the unfinished uploads of").query(&[("uploads", ""), ("max-uploads", "1")]);
         match self.shared.wire().ask(&unfinished).await {
-            Ok(answer) if !answer.is_refusal() => {
-                self.say(Promise::Unfinished, Outcome::Pass, "unfinished uploads can be found and dropped", None)
-            }
-            _ => {
-                let remedy = "let a lifecycle rule of the bucket drop unfinished uploads after some days";
-                self.say(
-                    Promise::Unfinished,
-                    Outcome::Warn,
-                    "unfinished uploads cannot be listed, so they are not tidied up",
-                    Some(remedy),
-                );
-            }
+            Ok(answer) if !answer.is_refusal() => self.say(Promise::Unfinished, Outcome::Pass, Found::UnfinishedFound, None),
+            _ => self.say(Promise::Unfinished, Outcome::Warn, Found::UnfinishedHidden, Some(Advice::DropUnfinished)),
         }
         let kept = self.delete().await;
-        self.judge(Promise::Delete, kept, "what is deleted is gone at once", "what was deleted is still there");
+        self.judge(Promise::Delete, kept, Found::DeletedAtOnce, Found::DeletedStays);
         self.settings().await;
     }
 
@@ -274,22 +257,15 @@ impl Probing<'_> {
         let outcome = match self.upload("parts", here).await {
             Ok(()) => self.upload("parts", here).await,
             Err(error) => {
-                self.say(Promise::Parts, Outcome::Fail, chain(&error), Some(UNFIT));
+                self.failed(Promise::Parts, &error, Advice::OtherServer);
                 return;
             }
         };
         match outcome {
-            Err(StoreError::Exists { .. }) => {
-                self.say(Promise::Parts, Outcome::Pass, "large objects go up in parts and never replace what is there", None);
-            }
+            Err(StoreError::Exists { .. }) => self.say(Promise::Parts, Outcome::Pass, Found::PartsNeverReplace, None),
             // Harmless: whoever completes an upload has hashed it, so what replaces an object is the same bytes.
-            Ok(()) => self.say(
-                Promise::Parts,
-                Outcome::Warn,
-                "of two uploads of one large object at the same time the later one replaces the earlier one with the same bytes",
-                Some("nothing needs to be done"),
-            ),
-            Err(error) => self.say(Promise::Parts, Outcome::Fail, chain(&error), Some(UNFIT)),
+            Ok(()) => self.say(Promise::Parts, Outcome::Warn, Found::PartsReplaceSame, Some(Advice::Nothing)),
+            Err(error) => self.failed(Promise::Parts, &error, Advice::OtherServer),
         }
     }
 
@@ -322,15 +298,8 @@ impl Probing<'_> {
         let said = versioning.map(|answer| answer.xml::<Versioning>().unwrap_or_default().status);
         let keeps = self.shared.is_versioned().await.unwrap_or(false);
         match (said, keeps) {
-            (None, false) => self.say(
-                Promise::Versions,
-                Outcome::Warn,
-                "the key may not see whether the bucket keeps old versions",
-                Some("let the key read the bucket's versioning"),
-            ),
-            (Some(status), _) if status.is_empty() => {
-                self.say(Promise::Versions, Outcome::Pass, "the bucket keeps no old versions: what a sweep deletes frees its room", None)
-            }
+            (None, false) => self.say(Promise::Versions, Outcome::Warn, Found::VersionsUnseen, Some(Advice::LetSeeVersions)),
+            (Some(status), _) if status.is_empty() => self.say(Promise::Versions, Outcome::Pass, Found::NoVersions, None),
             _ => self.versions().await,
         }
         self.locks().await;
@@ -340,24 +309,12 @@ impl Probing<'_> {
     async fn versions(&mut self) {
         let left = self.shared.all_of(&self.path("first")).await;
         match left {
-            Ok(left) if left.is_empty() => self.say(
-                Promise::Versions,
-                Outcome::Pass,
-                "the bucket keeps old versions: a sweep deletes those it means and frees their room, and what somebody else deletes or overwrites is healed from them",
-                None,
-            ),
-            Ok(_) => self.say(
-                Promise::Versions,
-                Outcome::Warn,
-                "the bucket keeps old versions, and the key may not delete them: what a sweep deletes goes on taking room",
-                Some("let the key delete versions (s3:DeleteObjectVersion), or let a lifecycle rule remove old versions after some days"),
-            ),
-            Err(error) => self.say(
-                Promise::Versions,
-                Outcome::Warn,
-                format!("the bucket keeps old versions, and the key may not list them: {}", chain(&error)),
-                Some("let the key list and delete versions (s3:ListBucketVersions, s3:GetObjectVersion, s3:DeleteObjectVersion)"),
-            ),
+            Ok(left) if left.is_empty() => self.say(Promise::Versions, Outcome::Pass, Found::VersionsHandled, None),
+            Ok(_) => self.say(Promise::Versions, Outcome::Warn, Found::VersionsStay, Some(Advice::LetDeleteVersions)),
+            Err(error) => {
+                let found = Found::VersionsHidden { why: chain(&error) };
+                self.say(Promise::Versions, Outcome::Warn, found, Some(Advice::LetListVersions));
+            }
         }
     }
 
@@ -367,21 +324,13 @@ impl Probing<'_> {
         let may_not_see = answer.as_ref().is_none_or(|answer| answer.status == StatusCode::FORBIDDEN);
         let locking = answer.filter(|answer| !answer.is_refusal()).and_then(|answer| answer.xml::<Locking>());
         match locking.filter(|locking| locking.object_lock_enabled == "Enabled") {
-            Some(Locking { rule: Some(Rule { default_retention: Some(_) }), .. }) => self.say(
-                Promise::Locks,
-                Outcome::Warn,
-                "the bucket locks everything that is put: small files that are written again and again pile up as locked versions",
-                Some("take the default retention off the bucket"),
-            ),
-            Some(_) => self.say(Promise::Locks, Outcome::Pass, "the bucket can lock objects and does not by itself", None),
-            None if may_not_see => self.say(
-                Promise::Locks,
-                Outcome::Warn,
-                "the key may not see whether the bucket locks objects",
-                Some("let the key read the bucket's object lock configuration (s3:GetBucketObjectLockConfiguration)"),
-            ),
+            Some(Locking { rule: Some(Rule { default_retention: Some(_) }), .. }) => {
+                self.say(Promise::Locks, Outcome::Warn, Found::LocksEverything, Some(Advice::NoDefaultRetention));
+            }
+            Some(_) => self.say(Promise::Locks, Outcome::Pass, Found::CanLock, None),
+            None if may_not_see => self.say(Promise::Locks, Outcome::Warn, Found::LocksUnseen, Some(Advice::LetSeeLocks)),
             None => {
-                self.say(Promise::Locks, Outcome::Pass, "the bucket does not lock objects", None);
+                self.say(Promise::Locks, Outcome::Pass, Found::NoLocks, None);
                 return;
             }
         }
@@ -391,23 +340,15 @@ impl Probing<'_> {
     /// Locks a small file for some seconds, tries to delete it, and asks for longer.
     async fn lock_kept(&mut self) {
         match self.try_lock().await {
-            Ok(Tried::Kept { gone: true }) => {
-                self.say(Promise::LockKept, Outcome::Pass, "what is locked cannot be deleted, and can be locked for longer", None)
+            Ok(Tried::Kept { gone }) => {
+                let stays_s = (!gone).then_some(LONGER.as_secs());
+                self.say(Promise::LockKept, Outcome::Pass, Found::LockHolds { stays_s }, None);
             }
-            Ok(Tried::Kept { gone: false }) => self.say(
-                Promise::LockKept,
-                Outcome::Pass,
-                format!(
-                    "what is locked cannot be deleted, and can be locked for longer; the file it was tried with stays for {} seconds and is tidied up by a later sweep",
-                    LONGER.as_secs()
-                ),
-                None,
-            ),
             // A vault without a lock does not need it.
-            Ok(Tried::NotKept) => self.say(Promise::LockKept, Outcome::Warn, "what was locked was deleted all the same", Some(UNFIT)),
+            Ok(Tried::NotKept) => self.say(Promise::LockKept, Outcome::Warn, Found::LockIgnored, Some(Advice::OtherServer)),
             Err(error) => {
-                let remedy = "make the bucket with object lock, and let the key lock (s3:PutObjectRetention, s3:GetObjectRetention)";
-                self.say(Promise::LockKept, Outcome::Warn, format!("nothing could be locked: {}", chain(&error)), Some(remedy));
+                let found = Found::LockFailed { why: chain(&error) };
+                self.say(Promise::LockKept, Outcome::Warn, found, Some(Advice::LetLock));
             }
         }
     }

@@ -3,7 +3,7 @@
 use http::Method;
 use http::header::ETAG;
 use testkit::{Act, Nth, Proxy, Rule, S3Server};
-use vault::store::bucket::{Outcome, Probe, Promise, is_fit};
+use vault::store::bucket::{Advice, Found, Outcome, Probe, Promise, is_fit};
 
 use super::{store, store_at};
 
@@ -47,7 +47,8 @@ async fn an_unreachable_bucket_is_said_once_with_a_remedy() {
     let probes = store_at(&server.url(), "no-such-bucket").probe().await;
     assert_eq!(probes.len(), 1);
     let reach = of(&probes, Promise::Reach);
-    assert!(reach.outcome == Outcome::Fail && reach.detail.contains("NoSuchBucket") && reach.remedy.is_some(), "{reach:?}");
+    assert!(reach.outcome == Outcome::Fail && reach.advice == Some(Advice::CheckBucket), "{reach:?}");
+    assert!(matches!(&reach.found, Found::Failed { why } if why.contains("NoSuchBucket")), "{reach:?}");
     let proxy = Proxy::start(&server.url()).await;
     let reset = proxy.fault(Rule::new(Method::GET, ""), Act::Reset);
     assert!(!is_fit(&store_at(&proxy.url(), &server.bucket()).probe().await));
