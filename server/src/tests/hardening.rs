@@ -258,7 +258,7 @@ async fn a_page_of_a_list_has_at_most_two_hundred_rows(pool: PgPool) {
             'time', '2026-11-23T09:30:00.000000Z')::text, 'UTF8')) from generate_series(1, 250) n",
         "insert into repository (project_id, name) select project_id, 'shop/many' || n from project, generate_series(1, 250) n where name = 'shop'",
         "insert into hold (snapshot_id, reason, made_by) select min(snapshot_id), 'the auditors asked', 'req' from snapshot, generate_series(1, 250) n group by n",
-        "insert into finding (vault_id, kind, object, detail, remedy, found_at) select min(vault_id), 'missing', sha256(('many' || n)::bytea), 'gone', 'verify', now() from vault, generate_series(1, 250) n group by n",
+        "insert into finding (vault_id, kind, object, detail, remedy, found_at) select min(vault_id), 'missing', sha256(('many' || n)::bytea), '\"gone\"', '\"verify\"', now() from vault, generate_series(1, 250) n group by n",
     ] {
         sqlx::query(sql).execute(&pool).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
