@@ -7,7 +7,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use app::audit::events::Event as Told;
 use app::error::{ApiError, ErrorKind};
+use app::sentence::Said;
 use app::units::Moment;
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -128,7 +130,8 @@ pub struct Receipt {
     /// What was done.
     pub action: String,
     /// In one sentence.
-    pub sentence: String,
+    #[sqlx(try_from = "Vec<u8>")]
+    pub sentence: Sentence,
     /// To what.
     pub object: Option<String>,
     /// When.
@@ -136,6 +139,17 @@ pub struct Receipt {
     pub at: At,
     #[serde(skip)]
     print: Vec<u8>,
+}
+
+/// What an audit record says of it.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct Sentence(Said<Told>);
+
+impl From<Vec<u8>> for Sentence {
+    fn from(record: Vec<u8>) -> Self {
+        Self(crate::audit::said(&record))
+    }
 }
 
 /// A moment, as JSON has it.
@@ -152,7 +166,7 @@ impl From<OffsetDateTime> for At {
 /// What the request with this key did, if it was made before.
 pub async fn done_before(conn: &mut PgConnection, key: &Key) -> Result<Option<Receipt>, Error> {
     let found: Option<Receipt> = sqlx::query_as(
-        "select r.seq as record, r.action, coalesce(r.sentence, '') as sentence, r.object, r.happened_at as at, k.print
+        "select r.seq as record, r.action, r.record as sentence, r.object, r.happened_at as at, k.print
            from request_key k join audit_record r using (seq) where k.account_id = $1 and k.key = $2",
     )
     .bind(key.account_id)

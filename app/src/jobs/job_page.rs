@@ -18,7 +18,7 @@ pub fn JobPage() -> impl IntoView {
     view! {
         <Load data=get_job(id) topics=&[Topic::Jobs] view=job_view/>
         <Load data=get_job_log(id) topics=&[Topic::Jobs] region="log" part=true view=log_view/>
-        <CliTwin command=format!("breakwater run log {id}")/>
+        <CliTwin command=format!("breakwater job log {id}")/>
     }
 }
 

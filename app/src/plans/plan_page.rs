@@ -169,7 +169,7 @@ fn act(plan: &Plan) -> AnyView {
         }
         .into_any()
     };
-    let command = format!("breakwater run start {} --wait", plan.id);
+    let command = shell_line(&["breakwater", "run", "start", &plan.name, "--wait"]);
     view! {
         <Panel title=t("Act", "操作") padded=true>
             {run}

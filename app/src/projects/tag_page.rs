@@ -72,7 +72,7 @@ fn page(history: TagHistory) -> AnyView {
                 </section>
             }.into_any()
         }}
-        <CliTwin command=format!("breakwater tag history {} {name}", history.harbor)/>
+        <CliTwin command=shell_line(&["breakwater", "tag", "history", &history.harbor, &name])/>
     }
     .into_any()
 }

@@ -88,10 +88,14 @@ fn preview(draft: Draft, lines: Lines) -> AnyView {
     let crumbs = vec![(format!("{}/{}", draft.form.harbor, draft.form.project), project_href(&draft.form.harbor, &draft.form.project))];
     let form = draft.form.clone();
     let cli = {
-        let items: String = form.items.lines().map(|line| format!(" --item '{line}'")).collect();
+        let mut words: Vec<String> = ["breakwater", "restore", "preview"].map(str::to_owned).to_vec();
+        words.extend([format!("{}/{}", form.harbor, form.project), "--at".to_owned(), form.at.clone()]);
+        for item in form.items.lines() {
+            words.extend(["--item".to_owned(), item.to_owned()]);
+        }
         match form.undo_of {
             Some(of) => format!("breakwater restore undo {of}"),
-            None => format!("breakwater restore preview {}/{} --at {}{items}", form.harbor, form.project, form.at),
+            None => shell_line(&words),
         }
     };
     let undoes = form.undo_of;

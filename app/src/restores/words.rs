@@ -153,7 +153,7 @@ impl Example for Effects {
         let figure = |place: usize| if turn % 4 == place { i64::example("", turn / 4) } else { 0 };
         Self {
             project: String::example("project", turn),
-            creates_project: turn % 4 == 0 && turn % 8 > 3,
+            creates_project: turn.is_multiple_of(4) && turn % 8 > 3,
             tags_created: figure(0),
             tags_moved: figure(1),
             images_mended: figure(2),

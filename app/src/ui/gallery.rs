@@ -37,7 +37,7 @@ fn Facts() -> impl IntoView {
                 <Kv key="Progress"><Progress label="Sample" done=118 total=204/></Kv>
                 <Kv key="Unknown total"><Progress label="Sample" done=118 total=0/></Kv>
             </KeyValue>
-            <CliTwin command="breakwater run start 3 --wait"/>
+            <CliTwin command="breakwater run start everything --wait"/>
         </Panel>
     }
     .into_any()

@@ -31,7 +31,7 @@ pub mod top_bar;
 
 pub use button::{ButtonKind, LinkButton, SubmitButton};
 pub use came_back::{CameBack, came_back};
-pub use cli_twin::CliTwin;
+pub use cli_twin::{CliTwin, shell_line};
 pub use clock::{Exact, When, bare, long, minute, page_zone, use_now};
 pub use day_strip::DayStrip;
 pub use digest::{CopyButton, Digest};

@@ -20,9 +20,9 @@ fn sentence(days: i32, mib_s: Option<i64>) -> String {
 }
 
 /// The panel.
-pub fn scrub_panel(vault: &Vault, folder: Option<&str>) -> AnyView {
+pub fn scrub_panel(vault: &Vault) -> AnyView {
     let (id, days, mib_s) = (vault.id, vault.scrub_days, vault.scrub_mib_s);
-    let twin = folder.map(|path| view! { <CliTwin command=format!("breakwater vault verify {path}")/> });
+    let command = shell_line(&["breakwater", "vault", "verify", &vault.name]);
     view! {
         <Panel title=t("Verification", "校验") padded=true>
             <p>{sentence(days, mib_s)}" "{t("Damage is set aside and never served; what needs it is marked at once, and the bytes are taken again from another vault or from the harbor, where one of them has them.", "损坏对象会被隔离、不再提供；依赖它的快照立即标记，并从其他保管库或 Harbor 取回相同内容（如其中之一仍有）。")}</p>
@@ -39,7 +39,7 @@ pub fn scrub_panel(vault: &Vault, folder: Option<&str>) -> AnyView {
                     </PostForm>
                 </details>
             </IfDuty>
-            {twin}
+            <CliTwin command=command/>
         </Panel>
     }
     .into_any()

@@ -3,14 +3,15 @@
 use leptos::prelude::*;
 
 use super::calls::SweepVault;
-use super::types::{Amount, Sweep};
+use super::types::{Amount, Sweep, Vault};
 use crate::accounts::types::Duty;
 use crate::text::t;
 use crate::ui::*;
 use crate::units::{bytes, count};
 
 /// How a sweep works, and its buttons.
-pub fn sweep_panel(id: i64, folder: Option<&str>) -> AnyView {
+pub fn sweep_panel(vault: &Vault) -> AnyView {
+    let id = vault.id;
     let form = move |look: bool, text: &'static str| {
         view! {
             <PostForm call=SweepVault::PATH class="form inline">
@@ -20,7 +21,7 @@ pub fn sweep_panel(id: i64, folder: Option<&str>) -> AnyView {
             </PostForm>
         }
     };
-    let twin = folder.map(|path| view! { <CliTwin command=format!("breakwater vault sweep {path} --dry-run")/> });
+    let command = shell_line(&["breakwater", "vault", "sweep", &vault.name, "--dry-run"]);
     view! {
         <Panel title=t("Space", "空间") padded=true>
             <p>{t("Once a day, what no snapshot needs is set aside; a day later, when nobody can need it any more, it is deleted. Backups and restores go on meanwhile.", "每天将任何快照都不需要的对象移到一旁；一天后确认无人需要才删除。备份与恢复不受影响。")}</p>
@@ -37,7 +38,7 @@ pub fn sweep_panel(id: i64, folder: Option<&str>) -> AnyView {
                     </PostForm>
                 </details>
             </IfDuty>
-            {twin}
+            <CliTwin command=command/>
         </Panel>
     }
     .into_any()

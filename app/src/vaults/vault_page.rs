@@ -70,14 +70,12 @@ fn content(vault: Vault, (findings, sweeps, room, left): (Vec<Finding>, Vec<Swee
     let id = vault.id;
     let facts = facts(&vault);
     let title = sentence(&vault);
-    // The verbs that need no server work on folders.
-    let folder = vault.bucket.is_none().then(|| vault.path.clone());
     let findings = findings_panel(findings, vault.verified.is_some());
-    let (space, swept) = (sweep_panel(id, folder.as_deref()), sweeps_panel(sweeps));
+    let (space, swept) = (sweep_panel(&vault), sweeps_panel(sweeps));
     let left = (!left.is_empty()).then(|| left_panel(left));
     let room = capacity_panel(room, vault.reserve_bytes);
     let tried = vault.bucket.as_ref().map(tried_panel);
-    let reading = scrub_panel(&vault, folder.as_deref());
+    let reading = scrub_panel(&vault);
     let locked = lock_panel(&vault);
     let bucket = vault.bucket.map(|bucket| bucket_panel(id, bucket));
     let (free, read_since, looked, here) = (vault.free_bytes, vault.read_since, vault.looked, vault.name.clone());

@@ -252,7 +252,7 @@ fn canonical(actor: &Actor, event: Event, now: time::OffsetDateTime) -> serde_js
 
 /// What a record says. It is read from the very bytes that are hashed, so that nothing else can be shown in its place: records of the first form
 /// have an English sentence, those since have code and fields.
-fn said(record: &[u8]) -> Said<Told> {
+pub fn said(record: &[u8]) -> Said<Told> {
     #[derive(serde::Deserialize)]
     struct Record {
         event: Option<Said<Told>>,

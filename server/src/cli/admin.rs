@@ -3,8 +3,8 @@
 use app::accounts::types::{Duty, NewToken, NewUser, TokenScope};
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::client::print_json;
-use super::{CliError, local_state, secret_from_stdin};
+use super::client::{Plain, print_json};
+use super::{CliError, local_state, secret_from_stdin, user};
 use crate::accounts;
 use crate::audit::Actor;
 use crate::config::{DatabaseArgs, KeyArgs};
@@ -57,6 +57,8 @@ pub enum TokenVerb {
     List(ListTokens),
     /// End a token
     Revoke(RevokeToken),
+    /// Tokens of whoever asks, over the API
+    Own(Plain),
 }
 
 /// Tokens to list.
@@ -135,6 +137,14 @@ pub async fn token(verb: TokenVerb) -> Result<(), CliError> {
     match verb {
         TokenVerb::Create(args) => create_token(args).await,
         TokenVerb::List(args) => list_tokens(args).await,
+        TokenVerb::Own(args) => {
+            let tokens: Vec<app::accounts::types::Token> = args.remote.api()?.get("/tokens", &[]).await?;
+            if args.remote.json {
+                return print_json(&tokens);
+            }
+            user::print_tokens(tokens);
+            Ok(())
+        }
         TokenVerb::Revoke(args) => {
             let state = local_state(&args.database, &args.key).await?;
             accounts::revoke_at_command_line(&state, args.id).await?;

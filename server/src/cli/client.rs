@@ -3,13 +3,41 @@
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::CliError;
-use super::api::Remote;
+use super::api::{Api, Remote};
+use super::words::line;
+use super::{CliError, progress};
 
 /// A queued job.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Queued {
     pub(super) job_id: i64,
+}
+
+/// Says which job was queued, or waits for its end.
+pub(super) async fn wait_for(remote: &Remote, api: &Api, queued: Queued, wait: bool) -> Result<(), CliError> {
+    if !wait {
+        if remote.json {
+            return print_json(&queued);
+        }
+        println!("{}", queued.job_id);
+        return Ok(());
+    }
+    let job = progress::job(api, queued.job_id).await?;
+    if remote.json {
+        return print_json(&job);
+    }
+    line(format!("job {} is done, {} read", job.id, app::units::bytes(job.bytes_done)));
+    Ok(())
+}
+
+/// The parts of a query that are filled in.
+pub(super) fn query<'a, const N: usize>(parts: [(&'static str, &'a String); N]) -> Vec<(&'static str, &'a str)> {
+    parts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.as_str())).collect()
+}
+
+/// A sentence, or nothing.
+pub(super) fn said(sentence: Option<&impl std::fmt::Display>) -> String {
+    sentence.map(ToString::to_string).unwrap_or_default()
 }
 
 pub(super) fn print_json(value: &impl Serialize) -> Result<(), CliError> {

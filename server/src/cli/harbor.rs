@@ -7,7 +7,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::api::Remote;
-use super::client::{Plain, encode, print_json};
+use super::client::{Plain, Queued, encode, print_json, wait_for};
+use super::words::{Table, line};
 use super::{CliError, local_state, secret_from_stdin};
 use crate::audit::Actor;
 use crate::config::{DatabaseArgs, KeyArgs};
@@ -18,12 +19,18 @@ use crate::harbors;
 pub enum HarborVerb {
     /// List harbors
     List(Plain),
+    /// One harbor
+    Show(NamedHarbor),
+    /// Try a connection that is not registered; the secret of its login comes on standard input
+    Try(TryHarbor),
+    /// Remove a harbor that no plan and no snapshot needs
+    Remove(RemoveHarbor),
     /// Register a harbor, at the server's own command line; the secret of its login comes on standard input
     Add(AddHarbor),
     /// Test the connection of a harbor
     Check(NamedHarbor),
     /// List the projects of a harbor now, so that new ones show as not protected
-    Inventory(NamedHarbor),
+    Inventory(ListNow),
     /// Read images that a policy blocks through a staging project, or stop that; at the server's own command line
     Staging(StageHarbor),
 }
@@ -35,6 +42,41 @@ pub struct NamedHarbor {
     remote: Remote,
     /// Its name
     name: String,
+}
+
+/// A harbor whose projects are listed.
+#[derive(Args)]
+pub struct ListNow {
+    #[command(flatten)]
+    of: NamedHarbor,
+    /// Wait for its end
+    #[arg(long)]
+    wait: bool,
+}
+
+/// A harbor to remove.
+#[derive(Args)]
+pub struct RemoveHarbor {
+    #[command(flatten)]
+    of: NamedHarbor,
+    /// Its name once more
+    #[arg(long)]
+    confirm: String,
+}
+
+/// A connection to try.
+#[derive(Args)]
+pub struct TryHarbor {
+    #[command(flatten)]
+    remote: Remote,
+    /// Base address
+    url: String,
+    /// Login for backup
+    #[arg(long)]
+    login: String,
+    /// Accept plain http
+    #[arg(long)]
+    plain_http: bool,
 }
 
 /// Whether images that a policy blocks are read.
@@ -126,10 +168,12 @@ pub async fn harbor(verb: HarborVerb) -> Result<(), CliError> {
             if args.remote.json {
                 return print_json(&harbors);
             }
+            let mut table = Table::new(&["harbor", "address", "state", "projects", "protected"]);
             for h in harbors {
                 let said = contact(h.state_detail.as_ref());
-                println!("{}\t{}\t{said}\t{} projects, {} protected", h.name, h.url, h.projects, h.projects_protected);
+                table.row([h.name, h.url, said, h.projects.to_string(), h.projects_protected.to_string()]);
             }
+            table.print();
         }
         HarborVerb::Add(args) => {
             let secret = secret_from_stdin("the secret of the login")?;
@@ -148,31 +192,62 @@ pub async fn harbor(verb: HarborVerb) -> Result<(), CliError> {
         }
         HarborVerb::Staging(args) => stage(args).await?,
         HarborVerb::Inventory(args) => {
-            let queued: serde_json::Value =
-                args.remote.api()?.post(&format!("/harbors/{}/inventory", encode(&args.name)), &json!({})).await?;
+            let api = args.of.remote.api()?;
+            let queued: Queued = api.post(&format!("/harbors/{}/inventory", encode(&args.of.name)), &json!({})).await?;
+            wait_for(&args.of.remote, &api, queued, args.wait).await?;
+        }
+        HarborVerb::Show(args) => {
+            let harbor: Harbor = args.remote.api()?.get(&format!("/harbors/{}", encode(&args.name)), &[]).await?;
             if args.remote.json {
-                return print_json(&queued);
+                return print_json(&harbor);
             }
-            println!("queued as job {}", queued["job_id"]);
+            show(&harbor);
+        }
+        HarborVerb::Try(args) => {
+            let read_secret = secret_from_stdin("the secret of the login")?;
+            let (url, plain_http, read_login) = (args.url, args.plain_http, args.login);
+            let form = NewHarbor { name: "tried".to_owned(), url, plain_http, read_login, read_secret, ..NewHarbor::default() };
+            checked(&args.remote, &args.remote.api()?.post("/harbors/try", &form).await?)?;
+        }
+        HarborVerb::Remove(args) => {
+            let path = format!("/harbors/{}", encode(&args.of.name));
+            args.of.remote.api()?.delete::<()>(&path, &json!({ "confirm": args.confirm })).await?;
+            line(format!("{} is removed", args.of.name));
         }
         HarborVerb::Check(args) => {
-            let checks: CheckList = args.remote.api()?.post(&format!("/harbors/{}/check", encode(&args.name)), &json!({})).await?;
-            if args.remote.json {
-                print_json(&checks)?;
-            } else {
-                for c in &checks.checks {
-                    let mark = match c.outcome {
-                        CheckOutcome::Pass => "ok",
-                        CheckOutcome::Warn => "warning",
-                        CheckOutcome::Fail => "FAILED",
-                    };
-                    println!("{mark}\t{}\t{}{}", c.title, c.detail, c.remedy.as_ref().map_or_else(String::new, |r| format!(" → {r}")));
-                }
-            }
-            if !checks.backup_ok {
-                return Err(CliError::Failed(app::harbors::refusals::Refusal::ChecksFailed.to_string()));
-            }
+            checked(&args.remote, &args.remote.api()?.post(&format!("/harbors/{}/check", encode(&args.name)), &json!({})).await?)?;
         }
     }
     Ok(())
+}
+
+fn show(harbor: &Harbor) {
+    line(format!("{}: {}, {}", harbor.name, harbor.url, contact(harbor.state_detail.as_ref())));
+    let restores = harbor.write_login.as_ref().map_or_else(|| "no login for restores".to_owned(), |login| format!("restores as {login}"));
+    line(format!("  Harbor {}; reads as {}; {restores}", harbor.version.as_deref().unwrap_or("of an unknown version"), harbor.read_login));
+    line(format!("  {} projects, {} protected", harbor.projects, harbor.projects_protected));
+}
+
+/// A check-list in a table.
+pub fn print_checks(checks: &CheckList) {
+    let mut table = Table::new(&["outcome", "check", "found", "remedy"]);
+    for c in &checks.checks {
+        let mark = match c.outcome {
+            CheckOutcome::Pass => "ok",
+            CheckOutcome::Warn => "warning",
+            CheckOutcome::Fail => "FAILED",
+        };
+        let remedy = c.remedy.as_ref().map(ToString::to_string).unwrap_or_default();
+        table.row([mark.to_owned(), c.title.to_string(), c.detail.to_string(), remedy]);
+    }
+    table.print();
+}
+
+fn checked(remote: &Remote, checks: &CheckList) -> Result<(), CliError> {
+    if remote.json {
+        print_json(checks)?;
+    } else {
+        print_checks(checks);
+    }
+    if checks.backup_ok { Ok(()) } else { Err(CliError::Failed(app::harbors::refusals::Refusal::ChecksFailed.to_string())) }
 }

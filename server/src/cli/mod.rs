@@ -9,19 +9,28 @@ mod client;
 mod demo;
 mod doctor;
 mod harbor;
+mod job;
+mod names;
 mod owner;
 mod place;
 mod plan;
 mod postgres;
+mod profile;
 mod progress;
+mod project;
 mod restore;
 mod run;
 pub mod serve;
+mod shell;
 mod snapshot;
+mod status;
 mod tag;
 mod upkeep;
+mod user;
 mod vault_files;
 mod vault_verbs;
+mod vaults;
+mod words;
 
 use std::process::ExitCode;
 
@@ -49,7 +58,15 @@ enum Verb {
     Migrate(Migrate),
     /// Check the invariants of database and vaults
     Doctor(doctor::Doctor),
-    /// Look after a vault without a server
+    /// Keep a server and an API token for this account of this machine; the token comes on standard input
+    Login(profile::Login),
+    /// Forget them
+    Logout,
+    /// Whose token it is, and what he or she may do
+    Whoami(client::Plain),
+    /// Whether everything can be restored, and what needs somebody
+    Status(client::Plain),
+    /// Vaults: by name over the API, or in a place without a server
     #[command(subcommand)]
     Vault(vault_verbs::VaultVerb),
     /// Make accounts at the server's own command line
@@ -58,15 +75,27 @@ enum Verb {
     /// Make, list and end API tokens at the server's own command line
     #[command(subcommand)]
     Token(admin::TokenVerb),
+    /// Accounts, over the API
+    #[command(subcommand)]
+    User(user::UserVerb),
+    /// Projects, over the API
+    #[command(subcommand)]
+    Project(project::ProjectVerb),
+    /// Images, over the API
+    #[command(subcommand)]
+    Artifact(project::ArtifactVerb),
     /// Harbors, over the API
     #[command(subcommand)]
     Harbor(harbor::HarborVerb),
     /// Plans, over the API
     #[command(subcommand)]
     Plan(plan::PlanVerb),
-    /// Runs and jobs, over the API
+    /// Runs of plans, over the API
     #[command(subcommand)]
     Run(run::RunVerb),
+    /// Jobs, over the API
+    #[command(subcommand)]
+    Job(job::JobVerb),
     /// Snapshots of a project, over the API
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotVerb),
@@ -85,6 +114,10 @@ enum Verb {
     /// The audit history, over the API
     #[command(subcommand)]
     Audit(audit::AuditVerb),
+    /// Completions for a shell, on standard output
+    Completions(shell::Completions),
+    /// Manual pages, into a folder
+    Man(shell::Manual),
 }
 
 /// Why a verb ended badly; the variant is the exit code.
@@ -158,10 +191,17 @@ pub fn main() -> ExitCode {
     match runtime.block_on(run(cli.verb)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("breakwater: {error}");
+            eprintln!("breakwater: {}", words::shown(&error.to_string()));
             ExitCode::from(error.code())
         }
     }
+}
+
+/// The verb of a line of words, as [`main`] runs it.
+#[cfg(test)]
+pub async fn obey(words: &[String]) -> Result<(), CliError> {
+    let cli = Cli::try_parse_from(words).map_err(|error| CliError::Usage(error.to_string()))?;
+    run(cli.verb).await
 }
 
 /// Ends the program as other tools do when whoever reads its output wants no more (`| head`), with the exit code a shell expects.
@@ -184,18 +224,28 @@ async fn run(verb: Verb) -> Result<(), CliError> {
         Verb::Demo(args) => demo::demo(args).await,
         Verb::Migrate(args) => migrate(&args).await,
         Verb::Doctor(args) => doctor::doctor(args).await,
+        Verb::Login(args) => profile::login(args).await,
+        Verb::Logout => profile::logout(),
+        Verb::Whoami(args) => profile::whoami(args).await,
+        Verb::Status(args) => status::status(args).await,
         Verb::Vault(verb) => vault_verbs::run(verb).await,
         Verb::Admin(verb) => admin::admin(verb).await,
         Verb::Token(verb) => admin::token(verb).await,
+        Verb::User(verb) => user::user(verb).await,
+        Verb::Project(verb) => project::project(verb).await,
+        Verb::Artifact(verb) => project::artifact(verb).await,
         Verb::Harbor(verb) => harbor::harbor(verb).await,
         Verb::Plan(verb) => plan::plan(verb).await,
         Verb::Run(verb) => run::run(verb).await,
+        Verb::Job(verb) => job::job(verb).await,
         Verb::Snapshot(verb) => snapshot::snapshot(verb).await,
         Verb::Gap(verb) => upkeep::gap(verb).await,
         Verb::Hold(verb) => upkeep::hold(verb).await,
         Verb::Tag(verb) => tag::tag(verb).await,
         Verb::Restore(verb) => restore::restore(verb).await,
         Verb::Audit(verb) => audit::audit(verb).await,
+        Verb::Completions(args) => shell::completions(&args),
+        Verb::Man(args) => shell::manual(&args),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::vaults::told;
 /// A vault.
 #[derive(Args)]
 pub struct Place {
-    /// Folder of the vault, or s3://bucket/prefix
+    /// Folder of the vault, or s3://bucket/prefix; where a server can do it, a word is the name of a registered vault
     #[arg(value_name = "VAULT")]
     pub place: String,
     #[command(flatten)]
@@ -59,6 +59,21 @@ impl Place {
         let rest = self.place.strip_prefix("s3://")?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         Some(Named { bucket, prefix })
+    }
+
+    /// The name of a registered vault, where it is one and no place: a word. A folder of that name has to be written as a path.
+    pub fn registered(&self) -> Result<Option<&str>, CliError> {
+        if self.place.contains('/') || self.place.starts_with('.') {
+            return Ok(None);
+        }
+        if Path::new(&self.place).exists() {
+            let text = format!(
+                "“{0}” may be the vault of that name or the folder here: write ./{0} for the folder, or go elsewhere for the vault",
+                self.place
+            );
+            return Err(CliError::Usage(text));
+        }
+        Ok(Some(&self.place))
     }
 
     /// Opens the vault that is there.
@@ -151,6 +166,17 @@ mod tests {
     struct Line {
         #[command(flatten)]
         place: Place,
+    }
+
+    #[test]
+    fn a_word_is_a_registered_vault_unless_a_folder_is_called_so() {
+        let line = |text: &str| Line::parse_from(["x", text]).place;
+        for place in ["/srv/vault", "./main", ".", "s3://abc", "vaults/main"] {
+            assert!(line(place).registered().unwrap().is_none(), "{place}");
+        }
+        assert_eq!(line("main").registered().unwrap(), Some("main"));
+        // Tests run in the folder of the crate.
+        assert!(line("src").registered().unwrap_err().to_string().contains("./src"));
     }
 
     #[test]

@@ -1,25 +1,22 @@
-//! `breakwater run …`: runs and jobs.
+//! `breakwater run …`.
 
-use app::jobs::types::{Job, LogLine};
+use app::plans::types::Run;
 use app::units::{Page, bytes};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::api::Remote;
-use super::client::{Numbered, Plain, Queued, print_json};
-use super::{CliError, progress};
+use super::client::{Queued, print_json, said, wait_for};
+use super::words::Table;
+use super::{CliError, names};
 
 /// Run verbs.
 #[derive(Subcommand)]
 pub enum RunVerb {
     /// Run a plan now
     Start(StartRun),
-    /// Newest jobs
-    List(Plain),
-    /// The log of a job
-    Log(Numbered),
-    /// Stop a job
-    Cancel(Numbered),
+    /// Runs of a plan, newest first
+    List(ListRuns),
 }
 
 /// A run to start.
@@ -27,11 +24,23 @@ pub enum RunVerb {
 pub struct StartRun {
     #[command(flatten)]
     remote: Remote,
-    /// Number of the plan
-    plan: i64,
+    /// Plan
+    plan: String,
     /// Wait for its end
     #[arg(long)]
     wait: bool,
+}
+
+/// Runs to list.
+#[derive(Args)]
+pub struct ListRuns {
+    #[command(flatten)]
+    remote: Remote,
+    /// Plan
+    plan: String,
+    /// The `next` of the page before, as --json has it
+    #[arg(long, default_value = "")]
+    after: String,
 }
 
 /// `breakwater run …`.
@@ -39,39 +48,32 @@ pub async fn run(verb: RunVerb) -> Result<(), CliError> {
     match verb {
         RunVerb::Start(args) => {
             let api = args.remote.api()?;
-            let queued: Queued = api.post(&format!("/plans/{}/run", args.plan), &json!({})).await?;
-            if !args.wait {
-                println!("{}", queued.job_id);
-                return Ok(());
-            }
-            let job = progress::job(&api, queued.job_id).await?;
-            if args.remote.json {
-                return print_json(&job);
-            }
-            println!("job {} is done, {} read", job.id, bytes(job.bytes_done));
+            let id = names::plan(&api, &args.plan).await?;
+            let queued: Queued = api.post(&format!("/plans/{id}/run"), &json!({})).await?;
+            wait_for(&args.remote, &api, queued, args.wait).await
         }
         RunVerb::List(args) => {
-            let jobs: Page<Job> = args.remote.api()?.get("/jobs", &[]).await?;
+            let api = args.remote.api()?;
+            let id = names::plan(&api, &args.plan).await?;
+            let runs: Page<Run> = api.get(&format!("/plans/{id}/runs"), &super::client::query([("after", &args.after)])).await?;
             if args.remote.json {
-                return print_json(&jobs);
+                return print_json(&runs);
             }
-            for j in jobs.items {
-                println!("{}\t{:?}\t{}\t{}", j.id, j.state, j.title, j.error.map(|error| error.to_string()).unwrap_or_default());
+            let mut table = Table::new(&["run", "state", "began", "projects", "new", "gaps", "job", "trouble"]);
+            for r in runs.items {
+                table.row([
+                    r.id.to_string(),
+                    r.state,
+                    r.started.map(app::units::Moment::url).unwrap_or_default(),
+                    format!("{} of {}", r.projects_done, r.projects),
+                    bytes(r.bytes_new),
+                    r.gaps.to_string(),
+                    r.job_id.to_string(),
+                    said(r.error.as_ref()),
+                ]);
             }
-        }
-        RunVerb::Log(args) => {
-            let lines: Vec<LogLine> = args.remote.api()?.get(&format!("/jobs/{}/log", args.id), &[]).await?;
-            if args.remote.json {
-                return print_json(&lines);
-            }
-            for line in lines {
-                println!("{}\t{}\t{}", line.at.long(), line.level, line.text);
-            }
-        }
-        RunVerb::Cancel(args) => {
-            let job: Job = args.remote.api()?.post(&format!("/jobs/{}/cancel", args.id), &json!({})).await?;
-            println!("job {} was asked to stop", job.id);
+            table.print();
+            Ok(())
         }
     }
-    Ok(())
 }

@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use super::CliError;
 use super::client::{OfProject, print_json, project_path};
+use super::words::Table;
 
 /// Snapshot verbs.
 #[derive(Subcommand)]
@@ -24,19 +25,14 @@ pub async fn snapshot(verb: SnapshotVerb) -> Result<(), CliError> {
             if args.remote.json {
                 return print_json(&timeline.snapshots);
             }
+            let mut table = Table::new(&["moment", "digest", "state", "tags", "changes"]);
             for s in timeline.snapshots {
                 let words = app::projects::gap_words::gap_count(s.gaps, s.gaps_accepted, app::text::Lang::En);
                 let gaps = words.unwrap_or_else(|| "complete".to_owned());
-                println!(
-                    "{}\t{}\t{gaps}\t{} tags\t+{} -{} ~{}",
-                    s.moment.url(),
-                    short_digest(&s.digest),
-                    s.tags,
-                    s.added,
-                    s.removed,
-                    s.moved
-                );
+                let changes = format!("+{} -{} ~{}", s.added, s.removed, s.moved);
+                table.row([s.moment.url(), short_digest(&s.digest), gaps, s.tags.to_string(), changes]);
             }
+            table.print();
         }
         SnapshotVerb::Show(args) => {
             let query: Vec<(&str, &str)> = args.at.iter().map(|at| ("at", at.as_str())).collect();
@@ -44,9 +40,9 @@ pub async fn snapshot(verb: SnapshotVerb) -> Result<(), CliError> {
             if args.remote.json {
                 return print_json(&contents);
             }
-            for r in contents.repositories {
-                println!("{}\t{} tags\t{} artifacts", r.repository, r.tags, r.artifacts);
-            }
+            let mut table = Table::new(&["repository", "tags", "artifacts"]);
+            contents.repositories.into_iter().for_each(|r| table.row([r.repository, r.tags.to_string(), r.artifacts.to_string()]));
+            table.print();
         }
     }
     Ok(())

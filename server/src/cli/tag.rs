@@ -5,7 +5,8 @@ use app::units::{bytes, short_digest};
 use clap::{Args, Subcommand};
 
 use super::api::Remote;
-use super::client::{encode, print_json};
+use super::client::{encode, print_json, said};
+use super::words::{Table, line};
 use super::{CliError, upkeep};
 
 /// Tag verbs.
@@ -51,19 +52,16 @@ pub async fn tag(verb: TagVerb) -> Result<(), CliError> {
             }
             // The newest snapshot still has it; Harbor is said below.
             let known_to = history.known_to.map_or_else(String::new, app::units::Moment::url);
+            let mut table = Table::new(&["digest", "time", "size", "ended"]);
             for span in history.spans {
                 let to = span.to.map_or_else(|| format!("at least {known_to}"), app::units::Moment::url);
-                println!(
-                    "{}\t{} – {to}\t{}\t{}",
-                    short_digest(&span.digest),
-                    span.from.url(),
-                    bytes(span.size_bytes),
-                    span.ended.map(|ended| ended.to_string()).unwrap_or_default()
-                );
+                let time = format!("{} – {to}", span.from.url());
+                table.row([short_digest(&span.digest), time, bytes(span.size_bytes), said(span.ended.as_ref())]);
             }
-            println!("{}", upkeep::in_harbor(history.in_harbor.as_ref(), history.live_error.as_ref()));
+            table.print();
+            line(upkeep::in_harbor(history.in_harbor.as_ref(), history.live_error.as_ref()));
             if let Some(gap) = history.gap {
-                println!("gap in the newest snapshot: {}: {}", gap.subject, gap.cause);
+                line(format!("gap in the newest snapshot: {}: {}", gap.subject, gap.cause));
             }
         }
         TagVerb::Find(args) => {

@@ -9,9 +9,10 @@ use app::units::{Moment, short_digest};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::CliError;
 use super::api::Remote;
 use super::client::{Plain, print_json, project_path};
+use super::words::{Table, line, shown};
+use super::{CliError, names};
 
 /// Gap verbs.
 #[derive(Subcommand)]
@@ -61,7 +62,7 @@ pub struct WithdrawOne {
     reason: String,
 }
 
-fn gap_line(gap: &Gap) -> String {
+fn gap_row(gap: &Gap) -> [String; 6] {
     let state = match (&gap.accepted, gap.only_named) {
         (_, true) => "kept elsewhere".to_owned(),
         (Some(a), _) => format!("accepted until {} by {} (number {}): {}", a.until.url(), a.by, a.id, a.reason),
@@ -69,7 +70,8 @@ fn gap_line(gap: &Gap) -> String {
     };
     let id: String = gap.id.chars().take(12).collect();
     let subject = gap.digest.as_ref().map_or_else(|| gap.subject.clone(), |digest| format!("{}@{digest}", gap.subject));
-    format!("{id}\t{}\t{subject}\t{}\t{state}\t{}", gap.kind, gap.cause, gap.remedy.as_ref().map(ToString::to_string).unwrap_or_default())
+    let remedy = gap.remedy.as_ref().map(ToString::to_string).unwrap_or_default();
+    [id, gap.kind.clone(), subject, gap.cause.to_string(), state, remedy]
 }
 
 /// The one gap that is meant by its id, the beginning of it, or its subject.
@@ -90,7 +92,9 @@ pub async fn gap(verb: GapVerb) -> Result<(), CliError> {
             if args.remote.json {
                 return print_json(&gaps);
             }
-            gaps.gaps.iter().for_each(|gap| println!("{}", gap_line(gap)));
+            let mut table = Table::new(&["gap", "kind", "what", "why", "state", "remedy"]);
+            gaps.gaps.iter().for_each(|gap| table.row(gap_row(gap)));
+            table.print();
         }
         GapVerb::Accept(args) => {
             let (api, path) = (args.of.remote.api()?, format!("{}/gaps", project_path(&args.of.project)?));
@@ -102,12 +106,12 @@ pub async fn gap(verb: GapVerb) -> Result<(), CliError> {
             if args.of.remote.json {
                 return print_json(&done);
             }
-            println!("{} accepted", done["count"]);
+            line(format!("{} accepted", done["count"]));
         }
         GapVerb::Withdraw(args) => {
             let path = format!("{}/gaps/{}", project_path(&args.of.project)?, args.id);
             args.of.remote.api()?.delete::<()>(&path, &json!({ "reason": args.reason })).await?;
-            println!("withdrawn");
+            line("withdrawn");
         }
     }
     Ok(())
@@ -129,8 +133,8 @@ pub enum HoldVerb {
 pub struct SetHold {
     #[command(flatten)]
     remote: Remote,
-    /// Number of the snapshot, as `snapshot list --json` has it
-    snapshot: i64,
+    /// `harbor/project@moment`; without a moment the newest
+    snapshot: String,
     /// Why
     #[arg(long)]
     reason: String,
@@ -159,19 +163,23 @@ pub async fn hold(verb: HoldVerb) -> Result<(), CliError> {
             if args.remote.json {
                 return print_json(&holds);
             }
+            let mut table = Table::new(&["hold", "moment", "end", "by", "reason"]);
             for held in holds {
                 let end = held.hold.until.map_or_else(|| "without an end".to_owned(), |until| format!("until {}", until.url()));
-                println!("{}\t{}\t{end}\t{}\t{}", held.hold.id, held.moment.url(), held.hold.by, held.hold.reason);
+                table.row([held.hold.id.to_string(), held.moment.url(), end, held.hold.by, held.hold.reason]);
             }
+            table.print();
         }
         HoldVerb::Set(args) => {
+            let api = args.remote.api()?;
+            let id = names::snapshot(&api, &args.snapshot).await?;
             let form = HoldForm { reason: args.reason, until: args.until };
-            args.remote.api()?.post::<()>(&format!("/snapshots/{}/hold", args.snapshot), &form).await?;
-            println!("held");
+            api.post::<()>(&format!("/snapshots/{id}/hold"), &form).await?;
+            line("held");
         }
         HoldVerb::Release(args) => {
             args.remote.api()?.post::<()>(&format!("/holds/{}/release", args.id), &json!({ "reason": args.reason })).await?;
-            println!("released");
+            line("released");
         }
     }
     Ok(())
@@ -182,17 +190,17 @@ pub async fn hold(verb: HoldVerb) -> Result<(), CliError> {
 pub struct LeaveOne {
     #[command(flatten)]
     remote: Remote,
-    /// Number of the deleted plan
-    plan: i64,
+    /// The deleted plan
+    plan: String,
     /// kept (all of them), rule (the one it had) or plan (the rule of another)
     #[arg(long)]
     to: String,
     /// With kept: login of who answers for it
     #[arg(long, default_value = "")]
     owner: String,
-    /// With plan: number of the plan
+    /// With plan: that plan
     #[arg(long)]
-    by_plan: Option<i64>,
+    by_plan: Option<String>,
 }
 
 /// `breakwater plan left`.
@@ -201,6 +209,7 @@ pub async fn left(args: Plain) -> Result<(), CliError> {
     if args.remote.json {
         return print_json(&left);
     }
+    let mut table = Table::new(&["plan", "vault", "snapshots", "what becomes of them"]);
     for left in left {
         let to = match left.to {
             LeftTo::Kept => format!("all kept, for {}", left.owner.unwrap_or_default()),
@@ -208,16 +217,23 @@ pub async fn left(args: Plain) -> Result<(), CliError> {
             LeftTo::Plan => format!("kept by the rule of {}", left.by_plan.map(|(_, name)| name).unwrap_or_default()),
             LeftTo::Undecided => "all kept, nobody decided".to_owned(),
         };
-        println!("{}\t{}\t{}\t{} snapshots\t{to}", left.plan_id, left.plan, left.vault, left.snapshots);
+        table.row([left.plan, left.vault, left.snapshots.to_string(), to]);
     }
+    table.print();
     Ok(())
 }
 
 /// `breakwater plan leave`.
 pub async fn leave(args: LeaveOne) -> Result<(), CliError> {
-    let form = Leave { to: args.to, owner: args.owner, plan_id: args.by_plan };
-    args.remote.api()?.put::<()>(&format!("/left/{}", args.plan), &form).await?;
-    println!("noted; nothing goes by it for a day");
+    let api = args.remote.api()?;
+    let id = names::deleted_plan(&api, &args.plan).await?;
+    let plan_id = match &args.by_plan {
+        Some(name) => Some(names::plan(&api, name).await?),
+        None => None,
+    };
+    let form = Leave { to: args.to, owner: args.owner, plan_id };
+    api.put::<()>(&format!("/left/{id}"), &form).await?;
+    line("noted; nothing goes by it for a day");
     Ok(())
 }
 
@@ -242,6 +258,7 @@ pub async fn imports(args: Plain) -> Result<(), CliError> {
     if args.remote.json {
         return print_json(&imports);
     }
+    let mut table = Table::new(&["snapshot", "project", "moment", "vault", "tags", "what becomes of it"]);
     for import in imports {
         let Import { snapshot_id, harbor, project, vault, tags, .. } = import;
         let kept = match (import.owner, import.until) {
@@ -249,8 +266,9 @@ pub async fn imports(args: Plain) -> Result<(), CliError> {
             (Some(owner), None) => format!("kept, for {owner}"),
             (Some(owner), Some(until)) => format!("kept until {}, for {owner}", until.url()),
         };
-        println!("{snapshot_id}\t{harbor}/{project}\t{}\t{vault}\t{tags} tags\t{kept}", import.moment.url());
+        table.row([snapshot_id.to_string(), format!("{harbor}/{project}"), import.moment.url(), vault, tags.to_string(), kept]);
     }
+    table.print();
     Ok(())
 }
 
@@ -258,11 +276,11 @@ pub async fn imports(args: Plain) -> Result<(), CliError> {
 pub async fn keep_import(args: KeepOne) -> Result<(), CliError> {
     let form = KeepImport { owner: args.owner, until: args.until };
     args.remote.api()?.put::<()>(&format!("/imports/{}", args.snapshot), &form).await?;
-    println!("noted; nothing goes by it for a day");
+    line("noted; nothing goes by it for a day");
     Ok(())
 }
 
-fn hit_line(hit: &SearchHit) -> String {
+fn hit_row(hit: &SearchHit) -> [String; 6] {
     let name = if hit.tag.is_empty() { hit.repository.clone() } else { format!("{}:{}", hit.repository, hit.tag) };
     let there = match hit.in_harbor.state {
         Presence::Yes => "yes",
@@ -273,9 +291,8 @@ fn hit_line(hit: &SearchHit) -> String {
     };
     let as_of = if hit.in_harbor.live { "now".to_owned() } else { format!("as of {}", hit.in_harbor.at.url()) };
     let role = serde_json::to_value(hit.role).ok().and_then(|role| role.as_str().map(str::to_owned)).unwrap_or_default();
-    let gap = hit.gap.as_ref().map(|gap| format!("\tgap: {}", gap.cause)).unwrap_or_default();
-    let digest = short_digest(&hit.digest);
-    format!("{}\t{name}\t{digest}\t{role}\tlast seen {}\tin Harbor: {there}, {as_of}{gap}", hit.harbor, hit.last_seen.url())
+    let gap = hit.gap.as_ref().map(|gap| format!("; gap: {}", gap.cause)).unwrap_or_default();
+    [hit.harbor.clone(), name, short_digest(&hit.digest), role, hit.last_seen.url(), format!("{there}, {as_of}{gap}")]
 }
 
 fn note_line(note: &SearchNote) -> String {
@@ -300,8 +317,10 @@ pub async fn find(remote: &Remote, text: &str) -> Result<(), CliError> {
     if remote.json {
         return print_json(&found);
     }
-    found.notes.iter().for_each(|note| eprintln!("{}", note_line(note)));
-    found.hits.iter().for_each(|hit| println!("{}", hit_line(hit)));
+    found.notes.iter().for_each(|note| eprintln!("{}", shown(&note_line(note))));
+    let mut table = Table::new(&["harbor", "name", "digest", "what", "last seen", "in Harbor"]);
+    found.hits.iter().for_each(|hit| table.row(hit_row(hit)));
+    table.print();
     Ok(())
 }
 

@@ -1,16 +1,19 @@
-//! Looking after a vault without a server: the bytes are enough.
+//! `breakwater vault …`: with a place the bytes are enough and no server is needed; with a name the server does it.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use app::vaults::types::SweepForm;
 use clap::{Args, Subcommand};
 use futures::StreamExt as _;
 use vault::{Amount, Terms, VaultError};
 use vocab::RepositoryName;
 
+use super::api::Remote;
+use super::client::Plain;
 use super::place::Place;
 use super::vault_files::{self, Export, Import, size};
-use super::{CliError, local_state};
+use super::{CliError, local_state, vaults as registered};
 use crate::audit::Actor;
 use crate::config::{DatabaseArgs, KeyArgs};
 use crate::vaults::{self, rebuild};
@@ -18,6 +21,28 @@ use crate::vaults::{self, rebuild};
 /// Vault verbs.
 #[derive(Subcommand)]
 pub enum VaultVerb {
+    /// Registered vaults
+    List(Plain),
+    /// One registered vault
+    Show(registered::OneVault),
+    /// Register a folder of the server, or a bucket, whose secret key is in `AWS_SECRET_ACCESS_KEY`
+    Register(registered::Register),
+    /// Try again what a registered bucket has to promise
+    Test(registered::OneVault),
+    /// Growth of a registered vault, and what takes its room
+    Capacity(registered::OneVault),
+    /// Sweeps of a registered vault
+    Sweeps(registered::OneVault),
+    /// What verification found in a registered vault
+    Findings(registered::OneVault),
+    /// How often everything in a registered vault is read
+    Scrub(registered::ScrubVault),
+    /// For how long a registered bucket locks what is written once
+    Lock(registered::LockVault),
+    /// Let a registered vault be written to again that was only read
+    Open(registered::OneVault),
+    /// Have the server make its catalogue agree with a registered vault
+    Reconcile(registered::WorkOn),
     /// Make an empty vault in a folder or a bucket
     Init(Place),
     /// List the snapshots of a vault
@@ -28,9 +53,9 @@ pub enum VaultVerb {
     Export(Export),
     /// Make a snapshot of images that other tools exported: OCI layouts, docker save, tar archives (also in gzip), folders of skopeo sync
     Import(Import),
-    /// Read and hash every object, and walk every snapshot
-    Verify(Place),
-    /// Free what no snapshot needs: set it aside, or delete what an earlier sweep set aside
+    /// Read and hash every object, and walk every snapshot; of a registered vault the server does it
+    Verify(Verify),
+    /// Free what no snapshot needs: set it aside, or delete what an earlier sweep set aside; of a registered vault the server does it
     Sweep(Sweep),
     /// Register a vault that is there already, to be read only: after a disaster, before `vault rebuild`
     Adopt(Adopt),
@@ -53,11 +78,31 @@ pub struct View {
     out: PathBuf,
 }
 
+/// A vault to verify.
+#[derive(Args)]
+pub struct Verify {
+    #[command(flatten)]
+    vault: Place,
+    #[command(flatten)]
+    remote: Remote,
+    /// Wait for the server's end of it
+    #[arg(long)]
+    wait: bool,
+}
+
 /// A vault to sweep.
 #[derive(Args)]
 pub struct Sweep {
     #[command(flatten)]
     vault: Place,
+    #[command(flatten)]
+    remote: Remote,
+    /// Of a registered vault: go on although more than a fifth of it would be set aside
+    #[arg(long)]
+    however_much: bool,
+    /// Wait for the server's end of it
+    #[arg(long)]
+    wait: bool,
     /// Count only; change nothing
     #[arg(long)]
     dry_run: bool,
@@ -97,6 +142,17 @@ pub struct Rebuild {
 /// `breakwater vault …`.
 pub async fn run(verb: VaultVerb) -> Result<(), CliError> {
     match verb {
+        VaultVerb::List(args) => registered::list(args).await,
+        VaultVerb::Show(args) => registered::show(args).await,
+        VaultVerb::Register(args) => registered::register(args).await,
+        VaultVerb::Test(args) => registered::test(args).await,
+        VaultVerb::Capacity(args) => registered::capacity(args).await,
+        VaultVerb::Sweeps(args) => registered::sweeps(args).await,
+        VaultVerb::Findings(args) => registered::findings(args).await,
+        VaultVerb::Scrub(args) => registered::scrub(args).await,
+        VaultVerb::Lock(args) => registered::lock(args).await,
+        VaultVerb::Open(args) => registered::open(args).await,
+        VaultVerb::Reconcile(args) => registered::reconcile(args).await,
         VaultVerb::Init(args) => {
             let vault = args.init().await?;
             println!("made the vault {} in {}", vault.id(), vault.path().display());
@@ -121,8 +177,17 @@ pub async fn run(verb: VaultVerb) -> Result<(), CliError> {
         VaultVerb::View(args) => view(args).await,
         VaultVerb::Export(args) => vault_files::export(args).await,
         VaultVerb::Import(args) => vault_files::import(args).await,
-        VaultVerb::Verify(args) => verify(&args).await,
-        VaultVerb::Sweep(args) => sweep(&args).await,
+        VaultVerb::Verify(args) => match args.vault.registered()? {
+            Some(name) => registered::verify(args.remote, name.to_owned(), args.wait).await,
+            None => verify(&args.vault).await,
+        },
+        VaultVerb::Sweep(args) => match args.vault.registered()? {
+            Some(name) => {
+                let form = SweepForm { dry_run: args.dry_run, however_much: args.however_much };
+                registered::sweep(args.remote, name.to_owned(), form, args.wait).await
+            }
+            None => sweep(&args).await,
+        },
         VaultVerb::Adopt(args) => adopt(args).await,
         VaultVerb::Rebuild(args) => rebuild(args).await,
     }

@@ -294,7 +294,7 @@ pub(super) fn may_be_kept(checks: &CheckList) -> bool {
 
 pub(super) fn refused(checks: &CheckList) -> Error {
     let worst: Vec<&Check> = checks.checks.iter().filter(|c| c.outcome == CheckOutcome::Fail).collect();
-    let text = worst.first().map_or_else(|| app::harbors::refusals::Refusal::ChecksFailed.into(), |row| told::refusal(row));
+    let text = worst.first().map_or(app::harbors::refusals::Refusal::ChecksFailed, |row| told::refusal(row));
     let error = ApiError::new(ErrorKind::Invalid, "checks_failed", text);
     worst.into_iter().fold(error, told::field).into()
 }

@@ -75,11 +75,14 @@ pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Import>, Erro
     Ok(rows.into_iter().map(Row::import).collect())
 }
 
+/// Harbor, project and moment of images from files, who keeps them, and until when.
+type KeptRow = (String, String, OffsetDateTime, Option<String>, Option<OffsetDateTime>);
+
 /// Says whose word keeps one, and until when.
 pub async fn keep(state: &AppState, caller: &Caller, origin: &Origin, snapshot_id: i64, form: KeepImport) -> Result<(), Error> {
     caller.require(Operation::ManageEstate, None)?;
     let mut tx = state.pool.begin().await?;
-    let found: Option<(String, String, OffsetDateTime, Option<String>, Option<OffsetDateTime>)> = sqlx::query_as(
+    let found: Option<KeptRow> = sqlx::query_as(
         "select h.name, p.name, s.moment, k.owner, k.until
            from snapshot_ever s join project p using (project_id) join harbor h using (harbor_id) left join import_keep k using (snapshot_id)
           where s.snapshot_id = $1 and s.imported and s.expired_at is null for update of s",

@@ -185,7 +185,7 @@ pub async fn settle_run(conn: &mut PgConnection, job_id: i64, run_id: i64, end: 
             Event::new("backup.job.cancel", "plan", &plan, what).outcome(Outcome::Partial, "cancelled")
         }
         _ => {
-            let what = PlanEvent::RunDone { plan: plan.clone(), projects: i64::from(run.projects_done), harbor };
+            let what = PlanEvent::RunDone { plan: plan.clone(), projects: run.projects_done, harbor };
             let event = Event::new("backup.job.finish", "plan", &plan, what);
             if state == "gaps" { event.outcome(Outcome::Partial, "gaps") } else { event }
         }

@@ -38,6 +38,7 @@ mod staging;
 mod statements;
 mod streams;
 mod tokens;
+mod verbs;
 mod votes;
 mod walk;
 mod web;

@@ -52,7 +52,7 @@ async fn a_snapshot_whose_commit_was_not_answered_is_in_the_catalogue_once() {
     world.push("shop/web", 3).await;
     for (number, cut) in [Cut::Before, Cut::During, Cut::After].into_iter().enumerate() {
         world.push(&format!("shop/r{number}"), 1).await;
-        wire.cut("captured prod/shop", cut);
+        wire.cut("snapshot.create", cut);
         let worker = world.worker_through(&format!("w{number}"), &wire.url());
         let job = world.queue_run().await;
         assert_eq!(world.job_over(job).await, "done", "{cut:?}");
