@@ -29,6 +29,7 @@ mod logins;
 mod pages;
 mod requests;
 mod retention;
+mod schema;
 mod scope;
 mod scrub;
 mod security;
