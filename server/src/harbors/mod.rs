@@ -2,6 +2,7 @@
 
 mod bandwidth;
 mod clients;
+mod inventory;
 mod logins;
 mod ops;
 pub mod queries;
@@ -10,8 +11,6 @@ pub mod staging;
 pub(crate) mod told;
 
 pub use clients::{Access, client};
+pub use inventory::{inventory_job, keep_listing, list_projects_now, look_at_projects, queue_inventories, refresh_projects};
 pub use logins::renew as renew_logins;
-pub use ops::{
-    by_scopes, change, check, create, get, inventory_job, keep_listing, last_check, list, list_projects_now, look_at_projects,
-    queue_inventories, refresh_projects, register, registered_as, remove, try_connection,
-};
+pub use ops::{by_scopes, change, check, create, get, last_check, list, register, registered_as, remove, try_connection};
