@@ -246,8 +246,8 @@ fn print(remote: &Remote, plan: &Plan) -> Result<(), CliError> {
     if remote.json {
         return print_json(plan);
     }
-    let Plan { name, harbor, vault, include, exclude, schedule_words, zone, .. } = plan;
-    line(format!("{name}: {} of {harbor} into {vault}, {schedule_words} ({zone})", include.join(", ")));
+    let Plan { name, harbor, vault, include, exclude, schedule_words, .. } = plan;
+    line(format!("{name}: {} of {harbor} into {vault}, {schedule_words}", include.join(", ")));
     if !exclude.is_empty() {
         line(format!("  without {}", exclude.join(", ")));
     }
