@@ -4,7 +4,8 @@
 //! many snapshots one by one would leave them. `TAGS` and `SNAPSHOTS` choose the size: tags in all, ten thousand to a project, and
 //! snapshots of each project, each of which moves one tag in a thousand. With `STRICT=1` it ends with 1 when an aim is missed.
 
-use std::fmt::Write as _;
+mod generated;
+
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -17,9 +18,10 @@ use server::access::{Caller, ScopedRole, Via};
 use server::crypto::KeyRing;
 use server::projects::{self, queries};
 use server::state::AppState;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use sqlx::PgPool;
 use time::OffsetDateTime;
+
+use self::generated::{Failure, Size, with_database};
 
 /// Repositories of a project, and tags of each.
 const REPOSITORIES: i64 = 10;
@@ -38,8 +40,6 @@ const QUESTIONS: usize = 1_000;
 const DIFFS: usize = 50;
 const PAGES: usize = 100;
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
 struct World {
     state: AppState,
     caller: Caller,
@@ -48,6 +48,7 @@ struct World {
     rng: StdRng,
 }
 
+/// A whole number from the environment.
 fn number(name: &str, default: i64) -> Result<i64, Failure> {
     Ok(std::env::var(name).ok().filter(|text| !text.is_empty()).map(|text| text.parse()).transpose()?.unwrap_or(default))
 }
@@ -58,16 +59,8 @@ fn main() -> Result<ExitCode, Failure> {
 
 async fn run() -> Result<ExitCode, Failure> {
     let (tags, snapshots) = (number("TAGS", 100_000)?, number("SNAPSHOTS", 1_000)?);
-    let url = std::env::var("DATABASE_URL").map_err(|_| "DATABASE_URL names the Postgres to measure on")?;
-    let options: PgConnectOptions = url.parse()?;
-    let name = format!("breakwater_bench_{}", uuid::Uuid::new_v4().simple());
-    let mut maker = PgConnection::connect_with(&options).await?;
-    sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(&mut maker).await?;
-    let pool = PgPoolOptions::new().max_connections(4).connect_with(options.database(&name)).await?;
-    let measured = measure(&pool, (tags / TAGS_OF_PROJECT).max(1), snapshots).await;
-    pool.close().await;
-    sqlx::query(AssertSqlSafe(format!("drop database {name} with (force)"))).execute(&mut maker).await?;
-    let met = measured?;
+    let projects = (tags / TAGS_OF_PROJECT).max(1);
+    let met = with_database(async |pool| measure(&pool, projects, snapshots).await).await?;
     let strict = std::env::var("STRICT").is_ok_and(|text| text == "1");
     Ok(if strict && !met { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -75,7 +68,9 @@ async fn run() -> Result<ExitCode, Failure> {
 async fn measure(pool: &PgPool, projects: i64, snapshots: i64) -> Result<bool, Failure> {
     server::MIGRATOR.run(pool).await?;
     let started = Instant::now();
-    let rows = generate(pool, projects, snapshots).await?;
+    let size =
+        Size { projects, repositories: REPOSITORIES, tags_each: TAGS_EACH, from: from(), snapshots, moves: TAGS_OF_PROJECT / MOVES_ONE_IN };
+    let rows = generated::catalogue(pool, &size).await?;
     println!("· {} tags x {snapshots} snapshots written in {:.0} s", projects * TAGS_OF_PROJECT, started.elapsed().as_secs_f64());
     let keys = KeyRing::parse(&KeyRing::generate())?;
     let state = AppState::new(pool.clone(), keys, Vec::new(), "http://127.0.0.1".parse()?);
@@ -110,6 +105,11 @@ async fn measure(pool: &PgPool, projects: i64, snapshots: i64) -> Result<bool, F
     Ok(met)
 }
 
+/// Twenty minutes before the first snapshot.
+fn from() -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(1_767_225_600).expect("a moment of 2026")
+}
+
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
@@ -123,60 +123,6 @@ fn aim(what: &str, found: Duration, most: Duration) -> bool {
     let met = found <= most;
     println!("{} {what}: {:.1} ms, at most {:.0} ms", if met { "met   " } else { "MISSED" }, millis(found), millis(most));
     met
-}
-
-/// Writes the rows; answers how many tags and moves there are.
-async fn generate(pool: &PgPool, projects: i64, snapshots: i64) -> Result<i64, Failure> {
-    let moves = TAGS_OF_PROJECT / MOVES_ONE_IN;
-    let mut conn = pool.acquire().await?;
-    let mut sql = String::from(
-        // What is written fits by construction; looking up each reference would take most of the time.
-        "set session_replication_role = replica;
-         create function moment(s bigint) returns timestamptz language sql immutable as
-             $$ select timestamptz '2026-01-01 00:00:00Z' + s * interval '20 minutes' $$;
-         insert into harbor (name, url, read_login, read_secret, secret_set_by) values ('bench', 'https://harbor.example', 'robot', '', 'bench');
-         insert into vault (name, path, vault_uuid) values ('bench', '/bench', gen_random_uuid());",
-    );
-    write!(
-        sql,
-        "insert into project (harbor_id, name) select h.harbor_id, 'p' || p from harbor h, generate_series(1, {projects}) p;
-         insert into harbor_project (harbor_id, project, foreign_id, repositories, proxy_cache, seen_at)
-             select harbor_id, name, project_id, {REPOSITORIES}, false, now() from project;
-         insert into repository (project_id, name) select project_id, name || '/r' || r from project, generate_series(0, {REPOSITORIES} - 1) r;
-         insert into snapshot_ever (project_id, vault_id, pointer_id, digest, moment, started_at, finished_at, gaps, gap_count, repositories,
-                                    tags, artifacts, logical_bytes, bytes_new, tags_added, tags_removed, tags_moved)
-             select project_id, vault_id, gen_random_uuid(), sha256(convert_to(project_id || '/' || s, 'utf8')), moment(s), moment(s), moment(s), '[]', 0,
-                    {REPOSITORIES}, {TAGS_OF_PROJECT}, {TAGS_OF_PROJECT}, 1, 1, case s when 1 then {TAGS_OF_PROJECT} else 0 end, 0,
-                    case s when 1 then 0 else {moves} end
-               from project, vault, generate_series(1, {snapshots}) s;
-         create unlogged table change as
-             select repository_id, tag, s, lead(s) over (partition by repository_id, tag order by s) as next,
-                    sha256(convert_to(repository_id || '/' || tag || '/' || s, 'utf8')) as digest
-               from (select repository_id, 'v' || t as tag, 1::bigint as s from repository, generate_series(0, {TAGS_EACH} - 1) t
-                     union
-                     -- Ten thousand and 7,919 have no common divisor, so every tag has its turn.
-                     select r.repository_id, 'v' || (((s * {moves} + k) * 7919) % {TAGS_OF_PROJECT}) / {REPOSITORIES}, s
-                       from generate_series(2, {snapshots}) s, generate_series(0, {moves} - 1) k, repository r
-                      where r.name like '%/r' || (((s * {moves} + k) * 7919) % {TAGS_OF_PROJECT}) % {REPOSITORIES}) moved;
-         insert into artifact (digest, media_type, kind, size_bytes)
-             select digest, 'application/vnd.oci.image.manifest.v1+json', 'IMAGE', 100000000 from change;
-         insert into tag_span (repository_id, tag, digest, from_at, to_at) select repository_id, tag, digest, moment(s), moment(next) from change;
-         insert into artifact_span (repository_id, digest, role, from_at, to_at)
-             select repository_id, digest, 'root', moment(s), moment(next) from change;
-         insert into repository_span (repository_id, index_digest, from_at, to_at, tags, artifacts)
-             select repository_id, sha256(convert_to(repository_id || '/' || s, 'utf8')), moment(s),
-                    moment(lead(s) over (partition by repository_id order by s)), {TAGS_EACH}, {TAGS_EACH}
-               from (select distinct repository_id, s from change) c;"
-    )?;
-    for statement in sql.split_inclusive(";\n") {
-        sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut *conn).await?;
-    }
-    let rows: i64 = sqlx::query_scalar("select count(*) from change").fetch_one(&mut *conn).await?;
-    sqlx::raw_sql("drop table change; drop function moment; set session_replication_role = default").execute(&mut *conn).await?;
-    drop(conn);
-    // As autovacuum would have by now.
-    sqlx::raw_sql("vacuum analyze").execute(pool).await?;
-    Ok(rows)
 }
 
 /// Size in proportion to changes.
@@ -200,7 +146,7 @@ impl World {
 
     /// A moment between the first snapshot and the last.
     fn moment(&mut self) -> Moment {
-        let first = OffsetDateTime::from_unix_timestamp(1_767_225_600).expect("a moment of 2026") + time::Duration::minutes(20);
+        let first = from() + time::Duration::minutes(20);
         Moment(first + time::Duration::seconds(self.rng.random_range(0..self.snapshots * 20 * 60)))
     }
 

@@ -13,6 +13,7 @@ use vault::Vault;
 
 use crate::crypto::KeyRing;
 use crate::events::Events;
+use crate::home::estate::Shared;
 use crate::projects::live::SaidNow;
 use crate::turns::Turns;
 
@@ -53,6 +54,8 @@ pub struct Inner {
     pub turns: Turns,
     /// What Harbors said a moment ago.
     pub said_now: SaidNow,
+    /// How everything stood a moment ago, in a house that is large.
+    pub estate: Shared,
     /// By vault, with the version of its bucket's row; 0 for a folder.
     vaults: Mutex<HashMap<uuid::Uuid, (i64, Vault)>>,
 }
@@ -80,6 +83,7 @@ impl AppState {
             hashing_waiting: AtomicUsize::new(0),
             turns: Turns::default(),
             said_now: SaidNow::default(),
+            estate: Shared::default(),
             vaults: Mutex::new(HashMap::new()),
         }))
     }

@@ -40,8 +40,12 @@ pub async fn list(state: &AppState, caller: &Caller) -> Result<Vec<Harbor>, Erro
 
 /// The same where the plans were read already.
 pub async fn by_scopes(conn: &mut PgConnection, caller: &Caller, scopes: &Scopes) -> Result<Vec<Harbor>, Error> {
-    let seen = queries::all(conn).await?.into_iter().filter(|view| sees(caller, view.harbor.id));
-    Ok(seen.map(|view| shown(caller, view, scopes)).collect())
+    Ok(of_views(caller, &queries::all(conn).await?, scopes))
+}
+
+/// The same where the harbors were read already.
+pub fn of_views(caller: &Caller, views: &[View], scopes: &Scopes) -> Vec<Harbor> {
+    views.iter().filter(|view| sees(caller, view.harbor.id)).map(|view| shown(caller, view, scopes)).collect()
 }
 
 /// One harbor.
@@ -52,7 +56,7 @@ pub async fn get(state: &AppState, caller: &Caller, name: &str) -> Result<Harbor
         .filter(|v| sees(caller, v.harbor.id))
         .ok_or_else(|| ApiError::not_found(app::refusals::Thing::Harbor))?;
     let scopes = Scopes::all(&mut conn).await?;
-    Ok(shown(caller, view, &scopes))
+    Ok(shown(caller, &view, &scopes))
 }
 
 fn sees(caller: &Caller, harbor_id: i64) -> bool {
@@ -60,17 +64,17 @@ fn sees(caller: &Caller, harbor_id: i64) -> bool {
 }
 
 /// The harbor as the caller may know it: logins, check-list and staging belong to who looks after the estate.
-fn shown(caller: &Caller, view: View, scopes: &Scopes) -> Harbor {
+fn shown(caller: &Caller, view: &View, scopes: &Scopes) -> Harbor {
     let id = view.harbor.id;
     let scopes = scopes.of(id);
     let seen: Vec<&String> = view.projects.iter().filter(|name| caller.may(Operation::ReadProject, Some((id, name.as_str())))).collect();
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let covered = count(seen.iter().filter(|name| scopes.iter().any(|s| s.matches(name))).count());
     if caller.may(Operation::ReadEstate, None) {
-        return Harbor { projects_protected: covered, ..view.harbor };
+        return Harbor { projects_protected: covered, ..view.harbor.clone() };
     }
     let listed = count(seen.len());
-    view.harbor.outlined(listed, covered)
+    view.harbor.clone().outlined(listed, covered)
 }
 
 /// Runs the check-list for values that are not stored. Makes no robots.

@@ -1,5 +1,7 @@
 //! The posture: can everything be restored? Read from the catalogue alone, so that it is shown whatever a harbor or a vault does.
 
+pub mod estate;
+
 use app::accounts::types::Duty;
 use app::home::concerns::{Matter, Topic};
 use app::home::types::{Concern, Home, SetUpStep};
@@ -7,10 +9,11 @@ use app::jobs::types::Job;
 use app::projects::types::{Project, Protection};
 use app::vaults::types::VaultNow;
 
+use self::estate::Estate;
 use crate::access::{Caller, Operation};
 use crate::error::Error;
 use crate::state::AppState;
-use crate::{accounts, harbors, jobs, plans, projects, restores, vaults};
+use crate::{accounts, harbors, jobs, plans, restores};
 
 /// Concerns shown.
 const CONCERNS_MAX: usize = 12;
@@ -25,28 +28,23 @@ const DEAD_MAX: i64 = 5;
 
 /// The home page of the caller. Everything is read once, with as many statements however much there is of it.
 pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
+    let estate = Estate::now(state).await?;
     let mut conn = state.pool.acquire().await?;
     let (restores, waiting) = restores::newest(&mut conn, caller, RESTORES_MAX).await?;
     let (running, dead) = jobs::newest(&mut conn, caller, DEAD_MAX).await?;
-    let (vaults, vaults_out) = vaults::now(&mut conn, caller).await?;
-    let rows = plans::queries::shown(&mut conn, None).await?;
-    let scopes = plans::Scopes::of_rows(rows.iter().map(|shown| &shown.row))?;
-    let all = projects::listing::by_scopes(&mut conn, &scopes, None, None, None).await?;
-    let harbors = harbors::by_scopes(&mut conn, caller, &scopes).await?;
     let (joined, people) = match caller.has(Duty::Operator) || caller.has(Duty::Secadmin) {
         true => accounts::in_conflict(&mut conn).await?,
         false => (Vec::new(), 0),
     };
     drop(conn);
-    // A proxy cache is in no plan.
-    let of_listed = |(harbor, p): &(i64, Project)| (*harbor, p.project.clone(), p.plans.is_empty());
-    let listed: Vec<_> = all.iter().filter(|(_, p)| p.protection != Protection::Gone).map(of_listed).collect();
-    let plans = plans::of_listed(caller, rows, &listed)?;
-    let seen = |(harbor, p): &(i64, Project)| caller.may(Operation::ReadProject, Some((*harbor, &p.project)));
-    let projects: Vec<Project> = all.into_iter().filter(seen).map(|(_, p)| p).collect();
+    let harbors = harbors::of_views(caller, &estate.harbors, &estate.scopes);
+    let vaults = if caller.may(Operation::ReadEstate, None) { estate.vaults.clone() } else { Vec::new() };
+    let plans = plans::of_listed(caller, &estate.plans, &estate.listed)?;
+    let seen = |(harbor, p): &&(i64, Project)| caller.may(Operation::ReadProject, Some((*harbor, &p.project)));
+    let projects: Vec<&Project> = estate.projects.iter().filter(seen).map(|(_, p)| p).collect();
     let count =
         |wanted: &[Protection]| i64::try_from(projects.iter().filter(|p| wanted.contains(&p.protection)).count()).unwrap_or(i64::MAX);
-    let covered = |p: &&Project| !matches!(p.protection, Protection::Unprotected | Protection::Gone);
+    let covered = |p: &&&Project| !matches!(p.protection, Protection::Unprotected | Protection::Gone);
     let mut concerns = concerns(&projects, &harbors, &vaults, &dead);
     concerns.extend(duties_joined(caller, &joined));
     concerns.truncate(CONCERNS_MAX);
@@ -63,7 +61,7 @@ pub async fn home(state: &AppState, caller: &Caller) -> Result<Home, Error> {
         next_run: plans.iter().filter_map(|p| p.next).min(),
         oldest: projects.iter().filter_map(|p| p.oldest).min(),
         concerns,
-        vaults_out,
+        vaults_out: estate.vaults_out,
         setup: set_up(caller, people, &harbors, &vaults, &plans, &projects),
         waiting,
         plans,
@@ -82,10 +80,10 @@ fn concern(severity: &str, title: Topic, text: Matter, link: String, action: &st
     Concern { severity: severity.to_owned(), title: title.into(), text: text.into(), link, action: action.to_owned() }
 }
 
-fn concerns(projects: &[Project], harbors: &[app::harbors::types::Harbor], vaults: &[VaultNow], dead: &[Job]) -> Vec<Concern> {
+fn concerns(projects: &[&Project], harbors: &[app::harbors::types::Harbor], vaults: &[VaultNow], dead: &[Job]) -> Vec<Concern> {
     use app::harbors::types::HarborState;
     use app::vaults::types::VaultState;
-    let of = |wanted: Protection| projects.iter().filter(|p| p.protection == wanted).collect::<Vec<_>>();
+    let of = |wanted: Protection| projects.iter().copied().filter(|p| p.protection == wanted).collect::<Vec<_>>();
     let mut all = Vec::new();
     for harbor in harbors.iter().filter(|h| matches!(h.state, HarborState::Refused | HarborState::Unreachable)) {
         let title = if harbor.state == HarborState::Refused { Topic::LoginRefused } else { Topic::NotReached };
@@ -165,7 +163,7 @@ fn set_up(
     harbors: &[app::harbors::types::Harbor],
     vaults: &[VaultNow],
     plans: &[app::plans::types::Plan],
-    projects: &[Project],
+    projects: &[&Project],
 ) -> Vec<SetUpStep> {
     if !caller.has(Duty::Operator) && !caller.has(Duty::Secadmin) {
         return Vec::new();

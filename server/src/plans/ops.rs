@@ -53,11 +53,11 @@ async fn seen(conn: &mut PgConnection, caller: &Caller, rows: Vec<Shown>) -> Res
     harbors.sort_unstable();
     harbors.dedup();
     let listed = if harbors.is_empty() { Vec::new() } else { harbors::queries::projects_of(conn, &harbors).await? };
-    of_listed(caller, rows, &listed)
+    of_listed(caller, &rows, &listed)
 }
 
 /// The same where the projects of their Harbors were read already.
-pub fn of_listed(caller: &Caller, rows: Vec<Shown>, listed: &[HarborProject]) -> Result<Vec<Plan>, Error> {
+pub fn of_listed(caller: &Caller, rows: &[Shown], listed: &[HarborProject]) -> Result<Vec<Plan>, Error> {
     let mut seen = Vec::with_capacity(rows.len());
     for shown in rows {
         let scope = Scope::new(&shown.row.include, &shown.row.exclude)?;
@@ -65,7 +65,7 @@ pub fn of_listed(caller: &Caller, rows: Vec<Shown>, listed: &[HarborProject]) ->
             let harbor_id = shown.row.harbor_id;
             let of_scope = listed.iter().filter(|(harbor, name, proxy)| *harbor == harbor_id && !proxy && scope.matches(name));
             let projects: Vec<&str> = of_scope.map(|(_, name, _)| name.as_str()).collect();
-            seen.push(as_known(caller, harbor_id, view::plan(shown), &projects));
+            seen.push(as_known(caller, harbor_id, view::plan(shown.clone()), &projects));
         }
     }
     Ok(seen)

@@ -414,8 +414,9 @@ const GOES_ON: &str = "
        (select max(r.job_id) from run r join job j using (job_id) join job a on a.job_id = j.after_job_id
          where r.plan_id = p.plan_id and r.only_project is null and r.state = 'queued' and a.state in ('queued', 'running')) as next_job,
        (select coalesce(sum(newest.logical_bytes), 0)::bigint
-          from (select distinct on (s.project_id) s.logical_bytes from snapshot s join run r using (run_id)
-                 where r.plan_id = p.plan_id order by s.project_id, s.moment desc) newest) as logical_bytes,
+          from project o cross join lateral (select s.logical_bytes from snapshot s join run r using (run_id)
+                                              where s.project_id = o.project_id and r.plan_id = p.plan_id order by s.moment desc limit 1) newest
+         where o.harbor_id = p.harbor_id) as logical_bytes,
        (select coalesce(sum(bytes_new), 0)::bigint from run where plan_id = p.plan_id and queued_at > now() - interval '30 days') as added_bytes";
 
 /// The days of a plan. Each run and each missed one is looked at once.

@@ -37,13 +37,8 @@ pub struct Row {
     pub now: OffsetDateTime,
 }
 
-const SELECT: &str = "
-with known as (
-    select hp.harbor_id, hp.project, hp.gone_at is null as listed, hp.proxy_cache, hp.first_seen_at as first_seen from harbor_project hp
-    union
-    select p.harbor_id, p.name, false, false, null from project p
-     where not exists (select 1 from harbor_project hp where hp.harbor_id = p.harbor_id and hp.project = p.name))
-select k.harbor_id, h.name as harbor, k.project, k.listed and h.removed_at is null as listed, k.proxy_cache, k.first_seen, now() as now,
+const COLUMNS: &str = "
+       k.harbor_id, h.name as harbor, k.project, k.listed and h.removed_at is null as listed, k.proxy_cache, k.first_seen, now() as now,
        good.moment as last_good, coalesce(good.gaps_accepted, 0)::bigint as last_good_accepted,
        last.moment as newest, coalesce(last.gap_count, 0) as newest_gaps, coalesce(last.degraded, false) as newest_degraded,
        case when coalesce(last.gap_count, 0) = 0 then 0
@@ -51,39 +46,77 @@ select k.harbor_id, h.name as harbor, k.project, k.listed and h.removed_at is nu
                    where e.snapshot_id = last.snapshot_id
                      and exists (select from standing_acceptance a where a.project_id = e.project_id and a.print = g.print)) end as newest_accepted,
        all_.oldest, coalesce(all_.snapshots, 0) as snapshots,
-       coalesce(last.repositories, 0) as repositories, coalesce(last.tags, 0) as tags, coalesce(last.logical_bytes, 0) as bytes
-  from known k join harbor h using (harbor_id)
+       coalesce(last.repositories, 0) as repositories, coalesce(last.tags, 0) as tags, coalesce(last.logical_bytes, 0) as bytes";
+
+const JOINED: &str = "
+       join harbor h using (harbor_id)
        left join project p on p.harbor_id = k.harbor_id and p.name = k.project
        left join lateral (select g.moment, g.gaps_accepted from good_snapshot g where g.project_id = p.project_id
                            order by g.moment desc limit 1) good on true
        left join lateral (select s.snapshot_id, s.moment, s.gap_count, s.degraded_at is not null as degraded, s.repositories, s.tags, s.logical_bytes
                             from snapshot s where s.project_id = p.project_id order by s.moment desc limit 1) last on true
        left join lateral (select count(*) as snapshots, min(s.moment) as oldest from snapshot s where s.project_id = p.project_id) all_ on true
- where ($1::text is null or h.name = $1) and ($2::text is null or k.project ilike $2) and ($3::text is null or k.project = $3)
-   and (k.listed or p.project_id is not null)
- order by h.name, k.project";
+ where (k.listed or p.project_id is not null)";
 
-/// All projects that fit, with their state.
-pub async fn all(
-    conn: &mut PgConnection,
-    harbor: Option<&str>,
-    like: Option<&str>,
-    name: Option<&str>,
-) -> Result<Vec<(i64, Project)>, Error> {
-    let scopes = Scopes::all(conn).await?;
-    by_scopes(conn, &scopes, harbor, like, name).await
+/// By bytes, whatever order the language of the database has.
+const ORDER: &str = "order by h.name collate \"C\", k.project collate \"C\"";
+
+/// All projects, or those of a harbor and of a name that fits, with their state.
+pub async fn all(conn: &mut PgConnection, scopes: &Scopes, harbor: Option<&str>, like: Option<&str>) -> Result<Vec<(i64, Project)>, Error> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from known_project k {JOINED} and ($1::text is null or h.name = $1) and ($2::text is null or k.project ilike $2) {ORDER}"
+    ));
+    Ok(read(sqlx::query_as(sql).bind(harbor).bind(like).fetch_all(conn).await?, scopes))
 }
 
-/// The same where the plans were read already.
-pub async fn by_scopes(
-    conn: &mut PgConnection,
-    scopes: &Scopes,
-    harbor: Option<&str>,
-    like: Option<&str>,
-    name: Option<&str>,
-) -> Result<Vec<(i64, Project)>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(SELECT).bind(harbor).bind(like).bind(name).fetch_all(conn).await?;
-    Ok(rows.into_iter().map(|row| (row.harbor_id, project(row, scopes))).collect())
+/// Those of these names: number of the harbor, and project. Costs nothing for all others.
+pub async fn of(conn: &mut PgConnection, scopes: &Scopes, these: &[(i64, String)]) -> Result<Vec<(i64, Project)>, Error> {
+    let (harbors, names): (Vec<i64>, Vec<&str>) = these.iter().map(|(harbor, name)| (*harbor, name.as_str())).unzip();
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS}
+           from (select w.harbor_id, w.project, hp.project is not null and hp.gone_at is null as listed, coalesce(hp.proxy_cache, false) as proxy_cache,
+                        hp.first_seen_at as first_seen
+                   from unnest($1::bigint[], $2::text[]) w (harbor_id, project) left join harbor_project hp using (harbor_id, project)) k
+                {JOINED} {ORDER}"
+    ));
+    Ok(read(sqlx::query_as(sql).bind(harbors).bind(names).fetch_all(conn).await?, scopes))
+}
+
+fn read(rows: Vec<Row>, scopes: &Scopes) -> Vec<(i64, Project)> {
+    rows.into_iter().map(|row| (row.harbor_id, project(row, scopes))).collect()
+}
+
+/// Which projects a page of the list is about.
+struct Named<'a> {
+    harbor: Option<&'a str>,
+    like: Option<&'a str>,
+    /// Harbors and projects that the caller sees, pair by pair; none = all.
+    harbors: Option<Vec<Option<i64>>>,
+    projects: Option<Vec<Option<String>>>,
+}
+
+const NAMED: &str = "
+  from known_project k join harbor h using (harbor_id)
+ where ($1::text is null or h.name = $1) and ($2::text is null or k.project ilike $2)
+   and ($3::bigint[] is null or exists (select from unnest($3, $4::text[]) g (harbor_id, project)
+                                         where (g.harbor_id is null or g.harbor_id = k.harbor_id) and (g.project is null or g.project = k.project)))
+   and (k.listed or exists (select from project p where p.harbor_id = k.harbor_id and p.name = k.project))";
+
+impl Named<'_> {
+    /// The names of a page, in their order: what each is known by, without what it costs to say how it stands.
+    async fn page(&self, conn: &mut PgConnection, after: Option<(&str, &str)>) -> sqlx::Result<Vec<(i64, String)>> {
+        let (harbor, project) = after.unzip();
+        let sql = sqlx::AssertSqlSafe(format!(
+            "select k.harbor_id, k.project {NAMED} and ($5::text is null or (h.name collate \"C\", k.project collate \"C\") > ($5, $6)) {ORDER} limit $7"
+        ));
+        let query = sqlx::query_as(sql).bind(self.harbor).bind(self.like).bind(&self.harbors).bind(&self.projects);
+        query.bind(harbor).bind(project).bind(i64::try_from(PAGE_ROWS + 1).unwrap_or(i64::MAX)).fetch_all(conn).await
+    }
+
+    async fn count(&self, conn: &mut PgConnection) -> sqlx::Result<i64> {
+        let sql = sqlx::AssertSqlSafe(format!("select count(*) {NAMED}"));
+        sqlx::query_scalar(sql).bind(self.harbor).bind(self.like).bind(&self.harbors).bind(&self.projects).fetch_one(conn).await
+    }
 }
 
 fn project(row: Row, scopes: &Scopes) -> Project {
@@ -148,21 +181,28 @@ pub async fn list(state: &AppState, caller: &Caller, filter: ProjectFilter) -> R
     let some = |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
     let wanted = some(&filter.state).map(|text| parse_state(&text)).transpose()?;
     let like = some(&filter.q).map(|q| format!("%{}%", q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
-    let mut conn = state.pool.acquire().await?;
-    let all = all(&mut conn, some(&filter.harbor).as_deref(), like.as_deref(), None).await?;
-    let seen: Vec<Project> = all
-        .into_iter()
-        .filter(|(harbor_id, p)| caller.may(Operation::ReadProject, Some((*harbor_id, &p.project))))
-        .map(|(_, p)| p)
-        .filter(|p| wanted.is_none_or(|state| p.protection == state))
-        .collect();
-    let total = i64::try_from(seen.len()).unwrap_or(i64::MAX);
-    let cursor = |p: &Project| format!("{}/{}", p.harbor, p.project);
-    let start = filter.after.as_ref().map_or(0, |after| {
-        seen.partition_point(|p| (p.harbor.as_str(), p.project.as_str()) <= after.split_once('/').unwrap_or((after, "")))
-    });
-    let mut items: Vec<Project> = seen.into_iter().skip(start).take(PAGE_ROWS + 1).collect();
-    let next = (items.len() > PAGE_ROWS).then(|| cursor(&items[PAGE_ROWS - 1]));
+    let (harbor, mut conn) = (some(&filter.harbor), state.pool.acquire().await?);
+    let scopes = Scopes::all(&mut conn).await?;
+    let sees = |(harbor, p): &(i64, Project)| caller.may(Operation::ReadProject, Some((*harbor, &p.project)));
+    let after = filter.after.as_deref().map(|after| after.split_once('/').unwrap_or((after, "")));
+    let (mut items, total): (Vec<Project>, i64) = match wanted {
+        // How each stands has to be known of all.
+        Some(state) => {
+            let all = all(&mut conn, &scopes, harbor.as_deref(), like.as_deref()).await?;
+            let seen: Vec<Project> = all.into_iter().filter(|one| one.1.protection == state && sees(one)).map(|(_, p)| p).collect();
+            let total = i64::try_from(seen.len()).unwrap_or(i64::MAX);
+            let is_before = |p: &Project| after.is_some_and(|after| (p.harbor.as_str(), p.project.as_str()) <= after);
+            (seen.into_iter().skip_while(is_before).take(PAGE_ROWS + 1).collect(), total)
+        }
+        None => {
+            let (harbors, projects) = caller.visible().map(|places| places.into_iter().unzip()).unzip();
+            let named = Named { harbor: harbor.as_deref(), like: like.as_deref(), harbors, projects };
+            let these = named.page(&mut conn, after).await?;
+            let page = of(&mut conn, &scopes, &these).await?;
+            (page.into_iter().filter(sees).map(|(_, p)| p).collect(), named.count(&mut conn).await?)
+        }
+    };
+    let next = (items.len() > PAGE_ROWS).then(|| format!("{}/{}", items[PAGE_ROWS - 1].harbor, items[PAGE_ROWS - 1].project));
     items.truncate(PAGE_ROWS);
     Ok(Page { items, next, total: Some(total) })
 }

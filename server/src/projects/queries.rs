@@ -85,7 +85,7 @@ fn snapshot(row: &PgRow) -> sqlx::Result<Snapshot> {
 
 /// The snapshot at or before a moment `$2` of a project `$1`; without one the newest. An import counts at its own moment, and where nothing else is.
 const AT: &str = "s.snapshot_id = coalesce(
-            (select snapshot_id from kept_snapshot where project_id = $1 and imported and moment = $2),
+            (select snapshot_id from kept_snapshot where project_id = $1 and imported and moment = coalesce($2, '-infinity')),
             (select snapshot_id from snapshot where project_id = $1 and ($2::timestamptz is null or moment <= $2) order by moment desc limit 1),
             (select snapshot_id from kept_snapshot where project_id = $1 and imported and ($2::timestamptz is null or moment <= $2)
               order by moment desc limit 1))";

@@ -46,7 +46,7 @@ pub async fn timeline(
     let place = Place::find(&mut conn, caller, Operation::ReadProject, harbor, project).await?;
     let plans = plans::queries::of_harbor(&mut conn, place.harbor_id()).await?;
     let scopes = Scopes::of_rows(&plans)?;
-    let row = listing::by_scopes(&mut conn, &scopes, Some(harbor), None, Some(project)).await?.into_iter().next();
+    let row = listing::of(&mut conn, &scopes, &[(place.harbor_id(), project.to_owned())]).await?.into_iter().next();
     let (_, row) = row.ok_or_else(|| ApiError::not_found(app::refusals::Thing::Project))?;
     let next_run = next_run(&plans, &place)?;
     let may = place.may(caller);

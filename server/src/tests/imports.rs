@@ -20,7 +20,7 @@ use super::capture::Estate;
 use super::disaster::{figures, rebuilt, story, vault_id};
 use super::world::{origin, person, recorded};
 use crate::access::{Caller, ScopedRole, Via};
-use crate::plans::imported as plans;
+use crate::plans::{Scopes, imported as plans};
 use crate::projects::{self, adopt, catalogue, listing, queries};
 use crate::vaults::reconcile;
 
@@ -88,6 +88,13 @@ async fn browsed(estate: &Estate, project: &str, at: Option<OffsetDateTime>, rep
     shown.tags.into_iter().map(|tag| (tag.repository, tag.tag, tag.now)).collect()
 }
 
+/// The row of a project in the list.
+async fn listed(pool: &PgPool, project: &str) -> app::projects::types::Project {
+    let mut conn = pool.acquire().await.unwrap();
+    let all = listing::all(&mut conn, &Scopes::default(), None, None).await.unwrap();
+    all.into_iter().map(|(_, row)| row).find(|row| row.project == project).unwrap()
+}
+
 fn tag(repository: &str, tag: &str, now: TagNow) -> (String, String, TagNow) {
     (repository.to_owned(), tag.to_owned(), now)
 }
@@ -100,7 +107,7 @@ async fn an_import_moves_nothing_of_a_living_project(pool: PgPool) {
     let (project_id, newest): (i64, OffsetDateTime) =
         sqlx::query_as("select project_id, max(moment) from snapshot group by project_id").fetch_one(&pool).await.unwrap();
     let (before, counted) = (story(&pool).await, figures(&pool).await);
-    let row = || async { listing::all(&mut pool.acquire().await.unwrap(), None, None, Some("shop")).await.unwrap().remove(0).1 };
+    let row = || async { listed(&pool, "shop").await };
     let stood = row().await;
     // One is older than what the project has, one newer.
     let old = imported(&estate, "shop", &["shop/web:old"], newest - time::Duration::days(3)).await;
@@ -206,7 +213,7 @@ async fn a_project_that_is_known_from_files_alone_is_shown_as_what_they_held(poo
     assert_eq!(browsed(&estate, "attic", Some(first), None).await, [tag("attic/web", "1", TagNow::Gone)]);
     let at = second - time::Duration::minutes(1);
     assert_eq!(browsed(&estate, "attic", Some(at), None).await, [tag("attic/web", "1", TagNow::Gone)]);
-    let row = listing::all(&mut pool.acquire().await.unwrap(), None, None, Some("attic")).await.unwrap().remove(0).1;
+    let row = listed(&pool, "attic").await;
     assert_eq!((row.last_good, row.snapshots), (None, 0), "no backup of it was ever made");
     // Entered anew from the vault it is the same.
     for sql in ["delete from imported_member", "delete from snapshot_ever"] {

@@ -3,6 +3,7 @@
 use app::accounts::types::{Duty, NewToken, TokenScope};
 use app::audit::types::AuditFilter;
 use app::error::ErrorKind;
+use app::projects::types::ProjectFilter;
 use app::restores::types::{InboxFilter, RequestFilter};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -14,7 +15,7 @@ use super::web::web;
 use super::world::{effects, harbor, origin, person, plan, recorded, request, state};
 use crate::access::Caller;
 use crate::turns::Turn;
-use crate::{audit, restores};
+use crate::{audit, projects, restores};
 
 /// S-81.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
@@ -223,4 +224,40 @@ async fn a_search_that_takes_too_long_ends(pool: PgPool) {
         .unwrap();
     let refused = audit::list(&state, &auditor, &origin(), AuditFilter::default()).await.unwrap_err().into_api(None);
     assert_eq!((refused.kind, refused.code.as_str()), (ErrorKind::Invalid, "too_broad"));
+}
+
+/// Pages of projects follow each other by bytes, whatever order the database's language has: none is left out and none comes twice.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn pages_of_projects_have_each_once(pool: PgPool) {
+    let state = state(pool.clone());
+    let harbor_id = harbor(&pool, "prod").await;
+    sqlx::query(
+        "insert into harbor_project (harbor_id, project, foreign_id, repositories, proxy_cache, seen_at)
+         select $1, case n % 4 when 0 then 'a-' || n when 1 then 'a' || n || 'b' when 2 then 'a.' || n else 'a_' || n end, n, 1, false, now()
+           from generate_series(1, 230) n",
+    )
+    .bind(harbor_id)
+    .execute(&pool)
+    .await
+    .unwrap();
+    let operator = person(&state, "ops", &[Duty::Operator], "").await;
+    let viewer = person(&state, "vic", &[], "viewer prod/a-4").await;
+    for wanted in [None, Some("unprotected".to_owned())] {
+        let (mut names, mut after, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let filter = ProjectFilter { state: wanted.clone(), after, ..ProjectFilter::default() };
+            let page = projects::list(&state, &operator, filter).await.unwrap();
+            assert_eq!(page.total, Some(230), "{wanted:?}");
+            names.extend(page.items.into_iter().map(|p| p.project));
+            (after, pages) = (page.next, pages + 1);
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((names.len(), pages), (230, 3), "{wanted:?}");
+        assert!(names.is_sorted_by(|one, next| one < next), "{wanted:?}: {names:?}");
+        let filter = ProjectFilter { state: wanted, ..ProjectFilter::default() };
+        let page = projects::list(&state, &viewer, filter).await.unwrap();
+        assert_eq!((page.items.len(), page.total, page.next), (1, Some(1), None));
+    }
 }

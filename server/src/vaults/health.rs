@@ -150,8 +150,3 @@ impl Health {
         matches!(self.state, VaultState::Missing | VaultState::Failing)
     }
 }
-
-/// Vaults that could not be read at their last look.
-pub async fn count_out(conn: &mut PgConnection) -> sqlx::Result<i64> {
-    sqlx::query_scalar("select count(*) from vault where look->>'state' in ('missing', 'failing')").fetch_one(conn).await
-}

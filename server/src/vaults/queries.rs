@@ -49,14 +49,26 @@ const SELECT: &str =
        v.read_only_since, v.drift, v.rebuilt, v.look, v.looked_at,
        (select case when count(*) = 4096 then min(p.verified_at) else v.created_at end from scrub_part p where p.vault_id = v.vault_id)
            as read_since,
-       (select count(*) from vault_snapshot s where s.vault_id = v.vault_id) as snapshots,
-       (select coalesce(sum(newest.logical_bytes), 0)::bigint
-          from (select distinct on (s.project_id) s.logical_bytes from vault_snapshot s
-                 where s.vault_id = v.vault_id order by s.project_id, s.moment desc) newest) as logical_bytes,
-       (select count(*) from finding f where f.vault_id = v.vault_id and f.healed_at is null) as findings,
-       (select jsonb_build_array(count(*), min(s.locked_until), max(s.locked_until)) from vault_snapshot s
-         where s.vault_id = v.vault_id and s.locked_until > now()) as locked
-  from vault v";
+       kept.snapshots, newest.logical_bytes, kept.locked,
+       (select count(*) from finding f where f.vault_id = v.vault_id and f.healed_at is null) as findings
+  from vault v
+       cross join lateral (
+           select count(*) as snapshots,
+                  jsonb_build_array(count(*) filter (where s.locked_until > now()), min(s.locked_until) filter (where s.locked_until > now()),
+                                    max(s.locked_until) filter (where s.locked_until > now())) as locked
+             from vault_snapshot s where s.vault_id = v.vault_id) kept
+       cross join lateral (
+           select coalesce(sum(n.logical_bytes), 0)::bigint as logical_bytes
+             from (select distinct on (all_.project_id) all_.logical_bytes
+                     from (select p.project_id, own.moment, own.logical_bytes
+                             from project p cross join lateral (select s.moment, s.logical_bytes from kept_snapshot s
+                                                                 where s.project_id = p.project_id and s.vault_id = v.vault_id
+                                                                 order by s.moment desc limit 1) own
+                            union all
+                           select s.project_id, s.moment, s.logical_bytes
+                             from snapshot_copy c join kept_snapshot s using (snapshot_id)
+                            where c.vault_id = v.vault_id and c.copied_at is not null and c.forgotten_at is null) all_
+                    order by all_.project_id, all_.moment desc) n) newest";
 
 /// All by name.
 pub async fn all(conn: &mut PgConnection) -> sqlx::Result<Vec<Row>> {
