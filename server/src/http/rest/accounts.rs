@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use super::super::Web;
 use super::super::rules::{Line, Rule};
-use super::{Answer, Asked, Body, Counted, Cursor, Path, WhichSession};
+use super::{Answer, Body, Counted, Cursor, Path, Query, WhichSession};
 
 /// The gate, line by line.
 pub const LINES: &[Line] = &[
@@ -79,7 +79,7 @@ struct Roles {
 }
 
 endpoint!(/// Accounts.
-    get "/api/v1/users" "accounts" list_users(cx, b, Asked(page): Asked<Cursor>) Page<User> => b.list_users(cx, page.after).await?);
+    get "/api/v1/users" "accounts" list_users(cx, b, Query(page): Query<Cursor>) Page<User> => b.list_users(cx, page.after).await?);
 endpoint!(/// Makes an account.
     post "/api/v1/users" "accounts" create_user(cx, b, Body(form): Body<NewUser>) User => b.create_user(cx, form).await?);
 endpoint!(/// One account.

@@ -6,7 +6,7 @@ use utoipa_axum::routes;
 
 use super::super::Web;
 use super::super::rules::{Line, Rule};
-use super::{Answer, Asked, Path};
+use super::{Answer, Path, Query};
 
 /// The gate, line by line.
 pub const LINES: &[Line] = &[
@@ -21,7 +21,7 @@ pub fn routes(router: OpenApiRouter<Web>) -> OpenApiRouter<Web> {
 }
 
 endpoint!(/// The audit history, newest first.
-    get "/api/v1/audit" "audit" list_audit(cx, b, Asked(filter): Asked<AuditFilter>) AuditPage => b.list_audit(cx, filter).await?);
+    get "/api/v1/audit" "audit" list_audit(cx, b, Query(filter): Query<AuditFilter>) AuditPage => b.list_audit(cx, filter).await?);
 endpoint!(/// One event.
     get "/api/v1/audit/{seq}" "audit" get_audit(cx, b, Path(seq): Path<i64>) AuditDetail => b.get_audit(cx, seq).await?);
 endpoint!(/// Computes the chain again.

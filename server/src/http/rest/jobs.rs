@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use super::super::Web;
 use super::super::rules::{Line, Rule};
-use super::{Answer, Asked, Path};
+use super::{Answer, Path, Query};
 
 /// The gate, line by line.
 pub const LINES: &[Line] = &[
@@ -38,11 +38,11 @@ struct AfterLine {
 }
 
 endpoint!(/// Jobs, newest first.
-    get "/api/v1/jobs" "jobs" list_jobs(cx, b, Asked(filter): Asked<JobFilter>) Page<Job> => b.list_jobs(cx, filter).await?);
+    get "/api/v1/jobs" "jobs" list_jobs(cx, b, Query(filter): Query<JobFilter>) Page<Job> => b.list_jobs(cx, filter).await?);
 endpoint!(/// One job.
     get "/api/v1/jobs/{id}" "jobs" get_job(cx, b, Path(id): Path<i64>) Job => b.get_job(cx, id).await?);
 endpoint!(/// Its log.
-    get "/api/v1/jobs/{id}/log" "jobs" get_job_log(cx, b, Path(id): Path<i64>, Asked(after): Asked<AfterLine>) Vec<LogLine> => b.get_job_log(cx, id, after.after).await?);
+    get "/api/v1/jobs/{id}/log" "jobs" get_job_log(cx, b, Path(id): Path<i64>, Query(after): Query<AfterLine>) Vec<LogLine> => b.get_job_log(cx, id, after.after).await?);
 endpoint!(/// Asks a job to stop.
     post "/api/v1/jobs/{id}/cancel" "jobs" cancel_job(cx, b, Path(id): Path<i64>) Job => b.cancel_job(cx, id).await?);
 endpoint!(/// Queues a dead job again.

@@ -4,7 +4,7 @@
 
 use app::error::ApiError;
 use axum::Json;
-use axum::extract::{FromRequest, FromRequestParts, Query};
+use axum::extract::{FromRequest, FromRequestParts};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -45,10 +45,10 @@ impl From<axum::extract::rejection::JsonRejection> for Refusal {
     }
 }
 
-/// A query; what is wrong with it is answered in our own form.
+/// A query; what is wrong with it is answered in our own form. That it is called so tells the description where the named parameters lie.
 #[derive(FromRequestParts)]
-#[from_request(via(Query), rejection(Refusal))]
-pub struct Asked<T>(T);
+#[from_request(via(axum::extract::Query), rejection(Refusal))]
+pub struct Query<T>(T);
 
 impl From<axum::extract::rejection::QueryRejection> for Refusal {
     fn from(rejection: axum::extract::rejection::QueryRejection) -> Self {
@@ -100,15 +100,15 @@ struct Cursor {
 macro_rules! endpoint {
     // With a body, which the description names too.
     ($(#[doc = $doc:literal])+ $verb:ident $path:literal $tag:literal $name:ident
-        ( $cx:ident, $web:ident $(, Path($at:pat): Path<$place:ty>)? $(, Asked($query:pat): Asked<$asked:ty>)?, Body($form:ident): Body<$body:ty> )
+        ( $cx:ident, $web:ident $(, Path($at:pat): Path<$place:ty>)? $(, Query($query:pat): Query<$asked:ident>)?, Body($form:ident): Body<$body:ty> )
         $answer:ty => $call:expr) => {
         $(#[doc = $doc])+
-        #[utoipa::path($verb, path = $path, tag = $tag, request_body = $body, responses((status = 200, body = $answer), (status = "default", body = app::error::ApiError)))]
+        #[utoipa::path($verb, path = $path, tag = $tag, $(params($asked),)? request_body = $body, responses((status = 200, body = $answer), (status = "default", body = app::error::ApiError)))]
         async fn $name(
             axum::extract::State($web): axum::extract::State<Web>,
             parts: axum::http::request::Parts
             $(, Path($at): Path<$place>)?
-            $(, Asked($query): Asked<$asked>)?,
+            $(, Query($query): Query<$asked>)?,
             Body($form): Body<$body>
         ) -> Answer<$answer> {
             let $cx = &app::ports::Cx { parts };
@@ -116,10 +116,17 @@ macro_rules! endpoint {
             Ok(axum::Json($call))
         }
     };
-    ($(#[doc = $doc:literal])+ $verb:ident $path:literal $tag:literal $name:ident ( $cx:ident, $web:ident $($args:tt)* ) $answer:ty => $call:expr) => {
+    ($(#[doc = $doc:literal])+ $verb:ident $path:literal $tag:literal $name:ident
+        ( $cx:ident, $web:ident $(, Path($at:pat): Path<$place:ty>)? $(, Query($query:pat): Query<$asked:ident>)? )
+        $answer:ty => $call:expr) => {
         $(#[doc = $doc])+
-        #[utoipa::path($verb, path = $path, tag = $tag, responses((status = 200, body = $answer), (status = "default", body = app::error::ApiError)))]
-        async fn $name(axum::extract::State($web): axum::extract::State<Web>, parts: axum::http::request::Parts $($args)*) -> Answer<$answer> {
+        #[utoipa::path($verb, path = $path, tag = $tag, $(params($asked),)? responses((status = 200, body = $answer), (status = "default", body = app::error::ApiError)))]
+        async fn $name(
+            axum::extract::State($web): axum::extract::State<Web>,
+            parts: axum::http::request::Parts
+            $(, Path($at): Path<$place>)?
+            $(, Query($query): Query<$asked>)?
+        ) -> Answer<$answer> {
             let $cx = &app::ports::Cx { parts };
             let $web = &$web.backend;
             Ok(axum::Json($call))
@@ -247,6 +254,34 @@ mod tests {
         gate.sort();
         assert_eq!(described, gate);
         assert!(lines().all(|(.., rule)| *rule != Rule::Anyone), "nothing of REST is for strangers");
+    }
+
+    /// Whoever reads the description, and every test that is made from it, knows a parameter of a query only if it is named there.
+    #[test]
+    fn whatever_a_query_may_say_is_described() {
+        const SOURCES: [&str; 9] = [
+            include_str!("session.rs"),
+            include_str!("harbors.rs"),
+            include_str!("vaults.rs"),
+            include_str!("plans.rs"),
+            include_str!("projects.rs"),
+            include_str!("restores.rs"),
+            include_str!("jobs.rs"),
+            include_str!("audit.rs"),
+            include_str!("accounts.rs"),
+        ];
+        let (_, description) = described().split_for_parts();
+        let json = serde_json::to_value(&description).unwrap();
+        let names = |call: &serde_json::Value| -> Vec<String> {
+            let in_query = call["parameters"].as_array().into_iter().flatten().filter(|parameter| parameter["in"] == "query");
+            in_query.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(names(&json["paths"]["/api/v1/search"]["get"]), ["q", "live"]);
+        assert_eq!(names(&json["paths"]["/api/v1/projects/{harbor}/{project}/tag"]["get"]), ["repo", "tag", "live"]);
+        let calls = json["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+        let described = calls.filter(|call| !names(call).is_empty()).count();
+        let read: usize = SOURCES.iter().map(|source| source.matches(": Query<").count()).sum();
+        assert_eq!(described, read, "calls with a query that the description has, and that there are");
     }
 
     /// Two types of one name are one in the description, and a value fits a choice twice that names it twice: nothing of it could be read then, nor of

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::super::Web;
 use super::super::rules::{Line, Rule};
-use super::{Answer, Asked, Body, Cursor, Path, Queued};
+use super::{Answer, Body, Cursor, Path, Query, Queued};
 
 /// The gate, line by line.
 pub const LINES: &[Line] = &[
@@ -88,4 +88,4 @@ endpoint!(/// Pauses.
 endpoint!(/// Resumes.
     post "/api/v1/plans/{id}/resume" "plans" resume_plan(cx, b, Path(id): Path<i64>) Plan => b.resume_plan(cx, id).await?);
 endpoint!(/// Runs, newest first.
-    get "/api/v1/plans/{id}/runs" "plans" list_runs(cx, b, Path(id): Path<i64>, Asked(page): Asked<Cursor>) Page<Run> => b.list_runs(cx, id, page.after).await?);
+    get "/api/v1/plans/{id}/runs" "plans" list_runs(cx, b, Path(id): Path<i64>, Query(page): Query<Cursor>) Page<Run> => b.list_runs(cx, id, page.after).await?);

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use super::super::Web;
 use super::super::rules::{Line, Rule};
-use super::{Answer, Asked, Body, Counted, Path, Queued};
+use super::{Answer, Body, Counted, Path, Query, Queued};
 
 /// The gate, line by line.
 pub const LINES: &[Line] = &[
@@ -142,25 +142,25 @@ struct Find {
 }
 
 endpoint!(/// Projects.
-    get "/api/v1/projects" "projects" list_projects(cx, b, Asked(filter): Asked<ProjectFilter>) Page<Project> => b.list_projects(cx, filter).await?);
+    get "/api/v1/projects" "projects" list_projects(cx, b, Query(filter): Query<ProjectFilter>) Page<Project> => b.list_projects(cx, filter).await?);
 endpoint!(/// The timeline of a project: its snapshots.
-    get "/api/v1/projects/{harbor}/{project}" "projects" get_timeline(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(at): Asked<At>) Timeline => b.get_timeline(cx, harbor, project, at.at, at.zoom).await?);
+    get "/api/v1/projects/{harbor}/{project}" "projects" get_timeline(cx, b, Path((harbor, project)): Path<(String, String)>, Query(at): Query<At>) Timeline => b.get_timeline(cx, harbor, project, at.at, at.zoom).await?);
 endpoint!(/// A moment compared with the harbor now.
-    get "/api/v1/projects/{harbor}/{project}/diff" "projects" compare_live(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(at): Asked<At>) LiveDiff => b.compare_live(cx, harbor, project, at.at).await?);
+    get "/api/v1/projects/{harbor}/{project}/diff" "projects" compare_live(cx, b, Path((harbor, project)): Path<(String, String)>, Query(at): Query<At>) LiveDiff => b.compare_live(cx, harbor, project, at.at).await?);
 endpoint!(/// Repositories and tags at a moment.
-    get "/api/v1/projects/{harbor}/{project}/contents" "projects" browse(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<Inside>) Browse => b.browse(cx, BrowseQuery { harbor, project, at: q.at, repo: q.repo, q: q.q, only: q.only, after: q.after, live: q.live }).await?);
+    get "/api/v1/projects/{harbor}/{project}/contents" "projects" browse(cx, b, Path((harbor, project)): Path<(String, String)>, Query(q): Query<Inside>) Browse => b.browse(cx, BrowseQuery { harbor, project, at: q.at, repo: q.repo, q: q.q, only: q.only, after: q.after, live: q.live }).await?);
 endpoint!(/// Everything a tag pointed to.
-    get "/api/v1/projects/{harbor}/{project}/tag" "projects" tag_history(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<OneTag>) TagHistory => b.tag_history(cx, harbor, project, q.repo, q.tag, q.live != Some(false)).await?);
+    get "/api/v1/projects/{harbor}/{project}/tag" "projects" tag_history(cx, b, Path((harbor, project)): Path<(String, String)>, Query(q): Query<OneTag>) TagHistory => b.tag_history(cx, harbor, project, q.repo, q.tag, q.live != Some(false)).await?);
 endpoint!(/// Tags that differ between two moments.
-    get "/api/v1/projects/{harbor}/{project}/changes" "projects" get_changes(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<Span>) Changes => b.get_changes(cx, harbor, project, q.from, q.to).await?);
+    get "/api/v1/projects/{harbor}/{project}/changes" "projects" get_changes(cx, b, Path((harbor, project)): Path<(String, String)>, Query(q): Query<Span>) Changes => b.get_changes(cx, harbor, project, q.from, q.to).await?);
 endpoint!(/// Settings at a moment, and what is different from an earlier one.
-    get "/api/v1/projects/{harbor}/{project}/settings" "projects" get_settings(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<Between>) SettingsAt => b.get_settings(cx, SettingsQuery { harbor, project, at: q.at, against: q.against }).await?);
+    get "/api/v1/projects/{harbor}/{project}/settings" "projects" get_settings(cx, b, Path((harbor, project)): Path<(String, String)>, Query(q): Query<Between>) SettingsAt => b.get_settings(cx, SettingsQuery { harbor, project, at: q.at, against: q.against }).await?);
 endpoint!(/// The parts of an artifact.
-    get "/api/v1/projects/{harbor}/{project}/artifact" "projects" get_artifact(cx, b, Path((harbor, project)): Path<(String, String)>, Asked(q): Asked<OneArtifact>) ArtifactDetail => b.get_artifact(cx, harbor, project, q.repo, q.digest).await?);
+    get "/api/v1/projects/{harbor}/{project}/artifact" "projects" get_artifact(cx, b, Path((harbor, project)): Path<(String, String)>, Query(q): Query<OneArtifact>) ArtifactDetail => b.get_artifact(cx, harbor, project, q.repo, q.digest).await?);
 endpoint!(/// Queues a backup of one project.
     post "/api/v1/projects/{harbor}/{project}/backup" "projects" back_up_project(cx, b, Path((harbor, project)): Path<(String, String)>) Queued => Queued { job_id: b.back_up_project(cx, harbor, project).await? });
 endpoint!(/// Searches names, tags and digests over all time, as people paste them, and asks Harbor whether it has what is found.
-    get "/api/v1/search" "projects" search(cx, b, Asked(q): Asked<Find>) Found => b.search(cx, q.q, q.live != Some(false)).await?);
+    get "/api/v1/search" "projects" search(cx, b, Query(q): Query<Find>) Found => b.search(cx, q.q, q.live != Some(false)).await?);
 endpoint!(/// Gaps of the newest snapshot, and what was accepted of them.
     get "/api/v1/projects/{harbor}/{project}/gaps" "projects" get_gaps(cx, b, Path((harbor, project)): Path<(String, String)>) ProjectGaps => b.get_gaps(cx, harbor, project).await?);
 endpoint!(/// Accepts gaps of a snapshot until a day.

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::super::Web;
 use super::super::rules::{Line, Rule};
-use super::{Answer, Asked, Body, Path, Refusal};
+use super::{Answer, Body, Path, Query, Refusal};
 
 /// The gate, line by line.
 pub const LINES: &[Line] = &[
@@ -71,31 +71,31 @@ endpoint!(/// A draft.
 endpoint!(/// Sends a draft off.
     post "/api/v1/restores" "restores" submit_restore(cx, b, Body(form): Body<Submit>) Request => b.submit_restore(cx, form).await?);
 endpoint!(/// Requests, newest first.
-    get "/api/v1/restores" "restores" list_requests(cx, b, Asked(filter): Asked<RequestFilter>) Page<RequestRow> => b.list_requests(cx, filter).await?);
+    get "/api/v1/restores" "restores" list_requests(cx, b, Query(filter): Query<RequestFilter>) Page<RequestRow> => b.list_requests(cx, filter).await?);
 endpoint!(/// One request.
     get "/api/v1/restores/{id}" "restores" get_request(cx, b, Path(id): Path<i64>) Request => b.get_request(cx, id).await?);
 endpoint!(/// Every line of a request, by its number, or of a draft of one's own, by its name, a page at a time, with what came of it.
-    get "/api/v1/restores/{id}/lines" "restores" list_lines(cx, b, Path(id): Path<String>, Asked(filter): Asked<LineFilter>) Lines => b.list_lines(cx, id, filter).await?);
+    get "/api/v1/restores/{id}/lines" "restores" list_lines(cx, b, Path(id): Path<String>, Query(filter): Query<LineFilter>) Lines => b.list_lines(cx, id, filter).await?);
 endpoint!(/// What differs from the plan that was voted on, or looked at, before Harbor changed; null where nothing does.
-    get "/api/v1/restores/{id}/change" "restores" get_change(cx, b, Path(id): Path<String>, Asked(page): Asked<Numbered>) Option<PlanChange> => b.get_change(cx, id, page.page.unwrap_or(1)).await?);
+    get "/api/v1/restores/{id}/change" "restores" get_change(cx, b, Path(id): Path<String>, Query(page): Query<Numbered>) Option<PlanChange> => b.get_change(cx, id, page.page.unwrap_or(1)).await?);
 /// All lines that match, as CSV.
-#[utoipa::path(get, path = "/api/v1/restores/{id}/lines.csv", tag = "restores", responses((status = 200, content_type = "text/csv", body = String), (status = "default", body = app::error::ApiError)))]
+#[utoipa::path(get, path = "/api/v1/restores/{id}/lines.csv", tag = "restores", params(LineFilter), responses((status = 200, content_type = "text/csv", body = String), (status = "default", body = app::error::ApiError)))]
 async fn lines_csv(
     State(web): State<Web>,
     parts: Parts,
     Path(id): Path<String>,
-    Asked(filter): Asked<LineFilter>,
+    Query(filter): Query<LineFilter>,
 ) -> Result<Response, Refusal> {
     let lines = web.backend.all_lines(&Cx { parts }, id.clone(), filter).await?;
     Ok(file(&file_name(&id, "csv"), "text/csv; charset=utf-8", crate::restores::csv(&lines)))
 }
 /// All lines that match, as one JSON file.
-#[utoipa::path(get, path = "/api/v1/restores/{id}/lines.json", tag = "restores", responses((status = 200, body = Vec<RestoreLine>), (status = "default", body = app::error::ApiError)))]
+#[utoipa::path(get, path = "/api/v1/restores/{id}/lines.json", tag = "restores", params(LineFilter), responses((status = 200, body = Vec<RestoreLine>), (status = "default", body = app::error::ApiError)))]
 async fn lines_json(
     State(web): State<Web>,
     parts: Parts,
     Path(id): Path<String>,
-    Asked(filter): Asked<LineFilter>,
+    Query(filter): Query<LineFilter>,
 ) -> Result<Response, Refusal> {
     let lines = web.backend.all_lines(&Cx { parts }, id.clone(), filter).await?;
     let text = crate::restores::json(&lines).map_err(|error| error.into_api(None))?;
@@ -121,4 +121,4 @@ endpoint!(/// A draft with what failed.
 endpoint!(/// A draft that moves tags back.
     post "/api/v1/restores/{id}/undo" "restores" undo_request(cx, b, Path(id): Path<i64>) Draft => b.undo_request(cx, id).await?);
 endpoint!(/// The inbox, newest first.
-    get "/api/v1/approvals" "restores" list_approvals(cx, b, Asked(filter): Asked<InboxFilter>) Page<RequestRow> => b.list_approvals(cx, filter).await?);
+    get "/api/v1/approvals" "restores" list_approvals(cx, b, Query(filter): Query<InboxFilter>) Page<RequestRow> => b.list_approvals(cx, filter).await?);
