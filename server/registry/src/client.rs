@@ -318,7 +318,7 @@ impl Client {
             return RegistryError::Busy { retry_after: asked };
         }
         if answer.status == StatusCode::PAYLOAD_TOO_LARGE {
-            return body_refused(what, answer.sent_bytes);
+            return body_refused(what, answer.sent_bytes, self.cap());
         }
         if answer.status.is_redirection() {
             let host = answer
@@ -355,9 +355,11 @@ impl Client {
     }
 }
 
-/// Nothing that is sent is above Harbor's own limits, so whoever refuses its size stands before Harbor.
-pub(crate) fn body_refused(what: &str, bytes: u64) -> RegistryError {
-    RegistryError::BodyRefused { what: what.to_owned(), bytes, limit_bytes: bytes.saturating_sub(1) }
+/// Nothing that is sent is above Harbor's own limits, so whoever refuses its size stands before Harbor. How much it lets through is what was learnt
+/// of it, where that is less than what it refused now.
+pub(crate) fn body_refused(what: &str, bytes: u64, cap: &BodyCap) -> RegistryError {
+    let below = bytes.saturating_sub(1);
+    RegistryError::BodyRefused { what: what.to_owned(), bytes, limit_bytes: cap.bytes_max().map_or(below, |known| known.min(below)) }
 }
 
 /// Reads JSON; what a stranger got wrong is named by place, never by content.

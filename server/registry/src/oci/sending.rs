@@ -83,7 +83,7 @@ impl<'a> Sending<'a> {
                     continue;
                 }
                 Ok(Part::Refused(bytes)) => {
-                    self.client.cap().refused(bytes).ok_or_else(|| body_refused(&self.what, bytes))?;
+                    self.client.cap().refused(bytes).ok_or_else(|| body_refused(&self.what, bytes, self.client.cap()))?;
                     self.look().await?;
                     continue;
                 }
@@ -143,7 +143,7 @@ impl<'a> Sending<'a> {
             Ok(Part::Done(answer)) => {
                 return Err(RegistryError::Protocol { what: format!("status {} at the start of an upload", answer.status.as_u16()) });
             }
-            Ok(Part::Refused(bytes)) => return Err(body_refused(&self.what, bytes)),
+            Ok(Part::Refused(bytes)) => return Err(body_refused(&self.what, bytes, self.client.cap())),
             Ok(Part::Again(error, asked)) => (error, asked),
             Err(error) if repeatable(&error, true) => (error, None),
             Err(error) => return Err(error),

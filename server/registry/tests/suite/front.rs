@@ -97,6 +97,16 @@ async fn a_cap_below_the_smallest_piece_is_said_and_ends() {
 }
 
 #[tokio::test]
+async fn a_manifest_that_does_not_pass_is_told_the_cap_that_was_learnt() {
+    let Some(world) = World::new().await else { return };
+    world.proxy.fault(Rule::bodies_over(100_000), Act::too_large());
+    world.put(&images::bytes(1, 300_000)).await.unwrap();
+    let manifest = Bytes::from(vec![b' '; 200_000]);
+    let error = world.client.manifest_put(&world.name, &tag("v1"), "a/b", manifest).await.unwrap_err();
+    assert!(matches!(error, RegistryError::BodyRefused { bytes: 200_000, limit_bytes: 65_536, .. }), "not what it has itself: {error:?}");
+}
+
+#[tokio::test]
 async fn an_upload_in_pieces_survives_what_one_body_survives() {
     let Some(server) = Distribution::start().await else { return };
     for (method, nth, act) in [
