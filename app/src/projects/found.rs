@@ -137,6 +137,11 @@ pub enum SearchNote {
         /// The tag.
         tag: String,
     },
+    /// No snapshot has the signature or other accessory with this tag; the image it would be about is shown.
+    AccessoryUnknown {
+        /// The tag.
+        tag: String,
+    },
     /// The Harbor whose address it is never had it; other Harbors are shown.
     OtherHarbor {
         /// The Harbor named.

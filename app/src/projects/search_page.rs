@@ -163,6 +163,10 @@ fn note_words(note: &SearchNote) -> String {
             format!("No snapshot has the tag {tag} of {repository}; these are its other tags."),
             format!("没有快照包含 {repository} 的 Tag {tag}，以下是其他 Tag。"),
         ),
+        SearchNote::AccessoryUnknown { tag } => lang().pick(
+            format!("No snapshot has {tag}; this is the image that such a signature or other accessory is about."),
+            format!("没有快照包含 {tag}，以下是此类签名或其他附属制品所属的镜像。"),
+        ),
         SearchNote::OtherHarbor { harbor } => lang().pick(
             format!("{harbor}, whose address it is, never had this; other Harbors did."),
             format!("该地址所属的 {harbor} 从未有此内容，其他 Harbor 有。"),

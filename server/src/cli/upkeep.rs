@@ -305,6 +305,7 @@ fn note_line(note: &SearchNote) -> String {
         SearchNote::Elsewhere { digest, repository } => format!("{digest} is not in {repository}; it is here"),
         SearchNote::DigestUnknown { digest } => format!("no snapshot has {digest}; this is what the name stands for"),
         SearchNote::TagUnknown { repository, tag } => format!("no snapshot has the tag {tag} of {repository}; these are its other tags"),
+        SearchNote::AccessoryUnknown { tag } => format!("no snapshot has {tag}; this is the image it would be about"),
         SearchNote::OtherHarbor { harbor } => format!("{harbor}, whose address it is, never had this; others did"),
         SearchNote::More { shown } => format!("only {shown} are shown: name more of it"),
         SearchNote::NotAsked { harbor, why } => format!("{harbor} could not be asked now: {why}"),
@@ -318,6 +319,9 @@ pub async fn find(remote: &Remote, text: &str) -> Result<(), CliError> {
         return print_json(&found);
     }
     found.notes.iter().for_each(|note| eprintln!("{}", shown(&note_line(note))));
+    if found.hits.is_empty() && found.notes.is_empty() {
+        eprintln!("no snapshot that you may see has this in a name, and nothing else is named in it");
+    }
     let mut table = Table::new(&["harbor", "name", "digest", "what", "last seen", "in Harbor"]);
     found.hits.iter().for_each(|hit| table.row(hit_row(hit)));
     table.print();

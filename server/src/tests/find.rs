@@ -109,6 +109,11 @@ async fn whatever_people_paste_finds_the_image_it_names(pool: PgPool) {
     assert_eq!(notes("registry.elsewhere.io/shop/team/web:1.4.2").await, (1, vec![unknown]));
     let (hits, said) = notes("shop/team/web:9.9").await;
     assert_eq!((hits, said), (1, vec![SearchNote::TagUnknown { repository: "shop/team/web".to_owned(), tag: "9.9".to_owned() }]));
+    for name in ["", "shop/team/web:", "harbor.example/shop/team/web:"] {
+        let tag = format!("sha256-{hex}.sig");
+        assert_eq!(notes(&format!("{name}{tag}")).await, (1, vec![SearchNote::AccessoryUnknown { tag }]), "{name}");
+    }
+    assert_eq!(first(&estate, "shop-1.2.0+build.7.tgz").await, chart);
     let (hits, said) = notes(&format!("shop/charts/shop@{digest}")).await;
     assert!(hits == 1 && matches!(said.as_slice(), [SearchNote::Elsewhere { .. }]), "{said:?}");
     let (hits, said) = notes(&format!("shop/team/web:1.4.2@sha256:{}", "0".repeat(64))).await;

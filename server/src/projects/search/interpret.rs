@@ -34,12 +34,22 @@ pub(super) fn steps(named: &Reading) -> Vec<Step> {
     }
     let unknown = named.digest.as_ref().map(|digest| SearchNote::DigestUnknown { digest: digest.to_string() });
     let noted = |sought| Step { sought, note: unknown.clone() };
+    // Of an accessory that was never there, the image it would be about.
+    let about = named.subject().zip(named.tag.as_ref()).map(|(digest, tag)| (digest, SearchNote::AccessoryUnknown { tag: tag.clone() }));
+    let subject = |repositories| about.clone().map(|(digest, note)| Step { sought: digests(&digest, repositories), note: Some(note) });
     match named.tag.as_deref() {
-        Some(tag) if paths.is_empty() => steps.push(plain(tags("", &escaped(tag), tag))),
+        Some(tag) if paths.is_empty() => {
+            steps.push(plain(tags("", &escaped(tag), tag)));
+            if about.is_some() {
+                steps.push(plain(tags("", &format!("{}%", escaped(tag)), tag)));
+            }
+            steps.extend(subject(Vec::new()));
+        }
         Some(tag) => {
             // The tag itself before tags that begin so.
             let begins = format!("{}%", escaped(tag));
             steps.extend(paths.iter().flat_map(|path| [tags(path, &escaped(tag), tag), tags(path, &begins, tag)]).map(noted));
+            steps.extend(paths.iter().filter_map(|path| subject(names(path, true))));
             steps.extend(paths.iter().map(|path| {
                 let note = SearchNote::TagUnknown { repository: path.clone(), tag: tag.to_owned() };
                 Step { sought: tags(path, "%", ""), note: Some(note) }

@@ -138,6 +138,12 @@ impl Reading {
         }
     }
 
+    /// The image that is meant with it, where the tag is that of a signature or of another accessory.
+    #[must_use]
+    pub fn subject(&self) -> Option<DigestPart> {
+        self.tag.as_deref().and_then(reference::subject)
+    }
+
     /// The tag as a value, where it is one.
     #[must_use]
     pub fn tag_name(&self) -> Option<Tag> {

@@ -32,6 +32,13 @@ pub(super) fn read(token: &str) -> Token {
     if let Some(digest) = DigestPart::read(rest) {
         return Token::Reading(of_digest(None, None, digest));
     }
+    // The tag of a signature, and the file that helm leaves of a chart.
+    if let Some(tag) = tag(rest).filter(|tag| subject(tag).is_some()) {
+        return Token::Reading(Reading { host: None, repository: None, tag: Some(tag), digest: None, sure: Sure::Tagged });
+    }
+    if let Some((name, version)) = chart(rest) {
+        return Token::Reading(Reading { host: None, repository: Some(name), tag: Some(version), digest: None, sure: Sure::Tagged });
+    }
     match rest.to_ascii_lowercase().split_once(':') {
         Some(("sha512" | "sha384", digits)) if is_hex(digits) => return Token::OtherAlgorithm(None),
         Some(("sha256", digits)) if is_hex(digits) && digits.len() < 64 => return Token::TooShort,
@@ -81,6 +88,25 @@ pub(super) fn read(token: &str) -> Token {
     };
     let named = Reading { host, repository: Some(repository), tag: named_tag, digest: None, sure };
     if other { Token::OtherAlgorithm(Some(named)) } else { Token::Reading(named) }
+}
+
+/// The image that an accessory is about, by the tag that signing tools give it: `sha256-9f2c….sig`.
+pub(super) fn subject(tag: &str) -> Option<DigestPart> {
+    let rest = tag.strip_prefix("sha256-")?;
+    let (digits, ending) = rest.split_once('.').unwrap_or((rest, ""));
+    let plain = ending.bytes().all(|b| b.is_ascii_alphanumeric());
+    DigestPart::read(digits).filter(|digest| plain && digest.is_whole())
+}
+
+/// Name and tag of the chart in a file of helm: `shop-1.2.0+build.7.tgz`. The version begins at the first number with two dots.
+fn chart(file: &str) -> Option<(String, String)> {
+    let stem = file.strip_suffix(".tgz").filter(|stem| !stem.contains(['/', ':', '@']))?;
+    let (at, _) = stem.match_indices('-').find(|(at, _)| {
+        let mut numbers = stem[at + 1..].trim_start_matches('v').splitn(3, '.');
+        let whole = |text: Option<&str>| text.is_some_and(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
+        whole(numbers.next()) && whole(numbers.next()) && numbers.next().is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    })?;
+    Some((repository_of(&stem[..at])?, tag(&stem[at + 1..])?))
 }
 
 fn is_hex(text: &str) -> bool {

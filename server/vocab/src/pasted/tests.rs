@@ -45,6 +45,10 @@ fn references_are_read_as_people_have_them() {
         ("https://ann:s3cret@harbor.example/p/web:1".to_owned(), "harbor.example|p/web|1|".to_owned()),
         ("[::1]:5000/p/web:1".to_owned(), "[::1]:5000|p/web|1|".to_owned()),
         ("localhost/p/web".to_owned(), "localhost|p/web||".to_owned()),
+        (format!("sha256-{HEX}.sig"), format!("||sha256-{HEX}.sig|")),
+        (format!("sha256-{HEX}"), format!("||sha256-{HEX}|")),
+        ("shop-1.2.0+build.7.tgz".to_owned(), "|shop|1.2.0_build.7|".to_owned()),
+        ("./my-2-shop-v1.2.0-rc.1.tgz".to_owned(), "|my-2-shop|v1.2.0-rc.1|".to_owned()),
         (format!("{host}/p/web   1.4.2   {}   2 weeks ago   132MB", &HEX[..12]), format!("{host}|p/web|1.4.2|")),
     ] {
         assert_eq!(first(&text), read, "{text}");
@@ -91,6 +95,22 @@ fn what_is_no_reference_is_words_and_says_what_it_is() {
     assert!(Pasted::read("the pod is in ImagePullBackOff since it was restarted at 04:05:06 today").words.is_empty());
     assert_eq!(Pasted::read(&"a/b:1 ".repeat(700)), Pasted::default(), "longer than is read");
     assert_eq!(Pasted::read(&(0..99).map(|n| format!("p/r{n}:1 ")).collect::<String>()).names.len(), NAMES_MAX);
+}
+
+#[test]
+fn the_tag_of_an_accessory_names_its_image() {
+    let subject = |text: &str| Pasted::read(text).names.first().and_then(Reading::subject).map(|digest| digest.to_string());
+    for text in [format!("sha256-{HEX}.sig"), format!("p/web:sha256-{HEX}.att"), format!("sha256-{HEX}")] {
+        assert_eq!(subject(&text), Some(format!("sha256:{HEX}")), "{text}");
+    }
+    for text in
+        [format!("p/web:sha256-{}.sig", &HEX[..60]), "p/web:sha256-dirty".to_owned(), format!("p/web@sha256:{HEX}"), format!("p/web:{HEX}")]
+    {
+        assert_eq!(subject(&text), None, "{text}");
+    }
+    for file in ["backup-2026.tgz", "shop.tgz", "-1.2.3.tgz", "1.2.3.tgz"] {
+        assert_eq!(Pasted::read(file).names, [], "{file} is no chart");
+    }
 }
 
 proptest! {
