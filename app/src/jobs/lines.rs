@@ -85,8 +85,8 @@ sentences! {
         Unchanged {
             /// How many.
             projects: i64,
-        } => ("{} {} unchanged as far as can be told, and {} sealed without a listing", some(*projects, "project", "projects"), if *projects == 1 { "is" } else { "are" }, if *projects == 1 { "was" } else { "were" }),
-             ("{} 个项目据判断未变化，未列出即封存", count(*projects));
+        } => ("{} {} unchanged as far as can be told: what they have is confirmed without a listing", some(*projects, "project", "projects"), if *projects == 1 { "is" } else { "are" }),
+             ("{} 个项目据判断未变化，未列出即确认其最新快照", count(*projects));
         /// Retention.
         LetGo {
             /// How many.

@@ -367,7 +367,7 @@ pub struct Run {
     pub hint: Option<Said<Basis>>,
     /// Versions of the Harbor it spoke with, in their order: one, or two where the Harbor was upgraded meanwhile. None: it did not say.
     pub harbor_versions: Vec<String>,
-    /// Projects it took as unchanged and sealed again without listing them.
+    /// Projects it took as unchanged and whose newest snapshots it confirmed without listing them.
     pub projects_unchanged: i64,
     /// Why it failed.
     pub error: Option<Said<Failure>>,

@@ -90,6 +90,11 @@ pub fn Ribbon(timeline: Timeline) -> impl IntoView {
     let base = project_href(&timeline.project.harbor, &timeline.project.project);
     let lines = grid(from, to, &page_zone().zone).into_iter().map(|(at, text)| tick(across(at, from, to), text)).collect_view();
     let marks = timeline.snapshots.iter().map(|s| mark(s, &base, most, across(s.moment, from, to))).collect_view();
+    let stood = timeline
+        .snapshots
+        .iter()
+        .filter_map(|s| Some(stretch(across(s.moment, from, to), across(s.confirmed()?, from, to))))
+        .collect_view();
     let events = timeline
         .events
         .iter()
@@ -117,7 +122,7 @@ pub fn Ribbon(timeline: Timeline) -> impl IntoView {
             <svg class="over">
                 {lines}
                 <line class="base" x1="0" x2="100%" y1="144" y2="144"></line>
-                {marks}{events}{here}
+                {stood}{marks}{events}{here}
             </svg>
         </div>
     }
@@ -147,13 +152,19 @@ fn here(at: Moment, x: i64) -> impl IntoView {
     }
 }
 
+/// For how long runs found a snapshot to hold still.
+fn stretch(from: i64, to: i64) -> impl IntoView {
+    view! { <line class="stood" x1=percent(from) x2=percent(to) y1="96" y2="96"></line> }
+}
+
 /// A snapshot: the bar of its changes, its stroke, and an area around both that is easy to hit.
 fn mark(s: &Snapshot, base: &str, most: i64, x: i64) -> impl IntoView + use<> {
     let all = height(s.added + s.removed + s.moved, most);
     let lost = height(s.removed, most).min(all);
     let gaps =
         super::gap_words::gap_count(s.gaps, s.gaps_accepted, crate::text::lang()).map(|words| format!(" · {words}")).unwrap_or_default();
-    let words = format!("{} · +{} −{} ↻{}{gaps}", long(s.moment), s.added, s.removed, s.moved);
+    let until = s.confirmed().map(|at| format!(" → {}", long(at))).unwrap_or_default();
+    let words = format!("{}{until} · +{} −{} ↻{}{gaps}", long(s.moment), s.added, s.removed, s.moved);
     let class = if s.degraded {
         "snap bad"
     } else if !s.good && s.gaps > 0 {

@@ -110,6 +110,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
     let (before, after) = (step(timeline.before), step(timeline.after));
     let (gaps, limits) = (timeline.gaps.clone(), timeline.limits.clone());
     let listed = timeline.listed.map(|at| view! { <SubItem label=t("Labels as of", "标签截至")>{long(at)}</SubItem> });
+    let confirmed = s.confirmed().map(|at| view! { <SubItem label=t("Confirmed until", "确认至")><Exact at=at/></SubItem> });
     let (drawn, here) = (timeline.clone(), p.project.clone());
     let repositories = lang().pick(format!("{} repositories", count(p.repositories)), format!("{} 个仓库", count(p.repositories)));
     let size = bytes(p.bytes);
@@ -129,6 +130,7 @@ fn head(timeline: &Timeline, zoom: Option<String>) -> AnyView {
             <Status tone=tone text=word/>
             {imported.then(|| view! { <Status tone=Tone::Held text=t("imported from files", "从文件导入")/> })}
             <Digest value=digest/>
+            {confirmed}
             {changes.map(|href| view! { <SubItem><a href=href>{t("Changes since the one before", "与前一快照的差异")}</a></SubItem> })}
             <SubItem><a href=settings>{t("Settings at this moment", "该时间点的设置")}</a></SubItem>
             {listed}

@@ -192,9 +192,11 @@ pub fn SnapshotTable(harbor: String, project: String, snapshots: Vec<Snapshot>, 
         .map(|s| {
             let href = format!("{}?at={}", project_href(&harbor, &project), url_part(&s.moment.url()));
             let (tone, word) = snapshot_word(&s);
+            let confirmed = s.confirmed().map(|at| view! { <Exact at=at/> });
             view! {
                 <tr>
                     <Cell><a href=href><Exact at=s.moment/></a>{(!s.holds.is_empty()).then(|| view! { " "<Status tone=Tone::Held text=t("held", "已锁定")/> })}{s.imported.then(|| view! { " "<Status tone=Tone::Held text=t("imported", "导入")/> })}</Cell>
+                    <Cell label=t("Confirmed until", "确认至")>{confirmed}</Cell>
                     <Cell label=t("State", "状态")><Status tone=tone text=word/></Cell>
                     <Cell label=t("Tags", "Tag") number=true>{count(s.tags)}</Cell>
                     <Cell label=t("Added", "新增") number=true>{count(s.added)}</Cell>
@@ -209,7 +211,7 @@ pub fn SnapshotTable(harbor: String, project: String, snapshots: Vec<Snapshot>, 
     view! {
         <Panel title=t("Snapshots", "快照") note=note>
             <DataTable caption=t("Snapshots of this window", "该时段的快照") cols=vec![
-                Col::text(t("Moment", "时间点")), Col::text(t("State", "状态")), Col::number(t("Tags", "Tag")), Col::number(t("Added", "新增")),
+                Col::text(t("Moment", "时间点")), Col::text(t("Confirmed until", "确认至")), Col::text(t("State", "状态")), Col::number(t("Tags", "Tag")), Col::number(t("Added", "新增")),
                 Col::number(t("Removed", "删除")), Col::number(t("Moved", "移动")), Col::number(t("New bytes", "新增数据")), Col::text(t("Digest", "摘要")),
             ]>{rows}</DataTable>
         </Panel>

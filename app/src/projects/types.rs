@@ -102,6 +102,8 @@ pub struct Snapshot {
     pub digest: String,
     /// The moment it stands for.
     pub moment: Moment,
+    /// Until when later runs found the project as it has it; the moment, where none did.
+    pub until: Moment,
     /// Seconds it took.
     pub took_s: i64,
     /// Complete, or complete with named gaps.
@@ -131,6 +133,14 @@ pub struct Snapshot {
     pub imported: bool,
     /// Names of the further vaults that have a copy.
     pub copies: Vec<String>,
+}
+
+impl Snapshot {
+    /// Until when runs after it found the project as it has it; none where none did.
+    #[must_use]
+    pub fn confirmed(&self) -> Option<Moment> {
+        (self.until > self.moment).then_some(self.until)
+    }
 }
 
 /// Somebody's word that a snapshot is kept whatever the rules say.

@@ -599,6 +599,7 @@ pub fn snapshot(gaps: i64, gaps_accepted: i64) -> Snapshot {
         id: 5,
         digest: format!("sha256:{}", "ab".repeat(32)),
         moment: moment("2026-11-23T11:54:00Z"),
+        until: moment("2026-11-23T11:59:00Z"),
         took_s: 4,
         gaps,
         gaps_accepted,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine::Silent;
+use engine::backup::confirm::{Candidate, confirm};
 use engine::backup::discovery::{Discovery, KnownState, OVERLAP, Since};
 use engine::backup::{self, BackupContext, Reconcile};
 use engine::effect::{self, OnConflict, PlanContext, Policy};
@@ -13,6 +14,7 @@ use registry::{AddressRule, Client, Credential, Endpoint, Limits};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use time::OffsetDateTime;
+use uuid::Uuid;
 use vault::{HarborName, Vault};
 use vocab::{Digest, ProjectName};
 
@@ -66,6 +68,7 @@ pub(crate) fn harbor() -> Result<HarborName, Failure> {
 #[derive(Serialize, Deserialize)]
 struct Newest {
     snapshot: Digest,
+    pointer_id: Uuid,
     /// Harbor's clock at the look it belongs to; as of some minutes later, since this Harbor is only used by the benchmark: what changed just
     /// before a look is looked at again in the next one.
     seen_at: OffsetDateTime,
@@ -94,6 +97,7 @@ pub(crate) async fn backup(place: &Place, listed: bool) -> Result<(), Failure> {
         progress: Arc::new(Silent),
         control: Arc::new(Silent),
         reconcile: Reconcile::Hinted,
+        confirm: true,
         harbor_config: None,
         secrets: None,
         staging: None,
@@ -103,19 +107,23 @@ pub(crate) async fn backup(place: &Place, listed: bool) -> Result<(), Failure> {
     let known = known_state.filter(|_| !listed);
     let discovery = Discovery::take(&cx.client, Since::of(known.iter()), 1).await?;
     let project = discovery.projects.iter().find(|project| project.name == place.project).ok_or("there is no such project")?;
-    let same = match (&before, &known) {
-        (Some(before), Some(known)) if discovery.is_unchanged(project, known) => backup::unchanged(&cx, project, before.snapshot).await?,
-        _ => None,
-    };
-    let outcome = match same {
-        Some(outcome) => outcome,
-        None => backup::project(&cx, &place.project, before.map(|before| before.snapshot)).await?,
-    };
+    let unchanged = before.as_ref().zip(known.as_ref()).filter(|(_, known)| discovery.is_unchanged(project, known));
+    let KnownState { seen_at, project_id, repositories, .. } = discovery.state_of(project);
+    if let Some((before, _)) = unchanged {
+        let candidate = Candidate { project: place.project.clone(), pointer_id: before.pointer_id, lock: false };
+        if !confirm(&cx.vault, &cx.harbor, OffsetDateTime::now_utc(), vec![candidate], &Silent).await?.is_empty() {
+            let newest =
+                Newest { snapshot: before.snapshot, pointer_id: before.pointer_id, seen_at: seen_at + OVERLAP, project_id, repositories };
+            tokio::fs::write(place.newest(), serde_json::to_vec(&newest)?).await?;
+            println!("{}", json!({ "tags": 0, "blobs_new": 0, "bytes_new": 0, "requests": 0 }));
+            return Ok(());
+        }
+    }
+    let outcome = backup::project(&cx, &place.project, before.map(|before| before.snapshot)).await?;
     if !outcome.index.gaps.is_empty() {
         return Err(format!("{} gaps", outcome.index.gaps.len()).into());
     }
-    let KnownState { seen_at, project_id, repositories, .. } = discovery.state_of(project);
-    let newest = Newest { snapshot: outcome.digest, seen_at: seen_at + OVERLAP, project_id, repositories };
+    let newest = Newest { snapshot: outcome.digest, pointer_id: outcome.pointer_id, seen_at: seen_at + OVERLAP, project_id, repositories };
     tokio::fs::write(place.newest(), serde_json::to_vec(&newest)?).await?;
     let stats = outcome.stats;
     println!("{}", json!({ "tags": stats.tags, "blobs_new": stats.blobs_new, "bytes_new": stats.bytes_new, "requests": stats.requests }));

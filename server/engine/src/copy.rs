@@ -208,7 +208,7 @@ async fn shared(to: &Vault, pointer: &Pointer, before: Option<Digest>) -> HashSe
         Ok(index)
             if index.harbor == pointer.harbor
                 && index.project == pointer.project
-                && matches!(to.keeps(&index.harbor, &index.project, index.started, &before).await, Ok(true)) =>
+                && matches!(to.pointer_to(&index.harbor, &index.project, index.started, &before).await, Ok(Some(_))) =>
         {
             let records = index.records().map(|descriptor| descriptor.digest);
             index.repositories.iter().map(|(_, descriptor)| descriptor.digest).chain(records).collect()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 use vault::{Hold, Pointer, PointerName, Vault, VaultError};
 
@@ -37,8 +38,14 @@ impl Held {
     }
 
     /// Renews it now. An error means that what was relied on may be gone.
-    async fn confirm(&self) -> Result<(), VaultError> {
+    pub(crate) async fn stands(&self) -> Result<(), VaultError> {
         self.vault.renew_hold(&self.hold, HOLD_TTL).await.map(|_| ())
+    }
+
+    /// Confirms that what a pointer keeps holds still at a moment: it is locked as if it were made then, where the vault locks.
+    pub(crate) async fn confirm_pointer(&self, pointer: &Pointer, at: OffsetDateTime) -> Result<(), VaultError> {
+        self.vault.lock_confirmed(pointer, at).await?;
+        self.stands().await
     }
 
     /// Writes the pointer: the snapshot is kept from now on. A hold that lapsed before protects nothing, and nothing is sealed.
@@ -46,18 +53,18 @@ impl Held {
     /// One that lapses before the pointer is there is the other half of the bargain with the sweep: the snapshot is looked at, and
     /// withdrawn if something of it is gone. The same where the seal itself finds that something is.
     pub(crate) async fn seal(&self, pointer: &Pointer) -> Result<PointerName, VaultError> {
-        self.confirm().await?;
+        self.stands().await?;
         let name = pointer.name()?;
         // What somebody else sealed is not withdrawn here.
         let was_kept = self.vault.pointer(&name).await?.is_some();
         let error = match self.vault.put_pointer(pointer).await {
-            Ok(_) => match self.confirm().await {
+            Ok(_) => match self.stands().await {
                 Err(error @ VaultError::HoldLapsed { .. }) => error,
                 Err(error) => return Err(error),
                 Ok(()) => return Ok(name),
             },
             // Where the hold lapsed that is why, and what somebody has to know.
-            Err(missing @ VaultError::Missing { .. }) => match self.confirm().await {
+            Err(missing @ VaultError::Missing { .. }) => match self.stands().await {
                 Err(lapsed @ VaultError::HoldLapsed { .. }) => lapsed,
                 _ => missing,
             },
@@ -98,7 +105,7 @@ async fn renew(vault: Vault, hold: Hold) {
         tokio::time::sleep(RENEW_EVERY).await;
         match vault.renew_hold(&hold, HOLD_TTL).await {
             Ok(_) => {}
-            // `confirm` tells the backup before it seals.
+            // `stands` tells the backup before it seals.
             Err(VaultError::HoldLapsed { .. }) => return,
             Err(error) => tracing::warn!(code = error.code(), "a hold could not be renewed; trying again"),
         }

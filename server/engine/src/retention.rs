@@ -5,17 +5,21 @@
 //! to its full length. Periods are those of the calendar in a named time zone; a week belongs to the ISO year (ISO 8601). A period
 //! without a snapshot costs nothing, so a harbor that was off for a month loses nothing.
 //!
+//! A snapshot that later runs confirmed stands for every hour, day … from its moment to its last confirmation: it is the one that stands for
+//! a period where it stood in it. Runs that each found something new make the histories restic knows.
+//!
 //! Ours on top: in a period with a complete snapshot it is a complete one that stays; the newest complete snapshot is always kept, and
 //! so are held ones, those a vault has under a lock, and those dated in the future, which count for nothing; `within` is measured from the newest complete snapshot, not
 //! from now. A rule that says nothing keeps everything (I-14, I-35).
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _, Zoned};
+use jiff::{SignedDuration, Timestamp, ToSpan as _, Zoned};
 use serde::{Deserialize, Serialize};
 
+const NANOSECOND: SignedDuration = SignedDuration::from_nanos(1);
 /// Most a counter may say.
 pub const COUNT_MAX: u32 = 10_000;
 /// Longest `within`, days.
@@ -57,16 +61,32 @@ impl Rule {
 }
 
 /// A snapshot a rule is asked about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// Its moment.
     pub at: Timestamp,
+    /// From when to when runs found it to hold still, the earliest first. None: it stood at its moment alone.
+    pub stood: Vec<(Timestamp, Timestamp)>,
     /// No gaps but accepted ones, and nothing of it is known to be damaged.
     pub good: bool,
     /// Somebody holds it, or a restore from it is asked for.
     pub held: bool,
     /// Until when a vault keeps it from everybody.
     pub locked_until: Option<Timestamp>,
+}
+
+impl Candidate {
+    /// Until when it is known to have stood.
+    fn until(&self) -> Timestamp {
+        self.stood.iter().map(|(_, to)| *to).fold(self.at, Timestamp::max)
+    }
+
+    /// The last moment before `end` at which it stood.
+    fn last_before(&self, end: Timestamp) -> Option<Timestamp> {
+        let spans = self.stood.iter().copied().chain([(self.at, self.at)]);
+        let just_before = end.checked_sub(NANOSECOND).unwrap_or(Timestamp::MIN);
+        spans.filter(|(from, _)| *from < end).map(|(_, to)| to.min(just_before)).max()
+    }
 }
 
 /// Why one is kept. The text of a period is the calendar's: `2026-11-24`, `2026-W48`.
@@ -140,6 +160,7 @@ pub fn decide(rule: &Rule, zone: &TimeZone, now: Timestamp, candidates: &[Candid
         reasons[place].push(Reason::LastGood);
     }
     last(rule.last, &order, &mut reasons);
+    let history = History::new(candidates, &order, now);
     for (unit, count) in [
         (Unit::Hour, rule.hourly),
         (Unit::Day, rule.daily),
@@ -147,7 +168,7 @@ pub fn decide(rule: &Rule, zone: &TimeZone, now: Timestamp, candidates: &[Candid
         (Unit::Month, rule.monthly),
         (Unit::Year, rule.yearly),
     ] {
-        periods(unit, count, zone, candidates, &order, &mut reasons);
+        history.periods(unit, count, zone, &mut reasons);
     }
     within(rule.within_days, zone, newest_good, candidates, &order, &mut reasons);
     reasons
@@ -159,38 +180,86 @@ fn last(count: u32, order: &[usize], reasons: &mut [Vec<Reason>]) {
     }
 }
 
-fn periods(unit: Unit, count: u32, zone: &TimeZone, candidates: &[Candidate], order: &[usize], reasons: &mut [Vec<Reason>]) {
-    if count == 0 {
-        return;
-    }
-    // Of each period the newest complete snapshot, else the newest.
-    let mut chosen: BTreeMap<std::cmp::Reverse<Period>, usize> = BTreeMap::new();
-    for place in order {
-        let period = std::cmp::Reverse(unit.of(&candidates[*place].at.to_zoned(zone.clone())));
-        let kept = chosen.entry(period).or_insert(*place);
-        if !candidates[*kept].good && candidates[*place].good {
-            *kept = *place;
+/// The snapshots of a project by when they stood.
+struct History<'a> {
+    candidates: &'a [Candidate],
+    /// The newest first.
+    order: &'a [usize],
+    /// Until when those from a place of the order on stood, the longest of them: what is before that need not be looked through.
+    until: Vec<Timestamp>,
+    now: Timestamp,
+}
+
+impl<'a> History<'a> {
+    fn new(candidates: &'a [Candidate], order: &'a [usize], now: Timestamp) -> Self {
+        let mut until: Vec<Timestamp> = order.iter().map(|place| candidates[*place].until()).collect();
+        for at in (1..until.len()).rev() {
+            until[at - 1] = until[at - 1].max(until[at]);
         }
+        Self { candidates, order, until, now }
     }
-    let mut left = count;
-    for (period, place) in &chosen {
-        if left == 0 {
+
+    /// The last moment before `end` at which any stood.
+    fn last_before(&self, end: Timestamp) -> Option<Timestamp> {
+        let mut last = None;
+        for (place, until) in self.order.iter().zip(&self.until) {
+            if last.is_some_and(|last| last >= *until) {
+                break;
+            }
+            last = last.max(self.candidates[*place].last_before(end));
+        }
+        last
+    }
+
+    /// Of those that stood between two moments, both included, the newest complete one, else the newest.
+    fn best(&self, start: Timestamp, end: Timestamp) -> Option<usize> {
+        let beyond = end.checked_add(NANOSECOND).unwrap_or(Timestamp::MAX);
+        let mut newest = None;
+        for (place, until) in self.order.iter().zip(&self.until) {
+            if *until < start {
+                break;
+            }
+            if self.candidates[*place].last_before(beyond).is_some_and(|last| last >= start) {
+                if self.candidates[*place].good {
+                    return Some(*place);
+                }
+                newest = newest.or(Some(*place));
+            }
+        }
+        newest
+    }
+
+    /// Of each period in which any stood, as many periods as are counted.
+    fn periods(&self, unit: Unit, count: u32, zone: &TimeZone, reasons: &mut [Vec<Reason>]) {
+        if count == 0 {
             return;
         }
-        left -= 1;
-        reasons[*place].push(Reason::Period { unit: unit.name().to_owned(), period: period.0.to_string(), left });
-    }
-    if let Some(oldest) = order.last().filter(|oldest| left > 0 && !chosen.values().any(|place| place == *oldest)) {
-        reasons[*oldest].push(Reason::Oldest { unit: unit.name().to_owned() });
+        let mut chosen = HashSet::new();
+        let mut left = count;
+        let mut stood = self.last_before(self.now.checked_add(NANOSECOND).unwrap_or(Timestamp::MAX));
+        while let Some(at) = stood
+            && left > 0
+        {
+            let local = at.to_zoned(zone.clone());
+            let start = unit.start(&local).min(at);
+            let Some(place) = self.best(start, at) else { return };
+            left -= 1;
+            chosen.insert(place);
+            reasons[place].push(Reason::Period { unit: unit.name().to_owned(), period: unit.of(&local).to_string(), left });
+            stood = self.last_before(start);
+        }
+        if let Some(oldest) = self.order.last().filter(|oldest| left > 0 && !chosen.contains(*oldest)) {
+            reasons[*oldest].push(Reason::Oldest { unit: unit.name().to_owned() });
+        }
     }
 }
 
 fn within(days: u32, zone: &TimeZone, anchor: Option<usize>, candidates: &[Candidate], order: &[usize], reasons: &mut [Vec<Reason>]) {
     // Without a complete one the newest is all there is to measure from.
     let Some(anchor) = anchor.or_else(|| order.first().copied()).filter(|_| days > 0) else { return };
-    let anchor = candidates[anchor].at.to_zoned(zone.clone());
+    let anchor = candidates[anchor].until().to_zoned(zone.clone());
     let Ok(from) = anchor.checked_sub(i64::from(days).days()) else { return };
-    for place in order.iter().filter(|place| candidates[**place].at >= from.timestamp()) {
+    for place in order.iter().filter(|place| candidates[**place].until() >= from.timestamp()) {
         reasons[*place].push(Reason::Within { days });
     }
 }
@@ -204,11 +273,9 @@ enum Unit {
     Year,
 }
 
-/// A period of the calendar; the later one is the greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A period of the calendar.
 enum Period {
-    /// By the instant the hour began, so that the repeated hour of a clock change counts twice.
-    Hour(Timestamp, Date, i8),
+    Hour(Date, i8),
     Day(Date),
     Week(i16, i8),
     Month(i16, i8),
@@ -226,13 +293,24 @@ impl Unit {
         }
     }
 
-    fn of(self, at: &Zoned) -> Period {
+    /// When the period of a moment began. Of an hour the instant, so that the repeated hour of a clock change counts twice.
+    fn start(self, at: &Zoned) -> Timestamp {
+        let day = |date: Date| at.time_zone().to_timestamp(date.at(0, 0, 0, 0)).unwrap_or(Timestamp::MIN);
         match self {
             Self::Hour => {
                 let into = i64::from(at.minute()) * 60 + i64::from(at.second());
-                let began = Timestamp::from_second(at.timestamp().as_second() - into).unwrap_or(at.timestamp());
-                Period::Hour(began, at.date(), at.hour())
+                Timestamp::from_second(at.timestamp().as_second() - into).unwrap_or(Timestamp::MIN)
             }
+            Self::Day => day(at.date()),
+            Self::Week => day(at.date().saturating_sub(i64::from(at.date().weekday().to_monday_zero_offset()).days())),
+            Self::Month => day(at.date().first_of_month()),
+            Self::Year => day(at.date().first_of_year()),
+        }
+    }
+
+    fn of(self, at: &Zoned) -> Period {
+        match self {
+            Self::Hour => Period::Hour(at.date(), at.hour()),
             Self::Day => Period::Day(at.date()),
             Self::Week => {
                 let week = at.date().iso_week_date();
@@ -247,7 +325,7 @@ impl Unit {
 impl std::fmt::Display for Period {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Hour(_, date, hour) => write!(f, "{date} {hour:02}h"),
+            Self::Hour(date, hour) => write!(f, "{date} {hour:02}h"),
             Self::Day(date) => write!(f, "{date}"),
             Self::Week(year, week) => write!(f, "{year}-W{week:02}"),
             Self::Month(year, month) => write!(f, "{year}-{month:02}"),
@@ -267,7 +345,7 @@ mod tests {
     }
 
     fn good(at: Timestamp) -> Candidate {
-        Candidate { at, good: true, held: false, locked_until: None }
+        Candidate { at, stood: Vec::new(), good: true, held: false, locked_until: None }
     }
 
     fn dailies(first: &str, count: i64) -> Vec<Candidate> {
@@ -283,6 +361,69 @@ mod tests {
         candidates.iter().zip(reasons).filter(|(_, why)| !why.is_empty()).map(|(candidate, _)| candidate.at).collect()
     }
 
+    fn stood(from: &str, to: &str) -> Candidate {
+        Candidate { stood: vec![(at(from), at(to))], ..good(at(from)) }
+    }
+
+    /// A project that changes seldom keeps what it would keep if every run had made a snapshot of its own.
+    #[test]
+    fn a_confirmed_snapshot_stands_for_every_period_it_stood_in() {
+        let changed = ["2025-01-03T03:00:00Z", "2025-03-20T03:00:00Z", "2025-03-21T03:00:00Z", "2025-06-30T03:00:00Z"].map(at);
+        let each: Vec<Candidate> = (0..400).map(|day| good(at("2025-01-01T03:00:00Z") + (day * 24).hours())).collect();
+        let mut spans: Vec<Candidate> = Vec::new();
+        for candidate in &each {
+            match spans.last_mut() {
+                Some(last) if !changed.contains(&candidate.at) => last.stood = vec![(last.at, candidate.at)],
+                _ => spans.push(candidate.clone()),
+            }
+        }
+        assert_eq!(spans.len(), 5);
+        for rule in [
+            Rule { daily: 7, weekly: 4, monthly: 12, ..Rule::default() },
+            Rule { daily: 320, ..Rule::default() },
+            Rule { daily: 321, ..Rule::default() },
+            Rule { weekly: 40, ..Rule::default() },
+            Rule { monthly: 11, ..Rule::default() },
+            Rule { yearly: 2, ..Rule::default() },
+            Rule { within_days: 200, ..Rule::default() },
+            Rule { within_days: 319, ..Rule::default() },
+        ] {
+            let state = |at: &Timestamp| changed.iter().filter(|change| *change <= at).count();
+            let every: HashSet<usize> = kept(&rule, &each).iter().map(state).collect();
+            let spanned: HashSet<usize> = kept(&rule, &spans).iter().map(state).collect();
+            assert_eq!(spanned, every, "{rule:?}");
+        }
+        // States are counted, not looks.
+        assert_eq!(kept(&Rule { last: 2, ..Rule::default() }, &spans), [changed[2], changed[3]]);
+    }
+
+    #[test]
+    fn what_ended_does_not_stand_for_the_time_after() {
+        let old = Candidate {
+            stood: vec![(at("2025-01-01T00:00:00Z"), at("2025-01-02T00:00:00Z")), (at("2025-01-09T00:00:00Z"), at("2025-01-09T12:00:00Z"))],
+            ..good(at("2025-01-01T00:00:00Z"))
+        };
+        let new = good(at("2025-01-10T00:00:00Z"));
+        let reasons = decide(&Rule { daily: 4, ..Rule::default() }, &TimeZone::UTC, at(NOW), &[old, new]);
+        let days: Vec<&str> = reasons
+            .iter()
+            .flatten()
+            .filter_map(|why| match why {
+                Reason::Period { period, .. } => Some(period.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(days, ["2025-01-09", "2025-01-02", "2025-01-01", "2025-01-10"]);
+    }
+
+    #[test]
+    fn a_complete_one_that_stood_in_a_period_goes_before_a_newer_one_with_gaps() {
+        let newer = Candidate { good: false, ..good(at("2025-01-03T15:00:00Z")) };
+        let both = [stood("2025-01-01T03:00:00Z", "2025-01-03T09:00:00Z"), newer];
+        assert_eq!(kept(&Rule { daily: 1, ..Rule::default() }, &both), [both[0].at]);
+        assert_eq!(kept(&Rule { hourly: 1, ..Rule::default() }, &both), [both[0].at, both[1].at], "and the last good one stays");
+    }
+
     /// What restic's `forget` keeps of the same histories.
     #[test]
     fn the_counts_are_those_of_restic() {
@@ -290,7 +431,7 @@ mod tests {
         let a = dailies("2025-01-01T03:00:00Z", 400);
         let all = kept(&gfs, &a);
         assert_eq!((all.len(), all[0]), (20, a[0].at), "A");
-        let b: Vec<Candidate> = a.iter().copied().enumerate().filter(|(i, _)| !(389..399).contains(i)).map(|(_, c)| c).collect();
+        let b: Vec<Candidate> = a.iter().cloned().enumerate().filter(|(i, _)| !(389..399).contains(i)).map(|(_, c)| c).collect();
         let all = kept(&gfs, &b);
         assert_eq!((all.len(), all[0]), (20, a[0].at), "B: a hole of ten days costs nothing");
         let c: Vec<Candidate> = (0..120).map(|hour| good(at("2025-06-01T00:00:00Z") + hour.hours())).collect();
@@ -363,7 +504,7 @@ mod tests {
         let days = Rule { daily: 5, ..Rule::default() };
         assert_eq!(kept_at(&days, "Asia/Shanghai", NOW, &a).len(), 2);
         assert_eq!(kept_at(&days, "UTC", NOW, &a[..]).len(), 2, "the oldest is kept while the rule could keep more");
-        let three = [good(at("2025-01-01T14:00:00Z")), a[0], a[1]];
+        let three = [good(at("2025-01-01T14:00:00Z")), a[0].clone(), a[1].clone()];
         assert_eq!(kept_at(&Rule { daily: 1, ..Rule::default() }, "Asia/Shanghai", NOW, &three), [a[1].at]);
         // 2025-10-26 in Berlin: 02:30 comes twice.
         let twice = [good(at("2025-10-26T00:30:00Z")), good(at("2025-10-26T01:30:00Z"))];

@@ -48,10 +48,11 @@ pub const COPIES: &str = "
                   from plan_copy pc join vault cv using (vault_id)
                  cross join lateral (
                        select count(c.copied_at) as copied, count(*) - count(c.copied_at) as waiting,
-                              coalesce(sum(c.bytes_new), 0)::bigint as bytes, max(s.moment) filter (where c.copied_at is not null) as newest
-                         from snapshot s join run r using (run_id)
+                              coalesce(sum(c.bytes_new), 0)::bigint as bytes, max(s.until) filter (where c.copied_at is not null) as newest
+                         from snapshot s
                          left join snapshot_copy c on c.snapshot_id = s.snapshot_id and c.vault_id = pc.vault_id
-                        where r.plan_id = pc.plan_id and s.vault_id <> pc.vault_id) s
+                        where s.snapshot_id in (select k.snapshot_id from confirmation k where k.plan_id = pc.plan_id)
+                          and s.vault_id <> pc.vault_id) s
                   left join lateral (
                        select job_id, state, error from job where dedupe_key = 'copy:' || pc.plan_id || ':' || pc.vault_id
                         order by job_id desc limit 1) j on true
@@ -62,8 +63,8 @@ pub async fn lacking(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<
     sqlx::query_as(
         "select v.vault_id, v.name from plan_copy pc join vault v using (vault_id)
           where pc.plan_id = $1
-            and exists (select 1 from snapshot s join run r using (run_id)
-                         where r.plan_id = pc.plan_id and s.vault_id <> pc.vault_id
+            and exists (select 1 from snapshot s join confirmation k using (snapshot_id)
+                         where k.plan_id = pc.plan_id and s.vault_id <> pc.vault_id
                            and not exists (select 1 from snapshot_copy c
                                             where c.snapshot_id = s.snapshot_id and c.vault_id = pc.vault_id and c.copied_at is not null))
           order by v.name",
@@ -85,7 +86,7 @@ pub struct Wanted {
     pub digest: Vec<u8>,
 }
 
-/// The newest snapshots a plan made that a vault lacks, and that are older than `before`. None if the plan no longer names the vault.
+/// The newest snapshots a plan made or confirmed that a vault lacks, and that are older than `before`. None if the plan no longer names the vault.
 pub async fn wanted(
     conn: &mut PgConnection,
     (plan_id, vault_id): (i64, i64),
@@ -95,8 +96,9 @@ pub async fn wanted(
     let (moment, snapshot_id) = before.unzip();
     sqlx::query_as(
         "select s.snapshot_id, s.vault_id, s.project_id, p.name as project, s.pointer_id, s.moment, s.digest
-           from snapshot s join run r using (run_id) join project p using (project_id) join plan_copy pc using (plan_id)
-          where r.plan_id = $1 and pc.vault_id = $2 and s.vault_id <> $2
+           from snapshot s join project p using (project_id)
+          where s.snapshot_id in (select k.snapshot_id from confirmation k where k.plan_id = $1) and s.vault_id <> $2
+            and exists (select from plan_copy pc where pc.plan_id = $1 and pc.vault_id = $2)
             and ($3::timestamptz is null or (s.moment, s.snapshot_id) < ($3, $4))
             and not exists (select 1 from snapshot_copy c
                              where c.snapshot_id = s.snapshot_id and c.vault_id = $2 and c.copied_at is not null)

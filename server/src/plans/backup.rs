@@ -1,8 +1,10 @@
-//! The job of a run: lists the projects, backs each up, and enters each snapshot into the catalogue as soon as it is sealed.
+//! The job of a run: lists the projects, confirms the snapshots of those that did not change, backs each other one up, and enters what is new
+//! into the catalogue as soon as it is sealed.
 //!
 //! A project that fails does not stop the others, unless the login is refused; the run then ends as failed and says which. A try that
 //! broke off goes on with the projects that are not sealed yet. Blobs that arrived before stay in the vault, so nothing is fetched twice.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use app::audit::events::VaultEvent;
@@ -11,6 +13,7 @@ use app::jobs::lines::Line;
 use app::jobs::sentences::Phase;
 use app::troubles::Trouble;
 use app::units::{Moment, figure};
+use engine::backup::confirm::Candidate;
 use engine::backup::{BackupContext, BackupError, Reconcile, SnapshotOutcome};
 use engine::finding::Finding;
 use time::OffsetDateTime;
@@ -19,7 +22,7 @@ use vocab::{Descriptor, Digest, ProjectName};
 
 use super::discovery::{Findings, RunDiscovery};
 use super::scope::Scope;
-use super::{queries, retention, set_back};
+use super::{confirmed, queries, retention, set_back};
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::error::{Error, chain};
 use crate::events::{self, Topic};
@@ -30,6 +33,8 @@ use crate::troubles;
 
 /// Snapshots looked into for the Harbor's settings of before.
 const SETTINGS_LOOKS_MAX: usize = 3;
+/// Gaps of a project that a run's log names.
+const GAPS_TOLD_MAX: usize = 50;
 
 /// Everything one run needs.
 struct Run {
@@ -40,6 +45,8 @@ struct Run {
     reconcile: Reconcile,
     /// The first look at the harbor.
     look: RunDiscovery,
+    /// When it began, by our clock.
+    looked_at: OffsetDateTime,
     /// What it cost.
     look_requests: i64,
     /// When the last run that listed everything began.
@@ -70,6 +77,7 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
         (plan, run.only_project)
     };
     let mut run = prepare(&context, run_id, plan, only.is_none()).await?;
+    let is_whole = only.is_none();
     let projects = projects(&context, &run, only).await?;
     run.harbor_config = harbor_settings(&context, &run, &projects).await;
     {
@@ -79,12 +87,15 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
         queries::start_run(&mut tx, run_id, total).await?;
         queries::set_full(&mut tx, run_id, run.reconcile == Reconcile::Full).await?;
         queries::set_hint(&mut tx, run_id, &run.look.basis(), run.look_requests).await?;
+        confirmed::looked(&mut tx, run_id, run.looked_at, (run.look.discovery.at, run.look.discovery.mark())).await?;
         events::notify(&mut tx, Topic::Plans).await?;
         tx.commit().await?;
     }
     context.log("info", Line::FirstLook { basis: run.look.basis(), full: run.last_full.map(Moment) }).await;
+    let unchanged = confirm(&context, &run, &projects).await?;
+    let rest: Vec<&ProjectName> = projects.iter().filter(|project| !unchanged.projects.contains(*project)).collect();
     let mut compared = Findings::default();
-    let done = all_projects(&context, &run, &projects, &mut compared).await;
+    let done = all_projects(&context, &run, &rest, &mut compared).await;
     let ended = match &run.staging {
         Some(staging) => staging.end().await,
         None => Ok(()),
@@ -92,6 +103,9 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
     // What stopped the run counts before what its tidying met.
     let failures = done?;
     ended?;
+    if is_whole {
+        keep_confirmed(&context, &run, &unchanged, failures.is_empty()).await?;
+    }
     note_upgrade(&context, &run).await?;
     if run.is_judged() {
         judge(&context, &run, compared, failures.is_empty()).await?;
@@ -121,11 +135,11 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
 async fn all_projects(
     context: &Arc<JobContext>,
     run: &Run,
-    projects: &[ProjectName],
+    projects: &[&ProjectName],
     compared: &mut Findings,
 ) -> Result<Vec<(ProjectName, JobError)>, JobError> {
     let mut failures = Vec::new();
-    for (index, project) in projects.iter().enumerate() {
+    for (index, project) in projects.iter().copied().enumerate() {
         context.check().await?;
         let at = i64::try_from(index).unwrap_or(i64::MAX);
         let of = i64::try_from(projects.len()).unwrap_or(i64::MAX);
@@ -158,7 +172,7 @@ async fn prepare(context: &Arc<JobContext>, run_id: i64, plan: queries::Row, who
     };
     let client = harbors::client(&context.state, &reach, Access::Read)?;
     context.progress(|p| p.phase = Some(Phase::ListingProjects)).await;
-    let before = client.counters().requests;
+    let (before, looked_at) = (client.counters().requests, OffsetDateTime::now_utc());
     // Whoever asks for one project now wants it read.
     let look = Box::pin(RunDiscovery::take(context, &reach, &client, &plan, whole)).await?;
     let (last_full, set_back) = {
@@ -178,7 +192,21 @@ async fn prepare(context: &Arc<JobContext>, run_id: i64, plan: queries::Row, who
     let look_requests = i64::try_from(client.counters().requests.saturating_sub(before)).unwrap_or(i64::MAX);
     let retries = client.counters().retries;
     let staging = harbors::staging::Use::begin(context, run_id, &reach).await?;
-    Ok(Run { run_id, plan, client, vault, reconcile, look, look_requests, last_full, harbor_config: None, staging, version, retries })
+    Ok(Run {
+        run_id,
+        plan,
+        client,
+        vault,
+        reconcile,
+        look,
+        looked_at,
+        look_requests,
+        last_full,
+        harbor_config: None,
+        staging,
+        version,
+        retries,
+    })
 }
 
 /// The Harbor's version as it said a moment ago. One that this program does not know may mean something else by the same answers.
@@ -211,21 +239,21 @@ async fn note_upgrade(context: &JobContext, run: &Run) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Projects to do: in scope now, no caches, not sealed by an earlier try of this run.
+/// Projects to do: in scope now, no caches, not done by an earlier try of this run.
 async fn projects(context: &JobContext, run: &Run, only: Option<String>) -> Result<Vec<ProjectName>, JobError> {
     let listed = {
         let mut conn = context.state.pool.acquire().await?;
         harbors::queries::projects(&mut conn, run.plan.harbor_id).await?
     };
     let scope = Scope::new(&run.plan.include, &run.plan.exclude).map_err(Error::from)?;
-    let sealed = {
+    let done = {
         let mut conn = context.state.pool.acquire().await?;
-        queries::sealed_in_run(&mut conn, run.run_id).await?
+        confirmed::done_in_run(&mut conn, run.run_id).await?
     };
     let mut names = Vec::new();
     for (name, _, proxy) in listed {
         let wanted = only.as_ref().map_or_else(|| scope.matches(&name), |only| *only == name);
-        if !wanted || sealed.contains(&name) {
+        if !wanted || done.contains(&name) {
             continue;
         }
         if proxy {
@@ -239,7 +267,7 @@ async fn projects(context: &JobContext, run: &Run, only: Option<String>) -> Resu
     }
     if let Some(only) = only
         && names.is_empty()
-        && sealed.is_empty()
+        && done.is_empty()
     {
         return Err(JobError::for_good(Failure::NoProject { project: only.to_string() }));
     }
@@ -247,8 +275,7 @@ async fn projects(context: &JobContext, run: &Run, only: Option<String>) -> Resu
 }
 
 async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName, compared: &mut Findings) -> Result<(), JobError> {
-    let harbor: HarborName =
-        run.plan.harbor.parse().map_err(|_| JobError::from(Error::defect("a registered harbor has a name the vault refuses")))?;
+    let harbor = harbor_name(&run.plan)?;
     let project_id = {
         let mut conn = context.state.pool.acquire().await?;
         catalogue::project_id(&mut conn, run.plan.harbor_id, project.as_str()).await?
@@ -258,11 +285,20 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
         let mut conn = context.state.pool.acquire().await?;
         catalogue::newest_in_vault(&mut conn, project_id, run.plan.vault_id).await?
     };
-    let captured = capture(context, run, harbor, project, (project_id, previous)).await;
-    if let Some(staging) = &run.staging {
-        staging.note(project).await?;
+    let is_current = match previous {
+        Some(previous) => confirmed::is_current(&mut *context.state.pool.acquire().await?, project_id, &previous).await?,
+        None => false,
+    };
+    let mut outcome = capture(context, run, &harbor, project, (previous, is_current)).await?;
+    if outcome.confirmed.is_some() && !keep_listed(context, run, project_id, project, &outcome).await? {
+        // It was let go of meanwhile.
+        outcome = capture(context, run, &harbor, project, (previous, false)).await?;
     }
-    let (outcome, unchanged) = captured?;
+    if outcome.confirmed.is_some() {
+        compare(context, run, project, previous, (&outcome, &catalogue::Changes::default()), compared).await;
+        tell_gaps(context, &outcome).await;
+        return Ok(());
+    }
     let figures = &outcome.stats;
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let sealed = catalogue::Sealed {
@@ -280,10 +316,8 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
     let changes = catalogue::apply(&mut tx, &prepared).await?;
-    run.look.keep(&mut tx, project_id, run.plan.vault_id, project.as_str(), &outcome.digest).await?;
-    if unchanged {
-        queries::add_unchanged(&mut tx, run.run_id).await?;
-    }
+    run.look.keep(&mut tx, (project_id, run.plan.vault_id), project.as_str(), &outcome).await?;
+    confirmed::seen(&mut tx, run.plan.plan_id, project_id, changes.snapshot_id, outcome.moment).await?;
     queries::add_to_run(&mut tx, run.run_id, whole(figures.bytes_new), whole(figures.requests), gaps).await?;
     crate::vaults::queries::add_stored(&mut tx, run.plan.vault_id, whole(figures.bytes_new)).await?;
     events::notify(&mut tx, Topic::Snapshots).await?;
@@ -294,14 +328,113 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
     }
     tx.commit().await?;
     compare(context, run, project, previous, (&outcome, &changes), compared).await;
-    if unchanged {
-        return Ok(());
-    }
     context.log("info", summary(project, &outcome)).await;
-    for gap in outcome.index.gaps.iter().take(50) {
+    tell_gaps(context, &outcome).await;
+    Ok(())
+}
+
+async fn tell_gaps(context: &JobContext, outcome: &SnapshotOutcome) {
+    for gap in outcome.index.gaps.iter().take(GAPS_TOLD_MAX) {
         context.log("warn", Line::Gap { subject: gap.subject.clone(), cause: gaps::cause_of(gap) }).await;
     }
+}
+
+fn harbor_name(plan: &queries::Row) -> Result<HarborName, JobError> {
+    plan.harbor.parse().map_err(|_| JobError::from(Error::defect("a registered harbor has a name the vault refuses")))
+}
+
+/// What a run found unchanged without a look at it.
+#[derive(Default)]
+struct Unchanged {
+    projects: HashSet<ProjectName>,
+    ids: Vec<i64>,
+    /// Gaps of their snapshots, each accepted.
+    gaps: i64,
+}
+
+/// Confirms the snapshots of the projects in which nothing changed as far as the look shows, all together. One whose snapshot is not good, or
+/// not in the vault any more, is listed instead.
+async fn confirm(context: &Arc<JobContext>, run: &Run, projects: &[ProjectName]) -> Result<Unchanged, JobError> {
+    if run.reconcile == Reconcile::Full {
+        return Ok(Unchanged::default());
+    }
+    let told: HashMap<&str, Digest> = run.look.unchanged(projects).into_iter().map(|(name, digest)| (name.as_str(), digest)).collect();
+    if told.is_empty() {
+        return Ok(Unchanged::default());
+    }
+    let names: Vec<String> = told.keys().map(|name| (*name).to_owned()).collect();
+    let of = (run.plan.plan_id, run.plan.harbor_id, run.plan.vault_id);
+    let mut newest = confirmed::newest(&mut *context.state.pool.acquire().await?, of, &names, run.looked_at).await?;
+    newest.retain(|row| told.get(row.project.as_str()).is_some_and(|digest| digest.as_bytes().as_slice() == row.digest));
+    // A lock that runs short is put for a twelfth longer than it has to be, so that not every run puts it.
+    let days = newest.iter().find_map(|row| row.lock_days).unwrap_or(0);
+    let lock_at = run.looked_at + time::Duration::days(i64::from(days)) / 12;
+    let candidates =
+        newest.iter().filter_map(|row| Some(Candidate { project: row.project.parse().ok()?, pointer_id: row.pointer_id, lock: row.lock }));
+    let observer = Observer { context: Arc::clone(context) };
+    let (harbor, candidates) = (harbor_name(&run.plan)?, candidates.collect());
+    let found =
+        told_to_vault(context, run, engine::backup::confirm::confirm(&run.vault, &harbor, lock_at, candidates, &observer).await).await?;
+    let found: HashSet<ProjectName> = found.into_iter().collect();
+    newest.retain(|row| found.iter().any(|project| project.as_str() == row.project));
+    let mut tx = context.state.pool.begin().await?;
+    context.fence(&mut tx).await?;
+    // What the plan has open is let go of by nobody else.
+    let fresh: Vec<i64> = newest.iter().filter(|row| !row.is_open || row.lock).map(|row| row.snapshot_id).collect();
+    let kept: HashSet<i64> = confirmed::hold_rows(&mut tx, &fresh).await?.into_iter().collect();
+    newest.retain(|row| (row.is_open && !row.lock) || kept.contains(&row.snapshot_id));
+    for row in newest.iter().filter(|row| !row.is_open) {
+        confirmed::seen(&mut tx, run.plan.plan_id, row.project_id, row.snapshot_id, run.looked_at).await?;
+    }
+    for row in newest.iter().filter(|row| row.lock) {
+        confirmed::locked(&mut tx, row.snapshot_id, lock_at).await?;
+    }
+    tx.commit().await?;
+    Ok(Unchanged {
+        projects: newest.iter().filter_map(|row| row.project.parse().ok()).collect(),
+        ids: newest.iter().map(|row| row.project_id).collect(),
+        gaps: newest.iter().map(|row| row.gaps).sum(),
+    })
+}
+
+/// Keeps what was found unchanged: where the run ended well by its look alone.
+async fn keep_confirmed(context: &JobContext, run: &Run, unchanged: &Unchanged, well: bool) -> Result<(), JobError> {
+    let mut tx = context.state.pool.begin().await?;
+    context.fence(&mut tx).await?;
+    if well {
+        confirmed::end_well(&mut tx, run.run_id, &unchanged.ids).await?;
+    } else {
+        confirmed::end_in_part(&mut tx, run.run_id, &unchanged.ids).await?;
+    }
+    let projects = i64::try_from(unchanged.ids.len()).unwrap_or(i64::MAX);
+    queries::add_unchanged(&mut tx, run.run_id, projects, unchanged.gaps).await?;
+    events::notify(&mut tx, Topic::Snapshots).await?;
+    tx.commit().await?;
     Ok(())
+}
+
+/// Keeps that a listing found the newest snapshot of a project to hold still; false = it was let go of meanwhile.
+async fn keep_listed(
+    context: &JobContext,
+    run: &Run,
+    project_id: i64,
+    project: &ProjectName,
+    outcome: &SnapshotOutcome,
+) -> Result<bool, JobError> {
+    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let at = outcome.confirmed.unwrap_or(outcome.moment);
+    let mut tx = context.state.pool.begin().await?;
+    context.fence(&mut tx).await?;
+    let Some(snapshot_id) = confirmed::kept(&mut tx, outcome.pointer_id).await? else { return Ok(false) };
+    confirmed::seen(&mut tx, run.plan.plan_id, project_id, snapshot_id, at).await?;
+    confirmed::locked(&mut tx, snapshot_id, at).await?;
+    run.look.keep(&mut tx, (project_id, run.plan.vault_id), project.as_str(), outcome).await?;
+    let (figures, gaps) = (&outcome.stats, whole(outcome.index.gaps.len() as u64));
+    queries::add_to_run(&mut tx, run.run_id, whole(figures.bytes_new), whole(figures.requests), gaps).await?;
+    crate::vaults::queries::add_stored(&mut tx, run.plan.vault_id, whole(figures.bytes_new)).await?;
+    events::notify(&mut tx, Topic::Snapshots).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// The Harbor's own settings: read on a full run and when no snapshot has any. Without them the images are backed up all the same.
@@ -332,39 +465,37 @@ async fn newest_harbor_settings(context: &JobContext, run: &Run, projects: &[Pro
     None
 }
 
-/// Backs the project up: reads it, or seals it again where the look shows no change; says which.
+/// Reads the project, and seals it or finds that it is as `previous` has it.
 async fn capture(
     context: &Arc<JobContext>,
     run: &Run,
-    harbor: HarborName,
+    harbor: &HarborName,
     project: &ProjectName,
-    (project_id, previous): (i64, Option<Digest>),
-) -> Result<(SnapshotOutcome, bool), JobError> {
+    (previous, confirm): (Option<Digest>, bool),
+) -> Result<SnapshotOutcome, JobError> {
     let observer = Arc::new(Observer { context: Arc::clone(context) });
     let cx = BackupContext {
         client: run.client.clone(),
         vault: run.vault.clone(),
-        harbor,
+        harbor: harbor.clone(),
         progress: observer.clone(),
         control: observer,
         reconcile: run.reconcile,
+        confirm,
         harbor_config: run.harbor_config.clone(),
         secrets: Some(Arc::new(context.state.keys.clone())),
         staging: run.staging.as_ref().map(harbors::staging::Use::staging).transpose()?,
     };
-    if let (Reconcile::Hinted, Some(row), Some(previous)) = (run.reconcile, run.look.unchanged(project.as_str(), previous), previous)
-        && let Some(mut outcome) = told(context, run, Box::pin(engine::backup::unchanged(&cx, row, previous)).await).await?
-    {
-        let mut conn = context.state.pool.acquire().await?;
-        outcome.stats.bytes_logical = catalogue::logical_bytes(&mut conn, project_id, run.plan.vault_id).await?;
-        return Ok((outcome, true));
+    let captured = told_to_vault(context, run, Box::pin(engine::backup::project(&cx, project, previous)).await).await;
+    if let Some(staging) = &run.staging {
+        staging.note(project).await?;
     }
-    Ok((told(context, run, Box::pin(engine::backup::project(&cx, project, previous)).await).await?, false))
+    captured
 }
 
 /// A seal that finds something missing, because it could not be locked, says so to the vault: it is healed or its snapshots are marked, and
 /// the next run does not build on them again.
-async fn told<T>(context: &JobContext, run: &Run, outcome: Result<T, BackupError>) -> Result<T, JobError> {
+async fn told_to_vault<T>(context: &JobContext, run: &Run, outcome: Result<T, BackupError>) -> Result<T, JobError> {
     let error = match outcome {
         Ok(done) => return Ok(done),
         Err(error) => error,
@@ -449,6 +580,10 @@ async fn adopt_sealed(
         let mut tx = pool.begin().await?;
         context.fence(&mut tx).await?;
         let entered = adopt::enter(&mut tx, &crate::audit::Actor::job(context.job_id), &prepared, &pointer).await?;
+        // This plan keeps it: nobody knows any more which run it was of.
+        if let Some(snapshot_id) = confirmed::kept(&mut tx, pointer.id).await?.filter(|_| entered) {
+            confirmed::seen(&mut tx, run.plan.plan_id, project_id, snapshot_id, pointer.moment).await?;
+        }
         events::notify(&mut tx, Topic::Snapshots).await?;
         tx.commit().await?;
         if entered {

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use app::plans::basis::ListedWhy;
 use engine::backup::SnapshotOutcome;
+use engine::backup::confirm::own_print;
 use engine::backup::discovery::{Basis, Discovery, KnownState, OVERLAP, Since};
 use engine::backup::tail::Mark;
 use sqlx::PgConnection;
@@ -31,9 +32,18 @@ pub struct RunDiscovery {
     /// What the harbor shows.
     pub discovery: Discovery,
     /// What is known from before, by project.
-    known: HashMap<String, (KnownState, Digest)>,
+    known: HashMap<String, Known>,
     /// What earlier listings found of its hint.
     record: Record,
+}
+
+/// What is known of a project from before.
+struct Known {
+    state: KnownState,
+    /// The snapshot it belongs to.
+    digest: Digest,
+    /// The project's own row as that has it, in short.
+    own: Option<Digest>,
 }
 
 /// What listings found of the hints of a harbor.
@@ -64,12 +74,12 @@ impl RunDiscovery {
         let scope = Scope::new(&plan.include, &plan.exclude)?;
         let (mut known, projects, record) = {
             let mut conn = context.state.pool.acquire().await?;
-            let mut known = if hinted { known(&mut conn, reach.harbor_id, plan.vault_id).await? } else { HashMap::new() };
+            let mut known = if hinted { known(&mut conn, plan).await? } else { HashMap::new() };
             known.retain(|name, _| scope.matches(name));
             let projects = harbors::queries::projects(&mut conn, reach.harbor_id).await?.len();
             (known, projects, record(&mut conn, reach.harbor_id).await?)
         };
-        let since = Since::of(known.values().map(|(known_state, _)| known_state));
+        let since = Since::of(known.values().map(|known| &known.state));
         let sight = set_back::sight(&mut *context.state.pool.acquire().await?, reach.harbor_id).await?;
         let taken = async {
             let discovery = Discovery::take(client, since, u64::try_from(projects).unwrap_or(0)).await?;
@@ -122,14 +132,23 @@ impl RunDiscovery {
         self.discovery.projects.iter().find(|project| project.name.as_str() == name)
     }
 
-    /// The project if its snapshot `newest` may be sealed again.
-    pub fn unchanged(&self, name: &str, newest: Option<Digest>) -> Option<&registry::Project> {
-        if self.is_followed() { self.hinted(name, newest) } else { None }
+    /// Of these projects those in which nothing changed since the snapshots that are answered with them: they may be confirmed.
+    pub fn unchanged<'a>(&self, names: &'a [ProjectName]) -> Vec<(&'a ProjectName, Digest)> {
+        if !self.is_followed() {
+            return Vec::new();
+        }
+        let rows: HashMap<&str, &registry::Project> = self.discovery.projects.iter().map(|row| (row.name.as_str(), row)).collect();
+        let is_same = |name: &&ProjectName| {
+            let (known, row) = self.known.get(name.as_str()).zip(rows.get(name.as_str()))?;
+            let same = self.discovery.is_unchanged(row, &known.state) && known.own == Some(own_print(row));
+            same.then_some(known.digest)
+        };
+        names.iter().filter_map(|name| Some((name, is_same(&name)?))).collect()
     }
 
     fn hinted(&self, name: &str, newest: Option<Digest>) -> Option<&registry::Project> {
-        let (known_state, digest) = self.known.get(name)?;
-        self.project(name).filter(|project| newest == Some(*digest) && self.discovery.is_unchanged(project, known_state))
+        let known = self.known.get(name)?;
+        self.project(name).filter(|project| newest == Some(known.digest) && self.discovery.is_unchanged(project, &known.state))
     }
 
     /// Whether a run judges its hint: one that asks everything again, and one that listed all projects since the audit log is not known yet.
@@ -139,8 +158,8 @@ impl RunDiscovery {
 
     /// Whether the audit log tells of a push to the project since its snapshot `newest`.
     pub fn tells_of_push(&self, name: &str, newest: Option<Digest>) -> bool {
-        let known = self.known.get(name).filter(|(_, digest)| newest == Some(*digest));
-        known.zip(self.project(name)).is_some_and(|((known_state, _), project)| self.discovery.tells_of_push(project, known_state))
+        let known = self.known.get(name).filter(|known| newest == Some(known.digest));
+        known.zip(self.project(name)).is_some_and(|(known, project)| self.discovery.tells_of_push(project, &known.state))
     }
 
     /// Takes out of what was missed the projects that changed after the look, which no update time tells where the audit log is the hint. `false`: the
@@ -192,25 +211,32 @@ impl RunDiscovery {
         Some(!meanwhile)
     }
 
-    /// Keeps what the look showed of a project together with its new snapshot.
-    pub async fn keep(&self, conn: &mut PgConnection, project_id: i64, vault_id: i64, name: &str, digest: &Digest) -> Result<(), Error> {
+    /// Keeps what the look showed of a project together with the snapshot that holds what it has.
+    pub async fn keep(
+        &self,
+        conn: &mut PgConnection,
+        (project_id, vault_id): (i64, i64),
+        name: &str,
+        outcome: &SnapshotOutcome,
+    ) -> Result<(), Error> {
         let Some(project) = self.project(name) else { return Ok(()) };
         let known_state = self.discovery.state_of(project);
         sqlx::query(
-            "insert into project_look (project_id, vault_id, digest, foreign_id, repositories, seen_at, audit_log, audit_id)
-             values ($1, $2, $3, $4, $5, $6, $7, $8)
+            "insert into project_look (project_id, vault_id, digest, foreign_id, repositories, seen_at, audit_log, audit_id, own)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              on conflict (project_id, vault_id) do update set digest = excluded.digest, foreign_id = excluded.foreign_id,
                  repositories = excluded.repositories, seen_at = excluded.seen_at, audit_log = excluded.audit_log,
-                 audit_id = excluded.audit_id",
+                 audit_id = excluded.audit_id, own = excluded.own",
         )
         .bind(project_id)
         .bind(vault_id)
-        .bind(digest.as_bytes().as_slice())
+        .bind(outcome.digest.as_bytes().as_slice())
         .bind(known_state.project_id)
         .bind(i64::try_from(known_state.repositories).unwrap_or(i64::MAX))
         .bind(known_state.seen_at)
         .bind(known_state.mark.map(|mark| mark.log.name()))
         .bind(known_state.mark.map(|mark| mark.id))
+        .bind(outcome.own.as_ref().map(|own| own.as_bytes().as_slice()))
         .execute(conn)
         .await?;
         Ok(())
@@ -231,24 +257,34 @@ async fn record(conn: &mut PgConnection, harbor_id: i64) -> sqlx::Result<Record>
     .await
 }
 
-/// What was kept of projects whose newest snapshot in the vault is still the one it was kept with.
-async fn known(conn: &mut PgConnection, harbor_id: i64, vault_id: i64) -> Result<HashMap<String, (KnownState, Digest)>, Error> {
-    type Columns = (String, Vec<u8>, i64, i64, OffsetDateTime, Option<String>, Option<i64>);
+/// What was kept of projects whose newest snapshot in the vault is still the one it was kept with. What the plan found unchanged is known as of
+/// its newest look.
+async fn known(conn: &mut PgConnection, plan: &Row) -> Result<HashMap<String, Known>, Error> {
+    type Columns = (String, Vec<u8>, i64, i64, OffsetDateTime, Option<String>, Option<i64>, Option<Vec<u8>>);
     let rows: Vec<Columns> = sqlx::query_as(
-        "select p.name, l.digest, l.foreign_id, l.repositories, l.seen_at, l.audit_log, l.audit_id from project_look l join project p using (project_id)
-          where p.harbor_id = $1 and l.vault_id = $2 and l.seen_at > $3",
+        "select p.name, l.digest, l.foreign_id, l.repositories, k.seen_at, k.log, k.log_id, l.own
+           from project_look l join project p using (project_id)
+                left join (confirmation c join snapshot_ever s using (snapshot_id) join plan w using (plan_id))
+                       on c.plan_id = $4 and c.project_id = l.project_id and c.to_at is null and s.digest = l.digest
+                      and w.vault_id = l.vault_id and w.look_seen_at > l.seen_at
+                cross join lateral (
+                    select case when w.plan_id is null then l.seen_at else w.look_seen_at end as seen_at,
+                           case when w.plan_id is null then l.audit_log else w.look_log end as log,
+                           case when w.plan_id is null then l.audit_id else w.look_log_id end as log_id) k
+          where p.harbor_id = $1 and l.vault_id = $2 and k.seen_at > $3",
     )
-    .bind(harbor_id)
-    .bind(vault_id)
+    .bind(plan.harbor_id)
+    .bind(plan.vault_id)
     .bind(OffsetDateTime::now_utc() - AGE_MAX)
+    .bind(plan.plan_id)
     .fetch_all(conn)
     .await?;
+    let read = |bytes: &[u8]| Digest::from_bytes(bytes).map_err(|e| Error::defect(e.to_string()));
     let mut known = HashMap::with_capacity(rows.len());
-    for (name, digest, project_id, repositories, seen_at, log, row) in rows {
-        let digest = Digest::from_bytes(&digest).map_err(|e| Error::defect(e.to_string()))?;
+    for (name, digest, project_id, repositories, seen_at, log, row, own) in rows {
         let mark = log.and_then(|log| log.parse().ok()).zip(row).map(|(log, id)| Mark { log, id });
-        let known_state = KnownState { seen_at, project_id, repositories: u64::try_from(repositories).unwrap_or(0), mark };
-        known.insert(name, (known_state, digest));
+        let state = KnownState { seen_at, project_id, repositories: u64::try_from(repositories).unwrap_or(0), mark };
+        known.insert(name, Known { state, digest: read(&digest)?, own: own.as_deref().map(read).transpose()? });
     }
     Ok(known)
 }

@@ -3,9 +3,9 @@
 use app::audit::events::PlanEvent;
 use time::OffsetDateTime;
 
-use super::queries;
 use super::runs::{Wish, queue};
 use super::schedule::Schedule;
+use super::{confirmed, queries};
 use crate::audit::{self, Actor, Event};
 use crate::error::Error;
 use crate::state::AppState;
@@ -36,6 +36,9 @@ pub async fn queue_due(state: &AppState) -> Result<(), Error> {
         }
         due.pop();
         queries::missed(&mut tx, plan_id, &due).await?;
+        if !due.is_empty() {
+            confirmed::end_all(&mut tx, plan_id).await?;
+        }
         queries::set_next(&mut tx, plan_id, schedule.next_after(now)).await?;
         let wish = Wish { trigger: "schedule", by: "schedule", account_id: None, only: None, fresh: false };
         let queued = queue(&mut tx, &plan, &wish).await?;

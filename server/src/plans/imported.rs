@@ -150,7 +150,7 @@ pub async fn expire(context: &JobContext, vault_id: i64) -> Result<u64, JobError
         context.check().await?;
         let mut tx = context.state.pool.begin().await?;
         context.fence(&mut tx).await?;
-        if !queries::expire(&mut tx, snapshot_id).await? {
+        if !queries::expire(&mut tx, snapshot_id, None).await? {
             continue;
         }
         let place = format!("{harbor}/{project}");

@@ -71,8 +71,8 @@ async fn rows(conn: &mut PgConnection, project_id: Option<i64>, vault_id: Option
         "select p.plan_id, p.name, h.name as harbor, p.vault_id, v.name as vault, p.deleted_at, n.snapshots, p.keep,
                 p.left_to, p.left_owner, p.left_plan_id, o.name as left_plan, p.left_by, p.left_since
            from plan p join harbor h using (harbor_id) join vault v using (vault_id) left join plan o on o.plan_id = p.left_plan_id
-                cross join lateral (select count(*) as snapshots from run r join snapshot s using (run_id)
-                                     where r.plan_id = p.plan_id and ($1::bigint is null or s.project_id = $1)) n
+                cross join lateral (select count(distinct s.snapshot_id) as snapshots from confirmation c join snapshot s using (snapshot_id)
+                                     where c.plan_id = p.plan_id and ($1::bigint is null or c.project_id = $1)) n
           where p.deleted_at is not null and n.snapshots > 0 and ($3::bigint is null or p.vault_id = $3)
           order by p.left_to is not null, p.name, p.plan_id limit $2",
     )
@@ -84,7 +84,7 @@ async fn rows(conn: &mut PgConnection, project_id: Option<i64>, vault_id: Option
     Ok(rows.into_iter().map(Row::left).collect())
 }
 
-/// Those that made snapshots of a project.
+/// Those that have snapshots of a project.
 pub async fn of_project(conn: &mut PgConnection, project_id: i64) -> Result<Vec<Left>, Error> {
     Ok(rows(conn, Some(project_id), None).await?)
 }
@@ -152,8 +152,8 @@ pub(super) async fn store(conn: &mut PgConnection, plan_id: i64, decision: &Deci
 /// Whether a plan has snapshots, its own or those left to its rule.
 pub(super) async fn has_snapshots(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<bool> {
     sqlx::query_scalar(
-        "select exists (select from run r join snapshot s using (run_id) where r.plan_id = $1)
-             or exists (select from plan p join run r using (plan_id) join snapshot s using (run_id) where p.left_plan_id = $1)",
+        "select exists (select from confirmation c join snapshot s using (snapshot_id)
+                         where c.plan_id = $1 or c.plan_id in (select p.plan_id from plan p where p.left_plan_id = $1))",
     )
     .bind(plan_id)
     .fetch_one(conn)

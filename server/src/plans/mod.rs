@@ -1,6 +1,7 @@
 //! Plans: what to back up, when and where to; their runs.
 
 mod backup;
+pub mod confirmed;
 mod discovery;
 mod due;
 pub mod imported;

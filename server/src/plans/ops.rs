@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use super::queries::{self, Row, Shown, Stored};
 use super::schedule::{INTERVAL_MIN_S, Schedule, words};
 use super::scope::{self, Scope};
-use super::{left, retention, runs, view};
+use super::{confirmed, left, retention, runs, view};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event};
 use crate::copies;
@@ -383,6 +383,7 @@ pub async fn pause(state: &AppState, caller: &Caller, origin: &Origin, plan_id: 
     }
     let mut tx = state.pool.begin().await?;
     let plan = row(&mut tx, plan_id).await?;
+    confirmed::end_all(&mut tx, plan_id).await?;
     queries::pause(&mut tx, plan_id, i32::try_from(days).unwrap_or(1), &caller.login, reason.trim()).await?;
     events::notify(&mut tx, Topic::Plans).await?;
     let event =
@@ -425,6 +426,7 @@ pub async fn delete(state: &AppState, caller: &Caller, origin: &Origin, plan_id:
         }
         None => LeftRule::NoSnapshots,
     };
+    confirmed::end_all(&mut tx, plan_id).await?;
     queries::delete(&mut tx, plan_id).await?;
     if let Some(decision) = &decision {
         left::store(&mut tx, plan_id, decision, &caller.login).await?;

@@ -331,14 +331,6 @@ pub async fn end_run(conn: &mut PgConnection, run_id: i64, state: &str, error: O
     Ok(())
 }
 
-/// Projects of this run that are sealed already: a try that broke off does not do them again.
-pub async fn sealed_in_run(conn: &mut PgConnection, run_id: i64) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar("select p.name from snapshot s join project p using (project_id) where s.run_id = $1")
-        .bind(run_id)
-        .fetch_all(conn)
-        .await
-}
-
 /// When the newest run began that listed everything and ended, without gaps or with; `run_id` does not count.
 pub async fn last_full(conn: &mut PgConnection, plan_id: i64, run_id: i64) -> sqlx::Result<Option<OffsetDateTime>> {
     sqlx::query_scalar(
@@ -372,9 +364,16 @@ pub async fn set_version(conn: &mut PgConnection, run_id: i64, version: Option<&
     Ok(())
 }
 
-/// Counts a project that was sealed again without being listed.
-pub async fn add_unchanged(conn: &mut PgConnection, run_id: i64) -> sqlx::Result<()> {
-    sqlx::query("update run set projects_unchanged = projects_unchanged + 1 where run_id = $1").bind(run_id).execute(conn).await?;
+/// Counts the projects that were found unchanged without being listed, and the accepted gaps of their snapshots.
+pub async fn add_unchanged(conn: &mut PgConnection, run_id: i64, projects: i64, gaps: i64) -> sqlx::Result<()> {
+    sqlx::query(
+        "update run set projects_done = projects_done + $2, projects_unchanged = projects_unchanged + $2, gaps = gaps + $3 where run_id = $1",
+    )
+    .bind(run_id)
+    .bind(projects)
+    .bind(gaps)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -404,18 +403,20 @@ pub struct Shown {
 /// that waits for its end. Of runs with gaps the newest fifty are looked at. Bytes the newest snapshots of its projects protect, and bytes its runs of 30 days stored.
 const GOES_ON: &str = "
        greatest((select max(finished_at) from run where plan_id = p.plan_id and state = 'good' and only_project is null),
-                (select max(r.finished_at)
-                   from (select run_id, finished_at from run where plan_id = p.plan_id and state = 'gaps' and only_project is null
-                          order by run_id desc limit 50) r
-                  where exists (select from snapshot s where s.run_id = r.run_id)
-                    and not exists (select from snapshot s where s.run_id = r.run_id
-                                       and not exists (select from good_snapshot g where g.snapshot_id = s.snapshot_id)))) as last_good,
+                (with lacking as materialized (
+                     select t.from_at, t.until from standing t join snapshot s using (snapshot_id)
+                      where t.plan_id = p.plan_id and not exists (select from good_snapshot g where g.snapshot_id = s.snapshot_id))
+                 select max(r.finished_at)
+                   from (select run_id, finished_at, coalesce(looked_at, started_at) as looked_at
+                           from run where plan_id = p.plan_id and state = 'gaps' and only_project is null order by run_id desc limit 50) r
+                  where exists (select from standing t where t.plan_id = p.plan_id and t.from_at <= r.finished_at and t.until >= r.looked_at)
+                    and not exists (select from lacking l where l.from_at <= r.finished_at and l.until >= r.looked_at))) as last_good,
        (select min(job_id) from run where plan_id = p.plan_id and state in ('queued', 'running')) as running_job,
        (select max(r.job_id) from run r join job j using (job_id) join job a on a.job_id = j.after_job_id
          where r.plan_id = p.plan_id and r.only_project is null and r.state = 'queued' and a.state in ('queued', 'running')) as next_job,
        (select coalesce(sum(newest.logical_bytes), 0)::bigint
-          from project o cross join lateral (select s.logical_bytes from snapshot s join run r using (run_id)
-                                              where s.project_id = o.project_id and r.plan_id = p.plan_id order by s.moment desc limit 1) newest
+          from project o cross join lateral (select s.logical_bytes from confirmation c join snapshot s using (snapshot_id)
+                                              where c.plan_id = p.plan_id and c.project_id = o.project_id order by c.from_at desc limit 1) newest
          where o.harbor_id = p.harbor_id) as logical_bytes,
        (select coalesce(sum(bytes_new), 0)::bigint from run where plan_id = p.plan_id and queued_at > now() - interval '30 days') as added_bytes";
 
@@ -458,9 +459,9 @@ const NEEDED: &str = "exists (select 1 from standing_hold h where h.snapshot_id 
        -- The last 90 days' finds. Where it is not known since when time was lost, a week before the last look is taken for it.
        or exists (select 1 from harbor_set_back b join project bp using (harbor_id)
                    where bp.project_id = s.project_id and b.noticed_at > now() - interval '90 days' and s.moment <= b.noticed_at
-                     and s.moment >= coalesce(b.kept_until, b.looked_at - interval '7 days') - interval '5 minutes')";
+                     and greatest(s.moment, (select max(t.until) from standing t where t.snapshot_id = s.snapshot_id)) >= coalesce(b.kept_until, b.looked_at - interval '7 days') - interval '5 minutes')";
 
-/// Snapshots a plan made and still has, and those that deleted plans left to its rule at least a day ago.
+/// Snapshots a plan made or confirmed and still keeps, and those that deleted plans left to its rule at least a day ago.
 pub async fn keepable(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<super::retention::Row>> {
     let sql = sqlx::AssertSqlSafe(format!(
         "with recursive mine as (
@@ -468,14 +469,17 @@ pub async fn keepable(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec
              union
              select p.plan_id from mine m join plan p on p.left_plan_id = m.plan_id
               where p.left_to = 'plan' and p.left_since <= now() - interval '1 day')
-         select s.snapshot_id, s.vault_id, p.name as project, s.moment, s.digest, s.pointer_id,
+         select s.snapshot_id, s.vault_id, p.name as project, s.moment, s.digest, s.pointer_id, stood.spans,
                 exists (select from good_snapshot g where g.snapshot_id = s.snapshot_id) as good,
                 s.gap_count = 0 and s.degraded_at is null as complete,
                 ({NEEDED}) as held,
                 greatest(s.locked_until, (select max(c.locked_until) from snapshot_copy c
                                            where c.snapshot_id = s.snapshot_id and c.forgotten_at is null)) as locked_until
-           from snapshot s join run r using (run_id) join project p using (project_id)
-          where r.plan_id in (select plan_id from mine)"
+           from (select c.snapshot_id,
+                        jsonb_agg(jsonb_build_array(t.from_at, t.until) order by t.from_at) as spans
+                   from confirmation c join standing t using (confirmation_id)
+                  where c.plan_id in (select plan_id from mine) group by c.snapshot_id) stood
+                join snapshot s using (snapshot_id) join project p using (project_id)"
     ));
     sqlx::query_as(sql).bind(plan_id).fetch_all(conn).await
 }
@@ -493,8 +497,9 @@ pub async fn rules_of_vault(conn: &mut PgConnection, vault_id: i64) -> sqlx::Res
     .await
 }
 
-/// Lets a snapshot go unless it is needed by now; whether it went. The lock keeps a hold or a request from coming in between.
-pub async fn expire(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<bool> {
+/// Lets a snapshot go, of which a plan no longer keeps anything, unless it is needed by now or another plan keeps it; whether it went. The lock
+/// keeps a hold, a request or a run that confirms it from coming in between.
+pub async fn expire(conn: &mut PgConnection, snapshot_id: i64, plan_id: Option<i64>) -> sqlx::Result<bool> {
     let locked: Option<i64> =
         sqlx::query_scalar("select snapshot_id from snapshot_ever where snapshot_id = $1 and expired_at is null for update")
             .bind(snapshot_id)
@@ -504,8 +509,30 @@ pub async fn expire(conn: &mut PgConnection, snapshot_id: i64) -> sqlx::Result<b
         return Ok(false);
     }
     // A statement of its own: it sees what was committed while it waited for the lock.
-    let sql = sqlx::AssertSqlSafe(format!("update snapshot_ever s set expired_at = now() where s.snapshot_id = $1 and not ({NEEDED})"));
-    Ok(sqlx::query(sql).bind(snapshot_id).execute(conn).await?.rows_affected() == 1)
+    let needed: bool = {
+        let sql = sqlx::AssertSqlSafe(format!("select {NEEDED} from snapshot_ever s where s.snapshot_id = $1"));
+        sqlx::query_scalar(sql).bind(snapshot_id).fetch_one(&mut *conn).await?
+    };
+    if needed {
+        return Ok(false);
+    }
+    sqlx::query(
+        "with recursive mine as (
+             select $2::bigint as plan_id
+             union
+             select p.plan_id from mine m join plan p on p.left_plan_id = m.plan_id
+              where p.left_to = 'plan' and p.left_since <= now() - interval '1 day')
+         delete from confirmation where snapshot_id = $1 and plan_id in (select plan_id from mine)",
+    )
+    .bind(snapshot_id)
+    .bind(plan_id)
+    .execute(&mut *conn)
+    .await?;
+    let expired = sqlx::query(
+        "update snapshot_ever set expired_at = now()
+          where snapshot_id = $1 and not exists (select from confirmation c where c.snapshot_id = $1)",
+    );
+    Ok(expired.bind(snapshot_id).execute(conn).await?.rows_affected() == 1)
 }
 
 /// Snapshots that were let go and whose pointer may still be in a vault, their own or one they were copied to: id, harbor, project, pointer.

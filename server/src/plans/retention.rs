@@ -18,6 +18,7 @@ use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use time::OffsetDateTime;
 use vault::{HarborName, PointerName, Vault, VaultError};
 use vocab::ProjectName;
@@ -61,6 +62,8 @@ pub struct Row {
     pub snapshot_id: i64,
     pub project: String,
     pub moment: OffsetDateTime,
+    /// From when to when runs of the plan found it to hold still.
+    pub spans: Json<Vec<(Moment, Moment)>>,
     pub digest: Vec<u8>,
     pub pointer_id: uuid::Uuid,
     pub vault_id: i64,
@@ -76,7 +79,8 @@ fn stamp(at: OffsetDateTime) -> Timestamp {
 }
 
 fn candidate(row: &Row) -> Candidate {
-    Candidate { at: stamp(row.moment), good: row.good, held: row.held, locked_until: row.locked_until.map(stamp) }
+    let stood = row.spans.0.iter().map(|(from, until)| (stamp(from.0), stamp(until.0))).collect();
+    Candidate { at: stamp(row.moment), stood, good: row.good, held: row.held, locked_until: row.locked_until.map(stamp) }
 }
 
 fn zone(name: &str) -> Result<TimeZone, Error> {
@@ -199,7 +203,7 @@ fn long_run(rule: &Rule, zone: &TimeZone, schedule: &Schedule, now: OffsetDateTi
     let mut age = 0;
     while age <= all && candidates.len() < CANDIDATES_MAX {
         if let Ok(at) = Timestamp::from_second(end - age) {
-            candidates.push(Candidate { at, good: true, held: false, locked_until: None });
+            candidates.push(Candidate { at, stood: Vec::new(), good: true, held: false, locked_until: None });
         }
         age += match age {
             age if age < fine => interval,
@@ -270,11 +274,13 @@ pub async fn expire(context: &JobContext, plan: &queries::Row, vault: &Vault) ->
     Ok(gone)
 }
 
-/// The row and its audit record; false = somebody holds it or asked for it meanwhile.
+/// The row and its audit record; false = somebody holds it or asked for it meanwhile, or another plan keeps it.
 async fn let_go(context: &JobContext, plan: &queries::Row, row: &Row) -> Result<bool, JobError> {
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
-    if !queries::expire(&mut tx, row.snapshot_id).await? {
+    if !queries::expire(&mut tx, row.snapshot_id, Some(plan.plan_id)).await? {
+        // Where another plan keeps it, this one does not any more.
+        tx.commit().await?;
         return Ok(false);
     }
     let project = format!("{}/{}", plan.harbor, row.project);

@@ -8,9 +8,8 @@ use app::units::Page;
 use sqlx::PgConnection;
 
 use super::ops::row;
-use super::queries;
 use super::scope::Scope;
-use super::view;
+use super::{confirmed, queries, view};
 use crate::access::{Caller, Operation, Origin};
 use crate::audit::{self, Actor, Event, Outcome};
 use crate::copies;
@@ -169,6 +168,9 @@ pub async fn settle_run(conn: &mut PgConnection, job_id: i64, run_id: i64, end: 
         End::Dead { error, .. } | End::Again { error, .. } => ("failed", Some(error)),
     };
     queries::end_run(conn, run_id, state, error).await?;
+    if matches!(end, End::Dead { .. } | End::Cancelled) {
+        confirmed::end_badly(conn, run_id).await?;
+    }
     // Also after a failure: what it sealed before is worth a copy.
     if let Some(plan) = queries::one(conn, run.plan_id).await? {
         copies::queue(conn, &plan, "schedule", None).await?;
@@ -191,7 +193,12 @@ pub async fn settle_run(conn: &mut PgConnection, job_id: i64, run_id: i64, end: 
         }
     };
     crate::harbors::staging::settle(conn, &Actor::job(job_id), run_id).await?;
-    let event = event.with("run", run_id).with("gaps", run.gaps).with("bytes_new", run.bytes_new).with("requests", run.requests);
+    let event = event
+        .with("run", run_id)
+        .with("gaps", run.gaps)
+        .with("bytes_new", run.bytes_new)
+        .with("requests", run.requests)
+        .with("unchanged", run.projects_unchanged);
     audit::record(conn, &Actor::job(job_id), event).await?;
     Ok(())
 }

@@ -39,8 +39,8 @@ pub struct Row {
 
 const COLUMNS: &str = "
        k.harbor_id, h.name as harbor, k.project, k.listed and h.removed_at is null as listed, k.proxy_cache, k.first_seen, now() as now,
-       good.moment as last_good, coalesce(good.gaps_accepted, 0)::bigint as last_good_accepted,
-       last.moment as newest, coalesce(last.gap_count, 0) as newest_gaps, coalesce(last.degraded, false) as newest_degraded,
+       good.until as last_good, coalesce(good.gaps_accepted, 0)::bigint as last_good_accepted,
+       last.until as newest, coalesce(last.gap_count, 0) as newest_gaps, coalesce(last.degraded, false) as newest_degraded,
        case when coalesce(last.gap_count, 0) = 0 then 0
             else (select count(*) from snapshot_ever e cross join unnest(e.gap_prints) g (print)
                    where e.snapshot_id = last.snapshot_id
@@ -51,9 +51,9 @@ const COLUMNS: &str = "
 const JOINED: &str = "
        join harbor h using (harbor_id)
        left join project p on p.harbor_id = k.harbor_id and p.name = k.project
-       left join lateral (select g.moment, g.gaps_accepted from good_snapshot g where g.project_id = p.project_id
+       left join lateral (select g.until, g.gaps_accepted from good_snapshot g where g.project_id = p.project_id
                            order by g.moment desc limit 1) good on true
-       left join lateral (select s.snapshot_id, s.moment, s.gap_count, s.degraded_at is not null as degraded, s.repositories, s.tags, s.logical_bytes
+       left join lateral (select s.snapshot_id, s.until, s.gap_count, s.degraded_at is not null as degraded, s.repositories, s.tags, s.logical_bytes
                             from snapshot s where s.project_id = p.project_id order by s.moment desc limit 1) last on true
        left join lateral (select count(*) as snapshots, min(s.moment) as oldest from snapshot s where s.project_id = p.project_id) all_ on true
  where (k.listed or p.project_id is not null)";

@@ -44,7 +44,7 @@ pub async fn place(conn: &mut PgConnection, harbor: &str, project: &str) -> sqlx
 }
 
 const SNAPSHOT: &str =
-    "s.snapshot_id, s.digest, s.moment, s.started_at, s.finished_at, s.gap_count, s.tags_added, s.tags_removed, s.tags_moved,
+    "s.snapshot_id, s.digest, s.moment, s.until, s.started_at, s.finished_at, s.gap_count, s.tags_added, s.tags_removed, s.tags_moved,
        s.tags, s.bytes_new, s.vault_id, s.imported, s.degraded_at is not null as degraded,
        array(select v.name from snapshot_copy c join vault v using (vault_id)
               where c.snapshot_id = s.snapshot_id and c.copied_at is not null and c.forgotten_at is null order by v.name) as copies,
@@ -66,6 +66,7 @@ fn snapshot(row: &PgRow) -> sqlx::Result<Snapshot> {
         id: row.try_get("snapshot_id")?,
         digest: digest_text(row.try_get("digest")?),
         moment: Moment(row.try_get("moment")?),
+        until: Moment(row.try_get("until")?),
         took_s: (finished - started).whole_seconds(),
         gaps: row.try_get("gap_count")?,
         gaps_accepted: row.try_get("gaps_accepted")?,
@@ -117,10 +118,14 @@ pub struct Around {
 /// It, with one statement.
 pub async fn around(conn: &mut PgConnection, project_id: i64, at: Option<OffsetDateTime>) -> sqlx::Result<Around> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "select k.first, k.last, now() as now_, ({}) as held, n.listed_at, n.limits, c.*,
+        "select k.first, k.last, now() as now_, ({}) as held, n.limits, c.*,
+                coalesce(n.listed_at, (select max(f.seen_at) from confirmation f where f.snapshot_id = c.snapshot_id
+                                       having max(f.seen_at) < c.until)) as listed_at,
                 (select max(moment) from kept_snapshot where project_id = $1 and moment < c.moment) as before,
                 (select min(moment) from kept_snapshot where project_id = $1 and moment > c.moment) as after
-           from (select min(moment) as first, max(moment) as last from kept_snapshot where project_id = $1) k
+           from (select min(moment) as first,
+                        greatest(max(moment), (select max(t.until) from standing t where t.project_id = $1)) as last
+                   from kept_snapshot where project_id = $1) k
                 left join (select {SNAPSHOT} from kept_snapshot s where {AT}) c on true
                 left join snapshot_note n on n.snapshot_id = c.snapshot_id",
         holds::held()
@@ -174,7 +179,7 @@ pub async fn window(
     let sql = sqlx::AssertSqlSafe(format!(
         "with numbered as (
              select s.*, count(*) over () as whole, row_number() over (order by s.moment) as place
-               from kept_snapshot s where s.project_id = $1 and s.moment >= $2 and s.moment <= $3),
+               from kept_snapshot s where s.project_id = $1 and s.moment <= $3 and (s.moment >= $2 or s.until >= $2)),
          kept as (
              select distinct on (stretch) n.*
                from (select *, case when whole <= $4 then place else (place * $4 + whole - 1) / whole end as stretch from numbered) n
@@ -392,7 +397,7 @@ pub async fn tag_spans(conn: &mut PgConnection, project_id: i64, repository_id: 
 /// First and last moment of a project as its Harbor had it; of what was imported, where there is nothing else.
 pub async fn known(conn: &mut PgConnection, project_id: i64) -> sqlx::Result<(Option<OffsetDateTime>, Option<OffsetDateTime>)> {
     sqlx::query_as(
-        "select coalesce(min(moment) filter (where not imported), min(moment)), coalesce(max(moment) filter (where not imported), max(moment))
+        "select coalesce(min(moment) filter (where not imported), min(moment)), coalesce(max(until) filter (where not imported), max(until))
            from kept_snapshot where project_id = $1",
     )
     .bind(project_id)

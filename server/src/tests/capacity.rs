@@ -19,6 +19,8 @@ async fn growth_is_what_later_runs_add_and_sweeps_do_not_free(pool: PgPool) {
     // The first backup is ten days old; then 600 bytes came, and a sweep freed 100.
     let ten = "update snapshot_ever set finished_at = finished_at - interval '10 days'";
     sqlx::query(ten).execute(&pool).await.unwrap();
+    estate.push("shop/web", "2").await;
+    estate.push("tools/web", "2").await;
     estate.full().await;
     sqlx::query("update snapshot_ever set bytes_new = 300 where snapshot_id > 2").execute(&pool).await.unwrap();
     let swept = serde_json::json!({ "deleted": { "count": 1, "size_bytes": 100 } });

@@ -4,17 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::accounts::types::Duty;
+use app::projects::types::Snapshot;
+use futures::TryStreamExt as _;
 use harbor_sim::{Action, Config, Gate, Match, Running, Version, images};
 use secrecy::SecretString;
 use sqlx::PgPool;
 use vault::Vault;
 
-use super::world::state;
+use super::world::{person, state};
 use crate::crypto::Place;
-use crate::jobs::{JobContext, NewJob, Work, enqueue, queries as jobs};
-use crate::plans;
+use crate::jobs::{JobContext, JobError, NewJob, Work, enqueue, queries as jobs};
 use crate::state::AppState;
 use crate::vaults::Scope;
+use crate::{plans, projects};
 
 /// Longer than the window of a look overlaps.
 const LONG: Duration = Duration::from_secs(3_600);
@@ -117,8 +120,8 @@ impl Estate {
         Self { pool, state, sim, vault, plan_id, harbor_id, folder }
     }
 
-    /// One run of the plan, to its end.
-    pub(super) async fn run(&self) -> Ran {
+    /// One try of a run of a plan: its number, that of its job, and what came of it.
+    pub(super) async fn attempt(&self, plan_id: i64) -> (i64, i64, Result<(), JobError>) {
         let mut conn = self.pool.acquire().await.unwrap();
         let run_id = plans::queries::next_run_id(&mut conn).await.unwrap();
         let job = NewJob {
@@ -134,17 +137,25 @@ impl Estate {
         };
         enqueue(&mut conn, &job).await.unwrap();
         let claimed = jobs::claim(&mut conn, "test", 600.0).await.unwrap().unwrap();
-        plans::queries::insert_run(&mut conn, run_id, self.plan_id, claimed.job_id, "user", None).await.unwrap();
+        plans::queries::insert_run(&mut conn, run_id, plan_id, claimed.job_id, "user", None).await.unwrap();
         drop(conn);
         let context = Arc::new(JobContext::new(self.state.clone(), &claimed));
-        plans::backup_job(Arc::clone(&context), run_id).await.unwrap();
+        let came = plans::backup_job(Arc::clone(&context), run_id).await;
         let mut conn = self.pool.acquire().await.unwrap();
-        plans::queries::end_run(&mut conn, run_id, "good", None).await.unwrap();
         sqlx::query("update job set state = 'done', finished_at = now() where job_id = $1")
             .bind(claimed.job_id)
             .execute(&mut *conn)
             .await
             .ok();
+        (run_id, claimed.job_id, came)
+    }
+
+    /// One run of the plan, to its end.
+    pub(super) async fn run(&self) -> Ran {
+        let (run_id, _, came) = self.attempt(self.plan_id).await;
+        came.unwrap();
+        let mut conn = self.pool.acquire().await.unwrap();
+        plans::queries::end_run(&mut conn, run_id, "good", None).await.unwrap();
         type Columns = (i64, i64, i64, i64, sqlx::types::Json<app::plans::basis::Basis>, bool);
         let sql = "select projects_done, projects_unchanged, requests, gaps, hint, full_reconcile from run where run_id = $1";
         let (projects_done, projects_unchanged, requests, gaps, hint, full_reconcile): Columns =
@@ -232,12 +243,34 @@ async fn a_plan_over_unchanged_projects_costs_five_requests_in_all(pool: PgPool)
     assert_eq!(second.hint, "changes found by: repository update times");
     let snapshots: i64 =
         sqlx::query_scalar("select count(*) from snapshot where tags = 2 and logical_bytes > 0").fetch_one(&pool).await.unwrap();
-    assert_eq!(snapshots, 24, "each moment is there, with its figures");
+    assert_eq!(snapshots, 12, "nothing is written of what is unchanged");
+    let spans = || async {
+        sqlx::query_as::<_, (i64, i64, i64)>(
+            "select count(*), count(*) filter (where until > from_at), count(*) filter (where to_at is null)
+               from confirmation join standing using (confirmation_id, from_at)",
+        )
+        .fetch_one(&pool)
+        .await
+        .unwrap()
+    };
+    assert_eq!(spans().await, (12, 12, 12), "and all of it is known to hold still");
+    assert_eq!(estate.vault.pointers().try_collect::<Vec<_>>().await.unwrap().len(), 12);
+    let operator = person(&estate.state, "olga", &[Duty::Operator], "").await;
+    let timeline = projects::timeline(&estate.state, &operator, "sim", "p3", None, None).await.unwrap();
+    assert_eq!((timeline.snapshots.len(), timeline.project.last_good), (1, timeline.at.as_ref().and_then(Snapshot::confirmed)));
 
     estate.sim.push_image("p3/web", "2", &images::simple("new", &[5])).await.unwrap();
     let third = estate.run().await;
     assert_eq!((third.projects_done, third.projects_unchanged), (12, 11));
     assert_eq!(estate.tags("p3/web").await, ["1", "2"]);
+    assert_eq!(spans().await, (13, 12, 12), "the one before ended where it was seen last");
+    estate.age().await;
+    estate.sim.control().reset_counts();
+    let fourth = estate.run().await;
+    assert_eq!((fourth.projects_unchanged, estate.sim.control().total()), (12, 5), "the look of the run before is what it goes on from");
+    // A listing of everything confirms as well.
+    estate.full().await;
+    assert_eq!(spans().await, (13, 13, 12));
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]

@@ -132,7 +132,7 @@ fn is_refused<T: std::fmt::Debug>(result: Result<T, JobError>, word: &str) {
 async fn a_lost_database_comes_back_from_the_vaults_alone(pool: PgPool) {
     let estate = lived_in(pool.clone()).await;
     let before = (story(&pool).await, figures(&pool).await);
-    assert_eq!(before.1.len(), 6);
+    assert_eq!(before.1.len(), 5);
     // A second vault has some of them, as copies.
     let (far, _) = make_vault(&pool, "far", &estate.folder.path().join("far")).await;
     let pointers: Vec<Pointer> = estate.vault.pointers().try_collect().await.unwrap();
@@ -153,13 +153,13 @@ async fn a_lost_database_comes_back_from_the_vaults_alone(pool: PgPool) {
     assert_eq!((vault.state, vault.snapshots), (VaultState::ReadOnly, 0));
     let first = rebuilt(&state, vault.id).await;
     assert_eq!(first.entered, 0);
-    assert_eq!(first.left_out.iter().map(|line| (line.what.as_str(), line.count)).collect::<Vec<_>>(), [("sim", 6)]);
+    assert_eq!(first.left_out.iter().map(|line| (line.what.as_str(), line.count)).collect::<Vec<_>>(), [("sim", 5)]);
 
     harbor(&new, "sim").await;
     let second = rebuilt(&state, vault.id).await;
-    assert_eq!((second.entered, second.left_out), (6, vec![]));
+    assert_eq!((second.entered, second.left_out), (5, vec![]));
     assert_eq!((story(&new).await, figures(&new).await), before);
-    assert_eq!(recorded(&new, "snapshot.adopt").await, 6);
+    assert_eq!(recorded(&new, "snapshot.adopt").await, 5);
     let again = rebuilt(&state, vault.id).await;
     assert_eq!((again.entered, again.copies, again.lost), (0, 0, 0), "nothing is entered twice");
 
@@ -240,6 +240,9 @@ async fn restore_dump(pool: &PgPool, dump: &Figures) {
         sqlx::query_scalar("select min(moment) from snapshot_ever where run_id = $1").bind(last).fetch_one(&mut *tx).await.unwrap();
     for sql in [
         "delete from project_look where $1::timestamptz is not null",
+        "delete from confirmation where from_at >= $1",
+        "update confirmation set to_at = null, seen_at = from_at where from_at < $1",
+        "update plan set confirmed_at = null, look_seen_at = null where $1::timestamptz is not null",
         "delete from snapshot_ever where moment >= $1",
         "delete from tag_span where from_at >= $1",
         "delete from artifact_span where from_at >= $1",
@@ -270,6 +273,7 @@ async fn a_database_older_than_the_vault_deletes_nothing_until_it_is_rebuilt(poo
     estate.run().await;
     a_day_passes(&estate).await;
     estate.sim.push_image("shop/web", "2", &images::simple("second", &[300])).await.unwrap();
+    estate.push("tools/web", "2").await;
     let dump = figures(&pool).await;
     estate.full().await;
     let before = (story(&pool).await, figures(&pool).await);
@@ -323,8 +327,8 @@ async fn a_run_goes_on_and_does_not_hide_what_a_person_is_to_look_at(pool: PgPoo
     assert_eq!(rebuilt(&estate.state, vault_id).await.entered, 1);
     assert_eq!(reconcile::compare(&estate.state, vault_id).await.unwrap(), None);
     let moments: Vec<OffsetDateTime> = sqlx::query_scalar("select moment from snapshot order by moment").fetch_all(&pool).await.unwrap();
-    assert_eq!((moments.len(), moments[0]), (3, LONG_AGO));
-    assert_eq!(story(&pool).await.len(), 4, "two tags at two moments, none at the first");
+    assert_eq!((moments.len(), moments[0]), (2, LONG_AGO));
+    assert_eq!(story(&pool).await.len(), 2, "two tags at the second moment, none at the first");
 }
 
 pub(super) async fn vault_id(pool: &PgPool) -> i64 {
@@ -351,6 +355,7 @@ async fn a_vault_older_than_the_database_gets_its_pointers_again_or_the_snapshot
     estate.run().await;
     let old = pointer_files(estate.folder.path());
     estate.sim.push_image("shop/web", "2", &images::simple("second", &[300])).await.unwrap();
+    estate.push("tools/web", "2").await;
     estate.full().await;
     let new: Vec<PathBuf> = pointer_files(estate.folder.path()).into_iter().filter(|file| !old.contains(file)).collect();
     assert_eq!((old.len(), new.len()), (2, 2));
@@ -414,6 +419,7 @@ async fn what_a_worker_sealed_before_it_died_is_no_difference(pool: PgPool) {
     // As if the worker had died between the vault and the catalogue.
     for sql in [
         "delete from project_look",
+        "delete from confirmation",
         "delete from tag_span",
         "delete from artifact_span",
         "delete from repository_span",
@@ -424,5 +430,7 @@ async fn what_a_worker_sealed_before_it_died_is_no_difference(pool: PgPool) {
     assert_eq!(reconcile::compare(&estate.state, vault_id).await.unwrap(), None);
     estate.full().await;
     let snapshots: i64 = sqlx::query_scalar("select count(*) from snapshot").fetch_one(&pool).await.unwrap();
-    assert_eq!((snapshots, recorded(&pool, "snapshot.adopt").await), (2, 1));
+    assert_eq!((snapshots, recorded(&pool, "snapshot.adopt").await), (1, 1));
+    let kept: i64 = sqlx::query_scalar("select count(*) from standing where until > from_at").fetch_one(&pool).await.unwrap();
+    assert_eq!(kept, 1, "the plan whose run found it keeps it, and confirmed it");
 }

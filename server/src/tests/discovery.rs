@@ -52,14 +52,14 @@ async fn a_harbor_set_back_to_yesterday_is_listed_whole_and_told_and_what_it_los
             .fetch_one(&pool)
             .await
             .unwrap();
-        assert!(!plans::queries::expire(&mut pool.acquire().await.unwrap(), lost).await.unwrap());
+        assert!(!plans::queries::expire(&mut pool.acquire().await.unwrap(), lost, Some(estate.plan_id)).await.unwrap());
 
         let next = estate.run().await;
         assert_eq!(next.projects_done, 2);
         assert!(!next.full_reconcile && !next.hint.contains("set back"), "{}", next.hint);
         assert_eq!(recorded(&pool, "harbor.set_back").await, 1, "it is told once");
         sqlx::query("update harbor_set_back set noticed_at = now() - interval '91 days'").execute(&pool).await.unwrap();
-        assert!(plans::queries::expire(&mut pool.acquire().await.unwrap(), lost).await.unwrap(), "not for ever");
+        assert!(plans::queries::expire(&mut pool.acquire().await.unwrap(), lost, Some(estate.plan_id)).await.unwrap(), "not for ever");
         sqlx::raw_sql("truncate harbor, plan, vault, project cascade; alter table audit_record disable trigger all; delete from audit_record; alter table audit_record enable trigger all")
             .execute(&pool)
             .await

@@ -84,6 +84,7 @@ impl Fleet {
                   j as (insert into job (kind, title, payload, state, attempt_max, trigger) values ('backup', '\"x\"', '{}', 'done', 1, 'olga') returning job_id),
                   r as (insert into run (plan_id, job_id, trigger, state) select plan_id, job_id, 'user', 'good' from p, j returning run_id)
              update snapshot_ever s set run_id = r.run_id from r, project where project.project_id = s.project_id and project.name = 'payments'",
+            "update confirmation c set plan_id = r.plan_id from snapshot_ever s join run r using (run_id) where s.snapshot_id = c.snapshot_id",
             "insert into snapshot_ever (project_id, vault_id, pointer_id, digest, moment, started_at, finished_at, gaps, gap_count, repositories, tags,
                                         artifacts, logical_bytes, bytes_new, tags_added, tags_removed, tags_moved, imported)
              select project_id, vault_id, gen_random_uuid(), sha256('files'), moment - interval '3 days', started_at, finished_at, '[]', 0, 1, 1,

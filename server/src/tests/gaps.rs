@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use time::{Duration, OffsetDateTime};
 
 use super::catalogue::World;
-use super::world::{origin, person, recorded, state};
+use super::world::{confirmed_by_runs, origin, person, recorded, state};
 use crate::access::Caller;
 use crate::plans;
 use crate::projects::{self, gaps};
@@ -49,7 +49,9 @@ impl Lasting {
         let at = OffsetDateTime::now_utc() - Duration::minutes(minutes);
         let mut sealed = self.world.snapshot(at, &[("shop/web", &[("1", "a")])], gaps).await;
         sealed.run_id = Some(self.run_id);
-        self.world.enter(sealed).await.snapshot_id
+        let snapshot_id = self.world.enter(sealed).await.snapshot_id;
+        confirmed_by_runs(&self.world.pool).await;
+        snapshot_id
     }
 
     async fn project(&self) -> app::projects::types::Project {
@@ -70,7 +72,8 @@ async fn run(pool: &PgPool, plan_id: i64) -> i64 {
     .await
     .unwrap();
     sqlx::query_scalar(
-        "insert into run (plan_id, job_id, trigger, state, finished_at, gaps) values ($1, $2, 'user', 'gaps', now(), 1) returning run_id",
+        "insert into run (plan_id, job_id, trigger, state, started_at, finished_at, gaps)
+         values ($1, $2, 'user', 'gaps', now() - interval '1 hour', now(), 1) returning run_id",
     )
     .bind(plan_id)
     .bind(job_id)

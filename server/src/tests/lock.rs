@@ -74,6 +74,12 @@ impl Locked {
         Some(locked)
     }
 
+    /// Something new in each project.
+    async fn change(&self) {
+        self.estate.push("shop/web", "2").await;
+        self.estate.push("tools/web", "2").await;
+    }
+
     async fn vault(&self) -> Vault {
         vaults::open(&self.estate.state, &mut self.estate.pool.acquire().await.unwrap(), self.vault_id).await.unwrap()
     }
@@ -161,6 +167,7 @@ async fn days_of_lock_need_a_bucket_that_locks_and_are_refused_on_their_field(po
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn what_is_locked_outlives_its_rule_and_the_page_says_until_when(pool: PgPool) {
     let Some(locked) = Locked::new(pool.clone()).await else { return };
+    locked.change().await;
     locked.estate.run().await;
     sqlx::query("update plan set keep = $1, keep_since = now() - interval '2 days'")
         .bind(Json(Keep { last: 1, ..Keep::default() }))
@@ -291,8 +298,38 @@ async fn a_lifted_lock_is_found_and_put_again_and_a_longer_term_extends_what_is_
     for listed in &objects {
         assert!(locked.until(listed).await > far);
     }
+    locked.change().await;
     locked.estate.run().await;
     let newest = locked.pointers().await.into_iter().max_by(|a, b| a.utc().cmp(b.utc())).unwrap();
     let until = locked.vault().await.pointer_locked_until(&newest).await.unwrap().unwrap();
     assert!(until < OffsetDateTime::now_utc() + time::Duration::days(11));
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_a_run_confirms_is_locked_as_if_it_were_made_then(pool: PgPool) {
+    let Some(locked) = Locked::new(pool.clone()).await else { return };
+    let (in_30, in_32) = (OffsetDateTime::now_utc() + time::Duration::days(30), OffsetDateTime::now_utc() + time::Duration::days(32));
+    let shortest =
+        || async { sqlx::query_scalar::<_, OffsetDateTime>("select min(locked_until) from snapshot").fetch_one(&pool).await.unwrap() };
+    locked.estate.age().await;
+    // As after a week of runs.
+    sqlx::query("update snapshot_ever set locked_until = now() + interval '23 days'").execute(&pool).await.unwrap();
+    assert_eq!(locked.estate.run().await.projects_unchanged, 2);
+    assert!(shortest().await > in_32, "a twelfth longer than it has to be, so that not each run puts it");
+    for name in locked.pointers().await {
+        assert!(locked.vault().await.pointer_locked_until(&name).await.unwrap().unwrap() > in_32, "{name}");
+    }
+    let objects = locked.current("blobs/").await;
+    for listed in &objects {
+        assert!(locked.until(listed).await > in_32, "{}", listed.key);
+    }
+    // The next one finds it locked for long enough.
+    let before = shortest().await;
+    locked.estate.age().await;
+    assert_eq!(locked.estate.run().await.projects_unchanged, 2);
+    assert_eq!(shortest().await, before);
+    // A listing as well.
+    sqlx::query("update snapshot_ever set locked_until = now() + interval '23 days'").execute(&pool).await.unwrap();
+    locked.estate.full().await;
+    assert!(shortest().await > in_30);
 }

@@ -8,6 +8,7 @@ mod capture;
 mod catalogue;
 mod chinese;
 mod classes;
+mod confirmed;
 mod copies;
 mod disaster;
 mod discovery;

@@ -16,7 +16,7 @@ use vault::{Pointer, Terms};
 use vocab::{Descriptor, Digest};
 
 use super::catalogue::World;
-use super::world::{harbor, origin, person, recorded, state};
+use super::world::{confirmed_by_runs, harbor, origin, person, recorded, state};
 use crate::jobs::{JobContext, NewJob, Work, enqueue, queries};
 use crate::plans::retention;
 use crate::projects;
@@ -60,6 +60,7 @@ impl Kept {
             world.vault.put_pointer(&pointer(&world, &sealed).await).await.unwrap();
             snapshots.push(world.enter(sealed).await.snapshot_id);
         }
+        confirmed_by_runs(&world.pool).await;
         Self { world, context, plan_id, snapshots }
     }
 
@@ -171,7 +172,7 @@ async fn a_hold_and_the_expiry_of_one_moment_never_both_happen(pool: PgPool) {
     let owner = person(&state, "lead", &[], "owner prod/shop").await;
     // The expiry has the row; the hold has to wait, and then finds nothing to hold.
     let mut tx = pool.begin().await.unwrap();
-    assert!(crate::plans::queries::expire(&mut tx, kept.snapshots[0]).await.unwrap());
+    assert!(crate::plans::queries::expire(&mut tx, kept.snapshots[0], Some(kept.plan_id)).await.unwrap());
     let holding = tokio::spawn({
         let (state, owner, snapshot) = (state.clone(), owner.clone(), kept.snapshots[0]);
         async move { projects::holds::set(&state, &owner, &origin(), snapshot, held("the auditors asked", "")).await }
@@ -190,8 +191,8 @@ async fn a_hold_and_the_expiry_of_one_moment_never_both_happen(pool: PgPool) {
         .await
         .unwrap();
     let expiring = tokio::spawn({
-        let (pool, snapshot) = (pool.clone(), kept.snapshots[1]);
-        async move { crate::plans::queries::expire(&mut pool.acquire().await.unwrap(), snapshot).await.unwrap() }
+        let (pool, snapshot, plan_id) = (pool.clone(), kept.snapshots[1], kept.plan_id);
+        async move { crate::plans::queries::expire(&mut pool.acquire().await.unwrap(), snapshot, Some(plan_id)).await.unwrap() }
     });
     until_somebody_waits(&pool).await;
     tx.commit().await.unwrap();
@@ -232,7 +233,7 @@ async fn a_changed_rule_lets_nothing_go_for_a_day(pool: PgPool) {
 async fn a_pointer_left_by_a_broken_off_run_is_forgotten_later(pool: PgPool) {
     let kept = Kept::new(pool.clone(), 2, Keep { last: 1, ..Keep::default() }).await;
     // The process died between the commit and the vault.
-    assert!(crate::plans::queries::expire(&mut pool.acquire().await.unwrap(), kept.snapshots[0]).await.unwrap());
+    assert!(crate::plans::queries::expire(&mut pool.acquire().await.unwrap(), kept.snapshots[0], Some(kept.plan_id)).await.unwrap());
     assert_eq!(kept.days().await, (vec![1], vec![0, 1]));
     retention::forget(&kept.context, kept.world.vault_id, &kept.world.vault).await.unwrap();
     assert_eq!(kept.days().await, (vec![1], vec![1]));

@@ -32,6 +32,7 @@ async fn the_last_change_is_found_behind_snapshots_without_one(pool: PgPool) {
     let project = client.project(&name).await.unwrap().unwrap();
     client.create_label(&project, "gold", "#FFD700", "good").await.unwrap();
     estate.full().await;
+    estate.push("shop/web", "2").await;
     estate.full().await;
     let last = projects::settings(&estate.state, &operator, query()).await.unwrap();
     assert_eq!(last.before, Some(first.at));

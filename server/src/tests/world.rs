@@ -160,3 +160,15 @@ pub async fn request(pool: &PgPool, author: &Caller, harbor_id: i64, risk: i32, 
 pub async fn recorded(pool: &PgPool, action: &str) -> i64 {
     sqlx::query_scalar("select count(*) from audit_record where action = $1").bind(action).fetch_one(pool).await.unwrap()
 }
+
+/// Snapshots that were entered as those of runs stand for their plans, each at its moment.
+pub async fn confirmed_by_runs(pool: &PgPool) {
+    sqlx::query(
+        "insert into confirmation (plan_id, project_id, snapshot_id, from_at, seen_at, to_at)
+         select r.plan_id, s.project_id, s.snapshot_id, s.moment, s.moment, s.moment from snapshot_ever s join run r using (run_id)
+          where not exists (select from confirmation c where c.snapshot_id = s.snapshot_id)",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+}

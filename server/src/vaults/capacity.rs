@@ -103,8 +103,8 @@ async fn projects(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<(Vec<P
                  select s.project_id, c.bytes_new from snapshot_copy c join snapshot_ever s using (snapshot_id)
                   where c.vault_id = $1 and c.copied_at > now() - make_interval(days => $2)) a group by project_id)
          select h.name, p.name,
-                (select pl.name from snapshot s join run r using (run_id) join plan pl using (plan_id)
-                  where s.project_id = p.project_id order by s.moment desc limit 1),
+                (select pl.name from standing t join plan pl using (plan_id)
+                  where t.project_id = p.project_id order by t.until desc, t.from_at desc limit 1),
                 here.logical_bytes, coalesce(added.bytes, 0), here.snapshots, count(*) over ()
            from here join project p using (project_id) join harbor h using (harbor_id) left join added using (project_id)
           order by coalesce(added.bytes, 0) desc, here.logical_bytes desc, h.name, p.name limit $3",

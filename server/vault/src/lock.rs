@@ -443,9 +443,9 @@ impl Vault {
     }
 
     /// Before a pointer is written: everything the snapshot reaches is locked until the snapshot needs it no longer (I-14).
-    pub(crate) async fn lock_for(&self, pointer: &Pointer) -> Result<(), VaultError> {
+    pub(crate) async fn lock_for(&self, pointer: &Pointer, at: OffsetDateTime) -> Result<(), VaultError> {
         let Some(mut locking) = Locking::new(self, None) else { return Ok(()) };
-        let needed = locking.lock.needed(pointer.moment);
+        let needed = locking.lock.needed(at);
         // An import or a late copy of what is older than the term.
         if needed <= self.now() {
             return Ok(());
@@ -479,6 +479,18 @@ impl Vault {
         }
         locking.objects(vec![pointer.snapshot.digest], needed).await?;
         if after == before { Ok(()) } else { self.keep_lock_record(&key, &after).await }
+    }
+
+    /// Locks what a snapshot reaches, and its pointer, as if it were made at `at`: a run found it to hold still then.
+    pub async fn lock_confirmed(&self, pointer: &Pointer, at: OffsetDateTime) -> Result<(), VaultError> {
+        let Some(lock) = self.store().lock() else { return Ok(()) };
+        self.lock_for(pointer, at).await?;
+        let (name, needed) = (pointer.name()?, lock.needed(at));
+        match self.lock_key(&Key::Pointer(name), needed, needed, needed).await? {
+            Extension::Long(_) | Extension::Short { .. } => Ok(()),
+            Extension::Refused(why) => Err(VaultError::Invalid { what: "lock of a pointer", why }),
+            Extension::Lost => Err(VaultError::Missing { digest: pointer.snapshot.digest }),
+        }
     }
 
     /// Forgets until when the parts of a project are locked: its next seal looks at all of them.

@@ -85,7 +85,7 @@ impl Vault {
             return Err(VaultError::WrongBytes { expected: digest, actual: digest, size_bytes });
         }
         self.sync().await?;
-        self.lock_for(pointer).await?;
+        self.lock_for(pointer, pointer.moment).await?;
         let bytes = self.encode_pointer(pointer)?;
         match self.store().create(&Key::Pointer(name.clone()), bytes).await {
             Ok(()) => {}
@@ -175,27 +175,29 @@ impl Vault {
         })
     }
 
-    /// Whether a pointer keeps this snapshot now. `moment` is the pointer's, to the second.
+    /// The pointer that keeps this snapshot now, if one does. `moment` is the pointer's, to the second.
     ///
     /// Whoever builds on a snapshot without looking at its objects asks this after taking a hold: a snapshot that is kept then is marked
     /// by every sweep that does not see the hold. One that was let go before may have been condemned before, and is judged without regard
     /// to the hold.
-    pub async fn keeps(
+    pub async fn pointer_to(
         &self,
         harbor: &HarborName,
         project: &ProjectName,
         moment: OffsetDateTime,
         snapshot: &Digest,
-    ) -> Result<bool, VaultError> {
+    ) -> Result<Option<Pointer>, VaultError> {
         let wanted = PointerName::new(harbor.clone(), project.clone(), moment, Uuid::nil())?;
         let names = self.pointer_names_of(harbor, project);
         pin_mut!(names);
         while let Some(name) = names.try_next().await? {
-            if name.utc() == wanted.utc() && self.pointer(&name).await?.is_some_and(|pointer| pointer.snapshot.digest == *snapshot) {
-                return Ok(true);
+            if name.utc() == wanted.utc()
+                && let Some(pointer) = self.pointer(&name).await?.filter(|pointer| pointer.snapshot.digest == *snapshot)
+            {
+                return Ok(Some(pointer));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     fn pointers_under(&self, prefix: &Prefix) -> impl Stream<Item = Result<Pointer, VaultError>> + Send + 'static + use<> {

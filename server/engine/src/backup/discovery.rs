@@ -255,8 +255,13 @@ impl Discovery {
     /// What is to be known of the project next time.
     #[must_use]
     pub fn state_of(&self, project: &Project) -> KnownState {
-        let mark = self.tail.as_ref().and_then(|tail| tail.mark);
-        KnownState { seen_at: self.at, project_id: project.id, repositories: project.repo_count, mark }
+        KnownState { seen_at: self.at, project_id: project.id, repositories: project.repo_count, mark: self.mark() }
+    }
+
+    /// How far the audit log was read, where one was.
+    #[must_use]
+    pub fn mark(&self) -> Option<Mark> {
+        self.tail.as_ref().and_then(|tail| tail.mark)
     }
 
     /// What the look rests on, one sentence for a log; where it rests on nothing, why neither can be used.

@@ -4,7 +4,10 @@
 //! the pointer leaves no snapshot, and nothing of it is fetched twice. An unchanged project costs five requests: a proof of login, the
 //! project, its repositories, its artifacts, and a proof of login again; a large one is taken in parts, so that memory does not grow with
 //! it ([`listing`]). Where a [`discovery`] at the whole Harbor shows that nothing in it
-//! changed, it is sealed again without any ([`unchanged`]).
+//! changed, it costs none ([`confirm`]).
+//!
+//! A project that is as its newest snapshot has it gets no other one: that snapshot is *confirmed*, and nothing is written. Only one that
+//! is kept, was found closed and of which nothing is known to be damaged.
 //!
 //! What the listing says decides what exists; what cannot be read becomes a [`vault::tree::Gap`] under one of the codes in
 //! [`gap`]. Accessories never appear in listings: direct ones come with their subject, deeper ones are asked for when an accessory is
@@ -14,6 +17,7 @@ mod accessories;
 pub(crate) mod assemble;
 pub(crate) mod blobs;
 pub(crate) mod collect;
+pub mod confirm;
 mod crosscheck;
 pub mod discovery;
 pub(crate) mod fetch;
@@ -43,7 +47,7 @@ use vocab::{Descriptor, Digest, ProjectName};
 use crate::control::{Control, Progress};
 use crate::stop::Stop;
 
-pub use self::run::{harbor_settings, project, project_in_parts, unchanged};
+pub use self::run::{harbor_settings, project, project_in_parts};
 pub use self::settings::SealSecrets;
 use self::staging::Staging;
 
@@ -80,6 +84,8 @@ pub struct BackupContext {
     pub control: Arc<dyn Control>,
     /// How thorough.
     pub reconcile: Reconcile,
+    /// Whether the snapshot before may be confirmed; else a new one is sealed in any case. Not where another vault has a newer state.
+    pub confirm: bool,
     /// The settings of the Harbor itself, where they were read for this run; else those of the snapshot before are kept.
     pub harbor_config: Option<Descriptor>,
     /// Seals secrets that settings hold; without it they are left out.
@@ -88,21 +94,25 @@ pub struct BackupContext {
     pub staging: Option<Staging>,
 }
 
-/// A sealed snapshot.
+/// The snapshot that holds what a project has: a new one, or the newest there was.
 #[derive(Debug, Clone)]
 pub struct SnapshotOutcome {
+    /// When the listing began that found the snapshot before to hold still; none where a new one was sealed.
+    pub confirmed: Option<OffsetDateTime>,
     /// Digest of the snapshot index: a Merkle root over every byte it protects.
     pub digest: Digest,
     /// The pointer.
     pub pointer: PointerName,
     /// Its id.
     pub pointer_id: Uuid,
-    /// Its moment: when the listing began.
+    /// Its moment: when the listing it was made from began.
     pub moment: OffsetDateTime,
     /// The index, with the gaps.
     pub index: SnapshotIndex,
     /// Figures.
     pub stats: Stats,
+    /// The project's own row as its settings in the snapshot have it ([`confirm::own_print`]); none in an import.
+    pub own: Option<Digest>,
     /// When Harbor says one of its repositories changed last; none where it was not listed.
     pub last_change: Option<OffsetDateTime>,
     /// What is worth knowing and no gap: a tag that moved meanwhile, a layer the registry does not have and does not demand.

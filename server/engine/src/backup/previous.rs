@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use vault::tree::{RepositoryDescriptor, RepositoryIndex, RepositoryMember, Role, SnapshotIndex};
-use vault::{HarborName, Names, Vault, VaultError};
+use vault::{HarborName, Names, Pointer, Vault, VaultError};
 use vocab::{Descriptor, Digest, ProjectName, RepositoryName, media};
 
 use super::collect::Nodes;
@@ -39,6 +39,8 @@ pub(crate) struct Before {
 #[derive(Default)]
 pub(crate) struct Previous {
     repositories: BTreeMap<RepositoryName, RepositoryDescriptor>,
+    /// Its pointer, where it is kept, and all of its index but the repositories.
+    sealed: Option<(Pointer, SnapshotIndex)>,
     /// Whether it is kept and was found closed, and nothing in the vault is damaged: what it says is complete is.
     trusted: bool,
     /// Images with layers that the registry did not have: it is asked again.
@@ -67,16 +69,35 @@ impl Previous {
         digest: Option<Digest>,
     ) -> Result<Self, VaultError> {
         let Some(digest) = digest else { return Ok(Self::default()) };
-        let index = match vault.snapshot(&digest).await {
+        let mut index = match vault.snapshot(&digest).await {
             Ok(index) if index.harbor == *harbor && index.project == *project => index,
             Ok(_) => return Ok(Self::default()),
             Err(error) => return unusable(vault, error).await.map(|()| Self::default()),
         };
         // A snapshot of before the rule left layers out by their types: its images are read again, once.
-        let trusted = index.closed && vault.keeps(harbor, project, index.started, &digest).await? && is_whole(vault).await?;
-        let SnapshotIndex { config, harbor_config, repositories, elsewhere, .. } = index;
-        let elsewhere = elsewhere.into_iter().map(|layer| layer.by).collect();
-        Ok(Self { repositories: repositories.into_iter().collect(), trusted, elsewhere, config, harbor_config })
+        let pointer = vault.pointer_to(harbor, project, index.started, &digest).await?;
+        let trusted = index.closed && pointer.is_some() && is_whole(vault).await?;
+        let elsewhere = index.elsewhere.iter().map(|layer| layer.by).collect();
+        let (config, harbor_config) = (index.config.clone(), index.harbor_config.clone());
+        let repositories = std::mem::take(&mut index.repositories).into_iter().collect();
+        Ok(Self { repositories, sealed: pointer.map(|pointer| (pointer, index)), trusted, elsewhere, config, harbor_config })
+    }
+
+    /// The snapshot before, if what was found now is what it holds: all but the times at which it was looked. What a repository index of it
+    /// names was looked at in this run, since only one that is there can be found the same.
+    pub(crate) fn holds_still(&self, found: &SnapshotIndex) -> Option<(&Pointer, &SnapshotIndex)> {
+        let (pointer, sealed) = self.sealed.as_ref().filter(|_| self.trusted)?;
+        let as_found = SnapshotIndex {
+            started: found.started,
+            finished: found.finished,
+            listed: found.listed,
+            repositories: Vec::new(),
+            ..sealed.clone()
+        };
+        let rest = SnapshotIndex { repositories: Vec::new(), ..found.clone() };
+        let same = found.repositories.len() == self.repositories.len()
+            && found.repositories.iter().all(|(name, descriptor)| self.repositories.get(name) == Some(descriptor));
+        (same && rest == as_found).then_some((pointer, sealed))
     }
 
     /// Reads what it says of the repositories that were listed. Of a project that is taken in one go also what it says of others: an image
@@ -100,34 +121,6 @@ impl Previous {
             }
         }
         Ok(known)
-    }
-
-    /// The snapshot before, if it is complete and all its indexes are there: then it may be sealed again. As in a run that lists, what they
-    /// name is taken to be there too, unless the vault has a damaged object.
-    pub(crate) async fn whole(
-        vault: &Vault,
-        harbor: &HarborName,
-        project: &ProjectName,
-        digest: &Digest,
-    ) -> Result<Option<SnapshotIndex>, VaultError> {
-        let index = match vault.snapshot(digest).await {
-            Ok(index) if index.harbor == *harbor && index.project == *project && index.is_complete() && index.closed => index,
-            Ok(_) => return Ok(None),
-            Err(error) => return unusable(vault, error).await.map(|()| None),
-        };
-        if !vault.keeps(harbor, project, index.started, digest).await? || !is_whole(vault).await? {
-            return Ok(None);
-        }
-        let settings = index.records().map(|descriptor| descriptor.digest);
-        let digests: Vec<Digest> = index.repositories.iter().map(|(_, descriptor)| descriptor.digest).chain(settings).collect();
-        let mut sizes = stream::iter(digests).map(|digest| async move { vault.size_of(&digest).await }).buffer_unordered(INDEXES_AT_ONCE);
-        while let Some(size) = sizes.try_next().await? {
-            if size.is_none() {
-                return Ok(None);
-            }
-        }
-        drop(sizes);
-        Ok(Some(index))
     }
 }
 
@@ -224,7 +217,7 @@ async fn unusable(vault: &Vault, error: VaultError) -> Result<(), VaultError> {
 }
 
 /// Whether every object that was ever quarantined is there again.
-async fn is_whole(vault: &Vault) -> Result<bool, VaultError> {
+pub(crate) async fn is_whole(vault: &Vault) -> Result<bool, VaultError> {
     let listing = vault.quarantined();
     futures::pin_mut!(listing);
     while let Some(damaged) = listing.try_next().await? {

@@ -23,7 +23,9 @@ use super::previous::Previous;
 use super::pushed::PushTimes;
 use super::staging::Area;
 use super::throttle::{Breaker, Throttle};
-use super::{ARTIFACTS_MAX, BackupContext, BackupError, Note, Reconcile, SnapshotOutcome, Stats, blobs, crosscheck, manifests, settings};
+use super::{
+    ARTIFACTS_MAX, BackupContext, BackupError, Note, Reconcile, SnapshotOutcome, Stats, blobs, confirm, crosscheck, manifests, settings,
+};
 use crate::control::{Event, Level};
 use crate::hold::Held;
 
@@ -219,7 +221,6 @@ impl Run<'_> {
             elsewhere: bounded_elsewhere(elsewhere),
             closed: true,
         };
-        let sealed = point(cx, self.held, &self.fetcher.throttle, &index).await?;
         let stats = Stats {
             repositories: index.repositories.len() as u64,
             repositories_changed: changed,
@@ -231,7 +232,30 @@ impl Run<'_> {
             bytes_logical: logical_bytes,
             requests: 0,
         };
-        Ok(sealed.outcome(index, stats, notes, self.last_change))
+        if let Some((pointer, before)) = self.previous.holds_still(&index).filter(|_| cx.confirm) {
+            self.fetcher.throttle.check_now().await?;
+            self.held.confirm_pointer(pointer, self.started).await?;
+            let index = SnapshotIndex { repositories: index.repositories, ..before.clone() };
+            let kept = Pointed { digest: pointer.snapshot.digest, id: pointer.id, name: pointer.name()? };
+            return Ok(SnapshotOutcome { confirmed: Some(self.started), ..self.outcome(kept, index, stats, notes) });
+        }
+        let sealed = point(cx, self.held, &self.fetcher.throttle, &index).await?;
+        Ok(self.outcome(sealed, index, stats, notes))
+    }
+
+    fn outcome(&self, pointed: Pointed, index: SnapshotIndex, stats: Stats, notes: Vec<Note>) -> SnapshotOutcome {
+        SnapshotOutcome {
+            confirmed: None,
+            digest: pointed.digest,
+            pointer: pointed.name,
+            pointer_id: pointed.id,
+            moment: index.started,
+            index,
+            stats,
+            own: Some(confirm::own_print(&self.project)),
+            last_change: self.last_change,
+            notes,
+        }
     }
 
     /// The settings: read again on a full run, when there are none, and when the project's own row changed; else those of before.
@@ -317,13 +341,6 @@ struct Pointed {
     name: PointerName,
 }
 
-impl Pointed {
-    fn outcome(self, index: SnapshotIndex, stats: Stats, notes: Vec<Note>, last_change: Option<OffsetDateTime>) -> SnapshotOutcome {
-        let moment = index.started;
-        SnapshotOutcome { digest: self.digest, pointer: self.name, pointer_id: self.id, moment, index, stats, last_change, notes }
-    }
-}
-
 /// Stores the snapshot index, and points at it.
 async fn point(cx: &BackupContext, held: &Held, throttle: &Throttle, index: &SnapshotIndex) -> Result<Pointed, BackupError> {
     let descriptor = cx.vault.put_snapshot(index).await?;
@@ -339,38 +356,4 @@ async fn point(cx: &BackupContext, held: &Held, throttle: &Throttle, index: &Sna
     };
     let name = held.seal(&pointer).await?;
     Ok(Pointed { digest: descriptor.digest, id: pointer.id, name })
-}
-
-/// Seals what the snapshot before holds once more, for a project in which nothing changed as far as a [`super::discovery::Discovery`] shows.
-///
-/// No request is made. `None`: it has to be listed, because the snapshot before has gaps, is not whole, or has other settings than the
-/// project's own row shows now.
-pub async fn unchanged(cx: &BackupContext, project: &Project, previous: Digest) -> Result<Option<SnapshotOutcome>, BackupError> {
-    cx.control.check().await?;
-    cx.vault.check().await?;
-    let held = Held::take(&cx.vault, &format!("backup {}/{}", cx.harbor, project.name)).await?;
-    let outcome = seal_again(cx, project, previous, &held).await;
-    held.release().await;
-    outcome
-}
-
-async fn seal_again(cx: &BackupContext, project: &Project, previous: Digest, held: &Held) -> Result<Option<SnapshotOutcome>, BackupError> {
-    let started = OffsetDateTime::now_utc();
-    let Some(before) = Previous::whole(&cx.vault, &cx.harbor, &project.name, &previous).await? else { return Ok(None) };
-    let Some(config) = &before.config else { return Ok(None) };
-    match cx.vault.project_settings(&config.digest).await {
-        Ok(stored) if settings::has_own(&stored, project) => {}
-        _ => return Ok(None),
-    }
-    let index = SnapshotIndex {
-        listed: Some(before.listed_at()),
-        origin: vault::tree::Origin::Harbor,
-        started,
-        finished: OffsetDateTime::now_utc().max(started),
-        harbor_config: harbor_config(cx, before.harbor_config.as_ref()).await?,
-        ..before
-    };
-    let stats = Stats { repositories: index.repositories.len() as u64, ..Stats::default() };
-    let sealed = point(cx, held, &Throttle::new(Arc::clone(&cx.control)), &index).await?;
-    Ok(Some(sealed.outcome(index, stats, Vec::new(), None)))
 }

@@ -329,7 +329,8 @@ async fn seal(
         ..Stats::default()
     };
     let (digest, moment) = (pointer.snapshot.digest, pointer.moment);
-    Ok(SnapshotOutcome { digest, pointer: name, pointer_id: pointer.id, moment, index, stats, notes, last_change: None })
+    let (pointer, pointer_id) = (name, pointer.id);
+    Ok(SnapshotOutcome { confirmed: None, digest, pointer, pointer_id, moment, index, stats, own: None, notes, last_change: None })
 }
 
 /// Tells the forms apart by what lies there, never by a name's ending.

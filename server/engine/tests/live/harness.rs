@@ -55,6 +55,7 @@ impl Live {
             progress: Arc::new(Silent),
             control: Arc::new(Silent),
             reconcile: Reconcile::Hinted,
+            confirm: true,
             harbor_config: None,
             secrets: None,
             staging: None,

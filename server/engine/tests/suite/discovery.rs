@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use engine::Silent;
+use engine::backup::confirm::{Candidate, confirm, own_print};
 use engine::backup::discovery::{Basis, Discovery, KnownState, Since};
 use engine::backup::sight::{Evidence, Sight};
 use engine::backup::{self, Reconcile};
 use harbor_sim::{Config, Version, images};
 use registry::Client;
 use secrecy::ExposeSecret;
+use vault::PointerName;
 use vocab::{Digest, ProjectName};
 
 use crate::harness::Harness;
@@ -21,7 +24,15 @@ const PROJECTS: [&str; 4] = ["shop", "prod", "team", "empty"];
 /// Projects, each backed up once, and what is known of them.
 pub struct Estate {
     pub h: Harness,
-    pub known: HashMap<ProjectName, (KnownState, Digest)>,
+    pub known: HashMap<ProjectName, Known>,
+}
+
+/// What is known of a project after its backup.
+pub struct Known {
+    pub state: KnownState,
+    pub digest: Digest,
+    pub pointer: PointerName,
+    pub own: Option<Digest>,
 }
 
 impl Estate {
@@ -40,14 +51,16 @@ impl Estate {
         for project in discovery.projects.iter().filter(|p| PROJECTS.contains(&p.name.as_str())) {
             let cx = estate.h.backup_context(Reconcile::Full);
             let outcome = backup::project(&cx, &project.name, None).await.unwrap();
-            estate.known.insert(project.name.clone(), (discovery.state_of(project), outcome.digest));
+            assert_eq!(outcome.confirmed, None);
+            let (digest, pointer, own) = (outcome.digest, outcome.pointer, outcome.own);
+            estate.known.insert(project.name.clone(), Known { state: discovery.state_of(project), digest, pointer, own });
         }
         estate.h.sim.age_repositories(LONG);
         estate
     }
 
     pub fn since(&self) -> Option<Since> {
-        Since::of(self.known.values().map(|(known_state, _)| known_state))
+        Since::of(self.known.values().map(|known| &known.state))
     }
 
     pub async fn look(&self, client: &Client) -> Discovery {
@@ -57,7 +70,19 @@ impl Estate {
     /// Names of projects that have to be listed.
     pub fn changed(&self, discovery: &Discovery) -> Vec<String> {
         let rows = discovery.projects.iter().filter_map(|p| Some((p, self.known.get(&p.name)?)));
-        rows.filter(|(p, (known_state, _))| !discovery.is_unchanged(p, known_state)).map(|(p, _)| p.name.to_string()).collect()
+        rows.filter(|(p, known)| !discovery.is_unchanged(p, &known.state)).map(|(p, _)| p.name.to_string()).collect()
+    }
+
+    fn candidate(&self, name: &str) -> Candidate {
+        let project: ProjectName = name.parse().unwrap();
+        let pointer_id = self.known[&project].pointer.id();
+        Candidate { project, pointer_id, lock: false }
+    }
+
+    async fn confirmed(&self, candidates: Vec<Candidate>) -> Vec<String> {
+        let harbor = "harbor".parse().unwrap();
+        let confirmed = confirm(&self.h.vault, &harbor, time::OffsetDateTime::now_utc(), candidates, &Silent).await.unwrap();
+        confirmed.iter().map(ToString::to_string).collect()
     }
 }
 
@@ -69,18 +94,13 @@ async fn an_unchanged_registry_costs_five_requests_however_many_projects_it_has(
     estate.h.sim.control().reset_counts();
     let discovery = estate.look(&fresh).await;
     assert_eq!(estate.changed(&discovery), [""; 0]);
-    for (name, (_, digest)) in &estate.known {
-        let project = discovery.projects.iter().find(|p| p.name == *name).unwrap();
-        let cx = estate.h.backup_context(Reconcile::Hinted);
-        let again = backup::unchanged(&cx, project, *digest).await.unwrap().unwrap();
-        let before = estate.h.vault.snapshot(digest).await.unwrap();
-        assert_eq!((&again.index.repositories, &again.index.config), (&before.repositories, &before.config));
-        assert_eq!(again.index.listed, Some(before.started), "it says when the content was listed");
-        assert!(again.index.started > before.started);
-        estate.h.verified(&again.digest).await;
-    }
+    let all: Vec<Candidate> = PROJECTS.iter().map(|name| estate.candidate(name)).collect();
+    let mut confirmed = estate.confirmed(all).await;
+    confirmed.sort();
+    assert_eq!(confirmed, ["empty", "prod", "shop", "team"]);
     assert_eq!(estate.h.sim.control().total(), 5, "{:?}", estate.h.sim.control().seen());
-    assert_eq!(estate.h.pointers().await, 8);
+    assert_eq!(estate.h.pointers().await, 4, "and leaves nothing");
+    assert_eq!(estate.h.vault.live_holds().await.unwrap().len(), 0);
 }
 
 #[tokio::test]
@@ -111,15 +131,15 @@ async fn a_label_is_missed_by_the_hint_and_taken_by_the_full_run() {
     let estate = Estate::new(Config::default()).await;
     let h = &estate.h;
     let shop: ProjectName = "shop".parse().unwrap();
-    let (_, digest) = estate.known[&shop];
+    let digest = estate.known[&shop].digest;
     let web = h.points_to("shop/web", "1").await.unwrap();
     let label = h.sim.create_label("shop", "gold", "#FFD700").unwrap();
     h.sim.attach_label("shop/web", &web.to_string(), label).unwrap();
     let discovery = estate.look(&h.client).await;
     assert_eq!(estate.changed(&discovery), [""; 0], "the documented limit of the hint");
-    let project = discovery.projects.iter().find(|p| p.name == shop).unwrap();
-    let hinted = backup::unchanged(&h.backup_context(Reconcile::Hinted), project, digest).await.unwrap().unwrap();
-    let full = backup::project(&h.backup_context(Reconcile::Full), &shop, Some(hinted.digest)).await.unwrap();
+    let hinted = backup::project(&h.backup_context(Reconcile::Hinted), &shop, Some(digest)).await.unwrap();
+    assert_ne!(hinted.digest, digest, "a listing shows it");
+    let full = backup::project(&h.backup_context(Reconcile::Full), &shop, Some(digest)).await.unwrap();
     assert_eq!(full.stats.repositories_changed, 1);
     assert_eq!(full.index.listed, None);
     let (_, descriptor) = full.index.repositories.iter().find(|(name, _)| name.as_str() == "shop/web").unwrap();
@@ -163,38 +183,48 @@ async fn nothing_is_concluded_from_an_old_harbor_or_from_a_login_that_sees_less(
 }
 
 #[tokio::test]
-async fn a_snapshot_with_gaps_or_lost_parts_or_other_settings_is_listed_again() {
+async fn what_is_not_kept_or_stands_beside_damage_or_has_other_settings_is_listed_again() {
     let estate = Estate::new(Config::default()).await;
     let h = &estate.h;
     let discovery = estate.look(&h.client).await;
-    let cx = h.backup_context(Reconcile::Hinted);
-    let project = |name: &str| discovery.projects.iter().find(|p| p.name.as_str() == name).unwrap().clone();
-    let digest = |name: &str| estate.known[&name.parse::<ProjectName>().unwrap()].1;
-    let lost = h.vault.snapshot(&digest("prod")).await.unwrap().repositories[0].1.digest;
-    std::fs::remove_file(h.object(&lost)).unwrap();
-    assert!(backup::unchanged(&cx, &project("prod"), digest("prod")).await.unwrap().is_none(), "an index is lost");
-    assert!(backup::unchanged(&cx, &project("shop"), digest("team")).await.unwrap().is_none(), "another project's");
-    let mut renamed = project("team");
-    renamed.metadata.insert("prevent_vul".to_owned(), "true".to_owned());
-    assert!(backup::unchanged(&cx, &renamed, digest("team")).await.unwrap().is_none(), "its settings changed");
-    let gaps = vault::tree::SnapshotIndex {
-        gaps: vec![vault::tree::Gap {
-            kind: "forbidden".into(),
-            subject: "team/web:1".into(),
-            values: None,
-            cause: "x".into(),
-            consequence: String::new(),
-            remedy: "y".into(),
-            digest: None,
-        }],
-        ..h.vault.snapshot(&digest("team")).await.unwrap()
-    };
-    let gaps = h.vault.put_snapshot(&gaps).await.unwrap();
-    assert!(backup::unchanged(&cx, &project("team"), gaps.digest).await.unwrap().is_none(), "it has gaps");
-    assert!(
-        backup::unchanged(&cx, &project("team"), digest("team")).await.unwrap().is_some(),
-        "and without any of that it is sealed again"
-    );
+    let team = discovery.projects.iter().find(|p| p.name.as_str() == "team").unwrap();
+    assert_eq!(estate.known[&team.name].own, Some(own_print(team)));
+    let mut other = team.clone();
+    other.metadata.insert("prevent_vul".to_owned(), "true".to_owned());
+    assert_ne!(estate.known[&team.name].own, Some(own_print(&other)), "its settings changed");
+    h.vault.forget(&estate.known[&"prod".parse::<ProjectName>().unwrap()].pointer).await.unwrap();
+    let mistaken = Candidate { project: "shop".parse().unwrap(), ..estate.candidate("team") };
+    let both = vec![estate.candidate("prod"), mistaken, estate.candidate("empty")];
+    assert_eq!(estate.confirmed(both).await, ["empty"], "one is not kept, and one is another project's");
+    let many = (0..20).map(|_| estate.candidate("prod")).chain([estate.candidate("team")]).collect();
+    assert_eq!(estate.confirmed(many).await, ["team"], "the same where all pointers are listed");
+    let lost = h.vault.snapshot(&estate.known[&team.name].digest).await.unwrap().repositories[0].1.digest;
+    std::fs::write(h.object(&lost), b"damaged").unwrap();
+    h.vault.quarantine(&lost, "found by a test").await.unwrap();
+    assert_eq!(estate.confirmed(vec![estate.candidate("empty")]).await, [""; 0], "something in the vault is damaged");
+}
+
+#[tokio::test]
+async fn a_project_that_is_listed_and_is_the_same_gets_no_other_snapshot() {
+    let h = Harness::new().await;
+    push::rich(&h.client, "shop/web", "a").await;
+    let first = h.backup(None).await;
+    for reconcile in [Reconcile::Hinted, Reconcile::Full] {
+        let again = backup::project(&h.backup_context(reconcile), &crate::harness::shop(), Some(first.digest)).await.unwrap();
+        assert_eq!((again.digest, &again.pointer, again.moment), (first.digest, &first.pointer, first.moment));
+        assert!(again.confirmed.is_some_and(|at| at > first.moment));
+        assert_eq!((again.stats.blobs_new, again.stats.repositories_changed), (0, 0));
+    }
+    assert_eq!(h.pointers().await, 1);
+    // The same image pushed again has another place in the order of pushes, which a restore keeps.
+    push::image(&h.client, "shop/web", Some("later"), &images::simple("later", &[5])).await;
+    let second = h.backup(Some(first.digest)).await;
+    assert_eq!((second.confirmed, h.pointers().await), (None, 2));
+    // One that is not kept any more is nothing to build on.
+    h.vault.forget(&second.pointer).await.unwrap();
+    let third = h.backup(Some(second.digest)).await;
+    assert_eq!((third.confirmed, h.pointers().await), (None, 2));
+    h.verified(&third.digest).await;
 }
 
 #[tokio::test]
@@ -210,8 +240,8 @@ async fn a_harbor_that_was_set_back_is_noticed_and_no_hint_about_it_is_followed(
         h.client.delete_tag(&push::repository("team/web"), &push::tag("1")).await.unwrap();
         let after = estate.look(&h.client).await;
         let sight = Sight::of(&after, None);
-        for (name, (known_state, _)) in &mut estate.known {
-            *known_state = after.state_of(after.projects.iter().find(|p| p.name == *name).unwrap());
+        for (name, known) in &mut estate.known {
+            known.state = after.state_of(after.projects.iter().find(|p| p.name == *name).unwrap());
         }
         let h = &estate.h;
         let text = serde_json::to_string(&sight).unwrap();

@@ -1,5 +1,6 @@
 //! What goes wrong on the way: nothing of it may look like "complete" or like "nothing there".
 
+use engine::backup::confirm::{Candidate, confirm};
 use engine::backup::{self, BackupError, Reconcile, gap};
 use engine::effect::OnConflict;
 use engine::report::Outcome;
@@ -206,17 +207,15 @@ async fn a_snapshot_let_go_before_the_backup_began_is_not_built_on() {
 
 /// F-39, where nothing is listed at all.
 #[tokio::test]
-async fn a_snapshot_let_go_is_not_sealed_again() {
+async fn a_snapshot_let_go_is_not_confirmed() {
     let h = Harness::new().await;
     one_image(&h, "1", "a").await;
     let first = h.backup(None).await;
-    let row = h.client.project(&shop()).await.unwrap().unwrap();
-    let cx = h.backup_context(Reconcile::Hinted);
-    assert!(backup::unchanged(&cx, &row, first.digest).await.unwrap().is_some());
-    for pointer in futures::TryStreamExt::try_collect::<Vec<_>>(h.vault.pointers()).await.unwrap() {
-        h.vault.forget(&pointer.name().unwrap()).await.unwrap();
-    }
-    assert!(backup::unchanged(&cx, &row, first.digest).await.unwrap().is_none(), "it has to be listed");
+    let candidate = Candidate { project: shop(), pointer_id: first.pointer_id, lock: false };
+    let confirmed = || confirm(&h.vault, first.pointer.harbor(), first.moment, vec![candidate.clone()], &Silent);
+    assert_eq!(confirmed().await.unwrap(), [shop()]);
+    h.vault.forget(&first.pointer).await.unwrap();
+    assert_eq!(confirmed().await.unwrap(), [], "it has to be listed");
 }
 
 struct Never;

@@ -74,6 +74,7 @@ impl Harness {
             progress: Arc::clone(&self.heard) as Arc<dyn Progress>,
             control: Arc::new(Silent),
             reconcile,
+            confirm: true,
             harbor_config: None,
             secrets: None,
             staging: None,

@@ -49,6 +49,11 @@ pub(crate) fn own(project: &Project) -> Value {
 }
 
 /// Whether stored settings have the same own part.
+/// The same with the form of the settings, as text.
+pub(crate) fn own_text(project: &Project) -> String {
+    json!({ "project": own(project), "version": SETTINGS_VERSION }).to_string()
+}
+
 pub(crate) fn has_own(stored: &Value, project: &Project) -> bool {
     stored.get("project") == Some(&own(project)) && stored.get("version") == Some(&json!(SETTINGS_VERSION))
 }

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use engine::Silent;
+use engine::backup::confirm::{Candidate, confirm};
 use engine::backup::{self, BackupError, Reconcile, SnapshotOutcome};
+use engine::finding::Depth;
+use engine::verify;
 use rand::Rng;
 use rand::rngs::StdRng;
-use vault::{Swept, Terms, Vault, VaultError};
-use vocab::{Digest, ProjectName};
+use vault::{Pointer, Swept, Terms, Vault, VaultError};
+use vocab::ProjectName;
 
 use super::harbor::{self, Push};
 use super::model::State;
@@ -111,6 +115,9 @@ pub async fn judge(world: &mut World, project: &'static str, seen: Vec<State>, e
         None => world.pending.push((project, seen)),
         Some(Ok(outcome)) => {
             let pointer = world.vault.pointer(&outcome.pointer).await.unwrap().unwrap();
+            if outcome.confirmed.is_some() {
+                world.came("a snapshot confirmed by a listing");
+            }
             assert!(oracle::adopt(world, pointer, project, &seen).await, "another content than Harbor had");
             assert!(!calm || outcome.index.is_complete(), "gaps without a reason: {:?}", outcome.index.gaps);
         }
@@ -137,16 +144,18 @@ async fn unchanged(world: &mut World, rng: &mut StdRng) {
     let project = harbor::project(rng);
     let state = world.model.projects[project].clone();
     let newest = world.newest(project).filter(|snap| snap.complete && snap.state == state);
-    let Some(previous) = newest.map(|snap| snap.pointer.snapshot.digest) else { return };
-    seal_unchanged(world, project, previous).await;
+    let Some(pointer) = newest.map(|snap| snap.pointer.clone()) else { return };
+    confirm_unchanged(world, pointer).await;
 }
 
-async fn seal_unchanged(world: &mut World, project: &'static str, previous: Digest) {
-    let row = world.client.project(&project.parse().unwrap()).await.unwrap().unwrap();
-    let seen = vec![world.model.projects[project].clone()];
-    let sealed = backup::unchanged(&world.context(Reconcile::Hinted), &row, previous).await.unwrap();
-    if let Some(outcome) = sealed {
-        judge(world, project, seen, Ended { outcome: Some(Ok(outcome)), fired: None }).await;
+async fn confirm_unchanged(world: &mut World, pointer: Pointer) {
+    let candidate = Candidate { project: pointer.project.clone(), pointer_id: pointer.id, lock: false };
+    let confirmed = confirm(&world.vault, &pointer.harbor, pointer.moment, vec![candidate], &Silent).await.unwrap();
+    if !confirmed.is_empty() {
+        assert!(world.snaps.iter().any(|snap| snap.pointer == pointer), "what is confirmed is kept");
+        let findings = verify::snapshot_to(&world.vault, &pointer.snapshot.digest, Depth::Bytes).await;
+        assert_eq!(findings, [], "and is whole");
+        world.came("a snapshot confirmed without a listing");
     }
 }
 
@@ -230,7 +239,7 @@ async fn on_a_snapshot_let_go(world: &mut World, rng: &mut StdRng) {
     world.swept(&swept);
     let previous = pointer.snapshot.digest;
     if same && rng.random_bool(0.5) {
-        return seal_unchanged(world, project, previous).await;
+        return confirm_unchanged(world, pointer).await;
     }
     let name: ProjectName = project.parse().unwrap();
     let seen = vec![world.model.projects[project].clone()];

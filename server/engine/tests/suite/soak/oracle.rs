@@ -72,7 +72,10 @@ pub async fn adopt(world: &mut World, pointer: Pointer, project: &'static str, c
     if !complete {
         world.came("a snapshot with gaps");
     }
-    world.snaps.push(Snap { pointer, state, complete, project });
+    // One that was confirmed is known.
+    if !world.snaps.iter().any(|snap| snap.pointer == pointer) {
+        world.snaps.push(Snap { pointer, state, complete, project });
+    }
     true
 }
 

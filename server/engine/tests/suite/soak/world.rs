@@ -182,6 +182,7 @@ impl World {
             progress: Arc::new(Silent),
             control: Arc::new(Silent),
             reconcile,
+            confirm: true,
             harbor_config: None,
             secrets: None,
             staging: None,
