@@ -89,7 +89,7 @@ async fn measure(pool: &PgPool, projects: i64, snapshots: i64) -> Result<bool, F
         bounds: None,
     };
     let mut world = World { state, caller, projects, snapshots, rng: StdRng::seed_from_u64(1) };
-    let mut met = size(pool, rows).await?;
+    let mut met = grown(pool, rows).await?;
     let point = world.points().await?;
     met &= aim("one tag at one moment, 99 in 100", p99(&point), POINT_P99_MAX);
     let diffs = world.diffs().await?;
@@ -126,7 +126,7 @@ fn aim(what: &str, found: Duration, most: Duration) -> bool {
 }
 
 /// Size in proportion to changes.
-async fn size(pool: &PgPool, rows: i64) -> Result<bool, Failure> {
+async fn grown(pool: &PgPool, rows: i64) -> Result<bool, Failure> {
     let bytes: i64 = sqlx::query_scalar(
         "select sum(pg_total_relation_size(t::regclass))::bigint from unnest(array['tag_span', 'artifact_span', 'artifact', 'repository_span']) t",
     )
