@@ -20,6 +20,7 @@ mod progress;
 mod project;
 mod restore;
 mod run;
+mod secret;
 pub mod serve;
 mod shell;
 mod snapshot;
@@ -37,6 +38,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{ConfigError, DatabaseArgs, KeyArgs, OwnerArgs};
+
+use secret::secret_from_stdin;
 
 /// Backup, point-in-time recovery and approved self-service restore for Harbor
 #[derive(Parser)]
@@ -289,16 +292,4 @@ pub async fn local_state(database: &DatabaseArgs, key: &KeyArgs) -> Result<crate
 /// Whoever sits at this machine reaches all it reaches anyway; a vault's bucket may be in a private network.
 fn everywhere() -> Vec<ipnet::IpNet> {
     ["0.0.0.0/0", "::/0", "127.0.0.0/8", "::1/128"].into_iter().filter_map(|net| net.parse().ok()).collect()
-}
-
-/// One line of standard input, for secrets: never from the command line, where others can read it.
-pub fn secret_from_stdin(what: &str) -> Result<String, CliError> {
-    use std::io::IsTerminal as _;
-    if std::io::stdin().is_terminal() {
-        eprint!("{what}: ");
-    }
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).map_err(|e| CliError::Usage(format!("cannot read {what} from standard input: {e}")))?;
-    let secret = line.trim_end_matches(['\r', '\n']).to_owned();
-    if secret.is_empty() { Err(CliError::Usage(format!("give {what} on standard input"))) } else { Ok(secret) }
 }
