@@ -109,7 +109,7 @@ pub async fn doctor(args: Doctor) -> Result<(), CliError> {
     if let Some(ahead) = crate::clock::skew(&mut *state.pool.acquire().await?).await? {
         broken.push(Broken { invariant: "I-35", what: crate::clock::words(ahead) });
     }
-    secrets(&state, &mut broken).await?;
+    broken.extend(closed_secrets(&state).await?.into_iter().map(|what| Broken { invariant: "I-28", what }));
     let walked = vaults(&state, args.strict, &mut broken).await?;
     if args.json {
         let value = serde_json::json!({ "audit_events": check.events, "snapshots_walked": walked, "broken": broken });
@@ -138,8 +138,9 @@ async fn questions(pool: &PgPool) -> Result<Vec<Broken>, CliError> {
 /// A harbor's id, name and sealed secrets for reading, for writing and for staging.
 type SecretRow = (i64, String, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
 
-/// Every stored secret opens with the keys at hand (I-28).
-async fn secrets(state: &AppState, broken: &mut Vec<Broken>) -> Result<(), CliError> {
+/// Stored secrets that do not open with the keys at hand, and why (I-28).
+pub async fn closed_secrets(state: &AppState) -> sqlx::Result<Vec<String>> {
+    let mut closed = Vec::new();
     let rows: Vec<SecretRow> =
         sqlx::query_as("select harbor_id, name, read_secret, write_secret, staging_secret from harbor where removed_at is null")
             .fetch_all(&state.pool)
@@ -148,7 +149,7 @@ async fn secrets(state: &AppState, broken: &mut Vec<Broken>) -> Result<(), CliEr
         for (column, sealed) in [("read_secret", Some(read)), ("write_secret", write), ("staging_secret", staging)] {
             let Some(sealed) = sealed else { continue };
             if let Err(error) = state.keys.open(crate::crypto::Place { table: "harbor", column, row }, &sealed) {
-                broken.push(Broken { invariant: "I-28", what: format!("{column} of {name}: {error}") });
+                closed.push(format!("{column} of {name}: {error}"));
             }
         }
     }
@@ -156,10 +157,10 @@ async fn secrets(state: &AppState, broken: &mut Vec<Broken>) -> Result<(), CliEr
         sqlx::query_as("select vault_id, name, secret from vault_bucket join vault using (vault_id)").fetch_all(&state.pool).await?;
     for (row, name, sealed) in rows {
         if let Err(error) = state.keys.open(crate::vaults::bucket::secret_place(row), &sealed) {
-            broken.push(Broken { invariant: "I-28", what: format!("secret of the vault {name}: {error}") });
+            closed.push(format!("secret of the vault {name}: {error}"));
         }
     }
-    Ok(())
+    Ok(closed)
 }
 
 /// Vaults open, every snapshot of the catalogue has its pointer, and its closure is whole (I-1).
@@ -234,4 +235,34 @@ async fn adrift(pool: &PgPool, vault: &str, pointers: &[vault::Pointer], broken:
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::crypto::{KeyRing, Place};
+
+    fn state(pool: &PgPool) -> AppState {
+        let ring = KeyRing::parse(&KeyRing::generate()).unwrap();
+        AppState::new(pool.clone(), ring, Vec::new(), "http://localhost".parse().unwrap())
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_secret_that_another_key_sealed_is_named(pool: PgPool) {
+        let (right, wrong) = (state(&pool), state(&pool));
+        let row: i64 = sqlx::query_scalar(
+            "insert into harbor (name, url, read_login, read_secret, secret_set_by)
+             values ('prod', 'https://harbor.example', 'robot', '', 'test') returning harbor_id",
+        )
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+        let sealed = right.keys.seal(Place { table: "harbor", column: "read_secret", row }, &SecretString::from("s".to_owned()));
+        sqlx::query("update harbor set read_secret = $1").bind(sealed).execute(&pool).await.unwrap();
+        assert_eq!(closed_secrets(&right).await.unwrap(), Vec::<String>::new());
+        let named = closed_secrets(&wrong).await.unwrap();
+        assert!(named.len() == 1 && named[0].starts_with("read_secret of prod: the key "), "{named:?}");
+    }
 }

@@ -51,7 +51,10 @@ pub async fn prepare(owner: &SecretString, ours: &SecretString) -> Result<(), Cl
 /// Role, password and database of a URL.
 fn parts(url: &SecretString) -> Result<(String, SecretString, String), CliError> {
     let lacks = |what: &str| CliError::Failed(format!("the database URL has no {what}, which the role to make needs"));
-    let url = Url::parse(url.expose_secret()).map_err(|_| CliError::Failed("the database URL is none".to_owned()))?;
+    let url = Url::parse(url.expose_secret()).map_err(|error| {
+        let form = "it is postgres://user:password@host/database, where a password has %2F for / and so on";
+        CliError::Failed(format!("the database URL cannot be read ({error}); {form}"))
+    })?;
     let (role, database) = (plain(url.username()), plain(url.path().trim_start_matches('/')));
     let password = url.password().map(plain).filter(|text| !text.is_empty()).ok_or_else(|| lacks("password"))?;
     match (role.is_empty(), database.is_empty()) {
@@ -176,5 +179,7 @@ mod tests {
         }
         let incomplete = prepare(&owner, &SecretString::from("postgres://breakwater@db/breakwater".to_owned())).await.unwrap_err();
         assert!(incomplete.to_string().contains("no password"), "{incomplete}");
+        let slashed = prepare(&owner, &SecretString::from("postgres://breakwater:x7/y@db/breakwater".to_owned())).await.unwrap_err();
+        assert!(slashed.to_string().contains("%2F for /") && !slashed.to_string().contains("x7"), "{slashed}");
     }
 }

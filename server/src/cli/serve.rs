@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{CliError, migrate_pool};
+use super::{CliError, doctor, migrate_pool};
 use crate::config::{DatabaseArgs, KeyArgs, OutsideArgs, ServeArgs, WorkerArgs};
 use crate::http::assets::Assets;
 use crate::http::port::Live;
@@ -58,6 +58,7 @@ pub async fn serve(args: Serve) -> Result<(), CliError> {
     let pool = connect(&args.database.url()?).await?;
     migrate_pool(&pool).await?;
     let state = AppState::new(pool, ring, args.outside.allow_net.clone(), public_url.clone());
+    warn_of_closed_secrets(&state).await?;
     if public_url.scheme() == "http" && !args.serve.listen.ip().is_loopback() {
         tracing::warn!("the console is served over plain http on a public address: put a proxy with TLS before it and set --public-url");
     }
@@ -130,11 +131,20 @@ pub async fn worker(args: Worker) -> Result<(), CliError> {
     migrate_pool(&pool).await?;
     let here = url::Url::parse("http://localhost").map_err(|e| CliError::Failed(e.to_string()))?;
     let state = AppState::new(pool, ring, args.outside.allow_net.clone(), here);
+    warn_of_closed_secrets(&state).await?;
     let shutdown = on_signal();
     let forward = tokio::spawn(state.events.clone().forward(state.pool.clone()));
     worker::run(state.clone(), settings(&args.worker), shutdown).await;
     forward.abort();
     state.pool.close().await;
+    Ok(())
+}
+
+/// Says which stored secrets the key does not open. It starts all the same: they can be entered again.
+async fn warn_of_closed_secrets(state: &AppState) -> Result<(), CliError> {
+    for secret in doctor::closed_secrets(state).await? {
+        tracing::error!(secret, "a stored secret does not open: is this the key of before, and all of it?");
+    }
     Ok(())
 }
 
