@@ -10,6 +10,7 @@ use sqlx::postgres::PgListener;
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 
 /// The channel in Postgres.
 const CHANNEL: &str = "breakwater";
@@ -71,11 +72,13 @@ pub struct Events {
     sender: broadcast::Sender<Topic>,
     /// When each was told last, by the clock of this process.
     told: Arc<Mutex<Vec<(Topic, OffsetDateTime)>>>,
+    /// Nothing is told any more.
+    over: CancellationToken,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        Self { sender: broadcast::channel(BEHIND_MAX).0, told: Arc::default() }
+        Self { sender: broadcast::channel(BEHIND_MAX).0, told: Arc::default(), over: CancellationToken::new() }
     }
 }
 
@@ -84,6 +87,16 @@ impl Events {
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Topic> {
         self.sender.subscribe()
+    }
+
+    /// Ends the streams of pages at the end of the program, which waits for open connections and would wait for them in vain.
+    pub fn end(&self) {
+        self.over.cancel();
+    }
+
+    /// Waits for [`Events::end`].
+    pub async fn ended(&self) {
+        self.over.cancelled().await;
     }
 
     /// Tells the pages and workers of this process.
@@ -108,7 +121,10 @@ impl Events {
     /// Forwards notifications of Postgres until the pool is closed.
     pub async fn forward(self, pool: PgPool) {
         while !pool.is_closed() {
-            if let Err(error) = self.listen(&pool).await {
+            // At the end of the program the pool is closed under it.
+            if let Err(error) = self.listen(&pool).await
+                && !pool.is_closed()
+            {
                 tracing::warn!(error = %crate::error::chain(&error), "listening for changes was interrupted");
             }
             self.tell(Topic::Resync);

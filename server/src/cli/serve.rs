@@ -110,6 +110,11 @@ pub async fn run(
         Web { backend: Arc::new(Live { state: state.clone() }), state: state.clone(), assets, trusted_proxies: trusted_proxies.into() };
     let forward = tokio::spawn(state.events.clone().forward(state.pool.clone()));
     let tidy = tokio::spawn(keep_tidy(state.clone(), shutdown.clone()));
+    let (events, stopped) = (state.events.clone(), shutdown.clone());
+    tokio::spawn(async move {
+        stopped.cancelled().await;
+        events.end();
+    });
     let working = work.map(|settings| tokio::spawn(worker::run(state.clone(), settings, shutdown.clone())));
     tracing::info!(listen = %address, public.url = %state.public_url, "console is ready");
     let trusted = Arc::clone(&web.trusted_proxies);

@@ -55,6 +55,7 @@ pub async fn stream(State(web): State<Web>, request: Request) -> Response {
             tokio::select! {
                 // Who is gone makes room for another at once.
                 () = tx.closed() => return,
+                () = web.state.events.ended() => return,
                 _ = beat.tick() => {
                     if !still_let_in(&web, &caller, session.as_ref()).await {
                         return;

@@ -129,3 +129,15 @@ async fn a_stream_ends_with_what_let_it_in(pool: PgPool) {
         }
     }
 }
+
+/// A program that is stopped waits for open connections; every open page has one of these.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_stream_ends_with_the_program(pool: PgPool) {
+    let state = state(pool);
+    let router = web(&state);
+    let dev = person(&state, "dev", &[], "").await;
+    let stream = open(&router, (header::COOKIE, signed_in(&state, &dev).await)).await;
+    state.events.end();
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(PATIENCE_S), stream.collect()).await;
+    assert!(ended.is_ok(), "the stream goes on");
+}
