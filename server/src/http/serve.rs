@@ -65,7 +65,7 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// How often a client of HTTP/2 is asked whether it is there, and how long it may take to say so.
 const PING: Duration = Duration::from_secs(20);
 /// Longest a connection may take to end at shutdown.
-const DRAIN: Duration = Duration::from_secs(20);
+pub const DRAIN: Duration = Duration::from_secs(20);
 /// Open files asked of the system: connections of strangers and proxies, and as many again for everything else.
 const FILES: u64 = 16_384;
 

@@ -22,7 +22,7 @@ use crate::state::AppState;
 /// Wait between looks for work when no notification comes.
 const POLL: Duration = Duration::from_secs(5);
 /// Longest a job may take to stop at shutdown before it is left to its lease.
-const DRAIN: Duration = Duration::from_secs(30);
+pub const DRAIN: Duration = Duration::from_secs(30);
 /// First wait before another try; doubled each time.
 const BACKOFF_FIRST_S: f64 = 5.0;
 /// Longest wait before another try.

@@ -102,3 +102,20 @@ fn marks_of_unfinished_work_do_not_land() {
         }
     }
 }
+
+/// A setting with a slip in its name does nothing and says nothing; a grace that is shorter than what is waited for kills jobs.
+#[test]
+fn what_the_compose_file_sets_is_read_and_what_is_stopped_has_its_time() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let (compose, image, config) = (read("docker-compose.yml"), read("server/Dockerfile"), read("server/src/config.rs"));
+    let set = compose.lines().filter_map(|line| line.trim().split_once(':').map(|(name, _)| name));
+    let made = image.lines().filter_map(|line| line.strip_prefix("ENV ")?.split_once('=').map(|(name, _)| name));
+    let names: Vec<&str> = set.chain(made).filter(|name| name.starts_with("BREAKWATER_") || name.starts_with("DATABASE_")).collect();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        assert!(config.contains(&format!("\"{name}\"")), "nothing reads {name}");
+    }
+    let grace = compose.lines().find_map(|line| line.strip_prefix("  stop_grace_period: ")?.strip_suffix('s')?.parse::<u64>().ok());
+    let waited = crate::jobs::worker::DRAIN.max(crate::http::serve::DRAIN);
+    assert!(grace.is_some_and(|seconds| seconds > waited.as_secs()), "{grace:?} s are not more than {waited:?}");
+}
