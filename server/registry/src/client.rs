@@ -333,7 +333,11 @@ impl Client {
     /// Sends the call; anything but a success is an error.
     pub(crate) async fn expect(&self, call: &Call) -> Result<Answer, RegistryError> {
         let answer = self.fetch(call).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(self.refusal(&answer, &call.request.what, None)) }
+        if answer.status.is_success() {
+            Ok(answer)
+        } else {
+            Err(self.told_apart(call, self.refusal(&answer, &call.request.what, None)).await)
+        }
     }
 
     /// The same, with 404 as `None`.

@@ -197,3 +197,35 @@ async fn failed_jobs_of_what_is_gone_leave_home(pool: PgPool) {
     sqlx::query("update plan set deleted_at = now()").execute(&pool).await.unwrap();
     assert_eq!(failed().await, [""; 0]);
 }
+
+/// Whether a Harbor was set back is asked of what changed last, and of a project that is gone it says nothing but no.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_project_that_is_deleted_ends_no_run(pool: PgPool) {
+    for version in [Version::V2_15_2, Version::V2_12_4] {
+        let estate = Estate::with(pool.clone(), &["shop", "tools"], version).await;
+        super::find::read_by_a_robot(&estate).await;
+        estate.run().await;
+        estate.push("tools/web", "2").await;
+        estate.run().await;
+        let (user, password) = estate.sim.admin();
+        for path in ["projects/tools/repositories/web", "projects/tools/repositories/api", "projects/tools"] {
+            let gone = reqwest::Client::new().delete(format!("{}/api/v2.0/{path}", estate.sim.url())).basic_auth(user, Some(password));
+            gone.send().await.unwrap().error_for_status().unwrap();
+        }
+        for _ in 0..2 {
+            assert_eq!(estate.run().await.projects_done, 1, "{version:?}");
+        }
+        estate.push("shop/web", "2").await;
+        estate.run().await;
+        assert_eq!(estate.tags("shop/web").await, ["1", "2"]);
+        let open: Vec<String> = sqlx::query_scalar("select p.name from standing t join project p using (project_id) where is_open")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+        assert_eq!(open, ["shop"], "of what is gone nothing is known from then on");
+        sqlx::raw_sql("truncate harbor, plan, vault, project cascade; alter table audit_record disable trigger all; delete from audit_record; alter table audit_record enable trigger all")
+            .execute(&pool)
+            .await
+            .unwrap();
+    }
+}

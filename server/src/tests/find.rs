@@ -204,6 +204,67 @@ async fn harbor_says_what_it_has_and_without_it_the_answer_says_how_old_it_is(po
     assert_eq!(browse().await, (false, same.to_vec()), "as of the newest snapshot, which is said");
 }
 
+/// Has the harbor read by a robot, as outside of tests, where its administrator is refused nothing.
+pub(super) async fn read_by_a_robot(estate: &Estate) {
+    let (user, password) = estate.sim.admin();
+    let access = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(resource, action)| serde_json::json!({ "resource": resource, "action": action })).collect::<Vec<_>>()
+    };
+    let rights = access(&[
+        ("repository", "pull"),
+        ("repository", "list"),
+        ("repository", "read"),
+        ("artifact", "list"),
+        ("artifact", "read"),
+        ("tag", "list"),
+        ("project", "read"),
+    ]);
+    let robot = serde_json::json!({
+        "name": "reader", "level": "system", "duration": -1,
+        "permissions": [
+            { "kind": "system", "namespace": "/", "access": access(&[("project", "list")]) },
+            { "kind": "project", "namespace": "*", "access": rights },
+        ],
+    });
+    let made = reqwest::Client::new().post(format!("{}/api/v2.0/robots", estate.sim.url())).basic_auth(user, Some(password)).json(&robot);
+    let made: serde_json::Value = made.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
+    let place = crate::crypto::Place { table: "harbor", column: "read_secret", row: estate.harbor_id };
+    let secret = estate.state.keys.seal(place, &secrecy::SecretString::from(made["secret"].as_str().unwrap()));
+    sqlx::query("update harbor set read_login = $1, read_secret = $2, version = version + 1")
+        .bind(made["name"].as_str().unwrap())
+        .bind(secret)
+        .execute(&estate.pool)
+        .await
+        .unwrap();
+}
+
+/// Whoever is no administrator is refused what is of a project that is not there, in the words for a right that is missing.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn of_a_project_that_is_gone_nothing_is_there_and_no_right_is_missing(pool: PgPool) {
+    let estate = Estate::new(pool, &["shop"]).await;
+    estate.run().await;
+    read_by_a_robot(&estate).await;
+    let there = async || {
+        estate.state.said_now.forget();
+        let found = find(&estate, "shop", "shop/web:1").await;
+        assert_eq!(found.notes, []);
+        let history = projects::tag_history(&estate.state, &viewer("shop"), "sim", "shop", "shop/web", "1", true).await.unwrap();
+        assert!(history.live_error.is_none());
+        let diff = projects::compare_live(&estate.state, &viewer("shop"), "sim", "shop", None).await.unwrap();
+        assert!(diff.error.is_none());
+        let in_harbor = &found.hits[0].in_harbor;
+        assert_eq!(history.in_harbor.unwrap().state, in_harbor.state);
+        (in_harbor.state, in_harbor.live, diff.same, diff.missing)
+    };
+    assert_eq!(there().await, (Presence::Yes, true, 2, 0));
+    let (user, password) = estate.sim.admin();
+    for path in ["projects/shop/repositories/web", "projects/shop/repositories/api", "projects/shop"] {
+        let gone = reqwest::Client::new().delete(format!("{}/api/v2.0/{path}", estate.sim.url())).basic_auth(user, Some(password));
+        gone.send().await.unwrap().error_for_status().unwrap();
+    }
+    assert_eq!(there().await, (Presence::No, true, 0, 2));
+}
+
 /// A login that stopped counting gets listings of public projects alone: what it does not see is not said to be gone.
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn a_login_that_does_not_count_is_no_answer(pool: PgPool) {

@@ -127,6 +127,20 @@ impl Client {
         RegistryError::Forbidden { username: self.username().to_owned(), what }
     }
 
+    /// A refused look into a project: Harbor's API refuses whoever is no administrator whatever is of a project that does not exist, as if a right were
+    /// missing. That such a project does not exist it tells everybody.
+    pub(super) async fn told_apart(&self, call: &Call, refused: RegistryError) -> RegistryError {
+        if !matches!(refused, RegistryError::Forbidden { .. }) || call.request.method != Method::GET {
+            return refused;
+        }
+        let within = call.request.url.path().strip_prefix("/api/v2.0/projects/").and_then(|path| path.split('/').next());
+        let Some(project) = within.and_then(|name| name.parse::<vocab::ProjectName>().ok()) else { return refused };
+        if matches!(self.project_status(&project).await, Ok(StatusCode::NOT_FOUND)) {
+            return RegistryError::NotFound { what: format!("the project {project}") };
+        }
+        refused
+    }
+
     async fn project_status(&self, project: &vocab::ProjectName) -> Result<StatusCode, RegistryError> {
         let call = self.api(Method::HEAD, "/projects", "look a project up").query("project_name", project.as_str());
         Ok(self.transport().send(&call.request, self.auth().basic()).await?.status())

@@ -129,8 +129,7 @@ impl Client {
         self.projects().await
     }
 
-    /// One project; `None` if it does not exist. Without administrator's rights Harbor answers 403 for an unknown one too, which is
-    /// [`RegistryError::Forbidden`].
+    /// One project; `None` if it does not exist.
     pub async fn project(&self, name: &ProjectName) -> Result<Option<Project>, RegistryError> {
         self.json_found(&self.api(Method::GET, &format!("/projects/{name}"), format!("read the project {name}"))).await
     }

@@ -170,6 +170,11 @@ async fn least_privilege_robots_can_do_their_work_and_no_more() {
         assert_eq!(denied.code(), "forbidden", "{version:?}: {denied:?}");
         let denied = reader.delete_tag(&repo, &"v1".parse().unwrap()).await.unwrap_err();
         assert_eq!(denied.code(), "forbidden", "{version:?}");
+        let (gone, of_gone) = (project("gone"), repository("gone/app"));
+        assert_eq!(reader.project(&gone).await.unwrap().map(|found| found.id), None, "{version:?}: gone, not forbidden");
+        assert_eq!(reader.repository(&of_gone).await.unwrap().map(|found| found.id), None, "{version:?}");
+        assert!(reader.artifact(&of_gone, &tag("v1")).await.unwrap().is_none(), "{version:?}");
+        assert_eq!(reader.repositories(&gone).await.unwrap_err().code(), "not_found", "{version:?}");
         let rows = reader.check_list(CheckKind::Backup).await;
         assert!(rows.iter().all(|r| r.outcome != Outcome::Fail), "{version:?}: {rows:#?}");
         assert!(rows.iter().find(|r| r.code == "silent").unwrap().outcome == Outcome::Pass, "{version:?}: {rows:#?}");
