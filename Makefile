@@ -54,8 +54,10 @@ test-live: setup
 	@HARBOR_URL="$(HARBOR_URL)" HARBOR_USER="$(HARBOR_USER)" HARBOR_PASSWORD="$(HARBOR_PASSWORD)" cargo test -p engine --test live
 
 # Beside the peers that are on PATH; against the simulator unless HARBOR_URL names a real Harbor. The JSON goes to the target folder.
-# Then the catalogue: Postgres does the work there, so its program is not built anew for it. Then the pages under load.
+# Then the catalogue: Postgres does the work there, so its program is not built anew for it. Then the pages under load, and
+# a run of a plan in which nothing changed.
 bench:
 	@HARBOR_URL="$(HARBOR_URL)" HARBOR_USER="$(HARBOR_USER)" HARBOR_PASSWORD="$(HARBOR_PASSWORD)" cargo run --quiet --release -p bench -- $(BENCH)
 	@STRICT=$(if $(findstring --strict,$(BENCH)),1) TAGS=$(TAGS) SNAPSHOTS=$(SNAPSHOTS) sh scripts/with-postgres.sh cargo bench --quiet --profile dev -p server --bench catalogue
 	@STRICT=$(if $(findstring --strict,$(BENCH)),1) sh scripts/with-postgres.sh cargo bench --quiet -p server --bench pages
+	@STRICT=$(if $(findstring --strict,$(BENCH)),1) sh scripts/with-postgres.sh cargo bench --quiet -p server --bench unchanged

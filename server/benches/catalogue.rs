@@ -4,6 +4,7 @@
 //! many snapshots one by one would leave them. `TAGS` and `SNAPSHOTS` choose the size: tags in all, ten thousand to a project, and
 //! snapshots of each project, each of which moves one tag in a thousand. With `STRICT=1` it ends with 1 when an aim is missed.
 
+mod database;
 mod generated;
 
 use std::process::ExitCode;
@@ -21,7 +22,8 @@ use server::state::AppState;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 
-use self::generated::{Failure, Size, with_database};
+use self::database::{Failure, with_database};
+use self::generated::Size;
 
 /// Repositories of a project, and tags of each.
 const REPOSITORIES: i64 = 10;

@@ -3,6 +3,7 @@
 //! Twice: with twenty projects, and with five thousand, a hundred thousand tags and ten thousand requests, where half of the rate is enough. It makes
 //! databases of its own on the Postgres that `DATABASE_URL` names, and drops them. With `STRICT=1` it ends with 1 when an aim is missed.
 
+mod database;
 mod generated;
 
 use std::net::SocketAddr;
@@ -26,7 +27,8 @@ use tokio_util::sync::CancellationToken;
 use tower_sessions::SessionStore as _;
 use tower_sessions::session::{Id, Record};
 
-use self::generated::{Failure, Size, with_database};
+use self::database::{Failure, with_database};
+use self::generated::Size;
 
 /// Browsers at a time.
 const CONNECTIONS: usize = 8;
@@ -156,6 +158,9 @@ async fn furnish(pool: &PgPool, requests: i64) -> Result<(), Failure> {
         "insert into run (plan_id, job_id, trigger, state, started_at, finished_at, projects, projects_done)
          select plan_id, job_id, 'schedule', 'good', j.started_at, j.finished_at, (select count(*) from project), (select count(*) from project) from plan, job j",
         "update snapshot_ever s set run_id = r.run_id from run r where r.started_at = s.moment",
+        "insert into confirmation (plan_id, project_id, snapshot_id, from_at, seen_at, to_at)
+         select plan_id, project_id, snapshot_id, moment, moment, case when moment < max(moment) over (partition by project_id) then moment end
+           from snapshot_ever, plan",
         "drop table made",
     ] {
         sqlx::query(sql).execute(&mut *conn).await.map_err(|e| format!("{sql}: {e}"))?;

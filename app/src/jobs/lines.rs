@@ -87,6 +87,11 @@ sentences! {
             projects: i64,
         } => ("{} {} unchanged as far as can be told: what they have is confirmed without a listing", some(*projects, "project", "projects"), if *projects == 1 { "is" } else { "are" }),
              ("{} 个项目据判断未变化，未列出即确认其最新快照", count(*projects));
+        /// Projects that were listed and have what their newest snapshots have.
+        FoundTheSame {
+            /// How many.
+            projects: i64,
+        } => ("{} listed and found unchanged: what they have is confirmed", some(*projects, "project", "projects")), ("已列出 {} 个项目，内容未变化：已确认其最新快照", count(*projects));
         /// Retention.
         LetGo {
             /// How many.

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use app::audit::events::VaultEvent;
 use app::jobs::failures::{Failure, Help};
@@ -59,6 +60,10 @@ struct Run {
     version: Option<String>,
     /// Requests that had been repeated by then.
     retries: u64,
+    /// Whether the vault has pointers that its `index.json` does not name.
+    has_sealed: AtomicBool,
+    /// Projects that were listed and found unchanged.
+    found_same: AtomicI64,
 }
 
 impl Run {
@@ -117,15 +122,23 @@ pub async fn backup_job(context: Arc<JobContext>, run_id: i64) -> Result<(), Job
     if spared > 0 {
         context.log("info", Line::Unchanged { projects: spared }).await;
     }
+    let found_same = run.found_same.load(Ordering::Relaxed);
+    if found_same > 0 {
+        context.log("info", Line::FoundTheSame { projects: found_same }).await;
+    }
     // Retention comes after the new snapshots, which may be what makes older ones dispensable. It is no part of the backup's success.
+    let mut is_stale = run.has_sealed.load(Ordering::Relaxed);
     match retention::expire(&context, &run.plan, &run.vault).await {
         Ok(0) => {}
-        Ok(gone) => context.log("info", Line::LetGo { snapshots: figure(gone) }).await,
+        Ok(gone) => {
+            is_stale = true;
+            context.log("info", Line::LetGo { snapshots: figure(gone) }).await;
+        }
         Err(JobError::Stopped(stop)) => return Err(stop.into()),
         Err(error) => context.log("warn", Line::RetentionBrokeOff { why: error.failure() }).await,
     }
     // Foreign tools list a vault by its index.json; it is made from the pointers, so a failure here loses nothing.
-    if let Err(error) = run.vault.rebuild_index().await {
+    if is_stale && let Err(error) = run.vault.rebuild_index().await {
         context.log("warn", Line::NoIndexJson { why: troubles::vault(&error) }).await;
     }
     finish(&context, failures).await
@@ -206,6 +219,8 @@ async fn prepare(context: &Arc<JobContext>, run_id: i64, plan: queries::Row, who
         staging,
         version,
         retries,
+        has_sealed: AtomicBool::new(false),
+        found_same: AtomicI64::new(0),
     })
 }
 
@@ -248,7 +263,7 @@ async fn projects(context: &JobContext, run: &Run, only: Option<String>) -> Resu
     let scope = Scope::new(&run.plan.include, &run.plan.exclude).map_err(Error::from)?;
     let done = {
         let mut conn = context.state.pool.acquire().await?;
-        confirmed::done_in_run(&mut conn, run.run_id).await?
+        confirmed::done_in_run(&mut conn, run.run_id).await?.into_iter().collect::<HashSet<String>>()
     };
     let mut names = Vec::new();
     for (name, _, proxy) in listed {
@@ -295,10 +310,12 @@ async fn one_project(context: &Arc<JobContext>, run: &Run, project: &ProjectName
         outcome = capture(context, run, &harbor, project, (previous, false)).await?;
     }
     if outcome.confirmed.is_some() {
+        run.found_same.fetch_add(1, Ordering::Relaxed);
         compare(context, run, project, previous, (&outcome, &catalogue::Changes::default()), compared).await;
         tell_gaps(context, &outcome).await;
         return Ok(());
     }
+    run.has_sealed.store(true, Ordering::Relaxed);
     let figures = &outcome.stats;
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let sealed = catalogue::Sealed {
@@ -375,8 +392,8 @@ async fn confirm(context: &Arc<JobContext>, run: &Run, projects: &[ProjectName])
     let (harbor, candidates) = (harbor_name(&run.plan)?, candidates.collect());
     let found =
         told_to_vault(context, run, engine::backup::confirm::confirm(&run.vault, &harbor, lock_at, candidates, &observer).await).await?;
-    let found: HashSet<ProjectName> = found.into_iter().collect();
-    newest.retain(|row| found.iter().any(|project| project.as_str() == row.project));
+    let found: HashSet<&str> = found.iter().map(ProjectName::as_str).collect();
+    newest.retain(|row| found.contains(row.project.as_str()));
     let mut tx = context.state.pool.begin().await?;
     context.fence(&mut tx).await?;
     // What the plan has open is let go of by nobody else.
@@ -586,6 +603,7 @@ async fn adopt_sealed(
         }
         events::notify(&mut tx, Topic::Snapshots).await?;
         tx.commit().await?;
+        run.has_sealed.store(true, Ordering::Relaxed);
         if entered {
             context.log("info", Line::EnteredSealed { project: project.to_string() }).await;
         }
