@@ -30,7 +30,7 @@ const ROWS: i64 = 100;
 /// Snapshots in the log of one job that could not be copied.
 const LOGGED_MAX: usize = 50;
 
-/// Queues a copy to each further vault that lacks something, in the caller's transaction.
+/// Queues a copy to each further vault that lacks something, or the lock of it, in the caller's transaction.
 pub async fn queue(conn: &mut PgConnection, plan: &plans::queries::Row, trigger: &str, account_id: Option<i64>) -> Result<(), Error> {
     for (vault_id, vault) in queries::lacking(conn, plan.plan_id).await? {
         let job = NewJob {
@@ -71,6 +71,7 @@ pub async fn copy_job(context: Arc<JobContext>, plan_id: i64, vault_id: i64) -> 
     };
     let mut job = Job { context: &context, plan, to, to_id: vault_id, to_name: name, names: PointerNames::default() };
     let (copied, failed) = job.all().await?;
+    job.lock().await?;
     retention::forget(&context, vault_id, &job.to).await?;
     if copied > 0
         && let Err(error) = job.to.rebuild_index().await
@@ -158,6 +159,36 @@ impl Job<'_> {
             Ok(copied) => self.enter(row, &copied).await.map(Ok),
             Err(error @ CopyError::From(_)) => Ok(Err(failure(&error))),
             Err(error) => Err(failure(&error)),
+        }
+    }
+
+    /// Locks the copies of what later runs confirmed, as if it were made then.
+    async fn lock(&mut self) -> Result<(), JobError> {
+        let mut after = 0;
+        loop {
+            let of = (self.plan.plan_id, self.to_id);
+            let rows = queries::unlocked(&mut *self.context.state.pool.acquire().await?, of, after, ROWS).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = last.snapshot_id;
+            for row in rows {
+                self.context.check().await?;
+                let names = self.names.of(&self.to, self.to_id, &self.plan.harbor, &row.project).await?;
+                let pointer = match names.iter().find(|name| name.id() == row.pointer_id) {
+                    Some(name) => self.to.pointer(name).await.map_err(Error::from)?,
+                    None => None,
+                };
+                if let Some(pointer) = &pointer {
+                    self.to.lock_confirmed(pointer, row.at).await.map_err(Error::from)?;
+                }
+                let mut tx = self.context.state.pool.begin().await?;
+                self.context.fence(&mut tx).await?;
+                match pointer {
+                    Some(_) => queries::locked(&mut tx, row.snapshot_id, self.to_id, row.at).await?,
+                    // A copy without its pointer is none.
+                    None => crate::vaults::queries::set_degraded(&mut tx, self.to_id, &[row.snapshot_id], true).await?,
+                }
+                tx.commit().await?;
+            }
         }
     }
 

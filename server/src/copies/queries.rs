@@ -58,20 +58,26 @@ pub const COPIES: &str = "
                         order by job_id desc limit 1) j on true
                  where pc.plan_id = p.plan_id) c)";
 
-/// Further vaults of a plan that lack a snapshot: id, name.
+/// A copy `c` of the snapshot `s` in a vault with the bucket `b` whose lock does not reach as far as if the snapshot were made when it was confirmed
+/// last.
+const SHORT: &str = "c.copied_at is not null and c.forgotten_at is null and c.degraded_at is null and b.lock_days is not null
+    and s.until + make_interval(days => b.lock_days) > greatest(now(), coalesce(c.locked_until, '-infinity'))";
+
+/// Further vaults of a plan that lack a snapshot, or the lock of one: id, name.
 pub async fn lacking(conn: &mut PgConnection, plan_id: i64) -> sqlx::Result<Vec<(i64, String)>> {
-    sqlx::query_as(
+    let sql = sqlx::AssertSqlSafe(format!(
         "select v.vault_id, v.name from plan_copy pc join vault v using (vault_id)
           where pc.plan_id = $1
-            and exists (select 1 from snapshot s join confirmation k using (snapshot_id)
+            and (exists (select from confirmation k join snapshot s using (snapshot_id) join snapshot_copy c using (snapshot_id)
+                                join vault_bucket b on b.vault_id = c.vault_id
+                          where k.plan_id = pc.plan_id and c.vault_id = pc.vault_id and {SHORT})
+             or exists (select 1 from snapshot s join confirmation k using (snapshot_id)
                          where k.plan_id = pc.plan_id and s.vault_id <> pc.vault_id
                            and not exists (select 1 from snapshot_copy c
-                                            where c.snapshot_id = s.snapshot_id and c.vault_id = pc.vault_id and c.copied_at is not null))
-          order by v.name",
-    )
-    .bind(plan_id)
-    .fetch_all(conn)
-    .await
+                                            where c.snapshot_id = s.snapshot_id and c.vault_id = pc.vault_id and c.copied_at is not null)))
+          order by v.name"
+    ));
+    sqlx::query_as(sql).bind(plan_id).fetch_all(conn).await
 }
 
 /// A snapshot to copy.
@@ -123,6 +129,43 @@ pub async fn newest(conn: &mut PgConnection, project_id: i64, vault_id: i64) -> 
     .bind(vault_id)
     .fetch_optional(conn)
     .await
+}
+
+/// A copy whose lock runs short.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Unlocked {
+    pub snapshot_id: i64,
+    pub project: String,
+    pub pointer_id: Uuid,
+    /// When it was confirmed last, and a twelfth of the term more, so that not every run locks it.
+    pub at: OffsetDateTime,
+}
+
+/// Copies of what a plan made or confirmed whose locks run short in a vault, by number.
+pub async fn unlocked(conn: &mut PgConnection, (plan_id, vault_id): (i64, i64), after: i64, limit: i64) -> sqlx::Result<Vec<Unlocked>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select s.snapshot_id, p.name as project, s.pointer_id, s.until + make_interval(days => b.lock_days) / 12 as at
+           from snapshot s join project p using (project_id) join snapshot_copy c using (snapshot_id)
+                join vault_bucket b on b.vault_id = c.vault_id
+          where s.snapshot_id in (select k.snapshot_id from confirmation k where k.plan_id = $1) and c.vault_id = $2 and {SHORT}
+            and s.snapshot_id > $3
+          order by s.snapshot_id limit $4"
+    ));
+    sqlx::query_as(sql).bind(plan_id).bind(vault_id).bind(after).bind(limit).fetch_all(conn).await
+}
+
+/// A copy is locked as if its snapshot were made at a moment.
+pub async fn locked(conn: &mut PgConnection, snapshot_id: i64, vault_id: i64, at: OffsetDateTime) -> sqlx::Result<()> {
+    sqlx::query(
+        "update snapshot_copy c set locked_until = greatest(c.locked_until, $3 + make_interval(days => b.lock_days))
+           from vault_bucket b where c.snapshot_id = $1 and c.vault_id = $2 and b.vault_id = c.vault_id",
+    )
+    .bind(snapshot_id)
+    .bind(vault_id)
+    .bind(at)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// A copy begins. The row comes before the pointer, so that a copy nobody finished is let go with its snapshot.

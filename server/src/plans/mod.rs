@@ -14,6 +14,7 @@ pub mod schedule;
 mod scope;
 mod set_back;
 mod told;
+mod unchanged;
 mod view;
 
 pub use backup::{Observer, backup_job, stop_of};

@@ -179,7 +179,8 @@ pub async fn window(
     let sql = sqlx::AssertSqlSafe(format!(
         "with numbered as (
              select s.*, count(*) over () as whole, row_number() over (order by s.moment) as place
-               from kept_snapshot s where s.project_id = $1 and s.moment <= $3 and (s.moment >= $2 or s.until >= $2)),
+               from kept_snapshot s where s.project_id = $1 and s.moment <= $3
+                and (s.moment >= $2 or s.snapshot_id in (select t.snapshot_id from standing t where t.project_id = $1 and t.until >= $2))),
          kept as (
              select distinct on (stretch) n.*
                from (select *, case when whole <= $4 then place else (place * $4 + whole - 1) / whole end as stretch from numbered) n
@@ -397,7 +398,8 @@ pub async fn tag_spans(conn: &mut PgConnection, project_id: i64, repository_id: 
 /// First and last moment of a project as its Harbor had it; of what was imported, where there is nothing else.
 pub async fn known(conn: &mut PgConnection, project_id: i64) -> sqlx::Result<(Option<OffsetDateTime>, Option<OffsetDateTime>)> {
     sqlx::query_as(
-        "select coalesce(min(moment) filter (where not imported), min(moment)), coalesce(max(until) filter (where not imported), max(until))
+        "select coalesce(min(moment) filter (where not imported), min(moment)),
+                greatest(coalesce(max(moment) filter (where not imported), max(moment)), (select max(t.until) from standing t where t.project_id = $1))
            from kept_snapshot where project_id = $1",
     )
     .bind(project_id)

@@ -19,6 +19,7 @@ use vault::{PointerName, Vault};
 use super::capture::Estate;
 use super::world::{origin, person, recorded};
 use crate::access::Caller;
+use crate::copies;
 use crate::error::Error;
 use crate::jobs::JobContext;
 use crate::plans::retention;
@@ -78,6 +79,18 @@ impl Locked {
     async fn change(&self) {
         self.estate.push("shop/web", "2").await;
         self.estate.push("tools/web", "2").await;
+    }
+
+    /// Has an object locked until then alone, as whoever has that right may.
+    async fn lift(&self, victim: &Listed, until: OffsetDateTime) {
+        let until = until.replace_nanosecond(0).unwrap().format(&Rfc3339).unwrap();
+        let body = format!(
+            "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>GOVERNANCE</Mode><RetainUntilDate>{until}</RetainUntilDate></Retention>"
+        );
+        let path = format!("/{}/{}", self.bucket, victim.key);
+        let lift = [("x-amz-bypass-governance-retention", "true")];
+        let said = self.server.ask(Method::PUT, &path, &[("retention", "")], &lift, body.as_bytes()).await;
+        assert!(said.status.is_success(), "{said:?}");
     }
 
     async fn vault(&self) -> Vault {
@@ -259,14 +272,7 @@ async fn a_lifted_lock_is_found_and_put_again_and_a_longer_term_extends_what_is_
     let Some(locked) = Locked::new(pool.clone()).await else { return };
     let objects = locked.current("blobs/").await;
     let victim = &objects[0];
-    let soon = (OffsetDateTime::now_utc() + time::Duration::HOUR).replace_nanosecond(0).unwrap().format(&Rfc3339).unwrap();
-    let body = format!(
-        "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>GOVERNANCE</Mode><RetainUntilDate>{soon}</RetainUntilDate></Retention>"
-    );
-    let path = format!("/{}/{}", locked.bucket, victim.key);
-    let lift = [("x-amz-bypass-governance-retention", "true")];
-    let said = locked.server.ask(Method::PUT, &path, &[("retention", "")], &lift, body.as_bytes()).await;
-    assert!(said.status.is_success(), "{said:?}");
+    locked.lift(victim, OffsetDateTime::now_utc() + time::Duration::HOUR).await;
     let due = OffsetDateTime::now_utc() + time::Duration::days(29);
     assert!(locked.until(victim).await < due);
     locked.verify(Scope::All).await;
@@ -323,6 +329,13 @@ async fn what_a_run_confirms_is_locked_as_if_it_were_made_then(pool: PgPool) {
     for listed in &objects {
         assert!(locked.until(listed).await > in_32, "{}", listed.key);
     }
+    // Who lifts a lock to where it was before the confirmation is found out.
+    locked.lift(&objects[0], OffsetDateTime::now_utc() + time::Duration::days(31)).await;
+    locked.verify(Scope::All).await;
+    assert_eq!(locked.findings().await, [("lock_short".to_owned(), true, "lock_extended".to_owned())]);
+    assert!(locked.until(&objects[0]).await > in_32);
+    locked.verify(Scope::All).await;
+    assert_eq!(locked.findings().await.len(), 1, "and nothing else is short");
     // The next one finds it locked for long enough.
     let before = shortest().await;
     locked.estate.age().await;
@@ -332,4 +345,53 @@ async fn what_a_run_confirms_is_locked_as_if_it_were_made_then(pool: PgPool) {
     sqlx::query("update snapshot_ever set locked_until = now() + interval '23 days'").execute(&pool).await.unwrap();
     locked.estate.full().await;
     assert!(shortest().await > in_30);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_copy_of_what_a_run_confirms_is_locked_as_if_it_were_made_then(pool: PgPool) {
+    let Some(locked) = Locked::new(pool.clone()).await else { return };
+    let in_32 = OffsetDateTime::now_utc() + time::Duration::days(32);
+    let bucket = locked.server.locking_bucket().await;
+    let far = NewVault { name: "far".to_owned(), ..form(&locked.server, &bucket, 30, "governance") };
+    let far = vaults::create(&locked.estate.state, &locked.operator, &origin(), far).await.unwrap().id;
+    let plan_id = locked.estate.plan_id;
+    sqlx::query("insert into plan_copy (plan_id, vault_id) values ($1, $2)").bind(plan_id).bind(far).execute(&pool).await.unwrap();
+    let lacking = || async {
+        copies::queries::lacking(&mut pool.acquire().await.unwrap(), plan_id)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|(_, name)| name)
+            .collect::<Vec<_>>()
+    };
+    let copied = || async { copies::copy_job(locked.claimed(Scope::Heal).await, plan_id, far).await.unwrap() };
+    assert_eq!(lacking().await, ["far"]);
+    copied().await;
+    assert_eq!(lacking().await, [""; 0]);
+    // As after a week of runs.
+    sqlx::query("update snapshot_copy set locked_until = now() + interval '23 days'").execute(&pool).await.unwrap();
+    locked.estate.age().await;
+    assert_eq!(locked.estate.run().await.projects_unchanged, 2);
+    assert_eq!(lacking().await, ["far"], "nothing is to be copied, and something to be locked");
+    copied().await;
+    assert_eq!(lacking().await, [""; 0]);
+    let vault = vaults::open(&locked.estate.state, &mut pool.acquire().await.unwrap(), far).await.unwrap();
+    let names: Vec<PointerName> = vault.pointer_names().try_collect().await.unwrap();
+    assert_eq!(names.len(), 2);
+    for name in names {
+        assert!(vault.pointer_locked_until(&name).await.unwrap().unwrap() > in_32, "{name}");
+    }
+    locked.estate.age().await;
+    locked.estate.run().await;
+    assert_eq!(lacking().await, [""; 0], "not each run locks");
+    // A copy that has lost its pointer is not asked for without end.
+    sqlx::query("update snapshot_copy set locked_until = null").execute(&pool).await.unwrap();
+    let name = vault.pointer_names().try_next().await.unwrap().unwrap();
+    let path = format!("/{bucket}/{PREFIX}breakwater/snapshots/{name}.json");
+    assert!(locked.server.ask(Method::DELETE, &path, &[], &[], b"").await.status.is_success());
+    copied().await;
+    assert_eq!(lacking().await, [""; 0]);
+    let degraded: i64 =
+        sqlx::query_scalar("select count(*) from snapshot_copy where degraded_at is not null").fetch_one(&pool).await.unwrap();
+    assert_eq!(degraded, 1);
 }

@@ -129,6 +129,8 @@ pub(super) async fn look(
     context.progress(|p| p.phase = Some(Phase::Locks)).await;
     let mut names: Vec<PointerName> = vault.pointer_names().try_collect().await.map_err(Error::from)?;
     names.sort_by(|a, b| b.utc().cmp(a.utc()));
+    let confirmed =
+        queries::locked_as_of(&mut *context.state.pool.acquire().await.map_err(Error::from)?, vault_id).await.map_err(Error::from)?;
     let (mut extended, mut refused) = (0, 0);
     for name in names {
         context.check().await?;
@@ -139,7 +141,7 @@ pub(super) async fn look(
             // Told of where pointers are looked at.
             Err(_) => continue,
         };
-        let short = locking.snapshot(&pointer).await.map_err(Error::from)?;
+        let short = locking.snapshot(&pointer, confirmed.get(&pointer.id).copied()).await.map_err(Error::from)?;
         if short.is_empty() {
             continue;
         }

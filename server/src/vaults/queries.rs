@@ -1,6 +1,6 @@
 //! The SQL of vaults and findings.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use app::harbors::types::CheckList;
 use app::sentence::Said;
@@ -555,4 +555,17 @@ pub async fn pointers_known(conn: &mut PgConnection, vault_id: i64, ids: &[Uuid]
 pub async fn set_checks(conn: &mut PgConnection, vault_id: i64, checks: &CheckList) -> sqlx::Result<()> {
     sqlx::query("update vault_bucket set checks = $2 where vault_id = $1").bind(vault_id).bind(Json(checks)).execute(conn).await?;
     Ok(())
+}
+
+/// For which moments the snapshots of a vault were locked as if they were made then, by their pointers: those that a later run confirmed.
+pub async fn locked_as_of(conn: &mut PgConnection, vault_id: i64) -> sqlx::Result<HashMap<Uuid, OffsetDateTime>> {
+    let rows: Vec<(Uuid, OffsetDateTime)> = sqlx::query_as(
+        "select e.pointer_id, s.locked_until - make_interval(days => b.lock_days)
+           from vault_snapshot s join snapshot_ever e using (snapshot_id) join vault_bucket b on b.vault_id = s.vault_id
+          where s.vault_id = $1 and s.locked_until > s.moment + make_interval(days => b.lock_days)",
+    )
+    .bind(vault_id)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().collect())
 }

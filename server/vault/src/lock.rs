@@ -246,8 +246,12 @@ impl Locking {
     }
 
     /// Looks at the locks of one snapshot and of its pointer; answers those that were too short. They are extended now, or it is said why not.
-    pub async fn snapshot(&mut self, pointer: &Pointer) -> Result<Vec<Short>, VaultError> {
-        let needed = self.lock.needed(pointer.moment);
+    ///
+    /// `confirmed`: the last moment for which the snapshot was locked as if it were made then ([`Vault::lock_confirmed`]), where it was.
+    pub async fn snapshot(&mut self, pointer: &Pointer, confirmed: Option<OffsetDateTime>) -> Result<Vec<Short>, VaultError> {
+        // Locks are kept to the second.
+        let confirmed = confirmed.map(|at| at - time::Duration::SECOND).filter(|at| *at > pointer.moment);
+        let needed = self.lock.needed(confirmed.unwrap_or(pointer.moment));
         let name = pointer.name()?;
         if needed <= self.vault.now() {
             return Ok(Vec::new());
@@ -264,7 +268,7 @@ impl Locking {
             Err(error) => self.pass_over(error)?,
         }
         self.objects(vec![pointer.snapshot.digest], needed).await?;
-        self.pointer(&name, pointer.snapshot.digest, needed).await?;
+        self.pointer(&name, pointer.snapshot.digest, confirmed.map(|_| needed)).await?;
         let short = std::mem::take(&mut self.short).into_iter().take(SHORT_MAX).filter_map(|(object, extension)| {
             let (was, refused) = match extension {
                 Extension::Short { was, .. } => (was, None),
@@ -276,13 +280,14 @@ impl Locking {
         Ok(short.collect())
     }
 
-    async fn pointer(&mut self, name: &PointerName, snapshot: Digest, needed: OffsetDateTime) -> Result<(), VaultError> {
+    async fn pointer(&mut self, name: &PointerName, snapshot: Digest, confirmed: Option<OffsetDateTime>) -> Result<(), VaultError> {
         let key = Key::Pointer(name.clone());
-        // Its own second: the name has no fraction, and the lock it was written with is counted from there.
-        let wanted = self.lock.needed(name.moment()).min(needed);
-        if self.lock.of(&key, self.vault.now()).is_none() {
-            return Ok(());
-        }
+        let wanted = match confirmed {
+            Some(needed) => needed,
+            None if self.lock.of(&key, self.vault.now()).is_none() => return Ok(()),
+            // Its own second: the name has no fraction, and the lock it was written with is counted from there.
+            None => self.lock.needed(name.moment()),
+        };
         let extension = self.vault.lock_key(&key, wanted, wanted, wanted).await;
         self.keep(snapshot, extension)
     }

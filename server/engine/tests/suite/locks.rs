@@ -38,7 +38,7 @@ async fn pointers(vault: &Vault) -> Vec<Pointer> {
 /// How many locks of what the newest snapshot needs are too short.
 async fn short(vault: &Vault) -> usize {
     let newest = pointers(vault).await.into_iter().max_by_key(|pointer| pointer.moment).unwrap();
-    Locking::look(vault, Arc::new(|_: &Digest| true)).unwrap().snapshot(&newest).await.unwrap().len()
+    Locking::look(vault, Arc::new(|_: &Digest| true)).unwrap().snapshot(&newest, None).await.unwrap().len()
 }
 
 fn locks(store: &FaultyStore) -> usize {

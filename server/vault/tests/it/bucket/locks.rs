@@ -120,7 +120,7 @@ impl World {
 
     async fn short(&self, vault: &Vault, pointer: &Pointer) -> usize {
         let mut locking = Locking::look(vault, Arc::new(|_: &Digest| true)).unwrap();
-        let short = locking.snapshot(pointer).await.unwrap();
+        let short = locking.snapshot(pointer, None).await.unwrap();
         assert!(short.iter().all(|short| short.refused.is_none()), "{short:?}");
         short.len()
     }
@@ -265,7 +265,7 @@ async fn a_forged_record_is_found_by_looking_and_what_it_hid_is_extended() {
     assert!(world.least().await < world.now + days(55));
     // A round that reads other parts finds nothing; the one that reads them all, everything.
     let mut elsewhere = Locking::look(&vault, Arc::new(|_: &Digest| false)).unwrap();
-    assert_eq!(elsewhere.snapshot(&pointer).await.unwrap(), []);
+    assert_eq!(elsewhere.snapshot(&pointer, None).await.unwrap(), []);
     assert!(world.short(&vault, &pointer).await > 10);
     assert!(world.least().await >= world.now + days(55));
     assert_eq!(world.short(&vault, &pointer).await, 0);
